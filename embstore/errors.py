@@ -1,0 +1,60 @@
+"""Every error embstore raises for a user's mistake or a broken input.
+
+The tree, with the exit code the command line gives each branch::
+
+    EmbstoreError                1
+    ├── ModelError               1   no such model, unreadable weights
+    ├── CorpusError              1   missing, empty, too short, not text
+    ├── MeasurementError         1   arrays that cannot be measured
+    ├── QueryError               1   unknown query, refused or failing SQL
+    ├── UsageError               2   an option, parameter or suffix that does not exist
+    └── StoreError               3   the store cannot be used
+        ├── StoreLockedError     3   another process holds it
+        └── StoreVersionError    3   written by a newer embstore
+
+A message is one line: the thing, what was found, what to do next.
+"""
+
+from typing import ClassVar
+
+
+class EmbstoreError(Exception):
+    """Base of every error a user can cause; carries the process exit code."""
+
+    exit_code: ClassVar[int] = 1
+
+
+class ModelError(EmbstoreError):
+    """A model or checkpoint cannot be found, read or run."""
+
+
+class CorpusError(EmbstoreError):
+    """A text source is missing, empty, too short or not text."""
+
+
+class MeasurementError(EmbstoreError):
+    """An array cannot be measured."""
+
+
+class QueryError(EmbstoreError):
+    """A query does not exist, is refused or fails."""
+
+
+class UsageError(EmbstoreError):
+    """The command or function was called wrongly."""
+
+    exit_code: ClassVar[int] = 2
+
+
+class StoreError(EmbstoreError):
+    """The store cannot be opened, read or written."""
+
+    exit_code: ClassVar[int] = 3
+
+
+class StoreLockedError(StoreError):
+    """Another process holds the store."""
+
+
+class StoreVersionError(StoreError):
+    """The store was written by a newer embstore."""

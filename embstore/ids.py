@@ -1,0 +1,71 @@
+"""Content-hash ids: the same work has the same id on every machine."""
+
+import dataclasses
+import hashlib
+import json
+from collections.abc import Mapping
+
+from embstore.types import Checkpoint, Configuration, Corpus, Model
+
+
+def content_id(content: object) -> str:
+    """Return 32 hex characters that stand for ``content``.
+
+    The SHA-256 of its canonical JSON (sorted keys, no spaces), cut to 128 bits.
+    Key order does not matter; every value does.
+
+    >>> content_id({"a": 1, "b": 2}) == content_id({"b": 2, "a": 1})
+    True
+    >>> content_id({"a": 1})
+    '015abd7f5cc57a2dd94b7590f04ad808'
+    """
+    canonical = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+    return hashlib.sha256(canonical.encode()).hexdigest()[:32]
+
+
+def model_id(model: Model) -> str:
+    """Identify a model by its name and architecture, not by where it was found."""
+    facts = dataclasses.asdict(model)
+    del facts["source"]
+    return content_id({"model": facts})
+
+
+def checkpoint_id(model_name: str, checkpoint: Checkpoint) -> str:
+    """Identify a checkpoint by its model's name, its revision and its weights.
+
+    Needs no loaded model, so that an ingest can ask what is stored already.
+    """
+    return content_id(
+        {
+            "model_name": model_name,
+            "revision": checkpoint.revision,
+            "weights_sha256": checkpoint.weights_sha256,
+        }
+    )
+
+
+def corpus_id(corpus: Corpus) -> str:
+    """Identify a corpus by its cleaned text alone."""
+    return content_id({"corpus_sha256": corpus.sha256})
+
+
+def configuration_id(
+    checkpoint: str,
+    corpus: str,
+    configuration: Configuration,
+    metric_versions: Mapping[str, int],
+) -> str:
+    """Identify a piece of work: which weights, which text, measured how."""
+    return content_id(
+        {
+            "checkpoint_id": checkpoint,
+            "corpus_id": corpus,
+            "configuration": dataclasses.asdict(configuration),
+            "metric_versions": dict(metric_versions),
+        }
+    )
+
+
+def run_id(configuration: str, repeat: int) -> str:
+    """Identify one doing of a piece of work; ``repeat`` counts forced ones from 0."""
+    return content_id({"configuration_id": configuration, "repeat": repeat})

@@ -1,0 +1,1 @@
+"""The store: schema, connection, writing and views. The one door to DuckDB."""

@@ -1,0 +1,228 @@
+"""The frozen records that travel between modules, and the words they use."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+Kind = Literal["encoder", "decoder", "encoder-decoder"]
+Stack = Literal["encoder", "decoder"]
+Site = Literal["embedding", "block", "final_norm"]
+Scope = Literal["all", "no_first", "no_sinks"]
+
+SCOPES: tuple[Scope, ...] = ("all", "no_first", "no_sinks")
+
+FloatArray = NDArray[np.float64]
+
+
+@dataclass(frozen=True, order=True)
+class LayerKey:
+    """Which hidden state: the stack, the number of blocks applied, and the site.
+
+    ``layer`` is the index in ``hidden_states``: 0 is the embedding output and
+    ``n_layers`` the last. A model with a final norm has two states at
+    ``layer == n_layers``, told apart by ``site``: the last block's own output
+    and, after it, the normalised one that the model returns.
+    """
+
+    stack: Stack
+    layer: int
+    site: Site
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """A text source after cleaning. ``sha256`` is over its UTF-8 text."""
+
+    name: str
+    source: str
+    sha256: str
+    n_documents: int
+    n_chars: int
+    n_bytes: int
+
+
+@dataclass(frozen=True)
+class Model:
+    """Facts about an architecture; ``n_layers`` counts the blocks of all its stacks."""
+
+    name: str
+    source: Literal["hub", "folder", "gguf"]
+    kind: Kind
+    architecture: str
+    n_layers: int
+    hidden_size: int
+    n_parameters: int
+    vocab_size: int
+    context_length: int | None
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A model's weights at one revision; ``step`` and ``tokens_seen`` where known."""
+
+    revision: str
+    weights_sha256: str
+    weights_bytes: int
+    step: int | None = None
+    tokens_seen: int | None = None
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """How much of the corpus is fed, and how many of its tokens are kept.
+
+    Attributes:
+        tokens: tokens fed to the model, rounded down to whole windows.
+        window: tokens per sequence; None for 512 or the model's limit, if lower.
+        sample: tokens kept for neighbours and quantiles, spread over all windows.
+        seed: draws the windows and the kept tokens.
+    """
+
+    tokens: int = 8192
+    window: int | None = None
+    sample: int = 4096
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One measured hidden state and the token counts behind its numbers.
+
+    ``n_first`` and ``n_sinks`` are what scope ``no_sinks`` leaves out, and are the
+    same for every layer of a stack. ``n_duplicates`` counts the sampled tokens
+    (scope ``all``) that repeat another one exactly.
+    """
+
+    key: LayerKey
+    depth: float
+    hidden_size: int
+    n_tokens: int
+    n_first: int
+    n_sinks: int
+    n_sample: int
+    n_duplicates: int
+    n_zero: int
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """One number: a metric of one layer in one scope.
+
+    ``value`` is None where the metric is undefined, and then ``reason`` says why.
+    ``n`` is the number of vectors behind the number.
+    """
+
+    key: LayerKey
+    scope: Scope
+    metric: str
+    value: float | None
+    n: int
+    reason: str | None = None
+    std_error: float | None = None
+    ci_low: float | None = None
+    ci_high: float | None = None
+
+
+@dataclass(frozen=True)
+class MetricInfo:
+    """What a metric means, as documentation and as rows of table ``metric``.
+
+    ``lower`` and ``upper`` are bounds written with n (vectors) and d (dimensions).
+    ``name`` is permanent; a changed definition raises ``version``.
+    """
+
+    name: str
+    version: int
+    title: str
+    symbol: str
+    formula: str
+    unit: str
+    lower: str
+    upper: str
+    citation: str
+
+
+@dataclass(frozen=True, eq=False)
+class Spectrum:
+    """Covariance eigenvalues of one layer in one scope, largest first, (d,)."""
+
+    key: LayerKey
+    scope: Scope
+    eigenvalues: FloatArray
+    n: int
+
+
+@dataclass(frozen=True)
+class Measured:
+    """Everything one pass over one checkpoint yields."""
+
+    layers: tuple[Layer, ...]
+    measurements: tuple[Measurement, ...]
+    spectra: tuple[Spectrum, ...]
+    forward_seconds: float
+    geometry_seconds: float
+
+
+@dataclass(frozen=True)
+class Configuration:
+    """What decides the numbers of a run besides weights, text and code version.
+
+    Its fields, with the checkpoint and the metric versions, make the run's id, so
+    the device and the batch size, which only move rounding, are not among them.
+    """
+
+    tokens: int
+    window: int
+    n_windows: int
+    sample_size: int
+    seed: int
+    dtype: str
+    attention: str
+    sink_threshold: float
+    n_special_tokens: int
+    tokenizer_sha256: str
+    token_ids_sha256: str
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """Where, when, with what and at which cost a run was made."""
+
+    created_at: datetime
+    embstore_version: str
+    git_commit: str | None
+    git_dirty: bool | None
+    python_version: str
+    torch_version: str
+    transformers_version: str
+    duckdb_version: str
+    numpy_version: str
+    device: str
+    accumulation_dtype: str
+    batch_size: int
+    wall_seconds: float
+    forward_seconds: float
+    geometry_seconds: float
+    peak_memory_bytes: int
+
+
+@dataclass(frozen=True)
+class Run:
+    """One checkpoint measured over one sample of one corpus, ready to be stored.
+
+    ``repeat`` counts forced re-measurements of the same work, from 0.
+    """
+
+    model: Model
+    checkpoint: Checkpoint
+    corpus: Corpus
+    configuration: Configuration
+    provenance: Provenance
+    measured: Measured
+    metrics: tuple[MetricInfo, ...]
+    repeat: int = 0
+    tags: Mapping[str, str] = field(default_factory=dict)
