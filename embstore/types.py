@@ -172,7 +172,8 @@ class Configuration:
     """What decides the numbers of a run besides weights, text and code version.
 
     Its fields, with the checkpoint and the metric versions, make the run's id, so
-    the device and the batch size, which only move rounding, are not among them.
+    the device, the attention kernel and the batch size, which only move rounding,
+    are not among them.
     """
 
     tokens: int
@@ -181,7 +182,6 @@ class Configuration:
     sample_size: int
     seed: int
     dtype: str
-    attention: str
     sink_threshold: float
     n_special_tokens: int
     tokenizer_sha256: str
@@ -202,6 +202,7 @@ class Provenance:
     duckdb_version: str
     numpy_version: str
     device: str
+    attention: str
     accumulation_dtype: str
     batch_size: int
     wall_seconds: float

@@ -1,0 +1,240 @@
+"""One pass over a checkpoint: hidden states in, every measurement out.
+
+Held in memory: one batch of hidden states, the moments of every layer, and the kept
+sample. Tokens are split into disjoint groups (first of their window, sinks, the
+rest); each scope merges the groups it wants, nothing is ever subtracted.
+"""
+
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from embstore.hidden_states import HiddenBatch
+from embstore.metrics import METRICS, N_NEIGHBORS, Metric, evaluate
+from embstore.metrics.cloud import Cloud
+from embstore.moments import Moments
+from embstore.neighbors import Neighbors, nearest_neighbors, restrict
+from embstore.types import Layer, LayerKey, Measured, Measurement, Scope, Spectrum, Stack
+
+SINK_THRESHOLD = 8.0
+ACCUMULATION_DTYPE = "float64"
+
+_REST, _SINK, _FIRST = 0, 1, 2
+_GROUPS: dict[Scope, tuple[int, ...]] = {
+    "all": (_REST, _SINK, _FIRST),
+    "no_first": (_REST, _SINK),
+    "no_sinks": (_REST,),
+}
+
+Progress = Callable[[str, int, int], None]
+
+
+class LayerRecord:
+    """What is kept of one layer while batches go by."""
+
+    def __init__(self, key: LayerKey, d: int, n_sample: int) -> None:
+        self.key = key
+        self.moments = [Moments.empty(d) for _ in _GROUPS["all"]]
+        self.sample = np.empty((n_sample, d), dtype=np.float32)
+        self.n_bad = 0
+
+    def add(
+        self,
+        states: NDArray[np.floating],
+        groups: NDArray[np.int8],
+        kept: NDArray[np.int64],
+        at: slice,
+    ) -> None:
+        """Take in tokens (n, d) with their groups (n,); rows ``kept`` go to the sample."""
+        finite = np.isfinite(states).all(axis=1)
+        self.n_bad += int(len(finite) - finite.sum())
+        if self.n_bad:
+            return
+        for group, moments in enumerate(self.moments):
+            moments.add(states[groups == group])
+        self.sample[at] = states[kept]
+
+
+@dataclass(eq=False)
+class StackRecord:
+    """What is kept of one stack: its layers, and the group of every sampled token."""
+
+    layers: dict[LayerKey, LayerRecord]
+    counts: NDArray[np.int64]
+    sample_groups: NDArray[np.int8]
+
+
+def measure_batches(
+    batches: Iterable[HiddenBatch],
+    positions: NDArray[np.int64],
+    *,
+    sink_threshold: float = SINK_THRESHOLD,
+    progress: Progress = lambda _stage, _done, _total: None,
+) -> Measured:
+    """Measure every metric of every layer in every scope.
+
+    Args:
+        batches: the hidden states of all windows, in order.
+        positions: the kept sample: ascending flat indices into (windows, window),
+            padding not among them.
+        sink_threshold: a token is a sink if its norm at any block exceeds this many
+            times the median norm of its own window at that block (Sun et al. 2024
+            describe such tokens; the rule is embstore's).
+        progress: called as (stage, done, total): ``forward`` counts tokens,
+            ``geometry`` layers.
+    """
+    stacks: dict[Stack, StackRecord] = {}
+    forward_seconds = 0.0
+    taken = tokens = 0
+    began = time.perf_counter()
+    for batch in batches:
+        forward_seconds += batch.seconds
+        first = batch.start * batch.mask.shape[1]
+        until = int(np.searchsorted(positions, first + batch.mask.size))
+        here = positions[taken:until] - first
+        _take_in(stacks, batch, here, slice(taken, until), len(positions), sink_threshold)
+        taken = until
+        tokens += int(batch.mask.sum())
+        progress("forward", tokens, 0)
+    records = [(stack, record) for stack in stacks.values() for record in stack.layers.values()]
+    results = []
+    for done, (stack, record) in enumerate(records, start=1):
+        results.append(_measure_layer(stack, record))
+        progress("geometry", done, len(records))
+    return Measured(
+        layers=tuple(layer for layer, _, _ in results),
+        measurements=tuple(m for _, measurements, _ in results for m in measurements),
+        spectra=tuple(s for _, _, spectra in results for s in spectra),
+        forward_seconds=forward_seconds,
+        geometry_seconds=time.perf_counter() - began - forward_seconds,
+    )
+
+
+def _take_in(
+    stacks: dict[Stack, StackRecord],
+    batch: HiddenBatch,
+    here: NDArray[np.int64],
+    at: slice,
+    n_sample: int,
+    sink_threshold: float,
+) -> None:
+    """Add one batch to the records; ``here`` are sampled positions in the batch."""
+    flat_mask = batch.mask.ravel()
+    # A position among all of the batch becomes a row among its tokens.
+    kept = (np.cumsum(flat_mask) - 1)[here]
+    for stack in sorted({key.stack for key in batch.states}):
+        states = {key: state for key, state in batch.states.items() if key.stack == stack}
+        groups = token_groups(states, batch.mask, sink_threshold)[batch.mask]
+        if stack not in stacks:
+            records = {k: LayerRecord(k, s.shape[-1], n_sample) for k, s in states.items()}
+            stacks[stack] = StackRecord(
+                records, np.zeros(3, dtype=np.int64), np.zeros(n_sample, dtype=np.int8)
+            )
+        stacks[stack].counts += np.bincount(groups, minlength=3)
+        stacks[stack].sample_groups[at] = groups[kept]
+        for key, state in states.items():
+            rows = state.float().numpy().reshape(-1, state.shape[-1])[flat_mask]
+            stacks[stack].layers[key].add(rows, groups, kept, at)
+
+
+def token_groups(
+    states: dict[LayerKey, Tensor], mask: NDArray[np.bool_], sink_threshold: float
+) -> NDArray[np.int8]:
+    """Tell for each token of some windows whether it is first, a sink, or neither.
+
+    Args:
+        states: one stack's hidden states, each (windows, window, d).
+        mask: which positions are tokens, (windows, window).
+        sink_threshold: multiple of the window's median norm above which a token is
+            a sink.
+
+    Returns:
+        0 for the rest, 1 for sinks, 2 for first tokens, (windows, window).
+    """
+    sinks = np.zeros(mask.shape, dtype=bool)
+    for key, state in states.items():
+        if key.site != "block":
+            continue
+        norms = torch.linalg.vector_norm(state, dim=-1, dtype=torch.float64).numpy()
+        # A block that is broken (NaN) or silent is no reason to drop a token.
+        known = np.where(mask & np.isfinite(norms), norms, np.nan)
+        usable = np.isfinite(known).any(axis=1)
+        median = np.full(len(mask), np.inf)
+        median[usable] = np.nanmedian(known[usable], axis=1)
+        sinks |= mask & (known > sink_threshold * median[:, None])
+    groups = np.where(sinks, np.int8(_SINK), np.int8(_REST))
+    # With padding on the left the first token is not at position 0.
+    nonempty = mask.any(axis=1)
+    groups[nonempty, mask.argmax(axis=1)[nonempty]] = _FIRST
+    return groups
+
+
+def _measure_layer(
+    stack: StackRecord, record: LayerRecord
+) -> tuple[Layer, list[Measurement], list[Spectrum]]:
+    key = record.key
+    measurements: list[Measurement] = []
+    spectra: list[Spectrum] = []
+    neighbors = None if record.n_bad else nearest_neighbors(record.sample, N_NEIGHBORS)
+    for scope, wanted in _GROUPS.items():
+        if neighbors is None:
+            n = int(stack.counts[list(wanted)].sum())
+            reason = f"{record.n_bad} of {stack.counts.sum()} tokens have NaN or infinite values"
+            measurements += [
+                Measurement(key, scope, name, None, n, reason=reason) for name in METRICS
+            ]
+            continue
+        keep = np.isin(stack.sample_groups, wanted)
+        cloud = _cloud([record.moments[group] for group in wanted], record.sample, neighbors, keep)
+        measurements += [_measure(key, scope, metric, cloud) for metric in METRICS.values()]
+        spectra.append(Spectrum(key, scope, cloud.eigenvalues, cloud.n))
+    depth = key.layer / max(k.layer for k in stack.layers) if key.layer else 0.0
+    layer = Layer(
+        key=key,
+        depth=depth,
+        hidden_size=record.sample.shape[1],
+        n_tokens=int(stack.counts.sum()),
+        n_first=int(stack.counts[_FIRST]),
+        n_sinks=int(stack.counts[_SINK]),
+        n_sample=len(record.sample),
+        n_duplicates=neighbors.n_duplicates if neighbors else 0,
+        n_zero=sum(moments.n_zero for moments in record.moments),
+    )
+    return layer, measurements, spectra
+
+
+def _cloud(
+    groups: list[Moments],
+    sample: NDArray[np.float32],
+    neighbors: Neighbors,
+    keep: NDArray[np.bool_],
+) -> Cloud:
+    moments = groups[0]
+    for other in groups[1:]:
+        moments = moments.merge(other)
+    kept = sample[keep]
+    chosen = restrict(neighbors, keep, N_NEIGHBORS)
+    return Cloud(
+        n=moments.n,
+        d=len(moments.mean),
+        eigenvalues=moments.eigenvalues(),
+        unit_sum=moments.unit_sum,
+        n_unit=moments.n - moments.n_zero,
+        norm_max=moments.norm_max if moments.n else float("nan"),
+        abs_max=moments.abs_max if moments.n else float("nan"),
+        sample_norms=np.linalg.norm(kept.astype(np.float64), axis=1),
+        sample_abs_median=float(np.median(np.abs(kept))) if kept.size else float("nan"),
+        distances=chosen.distances,
+    )
+
+
+def _measure(key: LayerKey, scope: Scope, metric: Metric, cloud: Cloud) -> Measurement:
+    result = evaluate(metric, cloud)
+    return Measurement(key, scope, metric.info.name, result.value, result.n, reason=result.reason)
+
+

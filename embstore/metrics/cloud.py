@@ -1,0 +1,42 @@
+"""What a metric may look at: one layer's token vectors in one scope, summarised."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+from embstore.metrics.dimension import local_dimensions
+from embstore.types import FloatArray
+
+
+@dataclass(frozen=True, eq=False)
+class Cloud:
+    """A cloud of n token vectors in d dimensions, and the sample kept from it.
+
+    Attributes:
+        n: vectors in the cloud.
+        d: dimensions.
+        eigenvalues: of the covariance, largest first, (d,).
+        unit_sum: sum of the vectors scaled to length one, (d,).
+        n_unit: vectors with a direction, that is of non-zero length.
+        norm_max: largest norm.
+        abs_max: largest absolute coordinate.
+        sample_norms: norms of the kept sample, (n_sample,).
+        sample_abs_median: median absolute coordinate of the kept sample.
+        distances: to the k nearest other distinct points of the sample, ascending
+            along each row, (n_distinct, k).
+    """
+
+    n: int
+    d: int
+    eigenvalues: FloatArray
+    unit_sum: FloatArray
+    n_unit: int
+    norm_max: float
+    abs_max: float
+    sample_norms: FloatArray
+    sample_abs_median: float
+    distances: FloatArray
+
+    @cached_property
+    def local_dimensions(self) -> FloatArray:
+        """Levina-Bickel estimate around each distinct point of the sample, (n_distinct,)."""
+        return local_dimensions(self.distances)

@@ -1,0 +1,109 @@
+"""Metrics of the covariance spectrum: how unevenly variance spreads over directions.
+
+Every function takes the covariance eigenvalues, largest first, (d,), of which only
+the shape matters, not the scale, and returns NaN where all variance is zero.
+"""
+
+import numpy as np
+
+from embstore.types import FloatArray
+
+
+def _shares(eigenvalues: FloatArray) -> FloatArray | None:
+    """Each direction's share of the variance, (d,), or None without any variance."""
+    total = eigenvalues.sum()
+    return eigenvalues / total if total > 0 else None
+
+
+def anisotropy(eigenvalues: FloatArray) -> float:
+    """Tell which share of the variance lies along the first principal direction.
+
+    λ₁ / Σλ, in [1/d, 1]: 1/d for a round cloud, 1 for points on a line.
+
+    Razzhigaev et al. 2024, arXiv 2311.05928.
+
+    >>> anisotropy(np.array([3.0, 1.0]))
+    0.75
+    """
+    p = _shares(eigenvalues)
+    return float(p[0]) if p is not None else float("nan")
+
+
+def participation_ratio(eigenvalues: FloatArray) -> float:
+    """Count the directions that carry the variance, softly.
+
+    (Σλ)² / Σλ², in [1, d]. Biased towards small values unless n is many times d.
+
+    Gao et al. 2017, bioRxiv 214262; bias: Chun et al. 2025, arXiv 2509.26560.
+
+    >>> participation_ratio(np.array([1.0, 1.0, 0.0]))
+    2.0
+    """
+    p = _shares(eigenvalues)
+    return float(1.0 / (p @ p)) if p is not None else float("nan")
+
+
+def isoscore(eigenvalues: FloatArray) -> float:
+    """Score how evenly the space is used: 0 for a line, 1 for a round cloud.
+
+    (participation ratio - 1) / (d - 1), identical to the published definition.
+    NaN in one dimension.
+
+    Rudman et al. 2022, arXiv 2108.07344.
+
+    >>> isoscore(np.array([1.0, 1.0, 0.0]))
+    0.5
+    """
+    d = len(eigenvalues)
+    return (participation_ratio(eigenvalues) - 1.0) / (d - 1) if d > 1 else float("nan")
+
+
+def effective_rank(eigenvalues: FloatArray) -> float:
+    """Count directions by the entropy of the singular values.
+
+    exp(-Σ q ln q) with q = σ/Σσ and σ = √λ, in [1, min(n, d)].
+
+    Roy & Vetterli 2007; RankMe, Garrido et al. 2023, arXiv 2210.02885.
+
+    >>> effective_rank(np.array([1.0, 1.0, 0.0]))
+    2.0
+    """
+    sigma = np.sqrt(eigenvalues)
+    q = _shares(sigma)
+    return float(np.exp(_entropy(q))) if q is not None else float("nan")
+
+
+def spectral_entropy(eigenvalues: FloatArray) -> float:
+    """Measure the spread of variance over directions, in nats.
+
+    -Σ p ln p with p = λ/Σλ, in [0, ln min(n, d)].
+
+    Skean et al. 2025, arXiv 2502.02013.
+
+    >>> round(spectral_entropy(np.array([1.0, 1.0])), 6)
+    0.693147
+    """
+    p = _shares(eigenvalues)
+    return _entropy(p) if p is not None else float("nan")
+
+
+def pca_dim(eigenvalues: FloatArray, share: float) -> float:
+    """Count the principal components needed to reach a share of the variance.
+
+    The smallest m with λ₁ + … + λ_m >= share · Σλ, in [1, d].
+
+    >>> pca_dim(np.array([8.0, 1.0, 1.0]), 0.9)
+    2.0
+    """
+    p = _shares(eigenvalues)
+    if p is None:
+        return float("nan")
+    # An exact share such as 8 + 1 of 10 must not fail by one rounding.
+    reached = np.cumsum(p) >= share - 1e-12
+    return float(np.argmax(reached) + 1)
+
+
+def _entropy(p: FloatArray) -> float:
+    positive = p[p > 0]
+    # The largest share can round to 1 + eps; an entropy is never negative.
+    return max(0.0, float(-(positive @ np.log(positive))))

@@ -1,0 +1,176 @@
+"""Exact nearest neighbours of a token sample; duplicates merged before the search."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from embstore.types import FloatArray
+
+_BLOCK_ROWS = 512
+# Candidates beyond k: float32 rounding swaps near-ties, and a restricted scope
+# loses some neighbours; a few spare ones repair both without a new search.
+_SPARE = 12
+
+
+@dataclass(frozen=True, eq=False)
+class Neighbors:
+    """The nearest other points of each distinct point.
+
+    Attributes:
+        distances: Euclidean, ascending along each row, (n_distinct, m) float64.
+        indices: rows of the distinct points they belong to, (n_distinct, m).
+        points: the distinct points, in the order of their first occurrence, (n_distinct, d).
+        group: distinct point of every given row, (n,).
+    """
+
+    distances: FloatArray
+    indices: NDArray[np.int64]
+    points: NDArray[np.floating]
+    group: NDArray[np.int64]
+
+    @property
+    def n_duplicates(self) -> int:
+        """Rows that repeat an earlier row exactly."""
+        return len(self.group) - len(self.points)
+
+
+def merge_duplicates(
+    X: NDArray[np.floating],
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Find the distinct rows of ``X``, (n, d).
+
+    Returns:
+        The first occurrence of each distinct row, ascending, (n_distinct,), and for
+        every row the position of its distinct row among those, (n,).
+    """
+    # Adding 0.0 turns -0.0 into 0.0: equal numbers must have equal bytes.
+    rows = np.ascontiguousarray(X + 0.0)
+    keys = rows.view(np.dtype((np.void, rows.dtype.itemsize * rows.shape[1]))).ravel()
+    _, first, group = np.unique(keys, return_index=True, return_inverse=True)
+    order = np.argsort(first)
+    rank = np.empty_like(order)
+    rank[order] = np.arange(len(order))
+    return first[order].astype(np.int64), rank[group].astype(np.int64)
+
+
+def nearest_neighbors(X: NDArray[np.floating], k: int) -> Neighbors:
+    """Find at least the ``k`` nearest other distinct rows of ``X``, exactly.
+
+    Candidates come from blocked float32 products; their distances are computed
+    again as float64 differences of the rows as given. A row keeps its candidates
+    only if a rounding bound proves that none nearer was missed, and is searched by
+    brute force otherwise: norms and products alone lose near-duplicates.
+
+    Args:
+        X: finite vectors, (n, d), float32 or float64.
+        k: neighbours wanted; with n_distinct <= k all other points are returned.
+
+    Returns:
+        Neighbours with min(k + some spare, n_distinct - 1) columns.
+    """
+    first, group = merge_duplicates(X)
+    points = X[first]
+    n = len(points)
+    m = min(k + _SPARE, n - 1)
+    distances = np.empty((n, max(m, 0)))
+    indices = np.empty((n, max(m, 0)), dtype=np.int64)
+    if m > 0:
+        _search(points, m, min(k, m), distances, indices)
+    return Neighbors(distances, indices, points, group)
+
+
+def restrict(neighbors: Neighbors, keep: NDArray[np.bool_], k: int) -> Neighbors:
+    """Return the exact neighbours among some of the rows, without a new search.
+
+    Args:
+        neighbors: the neighbours among all rows.
+        keep: which of the rows first given stay, (n,).
+        k: neighbours wanted.
+
+    Returns:
+        Neighbours with min(k, n_distinct - 1) columns; rows that lost too many of
+        theirs are searched again.
+    """
+    kept_groups, group = np.unique(neighbors.group[keep], return_inverse=True)
+    n = len(kept_groups)
+    m = max(min(k, n - 1), 0)
+    position = np.full(len(neighbors.points), -1, dtype=np.int64)
+    position[kept_groups] = np.arange(n)
+    points = neighbors.points[kept_groups]
+    candidates = position[neighbors.indices[kept_groups]]
+    alive = candidates >= 0
+    # A stable sort moves the survivors to the front and keeps their order.
+    order = np.argsort(~alive, axis=1, kind="stable")[:, :m]
+    distances = np.take_along_axis(neighbors.distances[kept_groups], order, axis=1)
+    indices = np.take_along_axis(candidates, order, axis=1)
+    for row in np.flatnonzero(alive.sum(axis=1) < m).tolist():
+        distances[row], indices[row] = _brute_force(points, row, m)
+    return Neighbors(distances, indices, points, group.astype(np.int64))
+
+
+def _search(
+    points: NDArray[np.floating],
+    m: int,
+    k: int,
+    distances: FloatArray,
+    indices: NDArray[np.int64],
+) -> None:
+    """Fill ``distances`` and ``indices``, (n, m), of which the first ``k`` columns are proven."""
+    n, d = points.shape
+    centred = points.astype(np.float64)
+    centred -= centred.mean(axis=0)
+    # Scaled so that squares neither overflow nor vanish in float32.
+    scale = float(np.abs(centred).max())
+    C = (centred / scale).astype(np.float32)
+    squares = np.einsum("ij,ij->i", C, C, dtype=np.float64)
+    norms = np.sqrt(squares)
+    for start in range(0, n, _BLOCK_ROWS):
+        rows = slice(start, min(start + _BLOCK_ROWS, n))
+        products = C[rows] @ C.T
+        products *= -2
+        products += squares.astype(np.float32)
+        products[np.arange(products.shape[0]), np.arange(rows.start, rows.stop)] = np.inf
+        values, found = torch.topk(torch.from_numpy(products), m, dim=1, largest=False)
+        candidates = found.numpy()
+        exact = _direct_distances(points, rows, candidates)
+        order = np.argsort(exact, axis=1, kind="stable")
+        distances[rows] = np.take_along_axis(exact, order, axis=1)
+        indices[rows] = np.take_along_axis(candidates, order, axis=1)
+        if m == n - 1:
+            continue
+        # A point outside the candidates has a float32 value of at least t, so by the
+        # error bound of a d-term dot product its true squared distance is at least
+        # t - (d + 8) * 2^-24 * (|x| + |y|)^2, and |y| <= |x| + its distance.
+        t = np.maximum(values[:, -1].numpy().astype(np.float64) + squares[rows], 0.0)
+        reach = 2.0 * norms[rows] + np.sqrt(t)
+        proven = t - (d + 8) * 2.0**-24 * reach**2
+        kth = distances[rows, k - 1] / scale
+        for row in (np.flatnonzero(kth**2 > proven) + rows.start).tolist():
+            distances[row], indices[row] = _brute_force(points, row, m)
+
+
+def _direct_distances(
+    points: NDArray[np.floating], rows: slice, candidates: NDArray[np.int64]
+) -> FloatArray:
+    """Distances of each of ``rows`` to its candidates from float64 differences, (rows, m)."""
+    exact = np.empty(candidates.shape)
+    X = points[rows].astype(np.float64)
+    # Few rows at a time: the differences should stay in cache.
+    for i in range(0, len(X), 32):
+        differences = points[candidates[i : i + 32]] - X[i : i + 32, None, :]
+        exact[i : i + 32] = np.sqrt(np.einsum("ijk,ijk->ij", differences, differences))
+    return exact
+
+
+def _brute_force(
+    points: NDArray[np.floating], row: int, m: int
+) -> tuple[FloatArray, NDArray[np.int64]]:
+    """The ``m`` nearest other points of one row from float64 differences to all of them."""
+    differences = points - points[row].astype(np.float64)
+    squared = np.einsum("ij,ij->i", differences, differences)
+    squared[row] = np.inf
+    nearest = np.argpartition(squared, m - 1)[:m]
+    nearest = nearest[np.argsort(squared[nearest], kind="stable")]
+    return np.sqrt(squared[nearest]), nearest.astype(np.int64)

@@ -1,0 +1,90 @@
+"""Dimension estimates against scikit-dimension and against manifolds of known dimension."""
+
+import warnings
+
+import numpy as np
+import pytest
+
+from embstore.metrics import dimension
+from embstore.neighbors import nearest_neighbors
+from tests import manifolds
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")  # scikit-dimension's own, on import
+    import skdim
+
+
+@pytest.fixture(scope="module")
+def distances() -> np.ndarray:
+    return nearest_neighbors(manifolds.gaussian(2000, 8, 30), 20).distances
+
+
+def test_twonn_equals_scikit_dimension(distances: np.ndarray) -> None:
+    peer = skdim.id.TwoNN(discard_fraction=0.1).fit(manifolds.gaussian(2000, 8, 30))
+    # Its distances come from norms and products: about 1e-8 relative per ratio.
+    assert dimension.twonn(distances) == pytest.approx(peer.dimension_, rel=1e-6)
+
+
+def test_mle_equals_scikit_dimension(distances: np.ndarray) -> None:
+    X = manifolds.gaussian(2000, 8, 30)
+    peer = skdim.id.MLE(K=20).fit(X, n_neighbors=20, comb="mle")
+    local = dimension.local_dimensions(distances[:, :20])
+    assert dimension.mle(local) == pytest.approx(peer.dimension_, rel=1e-6)
+    np.testing.assert_allclose(np.sort(local), np.sort(peer.dimension_pw_), rtol=1e-5)
+
+
+# metrics.md's values for n = 4000; seeds move them by up to 2 %.
+@pytest.mark.parametrize(("d", "expected"), [(5, 5.1), (10, 9.8), (20, 17.6)])
+def test_twonn_of_isotropic_gaussians(d: int, expected: float) -> None:
+    found = [
+        dimension.twonn(nearest_neighbors(manifolds.gaussian(4000, d, 40, seed), 2).distances)
+        for seed in range(3)
+    ]
+    assert np.mean(found) == pytest.approx(expected, rel=0.02)
+
+
+# Points near the surface have neighbours on one side only, and their share grows with
+# d: at d = 5 both estimates, and the peer's, read some 6 % low.
+@pytest.mark.parametrize(("d", "tolerance"), [(1, 0.03), (2, 0.05), (5, 0.08)])
+def test_a_ball_in_many_dimensions_keeps_its_own(d: int, tolerance: float) -> None:
+    X = manifolds.ball(3000, d, 25)
+    found = nearest_neighbors(X, 20).distances
+    assert dimension.twonn(found) == pytest.approx(d, rel=tolerance)
+    assert dimension.mle(dimension.local_dimensions(found)) == pytest.approx(d, rel=tolerance)
+    peer = skdim.id.TwoNN(discard_fraction=0.1).fit(X)
+    assert dimension.twonn(found) == pytest.approx(peer.dimension_, rel=1e-6)
+
+
+def test_a_curved_sheet_has_dimension_two() -> None:
+    found = nearest_neighbors(manifolds.swiss_roll(3000, 10), 20).distances
+    assert dimension.twonn(found) == pytest.approx(2, rel=0.05)
+
+
+def test_duplicates_do_not_move_the_estimate() -> None:
+    """Merged first, 30 % of duplicates leave a 10-d Gaussian where it was."""
+    X = manifolds.gaussian(2800, 10, 10)
+    repeated = np.concatenate([X, X[:1200]])
+    alone = dimension.twonn(nearest_neighbors(X, 2).distances)
+    assert dimension.twonn(nearest_neighbors(repeated, 2).distances) == alone
+    assert alone == pytest.approx(9.7, abs=0.4)
+
+
+def test_local_quantiles_are_those_of_numpy(distances: np.ndarray) -> None:
+    local = dimension.local_dimensions(distances)
+    logs = np.log(distances[:, 19:20] / distances[:, :19])
+    assert dimension.lid_quantile(local, 0.25) == pytest.approx(
+        np.quantile(1 / logs.mean(axis=1), 0.25)
+    )
+
+
+def test_too_few_points_are_undefined() -> None:
+    assert np.isnan(dimension.twonn(np.ones((2, 1))))
+    assert np.isnan(dimension.mle(dimension.local_dimensions(np.ones((5, 4)))))
+
+
+def test_a_regular_grid_is_undefined_not_infinite() -> None:
+    ring = np.exp(2j * np.pi * np.arange(8) / 8)
+    X = np.stack([ring.real.round(6), ring.imag.round(6)], axis=1)
+    found = nearest_neighbors(X, 2).distances
+    assert np.isnan(dimension.twonn(np.ones((10, 2))))
+    assert found.shape == (8, 7)

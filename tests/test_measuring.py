@@ -1,0 +1,181 @@
+"""One pass against NumPy on all states at once; scopes, sinks, padding, broken layers."""
+
+import numpy as np
+import pytest
+import torch
+
+from embstore.hidden_states import HiddenBatch
+from embstore.measuring import measure_batches, token_groups
+from embstore.metrics import METRICS
+from embstore.types import LayerKey, Measured, Measurement, Scope
+from tests.metrics.clouds import numbers_of
+
+KEYS = [
+    LayerKey("decoder", 0, "embedding"),
+    LayerKey("decoder", 1, "block"),
+    LayerKey("decoder", 2, "block"),
+    LayerKey("decoder", 2, "final_norm"),
+]
+N_WINDOWS, WINDOW, D = 6, 20, 5
+
+
+def random_states(seed: int = 0) -> dict[LayerKey, np.ndarray]:
+    rng = np.random.default_rng(seed)
+    return {
+        key: rng.normal(size=(N_WINDOWS, WINDOW, D)).astype(np.float32) + key.layer for key in KEYS
+    }
+
+
+def measure(
+    states: dict[LayerKey, np.ndarray],
+    *,
+    mask: np.ndarray | None = None,
+    batch_size: int = 2,
+    positions: np.ndarray | None = None,
+) -> Measured:
+    mask = np.ones((N_WINDOWS, WINDOW), dtype=bool) if mask is None else mask
+    batches = (
+        HiddenBatch(
+            start=start,
+            states={k: torch.from_numpy(s[start : start + batch_size]) for k, s in states.items()},
+            mask=mask[start : start + batch_size],
+            seconds=0.0,
+        )
+        for start in range(0, N_WINDOWS, batch_size)
+    )
+    return measure_batches(batches, np.flatnonzero(mask) if positions is None else positions)
+
+
+def rows(measured: Measured) -> dict[tuple[LayerKey, Scope, str], Measurement]:
+    return {(m.key, m.scope, m.metric): m for m in measured.measurements}
+
+
+def test_a_pass_in_batches_gives_the_metrics_of_all_tokens_at_once() -> None:
+    states = random_states()
+    found = rows(measure(states))
+    for key in KEYS:
+        for name, expected in numbers_of(states[key].reshape(-1, D)).items():
+            measurement = found[key, "all", name]
+            assert measurement.value == pytest.approx(expected, rel=1e-10), (key, name)
+            assert measurement.n == N_WINDOWS * WINDOW
+
+
+def test_scope_no_first_leaves_out_the_first_token_of_each_window() -> None:
+    states = random_states()
+    found = rows(measure(states))
+    expected = numbers_of(states[KEYS[1]][:, 1:].reshape(-1, D))
+    for name, value in expected.items():
+        measurement = found[KEYS[1], "no_first", name]
+        assert measurement.value == pytest.approx(value, rel=1e-10), name
+        assert measurement.n == N_WINDOWS * (WINDOW - 1)
+
+
+def test_scope_no_sinks_leaves_out_sinks_at_every_layer() -> None:
+    states = random_states()
+    states[KEYS[2]][3, 7] *= 1000  # a sink at one block only
+    found = rows(measure(states))
+    keep = np.ones((N_WINDOWS, WINDOW), dtype=bool)
+    keep[:, 0] = False
+    keep[3, 7] = False
+    for key in KEYS:
+        for name, value in numbers_of(states[key][keep]).items():
+            assert found[key, "no_sinks", name].value == pytest.approx(value, rel=1e-10), name
+    assert found[KEYS[2], "all", "anisotropy"].value > 0.99
+    assert found[KEYS[2], "no_sinks", "anisotropy"].value < 0.5
+
+
+def test_counts_of_tokens_sinks_and_duplicates_are_kept() -> None:
+    states = random_states()
+    states[KEYS[2]][3, 7] *= 1000
+    states[KEYS[0]][1] = states[KEYS[0]][0]  # the same twenty embeddings twice
+    states[KEYS[1]][5, 5] = 0
+    layers = {layer.key: layer for layer in measure(states).layers}
+    layer = layers[KEYS[0]]
+    assert (layer.n_tokens, layer.n_first, layer.n_sinks) == (120, 6, 1)
+    assert (layer.n_sample, layer.n_duplicates) == (120, 20)
+    assert layers[KEYS[1]].n_zero == 1
+    assert [layers[key].depth for key in KEYS] == [0.0, 0.5, 1.0, 1.0]
+
+
+def test_sinks_are_judged_by_their_own_window_at_blocks_only() -> None:
+    states = {key: torch.ones(2, 10, 4) for key in KEYS}
+    states[KEYS[0]][0, 4] = 100  # large, but in the embedding
+    states[KEYS[1]][0, 5] = 8.1  # just above eight medians
+    states[KEYS[1]][0, 6] = 7.9
+    states[KEYS[1]][1] = 50.0  # a loud window without a sink
+    groups = token_groups(states, np.ones((2, 10), dtype=bool), 8.0)
+    assert groups[0].tolist() == [2, 0, 0, 0, 0, 1, 0, 0, 0, 0]
+    assert groups[1].tolist() == [2, 0, 0, 0, 0, 0, 0, 0, 0, 0]
+
+
+def test_batch_size_does_not_change_a_number() -> None:
+    states = random_states()
+    states[KEYS[2]][3, 7] *= 1000
+    one = rows(measure(states, batch_size=1))
+    for key, measurement in rows(measure(states, batch_size=4)).items():
+        # Batches are merged in another order: rounding only.
+        assert measurement.value == pytest.approx(one[key].value, rel=1e-11), key
+        assert measurement.n == one[key].n
+
+
+@pytest.mark.parametrize("side", ["left", "right"])
+def test_padding_is_never_counted(side: str) -> None:
+    plain = random_states()
+    expected = rows(measure(plain))
+    pad = 4
+    mask = np.ones((N_WINDOWS, WINDOW + pad), dtype=bool)
+    columns = slice(0, pad) if side == "left" else slice(WINDOW, None)
+    mask[:, columns] = False
+    states = {}
+    for key, state in plain.items():
+        states[key] = np.full((*mask.shape, D), 1e6, dtype=np.float32)
+        states[key][mask] = state.reshape(-1, D)
+    for key, measurement in rows(measure(states, mask=mask)).items():
+        assert measurement.value == pytest.approx(expected[key].value, rel=1e-11), key
+        assert measurement.n == expected[key].n
+
+
+def test_a_sample_moves_only_what_it_is_behind() -> None:
+    states = random_states()
+    positions = np.arange(0, N_WINDOWS * WINDOW, 3)
+    found = rows(measure(states, positions=positions, batch_size=4))
+    flat = states[KEYS[1]].reshape(-1, D)
+    whole, part = numbers_of(flat), numbers_of(flat[positions])
+    for name, metric in METRICS.items():
+        if name == "massive_ratio":
+            continue  # largest of all tokens over the median of the sample
+        from_sample = metric.source in ("sample", "distances")
+        expected = part[name] if from_sample else whole[name]
+        assert found[KEYS[1], "all", name].value == pytest.approx(expected, rel=1e-10), name
+        assert found[KEYS[1], "all", name].n == (40 if from_sample else 120)
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_a_broken_layer_has_a_reason_and_the_others_stand(bad: float) -> None:
+    states = random_states()
+    expected = rows(measure(states))
+    states[KEYS[1]][4, 3, 2] = bad
+    found = measure(states)
+    for key, measurement in rows(found).items():
+        if key[0] == KEYS[1]:
+            assert measurement.value is None
+            assert measurement.reason == "1 of 120 tokens have NaN or infinite values"
+        else:
+            assert measurement.value == pytest.approx(expected[key].value, rel=1e-12)
+    assert {spectrum.key for spectrum in found.spectra} == set(KEYS) - {KEYS[1]}
+
+
+def test_a_single_token_per_window_has_no_cloud_without_first_tokens() -> None:
+    states = {key: state[:, :1] for key, state in random_states().items()}
+    found = rows(measure(states, mask=np.ones((N_WINDOWS, 1), dtype=bool)))
+    measurement = found[KEYS[1], "no_first", "anisotropy"]
+    assert measurement.value is None
+    assert (measurement.n, measurement.reason) == (0, "0 tokens")
+
+
+def test_spectra_sum_to_the_variance() -> None:
+    states = random_states()
+    spectra = {(s.key, s.scope): s for s in measure(states).spectra}
+    variance = states[KEYS[1]].reshape(-1, D).astype(np.float64).var(axis=0, ddof=1).sum()
+    assert spectra[KEYS[1], "all"].eigenvalues.sum() == pytest.approx(variance, rel=1e-12)
+    assert spectra[KEYS[1], "all"].eigenvalues.shape == (D,)

@@ -1,0 +1,46 @@
+"""Random-weight models of many families, small enough to build in a test."""
+
+from pathlib import Path
+
+import torch
+from tokenizers import Tokenizer
+from tokenizers.models import WordLevel
+from tokenizers.pre_tokenizers import Whitespace
+from transformers import AutoConfig, AutoModel, PreTrainedTokenizerFast
+
+VOCAB = 200
+_SMALL = {"num_hidden_layers": 3, "num_attention_heads": 2, "hidden_size": 32}
+_LIMIT = {"max_position_embeddings": 128}
+
+# What the probe must find out about each: kind, states, and which of them is final.
+FAMILIES: dict[str, dict[str, object]] = {
+    "gpt2": {"n_layer": 3, "n_head": 2, "n_embd": 32, "n_positions": 128},
+    "gpt_neox": {**_SMALL, **_LIMIT, "intermediate_size": 64},
+    "opt": {**_SMALL, **_LIMIT, "ffn_dim": 64, "word_embed_proj_dim": 32},
+    "bloom": {"n_layer": 3, "n_head": 2, "hidden_size": 32},
+    "llama": {**_SMALL, **_LIMIT, "intermediate_size": 64},
+    "bert": {**_SMALL, **_LIMIT, "intermediate_size": 64},
+    "modernbert": {**_SMALL, **_LIMIT, "intermediate_size": 64},
+    "t5": {"num_layers": 3, "num_heads": 2, "d_model": 32, "d_ff": 64, "d_kv": 16},
+}
+
+
+def build(family: str, folder: Path, *, seed: int = 0) -> Path:
+    """Save a random model of a family, with a tokenizer, as a model folder."""
+    torch.manual_seed(seed)
+    config = AutoConfig.for_model(
+        family,
+        vocab_size=VOCAB,
+        pad_token_id=0,
+        bos_token_id=1,
+        eos_token_id=2,
+        **FAMILIES[family],
+    )
+    AutoModel.from_config(config).save_pretrained(folder)
+    words = {f"w{i}": i for i in range(VOCAB)}
+    tokenizer = Tokenizer(WordLevel(words, unk_token="w3"))
+    tokenizer.pre_tokenizer = Whitespace()
+    PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer, unk_token="w3", pad_token="w0", model_max_length=128
+    ).save_pretrained(folder)
+    return folder
