@@ -236,5 +236,3 @@ def _cloud(
 def _measure(key: LayerKey, scope: Scope, metric: Metric, cloud: Cloud) -> Measurement:
     result = evaluate(metric, cloud)
     return Measurement(key, scope, metric.info.name, result.value, result.n, reason=result.reason)
-
-

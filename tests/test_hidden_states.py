@@ -79,7 +79,7 @@ def test_states_are_those_of_transformers_with_the_last_block_before_its_norm(
     found = states_of(model, ids, np.ones(ids.shape, dtype=bool))
     inputs = {"input_ids": torch.from_numpy(ids)}
     if model.facts.kind == "encoder-decoder":
-        start = torch.full((len(ids), 1), model.decoder_start_token_id)
+        start = torch.full((len(ids), 1), model.decoder_start_token_id or 0)
         inputs["decoder_input_ids"] = torch.cat([start, inputs["input_ids"][:, :-1]], dim=1)
     with torch.inference_mode():
         output = model.module(**inputs, output_hidden_states=True)

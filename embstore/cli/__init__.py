@@ -1,0 +1,64 @@
+"""The command line: parses, calls the library, prints. Nothing is decided here.
+
+Importing it stays cheap: a command imports what it needs when it runs, and only
+``ingest`` and ``demo`` ever import torch.
+"""
+
+import sys
+from typing import Annotated
+
+import typer
+
+from embstore import __version__
+from embstore.cli import ask, measure
+from embstore.cli.terminal import TERMINAL
+from embstore.errors import EmbstoreError
+
+app = typer.Typer(
+    name="embstore",
+    help="Measure, store and query the geometry of transformer embeddings.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="Start with: embstore ingest MODEL --corpus TEXT, then embstore query layer_profile.",
+)
+app.add_typer(measure.app)
+app.add_typer(ask.app)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"embstore {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Only errors on stderr.")] = False,
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="More on stderr.")] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Tracebacks for errors.")] = False,
+    version: Annotated[  # noqa: ARG001 - handled by its callback
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
+    ] = False,
+) -> None:
+    """Measure, store and query the geometry of transformer embeddings."""
+    TERMINAL.quiet, TERMINAL.verbose, TERMINAL.debug = quiet, verbose, debug
+
+
+def main() -> None:
+    """Run the command line; the one place where errors become exit codes."""
+    try:
+        app()
+    except EmbstoreError as error:
+        if TERMINAL.debug:
+            raise
+        TERMINAL.fail(str(error))
+        sys.exit(error.exit_code)
+    except Exception as error:
+        if TERMINAL.debug:
+            raise
+        TERMINAL.fail(
+            f"unexpected {type(error).__name__}: {error}; this is a bug in embstore, "
+            "please report it with the output of the same command after --debug"
+        )
+        sys.exit(1)

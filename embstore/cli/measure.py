@@ -1,0 +1,205 @@
+"""The commands that run models: ingest and demo."""
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    Progress,
+    ProgressColumn,
+    Task,
+    TaskProgressColumn,
+    TextColumn,
+    TimeRemainingColumn,
+)
+from rich.text import Text
+
+from embstore.cli.options import StoreOption
+from embstore.cli.terminal import TERMINAL
+from embstore.errors import UsageError
+from embstore.types import Sampling
+
+if TYPE_CHECKING:
+    from embstore.ingestion import Outcome
+    from embstore.measuring import Progress as Report
+
+app = typer.Typer()
+
+_DEFAULTS = Sampling()
+
+
+@app.command(
+    epilog="Examples: embstore ingest gpt2 --corpus enwiki.xml.bz2  ·  "
+    "embstore ingest ./my-model model.gguf --corpus notes.txt --tokens 16384 --tag lab=a"
+)
+def ingest(
+    models: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="MODEL...", help="Hub id (also ID@REVISION), model folder, or .gguf file."
+        ),
+    ],
+    corpus: Annotated[
+        str,
+        typer.Option(metavar="FILE", help="Text: .txt, or MediaWiki export .xml, plain or .bz2."),
+    ],
+    store: StoreOption = None,
+    tokens: Annotated[
+        int, typer.Option(min=1, help="Tokens fed to each model, in whole windows.")
+    ] = _DEFAULTS.tokens,
+    window: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            help="Tokens per sequence; 512, or the model's limit if lower, unless given.",
+            show_default=False,
+        ),
+    ] = None,
+    batch_size: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            help="Windows per forward pass; unless given, what fits some 200 MB of states.",
+            show_default=False,
+        ),
+    ] = None,
+    sample: Annotated[
+        int, typer.Option(min=1, help="Tokens kept for neighbours and quantiles.")
+    ] = _DEFAULTS.sample,
+    seed: Annotated[int, typer.Option(min=0, help="Draws windows and kept tokens.")] = 0,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:N or mps.")] = "auto",
+    dtype: Annotated[
+        str, typer.Option(help="auto (float32), float32, bfloat16 or float16.")
+    ] = "auto",
+    tag: Annotated[
+        list[str] | None,
+        typer.Option(metavar="KEY=VALUE", help="Stored with the run; may be repeated."),
+    ] = None,
+    name: Annotated[
+        str | None,
+        typer.Option(help="What the store calls the model; by default its id, folder or file."),
+    ] = None,
+    force: Annotated[
+        bool, typer.Option("--force", help="Measure again even if the same work is stored.")
+    ] = False,
+) -> None:
+    """Measure models over a text and store the numbers."""
+    tags = _parse_tags(tag or [])
+    if name is not None and len(models) != 1:
+        raise UsageError(f"--name is for one model, but {len(models)} are given")
+    # torch and transformers: seconds to import, and only here.
+    from embstore.ingestion import Request, Settings
+    from embstore.ingestion import ingest as run_ingest
+
+    settings = Settings(
+        sampling=Sampling(tokens=tokens, window=window, sample=sample, seed=seed),
+        batch_size=batch_size,
+        device=device,
+        dtype=dtype,
+        tags=tags,
+        force=force,
+    )
+    n_stored = 0
+    try:
+        with progress_bar(models) as report:
+            requests = [Request(model, name) for model in models]
+            for outcome in run_ingest(requests, corpus, store, settings, progress=report):
+                tell(outcome)
+                n_stored += 1
+    except KeyboardInterrupt:
+        TERMINAL.fail(
+            f"interrupted: {models[n_stored] if n_stored < len(models) else 'the last model'} "
+            "is not stored; the same command starts it again"
+        )
+        raise
+
+
+@app.command(epilog="Example: embstore demo --out demo")
+def demo(
+    out: Annotated[Path, typer.Option(metavar="DIR", help="Where store and charts go.")] = Path(
+        "demo"
+    ),
+    tokens: Annotated[int, typer.Option(min=1, help="Tokens fed to each model.")] = 4096,
+) -> None:
+    """Measure a small decoder and a small encoder on Wikipedia, and chart them."""
+    from embstore.cli.output import write_table
+    from embstore.demo import MODELS, run_demo
+
+    with progress_bar([model.name for model in MODELS]) as report:
+        finding = run_demo(out, tokens=tokens, progress=report, tell=tell)
+    write_table(finding.layers, "table", None)
+    TERMINAL.say(f"\n{finding.sentence}\n")
+    for path in finding.files:
+        TERMINAL.say(f"wrote {path}")
+    TERMINAL.say(f"next: embstore query peak_layer --store {finding.store}")
+
+
+def tell(outcome: "Outcome") -> None:
+    """Say on stderr what became of a model."""
+    label = f"{outcome.model}@{outcome.revision}"
+    if outcome.status == "stored":
+        TERMINAL.say(
+            f"{label}: already measured with this text and configuration "
+            f"(run {outcome.run_id[:8]}), nothing to do; --force measures anew"
+        )
+    else:
+        TERMINAL.say(
+            f"{label}: measured on {outcome.n_tokens:,} tokens in {outcome.seconds:.0f} s "
+            f"(run {outcome.run_id[:8]})"
+        )
+
+
+class _Rate(ProgressColumn):
+    """Tokens per second while tokens go through the model."""
+
+    def render(self, task: Task) -> Text:
+        if task.fields["stage"] != "forward" or not task.speed:
+            return Text("")
+        return Text(f"{task.speed:,.0f} tokens/s")
+
+
+@contextlib.contextmanager
+def progress_bar(models: list[str]) -> "Iterator[Report]":
+    """Show a bar on stderr, if that is a terminal, and yield what moves it."""
+    console = Console(stderr=True)
+    bar = Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TaskProgressColumn(),
+        _Rate(),
+        TimeRemainingColumn(),
+        console=console,
+        transient=True,
+        disable=TERMINAL.quiet or not console.is_terminal,
+    )
+    with bar:
+        state: dict[str, str] = {"model": "", "stage": ""}
+        task = bar.add_task("", total=None, stage="")
+
+        def report(stage: str, done: int, total: int) -> None:
+            if stage == "model":
+                state["model"] = models[done]
+                state["stage"] = ""
+                bar.reset(task, total=None, description=f"{models[done]}: loading", stage="")
+                return
+            if stage != state["stage"]:
+                state["stage"] = stage
+                what = {"forward": "reading tokens", "geometry": "measuring layers"}[stage]
+                bar.reset(task, total=total, description=f"{state['model']}: {what}", stage=stage)
+            bar.update(task, completed=done, total=total)
+
+        yield report
+
+
+def _parse_tags(tags: list[str]) -> dict[str, str]:
+    parsed = {}
+    for tag in tags:
+        key, equals, value = tag.partition("=")
+        if not key or not equals:
+            raise UsageError(f"tag {tag!r} has no value; write it as KEY=VALUE")
+        parsed[key] = value
+    return parsed

@@ -1,0 +1,78 @@
+"""The options that commands share, and what a shell completes for them."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+LISTS = ("models", "checkpoints", "runs", "metrics", "queries")
+
+
+def _lists() -> list[str]:
+    return list(LISTS)
+
+
+def _question_names() -> list[str]:
+    from embstore.query import find_questions
+
+    return list(find_questions())
+
+
+def _formats() -> list[str]:
+    from embstore.cli.output import FORMATS
+
+    return list(FORMATS)
+
+
+StoreOption = Annotated[
+    str | None,
+    typer.Option(
+        "--store",
+        "-s",
+        metavar="FILE",
+        envvar="EMBSTORE_STORE",
+        help="The store, a DuckDB file; embstore.duckdb if not given.",
+        show_default=False,
+    ),
+]
+FormatOption = Annotated[
+    str,
+    typer.Option(
+        "--format",
+        "-f",
+        metavar="FORMAT",
+        help="auto, table, csv, tsv, json, jsonl, md or parquet; auto is a table on a "
+        "terminal and csv in a pipe.",
+        autocompletion=_formats,
+    ),
+]
+OutputOption = Annotated[
+    Path | None,
+    typer.Option("--output", "-o", metavar="FILE", help="Write here; the suffix is the format."),
+]
+ParamOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--param",
+        "-p",
+        metavar="NAME=VALUE",
+        help="A parameter; may be repeated. A list is a,b or the option given twice.",
+    ),
+]
+QueriesOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--queries",
+        metavar="DIR",
+        help="A folder of .sql files that go before the built-in ones; also EMBSTORE_QUERIES.",
+    ),
+]
+QuestionArgument = Annotated[
+    str,
+    typer.Argument(
+        metavar="NAME", help="As embstore ls queries lists it.", autocompletion=_question_names
+    ),
+]
+ListArgument = Annotated[
+    str, typer.Argument(metavar="|".join(LISTS), help="What to list.", autocompletion=_lists)
+]

@@ -1,0 +1,36 @@
+"""What goes to the terminal besides data: messages on stderr, as loud as asked for."""
+
+import sys
+from dataclasses import dataclass
+
+
+@dataclass
+class Terminal:
+    """How much to say; set once by the options before the command.
+
+    Attributes:
+        quiet: errors only.
+        verbose: also details that are rarely wanted.
+        debug: tracebacks instead of one-line errors.
+    """
+
+    quiet: bool = False
+    verbose: bool = False
+    debug: bool = False
+
+    def say(self, message: str) -> None:
+        """Tell the user something that is not data."""
+        if not self.quiet:
+            print(message, file=sys.stderr)  # noqa: T201 - the one place that may
+
+    def detail(self, message: str) -> None:
+        """Tell something only a verbose user wants."""
+        if self.verbose:
+            self.say(message)
+
+    def fail(self, message: str) -> None:
+        """Tell why the command ends; quiet does not silence it."""
+        print(f"error: {message}", file=sys.stderr)  # noqa: T201
+
+
+TERMINAL = Terminal()

@@ -1,0 +1,181 @@
+"""The typed parameters of a question, and reading their values."""
+
+import csv
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from numbers import Integral, Real
+
+from embstore.errors import UsageError
+
+Scalar = str | int | float | bool | date | datetime | None
+Value = Scalar | list[Scalar]
+
+_LITERAL = re.compile(r"\s*('(?:[^']|'')*'|[^\s,']+)\s*(?:,|$)")
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """A name that a question's SQL uses as ``$name``, with the values it takes.
+
+    Attributes:
+        name: as written after the ``$``.
+        type: one of TYPES, or one of them with ``[]`` for a list.
+        doc: what it does, for the reader.
+        required: whether a value must be given.
+        default: the value when none is given; None allows NULL.
+        choices: the only values allowed, if not empty.
+        column: the store's table and column that must hold the value.
+    """
+
+    name: str
+    type: str
+    doc: str
+    required: bool = True
+    default: Value = None
+    choices: tuple[Scalar, ...] = ()
+    column: tuple[str, str] | None = None
+
+    def __str__(self) -> str:
+        """Show the parameter as a person would set it."""
+        if self.required:
+            return f"{self.name} ({self.type}, required)"
+        return f"{self.name}={show_value(self.default)}"
+
+
+def convert(parameter: Parameter, value: object) -> Value:
+    """Turn what a person gave, text or a Python value, into the declared type.
+
+    A list is given as a Python sequence or as text separated by commas (quote an
+    element that contains one).
+
+    >>> convert(Parameter("layers", "INTEGER[]", "which"), "1, 2")
+    [1, 2]
+
+    Raises:
+        UsageError: the value does not fit; names parameter, found and expected.
+    """
+    if value is None:
+        if parameter.required or parameter.default is not None:
+            raise _misfit(parameter, value)
+        return None
+    if not parameter.type.endswith("[]"):
+        return _checked(parameter, value)
+    if isinstance(value, str):
+        value = next(csv.reader([value], skipinitialspace=True), [])
+    if not isinstance(value, Iterable) or isinstance(value, Mapping):
+        raise _misfit(parameter, value)
+    return [_checked(parameter, element) for element in value]
+
+
+def show_value(value: Value) -> str:
+    """Show a value as it is typed on a command line; NULL for None."""
+    if value is None:
+        return "NULL"
+    if isinstance(value, list):
+        return ",".join(show_value(element) for element in value)
+    if isinstance(value, bool):
+        return str(value).lower()
+    return value.isoformat() if isinstance(value, date) else str(value)
+
+
+def read_literal(text: str, parameter: Parameter) -> Value:
+    """Read a default as SQL writes it: ``'text'``, a number, NULL or ``['a', 'b']``."""
+    if text.upper() == "NULL":
+        return None
+    if text.startswith("["):
+        return list(read_literals(text[1:-1], parameter))
+    return convert(parameter, _unquoted(text))
+
+
+def read_literals(text: str, parameter: Parameter) -> tuple[Scalar, ...]:
+    """Read literals separated by commas."""
+    values: list[Scalar] = []
+    position = 0
+    while position < len(text):
+        match = _LITERAL.match(text, position)
+        if match is None:
+            raise UsageError(
+                f"parameter {parameter.name}: found {text!r}; "
+                "expected literals separated by commas, such as 'a', 'b'"
+            )
+        values.append(_checked(parameter, _unquoted(match[1])))
+        position = match.end()
+    return tuple(values)
+
+
+def _unquoted(text: str) -> str:
+    return text[1:-1].replace("''", "'") if text.startswith("'") else text
+
+
+def _checked(parameter: Parameter, value: object) -> Scalar:
+    """Convert one scalar and hold it to the parameter's choices."""
+    try:
+        converted = TYPES[parameter.type.removesuffix("[]")](value)
+    except (TypeError, ValueError, OverflowError):
+        raise _misfit(parameter, value) from None
+    if parameter.choices and converted not in parameter.choices:
+        allowed = ", ".join(show_value(choice) for choice in parameter.choices)
+        raise UsageError(f"parameter {parameter.name}: found {value!r}; expected one of {allowed}")
+    return converted
+
+
+def _misfit(parameter: Parameter, value: object) -> UsageError:
+    shown = "NULL" if value is None else repr(value)
+    return UsageError(f"parameter {parameter.name}: found {shown}; expected {parameter.type}")
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise TypeError
+    return value
+
+
+def _whole(bits: int) -> Callable[[object], int]:
+    def convert_whole(value: object) -> int:
+        if isinstance(value, bool) or not isinstance(value, str | Integral):
+            raise TypeError
+        number = int(value)
+        if not -(2 ** (bits - 1)) <= number < 2 ** (bits - 1):
+            raise OverflowError
+        return number
+
+    return convert_whole
+
+
+def _number(value: object) -> float:
+    if isinstance(value, bool) or not isinstance(value, str | Real):
+        raise TypeError
+    return float(value)
+
+
+def _truth(value: object) -> bool:
+    if isinstance(value, bool):
+        return value
+    if isinstance(value, str) and value.lower() in {"true", "yes", "1"}:
+        return True
+    if isinstance(value, str) and value.lower() in {"false", "no", "0"}:
+        return False
+    raise ValueError
+
+
+def _day(value: object) -> date:
+    if isinstance(value, date) and not isinstance(value, datetime):
+        return value
+    return date.fromisoformat(_text(value))
+
+
+def _moment(value: object) -> datetime:
+    return value if isinstance(value, datetime) else datetime.fromisoformat(_text(value))
+
+
+TYPES: Mapping[str, Callable[[object], Scalar]] = {
+    "VARCHAR": _text,
+    "INTEGER": _whole(32),
+    "BIGINT": _whole(64),
+    "DOUBLE": _number,
+    "BOOLEAN": _truth,
+    "DATE": _day,
+    "TIMESTAMP": _moment,
+}

@@ -1,0 +1,137 @@
+"""The store: opened once, then asked and written to.
+
+Connections live for one query or one transaction, so that the file is locked no
+longer than that and many processes can share it.
+"""
+
+import contextlib
+import os
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import duckdb
+import pyarrow as pa
+
+from embstore.errors import QueryError, StoreError
+from embstore.store import migration
+from embstore.store.failures import one_line, reading_error
+from embstore.store.locking import lock_timeout
+from embstore.store.opening import create_store, newer_store, prepare_store
+from embstore.store.session import fetch, reading, writing
+from embstore.store.statement import check_parameters, check_untrusted, statement_parameters
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+__all__ = ["DEFAULT_STORE", "Database", "open_database", "statement_parameters"]
+
+DEFAULT_STORE = "embstore.duckdb"
+
+
+class Database:
+    """A store in one DuckDB file; ``open_database`` makes it.
+
+    Threads may share it: they take turns. Another DuckDB connection to the file in
+    the same process must be closed first, for DuckDB refuses two with different
+    settings.
+
+    Attributes:
+        path: the file, absolute.
+    """
+
+    def __init__(self, path: Path, *, timeout: float) -> None:
+        self.path = path
+        self._timeout = timeout
+
+    def __repr__(self) -> str:
+        return f"Database({str(self.path)!r})"
+
+    def select(self, sql: str, params: Mapping[str, object] | None = None) -> pa.Table:
+        """Run one of embstore's own queries, with ``$named`` parameters.
+
+        Raises:
+            UsageError: a parameter is missing or unknown.
+            QueryError: DuckDB refuses the statement.
+            StoreError: the store cannot be opened or read.
+        """
+        with reading(self.path, self._timeout) as connection:
+            return self._fetch(connection, sql, params or {})
+
+    def select_untrusted(self, sql: str, params: Mapping[str, object] | None = None) -> pa.Table:
+        """Run a user's ad-hoc SQL: one SELECT that sees the store and nothing else.
+
+        Raises:
+            UsageError: a parameter is missing or unknown.
+            QueryError: the statement is refused, before it runs, or fails.
+            StoreError: the store cannot be opened or read.
+        """
+        with reading(self.path, self._timeout) as connection:
+            check_untrusted(connection, sql)
+            return self._fetch(connection, sql, params or {})
+
+    @contextlib.contextmanager
+    def begin(self) -> "Iterator[Connection]":
+        """Hold the file for one writing transaction: all of it is stored, or nothing.
+
+        Raises:
+            StoreLockedError: another process holds the file.
+            StoreVersionError: a newer embstore has migrated the store meanwhile.
+            StoreError: the disk is full or fails.
+        """
+        if not self.path.exists():
+            # Removed since it was opened, perhaps an hour ago: what was measured
+            # meanwhile is not lost.
+            create_store(self.path, self._timeout)
+        with writing(self.path, self._timeout) as connection:
+            found = connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar()
+            if found != migration.HEAD:
+                raise newer_store(self.path, str(found))
+            yield connection
+
+    def _fetch(
+        self, connection: duckdb.DuckDBPyConnection, sql: str, params: Mapping[str, object]
+    ) -> pa.Table:
+        check_parameters(connection, sql, params)
+        try:
+            return fetch(connection, sql, params)
+        except (duckdb.IOException, duckdb.FatalException) as error:
+            raise reading_error(self.path, error) from error
+        except (duckdb.Error, pa.ArrowInvalid) as error:
+            raise QueryError(one_line(error)) from error
+
+
+def open_database(
+    url: str | Path | None = None,
+    *,
+    create: bool = True,
+    lazy: bool = False,
+    timeout: float | None = None,
+) -> Database:
+    """Open the store at a path, creating or migrating it as needed.
+
+    Args:
+        url: a DuckDB file; None for ``EMBSTORE_STORE`` or ``embstore.duckdb``.
+        create: make a missing store; a question passes False.
+        lazy: leave making a missing store to the first write, so that work which
+            fails before it leaves no empty store behind.
+        timeout: seconds to wait while another process holds the file; None for
+            ``EMBSTORE_LOCK_TIMEOUT`` or 10.
+
+    Raises:
+        StoreError: naming the path, what was found there and what to do.
+        StoreLockedError: another process holds it; names that process.
+        StoreVersionError: a newer embstore or DuckDB wrote it; it is left alone.
+    """
+    chosen = url if url is not None else os.environ.get("EMBSTORE_STORE") or DEFAULT_STORE
+    # A scheme has two letters or more, unlike a Windows drive; ":memory:" has none.
+    if isinstance(chosen, str) and re.match(r"([A-Za-z][\w+.-]+)?:", chosen):
+        raise StoreError(
+            f"{chosen} is not supported yet: this version keeps a store in a DuckDB file, so "
+            f"name a path such as {DEFAULT_STORE}"
+        )
+    path = Path(chosen).expanduser().resolve()
+    seconds = lock_timeout(timeout)
+    prepare_store(path, seconds, create=create, lazy=lazy)
+    return Database(path, timeout=seconds)

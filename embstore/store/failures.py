@@ -1,0 +1,81 @@
+"""DuckDB's errors as one line that says what was found and what to do."""
+
+import os
+import re
+from pathlib import Path
+
+import duckdb
+
+from embstore.errors import StoreError, StoreLockedError, StoreVersionError
+
+_HOLDER = re.compile(r"PID (\d+)")
+_LONGEST = 400
+
+
+def one_line(error: BaseException) -> str:
+    """Return DuckDB's message without its class, source excerpt and line breaks.
+
+    Hints ("Did you mean", "Candidate bindings") stay.
+    """
+    text = str(error).split("\nLINE ")[0]
+    text = re.sub(r"^[A-Z][A-Za-z -]* Error: ", "", text.strip())
+    text = " ".join(text.split())
+    return text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"
+
+
+def is_locked(error: BaseException) -> bool:
+    """Say whether another process holds the file."""
+    return "Could not set lock on file" in str(error)
+
+
+def opening_error(path: Path, error: duckdb.Error, waited: float) -> StoreError:
+    """Explain why DuckDB could not open ``path``."""
+    text = str(error)
+    if is_locked(error):
+        holder = _HOLDER.search(text)
+        who = f"process {holder[1]}" if holder else "another process"
+        return StoreLockedError(
+            f"{path} is locked by {who} (waited {waited:g} s): wait until that process has "
+            "finished, or wait longer with EMBSTORE_LOCK_TIMEOUT=SECONDS"
+        )
+    if "different configuration" in text:
+        return StoreLockedError(
+            f"{path} is already open in this process ({os.getpid()}) on another DuckDB "
+            "connection: close that one first"
+        )
+    if "we can only read versions" in text:
+        found = re.search(r"version number (\d+)", text)
+        return StoreVersionError(
+            f"{path} has DuckDB storage version {found[1] if found else 'unknown'}, newer than "
+            f"duckdb {duckdb.__version__} can read: upgrade the duckdb package"
+        )
+    # DuckDB takes a SQLite file for one to open with an extension.
+    if "not a valid DuckDB database" in text or "external extensions" in text:
+        found_size = path.stat().st_size
+        what = "an empty file" if found_size == 0 else f"a file of {found_size} bytes"
+        return StoreError(
+            f"{path} is {what}, but not a DuckDB file: move it away or name another one "
+            "with --store"
+        )
+    if "Permission denied" in text or "Read-only file system" in text:
+        return StoreError(
+            f"{path} cannot be opened: permission denied; change its permissions or name "
+            "another file with --store"
+        )
+    return StoreError(
+        f"{path} cannot be opened ({one_line(error)}): restore it from a copy or name another "
+        "file with --store"
+    )
+
+
+def writing_error(path: Path, error: BaseException) -> StoreError:
+    """Explain why a transaction on ``path`` failed."""
+    return StoreError(
+        f"{path} could not be written ({one_line(error)}), and nothing was stored: check the "
+        "disk's free space and the file's permissions, then run the same command again"
+    )
+
+
+def reading_error(path: Path, error: BaseException) -> StoreError:
+    """Explain why ``path`` opened but could not be read."""
+    return StoreError(f"{path} could not be read ({one_line(error)}): restore it from a copy")

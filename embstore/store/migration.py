@@ -1,0 +1,43 @@
+"""Which schema this embstore knows, and the way there from an older one.
+
+Alembic is imported only when there is something to create or migrate: asking a
+store that is up to date never pays for it.
+"""
+
+from typing import TYPE_CHECKING
+
+from embstore.resources import resource_folder
+
+if TYPE_CHECKING:
+    from alembic.config import Config
+    from sqlalchemy import Connection
+
+HEAD = "0001"
+
+
+def alembic_config(connection: "Connection | None" = None) -> "Config":
+    """Return Alembic's configuration for the shipped migrations."""
+    from alembic.config import Config
+
+    config = Config()
+    # Alembic interpolates option values, so a % in the path needs doubling.
+    folder = str(resource_folder("migrations")).replace("%", "%%")
+    config.set_main_option("script_location", folder)
+    config.set_main_option("path_separator", "os")
+    config.attributes["connection"] = connection
+    return config
+
+
+def is_known(revision: str) -> bool:
+    """Say whether this embstore has the migration called ``revision``."""
+    from alembic.script import ScriptDirectory
+
+    scripts = ScriptDirectory.from_config(alembic_config())
+    return revision in {script.revision for script in scripts.walk_revisions()}
+
+
+def upgrade(connection: "Connection") -> None:
+    """Bring the store to ``HEAD`` within the connection's open transaction."""
+    from alembic import command
+
+    command.upgrade(alembic_config(connection), "head")

@@ -1,0 +1,139 @@
+"""What stands at a path: a store, nothing yet, or something to leave alone."""
+
+import os
+import uuid
+from pathlib import Path
+
+import duckdb
+
+from embstore.errors import StoreError, StoreVersionError
+from embstore.store import migration
+from embstore.store.failures import one_line, reading_error
+from embstore.store.session import reading, writing
+
+_OTHER = "name another file with --store"
+
+
+def prepare_store(path: Path, timeout: float, *, create: bool, lazy: bool = False) -> None:
+    """Create the store if it is missing, migrate it if it is older.
+
+    With ``lazy`` a missing store is only made sure to be possible.
+
+    Raises:
+        StoreError: what stands at ``path`` is no store and cannot become one.
+    """
+    _check_path(path)
+    if not path.exists():
+        if not create:
+            raise StoreError(
+                f"no store at {path}: make one with `embstore ingest`, or name another with --store"
+            )
+        if lazy:
+            _check_folder_writable(path)
+            return
+        create_store(path, timeout)
+    found = _revision(path, timeout)
+    if found == migration.HEAD:
+        return
+    if found is None and not create:
+        raise StoreError(
+            f"{path} has no tables: fill it with `embstore ingest`, or name another with --store"
+        )
+    if found is not None and not migration.is_known(found):
+        raise newer_store(path, found)
+    with writing(path, timeout) as connection:
+        migration.upgrade(connection)
+
+
+def _check_folder_writable(path: Path) -> None:
+    if not os.access(path.parent, os.W_OK):
+        raise StoreError(
+            f"{path} could not be created: its folder {path.parent} cannot be written to; change "
+            f"its permissions, or {_OTHER}"
+        )
+
+
+def create_store(path: Path, timeout: float) -> None:
+    """Make an empty store, or nothing.
+
+    It is built beside its place and linked there: a creation that fails or is
+    killed leaves no half-made store, and of two processes creating it one wins.
+    """
+    log = path.with_name(f"{path.name}.wal")
+    if log.exists():
+        raise StoreError(
+            f"{log} holds data of a store that is gone: put {path.name} back beside it, or "
+            "move it away"
+        )
+    building = path.with_name(f".{path.name}.{uuid.uuid4().hex[:12]}")
+    try:
+        with writing(building, timeout) as connection:
+            migration.upgrade(connection)
+        _link(building, path)
+    except StoreError as error:
+        cause = error.__cause__
+        reason = one_line(getattr(cause, "orig", None) or cause or error)
+        # The reader knows the store's name, not that of the file it is built in.
+        raise StoreError(
+            f"{path} could not be created ({reason.replace(str(building), str(path))}): check "
+            f"permissions and free space of its folder, or {_OTHER}"
+        ) from error
+    finally:
+        building.unlink(missing_ok=True)
+        building.with_name(f"{building.name}.wal").unlink(missing_ok=True)
+
+
+def newer_store(path: Path, found: str) -> StoreVersionError:
+    """Say that the store's schema is one this embstore does not know."""
+    return StoreVersionError(
+        f"{path} has schema {found}, newer than this embstore's {migration.HEAD}: upgrade embstore"
+    )
+
+
+def _check_path(path: Path) -> None:
+    # DuckDB would name the write-ahead log as if the path were a web address.
+    if "?" in str(path):
+        raise StoreError(f"{path} has a question mark in it: choose a path without one")
+    try:
+        if path.is_dir():
+            raise StoreError(f"{path} is a directory: name a file in it with --store")
+        if path.exists() and not path.is_file():
+            raise StoreError(f"{path} is not a regular file: {_OTHER}")
+        if not path.parent.is_dir():
+            raise StoreError(
+                f"{path} cannot be there, for {path.parent} is not a folder: create it, or {_OTHER}"
+            )
+    except OSError as error:
+        raise StoreError(f"{path} cannot be reached ({error.strerror}): {_OTHER}") from error
+
+
+def _revision(path: Path, timeout: float) -> str | None:
+    """Return the revision of the store's schema, or None if there are no tables."""
+    with reading(path, timeout) as connection:
+        try:
+            found = connection.execute("SELECT table_name FROM duckdb_tables()").fetchall()
+            tables = {name for (name,) in found}
+            if not tables:
+                return None
+            if {"alembic_version", "run", "measurement"} <= tables:
+                row = connection.execute("SELECT version_num FROM alembic_version").fetchone()
+                if row is not None:
+                    return str(row[0])
+        except duckdb.Error as error:
+            raise reading_error(path, error) from error
+    names = ", ".join(sorted(tables)[:3])
+    raise StoreError(
+        f"{path} is a DuckDB file but not an embstore store (its tables: {names}): {_OTHER}"
+    )
+
+
+def _link(source: Path, target: Path) -> None:
+    """Give ``source`` the name ``target`` unless that exists already."""
+    try:
+        os.link(source, target)
+    except FileExistsError:
+        return
+    except OSError:
+        # No hard links on this file system.
+        if not target.exists():
+            source.rename(target)

@@ -1,0 +1,112 @@
+"""Single connections to the store's file, open no longer than they are needed."""
+
+import contextlib
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor, wait
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import duckdb
+import pyarrow as pa
+
+from embstore.store.failures import writing_error
+from embstore.store.locking import open_with_retry, thread_lock
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+# Never fetch or load an extension by itself (DuckDB would, for a SQLite file),
+# and never read a caller's Python variable that is called like a table.
+_WRITE_CONFIG = {
+    "autoinstall_known_extensions": "false",
+    "autoload_known_extensions": "false",
+    "python_enable_replacements": "false",
+}
+_READ_CONFIG = {
+    **_WRITE_CONFIG,
+    "allow_community_extensions": "false",
+    "enable_external_access": "false",
+}
+
+
+@contextlib.contextmanager
+def _interruptible() -> Iterator[None]:
+    try:
+        yield
+    except RuntimeError as error:
+        # What DuckDB's Python client makes of Ctrl-C.
+        if str(error) == "Query interrupted":
+            raise KeyboardInterrupt from None
+        raise
+
+
+@contextlib.contextmanager
+def reading(path: Path, timeout: float) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Open a read-only connection that reaches nothing but ``path``, in UTC.
+
+    Raises:
+        StoreError: the file cannot be opened, or was locked for ``timeout`` seconds.
+    """
+
+    def connect() -> duckdb.DuckDBPyConnection:
+        return duckdb.connect(str(path), read_only=True, config=dict(_READ_CONFIG))
+
+    with (
+        thread_lock(path),
+        _interruptible(),
+        contextlib.closing(open_with_retry(path, timeout, connect)) as connection,
+    ):
+        # DuckDB takes no time zone at connecting, so its settings are locked after it.
+        connection.execute("SET TimeZone = 'UTC'; SET lock_configuration = true")
+        yield connection
+
+
+def fetch(
+    connection: duckdb.DuckDBPyConnection, sql: str, params: Mapping[str, object]
+) -> pa.Table:
+    """Run one statement to its end, or to Ctrl-C.
+
+    DuckDB's Python client (1.5.5) answers Ctrl-C by leaving the query half done, and
+    closing the connection then sometimes waits for it for ever. So another thread
+    runs the query, out of reach of signals, and is told to stop.
+    """
+
+    def run() -> pa.Table:
+        return connection.execute(sql, dict(params)).to_arrow_table()
+
+    with ThreadPoolExecutor(1) as pool:
+        result = pool.submit(run)
+        try:
+            return result.result()
+        except KeyboardInterrupt:
+            # More than once: a query that has not started yet forgets the first.
+            while not result.done():
+                connection.interrupt()
+                wait([result], timeout=0.05)
+            raise
+
+
+@contextlib.contextmanager
+def writing(path: Path, timeout: float) -> "Iterator[Connection]":
+    """Open a connection in a transaction: committed at the end, or rolled back.
+
+    Raises:
+        StoreError: the file cannot be opened or written, or was locked for
+            ``timeout`` seconds.
+    """
+    # SQLAlchemy takes a fifth of a second to import: too much for a question.
+    import sqlalchemy
+
+    engine = sqlalchemy.create_engine(
+        sqlalchemy.URL.create("duckdb", database=str(path)),
+        connect_args={"config": dict(_WRITE_CONFIG)},
+        # A pooled connection would keep the file locked after it is given back.
+        poolclass=sqlalchemy.NullPool,
+    )
+    with thread_lock(path), _interruptible():
+        connection = open_with_retry(path, timeout, engine.connect)
+        try:
+            with connection, connection.begin():
+                yield connection
+        except (duckdb.Error, sqlalchemy.exc.DBAPIError) as error:
+            raise writing_error(path, getattr(error, "orig", None) or error) from error

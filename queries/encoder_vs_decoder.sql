@@ -1,0 +1,41 @@
+-- title: Encoders against decoders
+-- doc: The same profile in one panel per kind of model, with and without attention
+--   sinks: what a decoder's bell keeps once a few tokens with huge norms do not
+--   count. The latest run of each checkpoint and text; depth makes models of unequal
+--   length comparable. The state after the final norm is left out.
+-- param metric VARCHAR = 'anisotropy' in metric.name: which metric
+-- param models VARCHAR[] = NULL in model.name: only these models; NULL means all
+-- param scopes VARCHAR[] = ['all', 'no_sinks'] in ('all', 'no_first', 'no_sinks'): which tokens count
+-- chart: mark=line x=depth:Q y=value:Q color=series:N dash=scope:N facet=kind:N
+SELECT
+    kind,
+    model
+    || CASE WHEN min(revision) OVER of_model < max(revision) OVER of_model
+        THEN '@' || revision ELSE '' END
+    || CASE WHEN min(corpus) OVER of_model < max(corpus) OVER of_model
+        THEN ' · ' || corpus ELSE '' END
+    || CASE WHEN min(run_id) OVER of_corpus < max(run_id) OVER of_corpus
+        THEN ' · run ' || left(run_id, 8) ELSE '' END
+    || CASE WHEN kind = 'encoder-decoder' THEN ' · ' || stack ELSE '' END AS series,
+    scope,
+    layer,
+    depth,
+    metric,
+    value,
+    n,
+    reason,
+    model,
+    revision,
+    step,
+    corpus,
+    stack,
+    run_id
+FROM profile_latest
+WHERE metric = $metric
+    AND ($models::VARCHAR[] IS NULL OR list_contains($models::VARCHAR[], model))
+    AND list_contains($scopes::VARCHAR[], scope)
+    AND site <> 'final_norm'
+WINDOW
+    of_model AS (PARTITION BY model),
+    of_corpus AS (PARTITION BY model, revision, corpus)
+ORDER BY kind, series, run_id, stack, scope, layer

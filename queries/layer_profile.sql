@@ -1,0 +1,53 @@
+-- title: Profile across layers
+-- doc: One row per model, scope and layer, one line per model and scope; the latest
+--   run of each checkpoint and text. The state after the final norm is left out
+--   unless asked for: it is rescaled coordinate by coordinate, and not comparable
+--   with the blocks before it. A series carries the revision, the text or the run
+--   only where a model has more than one.
+-- param metric VARCHAR = 'anisotropy' in metric.name: which metric
+-- param models VARCHAR[] = NULL in model.name: only these models; NULL means all
+-- param revisions VARCHAR[] = NULL in checkpoint.revision: only these revisions
+-- param corpora VARCHAR[] = NULL in corpus.name: only these texts
+-- param scopes VARCHAR[] = ['all', 'no_sinks'] in ('all', 'no_first', 'no_sinks'): which tokens count
+-- param by VARCHAR = 'depth' in ('depth', 'layer'): the chart's horizontal axis
+-- param final_norm BOOLEAN = false: also the state after the final norm
+-- chart: mark=line x=$by:Q y=value:Q color=series:N dash=scope:N
+SELECT
+    model
+    || CASE WHEN min(revision) OVER of_model < max(revision) OVER of_model
+        THEN '@' || revision ELSE '' END
+    || CASE WHEN min(corpus) OVER of_model < max(corpus) OVER of_model
+        THEN ' · ' || corpus ELSE '' END
+    || CASE WHEN min(run_id) OVER of_corpus < max(run_id) OVER of_corpus
+        THEN ' · run ' || left(run_id, 8) ELSE '' END
+    || CASE WHEN kind = 'encoder-decoder' THEN ' · ' || stack ELSE '' END AS series,
+    scope,
+    layer,
+    depth,
+    site,
+    metric,
+    value,
+    ci_low,
+    ci_high,
+    n,
+    reason,
+    model,
+    kind,
+    revision,
+    step,
+    corpus,
+    stack,
+    run_id
+FROM profile_latest
+WHERE metric = $metric
+    AND ($models::VARCHAR[] IS NULL OR list_contains($models::VARCHAR[], model))
+    AND ($revisions::VARCHAR[] IS NULL OR list_contains($revisions::VARCHAR[], revision))
+    AND ($corpora::VARCHAR[] IS NULL OR list_contains($corpora::VARCHAR[], corpus))
+    AND list_contains($scopes::VARCHAR[], scope)
+    AND (site <> 'final_norm' OR $final_norm::BOOLEAN)
+    -- Decides the chart's axis only.
+    AND $by::VARCHAR IN ('depth', 'layer')
+WINDOW
+    of_model AS (PARTITION BY model),
+    of_corpus AS (PARTITION BY model, revision, corpus)
+ORDER BY series, run_id, stack, scope, layer, site

@@ -1,0 +1,71 @@
+-- title: Where the profile peaks
+-- doc: One row per model and scope: the layer where the metric is highest, its value
+--   there and at both ends, and the bell's contrast, the mean over the middle third
+--   of the depth minus the mean over the rest. The latest run of each checkpoint and
+--   text; the embedding counts as layer 0, the state after the final norm does not
+--   count. Layers without a value are left out and counted as n_missing.
+-- param metric VARCHAR = 'anisotropy' in metric.name: which metric
+-- param models VARCHAR[] = NULL in model.name: only these models; NULL means all
+-- param scopes VARCHAR[] = ['all', 'no_sinks'] in ('all', 'no_first', 'no_sinks'): which tokens count
+-- chart: mark=point x=peak_value:Q y=series:N color=scope:N
+SELECT
+    model
+    || CASE WHEN min(revision) OVER of_model < max(revision) OVER of_model
+        THEN '@' || revision ELSE '' END
+    || CASE WHEN min(corpus) OVER of_model < max(corpus) OVER of_model
+        THEN ' · ' || corpus ELSE '' END
+    || CASE WHEN min(run_id) OVER of_corpus < max(run_id) OVER of_corpus
+        THEN ' · run ' || left(run_id, 8) ELSE '' END
+    || CASE WHEN kind = 'encoder-decoder' THEN ' · ' || stack ELSE '' END AS series,
+    scope,
+    peak_layer,
+    peak_depth,
+    peak_value,
+    first_value,
+    last_value,
+    middle_mean,
+    rest_mean,
+    middle_mean - rest_mean AS contrast,
+    metric,
+    n_layers,
+    n_missing,
+    model,
+    kind,
+    revision,
+    step,
+    corpus,
+    stack,
+    run_id
+FROM (
+    SELECT
+        run_id,
+        model,
+        kind,
+        revision,
+        step,
+        corpus,
+        stack,
+        scope,
+        metric,
+        -- The stack's own blocks: an encoder-decoder's two stacks count apart.
+        max(layer) AS n_layers,
+        -- The lowest of layers that tie.
+        first(layer ORDER BY value DESC, layer) FILTER (WHERE value IS NOT NULL) AS peak_layer,
+        first(depth ORDER BY value DESC, layer) FILTER (WHERE value IS NOT NULL) AS peak_depth,
+        max(value) AS peak_value,
+        first(value ORDER BY layer) AS first_value,
+        first(value ORDER BY layer DESC) AS last_value,
+        avg(value) FILTER (WHERE depth BETWEEN 1 / 3 AND 2 / 3) AS middle_mean,
+        avg(value) FILTER (WHERE depth NOT BETWEEN 1 / 3 AND 2 / 3) AS rest_mean,
+        count(*) FILTER (WHERE value IS NULL) AS n_missing
+    FROM profile_latest
+    WHERE metric = $metric
+        AND ($models::VARCHAR[] IS NULL OR list_contains($models::VARCHAR[], model))
+        AND list_contains($scopes::VARCHAR[], scope)
+        AND site <> 'final_norm'
+    GROUP BY ALL
+)
+WINDOW
+    of_model AS (PARTITION BY model),
+    of_corpus AS (PARTITION BY model, revision, corpus)
+ORDER BY series, run_id, stack, scope

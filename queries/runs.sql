@@ -1,0 +1,50 @@
+-- title: What was measured, with what and at which cost
+-- doc: One row per run, the newest first. tokens_per_second counts the forward pass
+--   and the geometry, not the loading; geometry_over_forward is what measuring costs
+--   on top of running the model. latest marks the run that the other questions use.
+-- param models VARCHAR[] = NULL in model.name: only these models; NULL means all
+SELECT
+    model.name AS model,
+    checkpoint.revision,
+    corpus.name AS corpus,
+    run.created_at,
+    run.tokens,
+    run.tokens / nullif(run.forward_seconds + run.geometry_seconds, 0) AS tokens_per_second,
+    run.geometry_seconds / nullif(run.forward_seconds, 0) AS geometry_over_forward,
+    run.wall_seconds,
+    run.device,
+    run.dtype,
+    run."window",
+    run.sample_size,
+    run.seed,
+    run.run_id IN (SELECT latest_run.run_id FROM latest_run) AS latest,
+    model.kind,
+    model.architecture,
+    model.n_layers,
+    model.hidden_size,
+    model.n_parameters,
+    checkpoint.step,
+    checkpoint.tokens_seen,
+    run.forward_seconds,
+    run.geometry_seconds,
+    run.peak_memory_bytes,
+    run.batch_size,
+    run.attention,
+    run.sink_threshold,
+    run.embstore_version,
+    run.git_commit,
+    run.git_dirty,
+    run.python_version,
+    run.torch_version,
+    run.transformers_version,
+    run.duckdb_version,
+    run.numpy_version,
+    run.tags,
+    run.repeat,
+    run.run_id
+FROM run
+JOIN checkpoint ON checkpoint.checkpoint_id = run.checkpoint_id
+JOIN model ON model.model_id = checkpoint.model_id
+JOIN corpus ON corpus.corpus_id = run.corpus_id
+WHERE $models::VARCHAR[] IS NULL OR list_contains($models::VARCHAR[], model.name)
+ORDER BY run.created_at DESC, model.name, checkpoint.revision, run.run_id

@@ -1,0 +1,32 @@
+-- title: What sinks do to the peak
+-- doc: Where each model's metric peaks over all tokens, and what remains there without
+--   the first token of each window and without sinks, tokens whose norm at some block
+--   is many times that of their window's others. One row per model and stack; the
+--   latest run of each checkpoint and text.
+-- param metric VARCHAR = 'anisotropy' in metric.name: which metric
+-- param models VARCHAR[] = NULL in model.name: only these models; NULL means all
+SELECT
+    p.model,
+    p.kind,
+    p.revision,
+    p.corpus,
+    p.stack,
+    p.metric,
+    arg_max(p.layer, p.value) FILTER (p.scope = 'all') AS peak_layer,
+    max(p.layer) AS n_layers,
+    max(p.value) FILTER (p.scope = 'all') AS at_peak,
+    arg_max(sinkless.value, p.value) FILTER (p.scope = 'all') AS at_peak_no_sinks,
+    max(p.value) FILTER (p.scope = 'no_sinks') AS peak_no_sinks,
+    max(l.n_tokens) AS n_tokens,
+    max(l.n_first) AS n_first,
+    max(l.n_sinks) AS n_sinks,
+    p.run_id
+FROM profile_latest AS p
+JOIN layer AS l USING (run_id, stack, layer, site)
+JOIN measurement AS sinkless USING (run_id, stack, layer, site, metric)
+WHERE p.metric = $metric
+    AND ($models::VARCHAR[] IS NULL OR list_contains($models::VARCHAR[], p.model))
+    AND p.site <> 'final_norm'
+    AND sinkless.scope = 'no_sinks'
+GROUP BY p.model, p.kind, p.revision, p.corpus, p.stack, p.metric, p.run_id
+ORDER BY p.model, p.revision, p.corpus, p.run_id, p.stack

@@ -1,0 +1,330 @@
+import json
+import os
+import pty
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from embstore.cli import ask
+from embstore.errors import EmbstoreError, QueryError, StoreError, UsageError
+from embstore.query import find_question
+from embstore.store.connection import open_database
+from embstore.store.writing import write_run
+from tests.synthetic import make_run
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("ask") / "embstore.duckdb"
+    database = open_database(path)
+    write_run(database, make_run(name="lab/decoder"))
+    write_run(database, make_run(name="lab/encoder", kind="encoder"))
+    return path
+
+
+@pytest.fixture
+def empty(tmp_path: Path) -> Path:
+    return open_database(tmp_path / "empty.duckdb").path
+
+
+def run(*arguments: object, stdin: str | None = None) -> Result:
+    return CliRunner().invoke(ask.app, [str(argument) for argument in arguments], input=stdin)
+
+
+def ok(*arguments: object, stdin: str | None = None) -> str:
+    result = run(*arguments, stdin=stdin)
+    assert result.exception is None, result.exception
+    return result.stdout
+
+
+def refused(*arguments: object) -> EmbstoreError:
+    result = run(*arguments)
+    assert isinstance(result.exception, EmbstoreError)
+    assert "\n" not in str(result.exception)
+    assert result.stdout == ""
+    return result.exception
+
+
+def embstore(*arguments: object, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "embstore", *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        env={**os.environ, **environment},
+        check=False,
+    )
+
+
+class TestLs:
+    @pytest.mark.parametrize(
+        ("what", "column", "values"),
+        [
+            ("models", "model", {"lab/decoder", "lab/encoder"}),
+            ("checkpoints", "revision", {"main"}),
+            ("runs", "corpus", {"example-text"}),
+        ],
+    )
+    def test_lists_the_store(self, store: Path, what: str, column: str, values: set[str]) -> None:
+        rows = json.loads(ok("ls", what, "-s", store, "-f", "json"))
+        assert len(rows) == 2
+        assert {row[column] for row in rows} == values
+
+    def test_metrics_and_queries_need_no_store(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.chdir(tmp_path)
+        metrics = {row["name"]: row for row in json.loads(ok("ls", "metrics", "-f", "json"))}
+        assert metrics["anisotropy"]["upper"] == "1"
+        queries = {row["name"]: row for row in json.loads(ok("ls", "queries", "-f", "json"))}
+        assert queries["layer_profile"]["chart"] is True
+        assert queries["layer_profile"]["parameters"].startswith("metric=anisotropy models=NULL")
+        assert not list(tmp_path.iterdir())
+
+    def test_unknown_list_names_the_known(self) -> None:
+        error = refused("ls", "layers")
+        assert isinstance(error, UsageError)
+        assert str(error) == (
+            "cannot list 'layers'; expected models, checkpoints, runs, metrics, queries"
+        )
+
+    def test_an_empty_store_says_so(self, empty: Path) -> None:
+        result = run("ls", "models", "-s", empty)
+        assert result.stdout.startswith("model,kind,")
+        assert result.stderr == f"no rows: {empty} holds no models yet\n"
+
+
+def test_info_counts(store: Path) -> None:
+    shown = ok("info", "-s", store, "-f", "table")
+    facts = dict(line.split(maxsplit=1) for line in shown.splitlines())
+    assert facts["runs"] == "2"
+    assert facts["models"] == "lab/decoder, lab/encoder"
+    assert facts["store"] == str(store)
+
+
+class TestQuery:
+    def test_answers_in_csv_where_there_is_no_terminal(self, store: Path) -> None:
+        shown = ok("query", "layer_profile", "-s", store, "-p", "metric=twonn", "-p", "scopes=all")
+        head, *rows = shown.splitlines()
+        assert head.startswith("series,scope,layer,depth,site,metric,value,")
+        assert len(rows) == 10
+
+    def test_a_list_is_commas_or_repeats(self, store: Path) -> None:
+        both = ok("query", "peak_layer", "-s", store, "-p", "models=lab/decoder,lab/encoder")
+        again = ok(
+            "query",
+            "peak_layer",
+            "-s",
+            store,
+            "-p",
+            "models=lab/decoder",
+            "-p",
+            "models=lab/encoder",
+        )
+        assert both == again
+        assert len(both.splitlines()) == 5
+
+    def test_output_suffix_is_the_format(self, store: Path, tmp_path: Path) -> None:
+        assert ok("query", "runs", "-s", store, "-o", tmp_path / "runs.json") == ""
+        assert len(json.loads((tmp_path / "runs.json").read_text())) == 2
+
+    def test_show_prints_the_file_and_needs_no_store(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.chdir(tmp_path)
+        assert ok("query", "runs", "--show") == find_question("runs").path.read_text()
+
+    def test_own_folder(self, store: Path, tmp_path: Path) -> None:
+        text = "-- title: t\n-- param n INTEGER: n\nSELECT $n + 1 AS next"
+        (tmp_path / "own.sql").write_text(text)
+        assert ok("query", "own", "-s", store, "--queries", tmp_path, "-p", "n=4") == "next\n5\n"
+
+    def test_an_empty_store_gives_no_rows_and_a_message(self, empty: Path) -> None:
+        result = run("query", "layer_profile", "-s", empty)
+        assert result.exit_code == 0
+        assert len(result.stdout.splitlines()) == 1
+        assert result.stderr.startswith(f"no rows: {empty} holds no runs yet")
+
+    def test_nothing_that_fits_says_what_was_asked(self, store: Path, tmp_path: Path) -> None:
+        text = "-- title: t\n-- param n INTEGER: n\nSELECT n FROM profile WHERE n = $n"
+        (tmp_path / "own.sql").write_text(text)
+        result = run("query", "own", "-s", store, "--queries", tmp_path, "-p", "n=-1")
+        assert result.stderr == f"no rows: nothing in {store} fits n=-1\n"
+
+    @pytest.mark.parametrize(
+        ("arguments", "kind", "message"),
+        [
+            (["layer_profil"], QueryError, "no query 'layer_profil' (did you mean layer_profile?)"),
+            (["layer_profile", "-p", "metric=foo"], QueryError, "no metric 'foo' in this store"),
+            (
+                ["layer_profile", "-p", "x=1"],
+                UsageError,
+                "query layer_profile has no parameter 'x'",
+            ),
+            (["layer_profile", "-p", "metric"], UsageError, "parameter 'metric' has no value"),
+            (["layer_profile", "-p", "by=step"], UsageError, "expected one of depth, layer"),
+            (
+                ["layer_profile", "-p", "final_norm=perhaps"],
+                UsageError,
+                "parameter final_norm: found 'perhaps'; expected BOOLEAN",
+            ),
+            (["runs", "-f", "xml"], UsageError, "format 'xml' is unknown; expected auto, table"),
+            (["runs", "-o", "x.doc"], UsageError, "suffix '.doc'; expected .csv"),
+            (["runs", "--queries", "/nowhere"], UsageError, "'/nowhere' is not a folder"),
+        ],
+    )
+    def test_bad_input(
+        self, store: Path, arguments: list[str], kind: type[EmbstoreError], message: str
+    ) -> None:
+        error = refused("query", *arguments, "-s", store)
+        assert type(error) is kind
+        assert message in str(error)
+
+    def test_no_store(self, tmp_path: Path) -> None:
+        error = refused("query", "runs", "-s", tmp_path / "none.duckdb")
+        assert isinstance(error, StoreError)
+        assert "no store at" in str(error)
+
+
+class TestSql:
+    def test_from_argument_stdin_and_file(self, store: Path, tmp_path: Path) -> None:
+        text = "SELECT count(*) AS runs FROM run"
+        (tmp_path / "q.sql").write_text(text)
+        assert ok("sql", text, "-s", store) == "runs\n2\n"
+        assert ok("sql", "-", "-s", store, stdin=text) == "runs\n2\n"
+        assert ok("sql", "-i", tmp_path / "q.sql", "-s", store) == "runs\n2\n"
+
+    @pytest.mark.parametrize(
+        ("given", "shown"),
+        [
+            ("3", 3),
+            ("-2.5", -2.5),
+            ("1e3", 1000.0),
+            ("true", True),
+            ("null", None),
+            ("'3'", "3"),
+            ("3x", "3x"),
+            ("nan", "nan"),
+            ("1_0", "1_0"),
+            ("", ""),
+        ],
+    )
+    def test_parameters_take_the_type_they_look_like(
+        self, store: Path, given: str, shown: object
+    ) -> None:
+        result = ok("sql", "SELECT $x AS x", "-p", f"x={given}", "-s", store, "-f", "json")
+        assert json.loads(result) == [{"x": shown}]
+
+    def test_only_reads(self, store: Path) -> None:
+        before = store.read_bytes()
+        for text in ("DROP TABLE run", "COPY run TO 'x.csv'", "SELECT 1; SELECT 2"):
+            assert isinstance(refused("sql", text, "-s", store), QueryError)
+        assert store.read_bytes() == before
+
+    def test_needs_one_source(self, store: Path, tmp_path: Path) -> None:
+        assert "give the SQL once" in str(refused("sql", "-s", store))
+        assert "give the SQL once" in str(refused("sql", "SELECT 1", "-i", "x.sql", "-s", store))
+        missing = refused("sql", "-i", tmp_path / "x.sql", "-s", store)
+        assert "x.sql: no such file or directory" in str(missing)
+
+    def test_parameters_must_agree(self, store: Path) -> None:
+        assert "no value for x" in str(refused("sql", "SELECT $x", "-s", store))
+        assert isinstance(refused("sql", "SELECT 1", "-p", "x=1", "-s", store), UsageError)
+
+
+class TestChart:
+    def test_writes_the_file(self, store: Path, tmp_path: Path) -> None:
+        result = run("chart", "layer_profile", "-s", store, "-o", tmp_path / "p.svg")
+        assert result.stdout == ""
+        assert result.stderr == f"wrote {tmp_path / 'p.svg'}\n"
+        assert (
+            "<title>Anisotropy: profile across layers</title>" in (tmp_path / "p.svg").read_text()
+        )
+
+    def test_suffix_is_checked_before_anything_else(self, tmp_path: Path) -> None:
+        error = refused("chart", "nothing", "-s", tmp_path / "none", "-o", "x.gif")
+        assert isinstance(error, UsageError)
+        assert "expected .html, .svg, .png, .pdf, .json" in str(error)
+
+    def test_no_rows_write_no_file(self, empty: Path, tmp_path: Path) -> None:
+        error = refused("chart", "layer_profile", "-s", empty, "-o", tmp_path / "p.svg")
+        assert "no rows" in str(error)
+        assert not (tmp_path / "p.svg").exists()
+
+
+class TestProcess:
+    def test_exit_codes_and_one_line_errors(self, store: Path) -> None:
+        for code, arguments in (
+            (1, ["query", "nothing"]),
+            (1, ["query", "layer_profile", "-p", "metric=foo"]),
+            (2, ["query", "runs", "-f", "xml"]),
+            (2, ["ls", "layers"]),
+            (3, ["info", "-s", store.parent]),
+        ):
+            done = embstore(*arguments, EMBSTORE_STORE=str(store))
+            assert done.returncode == code, done.stderr
+            assert done.stderr.startswith("error: ")
+            assert done.stderr.count("\n") == 1
+            assert done.stdout == ""
+
+    def test_a_reader_that_leaves_is_no_error(self, store: Path) -> None:
+        text = "SELECT a.range AS n FROM range(200000) AS a ORDER BY 1"
+        command = [sys.executable, "-m", "embstore", "sql", text, "-s", str(store)]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+            assert process.stdout is not None
+            assert process.stderr is not None
+            assert process.stdout.readline() == b"n\n"
+            process.stdout.close()
+            assert process.stderr.read() == b""
+        assert process.returncode == 0
+
+    @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is full")
+    def test_a_full_disk_behind_stdout_is_one_line(self, store: Path) -> None:
+        command = [sys.executable, "-m", "embstore", "query", "runs", "-s", str(store)]
+        with Path("/dev/full").open("w") as full:
+            done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, check=False)
+        assert done.returncode == 1
+        assert done.stderr == b"error: cannot write to standard output: no space left on device\n"
+
+    @pytest.mark.parametrize(("no_color", "bold"), [("", True), ("1", False)])
+    def test_a_terminal_gets_a_table_that_fits(
+        self, store: Path, no_color: str, bold: bool
+    ) -> None:
+        ours, theirs = pty.openpty()
+        command = [sys.executable, "-m", "embstore", "query", "runs", "-s", str(store)]
+        environment = {**os.environ, "COLUMNS": "70", "NO_COLOR": no_color}
+        done = subprocess.run(
+            command, stdout=theirs, stderr=subprocess.PIPE, env=environment, check=True
+        )
+        os.close(theirs)
+        shown = os.read(ours, 100_000).decode()
+        os.close(ours)
+        assert ("\x1b[1m" in shown) is bold
+        lines = shown.replace("\x1b[1m", "").replace("\x1b[0m", "").split("\r\n")
+        assert lines[0].startswith("model")
+        assert max(map(len, lines)) <= 70
+        assert b"more columns do not fit this terminal" in done.stderr
+
+    def test_quiet_silences_messages_but_not_data(self, empty: Path) -> None:
+        done = embstore("-q", "ls", "models", "-s", empty)
+        assert done.stderr == ""
+        assert done.stdout.startswith("model,")
+
+    def test_asking_imports_no_torch(self, store: Path, tmp_path: Path) -> None:
+        for arguments in (
+            ["query", "layer_profile", "-s", str(store)],
+            ["chart", "layer_profile", "-s", str(store), "-o", str(tmp_path / "x.svg")],
+            ["ls", "metrics"],
+        ):
+            code = (
+                "import sys\nfrom embstore.cli import main\n"
+                f"sys.argv = ['embstore', *{arguments!r}]\n"
+                "try:\n    main()\nexcept SystemExit as end:\n    assert not end.code\n"
+                "print(sorted({'torch', 'transformers'} & set(sys.modules)), file=sys.stderr)\n"
+            )
+            done = subprocess.run(
+                [sys.executable, "-c", code], capture_output=True, text=True, check=True
+            )
+            assert done.stderr.splitlines()[-1] == "[]"

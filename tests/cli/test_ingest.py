@@ -1,0 +1,195 @@
+"""``embstore ingest`` from the outside: exit codes, messages, signals, full disks."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+import embstore as api
+from tests.cli.processes import command, embstore
+
+SMALL = ("--tokens", "256", "--window", "32", "--sample", "100")
+
+
+def runs(store: Path) -> int:
+    count = api.open(store).info()["runs"]
+    assert isinstance(count, int)
+    return count
+
+
+def test_ingest_query_and_again(tiny_llama: Path, text: Path, tmp_path: Path) -> None:
+    arguments = ("ingest", tiny_llama, "--corpus", text, *SMALL, "--tag", "lab=a")
+    first = embstore(*arguments, cwd=tmp_path)
+    assert (first.returncode, first.stdout) == (0, "")
+    assert re.search(r"tiny-llama@local: measured on 256 tokens in \d+ s", first.stderr)
+    again = embstore(*arguments, cwd=tmp_path)
+    assert again.returncode == 0
+    assert "already measured" in again.stderr
+    assert "--force measures anew" in again.stderr
+    rows = embstore("query", "layer_profile", "-p", "scopes=all", cwd=tmp_path)
+    assert len(rows.stdout.splitlines()) == 1 + 4  # header, embedding, three blocks
+    quiet = embstore("-q", *arguments, cwd=tmp_path)
+    assert (quiet.returncode, quiet.stderr) == (0, "")
+
+
+@pytest.mark.parametrize(
+    ("change", "code", "message"),
+    [
+        (["{tmp}/nowhere"], 1, "no such model: .* does not exist"),
+        (["{tmp}"], 1, "holds no config.json"),
+        (["{model}", "--corpus", "{tmp}/nowhere.txt"], 1, "no such file; check the path"),
+        (["{model}", "--corpus", "{tmp}/empty.txt"], 1, "empty"),
+        (["{model}", "--corpus", "{tmp}/binary.txt"], 1, "binary, not text"),
+        (["{model}", "--corpus", "{tmp}/text.docx"], 1, "suffix '.docx' is not known"),
+        (["{model}", "--tokens", "1000000"], 1, "too short for 1,000,000 tokens"),
+        (["{model}", "--window", "4096", "--tokens", "8192"], 2, "limit of tiny-llama, 128"),
+        (["{model}", "--window", "512"], 2, "larger than the limit"),
+        (["{model}", "--tag", "novalue"], 2, "write it as KEY=VALUE"),
+        (["{model}", "{model}", "--name", "x"], 2, "--name is for one model, but 2"),
+        (["{model}", "--device", "tpu"], 2, "device 'tpu' cannot be used"),
+        (["{model}", "--dtype", "int4"], 2, "unknown dtype 'int4'"),
+        (["{model}", "--store", "{tmp}"], 3, "is a directory"),
+        (["{model}", "--store", "{tmp}/binary.txt"], 3, "not a"),
+        (["{model}", "--store", "{tmp}/no/where.duckdb"], 3, "is not a folder: create it"),
+    ],
+)
+def test_bad_input_is_one_line_and_stores_nothing(
+    change: list[str], code: int, message: str, tiny_llama: Path, text: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "empty.txt").write_text("")
+    (tmp_path / "binary.txt").write_bytes(b"\x00\x01\x02" * 1000)
+    (tmp_path / "text.docx").write_text("words")
+    before = sorted(tmp_path.iterdir())
+    arguments = [part.format(tmp=tmp_path, model=tiny_llama) for part in change]
+    done = embstore("ingest", "--corpus", text, *SMALL, *arguments, cwd=tmp_path)
+    assert done.returncode == code, done.stderr
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("error: ")
+    assert re.search(message, line)
+    assert done.stdout == ""
+    assert sorted(tmp_path.iterdir()) == before
+
+
+def test_wrong_usage_is_exit_code_2(tmp_path: Path) -> None:
+    assert embstore("ingest", cwd=tmp_path).returncode == 2
+    assert embstore("ingest", "m", "--corpus", "x", "--tokens", "0", cwd=tmp_path).returncode == 2
+    assert embstore("ingest", "m", "--nonsense", cwd=tmp_path).returncode == 2
+    assert embstore("nonsense", cwd=tmp_path).returncode == 2
+
+
+def test_debug_shows_the_traceback(tmp_path: Path) -> None:
+    done = embstore("--debug", "ingest", "./nowhere", "--corpus", "x", cwd=tmp_path)
+    assert done.returncode == 1
+    assert "Traceback" in done.stderr
+    assert "ModelError: no such model" in done.stderr
+
+
+def test_a_locked_store_names_the_process_that_holds_it(
+    tiny_llama: Path, text: Path, tmp_path: Path
+) -> None:
+    store = tmp_path / "embstore.duckdb"
+    embstore("ingest", tiny_llama, "--corpus", text, *SMALL, cwd=tmp_path)
+    code = f"import duckdb, time; c = duckdb.connect({str(store)!r}); print(1, flush=True); time.sleep(60)"
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE) as holder:
+        assert holder.stdout is not None
+        holder.stdout.readline()
+        done = embstore(
+            *("ingest", tiny_llama, "--corpus", text, *SMALL, "--seed", "1"),
+            cwd=tmp_path,
+            EMBSTORE_LOCK_TIMEOUT="0.5",
+        )
+        holder.kill()
+    assert done.returncode == 3
+    (line,) = done.stderr.splitlines()
+    assert str(holder.pid) in line
+    assert runs(store) == 1
+
+
+def start(*arguments: str | Path, cwd: Path) -> "subprocess.Popen[str]":
+    return subprocess.Popen(
+        command(*arguments),
+        cwd=cwd,
+        text=True,
+        stderr=subprocess.PIPE,
+        env={**os.environ, "HF_HUB_OFFLINE": "1"},
+    )
+
+
+# Import, loading, the forward pass, geometry, writing: the whole takes some seconds.
+@pytest.mark.parametrize("seconds", [1.0, 3.0, 4.0, 5.0])
+def test_a_killed_ingest_leaves_a_clean_store_and_the_next_completes(
+    seconds: float, tiny_llama: Path, tiny_bert: Path, text: Path, tmp_path: Path
+) -> None:
+    """Two models, so that a kill may come before, between and after the two runs."""
+    arguments = ("ingest", tiny_llama, tiny_bert, "--corpus", text, *SMALL)
+    process = start(*arguments, cwd=tmp_path)
+    time.sleep(seconds)
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    store = tmp_path / "embstore.duckdb"
+    if store.exists():
+        # Whatever is there is whole: every run has all its layers and numbers.
+        found = api.open(store).sql(
+            "SELECT (SELECT count(*) FROM run) AS runs, (SELECT count(*) FROM layer) AS layers, "
+            "(SELECT count(*) FROM measurement) AS numbers, "
+            "(SELECT count(DISTINCT metric) FROM measurement) AS metrics"
+        )
+        (row,) = found.to_pylist()
+        # llama has a state after its final norm, bert has not
+        assert row["layers"] in {0: (0,), 1: (5,), 2: (9,)}[row["runs"]]
+        assert row["numbers"] == row["layers"] * 3 * row["metrics"]
+    done = embstore(*arguments, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert runs(store) == 2
+
+
+def test_an_interrupt_is_exit_code_130_and_stores_nothing(
+    tiny_llama: Path, write_text: object, text: Path, tmp_path: Path
+) -> None:
+    process = start(
+        *("ingest", tiny_llama, "--corpus", text, "--tokens", "3840", "--window", "4"),
+        *("--batch-size", "1"),
+        cwd=tmp_path,
+    )
+    # The store appears with the first run only, so wait by time: imports take 2 to 5 s.
+    time.sleep(4)
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate(timeout=60)
+    assert process.returncode == 130, said
+    assert not (tmp_path / "embstore.duckdb").exists()
+
+
+def test_a_full_disk_while_writing_stores_nothing_and_keeps_what_was_there(
+    tiny_llama: Path, text: Path, tmp_path: Path
+) -> None:
+    """A limit on file size stands in for a full disk: writes beyond it fail."""
+    store = tmp_path / "embstore.duckdb"
+    embstore("ingest", tiny_llama, "--corpus", text, *SMALL, cwd=tmp_path)
+    # Room for the text's temporary copy, 20 kB, but not for the run.
+    limit = 24_000
+    code = (
+        "import resource, signal, sys\n"
+        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
+        f"resource.setrlimit(resource.RLIMIT_FSIZE, ({limit}, {limit}))\n"
+        "from embstore.cli import main\n"
+        "main()\n"
+    )
+    arguments = ["ingest", str(tiny_llama), "--corpus", str(text), *SMALL, "--seed", "1"]
+    done = subprocess.run(
+        [sys.executable, "-c", code, *arguments],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 3, done.stderr
+    (line,) = done.stderr.splitlines()
+    assert re.search(r"embstore.duckdb", line)
+    assert runs(store) == 1
+    assert embstore(*arguments, cwd=tmp_path).returncode == 0
+    assert runs(store) == 2

@@ -1,0 +1,133 @@
+import threading
+import time
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from embstore.errors import StoreLockedError, UsageError
+from embstore.store.connection import Database, open_database
+from embstore.store.writing import write_run
+from tests.store.processes import finish, start
+from tests.synthetic import make_run
+
+HOLD = """
+import sys
+import duckdb
+
+connection = duckdb.connect(sys.argv[1])
+print("held", flush=True)
+sys.stdin.readline()
+connection.close()
+"""
+
+WRITE = """
+import sys
+from embstore.store.connection import open_database
+from embstore.store.writing import write_run
+from tests.synthetic import make_run
+
+for seed in range(8):
+    database = open_database(sys.argv[1], timeout=60)
+    write_run(database, make_run(name=f"model {sys.argv[2]}", seed=seed))
+"""
+
+
+def test_a_held_store_is_reported_with_its_holder(path: Path, database: Database) -> None:
+    holder = start(HOLD, path)
+    assert holder.stdout is not None
+    assert holder.stdout.readline() == "held\n"
+    message = rf"^{path} is locked by process {holder.pid} \(waited 0.2 s\): wait until"
+    began = time.monotonic()
+    with pytest.raises(StoreLockedError, match=message):
+        open_database(path, timeout=0.2)
+    assert 0.2 <= time.monotonic() - began < 5
+    with pytest.raises(StoreLockedError, match=f"process {holder.pid}"):
+        write_run(Database(path, timeout=0), make_run())
+    holder.communicate("\n", timeout=60)
+
+
+def test_waiting_ends_when_the_holder_does(path: Path, database: Database) -> None:
+    holder = start(HOLD, path)
+    assert holder.stdout is not None
+    assert holder.stdout.readline() == "held\n"
+    release = threading.Timer(0.4, lambda: holder.communicate("\n", timeout=60))
+    release.start()
+    began = time.monotonic()
+    write_run(database, make_run())
+    assert time.monotonic() - began > 0.3
+    release.join()
+    assert database.select("SELECT run_id FROM run").num_rows == 1
+
+
+def test_another_connection_in_this_process_is_named(path: Path, database: Database) -> None:
+    with (
+        duckdb.connect(path),
+        pytest.raises(StoreLockedError, match=r"already open in this process .* close that one"),
+    ):
+        database.select("SELECT 1 AS one")
+    assert database.select("SELECT 1 AS one").num_rows == 1
+
+
+def test_the_file_is_free_between_calls(path: Path, database: Database) -> None:
+    write_run(database, make_run())
+    database.select("SELECT count(*) AS n FROM profile")
+    code = "import duckdb, sys; duckdb.connect(sys.argv[1]).execute('CREATE TABLE free (i INT)')"
+    finish(start(code, path))
+
+
+def test_concurrent_writers_lose_nothing(path: Path) -> None:
+    # The file does not exist yet, so they race for creating it as well.
+    for process in [start(WRITE, path, str(writer)) for writer in range(3)]:
+        finish(process)
+    found = open_database(path).select(
+        "SELECT model, count(DISTINCT seed) AS seeds, count(*) AS numbers "
+        "FROM profile GROUP BY model ORDER BY model"
+    )
+    numbers = 8 * len(make_run().measured.measurements)
+    assert found.to_pylist() == [
+        {"model": f"model {writer}", "seeds": 8, "numbers": numbers} for writer in range(3)
+    ]
+    assert [found.name for found in path.parent.iterdir()] == [path.name]
+
+
+def test_threads_share_one_database(database: Database) -> None:
+    failures: list[Exception] = []
+
+    def work(name: str) -> None:
+        try:
+            for seed in range(5):
+                write_run(database, make_run(name=name, seed=seed))
+                database.select("SELECT count(*) AS n FROM profile")
+        except Exception as error:
+            failures.append(error)
+
+    threads = [threading.Thread(target=work, args=(f"model {i}",)) for i in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert failures == []
+    assert database.select("SELECT run_id FROM run").num_rows == 15
+
+
+@pytest.mark.parametrize("text", ["soon", "-1", "inf", "nan"])
+def test_a_timeout_is_a_number_of_seconds(
+    path: Path, text: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("EMBSTORE_LOCK_TIMEOUT", text)
+    with pytest.raises(UsageError, match=f"lock timeout is '{text}': give a number of seconds"):
+        open_database(path)
+    assert not path.exists()
+
+
+def test_the_environment_sets_the_timeout(
+    path: Path, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("EMBSTORE_LOCK_TIMEOUT", "0.1")
+    holder = start(HOLD, path)
+    assert holder.stdout is not None
+    assert holder.stdout.readline() == "held\n"
+    with pytest.raises(StoreLockedError, match=r"waited 0\.1 s"):
+        open_database(path)
+    holder.communicate("\n", timeout=60)

@@ -1,0 +1,108 @@
+from pathlib import Path
+
+import duckdb
+import pytest
+from alembic import command
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Table
+
+from embstore.store import migration, schema
+from embstore.store.connection import Database, open_database
+from embstore.store.session import writing
+from tests.store.processes import finish, start
+
+VIEWS = {"latest_run", "profile", "profile_latest"}
+
+
+def relations(path: Path) -> set[str]:
+    with duckdb.connect(path, read_only=True) as connection:
+        rows = connection.execute("SELECT table_name FROM information_schema.tables").fetchall()
+    return {name for (name,) in rows}
+
+
+def test_the_head_is_alembics() -> None:
+    scripts = ScriptDirectory.from_config(migration.alembic_config())
+    assert scripts.get_heads() == [migration.HEAD]
+    assert migration.is_known(migration.HEAD)
+    assert not migration.is_known("9999")
+
+
+def test_migrations_make_the_tables_of_the_schema(database: Database) -> None:
+    def without_foreign_keys(_object: object, _name: object, kind: str, *_rest: object) -> bool:
+        return kind != "foreign_key_constraint"
+
+    with database.begin() as connection:
+        context = MigrationContext.configure(
+            connection,
+            opts={
+                "compare_type": True,
+                "compare_server_default": True,
+                "include_object": without_foreign_keys,
+            },
+        )
+        assert compare_metadata(context, schema.metadata) == []
+
+
+@pytest.mark.parametrize("table", schema.metadata.sorted_tables, ids=lambda table: table.name)
+def test_keys_and_column_order_agree_too(database: Database, table: Table) -> None:
+    # Alembic compares neither.
+    columns = database.select(
+        "SELECT column_name FROM duckdb_columns() WHERE table_name = $name ORDER BY column_index",
+        {"name": table.name},
+    )
+    assert columns["column_name"].to_pylist() == [column.name for column in table.columns]
+    keys = database.select(
+        "SELECT unnest(constraint_column_names) AS key FROM duckdb_constraints() "
+        "WHERE table_name = $name AND constraint_type = 'PRIMARY KEY'",
+        {"name": table.name},
+    )
+    assert keys["key"].to_pylist() == [column.name for column in table.primary_key.columns]
+
+
+def test_no_foreign_keys_and_no_indexes(database: Database) -> None:
+    found = database.select(
+        "SELECT DISTINCT constraint_type AS kind FROM duckdb_constraints() ORDER BY kind"
+    )
+    assert found["kind"].to_pylist() == ["NOT NULL", "PRIMARY KEY"]
+    assert database.select("SELECT * FROM duckdb_indexes()").num_rows == 0
+
+
+def test_downgrade_and_upgrade_again(path: Path, database: Database) -> None:
+    everything = relations(path)
+    assert everything == VIEWS | set(schema.metadata.tables) | {"alembic_version"}
+    with writing(path, 1) as connection:
+        command.downgrade(migration.alembic_config(connection), "base")
+    assert relations(path) == {"alembic_version"}
+    with writing(path, 1) as connection:
+        migration.upgrade(connection)
+    assert relations(path) == everything
+    open_database(path)
+
+
+def test_a_failing_migration_changes_nothing(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    duckdb.connect(path).close()
+    whole = migration.upgrade
+
+    def fail(connection: object) -> None:
+        whole(connection)  # type: ignore[arg-type]
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(migration, "upgrade", fail)
+    with pytest.raises(ZeroDivisionError):
+        open_database(path)
+    assert relations(path) == set()
+
+
+ASK = """
+import sys
+from embstore.store.connection import open_database
+
+open_database(sys.argv[1], create=False).select_untrusted("SELECT count(*) AS n FROM profile")
+print(sorted({"alembic", "sqlalchemy", "torch", "pandas"} & sys.modules.keys()))
+"""
+
+
+def test_asking_imports_neither_alembic_nor_sqlalchemy(database: Database) -> None:
+    assert finish(start(ASK, database.path)) == "[]\n"

@@ -1,0 +1,233 @@
+"""A small plausible run, made without a model: what the store and the questions are tested on."""
+
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+
+import numpy as np
+
+from embstore.types import (
+    SCOPES,
+    Checkpoint,
+    Configuration,
+    Corpus,
+    Kind,
+    Layer,
+    LayerKey,
+    Measured,
+    Measurement,
+    MetricInfo,
+    Model,
+    Provenance,
+    Run,
+    Scope,
+    Spectrum,
+    Stack,
+)
+
+Values = Callable[[str, LayerKey, Scope, float], float | None]
+
+METRICS: tuple[MetricInfo, ...] = (
+    MetricInfo(
+        name="anisotropy",
+        version=1,
+        title="Anisotropy",
+        symbol="A",
+        formula="λ₁ / Σ λᵢ",
+        unit="1",
+        lower="1/d",
+        upper="1",
+        citation="Razzhigaev et al., EACL 2024, arXiv 2311.05928",
+    ),
+    MetricInfo(
+        name="twonn",
+        version=1,
+        title="Intrinsic dimension (TwoNN)",
+        symbol="ID",
+        formula="(n - 1) / Σ log μᵢ",
+        unit="dimensions",
+        lower="0",
+        upper="inf",
+        citation="Facco et al., Scientific Reports 7, 2017",
+    ),
+    MetricInfo(
+        name="mean_cosine",
+        version=1,
+        title="Mean cosine similarity",
+        symbol="c",
+        formula="(|Σ uᵢ|² - n) / (n (n - 1))",
+        unit="1",
+        lower="-1/(n-1)",
+        upper="1",
+        citation="Ethayarajh, EMNLP 2019, arXiv 1909.00512",
+    ),
+)
+
+
+def bell(metric: str, key: LayerKey, scope: Scope, depth: float) -> float | None:
+    """A decoder's profile: a bell in scope ``all``, little of it elsewhere."""
+    height = 0.9 if scope == "all" else 0.1
+    if metric == "anisotropy":
+        return 0.05 + height * 4 * depth * (1 - depth)
+    if metric == "twonn":
+        return 8.0 + 4 * depth + key.layer / 100
+    return 0.1 + 0.2 * depth
+
+
+def flat(metric: str, key: LayerKey, scope: Scope, depth: float) -> float | None:
+    """An encoder's profile: the same everywhere but for a trace of the layer."""
+    return (12.0 if metric == "twonn" else 0.09) + key.layer / 1000
+
+
+def _keys(kind: Kind, n_layers: int) -> list[tuple[LayerKey, float]]:
+    stacks: dict[Kind, tuple[Stack, ...]] = {
+        "encoder": ("encoder",),
+        "decoder": ("decoder",),
+        "encoder-decoder": ("encoder", "decoder"),
+    }
+    keys = []
+    for stack in stacks[kind]:
+        for layer in range(n_layers + 1):
+            site = LayerKey(stack, layer, "block" if layer else "embedding")
+            keys.append((site, layer / n_layers))
+        if stack == "decoder":
+            keys.append((LayerKey(stack, n_layers, "final_norm"), 1.0))
+    return keys
+
+
+def _measured(kind: Kind, n_layers: int, hidden_size: int, tokens: int, values: Values) -> Measured:
+    n_of: dict[Scope, int] = {"all": tokens, "no_first": tokens - 4, "no_sinks": tokens - 5}
+    layers, measurements, spectra = [], [], []
+    for key, depth in _keys(kind, n_layers):
+        layers.append(
+            Layer(
+                key=key,
+                depth=depth,
+                hidden_size=hidden_size,
+                n_tokens=tokens,
+                n_first=4,
+                n_sinks=1,
+                n_sample=tokens,
+                n_duplicates=3,
+                n_zero=0,
+            )
+        )
+        for scope in SCOPES:
+            for metric in METRICS:
+                value = values(metric.name, key, scope, depth)
+                error = 0.05 * value if value is not None and metric.name == "twonn" else None
+                measurements.append(
+                    Measurement(
+                        key=key,
+                        scope=scope,
+                        metric=metric.name,
+                        value=value,
+                        n=n_of[scope],
+                        reason="undefined in this example" if value is None else None,
+                        std_error=error,
+                        ci_low=None if value is None or error is None else value - 1.96 * error,
+                        ci_high=None if value is None or error is None else value + 1.96 * error,
+                    )
+                )
+            share = values("anisotropy", key, scope, depth) or 0.5
+            rest = (1 - share) / (hidden_size - 1)
+            eigenvalues = np.array([share] + [rest] * (hidden_size - 1), dtype=np.float64)
+            spectra.append(Spectrum(key, scope, 10 * eigenvalues, n_of[scope]))
+    return Measured(
+        layers=tuple(layers),
+        measurements=tuple(measurements),
+        spectra=tuple(spectra),
+        forward_seconds=2.5,
+        geometry_seconds=0.5,
+    )
+
+
+def make_run(
+    *,
+    name: str = "example/decoder-small",
+    kind: Kind = "decoder",
+    architecture: str | None = None,
+    revision: str = "main",
+    step: int | None = None,
+    tokens_seen: int | None = None,
+    corpus: str = "example-text",
+    n_layers: int = 4,
+    hidden_size: int = 8,
+    tokens: int = 256,
+    seed: int = 0,
+    created_at: datetime = datetime(2026, 11, 2, 9, 30, tzinfo=UTC),
+    repeat: int = 0,
+    tags: Mapping[str, str] | None = None,
+    values: Values | None = None,
+) -> Run:
+    """Make a run whose numbers are known in advance.
+
+    ``values(metric, key, scope, depth)`` gives each number, by default a bell for
+    decoders and a flat line for encoders. Equal arguments make equal runs; each
+    model name, revision and corpus name has a fingerprint of its own.
+    """
+    chosen = values or (flat if kind == "encoder" else bell)
+    stacks = 2 if kind == "encoder-decoder" else 1
+    return Run(
+        model=Model(
+            name=name,
+            source="hub",
+            kind=kind,
+            architecture=architecture
+            or {"encoder": "BertModel", "decoder": "LlamaModel"}.get(kind, "T5Model"),
+            n_layers=stacks * n_layers,
+            hidden_size=hidden_size,
+            n_parameters=12 * stacks * n_layers * hidden_size**2,
+            vocab_size=1000,
+            context_length=512,
+        ),
+        checkpoint=Checkpoint(
+            revision=revision,
+            weights_sha256=f"weights of {name} at {revision}",
+            weights_bytes=48 * stacks * n_layers * hidden_size**2,
+            step=step,
+            tokens_seen=tokens_seen,
+        ),
+        corpus=Corpus(
+            name=corpus,
+            source=f"{corpus}.txt",
+            sha256=f"text of {corpus}",
+            n_documents=3,
+            n_chars=9000,
+            n_bytes=9100,
+        ),
+        configuration=Configuration(
+            tokens=tokens,
+            window=64,
+            n_windows=tokens // 64,
+            sample_size=tokens,
+            seed=seed,
+            dtype="float32",
+            sink_threshold=10.0,
+            n_special_tokens=0,
+            tokenizer_sha256=f"tokenizer of {name}",
+            token_ids_sha256=f"tokens of {corpus}",
+        ),
+        provenance=Provenance(
+            created_at=created_at,
+            embstore_version="0.1.0",
+            git_commit=None,
+            git_dirty=None,
+            python_version="3.11.9",
+            torch_version="2.13.0",
+            transformers_version="5.23.0",
+            duckdb_version="1.5.5",
+            numpy_version="2.4.0",
+            device="cpu",
+            attention="sdpa",
+            accumulation_dtype="float64",
+            batch_size=8,
+            wall_seconds=3.5,
+            forward_seconds=2.5,
+            geometry_seconds=0.5,
+            peak_memory_bytes=400_000_000,
+        ),
+        measured=_measured(kind, n_layers, hidden_size, tokens, chosen),
+        metrics=METRICS,
+        repeat=repeat,
+        tags=dict(tags or {}),
+    )

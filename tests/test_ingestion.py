@@ -1,0 +1,198 @@
+"""From model and text to stored numbers; doing it again; and the real decoder."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+import embstore
+from embstore.demo import MODELS, TEXT, packaged
+from embstore.errors import CorpusError, ModelError, UsageError
+from embstore.ingestion import choose_window
+from embstore.metrics import METRICS
+from embstore.types import Sampling
+
+SMALL = {"tokens": 256, "window": 32, "sample": 100}
+
+
+def ingest(model: Path | list[Path], text: Path, store: Path, **options: object) -> list[str]:
+    outcomes = embstore.ingest(model, corpus=text, store=store, **{**SMALL, **options})  # type: ignore[arg-type]
+    return [outcome.status for outcome in outcomes]
+
+
+def test_every_metric_of_every_layer_and_scope_is_stored(
+    tiny_llama: Path, text: Path, tmp_path: Path
+) -> None:
+    store = tmp_path / "s.duckdb"
+    assert ingest(tiny_llama, text, store) == ["measured"]
+    opened = embstore.open(store)
+    found = opened.sql("SELECT count(*) AS n, count(value) AS defined FROM profile").to_pylist()
+    n_states = 1 + 3 + 1
+    assert found == [{"n": n_states * 3 * len(METRICS), "defined": n_states * 3 * len(METRICS)}]
+    spectra = opened.sql("SELECT count(*) AS n, min(len(eigenvalues)) AS d FROM spectrum")
+    assert spectra.to_pylist() == [{"n": n_states * 3, "d": 32}]
+
+
+def test_a_run_keeps_how_it_was_made(tiny_llama: Path, text: Path, tmp_path: Path) -> None:
+    store = tmp_path / "s.duckdb"
+    ingest(tiny_llama, text, store, seed=7, tags={"lab": "a"}, batch_size=3)
+    (row,) = embstore.open(store).sql("SELECT * FROM run").to_pylist()
+    assert (row["tokens"], row["window"], row["n_windows"]) == (256, 32, 8)
+    assert (row["sample_size"], row["seed"], row["batch_size"]) == (100, 7, 3)
+    assert (row["dtype"], row["accumulation_dtype"]) == ("float32", "float64")
+    assert (row["device"], row["attention"]) == ("cpu", "sdpa")
+    assert json.loads(row["tags"]) == {"lab": "a"}
+    assert json.loads(row["metric_versions"]).keys() == METRICS.keys()
+    assert row["embstore_version"] == embstore.__version__
+    assert row["forward_seconds"] + row["geometry_seconds"] <= row["wall_seconds"]
+    assert row["peak_memory_bytes"] > 10**7
+
+
+def test_the_same_work_again_does_nothing(tiny_llama: Path, text: Path, tmp_path: Path) -> None:
+    store = tmp_path / "s.duckdb"
+    assert ingest(tiny_llama, text, store) == ["measured"]
+    assert ingest(tiny_llama, text, store) == ["stored"]
+    assert ingest(tiny_llama, text, store, batch_size=2, tags={"x": "y"}) == ["stored"]
+    assert embstore.open(store).info()["runs"] == 1
+
+
+def test_other_work_is_another_run(tiny_llama: Path, text: Path, tmp_path: Path) -> None:
+    store = tmp_path / "s.duckdb"
+    for options in ({}, {"seed": 1}, {"tokens": 288}, {"sample": 90}, {"name": "other"}):
+        assert ingest(tiny_llama, text, store, **options) == ["measured"], options
+    assert embstore.open(store).info()["runs"] == 5
+
+
+def test_force_measures_anew_and_the_latest_run_speaks(
+    tiny_llama: Path, text: Path, tmp_path: Path
+) -> None:
+    store = tmp_path / "s.duckdb"
+    ingest(tiny_llama, text, store)
+    assert ingest(tiny_llama, text, store, force=True) == ["measured"]
+    opened = embstore.open(store)
+    assert opened.sql("SELECT list(repeat ORDER BY repeat) AS r FROM run")["r"].to_pylist() == [
+        [0, 1]
+    ]
+    assert opened.sql("SELECT repeat FROM latest_run")["repeat"].to_pylist() == [1]
+    # The same work gives the same numbers.
+    pairs = opened.sql(
+        "SELECT max(abs(a.value - b.value)) AS d FROM profile a JOIN profile b "
+        "USING (stack, layer, site, scope, metric) WHERE a.repeat = 0 AND b.repeat = 1"
+    )
+    assert pairs["d"].to_pylist() == [0.0]
+
+
+def test_several_models_in_one_call(
+    tiny_llama: Path, tiny_bert: Path, text: Path, tmp_path: Path
+) -> None:
+    store = tmp_path / "s.duckdb"
+    assert ingest([tiny_llama, tiny_bert], text, store) == ["measured", "measured"]
+    rows = embstore.open(store).query("models").to_pylist()
+    assert {(row["model"], row["kind"]) for row in rows} == {
+        ("tiny-llama", "decoder"),
+        ("tiny-bert", "encoder"),
+    }
+
+
+def test_tokens_are_rounded_down_to_whole_windows(
+    tiny_llama: Path, text: Path, tmp_path: Path
+) -> None:
+    (outcome,) = embstore.ingest(
+        tiny_llama, corpus=text, store=tmp_path / "s.duckdb", tokens=100, window=32
+    )
+    assert outcome.n_tokens == 96
+
+
+@pytest.mark.parametrize(
+    ("sampling", "context", "window"),
+    [
+        (Sampling(), None, 512),
+        (Sampling(), 256, 256),
+        (Sampling(tokens=100), 256, 100),
+        (Sampling(window=64), 256, 64),
+    ],
+)
+def test_default_window(sampling: Sampling, context: int | None, window: int) -> None:
+    assert choose_window(sampling, context, "m") == window
+
+
+def test_bad_input_leaves_no_store_behind(tiny_llama: Path, text: Path, tmp_path: Path) -> None:
+    store = tmp_path / "s.duckdb"
+    with pytest.raises(UsageError, match="window of 4096 tokens is larger than the limit of tiny"):
+        ingest(tiny_llama, text, store, window=4096, tokens=4096)
+    with pytest.raises(CorpusError, match="too short for 65,536 tokens"):
+        ingest(tiny_llama, text, store, tokens=65_536)
+    with pytest.raises(ModelError, match="no such model"):
+        ingest([tiny_llama, tmp_path / "nowhere"], text, store)
+    with pytest.raises(UsageError, match="device 'tpu9' cannot be used"):
+        ingest(tiny_llama, text, store, device="tpu9")
+    with pytest.raises(UsageError, match="unknown dtype 'int8'"):
+        ingest(tiny_llama, text, store, dtype="int8")
+    with pytest.raises(UsageError, match="name is for one model, but 2"):
+        ingest([tiny_llama, tiny_llama], text, store, name="x")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.fixture(scope="module")
+def real_store(tmp_path_factory: pytest.TempPathFactory) -> embstore.Store:
+    """Both pretrained models on the Wikipedia excerpt, few tokens."""
+    store = tmp_path_factory.mktemp("real") / "s.duckdb"
+    for item in MODELS:
+        embstore.ingest(
+            packaged(item), corpus=packaged(TEXT), store=store, tokens=1024, window=256,
+            name=item.name,
+        )  # fmt: skip
+    return embstore.open(store)
+
+
+def profile(store: embstore.Store, model: str, metric: str, scope: str) -> dict[int, float]:
+    rows = store.query("layer_profile", metric=metric, models=[model], scopes=[scope]).to_pylist()
+    return {row["layer"]: row["value"] for row in rows}
+
+
+def test_the_decoder_has_the_bell_and_sinks_make_it(real_store: embstore.Store) -> None:
+    """The seed study's finding, and metrics.md's values for SmolLM2."""
+    bell = profile(real_store, "SmolLM2-135M-Instruct", "anisotropy", "all")
+    assert all(bell[layer] >= 0.98 for layer in range(12, 20))
+    assert bell[11] == pytest.approx(0.10, abs=0.03)
+    assert bell[0] == pytest.approx(0.31, abs=0.05)
+    without = profile(real_store, "SmolLM2-135M-Instruct", "anisotropy", "no_sinks")
+    assert all(without[layer] < 0.2 for layer in range(12, 29))
+
+
+def test_the_encoder_is_flat(real_store: embstore.Store) -> None:
+    flat = profile(real_store, "all-MiniLM-L6-v2", "anisotropy", "all")
+    assert sorted(flat) == list(range(7))
+    assert all(0.02 < value < 0.15 for value in flat.values())
+
+
+def test_the_decoders_states_before_and_after_its_final_norm_are_stored(
+    real_store: embstore.Store,
+) -> None:
+    found = real_store.sql(
+        "SELECT layer, site FROM profile WHERE model LIKE 'Smol%' AND metric = 'anisotropy' "
+        "AND scope = 'all' AND layer >= 29 ORDER BY layer, site"
+    ).to_pylist()
+    assert [(row["layer"], row["site"]) for row in found] == [
+        (29, "block"),
+        (30, "block"),
+        (30, "final_norm"),
+    ]
+
+
+def test_massive_activations_of_the_decoder_are_seen(real_store: embstore.Store) -> None:
+    largest = profile(real_store, "SmolLM2-135M-Instruct", "norm_max", "all")
+    usual = profile(real_store, "SmolLM2-135M-Instruct", "norm_p50", "all")
+    # A window's first token has a norm of 20,000 to 28,000, depending on the word; the
+    # others have some 150.
+    assert 20_000 < largest[16] < 28_000
+    assert 100 < usual[16] < 250
+
+
+def test_layer_0_is_full_of_duplicates(real_store: embstore.Store) -> None:
+    found = real_store.sql(
+        "SELECT layer, n_duplicates, n_sample FROM layer JOIN latest_run USING (run_id) "
+        "WHERE model LIKE 'Smol%' AND layer <= 1 ORDER BY layer"
+    ).to_pylist()
+    assert found[0]["n_duplicates"] > 400
+    assert found[1]["n_duplicates"] < 20

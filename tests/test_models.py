@@ -1,0 +1,181 @@
+"""Finding and loading models: every mistake gets one line that says what to do."""
+
+import importlib.util
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+import torch
+from transformers import AutoTokenizer
+
+from embstore import models
+from embstore.errors import ModelError, UsageError
+from embstore.models import (
+    choose_device,
+    choose_dtype,
+    context_length,
+    load_model,
+    load_tokenizer,
+    locate,
+    tokenizer_sha256,
+)
+
+
+def copy(folder: Path, to: Path) -> Path:
+    return Path(shutil.copytree(folder, to / "model"))
+
+
+def load(folder: Path) -> models.LoadedModel:
+    return load_model(
+        locate(str(folder)), device=torch.device("cpu"), dtype=torch.float32, context=None
+    )
+
+
+def test_a_folder_is_named_after_itself(tiny_llama: Path) -> None:
+    found = locate(f"{tiny_llama}/")
+    assert (found.name, found.source, found.checkpoint.revision) == (
+        "tiny-llama",
+        "folder",
+        "local",
+    )
+    assert found.checkpoint.weights_bytes == (tiny_llama / "model.safetensors").stat().st_size
+
+
+def test_the_fingerprint_is_the_sha256_of_a_single_file(tiny_llama: Path) -> None:
+    import hashlib
+
+    expected = hashlib.sha256((tiny_llama / "model.safetensors").read_bytes()).hexdigest()
+    assert locate(str(tiny_llama)).checkpoint.weights_sha256 == expected
+
+
+def test_sharded_weights_load_and_have_one_fingerprint(tiny_llama: Path, tmp_path: Path) -> None:
+    module = load(tiny_llama).module
+    module.save_pretrained(tmp_path / "sharded", max_shard_size="40KB")  # type: ignore[operator]
+    found = locate(str(tmp_path / "sharded"))
+    assert len(list((tmp_path / "sharded").glob("*.safetensors"))) > 1
+    assert len(found.checkpoint.weights_sha256) == 64
+    sharded = load(tmp_path / "sharded").module
+    for a, b in zip(module.parameters(), sharded.parameters(), strict=True):
+        torch.testing.assert_close(a, b, rtol=0, atol=0)
+
+
+@pytest.mark.parametrize(
+    ("spec", "message"),
+    [
+        ("./nowhere", r"no such model: ./nowhere does not exist; check the path"),
+        ("nowhere.gguf", r"no such model: nowhere.gguf does not exist"),
+        ("nobody/nothing", r"neither a local path nor in the Hub cache"),
+        ("nobody/nothing@v2", r"neither a local path nor in the Hub cache"),
+        ("not a name", r"neither a local path nor a public Hub model"),
+    ],
+)
+def test_no_such_model(spec: str, message: str) -> None:
+    with pytest.raises(ModelError, match=message):
+        locate(spec)
+
+
+def test_a_folder_without_config(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match="holds no config.json"):
+        locate(str(tmp_path))
+
+
+def test_a_file_that_is_no_model(tmp_path: Path) -> None:
+    path = tmp_path / "model.txt"
+    path.write_text("x")
+    with pytest.raises(ModelError, match="is a file but not a .gguf one"):
+        locate(str(path))
+
+
+def test_a_file_that_only_claims_to_be_gguf(tmp_path: Path) -> None:
+    path = tmp_path / "model.gguf"
+    path.write_text("x" * 100)
+    with pytest.raises(ModelError, match="does not start with the GGUF mark"):
+        locate(str(path))
+
+
+def test_gguf_without_the_extra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "model.gguf"
+    path.write_bytes(b"GGUF" + bytes(100))
+    real = importlib.util.find_spec
+    monkeypatch.setattr(
+        importlib.util, "find_spec", lambda name: None if name == "gguf" else real(name)
+    )
+    with pytest.raises(ModelError, match=r"gguf extra.*pip install 'embstore\[gguf\]'"):
+        locate(str(path))
+
+
+def test_a_truncated_gguf_file(tmp_path: Path) -> None:
+    path = tmp_path / "model.gguf"
+    path.write_bytes(b"GGUF" + bytes(100))
+    with pytest.raises(ModelError, match="cannot load the tokenizer of model"):
+        load_tokenizer(locate(str(path)))
+
+
+def test_weights_are_missing(tiny_llama: Path, tmp_path: Path) -> None:
+    folder = copy(tiny_llama, tmp_path)
+    (folder / "model.safetensors").unlink()
+    with pytest.raises(ModelError, match=r"lacks its weights: no model\.safetensors"):
+        locate(str(folder))
+    (folder / "pytorch_model.bin").write_bytes(b"")
+    with pytest.raises(ModelError, match="only pickled weights"):
+        locate(str(folder))
+
+
+def test_truncated_weights(tiny_llama: Path, tmp_path: Path) -> None:
+    folder = copy(tiny_llama, tmp_path)
+    weights = folder / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-1000])
+    with pytest.raises(ModelError, match="cannot load model: "):
+        load(folder)
+
+
+def test_weights_that_leave_layers_random_are_refused(tiny_llama: Path, tmp_path: Path) -> None:
+    folder = copy(tiny_llama, tmp_path)
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps({**config, "num_hidden_layers": 4}))
+    with pytest.raises(ModelError, match=r"lacks 9 weights, layers\.3.* first"):
+        load(folder)
+
+
+def test_a_config_that_does_not_fit_the_weights(tiny_llama: Path, tmp_path: Path) -> None:
+    folder = copy(tiny_llama, tmp_path)
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps({**config, "intermediate_size": 48}))
+    with pytest.raises(ModelError, match="cannot load model: "):
+        load(folder)
+
+
+def test_an_unreadable_config(tiny_llama: Path, tmp_path: Path) -> None:
+    folder = copy(tiny_llama, tmp_path)
+    (folder / "config.json").write_text("{")
+    with pytest.raises(ModelError, match="cannot read the configuration of model"):
+        context_length(locate(str(folder)), load_tokenizer(locate(str(tiny_llama))))
+
+
+def test_context_length_is_the_lower_of_model_and_tokenizer(
+    tiny_llama: Path, tmp_path: Path
+) -> None:
+    located = locate(str(tiny_llama))
+    tokenizer = load_tokenizer(located)
+    assert context_length(located, tokenizer) == 128
+    tokenizer.model_max_length = 64
+    assert context_length(located, tokenizer) == 64
+
+
+def test_the_tokenizers_fingerprint_ignores_how_it_was_last_called(tiny_llama: Path) -> None:
+    tokenizer = AutoTokenizer.from_pretrained(tiny_llama)
+    before = tokenizer_sha256(tokenizer)
+    tokenizer("w7 w8 w9", truncation=True, max_length=2)
+    assert tokenizer_sha256(tokenizer) == before
+    tokenizer.add_tokens(["w9999"])
+    assert tokenizer_sha256(tokenizer) != before
+
+
+def test_device_and_dtype_names() -> None:
+    assert choose_device("cpu") == torch.device("cpu")
+    assert choose_dtype("auto") is torch.float32
+    with pytest.raises(UsageError, match="choose from auto, float32, bfloat16, float16"):
+        choose_dtype("float8")
+    with pytest.raises(UsageError, match="device 'nonsense' cannot be used here"):
+        choose_device("nonsense")
