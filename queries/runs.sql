@@ -14,7 +14,7 @@ SELECT
     run.wall_seconds,
     run.device,
     run.dtype,
-    run."window",
+    run.window_size,
     run.sample_size,
     run.seed,
     run.run_id IN (SELECT latest_run.run_id FROM latest_run) AS latest,

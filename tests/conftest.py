@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from embstore.demo import Finding, run_demo
 from tests import tiny_models
 
 # A test never reaches the network: a Hub id is only looked for in the cache.
@@ -49,3 +50,9 @@ def write_text(tmp_path_factory: pytest.TempPathFactory) -> Callable[[int], Path
 def text(write_text: Callable[[int], Path]) -> Path:
     """A text of 4,000 words."""
     return write_text(4000)
+
+
+@pytest.fixture(scope="session")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Finding:
+    """The demo on both pretrained models, with few tokens: the one time they are loaded."""
+    return run_demo(tmp_path_factory.mktemp("demo") / "out", tokens=1024)

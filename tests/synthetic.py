@@ -197,7 +197,7 @@ def make_run(
         ),
         configuration=Configuration(
             tokens=tokens,
-            window=64,
+            window_size=64,
             n_windows=tokens // 64,
             sample_size=tokens,
             seed=seed,

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 import embstore
-from embstore.demo import MODELS, TEXT, packaged
+from embstore.demo import Finding
 from embstore.errors import CorpusError, ModelError, UsageError
 from embstore.ingestion import choose_window
 from embstore.metrics import METRICS
@@ -37,7 +37,7 @@ def test_a_run_keeps_how_it_was_made(tiny_llama: Path, text: Path, tmp_path: Pat
     store = tmp_path / "s.duckdb"
     ingest(tiny_llama, text, store, seed=7, tags={"lab": "a"}, batch_size=3)
     (row,) = embstore.open(store).sql("SELECT * FROM run").to_pylist()
-    assert (row["tokens"], row["window"], row["n_windows"]) == (256, 32, 8)
+    assert (row["tokens"], row["window_size"], row["n_windows"]) == (256, 32, 8)
     assert (row["sample_size"], row["seed"], row["batch_size"]) == (100, 7, 3)
     assert (row["dtype"], row["accumulation_dtype"]) == ("float32", "float64")
     assert (row["device"], row["attention"]) == ("cpu", "sdpa")
@@ -133,16 +133,10 @@ def test_bad_input_leaves_no_store_behind(tiny_llama: Path, text: Path, tmp_path
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.fixture(scope="module")
-def real_store(tmp_path_factory: pytest.TempPathFactory) -> embstore.Store:
+@pytest.fixture
+def real_store(demo: Finding) -> embstore.Store:
     """Both pretrained models on the Wikipedia excerpt, few tokens."""
-    store = tmp_path_factory.mktemp("real") / "s.duckdb"
-    for item in MODELS:
-        embstore.ingest(
-            packaged(item), corpus=packaged(TEXT), store=store, tokens=1024, window=256,
-            name=item.name,
-        )  # fmt: skip
-    return embstore.open(store)
+    return embstore.open(demo.store)
 
 
 def profile(store: embstore.Store, model: str, metric: str, scope: str) -> dict[int, float]:

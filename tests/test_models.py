@@ -76,14 +76,14 @@ def test_no_such_model(spec: str, message: str) -> None:
 
 
 def test_a_folder_without_config(tmp_path: Path) -> None:
-    with pytest.raises(ModelError, match="holds no config.json"):
+    with pytest.raises(ModelError, match=r"holds no config\.json"):
         locate(str(tmp_path))
 
 
 def test_a_file_that_is_no_model(tmp_path: Path) -> None:
     path = tmp_path / "model.txt"
     path.write_text("x")
-    with pytest.raises(ModelError, match="is a file but not a .gguf one"):
+    with pytest.raises(ModelError, match=r"is a file but not a \.gguf one"):
         locate(str(path))
 
 

@@ -10,7 +10,8 @@ from typing import Annotated
 import typer
 
 from embstore import __version__
-from embstore.cli import ask, measure
+from embstore.cli.ask import app as ask_app
+from embstore.cli.measure import app as measure_app
 from embstore.cli.terminal import TERMINAL
 from embstore.errors import EmbstoreError
 
@@ -22,8 +23,8 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog="Start with: embstore ingest MODEL --corpus TEXT, then embstore query layer_profile.",
 )
-app.add_typer(measure.app)
-app.add_typer(ask.app)
+app.add_typer(measure_app)
+app.add_typer(ask_app)
 
 
 def _version(wanted: bool) -> None:

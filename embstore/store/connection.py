@@ -20,12 +20,10 @@ from embstore.store.failures import one_line, reading_error
 from embstore.store.locking import lock_timeout
 from embstore.store.opening import create_store, newer_store, prepare_store
 from embstore.store.session import fetch, reading, writing
-from embstore.store.statement import check_parameters, check_untrusted, statement_parameters
+from embstore.store.statement import check_parameters, check_untrusted
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
-
-__all__ = ["DEFAULT_STORE", "Database", "open_database", "statement_parameters"]
 
 DEFAULT_STORE = "embstore.duckdb"
 

@@ -90,7 +90,7 @@ run = Table(
     _needed("corpus_id", String),
     # Configuration: decides the numbers.
     _needed("tokens", BigInteger),
-    _needed("window", Integer),
+    _needed("window_size", Integer),
     _needed("n_windows", Integer),
     _needed("sample_size", Integer),
     _needed("seed", BigInteger),

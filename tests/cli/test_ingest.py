@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -94,7 +95,10 @@ def test_a_locked_store_names_the_process_that_holds_it(
 ) -> None:
     store = tmp_path / "embstore.duckdb"
     embstore("ingest", tiny_llama, "--corpus", text, *SMALL, cwd=tmp_path)
-    code = f"import duckdb, time; c = duckdb.connect({str(store)!r}); print(1, flush=True); time.sleep(60)"
+    code = (
+        f"import duckdb, time; c = duckdb.connect({str(store)!r}); "
+        "print(1, flush=True); time.sleep(60)"
+    )
     with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE) as holder:
         assert holder.stdout is not None
         holder.stdout.readline()
@@ -149,11 +153,12 @@ def test_a_killed_ingest_leaves_a_clean_store_and_the_next_completes(
 
 
 def test_an_interrupt_is_exit_code_130_and_stores_nothing(
-    tiny_llama: Path, write_text: object, text: Path, tmp_path: Path
+    tiny_llama: Path, write_text: Callable[[int], Path], tmp_path: Path
 ) -> None:
+    """One small window at a time: measuring takes long enough to be met."""
     process = start(
-        *("ingest", tiny_llama, "--corpus", text, "--tokens", "3840", "--window", "4"),
-        *("--batch-size", "1"),
+        *("ingest", tiny_llama, "--corpus", write_text(120_000), "--tokens", "96000"),
+        *("--window", "32", "--batch-size", "1"),
         cwd=tmp_path,
     )
     # The store appears with the first run only, so wait by time: imports take 2 to 5 s.
@@ -161,6 +166,8 @@ def test_an_interrupt_is_exit_code_130_and_stores_nothing(
     process.send_signal(signal.SIGINT)
     _, said = process.communicate(timeout=60)
     assert process.returncode == 130, said
+    assert "error: interrupted" in said
+    assert "is not stored; the same command starts it again" in said
     assert not (tmp_path / "embstore.duckdb").exists()
 
 

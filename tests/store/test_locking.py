@@ -27,7 +27,7 @@ from embstore.store.connection import open_database
 from embstore.store.writing import write_run
 from tests.synthetic import make_run
 
-for seed in range(8):
+for seed in range(6):
     database = open_database(sys.argv[1], timeout=60)
     write_run(database, make_run(name=f"model {sys.argv[2]}", seed=seed))
 """
@@ -84,9 +84,9 @@ def test_concurrent_writers_lose_nothing(path: Path) -> None:
         "SELECT model, count(DISTINCT seed) AS seeds, count(*) AS numbers "
         "FROM profile GROUP BY model ORDER BY model"
     )
-    numbers = 8 * len(make_run().measured.measurements)
+    numbers = 6 * len(make_run().measured.measurements)
     assert found.to_pylist() == [
-        {"model": f"model {writer}", "seeds": 8, "numbers": numbers} for writer in range(3)
+        {"model": f"model {writer}", "seeds": 6, "numbers": numbers} for writer in range(3)
     ]
     assert [found.name for found in path.parent.iterdir()] == [path.name]
 

