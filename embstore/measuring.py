@@ -19,6 +19,7 @@ from embstore.metrics import METRICS, N_NEIGHBORS, Metric, evaluate
 from embstore.metrics.cloud import Cloud
 from embstore.moments import Moments
 from embstore.neighbors import Neighbors, nearest_neighbors, restrict
+from embstore.parallel import Workers, workers
 from embstore.types import Layer, LayerKey, Measured, Measurement, Scope, Spectrum, Stack
 
 SINK_THRESHOLD = 8.0
@@ -60,6 +61,14 @@ class LayerRecord:
         self.sample[at] = states[kept]
 
 
+@dataclass(frozen=True, eq=False)
+class SampledHere:
+    """Which positions of a batch are in the sample, and which of its rows they become."""
+
+    positions: NDArray[np.int64]
+    at: slice
+
+
 @dataclass(eq=False)
 class StackRecord:
     """What is kept of one stack: its layers, and the group of every sampled token."""
@@ -92,20 +101,21 @@ def measure_batches(
     forward_seconds = 0.0
     taken = tokens = 0
     began = time.perf_counter()
-    for batch in batches:
-        forward_seconds += batch.seconds
-        first = batch.start * batch.mask.shape[1]
-        until = int(np.searchsorted(positions, first + batch.mask.size))
-        here = positions[taken:until] - first
-        _take_in(stacks, batch, here, slice(taken, until), len(positions), sink_threshold)
-        taken = until
-        tokens += int(batch.mask.sum())
-        progress("forward", tokens, 0)
-    records = [(stack, record) for stack in stacks.values() for record in stack.layers.values()]
     results = []
-    for done, (stack, record) in enumerate(records, start=1):
-        results.append(_measure_layer(stack, record))
-        progress("geometry", done, len(records))
+    with workers() as pool:
+        for batch in batches:
+            forward_seconds += batch.seconds
+            first = batch.start * batch.mask.shape[1]
+            until = int(np.searchsorted(positions, first + batch.mask.size))
+            sampled = SampledHere(positions[taken:until] - first, slice(taken, until))
+            _take_in(stacks, batch, sampled, len(positions), sink_threshold, pool)
+            taken = until
+            tokens += int(batch.mask.sum())
+            progress("forward", tokens, 0)
+        records = [(stack, record) for stack in stacks.values() for record in stack.layers.values()]
+        for result in pool.map(lambda pair: _measure_layer(*pair), records):
+            results.append(result)
+            progress("geometry", len(results), len(records))
     return Measured(
         layers=tuple(layer for layer, _, _ in results),
         measurements=tuple(m for _, measurements, _ in results for m in measurements),
@@ -118,15 +128,15 @@ def measure_batches(
 def _take_in(
     stacks: dict[Stack, StackRecord],
     batch: HiddenBatch,
-    here: NDArray[np.int64],
-    at: slice,
+    sampled: SampledHere,
     n_sample: int,
     sink_threshold: float,
+    pool: Workers,
 ) -> None:
-    """Add one batch to the records; ``here`` are sampled positions in the batch."""
+    """Add one batch to the records, its layers side by side."""
     flat_mask = batch.mask.ravel()
     # A position among all of the batch becomes a row among its tokens.
-    kept = (np.cumsum(flat_mask) - 1)[here]
+    kept = (np.cumsum(flat_mask) - 1)[sampled.positions]
     for stack in sorted({key.stack for key in batch.states}):
         states = {key: state for key, state in batch.states.items() if key.stack == stack}
         groups = token_groups(states, batch.mask, sink_threshold)[batch.mask]
@@ -135,11 +145,21 @@ def _take_in(
             stacks[stack] = StackRecord(
                 records, np.zeros(3, dtype=np.int64), np.zeros(n_sample, dtype=np.int8)
             )
-        stacks[stack].counts += np.bincount(groups, minlength=3)
-        stacks[stack].sample_groups[at] = groups[kept]
-        for key, state in states.items():
-            rows = state.float().numpy().reshape(-1, state.shape[-1])[flat_mask]
-            stacks[stack].layers[key].add(rows, groups, kept, at)
+        record = stacks[stack]
+        record.counts += np.bincount(groups, minlength=3)
+        record.sample_groups[sampled.at] = groups[kept]
+
+        def add(
+            key: LayerKey,
+            states: dict[LayerKey, Tensor] = states,
+            groups: NDArray[np.int8] = groups,
+            record: StackRecord = record,
+        ) -> None:
+            rows = states[key].float().numpy().reshape(-1, states[key].shape[-1])[flat_mask]
+            record.layers[key].add(rows, groups, kept, sampled.at)
+
+        for _ in pool.map(add, states):
+            pass
 
 
 def token_groups(

@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
+from embstore.kernels import exact_distances, keep_smallest, squared_distances
 from embstore.types import FloatArray
 
 _BLOCK_ROWS = 512
@@ -26,7 +26,7 @@ class Neighbors:
     """
 
     distances: FloatArray
-    indices: NDArray[np.int64]
+    indices: NDArray[np.int32]
     points: NDArray[np.floating]
     group: NDArray[np.int64]
 
@@ -75,7 +75,7 @@ def nearest_neighbors(X: NDArray[np.floating], k: int) -> Neighbors:
     n = len(points)
     m = min(k + _SPARE, n - 1)
     distances = np.empty((n, max(m, 0)))
-    indices = np.empty((n, max(m, 0)), dtype=np.int64)
+    indices = np.zeros((n, max(m, 0)), dtype=np.int32)
     if m > 0:
         _search(points, m, min(k, m), distances, indices)
     return Neighbors(distances, indices, points, group)
@@ -96,8 +96,8 @@ def restrict(neighbors: Neighbors, keep: NDArray[np.bool_], k: int) -> Neighbors
     kept_groups, group = np.unique(neighbors.group[keep], return_inverse=True)
     n = len(kept_groups)
     m = max(min(k, n - 1), 0)
-    position = np.full(len(neighbors.points), -1, dtype=np.int64)
-    position[kept_groups] = np.arange(n)
+    position = np.full(len(neighbors.points), -1, dtype=np.int32)
+    position[kept_groups] = np.arange(n, dtype=np.int32)
     points = neighbors.points[kept_groups]
     candidates = position[neighbors.indices[kept_groups]]
     alive = candidates >= 0
@@ -115,7 +115,7 @@ def _search(
     m: int,
     k: int,
     distances: FloatArray,
-    indices: NDArray[np.int64],
+    indices: NDArray[np.int32],
 ) -> None:
     """Fill ``distances`` and ``indices``, (n, m), of which the first ``k`` columns are proven."""
     n, d = points.shape
@@ -123,54 +123,39 @@ def _search(
     centred -= centred.mean(axis=0)
     # Scaled so that squares neither overflow nor vanish in float32.
     scale = float(np.abs(centred).max())
-    C = (centred / scale).astype(np.float32)
-    squares = np.einsum("ij,ij->i", C, C, dtype=np.float64)
-    norms = np.sqrt(squares)
+    centred /= scale
+    squares = np.einsum("ij,ij->i", centred, centred)
+    C = centred.astype(np.float32)
+    squares32 = squares.astype(np.float32)
+    values = np.full((n, m), np.inf, dtype=np.float32)
+    roots = np.full(n, np.inf, dtype=np.float32)
+    buffer = np.empty((_BLOCK_ROWS, n), dtype=np.float32)
     for start in range(0, n, _BLOCK_ROWS):
-        rows = slice(start, min(start + _BLOCK_ROWS, n))
-        products = C[rows] @ C.T
-        products *= -2
-        products += squares.astype(np.float32)
-        products[np.arange(products.shape[0]), np.arange(rows.start, rows.stop)] = np.inf
-        values, found = torch.topk(torch.from_numpy(products), m, dim=1, largest=False)
-        candidates = found.numpy()
-        exact = _direct_distances(points, rows, candidates)
-        order = np.argsort(exact, axis=1, kind="stable")
-        distances[rows] = np.take_along_axis(exact, order, axis=1)
-        indices[rows] = np.take_along_axis(candidates, order, axis=1)
-        if m == n - 1:
-            continue
-        # A point outside the candidates has a float32 value of at least t, so by the
-        # error bound of a d-term dot product its true squared distance is at least
-        # t - (d + 8) * 2^-24 * (|x| + |y|)^2, and |y| <= |x| + its distance.
-        t = np.maximum(values[:, -1].numpy().astype(np.float64) + squares[rows], 0.0)
-        reach = 2.0 * norms[rows] + np.sqrt(t)
-        proven = t - (d + 8) * 2.0**-24 * reach**2
-        kth = distances[rows, k - 1] / scale
-        for row in (np.flatnonzero(kth**2 > proven) + rows.start).tolist():
-            distances[row], indices[row] = _brute_force(points, row, m)
-
-
-def _direct_distances(
-    points: NDArray[np.floating], rows: slice, candidates: NDArray[np.int64]
-) -> FloatArray:
-    """Distances of each of ``rows`` to its candidates from float64 differences, (rows, m)."""
-    exact = np.empty(candidates.shape)
-    X = points[rows].astype(np.float64)
-    # Few rows at a time: the differences should stay in cache.
-    for i in range(0, len(X), 32):
-        differences = points[candidates[i : i + 32]] - X[i : i + 32, None, :]
-        exact[i : i + 32] = np.sqrt(np.einsum("ijk,ijk->ij", differences, differences))
-    return exact
+        rows = C[start : start + _BLOCK_ROWS]
+        products = buffer.ravel()[: len(rows) * (n - start)].reshape(len(rows), n - start)
+        np.dot(rows, C[start:].T, out=products)
+        keep_smallest(products, squares32, start, values, indices, roots)
+    exact_distances(points, indices, distances)
+    if m == n - 1:
+        return
+    # A point outside the candidates has a float32 value of at least t, so by the error
+    # bound of a d-term dot product its true squared distance is at least
+    # t - (d + 8) * 2^-24 * (|x| + |y|)^2, and |y| <= |x| + its distance.
+    t = np.maximum(roots + squares, 0.0)
+    reach = 2.0 * np.sqrt(squares) + np.sqrt(t)
+    proven = t - (d + 8) * 2.0**-24 * reach**2
+    kth = distances[:, k - 1] / scale
+    for row in np.flatnonzero(kth**2 > proven).tolist():
+        distances[row], indices[row] = _brute_force(points, row, m)
 
 
 def _brute_force(
     points: NDArray[np.floating], row: int, m: int
 ) -> tuple[FloatArray, NDArray[np.int64]]:
     """The ``m`` nearest other points of one row from float64 differences to all of them."""
-    differences = points - points[row].astype(np.float64)
-    squared = np.einsum("ij,ij->i", differences, differences)
+    squared = np.empty(len(points))
+    squared_distances(points, row, squared)
     squared[row] = np.inf
     nearest = np.argpartition(squared, m - 1)[:m]
     nearest = nearest[np.argsort(squared[nearest], kind="stable")]
-    return np.sqrt(squared[nearest]), nearest.astype(np.int64)
+    return np.sqrt(squared[nearest]), nearest

@@ -19,8 +19,8 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 # Upper floors import lower ones, never the other way.
 FLOORS = [
     {"types", "errors", "resources", "files"},
-    {"ids", "moments", "neighbors", "metrics", "wikitext"},
-    {"wikipedia", "parameters", "probe", "store"},
+    {"ids", "kernels", "metrics", "moments", "parallel", "wikitext"},
+    {"wikipedia", "neighbors", "parameters", "probe", "store"},
     {"sources", "models", "question"},
     {"corpus", "hidden_states", "query", "chart_spec"},
     {"tokens", "measuring", "picture", "provenance"},
@@ -38,6 +38,8 @@ DOORS = {
     "duckdb_sqlalchemy": {"store"},
     "alembic": {"store"},
     "pynndescent": {"neighbors"},
+    "numba": {"kernels"},
+    "threadpoolctl": {"parallel"},
     "altair": {"chart", "chart_spec", "picture"},
     "vl_convert": {"chart", "picture"},
     "typer": {"cli"},
