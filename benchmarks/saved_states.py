@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from embstore.corpus import open_corpus
 from embstore.demo import MODELS, TEXT, packaged
 from embstore.hidden_states import default_batch_size, hidden_batches
-from embstore.models import Located, context_length, load_model, load_tokenizer, locate
+from embstore.models import Located, load_config, load_model, load_tokenizer, locate
 from embstore.tokens import Windows, draw_windows
 
 WINDOW = 512
@@ -40,15 +40,17 @@ def smollm2_layers(
     missing = [layer for layer, file in files.items() if not file.exists()]
     if missing:
         cache.mkdir(parents=True, exist_ok=True)
-        for layer, X in _forward(located, context_length(located, tokenizer), windows, missing):
+        for layer, X in _forward(located, windows, missing):
             np.save(files[layer], X)
     return {layer: np.load(file) for layer, file in files.items()}
 
 
 def _forward(
-    located: Located, context: int | None, windows: Windows, layers: list[int]
+    located: Located, windows: Windows, layers: list[int]
 ) -> list[tuple[int, NDArray[np.float32]]]:
-    model = load_model(located, device=torch.device("cpu"), dtype=torch.float32, context=context)
+    model = load_model(
+        located, load_config(located), device=torch.device("cpu"), dtype=torch.float32
+    )
     parts: dict[int, list[NDArray[np.float32]]] = {layer: [] for layer in layers}
     batch_size = default_batch_size(model, windows.window)
     for batch in hidden_batches(model, windows.ids, windows.attention_mask, batch_size=batch_size):

@@ -13,8 +13,9 @@ from embstore.models import LoadedModel
 from embstore.probe import StackPlan, block_output, forward
 from embstore.types import LayerKey
 
-# Hidden states of one batch, all layers together, stay near this size by default.
-_BATCH_BYTES = 192 * 2**20
+# Hidden states of one batch, all layers together, stay below this size by default. Larger
+# batches are no faster on a CPU and make progress coarse.
+_BATCH_BYTES = 80 * 2**20
 
 
 @dataclass(frozen=True, eq=False)

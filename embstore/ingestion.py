@@ -27,6 +27,7 @@ from embstore.models import (
     choose_device,
     choose_dtype,
     context_length,
+    load_config,
     load_model,
     load_tokenizer,
     locate,
@@ -134,7 +135,8 @@ def _ingest_one(
     began = time.perf_counter()
     sampling = settings.sampling
     tokenizer = load_tokenizer(located)
-    context = context_length(located, tokenizer)
+    config = load_config(located)
+    context = context_length(config, tokenizer)
     window = choose_window(sampling, context, located.name)
     windows = draw_windows(
         text, tokenizer, tokens=sampling.tokens, window=window, seed=sampling.seed
@@ -164,7 +166,7 @@ def _ingest_one(
     if repeat and not settings.force:
         return outcome(ids.run_id(work, repeat - 1), "stored")
 
-    model = load_model(located, device=device, dtype=dtype, context=context)
+    model = load_model(located, config, device=device, dtype=dtype, context=context)
     batch_size = settings.batch_size or default_batch_size(model, window)
     measured = measure_batches(
         hidden_batches(model, windows.ids, windows.attention_mask, batch_size=batch_size),

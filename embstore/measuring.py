@@ -102,6 +102,7 @@ def measure_batches(
     taken = tokens = 0
     began = time.perf_counter()
     results = []
+    progress("forward", 0, 0)
     with workers() as pool:
         for batch in batches:
             forward_seconds += batch.seconds

@@ -199,13 +199,25 @@ def tokenizer_sha256(tokenizer: transformers.PreTrainedTokenizerBase) -> str:
     return hashlib.sha256(json.dumps(rules, sort_keys=True).encode()).hexdigest()
 
 
-def context_length(located: Located, tokenizer: transformers.PreTrainedTokenizerBase) -> int | None:
-    """Return the longest sequence the model takes; None where neither config nor tokenizer says.
+def load_config(located: Located) -> transformers.PretrainedConfig:
+    """Load the model's configuration.
 
     Raises:
-        ModelError: the configuration cannot be read.
+        ModelError: it cannot be read.
     """
-    config = _load_config(located)
+    with _quiet():
+        try:
+            return AutoConfig.from_pretrained(located.folder, **located._options)
+        except Exception as error:
+            raise ModelError(
+                f"cannot read the configuration of {located.name}: {_line(error)}"
+            ) from error
+
+
+def context_length(
+    config: transformers.PretrainedConfig, tokenizer: transformers.PreTrainedTokenizerBase
+) -> int | None:
+    """Return the longest sequence the model takes; None where neither config nor tokenizer says."""
     # Relative positions have no limit; T5's configuration still names one.
     limits = [getattr(config, key, None) for key in ("max_position_embeddings", "n_positions")]
     limits.append(tokenizer.model_max_length)
@@ -245,16 +257,27 @@ def choose_dtype(wanted: str) -> torch.dtype:
 
 
 def load_model(
-    located: Located, *, device: torch.device, dtype: torch.dtype, context: int | None
+    located: Located,
+    config: transformers.PretrainedConfig,
+    *,
+    device: torch.device,
+    dtype: torch.dtype,
+    context: int | None = None,
 ) -> LoadedModel:
     """Load the weights and find out by a probe what kind of model they make.
 
     Attention runs through SDPA where the architecture supports it.
 
+    Args:
+        located: where the weights are.
+        config: the model's configuration.
+        device: where to run it.
+        dtype: of the weights and of the forward pass.
+        context: its longest sequence, where known; kept as a fact about the model.
+
     Raises:
         ModelError: unreadable weights, or weights that leave parameters uninitialised.
     """
-    config = _load_config(located)
     attention = "sdpa"
     with _quiet():
         try:
@@ -310,16 +333,6 @@ def _from_pretrained(
         **located._options,
     )
     return module, report
-
-
-def _load_config(located: Located) -> transformers.PretrainedConfig:
-    with _quiet():
-        try:
-            return AutoConfig.from_pretrained(located.folder, **located._options)
-        except Exception as error:
-            raise ModelError(
-                f"cannot read the configuration of {located.name}: {_line(error)}"
-            ) from error
 
 
 @contextlib.contextmanager

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from embstore.hidden_states import hidden_batches, layer_keys
-from embstore.models import LoadedModel, load_model, locate
+from embstore.models import LoadedModel
 from embstore.types import LayerKey
 from tests import tiny_models
 
@@ -22,12 +22,7 @@ def load(tmp_path_factory: pytest.TempPathFactory) -> Load:
     def get(family: str) -> LoadedModel:
         if family not in loaded:
             folder = tiny_models.build(family, tmp_path_factory.mktemp(family))
-            loaded[family] = load_model(
-                locate(str(folder)),
-                device=torch.device("cpu"),
-                dtype=torch.float32,
-                context=None,
-            )
+            loaded[family] = tiny_models.load(folder)
         return loaded[family]
 
     return get
@@ -121,13 +116,11 @@ def test_batch_size_changes_nothing(load: Load) -> None:
         torch.testing.assert_close(states, one[key], rtol=1e-5, atol=1e-6)
 
 
-def test_a_decoder_made_bidirectional_is_an_encoder(tmp_path: Path) -> None:
+def test_an_encoder_made_causal_is_a_decoder(tmp_path: Path) -> None:
     folder = tiny_models.build("bert", tmp_path)
     config = folder / "config.json"
     config.write_text(config.read_text().replace('"is_decoder": false', '"is_decoder": true'))
-    causal = load_model(
-        locate(str(folder)), device=torch.device("cpu"), dtype=torch.float32, context=None
-    )
+    causal = tiny_models.load(folder)
     assert '"is_decoder": true' in config.read_text()
     assert causal.facts.architecture == "bert"
     assert causal.facts.kind == "decoder"

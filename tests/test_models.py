@@ -9,27 +9,21 @@ import pytest
 import torch
 from transformers import AutoTokenizer
 
-from embstore import models
 from embstore.errors import ModelError, UsageError
 from embstore.models import (
     choose_device,
     choose_dtype,
     context_length,
-    load_model,
+    load_config,
     load_tokenizer,
     locate,
     tokenizer_sha256,
 )
+from tests import tiny_models
 
 
 def copy(folder: Path, to: Path) -> Path:
     return Path(shutil.copytree(folder, to / "model"))
-
-
-def load(folder: Path) -> models.LoadedModel:
-    return load_model(
-        locate(str(folder)), device=torch.device("cpu"), dtype=torch.float32, context=None
-    )
 
 
 def test_a_folder_is_named_after_itself(tiny_llama: Path) -> None:
@@ -50,12 +44,12 @@ def test_the_fingerprint_is_the_sha256_of_a_single_file(tiny_llama: Path) -> Non
 
 
 def test_sharded_weights_load_and_have_one_fingerprint(tiny_llama: Path, tmp_path: Path) -> None:
-    module = load(tiny_llama).module
+    module = tiny_models.load(tiny_llama).module
     module.save_pretrained(tmp_path / "sharded", max_shard_size="40KB")  # type: ignore[operator]
     found = locate(str(tmp_path / "sharded"))
     assert len(list((tmp_path / "sharded").glob("*.safetensors"))) > 1
     assert len(found.checkpoint.weights_sha256) == 64
-    sharded = load(tmp_path / "sharded").module
+    sharded = tiny_models.load(tmp_path / "sharded").module
     for a, b in zip(module.parameters(), sharded.parameters(), strict=True):
         torch.testing.assert_close(a, b, rtol=0, atol=0)
 
@@ -127,7 +121,7 @@ def test_truncated_weights(tiny_llama: Path, tmp_path: Path) -> None:
     weights = folder / "model.safetensors"
     weights.write_bytes(weights.read_bytes()[:-1000])
     with pytest.raises(ModelError, match="cannot load model: "):
-        load(folder)
+        tiny_models.load(folder)
 
 
 def test_weights_that_leave_layers_random_are_refused(tiny_llama: Path, tmp_path: Path) -> None:
@@ -135,7 +129,7 @@ def test_weights_that_leave_layers_random_are_refused(tiny_llama: Path, tmp_path
     config = json.loads((folder / "config.json").read_text())
     (folder / "config.json").write_text(json.dumps({**config, "num_hidden_layers": 4}))
     with pytest.raises(ModelError, match=r"lacks 9 weights, layers\.3.* first"):
-        load(folder)
+        tiny_models.load(folder)
 
 
 def test_a_config_that_does_not_fit_the_weights(tiny_llama: Path, tmp_path: Path) -> None:
@@ -143,24 +137,23 @@ def test_a_config_that_does_not_fit_the_weights(tiny_llama: Path, tmp_path: Path
     config = json.loads((folder / "config.json").read_text())
     (folder / "config.json").write_text(json.dumps({**config, "intermediate_size": 48}))
     with pytest.raises(ModelError, match="cannot load model: "):
-        load(folder)
+        tiny_models.load(folder)
 
 
 def test_an_unreadable_config(tiny_llama: Path, tmp_path: Path) -> None:
     folder = copy(tiny_llama, tmp_path)
     (folder / "config.json").write_text("{")
     with pytest.raises(ModelError, match="cannot read the configuration of model"):
-        context_length(locate(str(folder)), load_tokenizer(locate(str(tiny_llama))))
+        load_config(locate(str(folder)))
 
 
-def test_context_length_is_the_lower_of_model_and_tokenizer(
-    tiny_llama: Path, tmp_path: Path
-) -> None:
+def test_context_length_is_the_lower_of_model_and_tokenizer(tiny_llama: Path) -> None:
     located = locate(str(tiny_llama))
     tokenizer = load_tokenizer(located)
-    assert context_length(located, tokenizer) == 128
+    config = load_config(located)
+    assert context_length(config, tokenizer) == 128
     tokenizer.model_max_length = 64
-    assert context_length(located, tokenizer) == 64
+    assert context_length(config, tokenizer) == 64
 
 
 def test_the_tokenizers_fingerprint_ignores_how_it_was_last_called(tiny_llama: Path) -> None:

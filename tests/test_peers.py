@@ -14,12 +14,12 @@ from embstore.demo import MODELS, TEXT, packaged
 from embstore.hidden_states import hidden_batches
 from embstore.metrics.dimension import twonn
 from embstore.metrics.spectrum import anisotropy
-from embstore.models import load_model, load_tokenizer, locate
+from embstore.models import load_tokenizer, locate
 from embstore.moments import Moments
 from embstore.neighbors import nearest_neighbors
 from embstore.tokens import draw_windows
 from embstore.types import LayerKey
-from tests import manifolds
+from tests import manifolds, tiny_models
 
 # Written by benchmarks/dadapy_answers.py.
 DADAPY = json.loads(Path(__file__).with_name("data").joinpath("dadapy.json").read_text())
@@ -31,7 +31,7 @@ def minilm_layer() -> NDArray[np.float32]:
     located = locate(str(packaged(MODELS[1])))
     with open_corpus(packaged(TEXT)) as text:
         windows = draw_windows(text, load_tokenizer(located), tokens=1024, window=128, seed=0)
-    model = load_model(located, device=torch.device("cpu"), dtype=torch.float32, context=None)
+    model = tiny_models.load(packaged(MODELS[1]))
     batches = hidden_batches(model, windows.ids, windows.attention_mask, batch_size=8)
     states = [batch.states[LayerKey("encoder", 3, "block")].numpy() for batch in batches]
     return np.concatenate(states).reshape(1024, -1)

@@ -8,6 +8,8 @@ from tokenizers.models import WordLevel
 from tokenizers.pre_tokenizers import Whitespace
 from transformers import AutoConfig, AutoModel, PreTrainedTokenizerFast
 
+from embstore.models import LoadedModel, load_config, load_model, locate
+
 VOCAB = 200
 _SMALL = {"num_hidden_layers": 3, "num_attention_heads": 2, "hidden_size": 32}
 _LIMIT = {"max_position_embeddings": 128}
@@ -44,3 +46,11 @@ def build(family: str, folder: Path, *, seed: int = 0) -> Path:
         tokenizer_object=tokenizer, unk_token="w3", pad_token="w0", model_max_length=128
     ).save_pretrained(folder)
     return folder
+
+
+def load(folder: Path) -> LoadedModel:
+    """Load a model folder as ingest does, in float32 on the CPU."""
+    located = locate(str(folder))
+    return load_model(
+        located, load_config(located), device=torch.device("cpu"), dtype=torch.float32
+    )

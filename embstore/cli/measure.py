@@ -14,7 +14,6 @@ from rich.progress import (
     Task,
     TaskProgressColumn,
     TextColumn,
-    TimeRemainingColumn,
 )
 from rich.text import Text
 
@@ -153,13 +152,20 @@ def tell(outcome: "Outcome") -> None:
         )
 
 
-class _Rate(ProgressColumn):
-    """Tokens per second while tokens go through the model."""
+class _Pace(ProgressColumn):
+    """Tokens per second while tokens go through the model, and the time left.
+
+    Rich's own columns need several steps before they show a number; the average since
+    the stage began is there after the first.
+    """
 
     def render(self, task: Task) -> Text:
-        if task.fields["stage"] != "forward" or not task.speed:
+        if not task.elapsed or not task.completed or task.total is None:
             return Text("")
-        return Text(f"{task.speed:,.0f} tokens/s")
+        pace = task.completed / task.elapsed
+        left = round((task.total - task.completed) / pace)
+        rate = f"{pace:,.0f} tokens/s, " if task.fields["stage"] == "forward" else ""
+        return Text(f"{rate}{left // 60}:{left % 60:02d} left")
 
 
 @contextlib.contextmanager
@@ -170,15 +176,14 @@ def progress_bar(models: list[str]) -> "Iterator[Report]":
         TextColumn("{task.description}"),
         BarColumn(),
         TaskProgressColumn(),
-        _Rate(),
-        TimeRemainingColumn(),
+        _Pace(),
         console=console,
         transient=True,
         disable=TERMINAL.quiet or not console.is_terminal,
     )
     with bar:
         state: dict[str, str] = {"model": "", "stage": ""}
-        task = bar.add_task("", total=None, stage="")
+        task = bar.add_task("reading the text", total=None, stage="")
 
         def report(stage: str, done: int, total: int) -> None:
             if stage == "model":
@@ -190,7 +195,7 @@ def progress_bar(models: list[str]) -> "Iterator[Report]":
                 state["stage"] = stage
                 what = {"forward": "reading tokens", "geometry": "measuring layers"}[stage]
                 bar.reset(task, total=total, description=f"{state['model']}: {what}", stage=stage)
-            bar.update(task, completed=done, total=total)
+            bar.update(task, completed=done)
 
         yield report
 
