@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from embstore.errors import (
         CorpusError,
         EmbstoreError,
-        MeasurementError,
         ModelError,
         QueryError,
         StoreError,
@@ -27,7 +26,6 @@ __version__ = "0.1.0"
 __all__ = [
     "CorpusError",
     "EmbstoreError",
-    "MeasurementError",
     "ModelError",
     "QueryError",
     "Store",

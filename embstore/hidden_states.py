@@ -1,16 +1,18 @@
 """Feeds windows to a model and yields its hidden states, one batch at a time."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
+from torch.utils.hooks import RemovableHandle
 
+from embstore.errors import ModelError
 from embstore.models import LoadedModel
-from embstore.probe import StackPlan, block_output, forward
+from embstore.probe import Capture, block_input, block_output, forward
 from embstore.types import LayerKey
 
 # Hidden states of one batch, all layers together, stay below this size by default. Larger
@@ -35,18 +37,9 @@ class HiddenBatch:
     seconds: float
 
 
-def layer_keys(plan: StackPlan) -> list[LayerKey]:
-    """List the states a stack yields, in order: embedding, blocks, final norm."""
-    keys = [LayerKey(plan.stack, 0, "embedding")]
-    keys += [LayerKey(plan.stack, layer, "block") for layer in range(1, plan.n_layers + 1)]
-    if plan.last_block is not None:
-        keys.append(LayerKey(plan.stack, plan.n_layers, "final_norm"))
-    return keys
-
-
 def default_batch_size(model: LoadedModel, window: int) -> int:
     """Choose how many windows go in at once so that their hidden states fit a fixed size."""
-    states = sum(len(layer_keys(plan)) for plan in model.stacks)
+    states = sum(len(plan.keys) for plan in model.stacks)
     return max(1, min(32, _BATCH_BYTES // (states * window * model.facts.hidden_size * 4)))
 
 
@@ -68,19 +61,13 @@ def hidden_batches(
         attention_mask: False for padding, (n_windows, window).
         batch_size: windows per forward pass.
     """
-    captured: dict[str, Tensor] = {}
-    hooks = [
-        plan.last_block.register_forward_hook(_capture(captured, plan.stack))
-        for plan in model.stacks
-        if plan.last_block is not None
-    ]
+    captured: dict[LayerKey, Tensor] = {}
+    hooks = [_capture(captured, capture) for plan in model.stacks for capture in plan.captured]
     try:
         for start in range(0, len(ids), batch_size):
             rows = slice(start, start + batch_size)
-            began = time.perf_counter()
-            states = _forward_batch(model, ids[rows], attention_mask[rows], captured)
-            seconds = time.perf_counter() - began
-            yield HiddenBatch(start, states, attention_mask[rows], seconds)
+            # Yielded without a name: a name would keep the batch while the next is made.
+            yield _forward_batch(model, start, ids[rows], attention_mask[rows], captured)
     finally:
         for hook in hooks:
             hook.remove()
@@ -88,10 +75,12 @@ def hidden_batches(
 
 def _forward_batch(
     model: LoadedModel,
+    start: int,
     ids: NDArray[np.int64],
     mask: NDArray[np.bool_],
-    captured: dict[str, Tensor],
-) -> dict[LayerKey, Tensor]:
+    captured: dict[LayerKey, Tensor],
+) -> HiddenBatch:
+    began = time.perf_counter()
     token_ids = torch.from_numpy(ids).to(model.device)
     inputs = {"attention_mask": torch.from_numpy(mask.astype(np.int64)).to(model.device)}
     if model.facts.kind == "encoder-decoder":
@@ -101,21 +90,31 @@ def _forward_batch(
             "decoder_input_ids": shifted,
             "decoder_attention_mask": inputs["attention_mask"],
         }
-    with torch.inference_mode():
-        outputs = forward(model.module, token_ids, **inputs)
+    try:
+        with torch.inference_mode():
+            outputs = forward(model.module, token_ids, **inputs)
+    except (RuntimeError, IndexError) as error:
+        # Out of memory among them, and position tables shorter than the window.
+        n_windows, window = ids.shape
+        raise ModelError(
+            f"{model.facts.name} cannot run on {n_windows} windows of {window} tokens "
+            f"({' '.join(str(error).split())[:200]}); try a smaller --batch-size or --window"
+        ) from error
     states: dict[LayerKey, Tensor] = {}
     for plan in model.stacks:
-        returned = list(outputs[plan.output])
-        if plan.last_block is not None:
-            returned.insert(plan.n_layers, captured.pop(plan.stack))
-        states |= {key: state.cpu() for key, state in zip(layer_keys(plan), returned, strict=True)}
-    return states
+        found = dict(zip(plan.returned, outputs[plan.output], strict=True)) | captured
+        states |= {key: found[key].cpu() for key in plan.keys}
+    captured.clear()
+    return HiddenBatch(start, states, mask, time.perf_counter() - began)
 
 
-def _capture(captured: dict[str, Tensor], stack: str) -> Callable[..., None]:
-    def hook(_module: nn.Module, _inputs: object, output: object) -> None:
-        state = block_output(output)
+def _capture(captured: dict[LayerKey, Tensor], capture: Capture) -> RemovableHandle:
+    def hook(
+        _module: nn.Module, args: tuple[object, ...], kwargs: dict[str, object], output: object
+    ) -> None:
+        state = block_input(args, kwargs) if capture.side == "input" else block_output(output)
         if isinstance(state, Tensor):
-            captured[stack] = state
+            # What follows the block might work in place.
+            captured[capture.key] = state.clone()
 
-    return hook
+    return capture.block.register_forward_hook(hook, with_kwargs=True)

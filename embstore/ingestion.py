@@ -13,7 +13,7 @@ from typing import Literal
 
 from embstore import ids
 from embstore.corpus import CorpusText, open_corpus
-from embstore.errors import UsageError
+from embstore.errors import ModelError, UsageError
 from embstore.hidden_states import default_batch_size, hidden_batches
 from embstore.measuring import (
     ACCUMULATION_DTYPE,
@@ -141,6 +141,12 @@ def _ingest_one(
     windows = draw_windows(
         text, tokenizer, tokens=sampling.tokens, window=window, seed=sampling.seed
     )
+    largest_id = int(windows.ids.max())
+    if largest_id >= config.vocab_size:
+        raise ModelError(
+            f"the tokenizer of {located.name} gives token {largest_id}, but the model knows only "
+            f"{config.vocab_size}; model and tokenizer do not belong together"
+        )
     positions = sample_positions(windows.n_windows, window, sampling.sample, sampling.seed)
     device, dtype = choose_device(settings.device), choose_dtype(settings.dtype)
 

@@ -3,15 +3,38 @@
 They run without the interpreter's lock, so that layers can be searched side by side.
 """
 
+from collections.abc import Callable
+from typing import ParamSpec, TypeVar, cast
+
 import numba
 import numpy as np
 from numpy.typing import NDArray
 
+P = ParamSpec("P")
+R = TypeVar("R")
+
 # Sums may be reordered, to run several lanes at once; nothing else is relaxed.
-_SUM = {"reassoc", "contract"}
+_SUM = frozenset({"reassoc", "contract"})
 
 
-@numba.njit(cache=True, nogil=True)
+def _compiled(
+    *, fastmath: frozenset[str] = frozenset()
+) -> Callable[[Callable[P, R]], Callable[P, R]]:
+    """Compile without the interpreter's lock, once per machine where a cache can be kept."""
+
+    def compile_(function: Callable[P, R]) -> Callable[P, R]:
+        flags = set(fastmath)
+        try:
+            compiled = numba.njit(cache=True, nogil=True, fastmath=flags)(function)
+        except RuntimeError:
+            # Neither the package's folder nor the user's cache can be written to.
+            compiled = numba.njit(nogil=True, fastmath=flags)(function)
+        return cast("Callable[P, R]", compiled)
+
+    return compile_
+
+
+@_compiled()
 def _replace_largest(
     values: NDArray[np.float32], found: NDArray[np.int32], value: np.float32, index: int
 ) -> None:
@@ -33,7 +56,7 @@ def _replace_largest(
     found[hole] = index
 
 
-@numba.njit(cache=True, nogil=True)
+@_compiled()
 def keep_smallest(
     products: NDArray[np.float32],
     squares: NDArray[np.float32],
@@ -71,7 +94,7 @@ def keep_smallest(
                 roots[column] = values[column, 0]
 
 
-@numba.njit(cache=True, nogil=True, fastmath=_SUM)
+@_compiled(fastmath=_SUM)
 def exact_distances(
     points: NDArray[np.floating], found: NDArray[np.int32], distances: NDArray[np.float64]
 ) -> None:
@@ -101,7 +124,7 @@ def exact_distances(
             found[i, place] = candidate
 
 
-@numba.njit(cache=True, nogil=True, fastmath=_SUM)
+@_compiled(fastmath=_SUM)
 def squared_distances(points: NDArray[np.floating], row: int, squared: NDArray[np.float64]) -> None:
     """Compute all squared distances from one point from float64 differences, (n,)."""
     n, d = points.shape

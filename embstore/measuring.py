@@ -40,7 +40,9 @@ class LayerRecord:
 
     def __init__(self, key: LayerKey, d: int, n_sample: int) -> None:
         self.key = key
-        self.moments = [Moments.empty(d) for _ in _GROUPS["all"]]
+        # Made when a group has its first token: most layers have no sinks, and two
+        # (d, d) sums for nothing are much at d = 4096.
+        self.moments: dict[int, Moments] = {}
         self.sample = np.empty((n_sample, d), dtype=np.float32)
         self.n_bad = 0
 
@@ -56,8 +58,10 @@ class LayerRecord:
         self.n_bad += int(len(finite) - finite.sum())
         if self.n_bad:
             return
-        for group, moments in enumerate(self.moments):
-            moments.add(states[groups == group])
+        for group in np.unique(groups).tolist():
+            if group not in self.moments:
+                self.moments[group] = Moments.empty(states.shape[1])
+            self.moments[group].add(states[groups == group])
         self.sample[at] = states[kept]
 
 
@@ -113,6 +117,8 @@ def measure_batches(
             taken = until
             tokens += int(batch.mask.sum())
             progress("forward", tokens, 0)
+            # Or it would be kept while the next one is made.
+            del batch
         records = [(stack, record) for stack in stacks.values() for record in stack.layers.values()]
         for result in pool.map(lambda pair: _measure_layer(*pair), records):
             results.append(result)
@@ -211,7 +217,7 @@ def _measure_layer(
             ]
             continue
         keep = np.isin(stack.sample_groups, wanted)
-        cloud = _cloud([record.moments[group] for group in wanted], record.sample, neighbors, keep)
+        cloud = _cloud(record, wanted, neighbors, keep)
         measurements += [_measure(key, scope, metric, cloud) for metric in METRICS.values()]
         spectra.append(Spectrum(key, scope, cloud.eigenvalues, cloud.n))
     depth = key.layer / max(k.layer for k in stack.layers) if key.layer else 0.0
@@ -224,25 +230,27 @@ def _measure_layer(
         n_sinks=int(stack.counts[_SINK]),
         n_sample=len(record.sample),
         n_duplicates=neighbors.n_duplicates if neighbors else 0,
-        n_zero=sum(moments.n_zero for moments in record.moments),
+        n_zero=sum(moments.n_zero for moments in record.moments.values()),
     )
     return layer, measurements, spectra
 
 
 def _cloud(
-    groups: list[Moments],
-    sample: NDArray[np.float32],
+    record: LayerRecord,
+    groups: tuple[int, ...],
     neighbors: Neighbors,
     keep: NDArray[np.bool_],
 ) -> Cloud:
-    moments = groups[0]
-    for other in groups[1:]:
-        moments = moments.merge(other)
-    kept = sample[keep]
+    d = record.sample.shape[1]
+    moments = Moments.empty(d)
+    for group in groups:
+        if group in record.moments:
+            moments = moments.merge(record.moments[group])
+    kept = record.sample[keep]
     chosen = restrict(neighbors, keep, N_NEIGHBORS)
     return Cloud(
         n=moments.n,
-        d=len(moments.mean),
+        d=d,
         eigenvalues=moments.eigenvalues(),
         unit_sum=moments.unit_sum,
         n_unit=moments.n - moments.n_zero,

@@ -30,6 +30,11 @@ from embstore.types import Checkpoint, Model
 # What a Hub snapshot needs: configuration, tokenizer and safe weights at its top.
 _HUB_FILES = ["*.json", "*.txt", "*.model", "*.jinja", "*.safetensors"]
 _PICKLED = ("pytorch_model.bin", "pytorch_model.bin.index.json")
+# Families whose positions are counted from behind the padding index: 514 mean 512.
+_PADDED_POSITIONS = {
+    *("roberta", "roberta-prelayernorm", "xlm-roberta", "xlm-roberta-xl", "xmod", "camembert"),
+    *("data2vec-text", "longformer", "ibert", "mpnet"),
+}
 _DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
 
@@ -147,7 +152,12 @@ def _safe_weights(folder: Path, name: str) -> list[Path]:
     """List the safetensors files that make the model up; refuse pickled weights."""
     index = folder / "model.safetensors.index.json"
     if index.is_file():
-        shards = sorted(set(json.loads(index.read_text())["weight_map"].values()))
+        try:
+            shards = sorted(set(json.loads(index.read_text())["weight_map"].values()))
+        except (ValueError, KeyError, AttributeError) as error:
+            raise ModelError(
+                f"{name} has an {index.name} that lists no weights; fetch it again"
+            ) from error
         files = [folder / shard for shard in shards]
     else:
         files = [folder / "model.safetensors"]
@@ -166,8 +176,13 @@ def _fingerprint(revision: str, weights: list[Path]) -> Checkpoint:
     """Hash the weight files; one file's fingerprint is its own SHA-256."""
     digests = []
     for file in weights:
-        with file.open("rb") as stream:
-            digests.append(hashlib.file_digest(stream, "sha256").hexdigest())
+        try:
+            with file.open("rb") as stream:
+                digests.append(hashlib.file_digest(stream, "sha256").hexdigest())
+        except OSError as error:
+            raise ModelError(
+                f"cannot read {file}: {error.strerror}; check its permissions"
+            ) from error
     joined = "".join(f"{d}\n" for d in digests).encode()
     sha256 = digests[0] if len(digests) == 1 else hashlib.sha256(joined).hexdigest()
     return Checkpoint(revision, sha256, sum(file.stat().st_size for file in weights))
@@ -181,11 +196,18 @@ def load_tokenizer(located: Located) -> transformers.PreTrainedTokenizerBase:
     """
     with _quiet():
         try:
-            return AutoTokenizer.from_pretrained(located.folder, **located._options)
+            tokenizer = AutoTokenizer.from_pretrained(located.folder, **located._options)
         except Exception as error:
             raise ModelError(
                 f"cannot load the tokenizer of {located.name}: {_line(error)}"
             ) from error
+    # Without its files transformers makes some tokenizers up, empty.
+    if not tokenizer("Any text gives tokens.", add_special_tokens=False)["input_ids"]:
+        raise ModelError(
+            f"{located.name} has no usable tokenizer: it turns text into no tokens; add the "
+            "tokenizer's files to the model"
+        )
+    return tokenizer
 
 
 def tokenizer_sha256(tokenizer: transformers.PreTrainedTokenizerBase) -> str:
@@ -220,6 +242,8 @@ def context_length(
     """Return the longest sequence the model takes; None where neither config nor tokenizer says."""
     # Relative positions have no limit; T5's configuration still names one.
     limits = [getattr(config, key, None) for key in ("max_position_embeddings", "n_positions")]
+    if config.model_type in _PADDED_POSITIONS and isinstance(limits[0], int):
+        limits[0] -= (config.pad_token_id or 0) + 1
     limits.append(tokenizer.model_max_length)
     known = [limit for limit in limits if isinstance(limit, int) and 0 < limit < 10**9]
     return min(known, default=None)

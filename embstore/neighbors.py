@@ -23,12 +23,14 @@ class Neighbors:
         indices: rows of the distinct points they belong to, (n_distinct, m).
         points: the distinct points, in the order of their first occurrence, (n_distinct, d).
         group: distinct point of every given row, (n,).
+        radius: distance up to which each row is proven to miss no point, (n_distinct,).
     """
 
     distances: FloatArray
     indices: NDArray[np.int32]
     points: NDArray[np.floating]
     group: NDArray[np.int64]
+    radius: FloatArray
 
     @property
     def n_duplicates(self) -> int:
@@ -76,9 +78,10 @@ def nearest_neighbors(X: NDArray[np.floating], k: int) -> Neighbors:
     m = min(k + _SPARE, n - 1)
     distances = np.empty((n, max(m, 0)))
     indices = np.zeros((n, max(m, 0)), dtype=np.int32)
+    radius = np.full(n, np.inf)
     if m > 0:
-        _search(points, m, min(k, m), distances, indices)
-    return Neighbors(distances, indices, points, group)
+        _search(points, min(k, m), distances, indices, radius)
+    return Neighbors(distances, indices, points, group, radius)
 
 
 def restrict(neighbors: Neighbors, keep: NDArray[np.bool_], k: int) -> Neighbors:
@@ -90,8 +93,8 @@ def restrict(neighbors: Neighbors, keep: NDArray[np.bool_], k: int) -> Neighbors
         k: neighbours wanted.
 
     Returns:
-        Neighbours with min(k, n_distinct - 1) columns; rows that lost too many of
-        theirs are searched again.
+        Neighbours with min(k, n_distinct - 1) columns. Rows that lost too many of
+        theirs, or more than are proven complete, are searched again.
     """
     kept_groups, group = np.unique(neighbors.group[keep], return_inverse=True)
     n = len(kept_groups)
@@ -105,20 +108,28 @@ def restrict(neighbors: Neighbors, keep: NDArray[np.bool_], k: int) -> Neighbors
     order = np.argsort(~alive, axis=1, kind="stable")[:, :m]
     distances = np.take_along_axis(neighbors.distances[kept_groups], order, axis=1)
     indices = np.take_along_axis(candidates, order, axis=1)
-    for row in np.flatnonzero(alive.sum(axis=1) < m).tolist():
-        distances[row], indices[row] = _brute_force(points, row, m)
-    return Neighbors(distances, indices, points, group.astype(np.int64))
+    radius = neighbors.radius[kept_groups]
+    if m > 0:
+        missing = (alive.sum(axis=1) < m) | (distances[:, -1] > radius)
+        for row in np.flatnonzero(missing).tolist():
+            distances[row], indices[row] = _brute_force(points, row, m)
+            radius[row] = distances[row, -1]
+    return Neighbors(distances, indices, points, group.astype(np.int64), radius)
 
 
 def _search(
     points: NDArray[np.floating],
-    m: int,
     k: int,
     distances: FloatArray,
     indices: NDArray[np.int32],
+    radius: FloatArray,
 ) -> None:
-    """Fill ``distances`` and ``indices``, (n, m), of which the first ``k`` columns are proven."""
+    """Fill ``distances`` and ``indices``, (n, m), and how far they are proven complete, (n,).
+
+    At least the first ``k`` columns are.
+    """
     n, d = points.shape
+    m = distances.shape[1]
     centred = points.astype(np.float64)
     centred -= centred.mean(axis=0)
     # Scaled so that squares neither overflow nor vanish in float32.
@@ -144,9 +155,10 @@ def _search(
     t = np.maximum(roots + squares, 0.0)
     reach = 2.0 * np.sqrt(squares) + np.sqrt(t)
     proven = t - (d + 8) * 2.0**-24 * reach**2
-    kth = distances[:, k - 1] / scale
-    for row in np.flatnonzero(kth**2 > proven).tolist():
+    radius[:] = np.sqrt(np.maximum(proven, 0.0)) * scale
+    for row in np.flatnonzero(distances[:, k - 1] > radius).tolist():
         distances[row], indices[row] = _brute_force(points, row, m)
+        radius[row] = distances[row, -1]
 
 
 def _brute_force(

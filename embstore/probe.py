@@ -4,14 +4,15 @@ Names and model types are not trusted: a fine-tuned checkpoint may be a decoder
 made bidirectional, and every family calls its blocks and its last norm differently.
 """
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Literal, Protocol
 
 import torch
 from torch import Tensor, nn
 
 from embstore.errors import ModelError
-from embstore.types import Kind, Stack
+from embstore.types import Kind, LayerKey, Site, Stack
 
 # Long enough for state-space convolutions, short enough to cost nothing.
 _PROBE_LENGTH = 12
@@ -25,6 +26,15 @@ class Config(Protocol):
 
 
 @dataclass(frozen=True, eq=False)
+class Capture:
+    """A state that the model does not return: a block's input or output."""
+
+    key: LayerKey
+    block: nn.Module
+    side: Literal["input", "output"]
+
+
+@dataclass(frozen=True, eq=False)
 class StackPlan:
     """How one stack yields its hidden states.
 
@@ -32,14 +42,22 @@ class StackPlan:
         stack: encoder or decoder.
         output: name of its hidden states in the model's output.
         n_layers: its number of blocks.
-        last_block: the module whose output is the state before the final norm, where
-            the model returns the last state only after it; None where it does not.
+        returned: which state each of the returned ones is, in their order.
+        captured: the states to be taken from the blocks themselves.
     """
 
     stack: Stack
     output: str
     n_layers: int
-    last_block: nn.Module | None
+    returned: tuple[LayerKey, ...]
+    captured: tuple[Capture, ...]
+
+    @property
+    def keys(self) -> list[LayerKey]:
+        """Every state the stack yields: embedding, blocks, final norm."""
+        order: dict[Site, int] = {"embedding": 0, "block": 1, "final_norm": 2}
+        keys = [*self.returned, *(capture.key for capture in self.captured)]
+        return sorted(keys, key=lambda key: (key.layer, order[key.site]))
 
 
 @dataclass(frozen=True)
@@ -65,7 +83,7 @@ def probe(module: nn.Module, config: Config) -> Probe:
     # An end-of-text or padding id among them could be masked; low ids usually are special.
     ids = ids.clamp(min=min(10, config.vocab_size - 1)).to(device)
     with torch.inference_mode():
-        outputs, produced = _run_recording_blocks(module, ids)
+        outputs, records = _run_recording_blocks(module, ids)
     if config.is_encoder_decoder:
         kind: Kind = "encoder-decoder"
         wanted: list[tuple[Stack, str]] = [
@@ -75,7 +93,7 @@ def probe(module: nn.Module, config: Config) -> Probe:
     else:
         kind = "encoder" if _sees_ahead(module, ids, outputs["hidden_states"][-1]) else "decoder"
         wanted = [(kind, "hidden_states")]
-    return Probe(kind, tuple(_plan(stack, name, outputs[name], produced) for stack, name in wanted))
+    return Probe(kind, tuple(_plan(stack, name, outputs[name], records) for stack, name in wanted))
 
 
 def forward(module: nn.Module, ids: Tensor, **inputs: Tensor) -> dict[str, tuple[Tensor, ...]]:
@@ -99,29 +117,50 @@ def block_output(output: object) -> object:
     return output[0] if isinstance(output, tuple) else output
 
 
+def block_input(args: tuple[object, ...], kwargs: Mapping[str, object]) -> object:
+    """Return the hidden state that a block was called with."""
+    return args[0] if args else kwargs.get("hidden_states")
+
+
+@dataclass
+class _Record:
+    """What the blocks of a list took in and put out during one run."""
+
+    first_input: Tensor | None
+    outputs: list[Tensor]
+
+
 def _run_recording_blocks(
     module: nn.Module, ids: Tensor
-) -> tuple[dict[str, tuple[Tensor, ...]], dict[nn.ModuleList, list[Tensor]]]:
-    """Run once; also return what the members of every list of modules put out."""
-    produced: dict[nn.ModuleList, list[Tensor]] = {}
+) -> tuple[dict[str, tuple[Tensor, ...]], dict[nn.ModuleList, _Record]]:
+    """Run once; also return what went through the members of every list of modules."""
+    records: dict[nn.ModuleList, _Record] = {}
     hooks = []
     for blocks in module.modules():
         if not isinstance(blocks, nn.ModuleList):
             continue
-        record = produced[blocks] = []
+        records[blocks] = _Record(None, [])
         for block in blocks:
 
             def keep(
-                _module: nn.Module, _inputs: object, output: object, record: list[Tensor] = record
+                _module: nn.Module,
+                args: tuple[object, ...],
+                kwargs: dict[str, object],
+                output: object,
+                record: _Record = records[blocks],
             ) -> None:
-                state = block_output(output)
+                state, entered = block_output(output), block_input(args, kwargs)
+                if not record.outputs and isinstance(entered, Tensor):
+                    record.first_input = entered.clone()
                 if isinstance(state, Tensor):
-                    record.append(state.clone())
+                    record.outputs.append(state.clone())
 
-            hooks.append(block.register_forward_hook(keep))
+            hooks.append(block.register_forward_hook(keep, with_kwargs=True))
     try:
-        inputs = {"decoder_input_ids": ids} if module.config.is_encoder_decoder else {}  # type: ignore[union-attr]
-        return forward(module, ids, **inputs), produced
+        # Another input than the encoder's: shared embeddings would make the stacks look alike.
+        two_stacks = module.config.is_encoder_decoder  # type: ignore[union-attr]
+        inputs = {"decoder_input_ids": ids.flip(1)} if two_stacks else {}
+        return forward(module, ids, **inputs), records
     finally:
         for hook in hooks:
             hook.remove()
@@ -144,17 +183,35 @@ def _plan(
     stack: Stack,
     output: str,
     states: tuple[Tensor, ...],
-    produced: dict[nn.ModuleList, list[Tensor]],
+    records: dict[nn.ModuleList, _Record],
 ) -> StackPlan:
-    """Find the list of blocks whose outputs are this stack's inner hidden states."""
+    """Find the list of blocks behind this stack's hidden states, and which state is which."""
     n_layers = len(states) - 1
-    for blocks, record in produced.items():
-        if len(record) != n_layers or n_layers == 0:
+    embedding = LayerKey(stack, 0, "embedding")
+    blocks_keys = tuple(LayerKey(stack, layer, "block") for layer in range(1, n_layers + 1))
+    final_norm = LayerKey(stack, n_layers, "final_norm")
+    for blocks, record in records.items():
+        outputs = record.outputs
+        if n_layers == 0 or len(outputs) != n_layers or record.first_input is None:
             continue
-        inner = zip(record[:-1], states[1:-1], strict=True)
-        if all(a.shape == b.shape and torch.equal(a, b) for a, b in inner):
-            last = record[-1]
-            returned = last.shape == states[-1].shape and torch.equal(last, states[-1])
-            return StackPlan(stack, output, n_layers, None if returned else blocks[-1])
+        if _same(states[0], record.first_input) and _all_same(outputs[:-1], states[1:-1]):
+            if _same(outputs[-1], states[-1]):
+                return StackPlan(stack, output, n_layers, (embedding, *blocks_keys), ())
+            # The last block's own output is overwritten by the normalised one.
+            last = Capture(blocks_keys[-1], blocks[-1], "output")
+            returned = (embedding, *blocks_keys[:-1], final_norm)
+            return StackPlan(stack, output, n_layers, returned, (last,))
+        if _all_same(outputs, states[:-1]):
+            # State-space models return what each block puts out, and not the embedding.
+            first = Capture(embedding, blocks[0], "input")
+            return StackPlan(stack, output, n_layers, (*blocks_keys, final_norm), (first,))
     # Blocks shared between layers (ALBERT) stand in no such list; what they return is final.
-    return StackPlan(stack, output, n_layers, None)
+    return StackPlan(stack, output, n_layers, (embedding, *blocks_keys), ())
+
+
+def _same(a: Tensor, b: Tensor) -> bool:
+    return a.shape == b.shape and torch.equal(a, b)
+
+
+def _all_same(a: Sequence[Tensor], b: Sequence[Tensor]) -> bool:
+    return len(a) == len(b) and all(_same(x, y) for x, y in zip(a, b, strict=True))

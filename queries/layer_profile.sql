@@ -2,13 +2,14 @@
 -- doc: One row per model, scope and layer, one line per model and scope; the latest
 --   run of each checkpoint and text. The state after the final norm is left out
 --   unless asked for: it is rescaled coordinate by coordinate, and not comparable
---   with the blocks before it. A series carries the revision, the text or the run
+--   with the blocks before it, and then a series of its own. A series carries the revision, the text or the run
 --   only where a model has more than one.
 -- param metric VARCHAR = 'anisotropy' in metric.name: which metric
 -- param models VARCHAR[] = NULL in model.name: only these models; NULL means all
 -- param revisions VARCHAR[] = NULL in checkpoint.revision: only these revisions
 -- param corpora VARCHAR[] = NULL in corpus.name: only these texts
 -- param scopes VARCHAR[] = ['all', 'no_sinks'] in ('all', 'no_first', 'no_sinks'): which tokens count
+-- param runs VARCHAR[] = NULL: these runs, by their ids or how those begin, instead of the latest
 -- param by VARCHAR = 'depth' in ('depth', 'layer'): the chart's horizontal axis
 -- param final_norm BOOLEAN = false: also the state after the final norm
 -- chart: mark=line x=$by:Q y=value:Q color=series:N dash=scope:N
@@ -20,7 +21,8 @@ SELECT
         THEN ' · ' || corpus ELSE '' END
     || CASE WHEN min(run_id) OVER of_corpus < max(run_id) OVER of_corpus
         THEN ' · run ' || left(run_id, 8) ELSE '' END
-    || CASE WHEN kind = 'encoder-decoder' THEN ' · ' || stack ELSE '' END AS series,
+    || CASE WHEN kind = 'encoder-decoder' THEN ' · ' || stack ELSE '' END
+    || CASE WHEN site = 'final_norm' THEN ' · after final norm' ELSE '' END AS series,
     scope,
     layer,
     depth,
@@ -38,8 +40,11 @@ SELECT
     corpus,
     stack,
     run_id
-FROM profile_latest
+FROM profile
 WHERE metric = $metric
+    AND CASE WHEN $runs::VARCHAR[] IS NULL
+        THEN run_id IN (SELECT latest_run.run_id FROM latest_run)
+        ELSE len(list_filter($runs::VARCHAR[], lambda start: starts_with(run_id, start))) > 0 END
     AND ($models::VARCHAR[] IS NULL OR list_contains($models::VARCHAR[], model))
     AND ($revisions::VARCHAR[] IS NULL OR list_contains($revisions::VARCHAR[], revision))
     AND ($corpora::VARCHAR[] IS NULL OR list_contains($corpora::VARCHAR[], corpus))

@@ -12,10 +12,13 @@ SELECT
     p.corpus,
     p.stack,
     p.metric,
-    arg_max(p.layer, p.value) FILTER (p.scope = 'all') AS peak_layer,
+    -- The lowest of layers that tie.
+    first(p.layer ORDER BY p.value DESC, p.layer)
+        FILTER (p.scope = 'all' AND p.value IS NOT NULL) AS peak_layer,
     max(p.layer) AS n_layers,
     max(p.value) FILTER (p.scope = 'all') AS at_peak,
-    arg_max(sinkless.value, p.value) FILTER (p.scope = 'all') AS at_peak_no_sinks,
+    first(sinkless.value ORDER BY p.value DESC, p.layer)
+        FILTER (p.scope = 'all' AND p.value IS NOT NULL) AS at_peak_no_sinks,
     max(p.value) FILTER (p.scope = 'no_sinks') AS peak_no_sinks,
     max(l.n_tokens) AS n_tokens,
     max(l.n_first) AS n_first,

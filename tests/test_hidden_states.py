@@ -1,15 +1,18 @@
 """Kind, layers, sites and padding, for every family, on random weights."""
 
-from collections.abc import Callable
+import weakref
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
-from embstore.hidden_states import hidden_batches, layer_keys
+from embstore.errors import ModelError
+from embstore.hidden_states import HiddenBatch, hidden_batches
+from embstore.measuring import measure_batches
 from embstore.models import LoadedModel
-from embstore.types import LayerKey
+from embstore.types import LayerKey, Stack
 from tests import tiny_models
 
 Load = Callable[[str], LoadedModel]
@@ -49,14 +52,16 @@ def token_ids(n: int = 3, window: int = 10) -> np.ndarray:
         ("llama", "decoder", True),
         ("bert", "encoder", False),
         ("modernbert", "encoder", True),
+        ("mamba", "decoder", True),
         ("t5", "encoder-decoder", True),
+        ("bart", "encoder-decoder", False),
     ],
 )
 def test_kind_layers_and_sites(load: Load, family: str, kind: str, has_final_norm: bool) -> None:
     model = load(family)
     assert model.facts.kind == kind
     for plan in model.stacks:
-        keys = layer_keys(plan)
+        keys = plan.keys
         assert [key.layer for key in keys if key.site == "block"] == [1, 2, 3]
         assert keys[0] == LayerKey(plan.stack, 0, "embedding")
         finals = [key for key in keys if key.site == "final_norm"]
@@ -79,20 +84,42 @@ def test_states_are_those_of_transformers_with_the_last_block_before_its_norm(
     with torch.inference_mode():
         output = model.module(**inputs, output_hidden_states=True)
     for plan in model.stacks:
-        keys = layer_keys(plan)
-        returned = [key for key in keys if not (key.layer == 3 and key.site == "block")]
-        if plan.last_block is None:
-            returned = keys
-        for key, expected in zip(returned, output[plan.output], strict=True):
+        for key, expected in zip(plan.returned, output[plan.output], strict=True):
             torch.testing.assert_close(found[key], expected)
-        if plan.last_block is not None:
-            norms = {"gpt2": "ln_f", "llama": "norm", "gpt_neox": "final_layer_norm"}
-            if family in norms:
-                final_norm = getattr(model.module, norms[family])
-                before = found[LayerKey(plan.stack, 3, "block")]
-                after = found[LayerKey(plan.stack, 3, "final_norm")]
-                with torch.inference_mode():
-                    torch.testing.assert_close(final_norm(before), after)
+
+
+@pytest.mark.parametrize(
+    ("family", "stack", "norm"),
+    [
+        ("gpt2", "decoder", "ln_f"),
+        ("gpt_neox", "decoder", "final_layer_norm"),
+        ("llama", "decoder", "norm"),
+        ("mamba", "decoder", "norm_f"),
+        ("modernbert", "encoder", "final_norm"),
+        ("t5", "encoder", "encoder.final_layer_norm"),
+        ("t5", "decoder", "decoder.final_layer_norm"),
+        ("t5_one_layer", "encoder", "encoder.final_layer_norm"),
+        ("t5_one_layer", "decoder", "decoder.final_layer_norm"),
+    ],
+)
+def test_the_last_block_is_measured_before_the_final_norm(
+    load: Load, family: str, stack: Stack, norm: str
+) -> None:
+    model = load(family)
+    found = states_of(model, token_ids(), np.ones((3, 10), dtype=bool))
+    n_layers = next(plan.n_layers for plan in model.stacks if plan.stack == stack)
+    with torch.inference_mode():
+        normalised = model.module.get_submodule(norm)(found[LayerKey(stack, n_layers, "block")])
+    torch.testing.assert_close(normalised, found[LayerKey(stack, n_layers, "final_norm")])
+
+
+def test_a_state_space_model_has_an_embedding_too(load: Load) -> None:
+    """It returns what each block puts out; the embedding is the first block's input."""
+    model = load("mamba")
+    ids = token_ids()
+    found = states_of(model, ids, np.ones(ids.shape, dtype=bool))
+    embedded = model.module.get_submodule("embeddings")(torch.from_numpy(ids))
+    torch.testing.assert_close(found[LayerKey("decoder", 0, "embedding")], embedded)
 
 
 @pytest.mark.parametrize("family", tiny_models.FAMILIES)
@@ -126,15 +153,31 @@ def test_an_encoder_made_causal_is_a_decoder(tmp_path: Path) -> None:
     assert causal.facts.kind == "decoder"
 
 
-def test_states_of_one_batch_are_not_kept(load: Load) -> None:
-    import gc
-    import weakref
-
+def test_no_batch_is_alive_while_the_next_is_made(load: Load) -> None:
+    model = load("llama")
     ids = token_ids(4)
-    stream = hidden_batches(load("llama"), ids, np.ones(ids.shape, dtype=bool), batch_size=1)
-    first = next(stream)
-    state = weakref.ref(next(iter(first.states.values())))
-    del first
-    next(stream)
-    gc.collect()
-    assert state() is None
+    made: list[weakref.ref[torch.Tensor]] = []
+    alive: list[int] = []
+
+    def count(_module: torch.nn.Module, _args: object) -> None:
+        alive.append(sum(state() is not None for state in made))
+
+    def watched() -> Iterator[HiddenBatch]:
+        mask = np.ones(ids.shape, dtype=bool)
+        for batch in hidden_batches(model, ids, mask, batch_size=1):
+            made.extend(weakref.ref(state) for state in batch.states.values())
+            yield batch
+            del batch
+
+    hook = model.module.register_forward_pre_hook(count)
+    try:
+        measure_batches(watched(), np.arange(ids.size))
+    finally:
+        hook.remove()
+    assert alive == [0, 0, 0, 0]
+
+
+def test_a_model_that_fails_on_its_input_says_what_to_try(load: Load) -> None:
+    ids = token_ids(1, window=129)
+    with pytest.raises(ModelError, match=r"cannot run on 1 windows of 129 tokens .*--window"):
+        states_of(load("gpt2"), ids, np.ones(ids.shape, dtype=bool))

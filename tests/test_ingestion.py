@@ -1,6 +1,7 @@
 """From model and text to stored numbers; doing it again; and the real decoder."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -82,6 +83,18 @@ def test_force_measures_anew_and_the_latest_run_speaks(
     assert pairs["d"].to_pylist() == [0.0]
 
 
+def test_an_earlier_run_can_be_asked_for(tiny_llama: Path, text: Path, tmp_path: Path) -> None:
+    store = tmp_path / "s.duckdb"
+    ingest(tiny_llama, text, store)
+    ingest(tiny_llama, text, store, tokens=128)
+    opened = embstore.open(store)
+    (first,) = opened.sql("SELECT run_id FROM run WHERE tokens = 256")["run_id"].to_pylist()
+    assert set(opened.query("layer_profile")["n"].to_pylist()) == {128, 124}
+    asked = opened.query("layer_profile", runs=[first[:8]])
+    assert set(asked["n"].to_pylist()) == {256, 248}
+    assert set(asked["run_id"].to_pylist()) == {first}
+
+
 def test_several_models_in_one_call(
     tiny_llama: Path, tiny_bert: Path, text: Path, tmp_path: Path
 ) -> None:
@@ -131,6 +144,15 @@ def test_bad_input_leaves_no_store_behind(tiny_llama: Path, text: Path, tmp_path
     with pytest.raises(UsageError, match="name is for one model, but 2"):
         ingest([tiny_llama, tiny_llama], text, store, name="x")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_tokenizer_of_another_model(tiny_llama: Path, text: Path, tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(tiny_llama, tmp_path / "mixed"))
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps({**config, "vocab_size": 150}))
+    with pytest.raises(ModelError, match=r"gives token 199, but the model knows only 150"):
+        ingest(folder, text, tmp_path / "s.duckdb")
+    assert not (tmp_path / "s.duckdb").exists()
 
 
 @pytest.fixture

@@ -172,3 +172,26 @@ def test_device_and_dtype_names() -> None:
         choose_dtype("float8")
     with pytest.raises(UsageError, match="device 'nonsense' cannot be used here"):
         choose_device("nonsense")
+
+
+def test_a_broken_list_of_shards(tiny_llama: Path, tmp_path: Path) -> None:
+    folder = copy(tiny_llama, tmp_path)
+    (folder / "model.safetensors.index.json").write_text("{}")
+    with pytest.raises(ModelError, match=r"index\.json that lists no weights"):
+        locate(str(folder))
+
+
+def test_a_model_without_its_tokenizer(tmp_path: Path) -> None:
+    folder = tiny_models.build("gpt2", tmp_path / "bare")
+    for file in folder.glob("*token*"):
+        file.unlink()
+    with pytest.raises(ModelError, match="tokenizer"):
+        load_tokenizer(locate(str(folder)))
+
+
+def test_positions_behind_the_padding_index_are_not_for_text() -> None:
+    from transformers import PreTrainedTokenizerFast, RobertaConfig
+
+    located = RobertaConfig(max_position_embeddings=514, pad_token_id=1)
+    unlimited = PreTrainedTokenizerFast(tokenizer_object=tiny_models.words())
+    assert context_length(located, unlimited) == 512

@@ -23,29 +23,47 @@ FAMILIES: dict[str, dict[str, object]] = {
     "llama": {**_SMALL, **_LIMIT, "intermediate_size": 64},
     "bert": {**_SMALL, **_LIMIT, "intermediate_size": 64},
     "modernbert": {**_SMALL, **_LIMIT, "intermediate_size": 64},
+    "mamba": {"num_hidden_layers": 3, "hidden_size": 32},
     "t5": {"num_layers": 3, "num_heads": 2, "d_model": 32, "d_ff": 64, "d_kv": 16},
+    "bart": {
+        **_LIMIT,
+        "encoder_layers": 3,
+        "decoder_layers": 3,
+        "d_model": 32,
+        "encoder_attention_heads": 2,
+        "decoder_attention_heads": 2,
+        "encoder_ffn_dim": 64,
+        "decoder_ffn_dim": 64,
+    },
 }
+# Two blocks in all: their lists look alike.
+_ONE_LAYER = {"t5_one_layer": {**FAMILIES["t5"], "num_layers": 1}}
 
 
 def build(family: str, folder: Path, *, seed: int = 0) -> Path:
     """Save a random model of a family, with a tokenizer, as a model folder."""
     torch.manual_seed(seed)
+    settings = FAMILIES[family] if family in FAMILIES else _ONE_LAYER[family]
     config = AutoConfig.for_model(
-        family,
+        family.removesuffix("_one_layer"),
         vocab_size=VOCAB,
         pad_token_id=0,
         bos_token_id=1,
         eos_token_id=2,
-        **FAMILIES[family],
+        **settings,
     )
     AutoModel.from_config(config).save_pretrained(folder)
-    words = {f"w{i}": i for i in range(VOCAB)}
-    tokenizer = Tokenizer(WordLevel(words, unk_token="w3"))
-    tokenizer.pre_tokenizer = Whitespace()
     PreTrainedTokenizerFast(
-        tokenizer_object=tokenizer, unk_token="w3", pad_token="w0", model_max_length=128
+        tokenizer_object=words(), unk_token="w3", pad_token="w0", model_max_length=128
     ).save_pretrained(folder)
     return folder
+
+
+def words() -> Tokenizer:
+    """A tokenizer of the words w0 to w199; w3 stands for any other."""
+    tokenizer = Tokenizer(WordLevel({f"w{i}": i for i in range(VOCAB)}, unk_token="w3"))
+    tokenizer.pre_tokenizer = Whitespace()
+    return tokenizer
 
 
 def load(folder: Path) -> LoadedModel:

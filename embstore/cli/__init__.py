@@ -59,7 +59,7 @@ def main() -> None:
         if TERMINAL.debug:
             raise
         TERMINAL.fail(
-            f"unexpected {type(error).__name__}: {error}; this is a bug in embstore, "
-            "please report it with the output of the same command after --debug"
+            f"unexpected {type(error).__name__}: {' '.join(str(error).split())}; this is a bug "
+            "in embstore, please report it with the output of the same command after --debug"
         )
         sys.exit(1)

@@ -190,11 +190,13 @@ def progress_bar(models: list[str]) -> "Iterator[Report]":
                 state["model"] = models[done]
                 state["stage"] = ""
                 bar.reset(task, total=None, description=f"{models[done]}: loading", stage="")
+                TERMINAL.detail(f"{models[done]}: loading")
                 return
             if stage != state["stage"]:
                 state["stage"] = stage
                 what = {"forward": "reading tokens", "geometry": "measuring layers"}[stage]
                 bar.reset(task, total=total, description=f"{state['model']}: {what}", stage=stage)
+                TERMINAL.detail(f"{state['model']}: {what}")
             bar.update(task, completed=done)
 
         yield report

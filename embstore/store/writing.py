@@ -90,15 +90,6 @@ def repeats(database: "Database", configuration_id: str) -> int:
     return int(found["n"][0].as_py())
 
 
-def find_run(database: "Database", configuration_id: str) -> str | None:
-    """Return the id of the latest run of a piece of work, or None if it is new."""
-    found = database.select(
-        "SELECT run_id FROM run WHERE configuration_id = $id ORDER BY repeat DESC LIMIT 1",
-        {"id": configuration_id},
-    )
-    return str(found["run_id"][0].as_py()) if found.num_rows else None
-
-
 def _canonical(content: Mapping[str, object]) -> str:
     return json.dumps(dict(content), sort_keys=True, separators=(",", ":"), ensure_ascii=True)
 

@@ -73,7 +73,7 @@ JOIN checkpoint ON checkpoint.checkpoint_id = run.checkpoint_id
 JOIN model ON model.model_id = checkpoint.model_id
 JOIN corpus ON corpus.corpus_id = run.corpus_id
 QUALIFY row_number() OVER (
-    PARTITION BY model.name, checkpoint.revision, run.corpus_id
+    PARTITION BY run.checkpoint_id, run.corpus_id
     ORDER BY run.created_at DESC, run.run_id DESC
 ) = 1
 """

@@ -124,17 +124,39 @@ def start(*arguments: str | Path, cwd: Path) -> "subprocess.Popen[str]":
     )
 
 
-# Import, loading, the forward pass, geometry, writing: the whole takes some seconds.
-@pytest.mark.parametrize("seconds", [1.0, 3.0, 4.0, 5.0])
+def wait_for(process: "subprocess.Popen[str]", words: str) -> None:
+    """Read what the process says until a line has these words."""
+    assert process.stderr is not None
+    for line in process.stderr:
+        if words in line:
+            return
+    raise AssertionError(f"ended without saying {words!r}")
+
+
+# Two models, so that a kill comes before, during, between and after the two runs.
+@pytest.mark.parametrize(
+    ("moment", "delay"),
+    [
+        ("tiny-llama: loading", 0.0),
+        ("tiny-llama: reading tokens", 0.0),
+        ("tiny-llama: measuring layers", 0.0),
+        # The last layers, and the transaction.
+        ("tiny-llama: measuring layers", 0.1),
+        ("tiny-llama: measuring layers", 0.2),
+        ("tiny-llama@local: measured", 0.0),
+        ("tiny-bert: measuring layers", 0.15),
+    ],
+)
 def test_a_killed_ingest_leaves_a_clean_store_and_the_next_completes(
-    seconds: float, tiny_llama: Path, tiny_bert: Path, text: Path, tmp_path: Path
+    moment: str, delay: float, tiny_llama: Path, tiny_bert: Path, text: Path, tmp_path: Path
 ) -> None:
-    """Two models, so that a kill may come before, between and after the two runs."""
     arguments = ("ingest", tiny_llama, tiny_bert, "--corpus", text, *SMALL)
-    process = start(*arguments, cwd=tmp_path)
-    time.sleep(seconds)
+    process = start("-v", *arguments, cwd=tmp_path)
+    wait_for(process, moment)
+    time.sleep(delay)
     process.send_signal(signal.SIGKILL)
     process.communicate()
+    assert process.returncode in (-signal.SIGKILL, 0)
     store = tmp_path / "embstore.duckdb"
     if store.exists():
         # Whatever is there is whole: every run has all its layers and numbers.
@@ -157,12 +179,11 @@ def test_an_interrupt_is_exit_code_130_and_stores_nothing(
 ) -> None:
     """One small window at a time: measuring takes long enough to be met."""
     process = start(
-        *("ingest", tiny_llama, "--corpus", write_text(120_000), "--tokens", "96000"),
+        *("-v", "ingest", tiny_llama, "--corpus", write_text(120_000), "--tokens", "96000"),
         *("--window", "32", "--batch-size", "1"),
         cwd=tmp_path,
     )
-    # The store appears with the first run only, so wait by time: imports take 2 to 5 s.
-    time.sleep(4)
+    wait_for(process, "reading tokens")
     process.send_signal(signal.SIGINT)
     _, said = process.communicate(timeout=60)
     assert process.returncode == 130, said
