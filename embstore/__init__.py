@@ -8,11 +8,12 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from embstore.api import Store, ingest
+    from embstore.api import Store, ingest, measure
     from embstore.api import open_store as open  # noqa: A004 - embstore.open, as in gzip.open
     from embstore.errors import (
         CorpusError,
         EmbstoreError,
+        MeasurementError,
         ModelError,
         QueryError,
         StoreError,
@@ -26,6 +27,7 @@ __version__ = "0.1.0"
 __all__ = [
     "CorpusError",
     "EmbstoreError",
+    "MeasurementError",
     "ModelError",
     "QueryError",
     "Store",
@@ -35,10 +37,11 @@ __all__ = [
     "UsageError",
     "__version__",
     "ingest",
+    "measure",
     "open",
 ]
 
-_IN_API = {"Store": "Store", "ingest": "ingest", "open": "open_store"}
+_IN_API = {"Store": "Store", "ingest": "ingest", "measure": "measure", "open": "open_store"}
 
 
 def __getattr__(name: str) -> Any:

@@ -5,6 +5,7 @@ The tree, with the exit code the command line gives each branch::
     EmbstoreError                1
     ├── ModelError               1   no such model, unreadable weights
     ├── CorpusError              1   missing, empty, too short, not text
+    ├── MeasurementError         1   arrays that cannot be measured
     ├── QueryError               1   unknown query, refused or failing SQL
     ├── UsageError               2   an option, parameter or suffix that does not exist
     └── StoreError               3   the store cannot be used
@@ -29,6 +30,10 @@ class ModelError(EmbstoreError):
 
 class CorpusError(EmbstoreError):
     """A text source is missing, empty, too short or not text."""
+
+
+class MeasurementError(EmbstoreError):
+    """An array cannot be read or measured."""
 
 
 class QueryError(EmbstoreError):

@@ -241,25 +241,12 @@ def _cloud(
     neighbors: Neighbors,
     keep: NDArray[np.bool_],
 ) -> Cloud:
-    d = record.sample.shape[1]
-    moments = Moments.empty(d)
+    moments = Moments.empty(record.sample.shape[1])
     for group in groups:
         if group in record.moments:
             moments = moments.merge(record.moments[group])
-    kept = record.sample[keep]
-    chosen = restrict(neighbors, keep, N_NEIGHBORS)
-    return Cloud(
-        n=moments.n,
-        d=d,
-        eigenvalues=moments.eigenvalues(),
-        unit_sum=moments.unit_sum,
-        n_unit=moments.n - moments.n_zero,
-        norm_max=moments.norm_max if moments.n else float("nan"),
-        abs_max=moments.abs_max if moments.n else float("nan"),
-        sample_norms=np.linalg.norm(kept.astype(np.float64), axis=1),
-        sample_abs_median=float(np.median(np.abs(kept))) if kept.size else float("nan"),
-        distances=chosen.distances,
-    )
+    distances = restrict(neighbors, keep, N_NEIGHBORS).distances
+    return Cloud.of(moments, record.sample[keep], distances)
 
 
 def _measure(key: LayerKey, scope: Scope, metric: Metric, cloud: Cloud) -> Measurement:

@@ -22,6 +22,7 @@ class Moments:
         mean: their mean, (d,).
         scatter: sum of outer products of the centred vectors, (d, d).
         unit_sum: sum of the vectors scaled to length one, (d,).
+        unit_squares: sum of their squared coordinates, (d,).
         n_zero: vectors of length zero, which have no direction.
         norm_max: largest Euclidean norm.
         abs_max: largest absolute coordinate.
@@ -31,6 +32,7 @@ class Moments:
     mean: FloatArray
     scatter: FloatArray
     unit_sum: FloatArray
+    unit_squares: FloatArray
     n_zero: int
     norm_max: float
     abs_max: float
@@ -38,7 +40,7 @@ class Moments:
     @classmethod
     def empty(cls, d: int) -> Self:
         """Return the moments of no vectors in ``d`` dimensions."""
-        return cls(0, np.zeros(d), np.zeros((d, d)), np.zeros(d), 0, 0.0, 0.0)
+        return cls(0, np.zeros(d), np.zeros((d, d)), np.zeros(d), np.zeros(d), 0, 0.0, 0.0)
 
     @classmethod
     def of(cls, X: NDArray[np.floating]) -> Self:
@@ -60,6 +62,7 @@ class Moments:
             mean=mean,
             scatter=centred.T @ centred,
             unit_sum=(1.0 / lengths) @ U,
+            unit_squares=np.einsum("i,ij,ij->j", 1.0 / lengths**2, U, U),
             n_zero=int(n - directed.sum()),
             norm_max=norm_max,
             abs_max=float(peak.max()),
@@ -78,6 +81,7 @@ class Moments:
             mean=self.mean + step * (other.n / n),
             scatter=self.scatter + other.scatter + np.outer(step, step) * (self.n * (other.n / n)),
             unit_sum=self.unit_sum + other.unit_sum,
+            unit_squares=self.unit_squares + other.unit_squares,
             n_zero=self.n_zero + other.n_zero,
             norm_max=max(self.norm_max, other.norm_max),
             abs_max=max(self.abs_max, other.abs_max),
@@ -95,6 +99,7 @@ class Moments:
         self.scatter += batch.scatter
         self.mean = self.mean + step * (batch.n / n)
         self.unit_sum += batch.unit_sum
+        self.unit_squares += batch.unit_squares
         self.n = n
         self.n_zero += batch.n_zero
         self.norm_max = max(self.norm_max, batch.norm_max)

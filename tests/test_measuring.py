@@ -16,7 +16,7 @@ KEYS = [
     LayerKey("decoder", 2, "block"),
     LayerKey("decoder", 2, "final_norm"),
 ]
-N_WINDOWS, WINDOW, D = 6, 20, 5
+N_WINDOWS, WINDOW, D = 6, 20, 24
 
 
 def random_states(seed: int = 0) -> dict[LayerKey, np.ndarray]:

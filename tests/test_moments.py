@@ -41,6 +41,7 @@ def test_any_split_into_batches_gives_the_moments_of_one_pass(
         np.testing.assert_allclose(streamed.mean, whole.mean, rtol=1e-13)
         np.testing.assert_allclose(streamed.scatter, whole.scatter, atol=1e-9)
         np.testing.assert_allclose(streamed.unit_sum, whole.unit_sum, atol=1e-12)
+        np.testing.assert_allclose(streamed.unit_squares, whole.unit_squares, atol=1e-12)
         assert streamed.norm_max == whole.norm_max
         assert streamed.abs_max == whole.abs_max
 

@@ -24,7 +24,7 @@ FLOORS = [
     {"sources", "models", "question"},
     {"corpus", "hidden_states", "query", "chart_spec"},
     {"tokens", "measuring", "picture", "provenance"},
-    {"chart"},
+    {"chart", "vectors"},
     {"ingestion"},
     {"api", "demo"},
     {"cli"},

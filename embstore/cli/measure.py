@@ -1,4 +1,4 @@
-"""The commands that run models: ingest and demo."""
+"""The commands that measure: ingest, measure and demo."""
 
 import contextlib
 from collections.abc import Iterator
@@ -17,7 +17,7 @@ from rich.progress import (
 )
 from rich.text import Text
 
-from embstore.cli.options import StoreOption
+from embstore.cli.options import FormatOption, OutputOption, StoreOption
 from embstore.cli.terminal import TERMINAL
 from embstore.errors import UsageError
 from embstore.types import Sampling
@@ -115,6 +115,44 @@ def ingest(
             "is not stored; the same command starts it again"
         )
         raise
+
+
+@app.command(
+    epilog="Examples: embstore measure vectors.npy  ·  "
+    "embstore measure states.safetensors --key layer_3 -f json"
+)
+def measure(
+    file: Annotated[
+        Path,
+        typer.Argument(metavar="FILE", help="(n, d) vectors: .npy, .npz, .safetensors, .parquet."),
+    ],
+    key: Annotated[
+        str | None, typer.Option(help="Which array, or which column of lists, of several.")
+    ] = None,
+    sample: Annotated[
+        int, typer.Option(min=1, help="Vectors kept for neighbours and quantiles.")
+    ] = _DEFAULTS.sample,
+    seed: Annotated[int, typer.Option(min=0, help="Draws the kept vectors.")] = 0,
+    format_: FormatOption = "auto",
+    output: OutputOption = None,
+) -> None:
+    """Measure any file of vectors; nothing is stored."""
+    import pyarrow as pa
+
+    from embstore.cli.output import choose_format, write_table
+    from embstore.metrics import METRICS
+    from embstore.vectors import measure_vectors, read_vectors
+
+    chosen = choose_format(format_, output)
+    found = measure_vectors(read_vectors(file, key=key), sample=sample, seed=seed)
+    rows = {
+        "metric": list(found),
+        "value": [value.value for value in found.values()],
+        "n": [value.n for value in found.values()],
+        "unit": [METRICS[name].info.unit for name in found],
+        "reason": pa.array([value.reason for value in found.values()], type=pa.string()),
+    }
+    write_table(pa.table(rows), chosen, output)
 
 
 @app.command(epilog="Example: embstore demo --out demo")

@@ -58,7 +58,7 @@ def evaluate(metric: Metric, cloud: Cloud) -> Value:
 
 def _why_undefined(metric: Metric, cloud: Cloud, n: int) -> str:
     if metric.source == "distances":
-        wanted = 2 if metric.info.name == "twonn" else N_NEIGHBORS
+        wanted = 2 if metric.info.name.startswith("twonn") else N_NEIGHBORS
         if cloud.distances.shape[1] < wanted or n < 3:
             return f"{n} distinct points in the sample, at least {wanted + 1} needed"
         return "neighbours lie at equal distances"
@@ -68,6 +68,10 @@ def _why_undefined(metric: Metric, cloud: Cloud, n: int) -> str:
         return "all vectors are equal"
     if cloud.d == 1:
         return "needs more than one dimension"
+    if metric.info.name == "spectral_slope":
+        return "fewer than 10 directions with variance from the 11th on"
+    if metric.source == "directions":
+        return "the mean cosine is zero"
     return "more than half of all coordinates are zero"
 
 
@@ -89,7 +93,8 @@ def _metric(
 
 _FACCO = "Facco et al. 2017, doi 10.1038/s41598-017-11873-y"
 _LEVINA = "Levina & Bickel 2004, NeurIPS 17"
-_NORM = "Euclidean norm; see Timkey & van Schijndel 2021, arXiv 2109.04404"
+_TIMKEY = "Timkey & van Schijndel 2021, arXiv 2109.04404"
+_NORM = f"Euclidean norm; see {_TIMKEY}"
 
 _CATALOGUE = [
     _metric(
@@ -111,6 +116,27 @@ _CATALOGUE = [
         formula="(‖Σu‖² − N)/(N(N − 1)), u = x/‖x‖, not centred, over all pairs",
         bounds=("-1/(n - 1)", "1"),
         citation="Ethayarajh 2019, arXiv 1909.00512",
+    ),
+    _metric(
+        "top_cosine_share",
+        lambda c: cosine.top_cosine_share(c.unit_sum, c.unit_squares),
+        "directions",
+        title="Largest share of one coordinate in mean cosine",
+        symbol="max share",
+        formula="max_i (s_i² − Σu_i²)/Σ_j(s_j² − Σu_j²), s = Σu",
+        bounds=("1/d", "inf"),
+        citation=_TIMKEY,
+    ),
+    _metric(
+        "top_cosine_coordinate",
+        lambda c: cosine.top_cosine_coordinate(c.unit_sum, c.unit_squares),
+        "directions",
+        title="Coordinate with the largest share in mean cosine",
+        symbol="argmax share",
+        formula="the i of top_cosine_share, from 0",
+        bounds=("0", "d - 1"),
+        unit="index",
+        citation=_TIMKEY,
     ),
     _metric(
         "participation_ratio",
@@ -154,6 +180,17 @@ _CATALOGUE = [
         bounds=("0", "log(min(n, d))"),
         unit="nats",
         citation="Skean et al. 2025, arXiv 2502.02013",
+    ),
+    _metric(
+        "spectral_slope",
+        lambda c: spectrum.spectral_slope(c.eigenvalues),
+        "tokens",
+        title="Spectral slope",
+        symbol="−α",
+        formula="least-squares slope of ln λ_i on ln i, i = 11 … 100",
+        bounds=("-inf", "0"),
+        citation="Agrawal et al. 2022, NeurIPS 35; Stringer et al. 2019, "
+        "doi 10.1038/s41586-019-1346-5",
     ),
     *(
         _metric(
@@ -212,6 +249,50 @@ _CATALOGUE = [
         bounds=("0", "inf"),
         unit="dimensions",
         citation=_FACCO,
+    ),
+    _metric(
+        "twonn_low20",
+        lambda c: dimension.twonn_low20(c.distances),
+        "distances",
+        title="Intrinsic dimension (TwoNN, lowest fifth)",
+        symbol="d₂ₙₙ low20",
+        formula="the regression of twonn on the lowest 20 % of the ratios only",
+        bounds=("0", "inf"),
+        unit="dimensions",
+        citation=f"{_FACCO}; the rule: Razzhigaev et al. 2024, arXiv 2311.05928",
+    ),
+    _metric(
+        "twonn_ml",
+        lambda c: dimension.twonn_ml(c.distances),
+        "distances",
+        title="Intrinsic dimension (TwoNN, maximum likelihood)",
+        symbol="d₂ₙₙ ml",
+        formula="m/(Σ_{i≤m} x_i + (n − m)x_m), x = ln(r₂/r₁) ascending, m = 90 % of n",
+        bounds=("0", "inf"),
+        unit="dimensions",
+        citation=f"{_FACCO}; Denti et al. 2022, doi 10.1038/s41598-022-20991-1",
+    ),
+    _metric(
+        "mom",
+        lambda c: dimension.mom(c.distances),
+        "distances",
+        title="Intrinsic dimension (method of moments)",
+        symbol="d_mom",
+        formula="mean over tokens of r̄/(r_k − r̄), r̄ the mean of r_1 … r_k, k = 20",
+        bounds=("0", "inf"),
+        unit="dimensions",
+        citation="Amsaleg et al. 2018, doi 10.1007/s10618-018-0578-6",
+    ),
+    _metric(
+        "mada",
+        lambda c: dimension.mada(c.distances),
+        "distances",
+        title="Intrinsic dimension (manifold-adaptive)",
+        symbol="d_mada",
+        formula="mean over tokens of ln 2/ln(r_k/r_{k/2}), k = 20",
+        bounds=("0", "inf"),
+        unit="dimensions",
+        citation="Farahmand et al. 2007, doi 10.1145/1273496.1273530",
     ),
     _metric(
         "mle",

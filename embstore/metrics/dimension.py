@@ -28,15 +28,123 @@ def twonn(distances: FloatArray, *, discard: float = 0.1) -> float:
 
     Facco et al. 2017, doi 10.1038/s41598-017-11873-y.
     """
+    n = len(distances)
+    return _twonn_fit(distances, min(int(n * (1.0 - discard)), n - 1))
+
+
+def twonn_low20(distances: FloatArray) -> float:
+    """Estimate the intrinsic dimension as TwoNN does, from the lowest fifth of the ratios.
+
+    The rule in the published code of Razzhigaev et al. 2024, for comparison with their
+    figures; the smallest ratios are the most sensitive to near-duplicates.
+
+    Args:
+        distances: to at least two neighbours, (n, >= 2).
+
+    Returns:
+        A positive number, or NaN for fewer than five points or when all ratios are 1.
+
+    Facco et al. 2017; the rule: AIRI-Institute/LLM-Microscope on GitHub.
+    """
+    return _twonn_fit(distances, len(distances) // 5)
+
+
+def _twonn_fit(distances: FloatArray, kept: int) -> float:
+    """Fit the regression of TwoNN to the ``kept`` smallest ratios."""
     n, k = distances.shape
-    if k < 2 or n < 3:
+    if k < 2 or n < 3 or kept < 1:
         return float("nan")
-    ratios = np.sort(np.log(distances[:, 1] / distances[:, 0]))
-    kept = min(int(n * (1.0 - discard)), n - 1)
-    x = ratios[:kept]
+    x = _sorted_log_ratios(distances)[:kept]
     y = -np.log1p(-np.arange(1, kept + 1) / n)
     norm = float(x @ x)
     return float(x @ y) / norm if norm > 0 else float("nan")
+
+
+def _sorted_log_ratios(distances: FloatArray) -> FloatArray:
+    """ln(r₂/r₁) of every point, ascending, (n,)."""
+    return np.sort(np.log(distances[:, 1] / distances[:, 0]))
+
+
+def twonn_ml(distances: FloatArray, *, censored: float = 0.1) -> float:
+    """Estimate the intrinsic dimension by maximum likelihood on ln(r₂/r₁).
+
+    The logarithms are exponential with the dimension as their rate. The largest are
+    known only to exceed the largest kept: m / (Σ_{i<=m} x_i + (n - m) x_m), x ascending.
+    A few tokens with extreme ratios then do not move it.
+
+    Args:
+        distances: to at least two neighbours, (n, >= 2).
+        censored: share of the largest ratios that count as censored, in [0, 1).
+
+    Returns:
+        A positive number, or NaN for fewer than three points or when all ratios are 1.
+
+    Facco et al. 2017, doi 10.1038/s41598-017-11873-y; Denti et al. 2022,
+    doi 10.1038/s41598-022-20991-1.
+    """
+    n, k = distances.shape
+    m = int(n * (1.0 - censored))
+    if k < 2 or n < 3 or m < 1:
+        return float("nan")
+    x = _sorted_log_ratios(distances)
+    total = float(x[:m].sum() + (n - m) * x[m - 1])
+    return m / total if total > 0 else float("nan")
+
+
+def mom(distances: FloatArray, *, k: int = MLE_NEIGHBORS) -> float:
+    """Estimate the intrinsic dimension by the method of moments, averaged over points.
+
+    Around each point r̄ / (r_k - r̄), r̄ the mean of its k distances: in a d-dimensional
+    ball the mean distance is d/(d + 1) of the radius.
+
+    Args:
+        distances: to at least k neighbours, (n, >= k).
+        k: neighbours used.
+
+    Returns:
+        A positive number; NaN with fewer neighbours, or where they are all equally far.
+
+    Amsaleg et al. 2018, doi 10.1007/s10618-018-0578-6.
+
+    >>> round(mom(np.array([[1.0, 2.0, 3.0]]), k=3), 6)
+    2.0
+    """
+    if distances.shape[1] < k or not len(distances):
+        return float("nan")
+    radius = distances[:, k - 1]
+    mean = distances[:, :k].mean(axis=1)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return _finite(float(np.mean(mean / (radius - mean))))
+
+
+def mada(distances: FloatArray, *, k: int = MLE_NEIGHBORS) -> float:
+    """Estimate the manifold-adaptive dimension, averaged over points.
+
+    Around each point ln 2 / ln(r_k / r_{k/2}): doubling the number of neighbours widens
+    their ball by 2^(1/d).
+
+    Args:
+        distances: to at least k neighbours, (n, >= k).
+        k: neighbours used, even.
+
+    Returns:
+        A positive number; NaN with fewer neighbours, or where the two radii of some
+        point are equal.
+
+    Farahmand, Szepesvári & Audibert 2007, doi 10.1145/1273496.1273530.
+
+    >>> mada(np.array([[1.0, 2.0]]), k=2)
+    1.0
+    """
+    if distances.shape[1] < k or not len(distances):
+        return float("nan")
+    widening = np.log(distances[:, k - 1] / distances[:, k // 2 - 1])
+    with np.errstate(divide="ignore"):
+        return _finite(float(np.mean(np.log(2.0) / widening)))
+
+
+def _finite(value: float) -> float:
+    return value if np.isfinite(value) else float("nan")
 
 
 def local_dimensions(distances: FloatArray, *, k: int = MLE_NEIGHBORS) -> FloatArray:

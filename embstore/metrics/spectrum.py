@@ -103,6 +103,32 @@ def pca_dim(eigenvalues: FloatArray, share: float) -> float:
     return float(np.argmax(reached) + 1)
 
 
+SLOPE_FIRST, SLOPE_LAST, _SLOPE_LEAST = 11, 100, 10
+
+
+def spectral_slope(eigenvalues: FloatArray) -> float:
+    """Measure how fast variance decays over directions, as the exponent of a power law.
+
+    The least-squares slope of ln λ_i on ln i for 11 <= i <= 100, or as far as λ is above
+    zero: the first few directions do not follow the law. Negative; -1 is the edge beyond
+    which a representation is smooth. NaN with fewer than 10 such directions.
+
+    Agrawal et al. 2022, α-ReQ, NeurIPS 35; the range after Stringer et al. 2019,
+    doi 10.1038/s41586-019-1346-5.
+
+    >>> round(spectral_slope(np.arange(1.0, 200.0) ** -1.5), 6)
+    -1.5
+    """
+    tail = eigenvalues[SLOPE_FIRST - 1 : SLOPE_LAST]
+    tail = tail[tail > 0]
+    if len(tail) < _SLOPE_LEAST:
+        return float("nan")
+    x = np.log(np.arange(SLOPE_FIRST, SLOPE_FIRST + len(tail)))
+    y = np.log(tail)
+    x -= x.mean()
+    return float(x @ (y - y.mean()) / (x @ x))
+
+
 def _entropy(p: FloatArray) -> float:
     positive = p[p > 0]
     # The largest share can round to 1 + eps; an entropy is never negative.

@@ -11,20 +11,7 @@ from embstore.neighbors import nearest_neighbors
 
 def cloud_of(X: NDArray[np.floating]) -> Cloud:
     """Every row counts and is in the sample."""
-    moments = Moments.of(X)
-    neighbors = nearest_neighbors(X, N_NEIGHBORS)
-    return Cloud(
-        n=moments.n,
-        d=X.shape[1],
-        eigenvalues=moments.eigenvalues(),
-        unit_sum=moments.unit_sum,
-        n_unit=moments.n - moments.n_zero,
-        norm_max=moments.norm_max if moments.n else float("nan"),
-        abs_max=moments.abs_max if moments.n else float("nan"),
-        sample_norms=np.linalg.norm(X.astype(np.float64), axis=1),
-        sample_abs_median=float(np.median(np.abs(X))) if X.size else float("nan"),
-        distances=neighbors.distances,
-    )
+    return Cloud.of(Moments.of(X), X, nearest_neighbors(X, N_NEIGHBORS).distances)
 
 
 def values_of(X: NDArray[np.floating]) -> dict[str, Value]:
@@ -33,8 +20,12 @@ def values_of(X: NDArray[np.floating]) -> dict[str, Value]:
 
 
 def numbers_of(X: NDArray[np.floating]) -> dict[str, float]:
+    """Every metric; only the slope of the spectrum needs 20 dimensions and more."""
     numbers = {}
     for name, value in values_of(X).items():
+        if name == "spectral_slope" and min(len(X) - 1, X.shape[1]) < 20:
+            assert value.value is None
+            continue
         assert value.value is not None, f"{name}: {value.reason}"
         numbers[name] = value.value
     return numbers

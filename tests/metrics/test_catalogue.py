@@ -15,10 +15,11 @@ from tests.metrics.clouds import numbers_of, values_of
 # What happens to a metric when the cloud is moved, turned or grown.
 FREE_OF_TRANSLATION = {
     *("anisotropy", "participation_ratio", "isoscore", "effective_rank", "spectral_entropy"),
-    *("pca_dim_90", "pca_dim_95", "pca_dim_99", "twonn", "mle"),
+    *("pca_dim_90", "pca_dim_95", "pca_dim_99", "spectral_slope"),
+    *("twonn", "twonn_low20", "twonn_ml", "mle", "mom", "mada"),
     *(f"lid_p{q:02d}" for q in (5, 25, 50, 75, 95)),
 }
-TIED_TO_AXES = {"massive_ratio"}
+TIED_TO_AXES = {"massive_ratio", "top_cosine_share", "top_cosine_coordinate"}
 GROWS_WITH_SCALE = {"norm_p01", "norm_p50", "norm_p99", "norm_max"}
 
 
@@ -86,6 +87,18 @@ def test_mean_cosine_is_the_mean_over_all_pairs() -> None:
     U = X / np.linalg.norm(X, axis=1, keepdims=True)
     cosines = (U @ U.T)[np.triu_indices(40, k=1)]
     assert numbers_of(X)["mean_cosine"] == pytest.approx(cosines.mean(), rel=1e-12)
+
+
+def test_shares_of_mean_cosine_are_those_over_all_pairs() -> None:
+    X = np.random.default_rng(0).normal(size=(40, 6)) + 0.3
+    X[:, 4] += 2
+    U = X / np.linalg.norm(X, axis=1, keepdims=True)
+    pairs = np.triu_indices(40, k=1)
+    by_coordinate = np.array([np.outer(u, u)[pairs].sum() for u in U.T])
+    shares = by_coordinate / by_coordinate.sum()
+    numbers = numbers_of(X)
+    assert numbers["top_cosine_share"] == pytest.approx(shares.max(), rel=1e-12)
+    assert numbers["top_cosine_coordinate"] == shares.argmax() == 4
 
 
 def test_norms_are_those_of_numpy() -> None:

@@ -4,6 +4,7 @@ import warnings
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from embstore.metrics import dimension
 from embstore.neighbors import nearest_neighbors
@@ -88,3 +89,41 @@ def test_a_regular_grid_is_undefined_not_infinite() -> None:
     found = nearest_neighbors(X, 2).distances
     assert np.isnan(dimension.twonn(np.ones((10, 2))))
     assert found.shape == (8, 7)
+
+
+def test_twonn_ml_is_the_fit_of_a_censored_exponential() -> None:
+    """scipy maximises the likelihood numerically; here it is a closed form."""
+    distances = nearest_neighbors(manifolds.gaussian(800, 6, 12), 2).distances
+    x = np.sort(np.log(distances[:, 1] / distances[:, 0]))
+    observed, limit = x[:720], x[719]
+    data = stats.CensoredData(uncensored=observed, right=np.full(80, limit))
+    _, scale = stats.expon.fit(data, floc=0)
+    assert dimension.twonn_ml(distances) == pytest.approx(1 / scale, rel=1e-4)
+
+
+def test_twonn_low20_is_the_regression_on_the_lowest_fifth(distances: np.ndarray) -> None:
+    x = np.sort(np.log(distances[:, 1] / distances[:, 0]))[:400]
+    y = -np.log(1 - np.arange(1, 401) / 2000)
+    slope = np.linalg.lstsq(x[:, None], y, rcond=None)[0][0]
+    assert dimension.twonn_low20(distances) == pytest.approx(slope, rel=1e-12)
+
+
+def test_mom_equals_scikit_dimension(distances: np.ndarray) -> None:
+    peer = skdim.id.MOM().fit(manifolds.gaussian(2000, 8, 30), n_neighbors=20)
+    assert dimension.mom(distances) == pytest.approx(peer.dimension_, rel=1e-6)
+
+
+def test_mada_equals_scikit_dimension(distances: np.ndarray) -> None:
+    peer = skdim.id.MADA().fit(manifolds.gaussian(2000, 8, 30), n_neighbors=20)
+    assert dimension.mada(distances) == pytest.approx(peer.dimension_, rel=1e-6)
+
+
+@pytest.mark.parametrize("d", [2, 5])
+def test_all_estimates_agree_on_a_ball(d: int) -> None:
+    found = nearest_neighbors(manifolds.ball(3000, d, 25), 20).distances
+    # Averages of local ratios are biased upwards at k = 20, boundaries pull down; the
+    # regression on few, small ratios is noisy.
+    assert dimension.twonn_ml(found) == pytest.approx(d, rel=0.1)
+    assert dimension.twonn_low20(found) == pytest.approx(d, rel=0.12)
+    assert dimension.mom(found) == pytest.approx(d, rel=0.12)
+    assert dimension.mada(found) == pytest.approx(d, rel=0.15)
