@@ -13,7 +13,7 @@ from torch.utils.hooks import RemovableHandle
 from embstore.errors import ModelError
 from embstore.models import LoadedModel
 from embstore.probe import Capture, block_input, block_output, forward
-from embstore.types import LayerKey
+from embstore.types import LayerKey, Stack
 
 # Hidden states of one batch, all layers together, stay below this size by default. Larger
 # batches are no faster on a CPU and make progress coarse.
@@ -28,12 +28,14 @@ class HiddenBatch:
         start: index of the batch's first window.
         states: by layer, each (windows, window, d), on the CPU.
         mask: which positions are tokens and not padding, (windows, window).
+        ids: the token ids that each stack read, (windows, window).
         seconds: what the forward pass took.
     """
 
     start: int
     states: dict[LayerKey, Tensor]
     mask: NDArray[np.bool_]
+    ids: dict[Stack, NDArray[np.int64]]
     seconds: float
 
 
@@ -82,10 +84,12 @@ def _forward_batch(
 ) -> HiddenBatch:
     began = time.perf_counter()
     token_ids = torch.from_numpy(ids).to(model.device)
+    read: dict[Stack, NDArray[np.int64]] = {plan.stack: ids for plan in model.stacks}
     inputs = {"attention_mask": torch.from_numpy(mask.astype(np.int64)).to(model.device)}
     if model.facts.kind == "encoder-decoder":
         shifted = token_ids.roll(1, dims=1)
         shifted[:, 0] = model.decoder_start_token_id or 0
+        read["decoder"] = shifted.cpu().numpy()
         inputs |= {
             "decoder_input_ids": shifted,
             "decoder_attention_mask": inputs["attention_mask"],
@@ -105,7 +109,7 @@ def _forward_batch(
         found = dict(zip(plan.returned, outputs[plan.output], strict=True)) | captured
         states |= {key: found[key].cpu() for key in plan.keys}
     captured.clear()
-    return HiddenBatch(start, states, mask, time.perf_counter() - began)
+    return HiddenBatch(start, states, mask, read, time.perf_counter() - began)
 
 
 def _capture(captured: dict[LayerKey, Tensor], capture: Capture) -> RemovableHandle:

@@ -7,7 +7,7 @@ after it is complete, so an interrupted ingest leaves the store as it was.
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
@@ -179,6 +179,9 @@ def _ingest_one(
         positions,
         progress=_with_total(progress, windows),
     )
+    words = {m.token_id: tokenizer.decode([m.token_id]) for m in measured.massive}
+    massive = tuple(replace(m, token=words[m.token_id]) for m in measured.massive)
+    measured = replace(measured, massive=massive)
     provenance = collect(
         measured,
         device=str(device),

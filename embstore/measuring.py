@@ -15,12 +15,22 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from embstore.hidden_states import HiddenBatch
+from embstore.massive import LargestCoordinates
 from embstore.metrics import METRICS, N_NEIGHBORS, Metric, evaluate
 from embstore.metrics.cloud import Cloud
 from embstore.moments import Moments
 from embstore.neighbors import Neighbors, nearest_neighbors, restrict
 from embstore.parallel import Workers, workers
-from embstore.types import Layer, LayerKey, Measured, Measurement, Scope, Spectrum, Stack
+from embstore.types import (
+    Layer,
+    LayerKey,
+    MassiveActivation,
+    Measured,
+    Measurement,
+    Scope,
+    Spectrum,
+    Stack,
+)
 
 SINK_THRESHOLD = 8.0
 ACCUMULATION_DTYPE = "float64"
@@ -44,6 +54,7 @@ class LayerRecord:
         # (d, d) sums for nothing are much at d = 4096.
         self.moments: dict[int, Moments] = {}
         self.sample = np.empty((n_sample, d), dtype=np.float32)
+        self.largest = LargestCoordinates()
         self.n_bad = 0
 
     def add(
@@ -52,8 +63,9 @@ class LayerRecord:
         groups: NDArray[np.int8],
         kept: NDArray[np.int64],
         at: slice,
+        tokens: NDArray[np.int64],
     ) -> None:
-        """Take in tokens (n, d) with their groups (n,); rows ``kept`` go to the sample."""
+        """Take in states (n, d) of ``tokens`` with their groups (n,); ``kept`` ones are sampled."""
         finite = np.isfinite(states).all(axis=1)
         self.n_bad += int(len(finite) - finite.sum())
         if self.n_bad:
@@ -63,6 +75,7 @@ class LayerRecord:
                 self.moments[group] = Moments.empty(states.shape[1])
             self.moments[group].add(states[groups == group])
         self.sample[at] = states[kept]
+        self.largest.add(states, tokens)
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,6 +93,8 @@ class StackRecord:
     layers: dict[LayerKey, LayerRecord]
     counts: NDArray[np.int64]
     sample_groups: NDArray[np.int8]
+    # Token ids read so far, a row per window: 8 bytes a token.
+    ids: list[NDArray[np.int64]]
 
 
 def measure_batches(
@@ -127,6 +142,7 @@ def measure_batches(
         layers=tuple(layer for layer, _, _ in results),
         measurements=tuple(m for _, measurements, _ in results for m in measurements),
         spectra=tuple(s for _, _, spectra in results for s in spectra),
+        massive=tuple(m for stack, record in records for m in _massive(stack, record)),
         forward_seconds=forward_seconds,
         geometry_seconds=time.perf_counter() - began - forward_seconds,
     )
@@ -144,17 +160,19 @@ def _take_in(
     flat_mask = batch.mask.ravel()
     # A position among all of the batch becomes a row among its tokens.
     kept = (np.cumsum(flat_mask) - 1)[sampled.positions]
+    tokens = np.flatnonzero(flat_mask) + batch.start * batch.mask.shape[1]
     for stack in sorted({key.stack for key in batch.states}):
         states = {key: state for key, state in batch.states.items() if key.stack == stack}
         groups = token_groups(states, batch.mask, sink_threshold)[batch.mask]
         if stack not in stacks:
             records = {k: LayerRecord(k, s.shape[-1], n_sample) for k, s in states.items()}
             stacks[stack] = StackRecord(
-                records, np.zeros(3, dtype=np.int64), np.zeros(n_sample, dtype=np.int8)
+                records, np.zeros(3, dtype=np.int64), np.zeros(n_sample, dtype=np.int8), []
             )
         record = stacks[stack]
         record.counts += np.bincount(groups, minlength=3)
         record.sample_groups[sampled.at] = groups[kept]
+        record.ids.append(batch.ids[stack])
 
         def add(
             key: LayerKey,
@@ -163,7 +181,7 @@ def _take_in(
             record: StackRecord = record,
         ) -> None:
             rows = states[key].float().numpy().reshape(-1, states[key].shape[-1])[flat_mask]
-            record.layers[key].add(rows, groups, kept, sampled.at)
+            record.layers[key].add(rows, groups, kept, sampled.at, tokens)
 
         for _ in pool.map(add, states):
             pass
@@ -233,6 +251,28 @@ def _measure_layer(
         n_zero=sum(moments.n_zero for moments in record.moments.values()),
     )
     return layer, measurements, spectra
+
+
+def _massive(stack: StackRecord, record: LayerRecord) -> list[MassiveActivation]:
+    if record.n_bad:
+        return []
+    ids = np.concatenate(stack.ids)
+    largest = record.largest
+    rows, positions = np.divmod(largest.tokens, ids.shape[1])
+    return [
+        MassiveActivation(
+            key=record.key,
+            rank=rank,
+            window_index=int(row),
+            position=int(position),
+            token_id=int(ids[row, position]),
+            coordinate=int(coordinate),
+            value=float(value),
+        )
+        for rank, (row, position, coordinate, value) in enumerate(
+            zip(rows, positions, largest.coordinates, largest.values, strict=True), start=1
+        )
+    ]
 
 
 def _cloud(

@@ -135,7 +135,7 @@ def _locate_on_hub(spec: str, name: str | None) -> Located:
         ) from error
     except LocalEntryNotFoundError as error:
         raise ModelError(
-            f"no such model here: {repository} is neither a local path nor in the Hub cache, "
+            f"no such model here: {spec} is neither a local path nor in the Hub cache, "
             "and the Hub cannot be reached; check the spelling and the connection"
         ) from error
     except (HfHubHTTPError, OSError) as error:
@@ -169,7 +169,10 @@ def _safe_weights(folder: Path, name: str) -> list[Path]:
             f"{name} has only pickled weights, which can run code when loaded; "
             "convert them to safetensors first"
         )
-    raise ModelError(f"{name} lacks its weights: no {missing[0]} in {folder}")
+    raise ModelError(
+        f"{name} lacks its weights: no {missing[0]} in {folder}; embstore reads safetensors, not "
+        "repositories with only pickled weights"
+    )
 
 
 def _fingerprint(revision: str, weights: list[Path]) -> Checkpoint:

@@ -157,12 +157,31 @@ class Spectrum:
 
 
 @dataclass(frozen=True)
+class MassiveActivation:
+    """One of the largest coordinates of a layer, over all tokens.
+
+    ``rank`` is 1 for the largest. ``window_index`` and ``position`` say where the token
+    stands in the sample, both from 0; ``token`` is its text, where the tokenizer gives one.
+    """
+
+    key: LayerKey
+    rank: int
+    window_index: int
+    position: int
+    token_id: int
+    coordinate: int
+    value: float
+    token: str | None = None
+
+
+@dataclass(frozen=True)
 class Measured:
     """Everything one pass over one checkpoint yields."""
 
     layers: tuple[Layer, ...]
     measurements: tuple[Measurement, ...]
     spectra: tuple[Spectrum, ...]
+    massive: tuple[MassiveActivation, ...]
     forward_seconds: float
     geometry_seconds: float
 

@@ -13,6 +13,7 @@ from embstore.types import (
     Kind,
     Layer,
     LayerKey,
+    MassiveActivation,
     Measured,
     Measurement,
     MetricInfo,
@@ -96,7 +97,7 @@ def _keys(kind: Kind, n_layers: int) -> list[tuple[LayerKey, float]]:
 
 def _measured(kind: Kind, n_layers: int, hidden_size: int, tokens: int, values: Values) -> Measured:
     n_of: dict[Scope, int] = {"all": tokens, "no_first": tokens - 4, "no_sinks": tokens - 5}
-    layers, measurements, spectra = [], [], []
+    layers, measurements, spectra, massive = [], [], [], []
     for key, depth in _keys(kind, n_layers):
         layers.append(
             Layer(
@@ -111,6 +112,19 @@ def _measured(kind: Kind, n_layers: int, hidden_size: int, tokens: int, values: 
                 n_zero=0,
             )
         )
+        massive += [
+            MassiveActivation(
+                key=key,
+                rank=rank,
+                window_index=rank - 1,
+                position=0,
+                token_id=7 + rank,
+                coordinate=3,
+                value=-1000.0 / rank,
+                token=f"word{rank}",
+            )
+            for rank in (1, 2)
+        ]
         for scope in SCOPES:
             for metric in METRICS:
                 value = values(metric.name, key, scope, depth)
@@ -133,6 +147,7 @@ def _measured(kind: Kind, n_layers: int, hidden_size: int, tokens: int, values: 
             eigenvalues = np.array([share] + [rest] * (hidden_size - 1), dtype=np.float64)
             spectra.append(Spectrum(key, scope, 10 * eigenvalues, n_of[scope]))
     return Measured(
+        massive=tuple(massive),
         layers=tuple(layers),
         measurements=tuple(measurements),
         spectra=tuple(spectra),

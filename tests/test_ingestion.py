@@ -205,6 +205,18 @@ def test_massive_activations_of_the_decoder_are_seen(real_store: embstore.Store)
     assert 100 < usual[16] < 250
 
 
+def test_massive_activations_stand_in_few_coordinates_of_first_tokens(
+    real_store: embstore.Store,
+) -> None:
+    """Sun et al. 2024: the same coordinates, layer after layer, at the start of the text."""
+    found = real_store.query("massive_activations", models=["SmolLM2-135M-Instruct"])
+    rows = [row for row in found.to_pylist() if 12 <= row["layer"] <= 28]
+    assert len(rows) >= 2 * 17
+    assert len({row["coordinate"] for row in rows}) <= 3
+    assert {row["position"] for row in rows} == {0}
+    assert all(row["token"] for row in rows)
+
+
 def test_layer_0_is_full_of_duplicates(real_store: embstore.Store) -> None:
     found = real_store.sql(
         "SELECT layer, n_duplicates, n_sample FROM layer JOIN latest_run USING (run_id) "

@@ -19,6 +19,10 @@ KEYS = [
 N_WINDOWS, WINDOW, D = 6, 20, 24
 
 
+def token_ids(shape: tuple[int, ...]) -> np.ndarray:
+    return np.arange(1000, 1000 + shape[0] * shape[1]).reshape(shape)
+
+
 def random_states(seed: int = 0) -> dict[LayerKey, np.ndarray]:
     rng = np.random.default_rng(seed)
     return {
@@ -39,6 +43,7 @@ def measure(
             start=start,
             states={k: torch.from_numpy(s[start : start + batch_size]) for k, s in states.items()},
             mask=mask[start : start + batch_size],
+            ids={"decoder": token_ids(mask.shape)[start : start + batch_size]},
             seconds=0.0,
         )
         for start in range(0, N_WINDOWS, batch_size)
@@ -181,3 +186,34 @@ def test_spectra_sum_to_the_variance() -> None:
     variance = states[KEYS[1]].reshape(-1, D).astype(np.float64).var(axis=0, ddof=1).sum()
     assert spectra[KEYS[1], "all"].eigenvalues.sum() == pytest.approx(variance, rel=1e-12)
     assert spectra[KEYS[1], "all"].eigenvalues.shape == (D,)
+
+
+@pytest.mark.parametrize("batch_size", [1, 4])
+def test_the_largest_coordinates_of_every_layer_are_those_of_a_full_sort(batch_size: int) -> None:
+    states = random_states()
+    states[KEYS[2]][3, 7, 11] = -500
+    states[KEYS[2]][5, 2, 11] = 500  # a tie: the earlier token first
+    found = measure(states, batch_size=batch_size).massive
+    for key in KEYS:
+        of_layer = [m for m in found if m.key == key]
+        magnitudes = np.abs(states[key])
+        expected = np.sort(magnitudes.ravel())[::-1][:16]
+        np.testing.assert_array_equal([abs(m.value) for m in of_layer], expected)
+        assert [m.rank for m in of_layer] == list(range(1, 17))
+        for m in of_layer:
+            assert states[key][m.window_index, m.position, m.coordinate] == m.value
+            assert m.token_id == 1000 + m.window_index * WINDOW + m.position
+    top = [m for m in found if m.key == KEYS[2]][:2]
+    assert [(m.window_index, m.position, m.coordinate, m.value) for m in top] == [
+        (3, 7, 11, -500.0),
+        (5, 2, 11, 500.0),
+    ]
+
+
+def test_padding_holds_no_massive_activation() -> None:
+    mask = np.ones((N_WINDOWS, WINDOW), dtype=bool)
+    mask[:, :4] = False
+    states = random_states()
+    for state in states.values():
+        state[:, :4] = 1e6
+    assert all(m.position >= 4 for m in measure(states, mask=mask).massive)

@@ -195,3 +195,39 @@ def test_positions_behind_the_padding_index_are_not_for_text() -> None:
     located = RobertaConfig(max_position_embeddings=514, pad_token_id=1)
     unlimited = PreTrainedTokenizerFast(tokenizer_object=tiny_models.words())
     assert context_length(located, unlimited) == 512
+
+
+@pytest.fixture
+def hub_cache(tiny_llama: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The Hub's cache as it stands on disk after downloading lab/tiny at main and at v2."""
+    repository = tmp_path / "hub" / "models--lab--tiny"
+    for revision, commit in (("main", "a" * 40), ("v2", "b" * 40)):
+        (repository / "refs").mkdir(parents=True, exist_ok=True)
+        (repository / "refs" / revision).write_text(commit)
+        shutil.copytree(tiny_llama, repository / "snapshots" / commit)
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "hub"))
+    return repository
+
+
+def test_a_hub_model_is_named_by_its_id_and_revision(hub_cache: Path, tiny_llama: Path) -> None:
+    found = locate("lab/tiny")
+    assert (found.name, found.source, found.checkpoint.revision) == ("lab/tiny", "hub", "main")
+    assert found.folder == hub_cache / "snapshots" / ("a" * 40)
+    assert locate("lab/tiny@v2").checkpoint.revision == "v2"
+    assert found.checkpoint.weights_sha256 == locate(str(tiny_llama)).checkpoint.weights_sha256
+
+
+def test_a_hub_model_with_pickled_weights_only(hub_cache: Path) -> None:
+    snapshot = hub_cache / "snapshots" / ("a" * 40)
+    (snapshot / "model.safetensors").rename(snapshot / "pytorch_model.bin")
+    with pytest.raises(ModelError, match="lab/tiny has only pickled weights"):
+        locate("lab/tiny")
+    # A download leaves the pickled file on the Hub.
+    (snapshot / "pytorch_model.bin").unlink()
+    with pytest.raises(ModelError, match=r"lab/tiny lacks its weights.*only pickled"):
+        locate("lab/tiny")
+
+
+def test_a_revision_that_is_not_in_the_cache(hub_cache: Path) -> None:
+    with pytest.raises(ModelError, match="lab/tiny"):
+        locate("lab/tiny@v3")

@@ -19,7 +19,7 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 # Upper floors import lower ones, never the other way.
 FLOORS = [
     {"types", "errors", "resources", "files"},
-    {"ids", "kernels", "metrics", "moments", "parallel", "wikitext"},
+    {"ids", "kernels", "massive", "metrics", "moments", "parallel", "wikitext"},
     {"wikipedia", "neighbors", "parameters", "probe", "store"},
     {"sources", "models", "question"},
     {"corpus", "hidden_states", "query", "chart_spec"},

@@ -186,3 +186,20 @@ spectrum = Table(
     _needed("n", BigInteger),
     _refers("run_id", "run.run_id"),
 )
+
+massive_activation = Table(
+    "massive_activation",
+    metadata,
+    _needed("run_id", String),
+    _needed("stack", String),
+    _needed("layer", Integer),
+    _needed("site", String),
+    _needed("rank", Integer),
+    _needed("window_index", Integer),
+    _needed("position", Integer),
+    _needed("token_id", BigInteger),
+    Column("token", String),
+    _needed("coordinate", Integer),
+    _needed("value", Double),
+    _refers("run_id", "run.run_id"),
+)

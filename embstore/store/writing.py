@@ -4,7 +4,7 @@ import dataclasses
 import json
 import math
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
@@ -13,7 +13,7 @@ from duckdb_sqlalchemy import insert_from_arrow
 
 from embstore import ids
 from embstore.store import schema
-from embstore.types import Layer, LayerKey, Measurement, Run, Spectrum
+from embstore.types import Layer, LayerKey, MassiveActivation, Measurement, Run, Spectrum
 
 if TYPE_CHECKING:
     from embstore.store.connection import Database
@@ -58,7 +58,7 @@ def write_run(database: "Database", run: Run) -> str:
     # Built before the file is locked.
     bulk = [
         (schema.run, _arrow(schema.run, [run_row])),
-        (schema.layer, _arrow(schema.layer, [_layer(run_id, x) for x in measured.layers])),
+        (schema.layer, _arrow(schema.layer, [_keyed(run_id, x) for x in measured.layers])),
         (
             schema.measurement,
             _arrow(schema.measurement, [_measurement(run_id, x) for x in measured.measurements]),
@@ -66,6 +66,10 @@ def write_run(database: "Database", run: Run) -> str:
         (
             schema.spectrum,
             _arrow(schema.spectrum, [_spectrum(run_id, x) for x in measured.spectra if _finite(x)]),
+        ),
+        (
+            schema.massive_activation,
+            _arrow(schema.massive_activation, [_keyed(run_id, x) for x in measured.massive]),
         ),
     ]
     with database.begin() as connection:
@@ -94,14 +98,13 @@ def _canonical(content: Mapping[str, object]) -> str:
     return json.dumps(dict(content), sort_keys=True, separators=(",", ":"), ensure_ascii=True)
 
 
-def _layer(run_id: str, layer: Layer) -> Row:
-    row = dataclasses.asdict(layer)
+def _keyed(run_id: str, record: Layer | Measurement | MassiveActivation) -> dict[str, Any]:
+    row = dataclasses.asdict(record)
     return {"run_id": run_id, **row.pop("key"), **row}
 
 
 def _measurement(run_id: str, measurement: Measurement) -> Row:
-    row = dataclasses.asdict(measurement)
-    row = {"run_id": run_id, **row.pop("key"), **row}
+    row = _keyed(run_id, measurement)
     value = measurement.value
     if value is not None and not math.isfinite(value):
         row["reason"] = measurement.reason or f"the result was {value:f}"

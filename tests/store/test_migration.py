@@ -11,7 +11,9 @@ from sqlalchemy import Table
 from embstore.store import migration, schema
 from embstore.store.connection import Database, open_database
 from embstore.store.session import writing
+from embstore.store.writing import write_run
 from tests.store.processes import finish, start
+from tests.synthetic import make_run
 
 VIEWS = {"latest_run", "profile", "profile_latest"}
 
@@ -106,3 +108,17 @@ print(sorted({"alembic", "sqlalchemy", "torch", "pandas"} & sys.modules.keys()))
 
 def test_asking_imports_neither_alembic_nor_sqlalchemy(database: Database) -> None:
     assert finish(start(ASK, database.path)) == "[]\n"
+
+
+def test_an_older_store_is_migrated_when_opened_and_keeps_its_runs(
+    path: Path, database: Database
+) -> None:
+    write_run(database, make_run())
+    before = database.select("SELECT * FROM profile ORDER BY ALL")
+    with writing(path, 1) as connection:
+        command.downgrade(migration.alembic_config(connection), "0001")
+    assert "massive_activation" not in relations(path)
+    # A question migrates too.
+    opened = open_database(path, create=False)
+    assert opened.select("SELECT * FROM profile ORDER BY ALL") == before
+    assert opened.select("SELECT count(*) AS n FROM massive_activation")["n"].to_pylist() == [0]

@@ -9,6 +9,7 @@ import duckdb
 import pytest
 
 from embstore.errors import StoreError, StoreVersionError
+from embstore.store import migration
 from embstore.store.connection import Database, open_database
 from embstore.store.writing import write_run
 from tests.store.processes import finish, start
@@ -145,7 +146,8 @@ def test_a_store_of_a_newer_embstore_is_refused_untouched(path: Path, database: 
     with duckdb.connect(path) as connection:
         connection.execute("UPDATE alembic_version SET version_num = '9999'")
     before = path.read_bytes()
-    message = f"^{path} has schema 9999, newer than this embstore's 0001: upgrade embstore$"
+    known = migration.HEAD
+    message = f"^{path} has schema 9999, newer than this embstore's {known}: upgrade embstore$"
     with pytest.raises(StoreVersionError, match=message):
         open_database(path)
     with pytest.raises(StoreVersionError, match=message):

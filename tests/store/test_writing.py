@@ -78,6 +78,7 @@ def test_every_fact_comes_back(database: Database) -> None:
         "layer": 6,
         "measurement": 54,
         "spectrum": 18,
+        "massive_activation": 12,
     }
 
 
@@ -241,12 +242,12 @@ os.kill(os.getpid(), signal.SIGKILL)
 """
 
 
-@pytest.mark.parametrize(("insert", "stored"), [(1, 1), (3, 1), (6, 1), (7, 2)])
+@pytest.mark.parametrize(("insert", "stored"), [(1, 1), (3, 1), (7, 1), (8, 2)])
 def test_a_killed_writer_leaves_whole_runs(
     path: Path, database: Database, insert: int, stored: int
 ) -> None:
-    # Model and checkpoint are new, then come run, layer, measurement and spectrum; 7 is
-    # after the commit.
+    # Model and checkpoint are new, then come run, layer, measurement, spectrum and massive
+    # activations; 8 is after the commit.
     write_run(database, make_run())
     process = start(KILLED, path, str(insert))
     process.communicate(timeout=60)

@@ -1,0 +1,43 @@
+-- title: Massive activations, by token and coordinate
+-- doc: The largest single coordinates of every layer, over all tokens, with the token
+--   they belong to; ratio compares each with the layer's median absolute coordinate.
+--   Massive activations stand in the same few coordinates and tokens layer after layer,
+--   with ratios in the thousands. The latest run of each checkpoint and text.
+-- param models VARCHAR[] = NULL in model.name: only these models; NULL means all
+-- param least_ratio DOUBLE = 100: only coordinates this many times the median
+-- param ranks INTEGER = 3: how many of each layer, the largest first; 16 are stored
+SELECT
+    latest_run.model,
+    latest_run.revision,
+    latest_run.corpus,
+    massive.stack,
+    massive.layer,
+    massive.site,
+    massive.rank,
+    massive.coordinate,
+    massive.value,
+    abs(massive.value) * ratio.value / largest.value AS ratio,
+    massive.token,
+    massive.token_id,
+    massive.window_index,
+    massive.position,
+    massive.run_id
+FROM massive_activation AS massive
+JOIN latest_run USING (run_id)
+LEFT JOIN measurement AS ratio
+    ON ratio.run_id = massive.run_id AND ratio.stack = massive.stack
+    AND ratio.layer = massive.layer AND ratio.site = massive.site
+    AND ratio.metric = 'massive_ratio' AND ratio.scope = 'all'
+JOIN (
+    SELECT run_id, stack, layer, site, max(abs(value)) AS value
+    FROM massive_activation
+    GROUP BY run_id, stack, layer, site
+) AS largest
+    ON largest.run_id = massive.run_id AND largest.stack = massive.stack
+    AND largest.layer = massive.layer AND largest.site = massive.site
+WHERE ($models::VARCHAR[] IS NULL OR list_contains($models::VARCHAR[], latest_run.model))
+    AND massive.rank <= $ranks
+    AND coalesce(abs(massive.value) * ratio.value / largest.value >= $least_ratio, true)
+ORDER BY
+    latest_run.model, latest_run.revision, latest_run.corpus, massive.run_id,
+    massive.stack, massive.layer, massive.site, massive.rank
