@@ -125,7 +125,8 @@ class Store:
         table = query.run_question(self._database, question, values)
         metric = values.get("metric")
         info = query.metric_info(self._database, metric) if isinstance(metric, str) else None
-        return build_chart(question, table, params=values, metric=info)
+        caption = query.caveat(table)
+        return build_chart(question, table, params=values, metric=info, caption=caption)
 
 
 def open_store(url: str | Path | None = None, *, queries: Iterable[str | Path] = ()) -> Store:

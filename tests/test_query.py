@@ -5,11 +5,12 @@ import sys
 from datetime import date
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 
 from embstore.errors import QueryError, UsageError
 from embstore.parameters import Parameter, convert
-from embstore.query import bind, find_question, find_questions, metric_info, run_question
+from embstore.query import bind, caveat, find_question, find_questions, metric_info, run_question
 from embstore.question import Channel, parse_question
 from embstore.resources import resource_folder
 from embstore.store.connection import Database, open_database
@@ -366,3 +367,22 @@ def test_asking_never_imports_torch(small: Database, tmp_path: Path) -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"
+
+
+class TestCaveat:
+    """What a reader should know before trusting a dimension."""
+
+    def test_large_dimensions_are_said_to_fall_short(self) -> None:
+        rows = pa.table({"metric": ["twonn", "mle", "anisotropy"], "value": [25.0, 12.0, 0.9]})
+        found = caveat(rows)
+        assert found is not None
+        assert "above about 20 are underestimated (twonn)" in found
+
+    def test_columns_called_like_metrics_count_too(self) -> None:
+        assert "(mle)" in (caveat(pa.table({"layer": [0], "mle": [24.4]})) or "")
+
+    def test_small_dimensions_and_other_metrics_need_none(self) -> None:
+        rows = pa.table({"metric": ["twonn", "effective_rank"], "value": [8.0, 300.0]})
+        assert caveat(rows) is None
+        assert caveat(pa.table({"value": [99.0]})) is None
+        assert caveat(pa.table({"metric": ["mle"], "value": pa.nulls(1, pa.float64())})) is None

@@ -213,8 +213,11 @@ def _show(
 ) -> None:
     """Write the data to its place, and about it what a reader should know to stderr."""
     from embstore.cli.output import write_table
+    from embstore.query import caveat
 
     hidden = write_table(table, format_, output, upright=upright)
+    if note := caveat(table):
+        TERMINAL.say(f"note: {note}")
     if not table.num_rows:
         TERMINAL.say(f"no rows: {empty}")
     if hidden:

@@ -141,6 +141,7 @@ def measure(
 
     from embstore.cli.output import choose_format, write_table
     from embstore.metrics import METRICS
+    from embstore.query import caveat
     from embstore.vectors import measure_vectors, read_vectors
 
     chosen = choose_format(format_, output)
@@ -152,7 +153,10 @@ def measure(
         "unit": [METRICS[name].info.unit for name in found],
         "reason": pa.array([value.reason for value in found.values()], type=pa.string()),
     }
-    write_table(pa.table(rows), chosen, output)
+    table = pa.table(rows)
+    write_table(table, chosen, output)
+    if note := caveat(table):
+        TERMINAL.say(f"note: {note}")
 
 
 @app.command(epilog="Example: embstore demo --out demo")
