@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 from embstore.corpus import open_corpus
 from embstore.demo import MODELS, TEXT, packaged
 from embstore.hidden_states import default_batch_size, hidden_batches
-from embstore.models import Located, load_config, load_model, load_tokenizer, locate
+from embstore.locate import Located, locate
+from embstore.models import load_config, load_model, load_tokenizer
 from embstore.tokens import Windows, draw_windows
 
 WINDOW = 512

@@ -15,6 +15,7 @@ from embstore import ids
 from embstore.corpus import CorpusText, open_corpus
 from embstore.errors import ModelError, UsageError
 from embstore.hidden_states import default_batch_size, hidden_batches
+from embstore.locate import Located, locate
 from embstore.measuring import (
     ACCUMULATION_DTYPE,
     SINK_THRESHOLD,
@@ -23,14 +24,12 @@ from embstore.measuring import (
 )
 from embstore.metrics import METRICS
 from embstore.models import (
-    Located,
     choose_device,
     choose_dtype,
     context_length,
     load_config,
     load_model,
     load_tokenizer,
-    locate,
     tokenizer_sha256,
 )
 from embstore.provenance import collect

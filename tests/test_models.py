@@ -10,13 +10,13 @@ import torch
 from transformers import AutoTokenizer
 
 from embstore.errors import ModelError, UsageError
+from embstore.locate import locate
 from embstore.models import (
     choose_device,
     choose_dtype,
     context_length,
     load_config,
     load_tokenizer,
-    locate,
     tokenizer_sha256,
 )
 from tests import tiny_models

@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 from embstore.corpus import open_corpus
 from embstore.demo import MODELS, TEXT, packaged
 from embstore.hidden_states import hidden_batches
+from embstore.locate import locate
 from embstore.metrics.dimension import twonn
 from embstore.metrics.spectrum import anisotropy
-from embstore.models import load_tokenizer, locate
+from embstore.models import load_tokenizer
 from embstore.moments import Moments
 from embstore.neighbors import nearest_neighbors
 from embstore.tokens import draw_windows
