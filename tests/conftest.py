@@ -6,12 +6,15 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from huggingface_hub import constants
 
 from embstore.demo import Finding, run_demo
 from tests import tiny_models
 
-# A test never reaches the network: a Hub id is only looked for in the cache.
+# A test never reaches the network: a Hub id is only looked for in the cache. The variable
+# is for processes that tests start; here it has been read already.
 os.environ["HF_HUB_OFFLINE"] = "1"
+constants.HF_HUB_OFFLINE = True
 
 
 @pytest.fixture(autouse=True)

@@ -39,12 +39,14 @@ def ingest(
     models: Annotated[
         list[str],
         typer.Argument(
-            metavar="MODEL...", help="Hub id (also ID@REVISION), model folder, or .gguf file."
+            metavar="MODEL", help="Hub id (also ID@REVISION), model folder, or .gguf file."
         ),
     ],
     corpus: Annotated[
         str,
-        typer.Option(metavar="FILE", help="Text: .txt, or MediaWiki export .xml, plain or .bz2."),
+        typer.Option(
+            metavar="FILE", help="Text: .txt, or a MediaWiki export .xml, plain, .bz2 or .gz."
+        ),
     ],
     store: StoreOption = None,
     tokens: Annotated[
@@ -62,7 +64,7 @@ def ingest(
         int | None,
         typer.Option(
             min=1,
-            help="Windows per forward pass; unless given, what fits some 200 MB of states.",
+            help="Windows per forward pass; unless given, what fits 80 MB of states.",
             show_default=False,
         ),
     ] = None,
