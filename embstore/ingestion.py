@@ -146,7 +146,9 @@ def _ingest_one(
             f"the tokenizer of {located.name} gives token {largest_id}, but the model knows only "
             f"{config.vocab_size}; model and tokenizer do not belong together"
         )
-    positions = sample_positions(windows.n_windows, window, sampling.sample, sampling.seed)
+    positions = sample_positions(
+        windows.n_windows, window, sampling.sample, sampling.seed, mask=windows.attention_mask
+    )
     device, dtype = choose_device(settings.device), choose_dtype(settings.dtype)
 
     def outcome(run_id: str, status: Literal["measured", "stored"]) -> Outcome:

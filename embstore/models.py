@@ -34,7 +34,6 @@ class LoadedModel:
     stacks: tuple[StackPlan, ...]
     attention: str
     device: torch.device
-    dtype: torch.dtype
     decoder_start_token_id: int | None
 
 
@@ -191,7 +190,6 @@ def load_model(
         stacks=found.stacks,
         attention=attention,
         device=device,
-        dtype=dtype,
         decoder_start_token_id=start if start is not None else config.pad_token_id,
     )
 

@@ -1,6 +1,6 @@
 """Streamed, mergeable moments of one layer's vectors: bounded memory, float64."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Self
 
 import numpy as np
@@ -70,40 +70,35 @@ class Moments:
 
     def merge(self, other: "Moments") -> "Moments":
         """Return the moments of both sets of vectors together."""
-        if other.n == 0:
-            return self
-        if self.n == 0:
-            return other
-        n = self.n + other.n
-        step = other.mean - self.mean
-        return Moments(
-            n=n,
-            mean=self.mean + step * (other.n / n),
-            scatter=self.scatter + other.scatter + np.outer(step, step) * (self.n * (other.n / n)),
-            unit_sum=self.unit_sum + other.unit_sum,
-            unit_squares=self.unit_squares + other.unit_squares,
-            n_zero=self.n_zero + other.n_zero,
-            norm_max=max(self.norm_max, other.norm_max),
-            abs_max=max(self.abs_max, other.abs_max),
+        both = replace(
+            self,
+            mean=self.mean.copy(),
+            scatter=self.scatter.copy(),
+            unit_sum=self.unit_sum.copy(),
+            unit_squares=self.unit_squares.copy(),
         )
+        both._take_in(other)
+        return both
 
     def add(self, X: NDArray[np.floating]) -> None:
-        """Take the rows of ``X``, (n, d), in; in place, without a second (d, d) sum."""
-        batch = Moments.of(X)
-        if batch.n == 0:
+        """Take the rows of ``X``, (n, d), in, in place."""
+        self._take_in(Moments.of(X))
+
+    def _take_in(self, other: "Moments") -> None:
+        if other.n == 0:
             return
-        n = self.n + batch.n
-        step = batch.mean - self.mean
+        n = self.n + other.n
+        step = other.mean - self.mean
+        self.scatter += other.scatter
         if self.n:
-            batch.scatter += np.outer(step, step) * (self.n * (batch.n / n))
-        self.scatter += batch.scatter
-        self.mean = self.mean + step * (batch.n / n)
-        self.unit_sum += batch.unit_sum
-        self.unit_squares += batch.unit_squares
+            self.scatter += np.outer(step, step) * (self.n * (other.n / n))
+        self.mean += step * (other.n / n)
+        self.unit_sum += other.unit_sum
+        self.unit_squares += other.unit_squares
         self.n = n
-        self.n_zero += batch.n_zero
-        self.norm_max = max(self.norm_max, batch.norm_max)
-        self.abs_max = max(self.abs_max, batch.abs_max)
+        self.n_zero += other.n_zero
+        self.norm_max = max(self.norm_max, other.norm_max)
+        self.abs_max = max(self.abs_max, other.abs_max)
 
     def eigenvalues(self) -> FloatArray:
         """Return the covariance eigenvalues (divisor n - 1), largest first, (d,).

@@ -7,7 +7,7 @@ import torch
 from embstore.hidden_states import HiddenBatch
 from embstore.measuring import measure_batches, token_groups
 from embstore.metrics import METRICS
-from embstore.types import LayerKey, Measured, Measurement, Scope
+from embstore.types import SCOPES, LayerKey, Measured, Measurement, Scope
 from tests.metrics.clouds import numbers_of
 
 KEYS = [
@@ -178,6 +178,10 @@ def test_a_single_token_per_window_has_no_cloud_without_first_tokens() -> None:
     measurement = found[KEYS[1], "no_first", "anisotropy"]
     assert measurement.value is None
     assert (measurement.n, measurement.reason) == (0, "0 tokens")
+
+
+def test_every_scope_is_measured_in_order() -> None:
+    assert tuple(dict.fromkeys(m.scope for m in measure(random_states()).measurements)) == SCOPES
 
 
 def test_spectra_sum_to_the_variance() -> None:

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from embstore.metrics import spectrum
+from embstore.metrics.cosine import mean_cosine
 from embstore.moments import Moments
 from tests.metrics.clouds import numbers_of
 
@@ -97,12 +98,23 @@ def test_participation_ratio_of_few_isotropic_vectors_is_biased_as_known() -> No
 
 
 def test_sinks_decide_anisotropy_but_not_mean_cosine() -> None:
-    """128 of 14,000 tokens with one coordinate of 3000: .958, and cosine near 0."""
-    X = np.random.default_rng(0).normal(size=(14_000, 60)) * 60
-    X[:128, 5] += 3000 * 13
-    numbers = numbers_of(X[::4])
-    assert numbers["anisotropy"] > 0.9
-    assert abs(numbers["mean_cosine"]) < 0.02
+    """The trap of metrics with variance: a share p of tokens with one coordinate moved by s.
+
+    That coordinate's variance becomes 1 + p(1 - p)s², the others' stay 1; only pairs of
+    moved tokens, p² of all, get a cosine near 1.
+    """
+    n, d, moved, s = 14_000, 60, 128, 400.0
+    X = np.random.default_rng(0).normal(size=(n, d))
+    assert numbers_of(X[:4000])["anisotropy"] < 0.025
+    X[:moved, 5] += s
+    p = moved / n
+    variance = 1 + p * (1 - p) * s**2
+    moments = Moments.of(X)
+    # The other coordinates' variances are known to sqrt(2 / (n d)), .15 %.
+    found = spectrum.anisotropy(moments.eigenvalues())
+    assert found == pytest.approx(variance / (variance + d - 1), rel=5e-3)
+    # p² is 8e-5; chance adds about 1 / n.
+    assert abs(mean_cosine(moments.unit_sum, n)) < 3e-4
 
 
 @pytest.mark.parametrize("alpha", [0.5, 1.0, 2.0])
