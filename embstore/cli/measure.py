@@ -172,8 +172,12 @@ def demo(
     from embstore.cli.output import write_table
     from embstore.demo import MODELS, run_demo
 
-    with progress_bar([model.name for model in MODELS]) as report:
-        finding = run_demo(out, tokens=tokens, progress=report, tell=tell)
+    try:
+        with progress_bar([model.name for model in MODELS]) as report:
+            finding = run_demo(out, tokens=tokens, progress=report, tell=tell)
+    except KeyboardInterrupt:
+        TERMINAL.fail("interrupted: the same command goes on after the last model stored")
+        raise
     write_table(finding.layers, "table", None)
     TERMINAL.say(f"\n{finding.sentence}\n")
     for path in finding.files:
@@ -217,7 +221,8 @@ def progress_bar(models: list[str]) -> "Iterator[Report]":
     """Show a bar on stderr, if that is a terminal, and yield what moves it."""
     console = Console(stderr=True)
     bar = Progress(
-        TextColumn("{task.description}"),
+        # A model's name is text, also where it has square brackets.
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
         TaskProgressColumn(),
         _Pace(),
