@@ -1,14 +1,22 @@
-"""Exact nearest neighbours of a token sample; duplicates merged before the search."""
+"""Nearest neighbours of a token sample, exact or approximate; duplicates merged before."""
 
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from embstore.kernels import exact_distances, keep_smallest, squared_distances
-from embstore.types import FloatArray
+from embstore.accelerator import candidates_torch
+from embstore.approximate import approximate_candidates, measured_recall
+from embstore.candidates import candidates
+from embstore.kernels import all_distances, exact_distances, keep_some
+from embstore.types import FloatArray, SearchMethod
+from embstore.within import count_listed, count_products
 
-_BLOCK_ROWS = 512
+# The exact search grows with the square of the points: this many of 576 dimensions take
+# 2 s and 0.2 GB on one core. What pynndescent takes grows little faster than their number.
+EXACT_LIMIT = 20_000
+
 # Candidates beyond k: float32 rounding swaps near-ties, and a restricted scope
 # loses some neighbours; a few spare ones repair both without a new search.
 _SPARE = 12
@@ -23,14 +31,22 @@ class Neighbors:
         indices: rows of the distinct points they belong to, (n_distinct, m).
         points: the distinct points, in the order of their first occurrence, (n_distinct, d).
         group: distinct point of every given row, (n,).
-        radius: distance up to which each row is proven to miss no point, (n_distinct,).
+        first: the first given row of each distinct point, (n_distinct,).
+        radius: distance up to which each row is proven to miss no point, (n_distinct,);
+            taken to be that of the last neighbour after an approximate search.
+        method: how the neighbours were found.
+        recall: share of the k true neighbours that were found: 1 for an exact search,
+            else measured on some of the points.
     """
 
     distances: FloatArray
     indices: NDArray[np.int32]
     points: NDArray[np.floating]
     group: NDArray[np.int64]
+    first: NDArray[np.int64]
     radius: FloatArray
+    method: SearchMethod
+    recall: float
 
     @property
     def n_duplicates(self) -> int:
@@ -57,35 +73,67 @@ def merge_duplicates(
     return first[order].astype(np.int64), rank[group].astype(np.int64)
 
 
-def nearest_neighbors(X: NDArray[np.floating], k: int) -> Neighbors:
-    """Find at least the ``k`` nearest other distinct rows of ``X``, exactly.
+def nearest_neighbors(
+    X: NDArray[np.floating],
+    k: int,
+    *,
+    method: Literal["auto", "exact", "pynndescent"] = "auto",
+    device: str = "cpu",
+    seed: int = 0,
+) -> Neighbors:
+    """Find at least the ``k`` nearest other distinct rows of ``X``.
 
-    Candidates come from blocked float32 products; their distances are computed
-    again as float64 differences of the rows as given. A row keeps its candidates
-    only if a rounding bound proves that none nearer was missed, and is searched by
-    brute force otherwise: norms and products alone lose near-duplicates.
+    Exactly: candidates come from blocked float32 products; their distances are computed
+    again as float64 differences of the rows as given. A row keeps its candidates only if
+    a rounding bound proves that none nearer was missed, and is searched by brute force
+    otherwise: norms and products alone lose near-duplicates.
+
+    Approximately: candidates come from pynndescent, their distances are computed again
+    likewise, and the share of true neighbours among them is measured.
 
     Args:
         X: finite vectors, (n, d), float32 or float64.
         k: neighbours wanted; with n_distinct <= k all other points are returned.
+        method: ``auto`` is exact up to 20,000 distinct points, and on an accelerator,
+            where products are cheap, for any number.
+        device: where products are computed: ``cpu``, ``cuda``, ``cuda:N`` or ``mps``.
+        seed: of the shuffles of either search; no exact neighbour depends on it.
 
     Returns:
         Neighbours with min(k + some spare, n_distinct - 1) columns.
     """
     first, group = merge_duplicates(X)
-    points = X[first]
+    points = X if len(first) == len(X) else X[first]
     n = len(points)
-    m = min(k + _SPARE, n - 1)
-    distances = np.empty((n, max(m, 0)))
-    indices = np.zeros((n, max(m, 0)), dtype=np.int32)
-    radius = np.full(n, np.inf)
-    if m > 0:
-        _search(points, min(k, m), distances, indices, radius)
-    return Neighbors(distances, indices, points, group, radius)
+    m = max(min(k + _SPARE, n - 1), 0)
+    used = _choose(method, n, m, device)
+    distances = np.empty((n, m))
+    recall = 1.0
+    if m == 0:
+        indices = np.empty((n, m), dtype=np.int32)
+        radius = np.full(n, np.inf)
+    elif used == "pynndescent":
+        indices = approximate_candidates(points, m, seed=seed)
+        exact_distances(points, indices, distances)
+        radius = distances[:, -1].copy()
+        recall = measured_recall(points, distances[:, : min(k, m)], seed=seed)
+    else:
+        if device == "cpu":
+            found = candidates(points, m, seed=seed)
+        else:
+            found = candidates_torch(points, m, device)
+        indices, radius = found.indices, found.radius
+        exact_distances(points, indices, distances)
+        for row in np.flatnonzero(distances[:, min(k, m) - 1] > radius).tolist():
+            distances[row], indices[row] = _brute_force(points, row, m)
+            radius[row] = distances[row, -1]
+    return Neighbors(distances, indices, points, group, first, radius, used, recall)
 
 
 def restrict(neighbors: Neighbors, keep: NDArray[np.bool_], k: int) -> Neighbors:
-    """Return the exact neighbours among some of the rows, without a new search.
+    """Return the neighbours among some of the rows, without a new search.
+
+    They are exact if the given ones are.
 
     Args:
         neighbors: the neighbours among all rows.
@@ -93,81 +141,96 @@ def restrict(neighbors: Neighbors, keep: NDArray[np.bool_], k: int) -> Neighbors
         k: neighbours wanted.
 
     Returns:
-        Neighbours with min(k, n_distinct - 1) columns. Rows that lost too many of
-        theirs, or more than are proven complete, are searched again.
+        Neighbours with min(k, n_distinct - 1) columns, of the points that stay, in the
+        order in which they were given; ``group`` and ``first`` count the rows that stay.
+        Rows that lost too many of theirs, or more than are proven complete, are searched
+        again.
     """
-    kept_groups, group = np.unique(neighbors.group[keep], return_inverse=True)
+    kept_groups, first, group = np.unique(
+        neighbors.group[keep], return_index=True, return_inverse=True
+    )
     n = len(kept_groups)
     m = max(min(k, n - 1), 0)
     position = np.full(len(neighbors.points), -1, dtype=np.int32)
     position[kept_groups] = np.arange(n, dtype=np.int32)
-    points = neighbors.points[kept_groups]
-    candidates = position[neighbors.indices[kept_groups]]
-    alive = candidates >= 0
-    # A stable sort moves the survivors to the front and keeps their order.
-    order = np.argsort(~alive, axis=1, kind="stable")[:, :m]
-    distances = np.take_along_axis(neighbors.distances[kept_groups], order, axis=1)
-    indices = np.take_along_axis(candidates, order, axis=1)
+    points = neighbors.points if n == len(neighbors.points) else neighbors.points[kept_groups]
+    distances = np.empty((n, m))
+    indices = np.empty((n, m), dtype=np.int32)
     radius = neighbors.radius[kept_groups]
     if m > 0:
-        missing = (alive.sum(axis=1) < m) | (distances[:, -1] > radius)
-        for row in np.flatnonzero(missing).tolist():
+        full = keep_some(
+            neighbors.distances, neighbors.indices, kept_groups, position, distances, indices
+        )
+        for row in np.flatnonzero(~full | (distances[:, -1] > radius)).tolist():
             distances[row], indices[row] = _brute_force(points, row, m)
             radius[row] = distances[row, -1]
-    return Neighbors(distances, indices, points, group.astype(np.int64), radius)
+    return Neighbors(
+        distances,
+        indices,
+        points,
+        group.astype(np.int64),
+        first.astype(np.int64),
+        radius,
+        neighbors.method,
+        neighbors.recall,
+    )
 
 
-def _search(
-    points: NDArray[np.floating],
-    k: int,
-    distances: FloatArray,
-    indices: NDArray[np.int32],
-    radius: FloatArray,
-) -> None:
-    """Fill ``distances`` and ``indices``, (n, m), and how far they are proven complete, (n,).
+def count_within(
+    neighbors: Neighbors,
+    radii: FloatArray,
+    member: NDArray[np.bool_],
+    rows: NDArray[np.int64] | None = None,
+) -> NDArray[np.int64]:
+    """Count the other points within some radii of each point, for several scopes at once.
 
-    At least the first ``k`` columns are.
+    A pair with a point whose list is proven complete beyond the largest radius is found
+    in that list. Only the pairs of the other points, in dense places, need products.
+    The counts are exact where the neighbours are.
+
+    Args:
+        neighbors: of all distinct points.
+        radii: those of each scope, (s, r); within NaN there is nothing.
+        member: which of the distinct points belong to each scope, (s, n_distinct).
+        rows: the points to count around, (n_rows,); all of them if None.
+
+    Returns:
+        Members of the scope, the point itself not among them, at a distance of at most
+        the radius, (s, n_rows, r); 0 around a point that is no member.
     """
-    n, d = points.shape
-    m = distances.shape[1]
-    centred = points.astype(np.float64)
-    centred -= centred.mean(axis=0)
-    # Scaled so that squares neither overflow nor vanish in float32.
-    scale = float(np.abs(centred).max())
-    centred /= scale
-    squares = np.einsum("ij,ij->i", centred, centred)
-    C = centred.astype(np.float32)
-    squares32 = squares.astype(np.float32)
-    values = np.full((n, m), np.inf, dtype=np.float32)
-    roots = np.full(n, np.inf, dtype=np.float32)
-    buffer = np.empty((_BLOCK_ROWS, n), dtype=np.float32)
-    for start in range(0, n, _BLOCK_ROWS):
-        rows = C[start : start + _BLOCK_ROWS]
-        products = buffer.ravel()[: len(rows) * (n - start)].reshape(len(rows), n - start)
-        np.dot(rows, C[start:].T, out=products)
-        keep_smallest(products, squares32, start, values, indices, roots)
-    exact_distances(points, indices, distances)
-    if m == n - 1:
-        return
-    # A point outside the candidates has a float32 value of at least t, so by the error
-    # bound of a d-term dot product its true squared distance is at least
-    # t - (d + 8) * 2^-24 * (|x| + |y|)^2, and |y| <= |x| + its distance.
-    t = np.maximum(roots + squares, 0.0)
-    reach = 2.0 * np.sqrt(squares) + np.sqrt(t)
-    proven = t - (d + 8) * 2.0**-24 * reach**2
-    radius[:] = np.sqrt(np.maximum(proven, 0.0)) * scale
-    for row in np.flatnonzero(distances[:, k - 1] > radius).tolist():
-        distances[row], indices[row] = _brute_force(points, row, m)
-        radius[row] = distances[row, -1]
+    n = len(neighbors.points)
+    counts = np.zeros((len(radii), n, radii.shape[1]), dtype=np.int64)
+    if counts.size and not np.isnan(radii).all():
+        # A point missing from a list may be exactly as far as the list is proven.
+        complete = neighbors.radius > np.nanmax(radii)
+        count_listed(neighbors.distances, neighbors.indices, complete, radii, member, counts)
+        dense = np.flatnonzero(~complete)
+        wanted = np.arange(len(dense)) if rows is None else np.flatnonzero(np.isin(dense, rows))
+        if len(wanted):
+            counts[:, dense[wanted]] += count_products(
+                neighbors.points[dense], wanted, radii, member[:, dense]
+            )
+    return counts if rows is None else counts[:, rows]
+
+
+def _choose(
+    method: Literal["auto", "exact", "pynndescent"], n: int, m: int, device: str
+) -> SearchMethod:
+    # With no point outside the list there is nothing to approximate.
+    if method == "exact" or m == n - 1:
+        return "exact"
+    if method == "auto" and (n <= EXACT_LIMIT or device != "cpu"):
+        return "exact"
+    return "pynndescent"
 
 
 def _brute_force(
     points: NDArray[np.floating], row: int, m: int
 ) -> tuple[FloatArray, NDArray[np.int64]]:
     """The ``m`` nearest other points of one row from float64 differences to all of them."""
-    squared = np.empty(len(points))
-    squared_distances(points, row, squared)
-    squared[row] = np.inf
-    nearest = np.argpartition(squared, m - 1)[:m]
-    nearest = nearest[np.argsort(squared[nearest], kind="stable")]
-    return np.sqrt(squared[nearest]), nearest
+    distances = np.empty(len(points))
+    all_distances(points, row, distances)
+    distances[row] = np.inf
+    nearest = np.argpartition(distances, m - 1)[:m]
+    nearest = nearest[np.argsort(distances[nearest], kind="stable")]
+    return distances[nearest], nearest
