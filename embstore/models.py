@@ -11,8 +11,10 @@ import torch
 import transformers
 from safetensors import SafetensorError
 from transformers import AutoConfig, AutoModel, AutoTokenizer
+from transformers.pytorch_utils import Conv1D
 
 from embstore.errors import ModelError, UsageError
+from embstore.linears import LinearKernel, speed_up_linears
 from embstore.locate import Located, first_line
 from embstore.probe import StackPlan, probe
 from embstore.types import Model
@@ -33,6 +35,7 @@ class LoadedModel:
     facts: Model
     stacks: tuple[StackPlan, ...]
     attention: str
+    linear: LinearKernel
     device: torch.device
     decoder_start_token_id: int | None
 
@@ -136,10 +139,12 @@ def load_model(
     device: torch.device,
     dtype: torch.dtype,
     context: int | None = None,
+    fast_linears: bool = True,
 ) -> LoadedModel:
     """Load the weights and find out by a probe what kind of model they make.
 
-    Attention runs through SDPA where the architecture supports it.
+    Attention runs through SDPA where the architecture supports it, linear layers through
+    oneDNN where that is faster.
 
     Args:
         located: where the weights are.
@@ -147,6 +152,7 @@ def load_model(
         device: where to run it.
         dtype: of the weights and of the forward pass.
         context: its longest sequence, where known; kept as a fact about the model.
+        fast_linears: False to leave the linear layers as torch has them.
 
     Raises:
         ModelError: unreadable weights, or weights that leave parameters uninitialised.
@@ -183,12 +189,17 @@ def load_model(
         vocab_size=config.vocab_size,
         context_length=context,
     )
+    # Last: the probe and the facts are about the model as it was saved.
+    linear: LinearKernel = "torch"
+    if fast_linears:
+        linear = speed_up_linears(module, config, transposed=Conv1D)
     start = getattr(config, "decoder_start_token_id", None)
     return LoadedModel(
         module=module,
         facts=facts,
         stacks=found.stacks,
         attention=attention,
+        linear=linear,
         device=device,
         decoder_start_token_id=start if start is not None else config.pad_token_id,
     )

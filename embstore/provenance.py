@@ -17,6 +17,7 @@ def collect(
     *,
     device: str,
     attention: str,
+    linear: str,
     accumulation_dtype: str,
     batch_size: int,
     seconds: float,
@@ -27,6 +28,7 @@ def collect(
         measured: what the pass yielded, with its timings.
         device: where the model ran.
         attention: the attention kernel it ran with.
+        linear: what its linear layers ran through.
         accumulation_dtype: of the moments.
         batch_size: windows per forward pass.
         seconds: wall time from loading the weights to the last number.
@@ -45,6 +47,7 @@ def collect(
         numpy_version=version("numpy"),
         device=device,
         attention=attention,
+        linear=linear,
         accumulation_dtype=accumulation_dtype,
         batch_size=batch_size,
         wall_seconds=seconds,

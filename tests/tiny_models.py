@@ -67,9 +67,15 @@ def words() -> Tokenizer:
     return tokenizer
 
 
-def load(folder: Path) -> LoadedModel:
-    """Load a model folder as ingest does, in float32 on the CPU."""
+def load(
+    folder: Path, *, dtype: torch.dtype = torch.float32, fast_linears: bool = True
+) -> LoadedModel:
+    """Load a model folder as ingest does, on the CPU."""
     located = locate(str(folder))
     return load_model(
-        located, load_config(located), device=torch.device("cpu"), dtype=torch.float32
+        located,
+        load_config(located),
+        device=torch.device("cpu"),
+        dtype=dtype,
+        fast_linears=fast_linears,
     )
