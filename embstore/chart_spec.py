@@ -1,10 +1,9 @@
-"""Writes charts in the grammar of Vega-Lite: axes, legends, panels, captions."""
+"""Writes views in the grammar of Vega-Lite: marks, axes, legends, panels."""
 
-import textwrap
 from collections.abc import Mapping, Sequence
 from typing import TypeAlias
 
-from embstore.question import CHANNEL_TYPES, Channel, Question
+from embstore.question import CHANNEL_TYPES, Channel
 from embstore.types import MetricInfo
 
 Row: TypeAlias = dict[str, object]
@@ -16,18 +15,30 @@ Spec: TypeAlias = dict[str, object]
 COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 SHAPES = ("circle", "square", "triangle-up", "diamond", "cross", "triangle-down")
 DASHES = ([1, 0], [4, 3], [1.5, 2], [8, 2, 2, 2])
+# Numbers in colour: viridis, again without the yellow.
+_GRADIENT: Spec = {"name": "viridis", "extent": [0, 0.85]}
+
+# The columns of an answer that bound its estimate, and the columns that hold one.
+INTERVAL = ("ci_low", "ci_high")
+ESTIMATES = ("value", "dimension")
+# Scales that run over orders of magnitude, with the base of their axis.
+_LOGARITHMIC = {"mean_distance": 10, "rank": 2}
 
 _WIDTH, _HEIGHT = 600, 320
-_PANEL_WIDTH, _PANEL_HEIGHT = 300, 280
-_CHARACTER_WIDTH = 5.6
+_PANEL_WIDTH, _PANEL_HEIGHT, _PANELS_ABREAST = 300, 280, 3
+CHARACTER_WIDTH = 5.6
 # A bounded metric whose values all lie below this would draw as a flat line on
 # the full axis.
 _SMALL = 0.05
 _TITLES = {
+    "ci_high": "Interval, upper end",
+    "ci_low": "Interval, lower end",
     "corpus": "Corpus",
     "depth": "Relative depth (layer / number of layers)",
+    "dimension": "Intrinsic dimension",
     "kind": "Kind of model",
     "layer": "Layer",
+    "rank": "Neighbour rank",
     "scope": "Tokens counted",
     "series": "Model",
     "step": "Training step",
@@ -38,7 +49,7 @@ SCOPE_NAMES = {
     "no_first": "without first token",
     "no_sinks": "without attention sinks",
 }
-_CONFIG: Spec = {
+CONFIG: Spec = {
     "font": "Helvetica, Arial, sans-serif",
     "background": "white",
     "view": {"stroke": None},
@@ -73,28 +84,13 @@ _CONFIG: Spec = {
 }
 
 
-def write_spec(
-    question: Question,
-    channels: Mapping[str, Channel],
-    rows: list[Row],
-    metric: MetricInfo | None,
-    caption: str | None,
-) -> Spec:
-    """Write a whole chart: view, title, caption, description, looks and data."""
-    assert question.encoding is not None  # noqa: S101 the caller has looked
-    mark = question.encoding.mark
-    title = _headline(question, metric)
-    view = _view(mark, channels, rows, metric)
-    words = _description(title, mark, channels, rows, metric, caption)
-    width = _panels(channels, rows) * _PANEL_WIDTH if "facet" in channels else _WIDTH
-    chart = _assembled(view, rows, title, _below(caption, max(width, _WIDTH)))
-    return {**chart, "description": words, "config": _CONFIG}
-
-
-def _view(
+def write_view(
     mark: str, channels: Mapping[str, Channel], rows: list[Row], metric: MetricInfo | None
 ) -> Spec:
-    """Write one view, or one view per facet."""
+    """Write one view, or one view per facet.
+
+    Rows that hold the columns of INTERVAL get a band behind the lines.
+    """
     panels = _panels(channels, rows)
     size: Spec = {
         "width": _PANEL_WIDTH if panels > 1 else _WIDTH,
@@ -103,17 +99,22 @@ def _view(
     if channels["y"].type == "N":
         size["height"] = {"step": 26}
     axes = {key: _axis(key, channels[key], rows, metric) for key in "xy"}
+    bounds = [Channel(name, "Q") for name in INTERVAL if mark == "line" and name in rows[0]]
     shared: Spec = dict(axes)
     if "color" in channels:
-        shared["color"] = _legend(channels["color"], rows, COLORS)
+        # A legend takes the band's lightness otherwise.
+        looks = {"symbolOpacity": 1} if bounds else {}
+        shared["color"] = _color(channels["color"], rows, **looks)
     if "detail" in channels:
         shared["detail"] = _field(channels["detail"])
     shared["tooltip"] = [
-        {**_field(channel), "title": _title(channel.column, metric)}
-        for channel in {channel.column: channel for channel in channels.values()}.values()
+        {**_field(channel), "title": title_of(channel.column, metric)}
+        for channel in {c.column: c for c in (*channels.values(), *bounds)}.values()
     ]
     shape_of = channels.get("shape", channels.get("color"))
-    shape: Spec = {} if shape_of is None else {"shape": _legend(shape_of, rows, SHAPES)}
+    shape: Spec = {}
+    if shape_of is not None and shape_of.type != "Q":
+        shape = {"shape": _legend(shape_of, rows, SHAPES)}
     dash: Spec = {}
     if "dash" in channels:
         dash = {"strokeDash": _legend(channels["dash"], rows, DASHES, symbolSize=250)}
@@ -123,7 +124,8 @@ def _view(
     }
     if mark == "line":
         lines: Spec = {"mark": {"type": "line", "strokeWidth": 1.8}, "encoding": {**shared, **dash}}
-        view: Spec = {"layer": [lines, points]}
+        bands = [_band(axes, shared, channels)] if bounds else []
+        view: Spec = {"layer": [*bands, lines, points]}
     elif mark == "point":
         # Hollow, so that of two points in one place both are seen.
         points["mark"] = {
@@ -141,9 +143,33 @@ def _view(
         for side, key in (("column", "facet"), ("row", "row"))
         if key in channels
     }
-    if headers:
-        return {"facet": headers, "spec": {**view, **size}}
-    return {**view, **size}
+    if not headers:
+        return {**view, **size}
+    facets: Spec = {"facet": headers}
+    if panels > _PANELS_ABREAST and "row" not in headers:
+        facets = {"facet": headers["column"], "columns": _PANELS_ABREAST}
+    if channels["x"].column == "mean_distance":
+        # Models differ in the length of their vectors, and so in every distance.
+        facets["resolve"] = {"scale": {"x": "independent"}}
+    return {**facets, "spec": {**view, **size}}
+
+
+def _band(axes: Mapping[str, Spec], shared: Spec, channels: Mapping[str, Channel]) -> Spec:
+    """Write the intervals: an area per line, in its colour, too light to hide a line."""
+    low, high = INTERVAL
+    encoding: Spec = {**axes, "y": {**axes["y"], "field": low}, "y2": {"field": high}}
+    if "color" in shared:
+        encoding["color"] = shared["color"]
+    encoding["detail"] = [_field(channels[key]) for key in ("detail", "dash") if key in channels]
+    # Clipped, for a bound may lie outside a fixed axis. A screen reader finds the bounds
+    # at the points.
+    mark: Spec = {"type": "area", "opacity": 0.15, "clip": True, "aria": False}
+    return {"mark": mark, "encoding": encoding}
+
+
+def width_of(channels: Mapping[str, Channel], rows: list[Row]) -> int:
+    """Return how wide the whole chart is, in pixels."""
+    return max(_WIDTH, min(_panels(channels, rows), _PANELS_ABREAST) * _PANEL_WIDTH)
 
 
 def _panels(channels: Mapping[str, Channel], rows: list[Row]) -> int:
@@ -163,10 +189,15 @@ def _field(channel: Channel) -> Spec:
 def _axis(key: str, channel: Channel, rows: list[Row], metric: MetricInfo | None) -> Spec:
     axis: Spec = {}
     scale: Spec = {}
+    logarithmic = False
     if channel.type == "Q":
         numbers = [v for row in rows if isinstance(v := row[channel.column], int | float)]
         axis = {"grid": key == "y" or channel.column != "layer", "tickCount": 10}
-        if channel.column == "depth":
+        if channel.column in _LOGARITHMIC and numbers and min(numbers) > 0:
+            logarithmic = True
+            axis.update(grid=key == "y", tickCount=5, format="~g")
+            scale = {"type": "log", "base": _LOGARITHMIC[channel.column], "nice": False}
+        elif channel.column == "depth":
             axis.update(tickCount=5, format=".1f")
             scale = {"domain": [0, 1], "nice": False}
         elif all(isinstance(number, int) for number in numbers):
@@ -181,19 +212,33 @@ def _axis(key: str, channel: Channel, rows: list[Row], metric: MetricInfo | None
             scale = {"domain": [0, 1]}
     elif key == "y":
         axis["grid"] = True
-    title = None if channel.type == "N" else _title(channel.column, metric)
+    title = None if channel.type == "N" else title_of(channel.column, metric)
+    if logarithmic:
+        title = f"{title} (log scale)"
     return {**_field(channel), "title": title, "axis": axis, "scale": scale}
+
+
+def _color(channel: Channel, rows: list[Row], **looks: object) -> Spec:
+    """Colour categories apart, and numbers from dark to light."""
+    if channel.type != "Q":
+        return _legend(channel, rows, COLORS, **looks)
+    scale: Spec = {"scheme": _GRADIENT}
+    if channel.column == "depth":
+        scale["domain"] = [0, 1]
+    legend: Spec = {"direction": "horizontal", **looks}
+    title = title_of(channel.column, None)
+    return {**_field(channel), "title": title, "scale": scale, "legend": legend}
 
 
 def _legend(channel: Channel, rows: list[Row], values: Sequence[object], **looks: object) -> Spec:
     """Give every category its own colour, shape or dash, named in full."""
     names = sorted({str(row[channel.column]) for row in rows})
     longest = max(map(len, names), default=0)
-    columns = max(1, int(_WIDTH / (longest * _CHARACTER_WIDTH + 40)))
+    columns = max(1, int(_WIDTH / (longest * CHARACTER_WIDTH + 40)))
     legend: Spec | None = {"columns": columns, **looks} if len(names) > 1 else None
     return {
         **_field(channel),
-        "title": _title(channel.column, None),
+        "title": title_of(channel.column, None),
         "scale": {"domain": names, "range": [values[i % len(values)] for i in range(len(names))]},
         "legend": legend,
     }
@@ -207,57 +252,11 @@ def _is_share(metric: MetricInfo) -> bool:
     return metric.upper == "1" and metric.lower in {"0", "1/d"}
 
 
-def _title(column: str, metric: MetricInfo | None) -> str:
+def title_of(column: str, metric: MetricInfo | None) -> str:
+    """Name a column for a reader; a metric's value by the metric's title and unit."""
     if metric is not None and _is_value(column):
         unit = "" if metric.unit in {"", "1"} else f" [{metric.unit}]"
         which = column.removesuffix("value").replace("_", " ").strip()
         return f"{metric.title}{unit}" + (f", {which}" if which else "")
     spoken = column.replace("_", " ")
     return _TITLES.get(column, spoken[:1].upper() + spoken[1:])
-
-
-def _headline(question: Question, metric: MetricInfo | None) -> str:
-    if metric is None:
-        return question.title
-    title = question.title
-    return f"{metric.title}: {title[:1].lower()}{title[1:]}"
-
-
-def _description(
-    title: str,
-    mark: str,
-    channels: Mapping[str, Channel],
-    rows: list[Row],
-    metric: MetricInfo | None,
-    caption: str | None,
-) -> str:
-    """Say for a screen reader what the chart shows."""
-    x, y = (_title(channels[key].column, metric) for key in "xy")
-    told_apart = {channels[key].column for key in ("color", "dash", "shape") if key in channels}
-    names = sorted({str(row[column]) for column in sorted(told_apart) for row in rows})
-    parts = [f"{title}.", f"{mark.capitalize()} chart of {y} against {x}, {len(rows)} values"]
-    parts[-1] += f", for {', '.join(names)}." if names else "."
-    return " ".join([*parts, caption] if caption else parts)
-
-
-def _below(caption: str | None, width: int) -> Spec | None:
-    """Lay out a caption; Vega-Lite has none, but a title may stand below."""
-    if not caption:
-        return None
-    return {
-        "text": textwrap.wrap(caption, int(width / _CHARACTER_WIDTH)),
-        "orient": "bottom",
-        "fontSize": 11,
-        "fontWeight": "normal",
-        "color": "#444444",
-        "lineHeight": 15,
-        "offset": 12,
-    }
-
-
-def _assembled(view: Spec, rows: list[Row], title: str, below: Spec | None) -> Spec:
-    data: Spec = {"values": rows}
-    if below is None:
-        return {"data": data, "title": title, **view}
-    # A view has one title: the caption is that of a concatenation around it.
-    return {"data": data, "title": below, "vconcat": [{"title": title, **view}]}

@@ -39,7 +39,8 @@ SELECT
     step,
     corpus,
     stack,
-    run_id
+    run_id,
+    std_error
 FROM profile
 WHERE metric = $metric
     AND CASE WHEN $runs::VARCHAR[] IS NULL

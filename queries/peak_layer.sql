@@ -47,8 +47,9 @@ FROM (
         stack,
         scope,
         metric,
-        -- The stack's own blocks: an encoder-decoder's two stacks count apart.
-        max(layer) AS n_layers,
+        -- The stack's own blocks: an encoder-decoder's two stacks count apart, and a metric
+        -- of two layers has no value at the last.
+        any_value(last.n_layers) AS n_layers,
         -- The lowest of layers that tie.
         first(layer ORDER BY value DESC, layer) FILTER (WHERE value IS NOT NULL) AS peak_layer,
         first(depth ORDER BY value DESC, layer) FILTER (WHERE value IS NOT NULL) AS peak_depth,
@@ -59,6 +60,9 @@ FROM (
         avg(value) FILTER (WHERE depth NOT BETWEEN 1 / 3 AND 2 / 3) AS rest_mean,
         count(*) FILTER (WHERE value IS NULL) AS n_missing
     FROM profile_latest
+    JOIN (
+        SELECT run_id, stack, max(layer) AS n_layers FROM layer GROUP BY run_id, stack
+    ) AS last USING (run_id, stack)
     WHERE metric = $metric
         AND ($models::VARCHAR[] IS NULL OR list_contains($models::VARCHAR[], model))
         AND list_contains($scopes::VARCHAR[], scope)

@@ -1,7 +1,9 @@
 -- title: What was measured, with what and at which cost
 -- doc: One row per run, the newest first. tokens_per_second counts the forward pass
 --   and the geometry, not the loading; geometry_over_forward is what measuring costs
---   on top of running the model. latest marks the run that the other questions use.
+--   on top of running the model. latest marks the run that the other questions use;
+--   neighbor_recall is the least share of true neighbours found at any layer, 1 where
+--   the search was exact; linear is how the model's linear layers were computed.
 -- param models VARCHAR[] = NULL in model.name: only these models; NULL means all
 SELECT
     model.name AS model,
@@ -30,7 +32,11 @@ SELECT
     run.peak_memory_bytes,
     run.batch_size,
     run.attention,
+    run.linear,
     run.sink_threshold,
+    run.scopes,
+    (SELECT min(layer.neighbor_recall) FROM layer WHERE layer.run_id = run.run_id)
+        AS neighbor_recall,
     run.embstore_version,
     run.git_commit,
     run.git_dirty,

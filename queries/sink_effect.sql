@@ -15,7 +15,8 @@ SELECT
     -- The lowest of layers that tie.
     first(p.layer ORDER BY p.value DESC, p.layer)
         FILTER (p.scope = 'all' AND p.value IS NOT NULL) AS peak_layer,
-    max(p.layer) AS n_layers,
+    -- Not the largest here: a metric of two layers has no value at the last.
+    any_value(last.n_layers) AS n_layers,
     max(p.value) FILTER (p.scope = 'all') AS at_peak,
     first(sinkless.value ORDER BY p.value DESC, p.layer)
         FILTER (p.scope = 'all' AND p.value IS NOT NULL) AS at_peak_no_sinks,
@@ -27,6 +28,9 @@ SELECT
 FROM profile_latest AS p
 JOIN layer AS l USING (run_id, stack, layer, site)
 JOIN measurement AS sinkless USING (run_id, stack, layer, site, metric)
+JOIN (
+    SELECT run_id, stack, max(layer) AS n_layers FROM layer GROUP BY run_id, stack
+) AS last ON last.run_id = p.run_id AND last.stack = p.stack
 WHERE p.metric = $metric
     AND ($models::VARCHAR[] IS NULL OR list_contains($models::VARCHAR[], p.model))
     AND p.site <> 'final_norm'

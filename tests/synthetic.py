@@ -10,6 +10,7 @@ from embstore.types import (
     Checkpoint,
     Configuration,
     Corpus,
+    CurvePoint,
     Kind,
     Layer,
     LayerKey,
@@ -63,6 +64,8 @@ METRICS: tuple[MetricInfo, ...] = (
     ),
 )
 
+RANKS = (1, 2)
+
 
 def bell(metric: str, key: LayerKey, scope: Scope, depth: float) -> float | None:
     """A decoder's profile: a bell in scope ``all``, little of it elsewhere."""
@@ -97,7 +100,7 @@ def _keys(kind: Kind, n_layers: int) -> list[tuple[LayerKey, float]]:
 
 def _measured(kind: Kind, n_layers: int, hidden_size: int, tokens: int, values: Values) -> Measured:
     n_of: dict[Scope, int] = {"all": tokens, "no_first": tokens - 4, "no_sinks": tokens - 5}
-    layers, measurements, spectra, massive = [], [], [], []
+    layers, measurements, spectra, massive, curves = [], [], [], [], []
     for key, depth in _keys(kind, n_layers):
         layers.append(
             Layer(
@@ -110,6 +113,8 @@ def _measured(kind: Kind, n_layers: int, hidden_size: int, tokens: int, values: 
                 n_sample=tokens,
                 n_duplicates=3,
                 n_zero=0,
+                neighbor_method="exact",
+                neighbor_recall=1.0,
             )
         )
         massive += [
@@ -142,6 +147,21 @@ def _measured(kind: Kind, n_layers: int, hidden_size: int, tokens: int, values: 
                         ci_high=None if value is None or error is None else value + 1.96 * error,
                     )
                 )
+            # A dimension that grows with depth and falls with scale; distances double.
+            curves += [
+                CurvePoint(
+                    key=key,
+                    scope=scope,
+                    rank=rank,
+                    dimension=8.0 + 4 * depth - rank,
+                    mean_distance=1.5 * rank,
+                    n=n_of[scope] - 3,
+                    std_error=0.25,
+                    ci_low=7.5 + 4 * depth - rank,
+                    ci_high=8.5 + 4 * depth - rank,
+                )
+                for rank in RANKS
+            ]
             share = values("anisotropy", key, scope, depth) or 0.5
             rest = (1 - share) / (hidden_size - 1)
             eigenvalues = np.array([share] + [rest] * (hidden_size - 1), dtype=np.float64)
@@ -151,6 +171,7 @@ def _measured(kind: Kind, n_layers: int, hidden_size: int, tokens: int, values: 
         layers=tuple(layers),
         measurements=tuple(measurements),
         spectra=tuple(spectra),
+        curves=tuple(curves),
         forward_seconds=2.5,
         geometry_seconds=0.5,
     )
@@ -218,6 +239,7 @@ def make_run(
             seed=seed,
             dtype="float32",
             sink_threshold=10.0,
+            scopes=",".join(SCOPES),
             n_special_tokens=0,
             tokenizer_sha256=f"tokenizer of {name}",
             token_ids_sha256=f"tokens of {corpus}",
@@ -234,6 +256,7 @@ def make_run(
             numpy_version="2.4.0",
             device="cpu",
             attention="sdpa",
+            linear="torch",
             accumulation_dtype="float64",
             batch_size=8,
             wall_seconds=3.5,

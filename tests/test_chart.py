@@ -11,7 +11,7 @@ import pyarrow as pa
 import pytest
 
 from embstore.chart import AnyChart, build_chart, save_chart
-from embstore.chart_spec import COLORS, SHAPES
+from embstore.chart_spec import COLORS, INTERVAL, SHAPES
 from embstore.errors import EmbstoreError, QueryError, UsageError
 from embstore.question import Question, parse_question
 from embstore.types import MetricInfo
@@ -151,6 +151,142 @@ class TestBuild:
         table = pa.table({"a.b[0]": [1.0], "y": [2.0]})
         spec = spec_of(build_chart(ask("mark=bar x=a.b[0]:Q y=y:Q"), table))
         assert "a\\.b\\[0\\]" in find(spec, "field")
+
+
+def with_intervals(table: pa.Table, half: float | None) -> pa.Table:
+    values = table["value"].to_pylist()
+    for name, sign in zip(INTERVAL, (-1, 1), strict=True):
+        bounds = [None if half is None else value + sign * half for value in values]
+        table = table.append_column(name, pa.array(bounds, pa.float64()))
+    return table
+
+
+def marks(spec: dict[str, object]) -> list[object]:
+    return [mark["type"] for mark in find(spec, "mark") if isinstance(mark, dict)]
+
+
+class TestBand:
+    def test_the_interval_is_an_area_behind_the_lines(self) -> None:
+        spec = spec_of(build_chart(ask(), with_intervals(rows("a", "b"), 0.1), metric=SHARE))
+        assert marks(spec) == ["area", "line", "point"]
+        layers = spec["layer"]
+        assert isinstance(layers, list)
+        band, line, _ = (layer["encoding"] for layer in layers)
+        assert (band["y"]["field"], band["y2"]["field"]) == ("ci_low", "ci_high")
+        # Looks like the line's: one axis, one colour, an area per line and scope.
+        assert {**band["y"], "field": "value"} == line["y"]
+        assert band["x"] == line["x"]
+        assert band["color"] == line["color"]
+        assert band["detail"] == [{"field": "scope", "type": "nominal"}]
+        assert layers[0]["mark"]["opacity"] <= 0.2
+        assert layers[0]["mark"]["clip"] is True
+        assert line["color"]["legend"]["symbolOpacity"] == 1
+        tips = [tip["title"] for tip in line["tooltip"]]
+        assert tips[-2:] == ["Interval, lower end", "Interval, upper end"]
+
+    def test_it_reaches_the_picture(self, tmp_path: Path) -> None:
+        save_chart(build_chart(ask(), with_intervals(rows("a", "b"), 0.1)), tmp_path / "a.svg")
+        svg = (tmp_path / "a.svg").read_text()
+        # Two series in two scopes; a screen reader gets the bounds with each point.
+        assert svg.count('opacity="0.15"') == 4
+        assert "area mark" not in svg
+        assert svg.count("Interval, upper end: ") >= 20
+
+    def test_without_intervals_a_chart_is_as_it_was(self) -> None:
+        plain = spec_of(build_chart(ask(), rows("a", "b"), metric=SHARE))
+        assert spec_of(build_chart(ask(), with_intervals(rows("a", "b"), None), metric=SHARE)) == (
+            plain
+        )
+        assert marks(plain) == ["line", "point"]
+
+    def test_where_a_bound_or_the_value_is_missing_the_band_has_a_gap(self) -> None:
+        table = pa.table(
+            {
+                "x": [0.0, 1.0, 2.0, 3.0],
+                "value": [1.0, None, 3.0, math.nan],
+                "ci_low": [0.5, 0.5, None, 0.5],
+                "ci_high": [1.5, 1.5, 3.5, 1.5],
+            }
+        )
+        spec = spec_of(build_chart(ask("mark=line x=x:Q y=value:Q"), table))
+        (data,) = find(spec, "datasets")
+        assert isinstance(data, dict)
+        (drawn,) = data.values()
+        assert [(row["ci_low"], row["ci_high"]) for row in drawn] == [
+            (0.5, 1.5),
+            (None, None),
+            (None, None),
+            (None, None),
+        ]
+
+    @pytest.mark.parametrize(
+        "chart", ["mark=line x=depth:Q y=layer:Q", "mark=point x=depth:Q y=value:Q"]
+    )
+    def test_only_a_line_of_the_estimate_has_one(self, chart: str) -> None:
+        spec = spec_of(build_chart(ask(chart), with_intervals(rows("a"), 0.1)))
+        assert "area" not in marks(spec)
+        assert not find(spec, "ci_low")
+
+
+class TestScales:
+    SCALE = "mark=line x=mean_distance:Q y=dimension:Q color=depth:Q facet=series:N detail=state:N"
+
+    def curves(self, n_models: int, nearest: float = 1.0) -> pa.Table:
+        return pa.Table.from_pylist(
+            [
+                {
+                    "series": f"model {model}",
+                    "state": f"layer {layer}",
+                    "depth": layer / 2,
+                    "rank": 2**step,
+                    "mean_distance": nearest * 2**step,
+                    "dimension": 9.0 - step,
+                }
+                for model in range(n_models)
+                for layer in range(3)
+                for step in range(4)
+            ]
+        )
+
+    def test_distances_and_ranks_run_on_a_log_scale(self) -> None:
+        for column, base in (("mean_distance", 10), ("rank", 2)):
+            question = ask(f"mark=line x={column}:Q y=dimension:Q color=state:N")
+            for x in find(spec_of(build_chart(question, self.curves(1))), "x"):
+                assert isinstance(x, dict)
+                assert (x["scale"]["type"], x["scale"]["base"]) == ("log", base)
+                assert x["title"].endswith("(log scale)")
+
+    def test_a_distance_of_zero_has_no_logarithm(self) -> None:
+        question = ask("mark=line x=mean_distance:Q y=dimension:Q color=state:N")
+        for x in find(spec_of(build_chart(question, self.curves(1, nearest=0.0))), "x"):
+            assert isinstance(x, dict)
+            assert "type" not in x["scale"]
+            assert x["title"] == "Mean distance"
+
+    def test_numbers_in_colour_run_from_dark_to_light(self) -> None:
+        spec = spec_of(build_chart(ask(self.SCALE), self.curves(2)))
+        colors = [c for c in find(spec, "color") if isinstance(c, dict)]
+        assert all(c["scale"]["scheme"]["name"] == "viridis" for c in colors)
+        assert all(c["scale"]["domain"] == [0, 1] for c in colors)
+        # A shape per number would mean nothing.
+        assert find(spec, "shape") == []
+        assert spec["description"] == (
+            "Profile across layers. Line chart of Intrinsic dimension against Mean distance, "
+            "24 values, for model 0, model 1."
+        )
+
+    def test_every_panel_has_its_own_distances(self) -> None:
+        spec = spec_of(build_chart(ask(self.SCALE), self.curves(2)))
+        assert spec["resolve"] == {"scale": {"x": "independent"}}
+        ranks = ask(self.SCALE.replace("mean_distance", "rank"))
+        assert "resolve" not in spec_of(build_chart(ranks, self.curves(2)))
+
+    def test_many_panels_are_wrapped(self) -> None:
+        few = spec_of(build_chart(ask(self.SCALE), self.curves(3)))
+        many = spec_of(build_chart(ask(self.SCALE), self.curves(4)))
+        assert "columns" not in few
+        assert many["columns"] == 3
+        assert many["facet"] == {"field": "series", "title": None, "type": "nominal"}
 
 
 class TestRefusals:

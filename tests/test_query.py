@@ -1,3 +1,4 @@
+import dataclasses
 import os
 import shutil
 import subprocess
@@ -8,6 +9,7 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
+from embstore.api import Store
 from embstore.errors import QueryError, UsageError
 from embstore.parameters import Parameter, convert
 from embstore.query import bind, caveat, find_question, find_questions, metric_info, run_question
@@ -16,7 +18,7 @@ from embstore.resources import resource_folder
 from embstore.store.connection import Database, open_database
 from embstore.store.statement import statement_parameters
 from embstore.store.writing import write_run
-from embstore.types import LayerKey, Scope
+from embstore.types import LayerKey, Measurement, Run, Scope
 from tests.synthetic import make_run
 
 BUILT_IN = sorted(path.stem for path in resource_folder("queries").glob("*.sql"))
@@ -24,6 +26,22 @@ BUILT_IN = sorted(path.stem for path in resource_folder("queries").glob("*.sql")
 
 def with_a_gap(metric: str, key: LayerKey, scope: Scope, depth: float) -> float | None:
     return None if key.layer == 2 else 0.25 + depth / 2
+
+
+def with_pairs(run: Run) -> Run:
+    """Add a metric of a layer and the next, which the last layer of a stack lacks."""
+    lasts = {
+        (layer.key.stack, layer.key.layer) for layer in run.measured.layers if layer.depth == 1
+    }
+    pairs = [
+        Measurement(layer.key, scope, "cka_next", 0.5 + layer.depth / 2, n=layer.n_tokens)
+        for layer in run.measured.layers
+        if (layer.key.stack, layer.key.layer) not in lasts
+        for scope in ("all", "no_sinks")
+    ]
+    info = dataclasses.replace(run.metrics[0], name="cka_next", title="CKA with the next layer")
+    measured = dataclasses.replace(run.measured, measurements=(*run.measured.measurements, *pairs))
+    return dataclasses.replace(run, measured=measured, metrics=(*run.metrics, info))
 
 
 @pytest.fixture(scope="module")
@@ -167,7 +185,7 @@ class TestConvert:
 class TestFinding:
     def test_lists_every_built_in_file(self) -> None:
         assert sorted(find_questions()) == BUILT_IN
-        assert {"layer_profile", "encoder_vs_decoder", "peak_layer", "runs"} <= set(BUILT_IN)
+        assert {"layer_profile", "dimension_scale", "peak_layer", "runs"} <= set(BUILT_IN)
 
     def test_a_users_file_wins_and_the_first_folder_wins(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -307,6 +325,93 @@ class TestPeakLayer:
         assert (first["peak_layer"], first["middle_mean"]) == (4, None)
 
 
+class TestDimensionScale:
+    def test_points_are_the_stored_ones_by_layer_and_rank(self, small: Database) -> None:
+        params = {"models": "lab/decoder", "layers": "0,4"}
+        rows = run_question(small, find_question("dimension_scale"), params).to_pylist()
+        # 8 + 4·depth − rank and 1.5·rank, as the synthetic run defines them.
+        assert [
+            (x["state"], x["rank"], x["dimension"], x["mean_distance"], x["ci_low"], x["ci_high"])
+            for x in rows
+        ] == [
+            ("layer 0", 1, 7.0, 1.5, 6.5, 7.5),
+            ("layer 0", 2, 6.0, 3.0, 5.5, 6.5),
+            ("layer 4", 1, 11.0, 1.5, 10.5, 11.5),
+            ("layer 4", 2, 10.0, 3.0, 9.5, 10.5),
+        ]
+        assert {(x["series"], x["scope"], x["std_error"], x["n"]) for x in rows} == {
+            ("lab/decoder", "all", 0.25, 253)
+        }
+
+    def test_final_norm_is_a_line_of_its_own(self, small: Database) -> None:
+        params = {"models": "lab/decoder", "layers": [4], "final_norm": True}
+        table = run_question(small, find_question("dimension_scale"), params)
+        assert table["state"].to_pylist() == [
+            *["layer 4"] * 2,
+            *["layer 4 after final norm"] * 2,
+        ]
+
+    def test_one_point_per_line_and_rank(self, small: Database) -> None:
+        params = {"scopes": ["all", "no_sinks"], "final_norm": True}
+        rows = run_question(small, find_question("dimension_scale"), params).to_pylist()
+        lines = {(x["series"], x["state"], x["scope"], x["rank"]) for x in rows}
+        assert len(lines) == len(rows)
+        assert {x["series"] for x in rows} >= {"lab/steps@step1", "lab/t5 · encoder"}
+
+    def test_only_the_latest_run_counts(self, tmp_path: Path) -> None:
+        database = open_database(tmp_path / "two.duckdb")
+        early = make_run().provenance.created_at
+        write_run(database, make_run(seed=1, created_at=early))
+        latest = write_run(database, make_run(created_at=early.replace(year=2027)))
+        table = run_question(database, find_question("dimension_scale"))
+        assert set(table["run_id"].to_pylist()) == {latest}
+
+    @pytest.mark.parametrize("by", ["mean_distance", "rank"])
+    def test_chart_has_a_panel_per_model_and_a_line_per_layer(
+        self, small: Database, by: str
+    ) -> None:
+        store = Store(small)
+        spec = store.chart(
+            "dimension_scale", models=["lab/decoder", "lab/encoder"], by=by
+        ).to_dict()
+        assert spec["facet"]["column"]["field"] == "series"
+        band, line, _ = spec["spec"]["layer"]
+        assert line["encoding"]["x"]["field"] == by
+        assert line["encoding"]["detail"]["field"] == "state"
+        assert band["mark"]["type"] == "area"
+
+
+class TestPairs:
+    """A metric of two layers has the earlier one's key, so none at the last layer."""
+
+    @pytest.fixture
+    def pairs(self, tmp_path: Path) -> Database:
+        database = open_database(tmp_path / "pairs.duckdb")
+        write_run(database, with_pairs(make_run(name="lab/decoder")))
+        return database
+
+    def test_profile_ends_before_the_last_layer(self, pairs: Database) -> None:
+        params = {"metric": "cka_next", "scopes": ["all"]}
+        table = run_question(pairs, find_question("layer_profile"), params)
+        assert table["layer"].to_pylist() == [0, 1, 2, 3]
+        assert table["value"].to_pylist() == [0.5, 0.625, 0.75, 0.875]
+
+    def test_chart_draws_what_there_is(self, pairs: Database) -> None:
+        spec = Store(pairs).chart("layer_profile", metric="cka_next").to_dict()
+        (rows,) = spec["datasets"].values()
+        assert sorted({row["depth"] for row in rows}) == [0.0, 0.25, 0.5, 0.75]
+        assert all(row["value"] is not None for row in rows)
+        # Neither an interval nor a line to nowhere.
+        assert [layer["mark"]["type"] for layer in spec["layer"]] == ["line", "point"]
+        assert spec["layer"][0]["encoding"]["x"]["scale"]["domain"] == [0, 1]
+        assert spec["title"] == "CKA with the next layer: profile across layers"
+
+    @pytest.mark.parametrize("question", ["peak_layer", "sink_effect"])
+    def test_the_stack_keeps_its_length(self, pairs: Database, question: str) -> None:
+        rows = run_question(pairs, find_question(question), {"metric": "cka_next"}).to_pylist()
+        assert {(row["peak_layer"], row["n_layers"]) for row in rows} == {(3, 4)}
+
+
 def test_encoder_vs_decoder_separates_kinds_and_scopes(small: Database) -> None:
     rows = run_question(small, find_question("encoder_vs_decoder")).to_pylist()
     assert {row["kind"] for row in rows} == {"decoder", "encoder", "encoder-decoder"}
@@ -319,6 +424,23 @@ def test_runs_tells_cost(small: Database) -> None:
     assert row["tokens_per_second"] == pytest.approx(256 / 3.0)
     assert row["geometry_over_forward"] == pytest.approx(0.2)
     assert row["latest"] is True
+
+
+def test_runs_tells_how_neighbors_were_found(tmp_path: Path) -> None:
+    database = open_database(tmp_path / "recall.duckdb")
+    run = make_run()
+    first, second, *rest = run.measured.layers
+    layers = (
+        dataclasses.replace(first, neighbor_recall=0.999),
+        dataclasses.replace(second, neighbor_recall=0.98),
+        *rest,
+    )
+    measured = dataclasses.replace(run.measured, layers=layers)
+    write_run(database, dataclasses.replace(run, measured=measured))
+    write_run(database, make_run(seed=1))
+    rows = run_question(database, find_question("runs")).to_pylist()
+    assert {row["seed"]: row["neighbor_recall"] for row in rows} == {0: 0.98, 1: 1.0}
+    assert {(row["linear"], row["scopes"]) for row in rows} == {("torch", "all,no_first,no_sinks")}
 
 
 def test_metric_info_is_the_stores(small: Database) -> None:

@@ -2,8 +2,8 @@
 
 DuckDB cannot alter a table that a foreign key refers to, and DuckLake has no
 keys at all, so relationships are declared here and left out of the DDL
-(``ddl_if``). Primary keys stand on the small tables only: on ``measurement`` and
-``spectrum`` they double load time and file size.
+(``ddl_if``). Primary keys stand on the small tables only: on ``measurement``,
+``spectrum`` and ``dimension_curve`` they double load time and file size.
 """
 
 from typing import Any
@@ -119,6 +119,9 @@ run = Table(
     _needed("geometry_seconds", Double),
     _needed("peak_memory_bytes", BigInteger),
     _needed("tags", String),
+    # Added later, so at the end and nullable: DuckDB adds no other columns.
+    Column("scopes", String),
+    Column("linear", String),
     _refers("checkpoint_id", "checkpoint.checkpoint_id"),
     _refers("corpus_id", "corpus.corpus_id"),
 )
@@ -138,6 +141,8 @@ layer = Table(
     _needed("n_sample", BigInteger),
     _needed("n_duplicates", BigInteger),
     _needed("n_zero", BigInteger),
+    Column("neighbor_method", String),
+    Column("neighbor_recall", Double),
     _refers("run_id", "run.run_id"),
 )
 
@@ -153,6 +158,7 @@ metric = Table(
     _needed("lower", String),
     _needed("upper", String),
     _needed("citation", String),
+    Column("uncertainty", String),
 )
 
 measurement = Table(
@@ -201,5 +207,23 @@ massive_activation = Table(
     Column("token", String),
     _needed("coordinate", Integer),
     _needed("value", Double),
+    _refers("run_id", "run.run_id"),
+)
+
+dimension_curve = Table(
+    "dimension_curve",
+    metadata,
+    _needed("run_id", String),
+    _needed("stack", String),
+    _needed("layer", Integer),
+    _needed("site", String),
+    _needed("scope", String),
+    _needed("rank", Integer),
+    Column("dimension", Double),
+    Column("std_error", Double),
+    Column("ci_low", Double),
+    Column("ci_high", Double),
+    Column("mean_distance", Double),
+    _needed("n", BigInteger),
     _refers("run_id", "run.run_id"),
 )

@@ -13,7 +13,15 @@ from duckdb_sqlalchemy import insert_from_arrow
 
 from embstore import ids
 from embstore.store import schema
-from embstore.types import Layer, LayerKey, MassiveActivation, Measurement, Run, Spectrum
+from embstore.types import (
+    CurvePoint,
+    Layer,
+    LayerKey,
+    MassiveActivation,
+    Measurement,
+    Run,
+    Spectrum,
+)
 
 if TYPE_CHECKING:
     from embstore.store.connection import Database
@@ -71,6 +79,10 @@ def write_run(database: "Database", run: Run) -> str:
             schema.massive_activation,
             _arrow(schema.massive_activation, [_keyed(run_id, x) for x in measured.massive]),
         ),
+        (
+            schema.dimension_curve,
+            _arrow(schema.dimension_curve, [_curve(run_id, x) for x in measured.curves]),
+        ),
     ]
     with database.begin() as connection:
         if _present(connection, schema.run, [run_id]):
@@ -98,7 +110,9 @@ def _canonical(content: Mapping[str, object]) -> str:
     return json.dumps(dict(content), sort_keys=True, separators=(",", ":"), ensure_ascii=True)
 
 
-def _keyed(run_id: str, record: Layer | Measurement | MassiveActivation) -> dict[str, Any]:
+def _keyed(
+    run_id: str, record: Layer | Measurement | MassiveActivation | CurvePoint
+) -> dict[str, Any]:
     row = dataclasses.asdict(record)
     return {"run_id": run_id, **row.pop("key"), **row}
 
@@ -108,12 +122,23 @@ def _measurement(run_id: str, measurement: Measurement) -> Row:
     value = measurement.value
     if value is not None and not math.isfinite(value):
         row["reason"] = measurement.reason or f"the result was {value:f}"
-    for column in ("value", "std_error", "ci_low", "ci_high"):
-        number = row[column]
-        row[column] = number if number is not None and math.isfinite(number) else None
+    _drop_undefined(row, ("value", "std_error", "ci_low", "ci_high"))
     if row["value"] is None:
         row["reason"] = row["reason"] or "undefined"
     return row
+
+
+def _curve(run_id: str, point: CurvePoint) -> Row:
+    row = _keyed(run_id, point)
+    _drop_undefined(row, ("dimension", "std_error", "ci_low", "ci_high", "mean_distance"))
+    return row
+
+
+def _drop_undefined(row: dict[str, Any], columns: Sequence[str]) -> None:
+    """Make NaN and infinity NULL."""
+    for column in columns:
+        number = row[column]
+        row[column] = number if number is not None and math.isfinite(number) else None
 
 
 def _finite(spectrum: Spectrum) -> bool:

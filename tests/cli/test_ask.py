@@ -243,6 +243,15 @@ class TestChart:
             "<title>Anisotropy: profile across layers</title>" in (tmp_path / "p.svg").read_text()
         )
 
+    def test_draws_dimension_by_scale(self, store: Path, tmp_path: Path) -> None:
+        drawn = tmp_path / "scale.svg"
+        ok("chart", "dimension_scale", "-s", store, "-p", "layers=0,4", "-o", drawn)
+        svg = drawn.read_text()
+        assert "<title>Intrinsic dimension by scale</title>" in svg
+        # Two models with two layers each: their lines, and the bands behind them.
+        assert svg.count('aria-roledescription="line mark"') == 4
+        assert svg.count('opacity="0.15"') == 4
+
     def test_suffix_is_checked_before_anything_else(self, tmp_path: Path) -> None:
         error = refused("chart", "nothing", "-s", tmp_path / "none", "-o", "x.gif")
         assert isinstance(error, UsageError)

@@ -15,7 +15,7 @@ from embstore.store.writing import write_run
 from tests.store.processes import finish, start
 from tests.synthetic import make_run
 
-VIEWS = {"latest_run", "profile", "profile_latest"}
+VIEWS = {"curve_profile", "latest_run", "profile", "profile_latest"}
 
 
 def relations(path: Path) -> set[str]:
@@ -122,3 +122,38 @@ def test_an_older_store_is_migrated_when_opened_and_keeps_its_runs(
     opened = open_database(path, create=False)
     assert opened.select("SELECT * FROM profile ORDER BY ALL") == before
     assert opened.select("SELECT count(*) AS n FROM massive_activation")["n"].to_pylist() == [0]
+
+
+def test_schema_0002_keeps_its_rows_and_says_how_they_were_made(
+    path: Path, database: Database, tmp_path: Path
+) -> None:
+    write_run(database, make_run())
+    write_run(database, make_run(seed=1))
+    old = tmp_path / "old.duckdb"
+    with writing(old, 1) as connection:
+        command.upgrade(migration.alembic_config(connection), "0002")
+    tables = set(schema.metadata.tables) - {"dimension_curve"}
+    assert relations(old) == tables | {*VIEWS - {"curve_profile"}, "alembic_version"}
+    with duckdb.connect(old) as connection:
+        connection.execute(f"ATTACH '{path}' AS new (READ_ONLY)")
+        for table in tables:
+            names = connection.execute(f"DESCRIBE {table}").fetchall()
+            columns = ", ".join(name for name, *_ in names)
+            connection.execute(f"INSERT INTO {table} BY NAME SELECT {columns} FROM new.{table}")
+    opened = open_database(old, create=False)
+    for table in (*tables, "profile", "profile_latest"):
+        sql = f"SELECT * FROM {table} ORDER BY ALL"
+        # Every new column, too: the synthetic runs were made as all old ones were.
+        assert opened.select(sql) == database.select(sql), table
+    assert opened.select(
+        "SELECT DISTINCT neighbor_method, neighbor_recall FROM layer"
+    ).to_pylist() == [{"neighbor_method": "exact", "neighbor_recall": 1.0}]
+    assert opened.select("SELECT DISTINCT scopes, linear FROM run").to_pylist() == [
+        {"scopes": "all,no_first,no_sinks", "linear": "torch"}
+    ]
+    assert opened.select("SELECT DISTINCT uncertainty FROM metric").to_pylist() == [
+        {"uncertainty": "none"}
+    ]
+    assert opened.select("SELECT * FROM curve_profile").num_rows == 0
+    write_run(opened, make_run(seed=2))
+    assert opened.select("SELECT * FROM curve_profile").num_rows == 36

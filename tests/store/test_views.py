@@ -17,6 +17,12 @@ COLUMNS = [
     *("window_size", "sample_size", "seed", "dtype", "repeat", "tags", "created_at"),
 ]
 
+CURVE_COLUMNS = [
+    *COLUMNS[: COLUMNS.index("metric")],
+    *("rank", "dimension", "std_error", "ci_low", "ci_high", "mean_distance", "n"),
+    *COLUMNS[COLUMNS.index("tokens") :],
+]
+
 
 def test_profile_names_everything_a_person_filters_on(database: Database) -> None:
     assert database.select("DESCRIBE profile")["column_name"].to_pylist() == COLUMNS
@@ -41,6 +47,28 @@ def test_profile_has_one_row_per_measurement(database: Database, kind: str, stat
         assert (row["value"], row["n"]) == (expected.value, expected.n)
         assert row["depth"] == depths[key]
         assert (row["run_id"], row["kind"], row["step"]) == (run_id, kind, 512)
+
+
+def test_curve_profile_names_everything_and_has_one_row_per_point(database: Database) -> None:
+    assert database.select("DESCRIBE curve_profile")["column_name"].to_pylist() == CURVE_COLUMNS
+    run = make_run(kind="encoder-decoder", step=512)
+    run_id = write_run(database, run)
+    found = database.select("SELECT * FROM curve_profile").to_pylist()
+    # 11 states, 3 scopes, 2 ranks.
+    assert len(found) == 66 == len(run.measured.curves)
+    depths = {layer.key: layer.depth for layer in run.measured.layers}
+    stored = {(x["stack"], x["layer"], x["site"], x["scope"], x["rank"]): x for x in found}
+    for point in run.measured.curves:
+        key = point.key
+        row = stored[key.stack, key.layer, key.site, point.scope, point.rank]
+        assert (row["dimension"], row["mean_distance"]) == (point.dimension, point.mean_distance)
+        assert (row["std_error"], row["ci_low"], row["ci_high"]) == (
+            point.std_error,
+            point.ci_low,
+            point.ci_high,
+        )
+        assert (row["n"], row["depth"]) == (point.n, depths[key])
+        assert (row["run_id"], row["kind"], row["step"]) == (run_id, "encoder-decoder", 512)
 
 
 def test_latest_run_is_per_model_revision_and_corpus(database: Database) -> None:
@@ -88,5 +116,5 @@ def test_plain_duckdb_shows_the_views(database: Database) -> None:
 
 
 def test_views_on_an_empty_store(database: Database) -> None:
-    for view in ("profile", "latest_run", "profile_latest"):
+    for view in ("profile", "latest_run", "profile_latest", "curve_profile"):
         assert database.select(f"SELECT * FROM {view}").num_rows == 0

@@ -79,6 +79,7 @@ def test_every_fact_comes_back(database: Database) -> None:
         "measurement": 54,
         "spectrum": 18,
         "massive_activation": 12,
+        "dimension_curve": 36,
     }
 
 
@@ -95,6 +96,53 @@ def test_every_number_comes_back_exactly(database: Database) -> None:
     (first, *_) = rows(database, "SELECT * FROM spectrum")
     assert first["eigenvalues"] == spectrum.eigenvalues.tolist()
     assert first["trace"] == pytest.approx(10, rel=1e-15)  # one rounding per addend
+
+
+def test_every_layer_and_curve_comes_back_exactly(database: Database) -> None:
+    run = make_run()
+    approximate = dataclasses.replace(
+        run.measured.layers[0], neighbor_method="pynndescent", neighbor_recall=0.998
+    )
+    without_a_search = dataclasses.replace(run.measured.layers[1], neighbor_recall=None)
+    layers = (approximate, without_a_search, *run.measured.layers[2:])
+    measured = dataclasses.replace(run.measured, layers=layers)
+    write_run(database, dataclasses.replace(run, measured=measured))
+    for table, records in (("layer", layers), ("dimension_curve", measured.curves)):
+        expected = []
+        for record in records:
+            row = dataclasses.asdict(record)
+            expected.append({**row.pop("key"), **row})
+        assert rows(database, f"SELECT * EXCLUDE (run_id) FROM {table}") == expected
+
+
+def test_an_undefined_point_of_a_curve_is_null(database: Database) -> None:
+    run = make_run()
+    odd = dataclasses.replace(
+        run.measured.curves[0],
+        dimension=math.nan,
+        std_error=math.inf,
+        ci_low=-math.inf,
+        ci_high=None,
+        mean_distance=math.nan,
+    )
+    write_run(
+        database,
+        dataclasses.replace(run, measured=dataclasses.replace(run.measured, curves=(odd,))),
+    )
+    columns = "rank, n, dimension, std_error, ci_low, ci_high, mean_distance"
+    undefined = dict.fromkeys(("dimension", "std_error", "ci_low", "ci_high", "mean_distance"))
+    assert rows(database, f"SELECT {columns} FROM dimension_curve") == [
+        {"rank": 1, "n": 253, **undefined}
+    ]
+
+
+def test_a_run_without_neighbors_has_no_curves(database: Database) -> None:
+    run = make_run()
+    write_run(
+        database, dataclasses.replace(run, measured=dataclasses.replace(run.measured, curves=()))
+    )
+    assert counts(database)["dimension_curve"] == 0
+    assert counts(database)["measurement"] == 54
 
 
 def test_writing_again_changes_nothing(database: Database) -> None:
@@ -242,12 +290,12 @@ os.kill(os.getpid(), signal.SIGKILL)
 """
 
 
-@pytest.mark.parametrize(("insert", "stored"), [(1, 1), (3, 1), (7, 1), (8, 2)])
+@pytest.mark.parametrize(("insert", "stored"), [(1, 1), (3, 1), (8, 1), (9, 2)])
 def test_a_killed_writer_leaves_whole_runs(
     path: Path, database: Database, insert: int, stored: int
 ) -> None:
-    # Model and checkpoint are new, then come run, layer, measurement, spectrum and massive
-    # activations; 8 is after the commit.
+    # Model and checkpoint are new, then come run, layer, measurement, spectrum, massive
+    # activations and dimension curves; 9 is after the commit.
     write_run(database, make_run())
     process = start(KILLED, path, str(insert))
     process.communicate(timeout=60)
@@ -256,6 +304,7 @@ def test_a_killed_writer_leaves_whole_runs(
     found = counts(again)
     assert (found["run"], found["model"]) == (stored, stored)
     assert (found["layer"], found["measurement"]) == (6 * stored, 54 * stored)
+    assert found["dimension_curve"] == 36 * stored
     write_run(again, make_run(name="second"))
     assert counts(again)["measurement"] == 108
 
