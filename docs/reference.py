@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from embstore.metrics import METRICS
+from embstore.metrics.registry import metric_infos
 
 
 def metric_table() -> str:
@@ -12,8 +12,7 @@ def metric_table() -> str:
         "| metric | what it is | formula | unit | bounds | source |",
         "|---|---|---|---|---|---|",
     ]
-    for metric in METRICS.values():
-        info = metric.info
+    for info in metric_infos(pairs=True):
         formula = info.formula.replace("|", "\\|")
         bounds = f"[{info.lower}, {info.upper}{')' if info.upper == 'inf' else ']'}"
         rows.append(

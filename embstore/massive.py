@@ -3,6 +3,8 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from embstore.passes import peaks
+
 N_LARGEST = 16
 
 
@@ -25,10 +27,10 @@ class LargestCoordinates:
         """Take in the finite rows of ``X``, (n, d), that have the indices ``tokens``, (n,)."""
         if not len(X):
             return
-        peaks = np.abs(X).max(axis=1)
+        largest = peaks(X)
         # A row with one of the k largest coordinates has one of the k largest peaks.
         k = min(self.n_largest, len(X))
-        rows = np.sort(np.argpartition(-peaks, k - 1)[:k])
+        rows = np.sort(np.argpartition(-largest, k - 1)[:k])
         d = X.shape[1]
         self._keep_largest(
             np.concatenate([self.values, X[rows].ravel().astype(np.float64)]),

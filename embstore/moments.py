@@ -1,12 +1,16 @@
-"""Streamed, mergeable moments of one layer's vectors: bounded memory, float64."""
+"""Streamed, mergeable moments of one layer's vectors, and of two: bounded memory, float64."""
 
+import threading
 from dataclasses import dataclass, replace
 from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 
+from embstore.passes import add_scatter, centre_rows, describe_rows, mean_row
 from embstore.types import FloatArray
+
+EPS = float(np.finfo(np.float64).eps)
 
 
 @dataclass(eq=False)
@@ -45,28 +49,23 @@ class Moments:
     @classmethod
     def of(cls, X: NDArray[np.floating]) -> Self:
         """Return the moments of the rows of ``X``, (n, d), which must be finite."""
-        X = np.asarray(X, dtype=np.float64)
-        n, d = X.shape
-        if n == 0:
-            return cls.empty(d)
-        mean = X.mean(axis=0)
-        # Dividing by the largest coordinate first keeps squares of 1e200 finite.
-        peak = np.abs(X).max(axis=1)
-        directed = peak > 0
-        U = X[directed] / peak[directed, None]
-        lengths = np.sqrt(np.einsum("ij,ij->i", U, U))
-        norm_max = float((lengths * peak[directed]).max()) if directed.any() else 0.0
-        centred = X - mean
-        return cls(
-            n=n,
-            mean=mean,
-            scatter=centred.T @ centred,
-            unit_sum=(1.0 / lengths) @ U,
-            unit_squares=np.einsum("i,ij,ij->j", 1.0 / lengths**2, U, U),
-            n_zero=int(n - directed.sum()),
-            norm_max=norm_max,
-            abs_max=float(peak.max()),
-        )
+        moments = cls.empty(X.shape[1])
+        moments.add(X)
+        return moments
+
+    def add(self, X: NDArray[np.floating], rows: NDArray[np.int64] | None = None) -> None:
+        """Take in, in place, the rows of ``X``, (n, d), or only those told."""
+        rows = np.arange(len(X)) if rows is None else rows
+        if not len(rows):
+            return
+        X = _compilable(X)
+        d = X.shape[1]
+        mean, unit_sum, unit_squares = np.empty(d), np.empty(d), np.empty(d)
+        described = describe_rows(X, rows, mean, unit_sum, unit_squares)
+        centred = _buffer("x", (len(rows), d))
+        centre_rows(X, rows, mean, centred)
+        product = np.dot(centred.T, centred, out=_buffer("product", (d, d)))
+        self._take_in(Moments(len(rows), mean, product, unit_sum, unit_squares, *described))
 
     def merge(self, other: "Moments") -> "Moments":
         """Return the moments of both sets of vectors together."""
@@ -80,18 +79,12 @@ class Moments:
         both._take_in(other)
         return both
 
-    def add(self, X: NDArray[np.floating]) -> None:
-        """Take the rows of ``X``, (n, d), in, in place."""
-        self._take_in(Moments.of(X))
-
     def _take_in(self, other: "Moments") -> None:
         if other.n == 0:
             return
         n = self.n + other.n
         step = other.mean - self.mean
-        self.scatter += other.scatter
-        if self.n:
-            self.scatter += np.outer(step, step) * (self.n * (other.n / n))
+        add_scatter(self.scatter, other.scatter, step, step, self.n * (other.n / n))
         self.mean += step * (other.n / n)
         self.unit_sum += other.unit_sum
         self.unit_squares += other.unit_squares
@@ -106,17 +99,111 @@ class Moments:
         Values below d * eps * the largest are rounding and returned as zero; so is
         everything beyond rank n - 1. With fewer than two vectors all are zero.
         """
-        d = len(self.mean)
-        if self.n < 2:
-            return np.zeros(d)
-        # eigvalsh squares entries; an even scale keeps huge and tiny data in range.
+        scale = self._scale
+        if scale == 0:
+            return np.zeros(len(self.mean))
+        return self._cut(np.asarray(np.linalg.eigvalsh(self.scatter / scale))[::-1], scale)
+
+    def eigen(self) -> tuple[FloatArray, FloatArray]:
+        """Return the eigenvalues with the directions they belong to.
+
+        Returns:
+            The eigenvalues, as above, and as columns in the same order unit vectors, (d, d).
+        """
+        scale = self._scale
+        if scale == 0:
+            return np.zeros(len(self.mean)), np.eye(len(self.mean))
+        values: FloatArray
+        values, vectors = np.linalg.eigh(self.scatter / scale)
+        return self._cut(values[::-1], scale), vectors[:, ::-1]
+
+    @property
+    def _scale(self) -> float:
+        """The largest entry of the scatter, which keeps huge and tiny data in range; or 0."""
         scale = float(np.abs(self.scatter).max())
         # Equal vectors differ from their mean by its rounding, which is no variance.
-        rounding = 8 * np.finfo(np.float64).eps * self.abs_max
-        if scale <= self.n * rounding**2:
-            return np.zeros(d)
-        values = np.linalg.eigvalsh(self.scatter / scale)[::-1].astype(np.float64)
-        cutoff = values[0] * d * np.finfo(np.float64).eps
-        values = np.where(values > cutoff, values, 0.0)
+        varied = self.n >= 2 and scale > self.n * (8 * EPS * self.abs_max) ** 2
+        return scale if varied else 0.0
+
+    def _cut(self, descending: NDArray[np.floating], scale: float) -> FloatArray:
+        values = np.where(descending > descending[0] * len(descending) * EPS, descending, 0.0)
         values[self.n - 1 :] = 0.0
-        return values * (scale / (self.n - 1))
+        return np.asarray(values * (scale / (self.n - 1)))
+
+
+@dataclass(eq=False)
+class CrossMoments:
+    """The sum of outer products of two layers' centred vectors of the same tokens.
+
+    Attributes:
+        n: number of tokens.
+        mean_x: mean of the first layer's vectors, (d_x,).
+        mean_y: mean of the second layer's, (d_y,).
+        scatter: sum over tokens of (x - mean_x)(y - mean_y)ᵀ, (d_x, d_y).
+    """
+
+    n: int
+    mean_x: FloatArray
+    mean_y: FloatArray
+    scatter: FloatArray
+
+    @classmethod
+    def empty(cls, d_x: int, d_y: int) -> Self:
+        """Return the moments of no tokens."""
+        return cls(0, np.zeros(d_x), np.zeros(d_y), np.zeros((d_x, d_y)))
+
+    def merge(self, other: "CrossMoments") -> "CrossMoments":
+        """Return the moments of both sets of tokens together."""
+        both = CrossMoments(self.n, self.mean_x.copy(), self.mean_y.copy(), self.scatter.copy())
+        both._take_in(other.n, other.mean_x, other.mean_y, other.scatter)
+        return both
+
+    def add(
+        self,
+        X: NDArray[np.floating],
+        Y: NDArray[np.floating],
+        rows: NDArray[np.int64] | None = None,
+    ) -> None:
+        """Take in the same tokens' rows of ``X``, (n, d_x), and ``Y``, (n, d_y), or some."""
+        rows = np.arange(len(X)) if rows is None else rows
+        if not len(rows):
+            return
+        mean_x, mean_y = np.empty(X.shape[1]), np.empty(Y.shape[1])
+        centred = []
+        for name, Z, mean in (("x", _compilable(X), mean_x), ("y", _compilable(Y), mean_y)):
+            mean_row(Z, rows, mean)
+            centred.append(_buffer(name, (len(rows), len(mean))))
+            centre_rows(Z, rows, mean, centred[-1])
+        product = np.dot(centred[0].T, centred[1], out=_buffer("product", self.scatter.shape))
+        self._take_in(len(rows), mean_x, mean_y, product)
+
+    def _take_in(self, m: int, mean_x: FloatArray, mean_y: FloatArray, scatter: FloatArray) -> None:
+        if m == 0:
+            return
+        n = self.n + m
+        step_x, step_y = mean_x - self.mean_x, mean_y - self.mean_y
+        add_scatter(self.scatter, scatter, step_x, step_y, self.n * (m / n))
+        self.mean_x += step_x * (m / n)
+        self.mean_y += step_y * (m / n)
+        self.n = n
+
+
+def _compilable(X: NDArray[np.floating]) -> NDArray[np.floating]:
+    """Compiled loops know no float16."""
+    return X if X.dtype in (np.float32, np.float64) else X.astype(np.float64)
+
+
+_scratch = threading.local()
+
+
+def _buffer(name: str, shape: tuple[int, int]) -> FloatArray:
+    """Return this thread's array of a name, with whatever was in it.
+
+    Fresh memory for every batch would cost as much in page faults as the products do.
+    """
+    size = shape[0] * shape[1]
+    held: FloatArray | None = getattr(_scratch, name, None)
+    if held is None or held.size < size:
+        held = np.empty(size)
+        setattr(_scratch, name, held)
+    return held[:size].reshape(shape)

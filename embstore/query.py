@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from embstore.errors import QueryError, UsageError
+from embstore.metrics.names import NEIGHBOR_ESTIMATES
 from embstore.parameters import Parameter, Value, convert, show_value
 from embstore.question import Question, read_question
 from embstore.resources import resource_folder
@@ -99,7 +100,7 @@ def bind(question: Question, params: Mapping[str, object] | None = None) -> dict
 def metric_info(database: "Database", name: str) -> MetricInfo | None:
     """Tell what a metric means, as the store has it; None if it does not have it."""
     rows = database.select(
-        "SELECT name, version, title, symbol, formula, unit, lower, upper, citation "
+        "SELECT name, version, title, symbol, formula, unit, lower, upper, citation, uncertainty "
         "FROM metric WHERE name = $name ORDER BY version DESC LIMIT 1",
         {"name": name},
     ).to_pylist()
@@ -117,17 +118,14 @@ def caveat(table: "pa.Table") -> str | None:
         table: an answer with columns ``metric`` and ``value``, or with columns called
             like metrics.
     """
-    from embstore.metrics import METRICS
-
-    estimates = {name for name, metric in METRICS.items() if metric.source == "distances"}
     found = [
         (name, value)
-        for name in estimates & set(table.column_names)
+        for name in NEIGHBOR_ESTIMATES & set(table.column_names)
         for value in table[name].to_pylist()
     ]
     if {"metric", "value"} <= set(table.column_names):
         named = zip(table["metric"].to_pylist(), table["value"].to_pylist(), strict=True)
-        found += [(name, value) for name, value in named if name in estimates]
+        found += [(name, value) for name, value in named if name in NEIGHBOR_ESTIMATES]
     high = {
         name for name, value in found if isinstance(value, float) and value > _DIMENSION_CEILING
     }

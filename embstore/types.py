@@ -15,6 +15,8 @@ Scope = Literal["all", "no_first", "no_sinks"]
 
 SCOPES: tuple[Scope, ...] = ("all", "no_first", "no_sinks")
 
+SearchMethod = Literal["exact", "pynndescent"]
+
 FloatArray = NDArray[np.float64]
 
 
@@ -94,7 +96,8 @@ class Layer:
 
     ``n_first`` and ``n_sinks`` are what scope ``no_sinks`` leaves out, and are the
     same for every layer of a stack. ``n_duplicates`` counts the sampled tokens
-    (scope ``all``) that repeat another one exactly.
+    (scope ``all``) that repeat another one exactly. ``neighbor_recall`` is the share of
+    true neighbours that the search found, 1 for an exact one; None without a search.
     """
 
     key: LayerKey
@@ -106,6 +109,8 @@ class Layer:
     n_sample: int
     n_duplicates: int
     n_zero: int
+    neighbor_method: SearchMethod = "exact"
+    neighbor_recall: float | None = 1.0
 
 
 @dataclass(frozen=True)
@@ -132,7 +137,8 @@ class MetricInfo:
     """What a metric means, as documentation and as rows of table ``metric``.
 
     ``lower`` and ``upper`` are bounds written with n (vectors) and d (dimensions).
-    ``name`` is permanent; a changed definition raises ``version``.
+    ``name`` is permanent; a changed definition raises ``version``. ``uncertainty`` says how
+    its standard error and interval are made.
     """
 
     name: str
@@ -144,6 +150,7 @@ class MetricInfo:
     lower: str
     upper: str
     citation: str
+    uncertainty: str = "none"
 
 
 @dataclass(frozen=True, eq=False)
@@ -154,6 +161,25 @@ class Spectrum:
     scope: Scope
     eigenvalues: FloatArray
     n: int
+
+
+@dataclass(frozen=True)
+class CurvePoint:
+    """The intrinsic dimension of a layer at one scale, from r_{2·rank}/r_rank (Gride).
+
+    ``mean_distance`` is the mean of r_rank and r_{2·rank}, ``n`` the number of distinct points.
+    Both numbers are None where the distances leave them undefined.
+    """
+
+    key: LayerKey
+    scope: Scope
+    rank: int
+    dimension: float | None
+    mean_distance: float | None
+    n: int
+    std_error: float | None = None
+    ci_low: float | None = None
+    ci_high: float | None = None
 
 
 @dataclass(frozen=True)
@@ -182,6 +208,7 @@ class Measured:
     measurements: tuple[Measurement, ...]
     spectra: tuple[Spectrum, ...]
     massive: tuple[MassiveActivation, ...]
+    curves: tuple[CurvePoint, ...]
     forward_seconds: float
     geometry_seconds: float
 
@@ -202,6 +229,7 @@ class Configuration:
     seed: int
     dtype: str
     sink_threshold: float
+    scopes: str
     n_special_tokens: int
     tokenizer_sha256: str
     token_ids_sha256: str
@@ -222,6 +250,7 @@ class Provenance:
     numpy_version: str
     device: str
     attention: str
+    linear: str
     accumulation_dtype: str
     batch_size: int
     wall_seconds: float

@@ -7,8 +7,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from embstore.errors import MeasurementError, UsageError
-from embstore.metrics import METRICS, N_NEIGHBORS, Value, evaluate
+from embstore.evaluation import graph_of
 from embstore.metrics.cloud import Cloud
+from embstore.metrics.entry import Value, evaluate
+from embstore.metrics.registry import METRICS, N_NEIGHBORS
+from embstore.metrics.uncertainty import Clusters
 from embstore.moments import Moments
 from embstore.neighbors import nearest_neighbors
 
@@ -44,8 +47,10 @@ def measure_vectors(X: object, *, sample: int = 4096, seed: int = 0) -> dict[str
     if n > sample:
         rows = np.random.default_rng(seed).choice(n, size=sample, replace=False)
         kept = array[np.sort(rows)]
-    distances = nearest_neighbors(kept, N_NEIGHBORS).distances
-    cloud = Cloud.of(moments, kept, distances[:, :N_NEIGHBORS])
+    # Nothing says which vectors belong together: each is a window of its own.
+    windows = np.arange(len(kept))
+    graph = graph_of(nearest_neighbors(kept, N_NEIGHBORS, seed=seed), windows)
+    cloud = Cloud(moments, kept, Clusters.of(windows), graph)
     return {name: evaluate(metric, cloud) for name, metric in METRICS.items()}
 
 

@@ -93,7 +93,8 @@ def test_progress_counts_every_token_and_layer(
     )
     assert seen[0] == ("model", 0, 1)
     assert seen[1:4] == [("forward", done, 128) for done in (0, 64, 128)]
-    assert seen[4:] == [("geometry", done, 5) for done in range(1, 6)]
+    # Embedding, three blocks, final norm; then three pairs of a layer and the next.
+    assert seen[4:] == [("geometry", done, 8) for done in range(1, 9)]
 
 
 @pytest.mark.parametrize("item", [*MODELS, TEXT])

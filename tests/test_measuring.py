@@ -5,8 +5,11 @@ import pytest
 import torch
 
 from embstore.hidden_states import HiddenBatch
-from embstore.measuring import measure_batches, token_groups
-from embstore.metrics import METRICS
+from embstore.measuring import Choice, measure_batches
+from embstore.metrics.names import NEIGHBOR_ESTIMATES
+from embstore.metrics.pairs import linear_cka, linearity_of
+from embstore.metrics.registry import METRICS, PAIR_METRICS
+from embstore.scopes import token_groups
 from embstore.types import SCOPES, LayerKey, Measured, Measurement, Scope
 from tests.metrics.clouds import numbers_of
 
@@ -36,6 +39,7 @@ def measure(
     mask: np.ndarray | None = None,
     batch_size: int = 2,
     positions: np.ndarray | None = None,
+    choice: Choice | None = None,
 ) -> Measured:
     mask = np.ones((N_WINDOWS, WINDOW), dtype=bool) if mask is None else mask
     batches = (
@@ -48,7 +52,8 @@ def measure(
         )
         for start in range(0, N_WINDOWS, batch_size)
     )
-    return measure_batches(batches, np.flatnonzero(mask) if positions is None else positions)
+    positions = np.flatnonzero(mask) if positions is None else positions
+    return measure_batches(batches, positions, choice)
 
 
 def rows(measured: Measured) -> dict[tuple[LayerKey, Scope, str], Measurement]:
@@ -148,10 +153,10 @@ def test_a_sample_moves_only_what_it_is_behind() -> None:
     found = rows(measure(states, positions=positions, batch_size=4))
     flat = states[KEYS[1]].reshape(-1, D)
     whole, part = numbers_of(flat), numbers_of(flat[positions])
-    for name, metric in METRICS.items():
+    for name in METRICS:
         if name == "massive_ratio":
             continue  # largest of all tokens over the median of the sample
-        from_sample = metric.source in ("sample", "distances")
+        from_sample = name in NEIGHBOR_ESTIMATES or name in ("norm_p01", "norm_p50", "norm_p99")
         expected = part[name] if from_sample else whole[name]
         assert found[KEYS[1], "all", name].value == pytest.approx(expected, rel=1e-10), name
         assert found[KEYS[1], "all", name].n == (40 if from_sample else 120)
@@ -164,9 +169,12 @@ def test_a_broken_layer_has_a_reason_and_the_others_stand(bad: float) -> None:
     states[KEYS[1]][4, 3, 2] = bad
     found = measure(states)
     for key, measurement in rows(found).items():
-        if key[0] == KEYS[1]:
+        if key[0] == KEYS[1] and key[2] in METRICS:
             assert measurement.value is None
             assert measurement.reason == "1 of 120 tokens have NaN or infinite values"
+        elif key[2] in PAIR_METRICS:
+            assert measurement.value is None  # on both sides of the broken layer
+            assert measurement.reason == "this layer or the next has NaN or infinite values"
         else:
             assert measurement.value == pytest.approx(expected[key].value, rel=1e-12)
     assert {spectrum.key for spectrum in found.spectra} == set(KEYS) - {KEYS[1]}
@@ -221,3 +229,109 @@ def test_padding_holds_no_massive_activation() -> None:
     for state in states.values():
         state[:, :4] = 1e6
     assert all(m.position >= 4 for m in measure(states, mask=mask).massive)
+
+
+def pair_numbers(X: np.ndarray, Y: np.ndarray) -> dict[str, float]:
+    """Every two-layer metric from whole arrays, (n, d) each, in NumPy."""
+    X, Y = X.astype(np.float64), Y.astype(np.float64)
+    Xc, Yc = X - X.mean(axis=0), Y - Y.mean(axis=0)
+    rest = Yc - Xc @ np.linalg.lstsq(Xc, Yc)[0]
+    norms = np.linalg.norm(X, axis=1), np.linalg.norm(Y, axis=1)
+    order = []
+    for Z in (X, Y):
+        apart = np.linalg.norm(Z[:, None] - Z, axis=2)
+        np.fill_diagonal(apart, np.inf)
+        order.append(np.argsort(apart, axis=1)[:, :30])
+    common = [len(set(a) & set(b)) for a, b in zip(*order, strict=True)]
+    return {
+        "linearity_next": 1 - np.square(rest).sum() / np.square(Yc).sum(),
+        "linearity_residual_next": 1 - np.square(rest).sum() / np.square(Yc - Xc).sum(),
+        "cka_next": linear_cka(Xc.T @ Xc, Xc.T @ Yc, Yc.T @ Yc),
+        "neighbor_overlap_next": float(np.mean(common)) / 30,
+        "update_ratio": float((np.linalg.norm(Y - X, axis=1) / norms[0]).mean()),
+        "adjacent_cosine": float(((X * Y).sum(axis=1) / norms[0] / norms[1]).mean()),
+    }
+
+
+@pytest.mark.parametrize("batch_size", [1, 4])
+def test_layers_are_compared_with_the_next_in_every_scope(batch_size: int) -> None:
+    states = random_states()
+    states[KEYS[2]] += states[KEYS[1]]
+    states[KEYS[2]][3, 7] *= 1000
+    found = rows(measure(states, batch_size=batch_size))
+    keep = np.ones((N_WINDOWS, WINDOW), dtype=bool)
+    for scope in SCOPES:
+        for earlier, later in ((KEYS[0], KEYS[1]), (KEYS[1], KEYS[2])):
+            expected = pair_numbers(states[earlier][keep], states[later][keep])
+            assert expected.keys() == PAIR_METRICS.keys()
+            for name, value in expected.items():
+                measurement = found[earlier, scope, name]
+                # The sink's square is a million times the others', in sums of float64.
+                assert measurement.value == pytest.approx(value, rel=1e-9), (scope, name)
+                assert measurement.n == keep.sum()
+        keep[:, 0] = False
+        keep[3, 7] &= scope != "no_first"
+    # Nothing follows the last block, and the final norm is no layer further on.
+    assert {key.layer for key, _, name in found if name in PAIR_METRICS} == {0, 1}
+
+
+def test_groups_of_tokens_too_few_for_sums_and_those_beyond_give_the_same() -> None:
+    """At half as many first tokens as dimensions their vectors become sums: 12 of 24 here."""
+    states = {key: np.concatenate([s, 2 * s, 3 - s]) for key, s in random_states().items()}
+    mask = np.ones((3 * N_WINDOWS, WINDOW), dtype=bool)
+    batches = (
+        HiddenBatch(
+            start=start,
+            states={k: torch.from_numpy(s[start : start + 2]) for k, s in states.items()},
+            mask=mask[start : start + 2],
+            ids={"decoder": token_ids(mask.shape)[start : start + 2]},
+            seconds=0.0,
+        )
+        for start in range(0, len(mask), 2)
+    )
+    found = rows(measure_batches(batches, np.flatnonzero(mask)))
+    flat = [states[key].reshape(-1, D) for key in KEYS]
+    assert found[KEYS[0], "all", "anisotropy"].value == pytest.approx(
+        numbers_of(flat[0])["anisotropy"], rel=1e-10
+    )
+    assert found[KEYS[0], "all", "linearity_next"].value == pytest.approx(
+        linearity_of(flat[0], flat[1]), rel=1e-10
+    )
+
+
+def test_duplicates_in_one_layer_leave_the_overlap_of_the_distinct() -> None:
+    states = random_states()
+    states[KEYS[0]][1] = states[KEYS[0]][0]  # the same twenty embeddings twice
+    found = rows(measure(states))[KEYS[0], "all", "neighbor_overlap_next"]
+    distinct = np.delete(np.arange(120), np.arange(20, 40))
+    flat = [states[key].reshape(-1, D)[distinct] for key in KEYS[:2]]
+    assert found.n == 100
+    assert found.value == pytest.approx(pair_numbers(*flat)["neighbor_overlap_next"])
+
+
+def test_only_what_was_chosen_is_measured() -> None:
+    states = random_states()
+    everything = rows(measure(states))
+    found = rows(measure(states, choice=Choice(scopes=("no_sinks",), pairs=False)))
+    assert {scope for _, scope, _ in found} == {"no_sinks"}
+    assert {name for _, _, name in found} == METRICS.keys()
+    for which, measurement in found.items():
+        assert measurement == everything[which]
+
+
+def test_every_number_that_can_has_an_interval_around_it() -> None:
+    for measurement in measure(random_states()).measurements:
+        if measurement.std_error is None:
+            assert measurement.metric in {"top_cosine_coordinate", "norm_max", "massive_ratio"}
+            continue
+        assert measurement.value is not None
+        assert measurement.ci_low is not None
+        assert measurement.ci_high is not None
+        assert measurement.ci_low <= measurement.value <= measurement.ci_high
+
+
+def test_the_curve_has_a_point_for_every_scale() -> None:
+    found = measure(random_states()).curves
+    ranks = [c.rank for c in found if c.key == KEYS[1] and c.scope == "all"]
+    assert ranks == [1, 2, 4, 8, 16, 32]
+    assert all(c.dimension is not None and c.std_error is not None for c in found)

@@ -52,6 +52,17 @@ def test_eigenvalues_are_those_of_the_covariance() -> None:
     np.testing.assert_allclose(Moments.of(X).eigenvalues(), expected, rtol=1e-12)
 
 
+def test_directions_are_those_of_the_eigenvalues() -> None:
+    moments = Moments.of(cloud(200, 6, seed=1))
+    values, vectors = moments.eigen()
+    np.testing.assert_allclose(values, moments.eigenvalues(), rtol=1e-12)
+    np.testing.assert_allclose(vectors.T @ vectors, np.eye(6), atol=1e-13)
+    # The vectors of size ten and their squares, 200 of them, leave 1e-12 of rounding.
+    np.testing.assert_allclose(
+        moments.scatter / 199, (vectors * values) @ vectors.T, rtol=0, atol=1e-12
+    )
+
+
 def test_a_large_common_offset_costs_no_digits() -> None:
     X = cloud(500, 4, seed=2)
     near, far = Moments.of(X), Moments.of(X + 1e6)

@@ -11,9 +11,11 @@ from numpy.typing import NDArray
 
 from embstore.corpus import open_corpus
 from embstore.demo import MODELS, TEXT, packaged
+from embstore.evaluation import curve_point, graph_of
 from embstore.hidden_states import hidden_batches
 from embstore.locate import locate
-from embstore.metrics.dimension import twonn
+from embstore.metrics.dimension import log_ratios, twonn
+from embstore.metrics.scale import gride_score
 from embstore.metrics.spectrum import anisotropy
 from embstore.models import load_tokenizer
 from embstore.moments import Moments
@@ -54,6 +56,27 @@ def test_twonn_equals_dadapy(name: str) -> None:
         answer["dimension"], rel=1e-7
     )
     assert found[:, :2].mean() == pytest.approx(answer["mean_distance"], rel=1e-9)
+
+
+@pytest.mark.parametrize("name", DADAPY["clouds"])
+def test_the_scale_curve_equals_dadapy(name: str) -> None:
+    recorded = DADAPY["clouds"][name]
+    X = _cloud(recorded)
+    graph = graph_of(nearest_neighbors(X, 64), np.arange(len(X)))
+    for answer in recorded["gride"]:
+        point = curve_point(LayerKey("decoder", 1, "block"), "all", graph, answer["n"])
+        # To be unbiased at n = 1 the peer puts N - 1 for N into N/d + … = 0, the equation
+        # of the maximum, so at its answer embstore's sum is 1/d. It solves to some 3e-7 d,
+        # which N terms make 3e-4.
+        x = log_ratios(graph.distances, rank=answer["n"])
+        scores, _ = gride_score(x, answer["n"], answer["dimension"])
+        assert scores.sum() * answer["dimension"] == pytest.approx(1, abs=5e-4)
+        assert point.dimension == pytest.approx(answer["dimension"], rel=1.1 / len(X))
+        assert point.mean_distance == pytest.approx(answer["mean_distance"], rel=1e-9)
+        # Its error is the likelihood's, for independent ratios from a uniform density;
+        # embstore's is the spread of the scores themselves, which overlap at larger ranks.
+        if answer["n"] == 1:
+            assert point.std_error == pytest.approx(answer["std_error"], rel=0.15)
 
 
 def test_anisotropy_of_a_real_layer_equals_its_singular_values(

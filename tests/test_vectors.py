@@ -12,7 +12,7 @@ from safetensors.torch import save_file
 
 import embstore
 from embstore.errors import MeasurementError, UsageError
-from embstore.metrics import METRICS
+from embstore.metrics.registry import METRICS
 from embstore.vectors import read_vectors
 from tests import manifolds
 from tests.cli.processes import embstore as run

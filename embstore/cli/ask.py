@@ -173,12 +173,12 @@ def chart(
 def _metrics() -> "pa.Table":
     import pyarrow as pa
 
-    from embstore.metrics import METRICS
+    from embstore.metrics.registry import metric_infos
 
     columns = ("name", "title", "symbol", "unit", "lower", "upper", "formula", "citation")
     rows = [
-        {column: getattr(metric.info, column) for column in (*columns, "version")}
-        for metric in METRICS.values()
+        {column: getattr(info, column) for column in (*columns, "uncertainty", "version")}
+        for info in metric_infos(pairs=True)
     ]
     return pa.Table.from_pylist(rows)
 

@@ -7,59 +7,121 @@ import numpy as np
 from numpy.typing import NDArray
 
 from embstore.metrics.dimension import local_dimensions
+from embstore.metrics.uncertainty import Clusters
 from embstore.moments import Moments
+from embstore.passes import absolute_median, centre_to_single, lengths, sum_squares
 from embstore.types import FloatArray
 
 
 @dataclass(frozen=True, eq=False)
-class Cloud:
-    """A cloud of n token vectors in d dimensions, and the sample kept from it.
+class Graph:
+    """The distinct points of a sample and how far their neighbours are.
 
     Attributes:
-        n: vectors in the cloud.
-        d: dimensions.
-        eigenvalues: of the covariance, largest first, (d,).
-        unit_sum: sum of the vectors scaled to length one, (d,).
-        unit_squares: sum of their squared coordinates, (d,).
-        n_unit: vectors with a direction, that is of non-zero length.
-        norm_max: largest norm.
-        abs_max: largest absolute coordinate.
-        sample_norms: norms of the kept sample, (n_sample,).
-        sample_abs_median: median absolute coordinate of the kept sample.
-        distances: to the k nearest other distinct points of the sample, ascending
-            along each row, (n_distinct, k).
+        distances: to the k nearest other points, ascending along each row, (n, k).
+        clusters: the windows the points came from.
+        radii: of the correlation integral, (5,); NaN with fewer than 20 neighbours.
+        within: for each point the share of all others within each radius, (n, 5).
     """
 
-    n: int
-    d: int
-    eigenvalues: FloatArray
-    unit_sum: FloatArray
-    unit_squares: FloatArray
-    n_unit: int
-    norm_max: float
-    abs_max: float
-    sample_norms: FloatArray
-    sample_abs_median: float
     distances: FloatArray
+    clusters: Clusters
+    radii: FloatArray
+    within: FloatArray
 
-    @classmethod
-    def of(cls, moments: Moments, sample: NDArray[np.floating], distances: FloatArray) -> "Cloud":
-        """Summarise all vectors' moments and the kept sample of them, (n_sample, d)."""
-        return cls(
-            n=moments.n,
-            d=len(moments.mean),
-            eigenvalues=moments.eigenvalues(),
-            unit_sum=moments.unit_sum,
-            unit_squares=moments.unit_squares,
-            n_unit=moments.n - moments.n_zero,
-            norm_max=moments.norm_max if moments.n else float("nan"),
-            abs_max=moments.abs_max if moments.n else float("nan"),
-            sample_norms=np.linalg.norm(sample.astype(np.float64), axis=1),
-            sample_abs_median=float(np.median(np.abs(sample))) if sample.size else float("nan"),
-            distances=distances,
-        )
+
+@dataclass(frozen=True, eq=False)
+class Cloud:
+    """A cloud of token vectors and the sample kept from it.
+
+    Attributes:
+        moments: of all n vectors.
+        sample: the kept ones, (n_sample, d).
+        clusters: their windows.
+        graph: the sample's nearest neighbours.
+    """
+
+    moments: Moments
+    sample: NDArray[np.floating]
+    clusters: Clusters
+    graph: Graph
+
+    @property
+    def n(self) -> int:
+        """Vectors in the cloud."""
+        return self.moments.n
+
+    @property
+    def d(self) -> int:
+        """Dimensions."""
+        return len(self.moments.mean)
+
+    @property
+    def n_unit(self) -> int:
+        """Vectors with a direction, that is of non-zero length."""
+        return self.moments.n - self.moments.n_zero
+
+    @cached_property
+    def _eigen(self) -> tuple[FloatArray, FloatArray]:
+        return self.moments.eigen()
+
+    @cached_property
+    def eigenvalues(self) -> FloatArray:
+        """Of the covariance, largest first, (d,)."""
+        # Their directions are for intervals, and one window has none.
+        return self._eigen[0] if len(self.clusters.counts) > 1 else self.moments.eigenvalues()
+
+    @cached_property
+    def variance_sums(self) -> FloatArray:
+        """Squared projections on the eigenvectors, summed over each window, (n_windows, d)."""
+        values, directions = self._eigen
+        sums = np.zeros((len(self.clusters.counts), self.d))
+        total = float(values.sum())
+        if total > 0:
+            # Scaled to length about one, so that float32 neither overflows nor vanishes.
+            scale = total**-0.5
+            centred = centre_to_single(self.sample, self.moments.mean, scale)
+            sum_squares(centred @ directions.astype(np.float32), self.clusters.index, sums)
+        return sums * total
+
+    @property
+    def spread(self) -> FloatArray:
+        """Sum over each window of xᵀCx, x centred and C the covariance, (n_windows,)."""
+        return np.asarray(self.variance_sums @ self.eigenvalues)
+
+    @cached_property
+    def to_mean(self) -> FloatArray:
+        """Product of each sampled direction with the mean direction, 0 without one, (n_sample,)."""
+        mean = self.moments.unit_sum / max(self.n_unit, 1)
+        products: NDArray[np.floating] = self.sample @ mean.astype(self.sample.dtype)
+        return self._directed(products)
+
+    def directions_at(self, coordinate: int) -> FloatArray:
+        """One coordinate of each sampled direction, 0 without a direction, (n_sample,)."""
+        return self._directed(self.sample[:, coordinate])
+
+    def _directed(self, products: NDArray[np.floating]) -> FloatArray:
+        norms = self.sample_norms
+        directed = np.zeros(len(norms))
+        np.divide(products, norms, out=directed, where=norms > 0)
+        return directed
+
+    @cached_property
+    def sample_norms(self) -> FloatArray:
+        """Norms of the sample, (n_sample,)."""
+        norms: FloatArray = lengths(self.sample)
+        return norms
+
+    @cached_property
+    def sample_abs_median(self) -> float:
+        """Median absolute coordinate of the sample."""
+        if not self.sample.size:
+            return float("nan")
+        if self.sample.dtype == np.float32:
+            return absolute_median(self.sample)
+        return float(np.median(np.abs(self.sample)))
 
     @cached_property
     def local_dimensions(self) -> FloatArray:
         """Levina-Bickel estimate around each distinct point of the sample, (n_distinct,)."""
-        return local_dimensions(self.distances)
+        return local_dimensions(self.graph.distances)

@@ -28,8 +28,12 @@ def twonn(distances: FloatArray, *, discard: float = 0.1) -> float:
 
     Facco et al. 2017, doi 10.1038/s41598-017-11873-y.
     """
-    n = len(distances)
-    return _twonn_fit(distances, min(int(n * (1.0 - discard)), n - 1))
+    return _twonn_fit(distances, twonn_kept(len(distances), discard=discard))
+
+
+def twonn_kept(n: int, *, discard: float = 0.1) -> int:
+    """Count the smallest of n ratios that TwoNN fits; the largest has ln(1 - F) = -inf."""
+    return min(int(n * (1.0 - discard)), n - 1)
 
 
 def twonn_low20(distances: FloatArray) -> float:
@@ -46,7 +50,12 @@ def twonn_low20(distances: FloatArray) -> float:
 
     Facco et al. 2017; the rule: AIRI-Institute/LLM-Microscope on GitHub.
     """
-    return _twonn_fit(distances, len(distances) // 5)
+    return _twonn_fit(distances, low20_kept(len(distances)))
+
+
+def low20_kept(n: int) -> int:
+    """Count the smallest fifth of n ratios."""
+    return n // 5
 
 
 def _twonn_fit(distances: FloatArray, kept: int) -> float:
@@ -54,15 +63,15 @@ def _twonn_fit(distances: FloatArray, kept: int) -> float:
     n, k = distances.shape
     if k < 2 or n < 3 or kept < 1:
         return float("nan")
-    x = _sorted_log_ratios(distances)[:kept]
+    x = np.sort(log_ratios(distances))[:kept]
     y = -np.log1p(-np.arange(1, kept + 1) / n)
     norm = float(x @ x)
     return float(x @ y) / norm if norm > 0 else float("nan")
 
 
-def _sorted_log_ratios(distances: FloatArray) -> FloatArray:
-    """ln(r₂/r₁) of every point, ascending, (n,)."""
-    return np.sort(np.log(distances[:, 1] / distances[:, 0]))
+def log_ratios(distances: FloatArray, *, rank: int = 1) -> FloatArray:
+    """ln(r_{2·rank}/r_rank) of every point, (n,)."""
+    return np.log(distances[:, 2 * rank - 1] / distances[:, rank - 1])
 
 
 def twonn_ml(distances: FloatArray, *, censored: float = 0.1) -> float:
@@ -86,7 +95,7 @@ def twonn_ml(distances: FloatArray, *, censored: float = 0.1) -> float:
     m = int(n * (1.0 - censored))
     if k < 2 or n < 3 or m < 1:
         return float("nan")
-    x = _sorted_log_ratios(distances)
+    x = np.sort(log_ratios(distances))
     total = float(x[:m].sum() + (n - m) * x[m - 1])
     return m / total if total > 0 else float("nan")
 
@@ -111,10 +120,15 @@ def mom(distances: FloatArray, *, k: int = MLE_NEIGHBORS) -> float:
     """
     if distances.shape[1] < k or not len(distances):
         return float("nan")
+    return _finite(float(np.mean(local_moments(distances, k=k))))
+
+
+def local_moments(distances: FloatArray, *, k: int = MLE_NEIGHBORS) -> FloatArray:
+    """The estimate of ``mom`` around each point, (n,); infinite where all are equally far."""
     radius = distances[:, k - 1]
     mean = distances[:, :k].mean(axis=1)
     with np.errstate(divide="ignore", invalid="ignore"):
-        return _finite(float(np.mean(mean / (radius - mean))))
+        return np.asarray(mean / (radius - mean), dtype=np.float64)
 
 
 def mada(distances: FloatArray, *, k: int = MLE_NEIGHBORS) -> float:
@@ -138,9 +152,14 @@ def mada(distances: FloatArray, *, k: int = MLE_NEIGHBORS) -> float:
     """
     if distances.shape[1] < k or not len(distances):
         return float("nan")
+    return _finite(float(np.mean(local_widenings(distances, k=k))))
+
+
+def local_widenings(distances: FloatArray, *, k: int = MLE_NEIGHBORS) -> FloatArray:
+    """The estimate of ``mada`` around each point, (n,); infinite where radii are equal."""
     widening = np.log(distances[:, k - 1] / distances[:, k // 2 - 1])
     with np.errstate(divide="ignore"):
-        return _finite(float(np.mean(np.log(2.0) / widening)))
+        return np.asarray(np.log(2.0) / widening, dtype=np.float64)
 
 
 def _finite(value: float) -> float:

@@ -2,6 +2,10 @@
 
 Every function takes the covariance eigenvalues, largest first, (d,), of which only
 the shape matters, not the scale, and returns NaN where all variance is zero.
+
+The ``…_gradient`` functions give a metric's derivatives with respect to the eigenvalues,
+(d,). A token at x moves eigenvalue j by (v_j · (x − mean))² − λ_j to first order, v_j its
+direction, so that is all that a standard error needs.
 """
 
 import numpy as np
@@ -29,6 +33,14 @@ def anisotropy(eigenvalues: FloatArray) -> float:
     return float(p[0]) if p is not None else float("nan")
 
 
+def anisotropy_gradient(eigenvalues: FloatArray) -> FloatArray:
+    """Differentiate ``anisotropy``."""
+    total = eigenvalues.sum()
+    gradient = np.full(len(eigenvalues), -eigenvalues[0] / total**2)
+    gradient[0] += 1.0 / total
+    return gradient
+
+
 def participation_ratio(eigenvalues: FloatArray) -> float:
     """Count the directions that carry the variance, softly.
 
@@ -41,6 +53,12 @@ def participation_ratio(eigenvalues: FloatArray) -> float:
     """
     p = _shares(eigenvalues)
     return float(1.0 / (p @ p)) if p is not None else float("nan")
+
+
+def participation_ratio_gradient(eigenvalues: FloatArray) -> FloatArray:
+    """Differentiate ``participation_ratio``."""
+    total, squares = eigenvalues.sum(), eigenvalues @ eigenvalues
+    return np.asarray(2 * total / squares * (1 - total * eigenvalues / squares))
 
 
 def isoscore(eigenvalues: FloatArray) -> float:
@@ -58,6 +76,11 @@ def isoscore(eigenvalues: FloatArray) -> float:
     return (participation_ratio(eigenvalues) - 1.0) / (d - 1) if d > 1 else float("nan")
 
 
+def isoscore_gradient(eigenvalues: FloatArray) -> FloatArray:
+    """Differentiate ``isoscore``."""
+    return participation_ratio_gradient(eigenvalues) / (len(eigenvalues) - 1)
+
+
 def effective_rank(eigenvalues: FloatArray) -> float:
     """Count directions by the entropy of the singular values.
 
@@ -73,6 +96,18 @@ def effective_rank(eigenvalues: FloatArray) -> float:
     return float(np.exp(_entropy(q))) if q is not None else float("nan")
 
 
+def effective_rank_gradient(eigenvalues: FloatArray) -> FloatArray:
+    """Differentiate ``effective_rank``; directions without variance stay without."""
+    sigma = np.sqrt(eigenvalues)
+    positive = sigma > 0
+    q = sigma[positive] / sigma.sum()
+    entropy = _entropy(q)
+    gradient = np.zeros(len(eigenvalues))
+    slope = -np.exp(entropy) * (np.log(q) + entropy) / sigma.sum()
+    gradient[positive] = slope / (2 * sigma[positive])
+    return gradient
+
+
 def spectral_entropy(eigenvalues: FloatArray) -> float:
     """Measure the spread of variance over directions, in nats.
 
@@ -85,6 +120,16 @@ def spectral_entropy(eigenvalues: FloatArray) -> float:
     """
     p = _shares(eigenvalues)
     return _entropy(p) if p is not None else float("nan")
+
+
+def spectral_entropy_gradient(eigenvalues: FloatArray) -> FloatArray:
+    """Differentiate ``spectral_entropy``; directions without variance stay without."""
+    total = eigenvalues.sum()
+    positive = eigenvalues > 0
+    p = eigenvalues[positive] / total
+    gradient = np.zeros(len(eigenvalues))
+    gradient[positive] = -(np.log(p) + _entropy(p)) / total
+    return gradient
 
 
 def pca_dim(eigenvalues: FloatArray, share: float) -> float:
@@ -103,6 +148,20 @@ def pca_dim(eigenvalues: FloatArray, share: float) -> float:
     return float(np.argmax(reached) + 1)
 
 
+def pca_dim_gradient(eigenvalues: FloatArray, share: float) -> FloatArray:
+    """Differentiate ``pca_dim`` as if the number of components were continuous.
+
+    One more component adds p_m to the variance reached, so m moves by minus the change
+    of what the first m reach, over p_m.
+    """
+    total = eigenvalues.sum()
+    m = int(pca_dim(eigenvalues, share))
+    reached = eigenvalues[:m].sum() / total
+    gradient = np.full(len(eigenvalues), reached / total)
+    gradient[:m] -= 1.0 / total
+    return np.asarray(gradient * (total / eigenvalues[m - 1]))
+
+
 SLOPE_FIRST, SLOPE_LAST, _SLOPE_LEAST = 11, 100, 10
 
 
@@ -119,14 +178,30 @@ def spectral_slope(eigenvalues: FloatArray) -> float:
     >>> round(spectral_slope(np.arange(1.0, 200.0) ** -1.5), 6)
     -1.5
     """
-    tail = eigenvalues[SLOPE_FIRST - 1 : SLOPE_LAST]
-    tail = tail[tail > 0]
+    tail = _tail(eigenvalues)
     if len(tail) < _SLOPE_LEAST:
         return float("nan")
-    x = np.log(np.arange(SLOPE_FIRST, SLOPE_FIRST + len(tail)))
-    y = np.log(tail)
+    return float(_slope_weights(len(tail)) @ np.log(tail))
+
+
+def spectral_slope_gradient(eigenvalues: FloatArray) -> FloatArray:
+    """Differentiate ``spectral_slope``."""
+    tail = _tail(eigenvalues)
+    gradient = np.zeros(len(eigenvalues))
+    gradient[SLOPE_FIRST - 1 : SLOPE_FIRST - 1 + len(tail)] = _slope_weights(len(tail)) / tail
+    return gradient
+
+
+def _tail(eigenvalues: FloatArray) -> FloatArray:
+    tail = eigenvalues[SLOPE_FIRST - 1 : SLOPE_LAST]
+    return tail[tail > 0]
+
+
+def _slope_weights(n: int) -> FloatArray:
+    """Weights whose product with n values is their least-squares slope on ln i."""
+    x = np.log(np.arange(SLOPE_FIRST, SLOPE_FIRST + n))
     x -= x.mean()
-    return float(x @ (y - y.mean()) / (x @ x))
+    return np.asarray(x / (x @ x))
 
 
 def _entropy(p: FloatArray) -> float:

@@ -1,17 +1,22 @@
-"""Builds the cloud that metrics look at from an array, as measuring does from a pass."""
+"""Builds what metrics look at from arrays, as measuring does from a pass."""
 
 import numpy as np
 from numpy.typing import NDArray
 
-from embstore.metrics import METRICS, N_NEIGHBORS, Value, evaluate
+from embstore.evaluation import graph_of
 from embstore.metrics.cloud import Cloud
+from embstore.metrics.entry import Value, evaluate
+from embstore.metrics.registry import METRICS, N_NEIGHBORS
+from embstore.metrics.uncertainty import Clusters
 from embstore.moments import Moments
 from embstore.neighbors import nearest_neighbors
 
 
-def cloud_of(X: NDArray[np.floating]) -> Cloud:
-    """Every row counts and is in the sample."""
-    return Cloud.of(Moments.of(X), X, nearest_neighbors(X, N_NEIGHBORS).distances)
+def cloud_of(X: NDArray[np.floating], windows: NDArray[np.int64] | None = None) -> Cloud:
+    """Every row counts and is in the sample; each is its own window unless told."""
+    windows = np.arange(len(X)) if windows is None else windows
+    graph = graph_of(nearest_neighbors(X, N_NEIGHBORS), windows)
+    return Cloud(Moments.of(X), X, Clusters.of(windows), graph)
 
 
 def values_of(X: NDArray[np.floating]) -> dict[str, Value]:

@@ -8,7 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from embstore.metrics import METRICS
+from embstore.metrics.names import NEIGHBOR_ESTIMATES
+from embstore.metrics.registry import METRICS, PAIR_METRICS, metric_infos
+from embstore.types import MetricInfo
 from tests.manifolds import rotation
 from tests.metrics.clouds import numbers_of, values_of
 
@@ -16,22 +18,33 @@ from tests.metrics.clouds import numbers_of, values_of
 FREE_OF_TRANSLATION = {
     *("anisotropy", "participation_ratio", "isoscore", "effective_rank", "spectral_entropy"),
     *("pca_dim_90", "pca_dim_95", "pca_dim_99", "spectral_slope"),
-    *("twonn", "twonn_low20", "twonn_ml", "mle", "mom", "mada"),
+    *("twonn", "twonn_low20", "twonn_ml", "corrint", "mle", "mom", "mada"),
     *(f"lid_p{q:02d}" for q in (5, 25, 50, 75, 95)),
 }
 TIED_TO_AXES = {"massive_ratio", "top_cosine_share", "top_cosine_coordinate"}
 GROWS_WITH_SCALE = {"norm_p01", "norm_p50", "norm_p99", "norm_max"}
 
 
-@pytest.mark.parametrize("name", METRICS)
-def test_every_metric_is_documented_and_cited(name: str) -> None:
-    info = METRICS[name].info
-    assert re.fullmatch(r"[a-z][a-z0-9_]*", name)
-    assert info.name == name
+@pytest.mark.parametrize("info", metric_infos(pairs=True), ids=lambda info: info.name)
+def test_every_metric_is_documented_and_cited(info: MetricInfo) -> None:
+    assert re.fullmatch(r"[a-z][a-z0-9_]*", info.name)
     assert info.version >= 1
     assert re.search(r"\b(19|20)\d\d\b", info.citation), "a citation has a year"
     for text in (info.title, info.symbol, info.formula, info.unit, info.lower, info.upper):
         assert text.strip()
+
+
+def test_no_name_is_used_twice() -> None:
+    assert not METRICS.keys() & PAIR_METRICS.keys()
+    assert [info.name for info in metric_infos(pairs=False)] == list(METRICS)
+
+
+def test_the_estimates_that_fall_short_are_those_from_neighbours() -> None:
+    of_points = {name for name, metric in METRICS.items() if metric.info.unit == "dimensions"}
+    assert {n for n in of_points if "pca" not in n} - NEIGHBOR_ESTIMATES == {
+        *("participation_ratio", "effective_rank"),
+    }
+    assert METRICS.keys() >= NEIGHBOR_ESTIMATES
 
 
 def bound(expression: str, n: int, d: int) -> float:
@@ -119,7 +132,7 @@ def test_norms_are_those_of_numpy() -> None:
         (np.ones((30, 4)), "twonn", "1 distinct points in the sample, at least 3 needed"),
         (np.ones((1, 4)), "anisotropy", "1 tokens"),
         (np.zeros((30, 4)), "mean_cosine", "0 vectors with a direction"),
-        (np.zeros((30, 4)), "massive_ratio", "all vectors are equal"),
+        (np.zeros((30, 4)), "massive_ratio", "more than half of all coordinates are zero"),
         (np.arange(30.0)[:, None], "isoscore", "needs more than one dimension"),
         (np.eye(12), "mle", "12 distinct points in the sample, at least 21 needed"),
         (np.eye(12), "twonn", "neighbours lie at equal distances"),

@@ -1,0 +1,328 @@
+"""Errors and intervals: against textbook formulas, added windows, resampled windows, and truth."""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from scipy import spatial, stats
+
+from embstore.evaluation import curve_point
+from embstore.metrics.cloud import Cloud, Graph
+from embstore.metrics.entry import evaluate
+from embstore.metrics.pairs import Overlap, Pair, Steps, neighbor_overlap
+from embstore.metrics.registry import METRICS, PAIR_METRICS
+from embstore.metrics.scale import GRIDE_RANKS, gride
+from embstore.metrics.uncertainty import Clusters, clustered, quantile_interval
+from embstore.moments import CrossMoments, Moments
+from embstore.neighbors import nearest_neighbors
+from embstore.passes import compare_rows
+from embstore.types import LayerKey
+from tests.metrics.clouds import cloud_of
+
+N_WINDOWS, WINDOW, D = 16, 40, 24
+WINDOWS = np.repeat(np.arange(N_WINDOWS), WINDOW)
+
+WITHOUT = {"top_cosine_coordinate", "norm_max", "massive_ratio"}
+QUANTILES = {name for name in METRICS if name.startswith(("lid_", "norm_p"))}
+COUNTS = {"pca_dim_90", "pca_dim_95", "pca_dim_99"}
+
+
+def draw(rng: np.random.Generator) -> NDArray[np.float64]:
+    """Windows with a mean and a spread of their own, as texts have, (640, 24)."""
+    spread = np.arange(1, D + 1) ** -0.5
+    parts = []
+    for _ in range(N_WINDOWS):
+        centre = 0.3 * rng.normal(size=D) * spread + 0.5
+        centre[0] += 1.0
+        parts.append(np.exp(0.05 * rng.normal()) * rng.normal(size=(WINDOW, D)) * spread + centre)
+    return np.concatenate(parts)
+
+
+@pytest.fixture(scope="module")
+def cloud() -> Cloud:
+    return cloud_of(draw(np.random.default_rng(0)), WINDOWS)
+
+
+def test_windows_are_numbered_without_gaps() -> None:
+    clusters = Clusters.of(np.array([2, 2, 5, 9, 9, 9]))
+    assert clusters.index.tolist() == [0, 0, 1, 2, 2, 2]
+    np.testing.assert_array_equal(clusters.sums(np.arange(6.0)), [1, 2, 12])
+
+
+def test_units_of_their_own_give_the_textbook_error_of_a_mean() -> None:
+    x = np.random.default_rng(0).exponential(size=200)
+    found = clustered(float(x.mean()), x, Clusters.of(np.arange(200)), scale="linear")
+    expected = stats.ttest_1samp(x, 0).confidence_interval(0.95)
+    assert found is not None
+    assert found.std_error == pytest.approx(stats.sem(x), rel=1e-12)
+    assert (found.low, found.high) == pytest.approx((expected.low, expected.high), rel=1e-12)
+
+
+def test_windows_of_equal_tokens_count_once_each() -> None:
+    x = np.random.default_rng(0).normal(size=30)
+    found = clustered(
+        float(x.mean()), np.repeat(x, 7), Clusters.of(np.repeat(np.arange(30), 7)), scale="linear"
+    )
+    assert found is not None
+    assert found.std_error == pytest.approx(stats.sem(x), rel=1e-12)
+
+
+def test_one_window_has_no_spread() -> None:
+    assert clustered(1.0, np.arange(5.0), Clusters.of(np.zeros(5, dtype=int)), scale="log") is None
+    assert quantile_interval(np.arange(5.0), 0.5, Clusters.of(np.zeros(5, dtype=int))) is None
+
+
+@pytest.mark.parametrize(
+    ("scale", "value", "low", "high"),
+    [("log", 0.01, 0, np.inf), ("logit", 0.99, 0, 1), ("atanh", -0.9, -1, 1)],
+)
+def test_intervals_keep_within_the_bounds(
+    scale: str, value: float, low: float, high: float
+) -> None:
+    influence = np.random.default_rng(0).normal(size=10) * 0.3
+    found = clustered(value, influence, Clusters.of(np.arange(10)), scale=scale)  # type: ignore[arg-type]
+    assert found is not None
+    assert low < found.low < value < found.high < high
+
+
+def test_a_count_has_whole_ends() -> None:
+    found = clustered(16.0, np.arange(8.0) / 10, Clusters.of(np.arange(8)), scale="count")
+    assert found is not None
+    assert (found.low, found.high) == (15, 17)
+
+
+def test_the_interval_of_a_median_covers_like_one_of_order_statistics() -> None:
+    x = np.sort(np.random.default_rng(0).normal(size=1000))
+    found = quantile_interval(x, 0.5, Clusters.of(np.arange(1000)))
+    low, high = stats.binom.interval(0.95, 1000, 0.5)
+    assert found is not None
+    # Both rank intervals; normal against binomial and interpolation: a rank or two, each
+    # about 0.0025 wide here.
+    assert found.low == pytest.approx(x[int(low)], abs=0.008)
+    assert found.high == pytest.approx(x[int(high)], abs=0.008)
+
+
+def repeated(cloud: Cloud, times: int, extra: int | None) -> Cloud:
+    """All vectors many times over, and one window once more."""
+    m = cloud.moments
+    moments = replace(
+        m,
+        n=m.n * times,
+        scatter=m.scatter * times,
+        unit_sum=m.unit_sum * times,
+        unit_squares=m.unit_squares * times,
+    )
+    rows = np.tile(np.arange(m.n), times)
+    if extra is not None:
+        chosen = np.flatnonzero(extra == WINDOWS)
+        moments = moments.merge(Moments.of(cloud.sample[chosen]))
+        rows = np.concatenate([rows, chosen])
+    g = cloud.graph
+    graph = Graph(g.distances[rows], Clusters.of(np.arange(len(rows))), g.radii, g.within[rows])
+    return Cloud(moments, cloud.sample, cloud.clusters, graph)
+
+
+def error_by_adding_windows(cloud: Cloud, compute: Callable[[Cloud], float]) -> float:
+    """The sandwich from numerical derivatives: what each window, added once more, does."""
+    times = 50
+    before = compute(repeated(cloud, times, None))
+    n = cloud.n * times + WINDOW
+    moved = [(compute(repeated(cloud, times, g)) - before) * n for g in range(N_WINDOWS)]
+    return float(np.std(moved) * N_WINDOWS / np.sqrt(N_WINDOWS - 1) / cloud.n)
+
+
+@pytest.mark.parametrize(
+    "name", sorted(METRICS.keys() - WITHOUT - QUANTILES - COUNTS - {"twonn_ml", "corrint"})
+)
+def test_the_error_is_that_of_adding_windows(cloud: Cloud, name: str) -> None:
+    metric = METRICS[name]
+    interval = evaluate(metric, cloud).interval
+    assert interval is not None
+    expected = error_by_adding_windows(cloud, metric.compute)
+    # A window is a 50 · 16th of the whole, so curvature adds a thousandth; TwoNN's fit ends
+    # at one of 640 ratios, beyond which there is a gap.
+    assert interval.std_error == pytest.approx(expected, rel=0.03 if "twonn" in name else 0.01)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("anisotropy", "participation_ratio", "effective_rank", "mean_cosine", "norm_p50"),
+        *("twonn", "twonn_ml", "mle", "mada", "lid_p50"),
+    ],
+)
+def test_the_error_is_that_of_resampled_windows(cloud: Cloud, name: str) -> None:
+    """A bootstrap of whole windows; distances to neighbours count as given."""
+    rng = np.random.default_rng(0)
+    metric = METRICS[name]
+    rows = np.arange(cloud.n).reshape(N_WINDOWS, WINDOW)
+    values = []
+    for _ in range(600):
+        chosen = rows[rng.integers(0, N_WINDOWS, size=N_WINDOWS)].ravel()
+        clusters = Clusters.of(np.zeros(len(chosen), dtype=int))
+        graph = replace(cloud.graph, distances=cloud.graph.distances[chosen], clusters=clusters)
+        X = cloud.sample[chosen]
+        values.append(metric.compute(Cloud(Moments.of(X), X, clusters, graph)))
+    interval = evaluate(metric, cloud).interval
+    assert interval is not None
+    # A bootstrap of G windows is short by sqrt((G - 1)/G), and 600 of them tell 3 %; it sees
+    # curvature, too. Densities at a quantile come from a tenth of 640 tokens.
+    expected = np.std(values) * np.sqrt(N_WINDOWS / (N_WINDOWS - 1))
+    assert interval.std_error == pytest.approx(expected, rel=0.15)
+
+
+def test_the_error_of_the_correlation_integral_is_that_of_leaving_windows_out(
+    cloud: Cloud,
+) -> None:
+    """With the radii found anew; how far a point's own neighbours are counts as given."""
+    X = cloud.sample.astype(np.float64)
+    apart = spatial.distance.squareform(spatial.distance.pdist(X))
+    np.fill_diagonal(apart, np.inf)
+    values = []
+    for g in range(N_WINDOWS):
+        kept = np.flatnonzero(g != WINDOWS)
+        a, b = np.median(cloud.graph.distances[kept][:, [9, 19]], axis=0)
+        pairs = apart[np.ix_(kept, kept)]
+        values.append(np.log((pairs <= b).sum() / (pairs <= a).sum()) / np.log(b / a))
+    expected = np.std(values) * np.sqrt(N_WINDOWS - 1)
+    interval = evaluate(METRICS["corrint"], cloud).interval
+    assert interval is not None
+    # Densities and slopes are differences over a tenth of 640 points and over few pairs.
+    assert interval.std_error == pytest.approx(expected, rel=0.2)
+
+
+@pytest.mark.parametrize("rank", GRIDE_RANKS)
+def test_the_error_of_the_curve_is_that_of_adding_windows(cloud: Cloud, rank: int) -> None:
+    point = curve_point(LayerKey("decoder", 1, "block"), "all", cloud.graph, rank)
+    expected = error_by_adding_windows(cloud, lambda c: gride(c.graph.distances, rank))
+    assert point.std_error == pytest.approx(expected, rel=0.01)
+
+
+@pytest.fixture(scope="module")
+def coverage() -> dict[str, float]:
+    """How often 95 % intervals of 200 samples hold the mean over all samples."""
+    rng = np.random.default_rng(1)
+    found: dict[str, list[tuple[float, float, float]]] = {}
+    for _ in range(200):
+        cloud, pair = cloud_of(draw(rng), WINDOWS), two_layers(rng)
+        values = {name: evaluate(metric, cloud) for name, metric in METRICS.items()}
+        values |= {name: evaluate(metric, pair) for name, metric in PAIR_METRICS.items()}
+        for name, value in values.items():
+            if value.interval and value.value is not None:
+                ends = value.interval.low, value.interval.high
+                found.setdefault(name, []).append((value.value, *ends))
+    result = {}
+    for name, rows in found.items():
+        value, low, high = np.array(rows).T
+        result[name] = float(np.mean((low <= value.mean()) & (value.mean() <= high)))
+    return result
+
+
+@pytest.mark.parametrize("name", sorted((METRICS.keys() | PAIR_METRICS.keys()) - WITHOUT - COUNTS))
+def test_intervals_cover_the_truth_as_often_as_they_say(
+    coverage: dict[str, float], name: str
+) -> None:
+    # 200 samples tell a coverage of 0.95 to 0.015.
+    assert 0.90 <= coverage[name] <= 0.99
+
+
+@pytest.mark.parametrize("name", sorted(COUNTS))
+def test_the_interval_of_a_count_reaches_half_a_component_beyond_its_error(
+    cloud: Cloud, name: str
+) -> None:
+    found = evaluate(METRICS[name], cloud)
+    assert found.interval is not None
+    assert found.value is not None
+    assert found.interval.low < found.value < found.interval.high
+
+
+@pytest.mark.parametrize("name", sorted(WITHOUT))
+def test_extremes_and_indices_have_no_interval(cloud: Cloud, name: str) -> None:
+    assert evaluate(METRICS[name], cloud).interval is None
+    assert METRICS[name].info.uncertainty == "none"
+
+
+@pytest.mark.parametrize("name", sorted(METRICS.keys() - WITHOUT))
+def test_how_an_interval_is_made_is_documented(name: str) -> None:
+    assert "window" in METRICS[name].info.uncertainty
+
+
+def two_layers(rng: np.random.Generator) -> Pair:
+    """A layer and one that turns it, adds noise and moves whole windows, (640, 24) each."""
+    X = draw(rng)
+    turned = X @ (np.eye(D) + 0.1 * np.random.default_rng(7).normal(size=(D, D)))
+    moved = 0.2 * rng.normal(size=(N_WINDOWS, D))[WINDOWS]
+    Y = turned + 0.3 * rng.normal(size=X.shape) * np.abs(X[:, :1]) + moved
+    return pair_of(X, Y, WINDOWS)
+
+
+def pair_of(X: NDArray[np.float64], Y: NDArray[np.float64], windows: NDArray[np.int64]) -> Pair:
+    cross = CrossMoments.empty(D, D)
+    cross.add(X, Y)
+    ratios, cosines = np.empty(len(X)), np.empty(len(X))
+    compare_rows(X, Y, np.arange(len(X)), ratios, cosines)
+    listed = [nearest_neighbors(Z, 30).indices[:, :30] for Z in (X, Y)]
+    clusters = Clusters.of(windows)
+    spreads = []
+    for Z in (X, Y):
+        centred = Z - Z.mean(axis=0)
+        spreads.append(clusters.sums(((centred @ np.cov(Z.T)) * centred).sum(axis=1)))
+    return Pair(
+        x=Moments.of(X),
+        y=Moments.of(Y),
+        cross=cross,
+        sample_x=X,
+        sample_y=Y,
+        clusters=clusters,
+        spread_x=spreads[0],
+        spread_y=spreads[1],
+        overlap=Overlap(neighbor_overlap(*listed), clusters),
+        steps=Steps(ratios, cosines, ratios.mean(), cosines.mean(), len(X), len(X)),
+    )
+
+
+def repeated_pair(pair: Pair, times: int, extra: int | None) -> Pair:
+    def more(m: Moments) -> Moments:
+        return replace(m, n=m.n * times, scatter=m.scatter * times)
+
+    x, y, cross = more(pair.x), more(pair.y), replace(pair.cross, n=pair.cross.n * times)
+    cross.scatter = pair.cross.scatter * times
+    rows = np.tile(np.arange(pair.n), times)
+    if extra is not None:
+        chosen = np.flatnonzero(extra == WINDOWS)
+        added_x, added_y = pair.sample_x[chosen], pair.sample_y[chosen]
+        part = CrossMoments.empty(D, D)
+        part.add(added_x, added_y)
+        x, y = x.merge(Moments.of(added_x)), y.merge(Moments.of(added_y))
+        cross = cross.merge(part)
+        rows = np.concatenate([rows, chosen])
+    assert pair.steps is not None
+    return replace(
+        pair,
+        x=x,
+        y=y,
+        cross=cross,
+        overlap=replace(pair.overlap, shares=pair.overlap.shares[rows]),
+        steps=replace(
+            pair.steps,
+            mean_ratio=float(pair.steps.ratios[rows].mean()),
+            mean_cosine=float(pair.steps.cosines[rows].mean()),
+        ),
+    )
+
+
+@pytest.mark.parametrize("name", PAIR_METRICS)
+def test_the_error_of_two_layers_is_that_of_adding_windows(name: str) -> None:
+    pair = two_layers(np.random.default_rng(1))
+    metric = PAIR_METRICS[name]
+    interval = evaluate(metric, pair).interval
+    assert interval is not None
+    times = 50
+    before = metric.compute(repeated_pair(pair, times, None))
+    n = pair.n * times + WINDOW
+    moved = [(metric.compute(repeated_pair(pair, times, g)) - before) * n for g in range(N_WINDOWS)]
+    expected = float(np.std(moved) * N_WINDOWS / np.sqrt(N_WINDOWS - 1) / pair.n)
+    # Curvature, as above; the sample is multiplied in float32.
+    assert interval.std_error == pytest.approx(expected, rel=0.01)
