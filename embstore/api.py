@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from embstore import query
 from embstore.errors import UsageError
 from embstore.store.connection import Database, open_database
-from embstore.types import Sampling
+from embstore.types import SCOPES, Sampling
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -156,6 +156,8 @@ def ingest(
     dtype: str = "auto",
     tags: Mapping[str, str] | None = None,
     name: str | None = None,
+    scopes: str | Iterable[str] = SCOPES,
+    pairs: bool = True,
     force: bool = False,
 ) -> "list[Outcome]":
     """Measure models over a text into a store: ``embstore ingest`` as a function.
@@ -174,6 +176,9 @@ def ingest(
         dtype: ``auto`` (float32), ``float32``, ``bfloat16`` or ``float16``.
         tags: stored with the run.
         name: what the store calls the model; for a single model.
+        scopes: which sets of tokens to measure, some of ``all``, ``no_first`` and
+            ``no_sinks``.
+        pairs: whether to compare each layer with the next.
         force: measure again even if the same work is stored.
 
     Returns:
@@ -184,8 +189,8 @@ def ingest(
             before it are stored.
     """
     # torch and transformers: seconds to import.
-    from embstore.ingestion import Request, Settings
     from embstore.ingestion import ingest as run
+    from embstore.planning import Request, Settings, choose_scopes
 
     several = [models] if isinstance(models, str | Path) else list(models)
     if name is not None and len(several) != 1:
@@ -197,6 +202,8 @@ def ingest(
         dtype=dtype,
         tags=tags or {},
         force=force,
+        scopes=choose_scopes(scopes),
+        pairs=pairs,
     )
     return list(run([Request(str(model), name) for model in several], corpus, store, settings))
 

@@ -1,83 +1,45 @@
-"""Plans a measurement, skips what is stored, measures the rest and writes it.
+"""Measures models over a text into a store, and skips what is stored.
 
 The one place where compute meets the store. Everything that can be wrong with the
 input is found before the weights are loaded; a run is written in one transaction
 after it is complete, so an interrupted ingest leaves the store as it was.
 """
 
+import contextlib
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-from embstore import ids
-from embstore.corpus import CorpusText, open_corpus
-from embstore.errors import ModelError, UsageError
-from embstore.hidden_states import default_batch_size, hidden_batches
-from embstore.locate import Located, locate
-from embstore.measuring import (
-    ACCUMULATION_DTYPE,
-    SINK_THRESHOLD,
-    Progress,
-    measure_batches,
-)
-from embstore.metrics import METRICS
-from embstore.models import (
-    choose_device,
-    choose_dtype,
-    context_length,
-    load_config,
-    load_model,
-    load_tokenizer,
-    tokenizer_sha256,
+from embstore.hidden_states import HiddenBatch, default_batch_size, hidden_batches
+from embstore.measuring import ACCUMULATION_DTYPE, Choice, Progress, measure_batches
+from embstore.models import LoadedModel, load_model
+from embstore.parallel import ahead
+from embstore.planning import (
+    Plan,
+    Request,
+    Settings,
+    Sources,
+    choose_window,
+    open_sources,
+    plan,
 )
 from embstore.provenance import collect
-from embstore.store.connection import Database, open_database
-from embstore.store.writing import repeats, write_run
-from embstore.tokens import Windows, draw_windows, sample_positions
-from embstore.types import Configuration, Run, Sampling
+from embstore.store.writing import write_run
+from embstore.tokens import Windows
+from embstore.types import Measured, Run
 
-DEFAULT_WINDOW = 512
-
-
-@dataclass(frozen=True)
-class Request:
-    """A model to measure.
-
-    Attributes:
-        spec: Hub id (``ID@REVISION``), model folder or ``.gguf`` file.
-        name: what the store calls it; None for the id, or the name of folder or file.
-    """
-
-    spec: str
-    name: str | None = None
-
-
-@dataclass(frozen=True)
-class Settings:
-    """How models are measured, apart from which and on what.
-
-    Attributes:
-        sampling: how much text is fed and kept.
-        batch_size: windows per forward pass; None to fit a fixed amount of memory.
-        device: ``auto``, ``cpu``, ``cuda``, ``cuda:1``, ``mps``.
-        dtype: ``auto`` (float32), ``float32``, ``bfloat16``, ``float16``.
-        tags: stored with the run, for the user's own filters.
-        force: measure again even if the same work is stored.
-    """
-
-    sampling: Sampling = field(default_factory=Sampling)
-    batch_size: int | None = None
-    device: str = "auto"
-    dtype: str = "auto"
-    tags: Mapping[str, str] = field(default_factory=dict)
-    force: bool = False
+__all__ = ["Outcome", "Request", "Settings", "choose_window", "ingest"]
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of one model: ``measured`` now, or ``stored`` before."""
+    """What became of one model: ``measured`` now, or ``stored`` before.
+
+    ``least_recall`` is the worst layer's share of true neighbours that the search found,
+    1 where it is exact; None where nothing was measured.
+    """
 
     model: str
     revision: str
@@ -85,6 +47,7 @@ class Outcome:
     status: Literal["measured", "stored"]
     n_tokens: int
     seconds: float
+    least_recall: float | None = None
 
 
 def ingest(
@@ -112,121 +75,108 @@ def ingest(
         EmbstoreError: a model, the corpus, an option or the store cannot be used.
             Models already yielded are stored.
     """
-    if settings.batch_size is not None and settings.batch_size < 1:
-        raise UsageError(f"batch size {settings.batch_size} is too small; it must be at least 1")
-    choose_device(settings.device)
-    choose_dtype(settings.dtype)
-    located = [locate(model.spec, name=model.name) for model in models]
-    database = open_database(store, lazy=True)
-    with open_corpus(corpus) as text:
-        for index, model in enumerate(located):
-            progress("model", index, len(located))
-            yield _ingest_one(model, text, database, settings, progress)
+    with open_sources(models, corpus, store, settings) as sources:
+        for index, located in enumerate(sources.models):
+            progress("model", index, len(sources.models))
+            planned = plan(located, sources, settings)
+            if run_id := planned.stored_run(settings):
+                yield _outcome(planned, run_id, "stored", planned.seconds)
+            else:
+                yield _measure(planned, sources, settings, progress)
 
 
-def _ingest_one(
-    located: Located,
-    text: CorpusText,
-    database: Database,
-    settings: Settings,
-    progress: Progress,
-) -> Outcome:
-    began = time.perf_counter()
-    sampling = settings.sampling
-    tokenizer = load_tokenizer(located)
-    config = load_config(located)
-    context = context_length(config, tokenizer)
-    window = choose_window(sampling, context, located.name)
-    windows = draw_windows(
-        text, tokenizer, tokens=sampling.tokens, window=window, seed=sampling.seed
+def _measure(planned: Plan, sources: Sources, settings: Settings, progress: Progress) -> Outcome:
+    """Load the weights, measure and store."""
+    began = time.perf_counter() - planned.seconds
+    model = load_model(
+        planned.model.located,
+        planned.model.config,
+        device=sources.device,
+        dtype=sources.dtype,
+        context=planned.model.context,
     )
-    largest_id = int(windows.ids.max())
-    if largest_id >= config.vocab_size:
-        raise ModelError(
-            f"the tokenizer of {located.name} gives token {largest_id}, but the model knows only "
-            f"{config.vocab_size}; model and tokenizer do not belong together"
+    batch_size = settings.batch_size or default_batch_size(model, planned.windows.window)
+    choice = Choice(
+        settings.scopes,
+        settings.pairs,
+        device=str(sources.device),
+        seed=settings.sampling.seed,
+    )
+    with _batches(model, planned.windows, batch_size) as batches:
+        measured = measure_batches(
+            batches,
+            planned.positions,
+            choice,
+            progress=_with_total(progress, planned.windows),
         )
-    positions = sample_positions(
-        windows.n_windows, window, sampling.sample, sampling.seed, mask=windows.attention_mask
-    )
-    device, dtype = choose_device(settings.device), choose_dtype(settings.dtype)
-
-    def outcome(run_id: str, status: Literal["measured", "stored"]) -> Outcome:
-        seconds = time.perf_counter() - began
-        revision = located.checkpoint.revision
-        return Outcome(located.name, revision, run_id, status, windows.n_tokens, seconds)
-
-    configuration = Configuration(
-        tokens=windows.n_tokens,
-        window_size=window,
-        n_windows=windows.n_windows,
-        sample_size=len(positions),
-        seed=sampling.seed,
-        dtype=str(dtype).removeprefix("torch."),
-        sink_threshold=SINK_THRESHOLD,
-        n_special_tokens=windows.n_special_tokens,
-        tokenizer_sha256=tokenizer_sha256(tokenizer),
-        token_ids_sha256=windows.sha256,
-    )
-    work = _configuration_id(located, text, configuration)
-    repeat = repeats(database, work)
-    if repeat and not settings.force:
-        return outcome(ids.run_id(work, repeat - 1), "stored")
-
-    model = load_model(located, config, device=device, dtype=dtype, context=context)
-    batch_size = settings.batch_size or default_batch_size(model, window)
-    measured = measure_batches(
-        hidden_batches(model, windows.ids, windows.attention_mask, batch_size=batch_size),
-        positions,
-        progress=_with_total(progress, windows),
-    )
-    words = {m.token_id: tokenizer.decode([m.token_id]) for m in measured.massive}
-    massive = tuple(replace(m, token=words[m.token_id]) for m in measured.massive)
-    measured = replace(measured, massive=massive)
+    measured = _with_words(measured, planned)
     provenance = collect(
         measured,
-        device=str(device),
+        device=str(sources.device),
         attention=model.attention,
+        linear=model.linear,
         accumulation_dtype=ACCUMULATION_DTYPE,
         batch_size=batch_size,
         seconds=time.perf_counter() - began,
     )
     run = Run(
         model=model.facts,
-        checkpoint=located.checkpoint,
-        corpus=text.corpus,
-        configuration=configuration,
+        checkpoint=planned.model.located.checkpoint,
+        corpus=planned.corpus,
+        configuration=planned.configuration,
         provenance=provenance,
         measured=measured,
-        metrics=tuple(metric.info for metric in METRICS.values()),
-        repeat=repeat,
+        metrics=planned.metrics,
+        repeat=planned.n_stored,
         tags=settings.tags,
     )
-    return outcome(write_run(database, run), "measured")
+    run_id = write_run(sources.database, run)
+    known = (layer.neighbor_recall for layer in measured.layers)
+    recall = min((share for share in known if share is not None), default=None)
+    return _outcome(planned, run_id, "measured", time.perf_counter() - began, recall)
 
 
-def choose_window(sampling: Sampling, context: int | None, name: str) -> int:
-    """Return the tokens per sequence: as asked, or 512, or less if the model takes less.
+def _outcome(
+    planned: Plan,
+    run_id: str,
+    status: Literal["measured", "stored"],
+    seconds: float,
+    least_recall: float | None = None,
+) -> Outcome:
+    located = planned.model.located
+    return Outcome(
+        model=located.name,
+        revision=located.checkpoint.revision,
+        run_id=run_id,
+        status=status,
+        n_tokens=planned.windows.n_tokens,
+        seconds=seconds,
+        least_recall=least_recall,
+    )
 
-    Raises:
-        UsageError: the window asked for is longer than the model's limit or than all
-            tokens together.
+
+@contextlib.contextmanager
+def _batches(
+    model: LoadedModel, windows: Windows, batch_size: int
+) -> Iterator[Iterator[HiddenBatch]]:
+    """Run the model; an accelerator is one batch ahead of the CPU, which measures.
+
+    On a CPU both want the same cores, and taking turns is faster.
     """
-    limit = context or sampling.tokens
-    if sampling.window is None:
-        return min(DEFAULT_WINDOW, limit, sampling.tokens)
-    if context is not None and sampling.window > context:
-        raise UsageError(
-            f"a window of {sampling.window} tokens is larger than the limit of {name}, "
-            f"{context}; give --window {context} or less"
-        )
-    return sampling.window
+    batches = hidden_batches(model, windows.ids, windows.attention_mask, batch_size=batch_size)
+    if model.device.type == "cpu":
+        yield batches
+        return
+    with contextlib.closing(ahead(batches)) as made:
+        yield made
 
 
-def _configuration_id(located: Located, text: CorpusText, configuration: Configuration) -> str:
-    versions = {name: metric.info.version for name, metric in METRICS.items()}
-    checkpoint = ids.checkpoint_id(located.name, located.checkpoint)
-    return ids.configuration_id(checkpoint, ids.corpus_id(text.corpus), configuration, versions)
+def _with_words(measured: Measured, planned: Plan) -> Measured:
+    """Add the text of the tokens that have massive activations."""
+    tokenizer = planned.model.tokenizer
+    words = {m.token_id: tokenizer.decode([m.token_id]) for m in measured.massive}
+    massive = tuple(replace(m, token=words[m.token_id]) for m in measured.massive)
+    return replace(measured, massive=massive)
 
 
 def _with_total(progress: Progress, windows: Windows) -> Progress:

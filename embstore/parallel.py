@@ -6,8 +6,9 @@ because small products leave its threads waiting for each other.
 
 import contextlib
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
 from typing import TypeVar
 
 from threadpoolctl import ThreadpoolController
@@ -35,15 +36,39 @@ class Workers:
             yield from self._pool.map(work, items)
 
 
-@contextlib.contextmanager
-def workers() -> Iterator[Workers]:
-    """Start one worker per core this process may use; stop them at the end."""
+def n_workers() -> int:
+    """Count the workers: one per core this process may use, up to 16."""
     affinity = getattr(os, "sched_getaffinity", None)
     n_cores = len(affinity(0)) if affinity else os.cpu_count() or 1
-    with ThreadPoolExecutor(min(n_cores, _MAX_WORKERS)) as pool:
+    return min(n_cores, _MAX_WORKERS)
+
+
+@contextlib.contextmanager
+def workers() -> Iterator[Workers]:
+    """Start the workers; stop them at the end."""
+    with ThreadPoolExecutor(n_workers()) as pool:
         try:
             yield Workers(pool)
         except BaseException:
             # Ctrl-C should not wait for layers that nobody wants any more.
             pool.shutdown(wait=False, cancel_futures=True)
             raise
+
+
+def ahead(items: Iterable[Item]) -> Generator[Item, None, None]:
+    """Yield the items, each next one being made in a thread while the last is used.
+
+    No more than two are there at a time. What making one raises is raised here; closing
+    the generator waits for the item being made, and ends the thread.
+    """
+    iterator = iter(items)
+
+    def make() -> list[Item]:
+        # A list that is emptied: whoever else holds it holds no item.
+        return list(islice(iterator, 1))
+
+    with ThreadPoolExecutor(1, thread_name_prefix="ahead") as pool:
+        coming = pool.submit(make)
+        while made := coming.result():
+            coming = pool.submit(make)
+            yield made.pop()

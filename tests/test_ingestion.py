@@ -2,22 +2,32 @@
 
 import json
 import shutil
+import threading
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
+import torch
 
 import embstore
+from embstore import ingestion
 from embstore.demo import Finding
 from embstore.errors import CorpusError, ModelError, UsageError
-from embstore.ingestion import choose_window
-from embstore.metrics import METRICS
-from embstore.types import Sampling
+from embstore.metrics.registry import METRICS, PAIR_METRICS
+from embstore.planning import Request, Settings, choose_scopes, choose_window
+from embstore.preview import preview
+from embstore.tokens import Windows
+from embstore.types import SCOPES, Sampling
+from tests import tiny_models
 
-SMALL = {"tokens": 256, "window": 32, "sample": 100}
+SMALL: dict[str, Any] = {"tokens": 256, "window": 32, "sample": 100}
 
 
 def ingest(model: Path | list[Path], text: Path, store: Path, **options: object) -> list[str]:
-    outcomes = embstore.ingest(model, corpus=text, store=store, **{**SMALL, **options})  # type: ignore[arg-type]
+    outcomes = embstore.ingest(model, corpus=text, store=store, **{**SMALL, **options})
     return [outcome.status for outcome in outcomes]
 
 
@@ -28,8 +38,9 @@ def test_every_metric_of_every_layer_and_scope_is_stored(
     assert ingest(tiny_llama, text, store) == ["measured"]
     opened = embstore.open(store)
     found = opened.sql("SELECT count(*) AS n, count(value) AS defined FROM profile").to_pylist()
-    n_states = 1 + 3 + 1
-    assert found == [{"n": n_states * 3 * len(METRICS), "defined": n_states * 3 * len(METRICS)}]
+    n_states, n_pairs = 1 + 3 + 1, 3
+    n = 3 * (n_states * len(METRICS) + n_pairs * len(PAIR_METRICS))
+    assert found == [{"n": n, "defined": n}]
     spectra = opened.sql("SELECT count(*) AS n, min(len(eigenvalues)) AS d FROM spectrum")
     assert spectra.to_pylist() == [{"n": n_states * 3, "d": 32}]
 
@@ -43,7 +54,7 @@ def test_a_run_keeps_how_it_was_made(tiny_llama: Path, text: Path, tmp_path: Pat
     assert (row["dtype"], row["accumulation_dtype"]) == ("float32", "float64")
     assert (row["device"], row["attention"]) == ("cpu", "sdpa")
     assert json.loads(row["tags"]) == {"lab": "a"}
-    assert json.loads(row["metric_versions"]).keys() == METRICS.keys()
+    assert json.loads(row["metric_versions"]).keys() == {*METRICS, *PAIR_METRICS}
     assert row["embstore_version"] == embstore.__version__
     assert row["forward_seconds"] + row["geometry_seconds"] <= row["wall_seconds"]
     assert row["peak_memory_bytes"] > 10**7
@@ -59,9 +70,51 @@ def test_the_same_work_again_does_nothing(tiny_llama: Path, text: Path, tmp_path
 
 def test_other_work_is_another_run(tiny_llama: Path, text: Path, tmp_path: Path) -> None:
     store = tmp_path / "s.duckdb"
-    for options in ({}, {"seed": 1}, {"tokens": 288}, {"sample": 90}, {"name": "other"}):
+    works: list[dict[str, Any]] = [
+        {},
+        {"seed": 1},
+        {"tokens": 288},
+        {"sample": 90},
+        {"name": "other"},
+        {"scopes": ["all"]},
+        {"pairs": False},
+    ]
+    for options in works:
         assert ingest(tiny_llama, text, store, **options) == ["measured"], options
-    assert embstore.open(store).info()["runs"] == 5
+    assert embstore.open(store).info()["runs"] == 7
+
+
+def test_only_the_scopes_asked_for_are_measured(
+    tiny_llama: Path, text: Path, tmp_path: Path
+) -> None:
+    store = tmp_path / "s.duckdb"
+    assert ingest(tiny_llama, text, store, scopes="no_sinks,all", pairs=False) == ["measured"]
+    assert ingest(tiny_llama, text, store, scopes=["all", "no_sinks"], pairs=False) == ["stored"]
+    opened = embstore.open(store)
+    (row,) = opened.sql("SELECT scopes, metric_versions FROM run").to_pylist()
+    assert row["scopes"] == "all,no_sinks"
+    assert json.loads(row["metric_versions"]).keys() == METRICS.keys()
+    found = opened.sql("SELECT scope, count(*) AS n FROM profile GROUP BY scope ORDER BY scope")
+    assert found.to_pylist() == [{"scope": s, "n": 5 * len(METRICS)} for s in ("all", "no_sinks")]
+
+
+@pytest.mark.parametrize(
+    ("names", "scopes"),
+    [
+        ("all", ("all",)),
+        (" no_sinks, all ", ("all", "no_sinks")),
+        (["no_first", "no_first"], ("no_first",)),
+        (reversed(SCOPES), SCOPES),
+    ],
+)
+def test_scopes_come_in_one_order(names: str | Iterable[str], scopes: tuple[str, ...]) -> None:
+    assert choose_scopes(names) == scopes
+
+
+@pytest.mark.parametrize("names", ["", "all,", "none", ["All"], []])
+def test_unknown_scopes_are_refused(names: str | list[str]) -> None:
+    with pytest.raises(UsageError, match="choose from all, no_first, no_sinks"):
+        choose_scopes(names)
 
 
 def test_force_measures_anew_and_the_latest_run_speaks(
@@ -105,6 +158,60 @@ def test_several_models_in_one_call(
         ("tiny-llama", "decoder"),
         ("tiny-bert", "encoder"),
     }
+
+
+def test_a_preview_says_what_there_is_to_do_and_writes_nothing(
+    tiny_llama: Path, tiny_bert: Path, text: Path, tmp_path: Path
+) -> None:
+    store = tmp_path / "s.duckdb"
+    settings = Settings(sampling=Sampling(**SMALL))
+    requests = [Request(str(tiny_llama)), Request(str(tiny_bert))]
+    before = preview(requests, text, store, settings)
+    assert list(tmp_path.iterdir()) == []
+    assert [(p.model, p.status, p.run_id) for p in before] == [
+        ("tiny-llama", "to do", None),
+        ("tiny-bert", "to do", None),
+    ]
+    (outcome,) = embstore.ingest(tiny_llama, corpus=text, store=store, **SMALL)
+    llama, bert = preview(requests, text, store, settings)
+    assert (llama.status, llama.run_id) == ("stored", outcome.run_id)
+    assert bert == before[1]
+    (row,) = embstore.open(store).sql("SELECT * FROM model").to_pylist()
+    assert (llama.n_parameters, llama.n_layers) == (row["n_parameters"], row["n_layers"])
+    assert (llama.hidden_size, llama.architecture) == (row["hidden_size"], row["architecture"])
+    assert (llama.n_windows, llama.n_tokens) == (8, 256)
+    again, _ = preview(requests, text, store, replace(settings, force=True))
+    assert (again.status, again.run_id) == ("to do", None)
+
+
+def test_a_preview_loads_no_weights(tiny_llama: Path, text: Path, tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(tiny_llama, tmp_path / "broken"))
+    (folder / "model.safetensors").write_bytes(b"no weights")
+    settings = Settings(sampling=Sampling(**SMALL))
+    (found,) = preview([Request(str(folder))], text, tmp_path / "s.duckdb", settings)
+    assert found.status == "to do"
+    with pytest.raises(ModelError, match="cannot load broken"):
+        ingest(folder, text, tmp_path / "s.duckdb")
+
+
+@pytest.mark.parametrize(("device", "thread"), [("cpu", "MainThread"), ("cuda", "ahead_0")])
+def test_only_an_accelerator_works_ahead(
+    device: str, thread: str, tiny_llama: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def names(*_arguments: object, **_options: object) -> Iterator[str]:
+        yield threading.current_thread().name
+
+    monkeypatch.setattr(ingestion, "hidden_batches", names)
+    model = replace(tiny_models.load(tiny_llama), device=torch.device(device))
+    windows = Windows(np.zeros((1, 4), np.int64), np.ones((1, 4), np.bool_), 0, "")
+    with ingestion._batches(model, windows, 1) as batches:
+        assert list(map(str, batches)) == [thread]
+
+
+def test_an_exact_search_finds_all_neighbours(tiny_llama: Path, text: Path, tmp_path: Path) -> None:
+    options = {"corpus": text, "store": tmp_path / "s.duckdb", **SMALL}
+    first, second = (embstore.ingest(tiny_llama, **options)[0] for _ in range(2))
+    assert (first.least_recall, second.least_recall) == (1.0, None)
 
 
 def test_tokens_are_rounded_down_to_whole_windows(

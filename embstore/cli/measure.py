@@ -20,7 +20,7 @@ from rich.text import Text
 from embstore.cli.options import FormatOption, OutputOption, StoreOption
 from embstore.cli.terminal import TERMINAL
 from embstore.errors import UsageError
-from embstore.types import Sampling
+from embstore.types import SCOPES, Sampling
 
 if TYPE_CHECKING:
     from embstore.ingestion import Outcome
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 app = typer.Typer()
 
 _DEFAULTS = Sampling()
+# Share of true neighbours that an approximate search should find.
+_GOOD_RECALL = 0.99
 
 
 @app.command(
@@ -84,17 +86,28 @@ def ingest(
         str | None,
         typer.Option(help="What the store calls the model; by default its id, folder or file."),
     ] = None,
+    scopes: Annotated[
+        str, typer.Option(metavar="LIST", help="Which sets of tokens, with commas between.")
+    ] = ",".join(SCOPES),
+    pairs: Annotated[bool, typer.Option(help="Compare each layer with the next.")] = True,
     force: Annotated[
         bool, typer.Option("--force", help="Measure again even if the same work is stored.")
     ] = False,
+    dry_run: Annotated[
+        bool,
+        typer.Option("--dry-run", help="Say what there is to do and the memory it takes; no more."),
+    ] = False,
+    format_: FormatOption = "auto",
+    output: OutputOption = None,
 ) -> None:
     """Measure models over a text and store the numbers."""
     tags = _parse_tags(tag or [])
     if name is not None and len(models) != 1:
         raise UsageError(f"--name is for one model, but {len(models)} are given")
+    if not dry_run and (format_ != "auto" or output is not None):
+        raise UsageError("--format and --output are for the table of --dry-run")
     # torch and transformers: seconds to import, and only here.
-    from embstore.ingestion import Request, Settings
-    from embstore.ingestion import ingest as run_ingest
+    from embstore.planning import Request, Settings, choose_scopes
 
     settings = Settings(
         sampling=Sampling(tokens=tokens, window=window, sample=sample, seed=seed),
@@ -103,11 +116,21 @@ def ingest(
         dtype=dtype,
         tags=tags,
         force=force,
+        scopes=choose_scopes(scopes),
+        pairs=pairs,
     )
+    requests = [Request(model, name) for model in models]
+    if dry_run:
+        from embstore.cli.dry_run import show
+        from embstore.preview import preview
+
+        show(preview(requests, corpus, store, settings), format_, output)
+        return
+    from embstore.ingestion import ingest as run_ingest
+
     n_stored = 0
     try:
         with progress_bar(models) as report:
-            requests = [Request(model, name) for model in models]
             for outcome in run_ingest(requests, corpus, store, settings, progress=report):
                 tell(outcome)
                 n_stored += 1
@@ -142,7 +165,7 @@ def measure(
     import pyarrow as pa
 
     from embstore.cli.output import choose_format, write_table
-    from embstore.metrics import METRICS
+    from embstore.metrics.registry import METRICS
     from embstore.query import caveat
     from embstore.vectors import measure_vectors, read_vectors
 
@@ -151,6 +174,9 @@ def measure(
     rows = {
         "metric": list(found),
         "value": [value.value for value in found.values()],
+        "std_error": [v.interval.std_error if v.interval else None for v in found.values()],
+        "ci_low": [v.interval.low if v.interval else None for v in found.values()],
+        "ci_high": [v.interval.high if v.interval else None for v in found.values()],
         "n": [value.n for value in found.values()],
         "unit": [METRICS[name].info.unit for name in found],
         "reason": pa.array([value.reason for value in found.values()], type=pa.string()),
@@ -197,6 +223,11 @@ def tell(outcome: "Outcome") -> None:
         TERMINAL.say(
             f"{label}: measured on {outcome.n_tokens:,} tokens in {outcome.seconds:.0f} s "
             f"(run {outcome.run_id[:8]})"
+        )
+    if outcome.least_recall is not None and outcome.least_recall < _GOOD_RECALL:
+        TERMINAL.say(
+            f"warning: {label}: recall {outcome.least_recall:.3f} of the approximate neighbour "
+            f"search is below {_GOOD_RECALL}; with --sample 20000 or less it is exact"
         )
 
 

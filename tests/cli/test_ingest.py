@@ -1,5 +1,7 @@
 """``embstore ingest`` from the outside: exit codes, messages, signals, full disks."""
 
+import csv
+import json
 import os
 import re
 import signal
@@ -12,6 +14,7 @@ from pathlib import Path
 import pytest
 
 import embstore as api
+from embstore.metrics.registry import METRICS, PAIR_METRICS
 from tests.cli.processes import command, embstore
 
 SMALL = ("--tokens", "256", "--window", "32", "--sample", "100")
@@ -54,6 +57,12 @@ def test_ingest_query_and_again(tiny_llama: Path, text: Path, tmp_path: Path) ->
         (["{model}", "{model}", "--name", "x"], 2, "--name is for one model, but 2"),
         (["{model}", "--device", "tpu"], 2, "device 'tpu' cannot be used"),
         (["{model}", "--dtype", "int4"], 2, "unknown dtype 'int4'"),
+        (["{model}", "--scopes", "all,some"], 2, "scope 'some' is unknown; choose from all, no_f"),
+        (["{model}", "--scopes", ""], 2, "choose from all, no_first, no_sinks"),
+        (["{model}", "-f", "json"], 2, "are for the table of --dry-run"),
+        (["{model}", "-o", "{tmp}/t.csv"], 2, "are for the table of --dry-run"),
+        (["{model}", "--dry-run", "-f", "xml"], 2, "format 'xml' is unknown"),
+        (["{tmp}/nowhere", "--dry-run"], 1, "no such model: .* does not exist"),
         (["{model}", "--store", "{tmp}"], 3, "is a directory"),
         (["{model}", "--store", "{tmp}/binary.txt"], 3, "not a"),
         (["{model}", "--store", "{tmp}/no/where.duckdb"], 3, "is not a folder: create it"),
@@ -74,6 +83,41 @@ def test_bad_input_is_one_line_and_stores_nothing(
     assert re.search(message, line)
     assert done.stdout == ""
     assert sorted(tmp_path.iterdir()) == before
+
+
+def test_a_dry_run_shows_the_work_and_leaves_no_trace(
+    tiny_llama: Path, text: Path, tmp_path: Path
+) -> None:
+    arguments = ("ingest", tiny_llama, "--corpus", text, *SMALL)
+    first = embstore(*arguments, "--dry-run", "-f", "json", cwd=tmp_path)
+    assert (first.returncode, first.stderr) == (0, "")
+    assert list(tmp_path.iterdir()) == []
+    (row,) = json.loads(first.stdout)
+    assert (row["model"], row["revision"], row["architecture"]) == ("tiny-llama", "local", "llama")
+    assert (row["status"], row["run_id"]) == ("to do", None)
+    assert (row["windows"], row["tokens"], row["layers"], row["hidden_size"]) == (8, 256, 3, 32)
+    assert row["weights_bytes"] == 4 * row["parameters"]
+    kept = sum(row[f"{part}_bytes"] for part in ("weights", "moments", "pairs", "sample"))
+    assert row["total_bytes"] > kept > 0
+    embstore(*arguments, cwd=tmp_path)
+    stored = api.open(tmp_path / "embstore.duckdb").sql("SELECT run_id FROM run")
+    (run_id,) = stored["run_id"].to_pylist()
+    people = embstore(*arguments, "--dry-run", "-f", "table", cwd=tmp_path)
+    assert re.search(r"^status +stored$", people.stdout, re.MULTILINE)
+    assert re.search(rf"^run_id +{run_id}$", people.stdout, re.MULTILINE)
+    assert re.search(r"^weights +149 kB$", people.stdout, re.MULTILINE)
+    embstore(*arguments, "--no-pairs", "--dry-run", "-o", "plan.csv", cwd=tmp_path)
+    (other,) = csv.DictReader((tmp_path / "plan.csv").read_text().splitlines())
+    assert (other["status"], other["run_id"], other["pairs_bytes"]) == ("to do", "", "0")
+    assert runs(tmp_path / "embstore.duckdb") == 1
+
+
+def test_fewer_scopes_and_no_pairs(tiny_llama: Path, text: Path, tmp_path: Path) -> None:
+    options = ("--scopes", "no_sinks,all", "--no-pairs")
+    done = embstore("ingest", tiny_llama, "--corpus", text, *SMALL, *options, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    found = api.open(tmp_path / "embstore.duckdb").sql("SELECT scopes FROM run")
+    assert found.to_pylist() == [{"scopes": "all,no_sinks"}]
 
 
 def test_wrong_usage_is_exit_code_2(tmp_path: Path) -> None:
@@ -162,13 +206,14 @@ def test_a_killed_ingest_leaves_a_clean_store_and_the_next_completes(
         # Whatever is there is whole: every run has all its layers and numbers.
         found = api.open(store).sql(
             "SELECT (SELECT count(*) FROM run) AS runs, (SELECT count(*) FROM layer) AS layers, "
-            "(SELECT count(*) FROM measurement) AS numbers, "
-            "(SELECT count(DISTINCT metric) FROM measurement) AS metrics"
+            "(SELECT count(*) FROM measurement) AS numbers"
         )
         (row,) = found.to_pylist()
         # llama has a state after its final norm, bert has not
         assert row["layers"] in {0: (0,), 1: (5,), 2: (9,)}[row["runs"]]
-        assert row["numbers"] == row["layers"] * 3 * row["metrics"]
+        # three blocks each, so three pairs of layers
+        pairs = 3 * row["runs"] * len(PAIR_METRICS)
+        assert row["numbers"] == 3 * (row["layers"] * len(METRICS) + pairs)
     done = embstore(*arguments, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert runs(store) == 2
