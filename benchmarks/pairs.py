@@ -1,13 +1,17 @@
-"""Two contenders timed in turns in one process, and the machine they ran on."""
+"""Two contenders timed in turns in one process."""
 
-import os
-import platform
 import statistics
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from importlib.metadata import version
-from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Timed:
+    """One run: its answer, how long it took, and its peak memory where it knows it."""
+
+    answer: float
+    ms: float
+    peak_mb: float | None = None
 
 
 @dataclass(frozen=True)
@@ -29,8 +33,13 @@ class Pair:
     their_ms: float
     ratio: float
 
+    @property
+    def difference(self) -> float:
+        """How far the answers are apart, relative to the peer's."""
+        return abs(self.ours - self.theirs) / abs(self.theirs) if self.theirs else abs(self.ours)
 
-def in_turns(ours: Callable[[], float], theirs: Callable[[], float], *, repeats: int) -> Pair:
+
+def in_turns(ours: Callable[[], Timed], theirs: Callable[[], Timed], *, repeats: int) -> Pair:
     """Run A B A B … A, so that a slow minute of a shared machine hits both alike.
 
     Args:
@@ -38,41 +47,16 @@ def in_turns(ours: Callable[[], float], theirs: Callable[[], float], *, repeats:
         theirs: the peer; run ``repeats`` times.
         repeats: at least 1.
     """
-    our_answer, first = _timed(ours)
-    our_ms, their_ms, ratios = [first], [], []
+    our_runs, their_runs, ratios = [ours()], [], []
     for _ in range(repeats):
-        their_answer, slow = _timed(theirs)
-        _, after = _timed(ours)
-        ratios.append(slow / statistics.fmean([our_ms[-1], after]))
-        their_ms.append(slow)
-        our_ms.append(after)
-    median = statistics.median
-    return Pair(our_answer, their_answer, median(our_ms), median(their_ms), median(ratios))
-
-
-def _timed(work: Callable[[], float]) -> tuple[float, float]:
-    began = time.perf_counter()
-    answer = work()
-    return answer, (time.perf_counter() - began) * 1000
-
-
-def machine(*, threads: int) -> str:
-    """Describe in one line what the times depend on."""
-    parts = [
-        f"{_cpu_model()}, {os.cpu_count()} cores, {threads} of them used",
-        f"Python {platform.python_version()}",
-        *(f"{package} {version(package)}" for package in ("torch", "numpy")),
-    ]
-    core = os.environ.get("OPENBLAS_CORETYPE")
-    if core:
-        parts.append(f"OPENBLAS_CORETYPE={core}")
-    return "; ".join(parts)
-
-
-def _cpu_model() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        lines = []
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.processor() or platform.machine()
+        their_runs.append(theirs())
+        our_runs.append(ours())
+        around = statistics.fmean([our_runs[-2].ms, our_runs[-1].ms])
+        ratios.append(their_runs[-1].ms / around)
+    return Pair(
+        ours=our_runs[0].answer,
+        theirs=their_runs[0].answer,
+        our_ms=statistics.median(run.ms for run in our_runs),
+        their_ms=statistics.median(run.ms for run in their_runs),
+        ratio=statistics.median(ratios),
+    )

@@ -1,0 +1,75 @@
+"""The bars that were set before measuring, and what is known where one is missed."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from benchmarks.sections import Bar
+
+
+@dataclass(frozen=True)
+class Target:
+    """A bar.
+
+    Attributes:
+        text: what is measured.
+        limit: what it must reach.
+        side: whether the measured number must be at least or at most that.
+        unit: after the number, as a factor or a bound on an error.
+        when_missed: what stands in the way and what was tried.
+    """
+
+    text: str
+    limit: float
+    side: Literal["least", "most"]
+    unit: Literal["x", "error"]
+    when_missed: str = ""
+
+    def met_by(self, bar: Bar) -> bool:
+        """Tell whether a measured number reaches the bar; NaN does not."""
+        if self.side == "least":
+            return bar.measured >= self.limit
+        return bar.measured <= self.limit
+
+
+_LAYER = "one layer of 4,096 x 576, one thread"
+
+TARGETS: dict[str, Target] = {
+    "dimension": Target(
+        f"intrinsic dimension against llm-microscope, {_LAYER}, as glibc serves memory",
+        400,
+        "least",
+        "x",
+    ),
+    "dimension, huge pages": Target(
+        f"intrinsic dimension against llm-microscope, {_LAYER}, huge pages for its arrays",
+        400,
+        "least",
+        "x",
+        "Most of the peer's time goes into fresh pages of memory, not into arithmetic. Where glibc "
+        "is asked for huge pages, or the system gives them unasked, it is several times faster "
+        "and embstore is not. The bar was set for memory as glibc serves it.",
+    ),
+    "anisotropy": Target(f"anisotropy against llm-microscope, {_LAYER}", 4, "least", "x"),
+    "linearity": Target(f"linearity against llm-microscope, {_LAYER}", 3, "least", "x"),
+    "scikit-dimension": Target(f"TwoNN + MLE against scikit-dimension, {_LAYER}", 5, "least", "x"),
+    "dadapy": Target(f"2NN against DADApy, {_LAYER}", 3, "least", "x"),
+    "distances": Target(
+        "r_1 … r_20 against float64 differences of all pairs, relative", 1e-9, "most", "error"
+    ),
+    "spectrum": Target(
+        "anisotropy, participation ratio, effective rank against a float64 SVD, relative",
+        1e-6,
+        "most",
+        "error",
+    ),
+    "mean cosine": Target(
+        "mean cosine against all pairs in float64, absolute", 1e-6, "most", "error"
+    ),
+    "linearity error": Target(
+        "linearity against float64 least squares, absolute", 1e-6, "most", "error"
+    ),
+    "ingest": Target(
+        "whole default ingest of SmolLM2 over a stock forward pass, two threads", 1.25, "most", "x"
+    ),
+    "ingest, stretch": Target("the same, the further goal", 1.0, "most", "x"),
+}
