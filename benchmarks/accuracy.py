@@ -7,7 +7,7 @@ from benchmarks.saved_states import Cloud, clouds
 from benchmarks.scale import Scale
 from benchmarks.sections import Bar, Section, Table
 from embstore.metrics.cosine import mean_cosine
-from embstore.metrics.pairs import linearity_of, rank_cutoff
+from embstore.metrics.pairs import RANK_CUTOFF, linearity_of
 from embstore.metrics.spectrum import anisotropy, effective_rank, participation_ratio
 from embstore.moments import Moments
 from embstore.neighbors import nearest_neighbors
@@ -100,6 +100,6 @@ def _least_squares(X: Tensor, Y: Tensor) -> float:
     lengths = X.norm(dim=0)
     U, S, _ = torch.linalg.svd(X[:, lengths > 0] / lengths[lengths > 0], full_matrices=False)
     # Layer norm leaves one direction to rounding; fitting it or not is a definition.
-    U = U[:, S.square() > rank_cutoff(X.shape[1]) * S[0].square()]
+    U = U[:, S.square() > RANK_CUTOFF * S[0].square()]
     residual = Y - U @ (U.T @ Y)
     return float(1 - residual.square().sum() / Y.square().sum())

@@ -42,7 +42,7 @@ class Nearest:
     """
 
     rows: NDArray[np.int64]
-    neighbors: NDArray[np.int64]
+    neighbors: NDArray[np.int32]
 
 
 @dataclass(frozen=True, eq=False)
@@ -124,8 +124,9 @@ def measure_pair(
             x=record.x.merged(GROUPS[scope]),
             y=record.y.merged(GROUPS[scope]),
             cross=record.merged(GROUPS[scope]),
-            sample_x=record.x.sample[keep],
-            sample_y=record.y.sample[keep],
+            sample_x=record.x.sample,
+            sample_y=record.y.sample,
+            rows=np.flatnonzero(keep),
             clusters=Clusters.of(stack.sample_windows[keep]),
             spread_x=x.spread[scope],
             spread_y=y.spread[scope],
@@ -163,16 +164,16 @@ def _graphs(
     for i, (scope, neighbors) in enumerate(restricted.items()):
         rows = np.flatnonzero(keeps[scope])[neighbors.first]
         counted = within[i][member[i]] / max(len(rows) - 1, 1)
+        distances, listed = neighbors.distances, neighbors.indices[:, :OVERLAP_NEIGHBORS]
+        near = rows.astype(np.int32)[listed]
         # Points stand in the order of their first token in any scope, which may not be kept.
-        order = np.argsort(rows, kind="stable")
-        graphs[scope] = Graph(
-            distances=neighbors.distances[order],
-            clusters=Clusters.of(windows[rows[order]]),
-            radii=radii[i],
-            within=counted[order],
-        )
-        listed = neighbors.indices[order, :OVERLAP_NEIGHBORS]
-        nearest[scope] = Nearest(rows[order], rows[listed])
+        if (np.diff(rows) < 0).any():
+            order = np.argsort(rows)
+            rows, distances, near = rows[order], distances[order], near[order]
+            counted = counted[order]
+        clusters = Clusters.of(windows[rows])
+        graphs[scope] = Graph(distances, clusters, radii[i], counted)
+        nearest[scope] = Nearest(rows, near)
     return graphs, nearest
 
 

@@ -12,25 +12,18 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
+from embstore.allocator import keep_freed_memory
 from embstore.hidden_states import HiddenBatch, default_batch_size, hidden_batches
 from embstore.measuring import ACCUMULATION_DTYPE, Choice, Progress, measure_batches
 from embstore.models import LoadedModel, load_model
 from embstore.parallel import ahead
-from embstore.planning import (
-    Plan,
-    Request,
-    Settings,
-    Sources,
-    choose_window,
-    open_sources,
-    plan,
-)
+from embstore.planning import Plan, Request, Settings, Sources, open_sources, plan
 from embstore.provenance import collect
 from embstore.store.writing import write_run
 from embstore.tokens import Windows
 from embstore.types import Measured, Run
 
-__all__ = ["Outcome", "Request", "Settings", "choose_window", "ingest"]
+__all__ = ["Outcome", "Request", "Settings", "ingest"]
 
 
 @dataclass(frozen=True)
@@ -88,6 +81,7 @@ def ingest(
 def _measure(planned: Plan, sources: Sources, settings: Settings, progress: Progress) -> Outcome:
     """Load the weights, measure and store."""
     began = time.perf_counter() - planned.seconds
+    keep_freed_memory()
     model = load_model(
         planned.model.located,
         planned.model.config,

@@ -102,7 +102,7 @@ def centre_rows(
     X: NDArray[np.floating],
     rows: NDArray[np.int64],
     mean: NDArray[np.float64],
-    centred: NDArray[np.float64],
+    centred: NDArray[np.floating],
 ) -> None:
     """Fill ``centred``, (n_rows, d), with some rows of ``X``, (n, d), less ``mean``, (d,)."""
     d = X.shape[1]
@@ -114,7 +114,7 @@ def centre_rows(
 @compiled(fastmath=_SUM)
 def add_scatter(
     scatter: NDArray[np.float64],
-    product: NDArray[np.float64],
+    product: NDArray[np.floating],
     step_x: NDArray[np.float64],
     step_y: NDArray[np.float64],
     weight: float,
@@ -203,15 +203,17 @@ def peaks(X: NDArray[np.floating]) -> NDArray[np.float64]:
 
 @compiled(fastmath=_SUM)
 def centre_to_single(
-    X: NDArray[np.floating], mean: NDArray[np.float64], scale: float
-) -> NDArray[np.float32]:
-    """Return (X − mean)·scale, (n, d), computed in float64 and kept in float32."""
-    n, d = X.shape
-    centred = np.empty((n, d), dtype=np.float32)
-    for i in range(n):
+    X: NDArray[np.floating],
+    rows: NDArray[np.int64],
+    mean: NDArray[np.float64],
+    scale: float,
+    centred: NDArray[np.float32],
+) -> None:
+    """Fill ``centred``, (n_rows, d), with some rows of (X − mean)·scale, rounded at the end."""
+    d = X.shape[1]
+    for i in range(len(rows)):
         for c in range(d):
-            centred[i, c] = np.float32((np.float64(X[i, c]) - mean[c]) * scale)
-    return centred
+            centred[i, c] = np.float32((np.float64(X[rows[i], c]) - mean[c]) * scale)
 
 
 @compiled(fastmath=_SUM)
@@ -224,6 +226,20 @@ def sum_squares(
         for c in range(d):
             value = np.float64(X[i, c])
             sums[index[i], c] += value * value
+
+
+@compiled(fastmath=_SUM)
+def row_distances(X: NDArray[np.floating], Y: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Return the squared distance of each row of ``X`` from the same row of ``Y``, (n,)."""
+    n, d = X.shape
+    distances = np.empty(n)
+    for i in range(n):
+        total = 0.0
+        for c in range(d):
+            difference = np.float64(X[i, c]) - np.float64(Y[i, c])
+            total += difference * difference
+        distances[i] = total
+    return distances
 
 
 @compiled(fastmath=_SUM)

@@ -80,7 +80,8 @@ class LayerRecord:
                 self.moments[group].add(vectors, chosen)
             else:
                 self.few.setdefault(group, []).append(vectors[chosen])
-        self.sample[rows.at] = vectors[rows.kept]
+        # Straight into place: mode "raise" would go by way of a copy.
+        np.take(vectors, rows.kept, axis=0, out=self.sample[rows.at], mode="clip")
         self.largest.add(vectors, rows.tokens)
 
     def settle(self, group: int) -> None:
@@ -88,13 +89,14 @@ class LayerRecord:
         self.moments[group] = Moments.of(np.concatenate(self.few.pop(group)))
 
     def merged(self, groups: Iterable[int]) -> Moments:
-        """Return the moments of all vectors of some groups."""
-        merged = Moments.empty(self.d)
-        for group in groups:
+        """Return the moments of all vectors of some groups, the rest among them."""
+        others = [group for group in groups if group != REST]
+        merged = self.moments[REST].copy() if others else self.moments[REST]
+        for group in others:
             if group in self.moments:
-                merged = merged.merge(self.moments[group]) if merged.n else self.moments[group]
+                merged.take_in(self.moments[group])
             elif group in self.few:
-                merged = merged.merge(Moments.of(np.concatenate(self.few[group])))
+                merged.add(np.concatenate(self.few[group]))
         return merged
 
 
@@ -114,7 +116,8 @@ class PairRecord:
             return
         for group, chosen in rows.by_group.items():
             if group in self.cross:
-                self.cross[group].add(x, y, chosen)
+                # Sinks are a hundred times as long as other tokens.
+                self.cross[group].add(x, y, chosen, single=group == REST)
             if self.x.d == self.y.d:
                 ratios, cosines = _compare(x, y, chosen)
                 self.steps[group] += [
@@ -128,11 +131,12 @@ class PairRecord:
         self.cross[group].add(*(np.concatenate(layer.few[group]) for layer in (self.x, self.y)))
 
     def merged(self, groups: Iterable[int]) -> CrossMoments:
-        """Return the joint moments of all tokens of some groups."""
-        merged = CrossMoments.empty(self.x.d, self.y.d)
-        for group in groups:
+        """Return the joint moments of all tokens of some groups, the rest among them."""
+        others = [group for group in groups if group != REST]
+        merged = self.cross[REST].copy() if others else self.cross[REST]
+        for group in others:
             if group in self.cross:
-                merged = merged.merge(self.cross[group])
+                merged.take_in(self.cross[group])
             elif group in self.x.few:
                 merged.add(*(np.concatenate(layer.few[group]) for layer in (self.x, self.y)))
         return merged

@@ -125,8 +125,9 @@ def test_batch_size_does_not_change_a_number() -> None:
     states[KEYS[2]][3, 7] *= 1000
     one = rows(measure(states, batch_size=1))
     for key, measurement in rows(measure(states, batch_size=4)).items():
-        # Batches are merged in another order: rounding only.
-        assert measurement.value == pytest.approx(one[key].value, rel=1e-11), key
+        # Batches are merged in another order: rounding only, of float32 between layers.
+        rounding = 1e-6 if key[2] in PAIR_METRICS else 1e-11
+        assert measurement.value == pytest.approx(one[key].value, rel=rounding), key
         assert measurement.n == one[key].n
 
 
@@ -266,8 +267,8 @@ def test_layers_are_compared_with_the_next_in_every_scope(batch_size: int) -> No
             assert expected.keys() == PAIR_METRICS.keys()
             for name, value in expected.items():
                 measurement = found[earlier, scope, name]
-                # The sink's square is a million times the others', in sums of float64.
-                assert measurement.value == pytest.approx(value, rel=1e-9), (scope, name)
+                # Joint moments of ordinary tokens are products in float32, good to 1e-7.
+                assert measurement.value == pytest.approx(value, rel=1e-6), (scope, name)
                 assert measurement.n == keep.sum()
         keep[:, 0] = False
         keep[3, 7] &= scope != "no_first"
@@ -295,7 +296,8 @@ def test_groups_of_tokens_too_few_for_sums_and_those_beyond_give_the_same() -> N
         numbers_of(flat[0])["anisotropy"], rel=1e-10
     )
     assert found[KEYS[0], "all", "linearity_next"].value == pytest.approx(
-        linearity_of(flat[0], flat[1]), rel=1e-10
+        linearity_of(flat[0], flat[1]),
+        rel=1e-6,  # as above
     )
 
 

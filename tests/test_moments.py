@@ -33,7 +33,7 @@ def test_any_split_into_batches_gives_the_moments_of_one_pass(
     merged = Moments.empty(d)
     for part in parts:
         added.add(part)
-        merged = merged.merge(Moments.of(part))
+        merged.take_in(Moments.of(part))
     whole = Moments.of(X)
     # Rounding only: a few ulp of the squared offset-free scale (25 * 60).
     for streamed in (added, merged):

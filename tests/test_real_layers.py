@@ -114,11 +114,11 @@ def test_linearity_is_that_of_least_squares(
     X, Y = (layers[i].astype(np.float64) for i in (layer, layer + 1))
     X, Y = X - X.mean(axis=0), Y - Y.mean(axis=0)
     rest = float(np.square(Y - X @ np.linalg.lstsq(X, Y)[0]).sum())
-    # Rounding of sums of squares, of which a massive layer's rest is a millionth.
+    # Joint moments of ordinary tokens are products in float32, good to 1e-7.
     linearity = 1 - rest / float(np.square(Y).sum())
-    assert number(measured, layer, "linearity_next") == pytest.approx(linearity, abs=1e-9)
+    assert number(measured, layer, "linearity_next") == pytest.approx(linearity, abs=1e-6)
     added = 1 - rest / float(np.square(Y - X).sum())
-    assert number(measured, layer, "linearity_residual_next") == pytest.approx(added, abs=1e-9)
+    assert number(measured, layer, "linearity_residual_next") == pytest.approx(added, abs=1e-6)
 
 
 def test_sinks_make_the_bell(measured: Measured) -> None:

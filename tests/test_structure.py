@@ -18,8 +18,8 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 
 # Upper floors import lower ones, never the other way.
 FLOORS = [
-    {"types", "errors", "resources", "files", "compiled"},
-    {"ids", "kernels", "parallel", "passes", "wikitext"},
+    {"types", "errors", "resources", "files", "allocator", "compiled"},
+    {"ids", "kernels", "parallel", "passes", "scratch", "wikitext"},
     {"candidates", "massive", "memory", "moments", "parameters", "probe", "scopes", "store"},
     {"accelerator", "linears", "locate", "metrics", "question", "sources", "wikipedia"},
     {"approximate", "chart_spec", "corpus", "models", "neighbors", "query", "within"},

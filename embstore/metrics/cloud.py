@@ -10,6 +10,7 @@ from embstore.metrics.dimension import local_dimensions
 from embstore.metrics.uncertainty import Clusters
 from embstore.moments import Moments
 from embstore.passes import absolute_median, centre_to_single, lengths, sum_squares
+from embstore.scratch import scratch
 from embstore.types import FloatArray
 
 
@@ -20,8 +21,8 @@ class Graph:
     Attributes:
         distances: to the k nearest other points, ascending along each row, (n, k).
         clusters: the windows the points came from.
-        radii: of the correlation integral, (5,); NaN with fewer than 20 neighbours.
-        within: for each point the share of all others within each radius, (n, 5).
+        radii: of the correlation integral, (4,); NaN with fewer than 20 neighbours.
+        within: for each point the share of all others within each radius, (n, 4).
     """
 
     distances: FloatArray
@@ -80,8 +81,14 @@ class Cloud:
         if total > 0:
             # Scaled to length about one, so that float32 neither overflows nor vanishes.
             scale = total**-0.5
-            centred = centre_to_single(self.sample, self.moments.mean, scale)
-            sum_squares(centred @ directions.astype(np.float32), self.clusters.index, sums)
+            shape = (len(self.sample), self.d)
+            centred = scratch("cloud", shape, np.float32)
+            centre_to_single(
+                self.sample, np.arange(len(self.sample)), self.moments.mean, scale, centred
+            )
+            projected = scratch("projected", shape, np.float32)
+            np.dot(centred, directions.astype(np.float32), out=projected)
+            sum_squares(projected, self.clusters.index, sums)
         return sums * total
 
     @property

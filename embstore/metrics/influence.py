@@ -98,21 +98,22 @@ def corrint(
 
     A token moves C by the pairs it is in, and the radii by its own distance to its 10th
     and 20th neighbours. If C bends, that moves the slope: by how much follows from its
-    slopes around either radius.
+    slope around the first radius.
 
     Args:
         value: the slope.
-        within: of the other points within each radius of each point, the share, (n, 5).
-        radii: as ``scale.corrint_radii`` gives them, (5,).
+        within: of the other points within each radius of each point, the share, (n, 4).
+        radii: as ``scale.corrint_radii`` gives them, (4,).
         distances: to the neighbours, (n, >= 20).
     """
     logs, counts = np.log(radii), np.log(within.mean(axis=0))
-    run = logs[3] - logs[1]
     relative = 2.0 * within / within.mean(axis=0)
     moved = relative[:, 3] - relative[:, 1]
-    for k, below, above, sign in ((10, 0, 2, -1), (20, 2, 4, 1)):
-        slope = (counts[above] - counts[below]) / (logs[above] - logs[below])
+    # The slope between the two radii is that in their middle; what it is above the slope
+    # around the first, the slope around the second is above it.
+    first = (counts[2] - counts[0]) / (logs[2] - logs[0])
+    for k, slope, sign in ((10, first, -1), (20, 2 * value - first, 1)):
         x = np.log(distances[:, k - 1])
         median, pace = _quantile_and_pace(x, 0.5)
         moved += sign * (slope - value) * pace * (0.5 - (x <= median))
-    return np.asarray(moved / run)
+    return np.asarray(moved / (logs[3] - logs[1]))

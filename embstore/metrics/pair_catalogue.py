@@ -9,7 +9,7 @@ from embstore.metrics import pairs
 from embstore.metrics.entry import Metric
 from embstore.metrics.pairs import Pair
 from embstore.metrics.uncertainty import Clusters, Interval, Scale, clustered_sums, describe
-from embstore.passes import row_products
+from embstore.passes import row_distances, row_products
 from embstore.types import FloatArray, MetricInfo
 
 # How much each window moves a number, summed over its units, and the windows.
@@ -48,8 +48,7 @@ def _linearity_residual(pair: Pair) -> float:
 
 def _linearity_residual_influence(pair: Pair, value: float) -> tuple[FloatArray, Clusters]:
     X, Y = pair.centred
-    added = Y - X
-    moved = (1.0 - value) * row_products(added, added) - pair.residual_squares
+    moved = (1.0 - value) * row_distances(X, Y) - pair.residual_squares
     return pair.clusters.sums(moved / _mean_square(pair, pair.change)), pair.clusters
 
 
@@ -64,10 +63,10 @@ def _cka(pair: Pair) -> float:
 
 def _cka_influence(pair: Pair, value: float) -> tuple[FloatArray, Clusters]:
     """Each norm moves by a quadratic form of the token's vectors, relative to its size."""
-    X, Y = pair.centred
+    _, Y = pair.centred
     n, scale = pair.n, pair.scale**2
     xy = pair.cross.scatter * (scale / n)
-    joint = row_products(X @ xy.astype(np.float32), Y) / float(np.square(xy).sum())
+    joint = row_products(pair.mapped(xy), Y) / float(np.square(xy).sum())
     own = sum(
         spread / float(np.square(moments.scatter / (n - 1)).sum())
         for spread, moments in ((pair.spread_x, pair.x), (pair.spread_y, pair.y))

@@ -14,7 +14,8 @@ from scipy.linalg import solve_triangular
 
 from embstore.metrics.uncertainty import Clusters
 from embstore.moments import EPS, CrossMoments, Moments
-from embstore.passes import centre_to_single, count_common, row_products
+from embstore.passes import centre_to_single, count_common, row_distances
+from embstore.scratch import scratch
 from embstore.types import FloatArray
 
 OVERLAP_NEIGHBORS = 30
@@ -62,9 +63,10 @@ class Pair:
         x: moments of the layer.
         y: moments of the next.
         cross: their joint second moment.
-        sample_x: the layer's kept sample, (n_sample, d_x).
-        sample_y: the next layer's, the same tokens, (n_sample, d_y).
-        clusters: the sample's windows.
+        sample_x: the layer's kept sample of every scope, (n, d_x).
+        sample_y: the next layer's, the same tokens, (n, d_y).
+        rows: which of the sample are in this scope, (n_sample,).
+        clusters: the windows of these.
         spread_x: sum over each window of xᵀC_xx x, C the covariance, (n_windows,).
         spread_y: the same for the next layer.
         overlap: of nearest neighbours.
@@ -76,6 +78,7 @@ class Pair:
     cross: CrossMoments
     sample_x: NDArray[np.floating]
     sample_y: NDArray[np.floating]
+    rows: NDArray[np.int64]
     clusters: Clusters
     spread_x: FloatArray
     spread_y: FloatArray
@@ -94,11 +97,23 @@ class Pair:
 
     @cached_property
     def centred(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """The samples less the means of all tokens, (n_sample, d_x) and (n_sample, d_y)."""
-        return (
-            centre_to_single(self.sample_x, self.x.mean, self.scale),
-            centre_to_single(self.sample_y, self.y.mean, self.scale),
-        )
+        """The samples less the means of all tokens, (n_sample, d_x) and (n_sample, d_y).
+
+        They are the thread's own and last until it looks at another pair.
+        """
+        centred = []
+        for name, sample, mean in (
+            ("pair x", self.sample_x, self.x.mean),
+            ("pair y", self.sample_y, self.y.mean),
+        ):
+            centred.append(scratch(name, (len(self.rows), len(mean)), np.float32))
+            centre_to_single(sample, self.rows, mean, self.scale, centred[-1])
+        return centred[0], centred[1]
+
+    def mapped(self, map_: FloatArray) -> NDArray[np.float32]:
+        """The centred sample of the layer times a matrix; the thread's own until the next."""
+        X, Y = self.centred
+        return np.dot(X, map_.astype(np.float32), out=scratch("mapped", Y.shape, np.float32))
 
     @property
     def scale(self) -> float:
@@ -119,9 +134,7 @@ class Pair:
     @cached_property
     def residual_squares(self) -> FloatArray:
         """‖y − xA‖² of the centred sample, in units of ``scale``⁻², (n_sample,)."""
-        X, Y = self.centred
-        rest = Y - X @ self.fit.map.astype(np.float32)
-        return row_products(rest, rest)
+        return np.asarray(row_distances(self.centred[1], self.mapped(self.fit.map)))
 
 
 @dataclass(frozen=True, eq=False)
@@ -145,7 +158,7 @@ class Fit:
         """Solve from scatter matrices.
 
         X's coordinates are scaled to variance one. Directions of the scaled X with less
-        than ``rank_cutoff`` of the largest eigenvalue are rounding and left out.
+        than ``RANK_CUTOFF`` of the largest eigenvalue are left out.
 
         Args:
             xx: XᵀX, (d_x, d_x).
@@ -167,9 +180,11 @@ class Fit:
         return cls(weights * scale[:, np.newaxis], rank, max(total - explained, 0.0), total)
 
 
-def rank_cutoff(d: int) -> float:
-    """Share of the largest eigenvalue below which a direction of X does not count."""
-    return 1e3 * d * EPS
+# Share of the largest eigenvalue below which a direction of X does not count. Joint moments
+# are known to 1e-7, whose square over a smaller eigenvalue would pass for a fit.
+RANK_CUTOFF = 1e-6
+# The smallest pivot of a Cholesky factor only bounds the smallest eigenvalue from above.
+_SAFE_PIVOT = 100 * RANK_CUTOFF
 
 
 def _by_cholesky(
@@ -181,8 +196,7 @@ def _by_cholesky(
         factor = np.linalg.cholesky(correlation)
     except np.linalg.LinAlgError:
         return None
-    # The smallest pivot bounds the smallest eigenvalue from above, loosely: ask for more.
-    if float(np.diag(factor).min()) ** 2 <= 1e3 * d * rank_cutoff(d):
+    if float(np.diag(factor).min()) ** 2 <= _SAFE_PIVOT:
         return None
     half = solve_triangular(factor, scaled, lower=True, check_finite=False)
     weights = solve_triangular(factor, half, lower=True, trans="T", check_finite=False)
@@ -191,7 +205,7 @@ def _by_cholesky(
 
 def _by_eigenvalues(correlation: FloatArray, scaled: FloatArray) -> tuple[FloatArray, float, int]:
     values, vectors = np.linalg.eigh(correlation)
-    kept = values > rank_cutoff(len(values)) * values[-1]
+    kept = values > RANK_CUTOFF * values[-1]
     vectors, values = vectors[:, kept], values[kept]
     projected = vectors.T @ scaled
     weights = vectors @ (projected / values[:, np.newaxis])

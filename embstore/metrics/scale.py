@@ -73,15 +73,14 @@ def corrint_radii(distances: FloatArray) -> FloatArray:
         distances: to at least 20 neighbours, (n, >= 20).
 
     Returns:
-        Radii that grow by equal factors, (5,): the second is the median over points of the
-        distance to the 10th neighbour, the fourth that to the 20th. NaN with fewer
-        neighbours.
+        Radii that grow by equal factors, (4,): the second is the median over points of the
+        distance to the 10th neighbour, the last that to the 20th. NaN with fewer neighbours.
     """
     first, second = CORRINT_NEIGHBORS
     if distances.shape[1] < second or not len(distances):
-        return np.full(5, np.nan)
+        return np.full(4, np.nan)
     a, b = (float(np.median(distances[:, k - 1])) for k in (first, second))
-    return np.asarray(a * np.power(b / a, np.array([-0.5, 0.0, 0.5, 1.0, 1.5])))
+    return np.asarray(a * np.power(b / a, np.array([-0.5, 0.0, 0.5, 1.0])))
 
 
 def corrint(within: FloatArray, radii: FloatArray) -> float:
@@ -91,8 +90,8 @@ def corrint(within: FloatArray, radii: FloatArray) -> float:
     over points of the distances to their 10th and 20th neighbours.
 
     Args:
-        within: for each point the share of all other points within each radius, (n, 5).
-        radii: as ``corrint_radii`` gives them, (5,).
+        within: for each point the share of all other points within each radius, (n, 4).
+        radii: as ``corrint_radii`` gives them, (4,).
 
     Returns:
         A non-negative number; NaN where the radii are equal or no pair is that near.

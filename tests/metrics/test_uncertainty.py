@@ -108,7 +108,7 @@ def repeated(cloud: Cloud, times: int, extra: int | None) -> Cloud:
     """All vectors many times over, and one window once more."""
     m = cloud.moments
     moments = replace(
-        m,
+        m.copy(),
         n=m.n * times,
         scatter=m.scatter * times,
         unit_sum=m.unit_sum * times,
@@ -117,7 +117,7 @@ def repeated(cloud: Cloud, times: int, extra: int | None) -> Cloud:
     rows = np.tile(np.arange(m.n), times)
     if extra is not None:
         chosen = np.flatnonzero(extra == WINDOWS)
-        moments = moments.merge(Moments.of(cloud.sample[chosen]))
+        moments.add(cloud.sample[chosen])
         rows = np.concatenate([rows, chosen])
     g = cloud.graph
     graph = Graph(g.distances[rows], Clusters.of(np.arange(len(rows))), g.radii, g.within[rows])
@@ -275,6 +275,7 @@ def pair_of(X: NDArray[np.float64], Y: NDArray[np.float64], windows: NDArray[np.
         cross=cross,
         sample_x=X,
         sample_y=Y,
+        rows=np.arange(len(X)),
         clusters=clusters,
         spread_x=spreads[0],
         spread_y=spreads[1],
@@ -285,18 +286,17 @@ def pair_of(X: NDArray[np.float64], Y: NDArray[np.float64], windows: NDArray[np.
 
 def repeated_pair(pair: Pair, times: int, extra: int | None) -> Pair:
     def more(m: Moments) -> Moments:
-        return replace(m, n=m.n * times, scatter=m.scatter * times)
+        return replace(m.copy(), n=m.n * times, scatter=m.scatter * times)
 
-    x, y, cross = more(pair.x), more(pair.y), replace(pair.cross, n=pair.cross.n * times)
+    x, y, cross = more(pair.x), more(pair.y), replace(pair.cross.copy(), n=pair.n * times)
     cross.scatter = pair.cross.scatter * times
     rows = np.tile(np.arange(pair.n), times)
     if extra is not None:
         chosen = np.flatnonzero(extra == WINDOWS)
         added_x, added_y = pair.sample_x[chosen], pair.sample_y[chosen]
-        part = CrossMoments.empty(D, D)
-        part.add(added_x, added_y)
-        x, y = x.merge(Moments.of(added_x)), y.merge(Moments.of(added_y))
-        cross = cross.merge(part)
+        x.add(added_x)
+        y.add(added_y)
+        cross.add(added_x, added_y)
         rows = np.concatenate([rows, chosen])
     assert pair.steps is not None
     return replace(
