@@ -100,6 +100,8 @@ def measure_layer(
         spectra.append(Spectrum(key, scope, cloud.eigenvalues, cloud.n))
         curves += [curve_point(key, scope, cloud.graph, rank) for rank in GRIDE_RANKS]
         spread[scope] = cloud.spread
+        # Or its sums would be kept while the next scope's are made.
+        del cloud
     layer = _layer(stack, record, found)
     return LayerResult(layer, measurements, spectra, curves, nearest, spread)
 
@@ -134,6 +136,7 @@ def measure_pair(
             steps=record.merged_steps(GROUPS[scope], keep),
         )
         measurements += [_measure(key, scope, metric, pair) for metric in PAIR_METRICS.values()]
+        del pair
     return measurements
 
 

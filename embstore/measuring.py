@@ -6,9 +6,10 @@ sinks, the rest); each scope merges the groups it wants, nothing is ever subtrac
 """
 
 import time
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
 from functools import partial
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,20 +19,23 @@ from embstore.hidden_states import HiddenBatch
 from embstore.neighbors import nearest_neighbors
 from embstore.parallel import workers
 from embstore.records import LayerRecord, PairRecord, StackRecord
-from embstore.scopes import SINK_THRESHOLD
+from embstore.scopes import SINK_THRESHOLD, same_tokens
 from embstore.types import (
     SCOPES,
+    CurvePoint,
     LayerKey,
     MassiveActivation,
     Measured,
     Measurement,
     Scope,
+    Spectrum,
     Stack,
 )
 
 ACCUMULATION_DTYPE = "float64"
 
 Progress = Callable[[str, int, int], None]
+Scoped = TypeVar("Scoped", Measurement, Spectrum, CurvePoint)
 
 
 @dataclass(frozen=True)
@@ -109,11 +113,14 @@ def measure_batches(
         results: dict[LayerKey, LayerResult] = {}
         search = partial(nearest_neighbors, device=choice.device, seed=choice.seed)
 
+        # An encoder has no sinks, so two of its scopes are one: each is measured once.
+        same = {name: same_tokens(stack.counts, choice.scopes) for name, stack in stacks.items()}
+
         def of_layer(item: tuple[StackRecord, LayerRecord]) -> LayerResult:
-            return measure_layer(*item, choice.scopes, search)
+            return measure_layer(*item, list(same[item[1].key.stack]), search)
 
         def of_pair(item: tuple[StackRecord, PairRecord]) -> list[Measurement]:
-            return measure_pair(*item, results, choice.scopes)
+            return measure_pair(*item, results, list(same[item[1].x.key.stack]))
 
         for result in pool.map(of_layer, layers):
             results[result.layer.key] = result
@@ -124,12 +131,21 @@ def measure_batches(
             progress("geometry", done, total)
     return Measured(
         layers=tuple(result.layer for result in results.values()),
-        measurements=tuple(measurements),
-        spectra=tuple(s for result in results.values() for s in result.spectra),
+        measurements=_in_all(measurements, same),
+        spectra=_in_all((s for result in results.values() for s in result.spectra), same),
         massive=tuple(m for stack, record in layers for m in _massive(stack, record)),
-        curves=tuple(c for result in results.values() for c in result.curves),
+        curves=_in_all((c for result in results.values() for c in result.curves), same),
         forward_seconds=forward_seconds,
         geometry_seconds=time.perf_counter() - began - forward_seconds,
+    )
+
+
+def _in_all(
+    found: Iterable[Scoped], same: Mapping[Stack, Mapping[Scope, list[Scope]]]
+) -> tuple[Scoped, ...]:
+    """Repeat what was found in one scope for those that hold the same tokens."""
+    return tuple(
+        replace(item, scope=scope) for item in found for scope in same[item.key.stack][item.scope]
     )
 
 

@@ -1,5 +1,7 @@
 """Which tokens count: every token is in one group, every scope is some of the groups."""
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
@@ -47,3 +49,21 @@ def token_groups(
     nonempty = mask.any(axis=1)
     groups[nonempty, mask.argmax(axis=1)[nonempty]] = FIRST
     return groups
+
+
+def same_tokens(counts: NDArray[np.int64], scopes: Sequence[Scope]) -> dict[Scope, list[Scope]]:
+    """Gather the scopes that hold the same tokens, under the first of them.
+
+    Args:
+        counts: tokens in each group, (3,).
+        scopes: which.
+
+    >>> same_tokens(np.array([90, 0, 10]), ["all", "no_first", "no_sinks"])
+    {'all': ['all'], 'no_first': ['no_first', 'no_sinks']}
+    """
+    first: dict[tuple[int, ...], Scope] = {}
+    same: dict[Scope, list[Scope]] = {}
+    for scope in scopes:
+        groups = tuple(group for group in GROUPS[scope] if counts[group])
+        same.setdefault(first.setdefault(groups, scope), []).append(scope)
+    return same

@@ -180,9 +180,10 @@ class Fit:
         return cls(weights * scale[:, np.newaxis], rank, max(total - explained, 0.0), total)
 
 
-# Share of the largest eigenvalue below which a direction of X does not count. Joint moments
-# are known to 1e-7, whose square over a smaller eigenvalue would pass for a fit.
-RANK_CUTOFF = 1e-6
+# Share of the largest eigenvalue below which a direction of X does not count. Sinks push those
+# of ordinary tokens to 1e-7; joint moments are known to 1e-7 of those tokens' scale, whose
+# square over a much smaller eigenvalue would pass for a fit.
+RANK_CUTOFF = 1e-9
 # The smallest pivot of a Cholesky factor only bounds the smallest eigenvalue from above.
 _SAFE_PIVOT = 100 * RANK_CUTOFF
 
