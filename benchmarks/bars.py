@@ -69,7 +69,16 @@ TARGETS: dict[str, Target] = {
         "linearity against float64 least squares, absolute", 1e-6, "most", "error"
     ),
     "ingest": Target(
-        "whole default ingest of SmolLM2 over a stock forward pass, two threads", 1.25, "most", "x"
+        "whole default ingest of SmolLM2 over a stock forward pass, two threads",
+        1.25,
+        "most",
+        "x",
+        "The forward pass itself takes 0.57 of stock. The geometry of 32 layers in three scopes is "
+        "19 CPU-seconds: neighbours 19 %, moments of layers and of pairs 20 %, eigenvectors and "
+        "projections on them 20 %, fits between layers and their errors 23 %, counts for the "
+        "correlation integral 6 %. Standard errors in every scope are a third of it. Tried and "
+        "kept: buffers used again and freed memory kept (a sixth), float32 joint products, one "
+        "search for all scopes. Not tried: errors from fewer tokens, float32 moments.",
     ),
-    "ingest, stretch": Target("the same, the further goal", 1.0, "most", "x"),
+    "ingest, stretch": Target("the same, the further goal", 1.0, "most", "x", "As above."),
 }

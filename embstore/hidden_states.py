@@ -11,13 +11,10 @@ from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
 from embstore.errors import ModelError
+from embstore.memory import windows_per_batch
 from embstore.models import LoadedModel
 from embstore.probe import Capture, block_input, block_output, forward
 from embstore.types import LayerKey, Stack
-
-# Hidden states of one batch, all layers together, stay below this size by default. Larger
-# batches are no faster on a CPU and make progress coarse.
-_BATCH_BYTES = 80 * 2**20
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,7 +39,7 @@ class HiddenBatch:
 def default_batch_size(model: LoadedModel, window: int) -> int:
     """Choose how many windows go in at once so that their hidden states fit a fixed size."""
     states = sum(len(plan.keys) for plan in model.stacks)
-    return max(1, min(32, _BATCH_BYTES // (states * window * model.facts.hidden_size * 4)))
+    return windows_per_batch(states, model.facts.hidden_size, window)
 
 
 def hidden_batches(

@@ -225,9 +225,11 @@ def tell(outcome: "Outcome") -> None:
             f"(run {outcome.run_id[:8]})"
         )
     if outcome.least_recall is not None and outcome.least_recall < _GOOD_RECALL:
+        from embstore.neighbors import EXACT_LIMIT
+
         TERMINAL.say(
             f"warning: {label}: recall {outcome.least_recall:.3f} of the approximate neighbour "
-            f"search is below {_GOOD_RECALL}; with --sample 20000 or less it is exact"
+            f"search is below {_GOOD_RECALL}; with --sample {EXACT_LIMIT} or less it is exact"
         )
 
 
