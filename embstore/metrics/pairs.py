@@ -93,7 +93,8 @@ class Pair:
     @cached_property
     def fit(self) -> "Fit":
         """The least-squares map from the layer to the next."""
-        return Fit.of(self.x.scatter, self.cross.scatter, self.y.scatter)
+        total = float(np.trace(self.y.scatter))
+        return Fit.of(self.x.scatter, self.cross.scatter, total)
 
     @cached_property
     def centred(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
@@ -154,7 +155,7 @@ class Fit:
     total: float
 
     @classmethod
-    def of(cls, xx: FloatArray, xy: FloatArray, yy: FloatArray) -> "Fit":
+    def of(cls, xx: FloatArray, xy: FloatArray, total: float) -> "Fit":
         """Solve from scatter matrices.
 
         X's coordinates are scaled to variance one. Directions of the scaled X with less
@@ -163,7 +164,7 @@ class Fit:
         Args:
             xx: XᵀX, (d_x, d_x).
             xy: XᵀY, (d_x, d_y).
-            yy: YᵀY, (d_y, d_y).
+            total: ‖Y‖².
         """
         variances = np.diag(xx)
         # A coordinate without variance of its own is left out by a scale of zero.
@@ -172,7 +173,6 @@ class Fit:
         scale[usable] = variances[usable] ** -0.5
         correlation = xx * np.outer(scale, scale)
         scaled = xy * scale[:, np.newaxis]
-        total = float(np.trace(yy))
         found = _by_cholesky(correlation, scaled) if usable.all() else None
         if found is None:
             found = _by_eigenvalues(correlation, scaled)
@@ -295,4 +295,5 @@ def linearity_of(X: NDArray[np.floating], Y: NDArray[np.floating]) -> float:
     """Return ``linearity`` of two arrays of the same tokens, (n, d_x) and (n, d_y)."""
     cross = CrossMoments.empty(X.shape[1], Y.shape[1])
     cross.add(X, Y)
-    return linearity(Fit.of(Moments.of(X).scatter, cross.scatter, Moments.of(Y).scatter), len(X))
+    total = float(np.square(Y - cross.mean_y).sum())
+    return linearity(Fit.of(Moments.of(X).scatter, cross.scatter, total), len(X))

@@ -24,7 +24,8 @@ def two_layers(
 def fit_of(X: NDArray[np.floating], Y: NDArray[np.floating]) -> Fit:
     cross = CrossMoments.empty(X.shape[1], Y.shape[1])
     cross.add(X, Y)
-    return Fit.of(Moments.of(X).scatter, cross.scatter, Moments.of(Y).scatter)
+    total = float(np.square(Y - Y.mean(axis=0)).sum())
+    return Fit.of(Moments.of(X).scatter, cross.scatter, total)
 
 
 def test_linearity_is_that_of_least_squares_on_all_rows() -> None:
