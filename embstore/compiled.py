@@ -5,6 +5,9 @@ from typing import ParamSpec, TypeVar, cast
 
 import numba
 
+# Sums may be reordered, to run several lanes at once; nothing else is relaxed.
+REORDERED = frozenset({"reassoc", "contract"})
+
 P = ParamSpec("P")
 R = TypeVar("R")
 

@@ -6,10 +6,7 @@ They run without the interpreter's lock, so that layers can be searched side by 
 import numpy as np
 from numpy.typing import NDArray
 
-from embstore.compiled import compiled
-
-# Sums may be reordered, to run several lanes at once; nothing else is relaxed.
-REORDERED = frozenset({"reassoc", "contract"})
+from embstore.compiled import REORDERED, compiled
 
 
 @compiled(fastmath=REORDERED)

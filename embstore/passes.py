@@ -3,14 +3,13 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from embstore.compiled import compiled
+from embstore.compiled import REORDERED, compiled
 
-_SUM = frozenset({"reassoc", "contract"})
 # Squares of longer or shorter vectors leave float64's range.
 _LONGEST, _SHORTEST = 1e150, 1e-140
 
 
-@compiled(fastmath=_SUM)
+@compiled(fastmath=REORDERED)
 def _length(X: NDArray[np.floating], row: int) -> float:
     """Euclidean norm of one row of (n, d), also where its square leaves float64's range."""
     d = X.shape[1]
@@ -34,7 +33,7 @@ def _length(X: NDArray[np.floating], row: int) -> float:
     return scaled
 
 
-@compiled(fastmath=_SUM)
+@compiled(fastmath=REORDERED)
 def describe_rows(
     X: NDArray[np.floating],
     rows: NDArray[np.int64],
@@ -84,7 +83,7 @@ def describe_rows(
     return n_zero, longest, peak
 
 
-@compiled(fastmath=_SUM)
+@compiled(fastmath=REORDERED)
 def mean_row(X: NDArray[np.floating], rows: NDArray[np.int64], mean: NDArray[np.float64]) -> None:
     """Fill ``mean``, (d,), with the mean of some rows of ``X``, (n, d), at least one."""
     d = X.shape[1]
@@ -97,7 +96,7 @@ def mean_row(X: NDArray[np.floating], rows: NDArray[np.int64], mean: NDArray[np.
         mean[c] = np.float64(X[first, c]) + mean[c] / len(rows)
 
 
-@compiled(fastmath=_SUM)
+@compiled(fastmath=REORDERED)
 def centre_rows(
     X: NDArray[np.floating],
     rows: NDArray[np.int64],
@@ -111,7 +110,7 @@ def centre_rows(
             centred[i, c] = np.float64(X[rows[i], c]) - mean[c]
 
 
-@compiled(fastmath=_SUM)
+@compiled(fastmath=REORDERED)
 def add_scatter(
     scatter: NDArray[np.float64],
     product: NDArray[np.floating],
@@ -126,7 +125,7 @@ def add_scatter(
             scatter[i, j] += product[i, j] + factor * step_y[j]
 
 
-@compiled(fastmath=_SUM)
+@compiled(fastmath=REORDERED)
 def compare_rows(
     X: NDArray[np.floating],
     Y: NDArray[np.floating],
@@ -201,7 +200,7 @@ def peaks(X: NDArray[np.floating]) -> NDArray[np.float64]:
     return found
 
 
-@compiled(fastmath=_SUM)
+@compiled(fastmath=REORDERED)
 def centre_to_single(
     X: NDArray[np.floating],
     rows: NDArray[np.int64],
@@ -216,7 +215,7 @@ def centre_to_single(
             centred[i, c] = np.float32((np.float64(X[rows[i], c]) - mean[c]) * scale)
 
 
-@compiled(fastmath=_SUM)
+@compiled(fastmath=REORDERED)
 def sum_squares(
     X: NDArray[np.floating], index: NDArray[np.int64], sums: NDArray[np.float64]
 ) -> None:
@@ -228,7 +227,7 @@ def sum_squares(
             sums[index[i], c] += value * value
 
 
-@compiled(fastmath=_SUM)
+@compiled(fastmath=REORDERED)
 def row_distances(X: NDArray[np.floating], Y: NDArray[np.floating]) -> NDArray[np.float64]:
     """Return the squared distance of each row of ``X`` from the same row of ``Y``, (n,)."""
     n, d = X.shape
@@ -242,7 +241,7 @@ def row_distances(X: NDArray[np.floating], Y: NDArray[np.floating]) -> NDArray[n
     return distances
 
 
-@compiled(fastmath=_SUM)
+@compiled(fastmath=REORDERED)
 def row_products(X: NDArray[np.floating], Y: NDArray[np.floating]) -> NDArray[np.float64]:
     """Return the inner product of each row of ``X`` with the same row of ``Y``, (n,)."""
     n, d = X.shape

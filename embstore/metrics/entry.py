@@ -47,7 +47,3 @@ def evaluate(metric: Metric[Subject], subject: Subject) -> Value:
     if number - number == 0:  # finite
         return Value(number, n, interval=metric.interval(subject, number))
     return Value(None, n, metric.why(subject, n))
-
-
-def no_interval(_subject: object, _value: float) -> None:
-    """Give no interval: for indices, and for extremes, which follow no such law."""

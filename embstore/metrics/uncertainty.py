@@ -10,6 +10,12 @@ Intervals are 95 %, from Student's t with one degree of freedom less than there 
 windows, and are made on a scale on which the number is unbounded (a logarithm for
 lengths, a logit for shares), so that they keep within its bounds. They tell the spread
 over texts, not a bias such as that of all dimension estimates above 20.
+
+That a token is also its neighbours' neighbour is left out. So estimates from neighbours
+have errors too small or too large by some tens of percent: over 20 disjoint sets of text
+(MiniLM, one layer) the error was 0.7 of the true spread for the correlation integral,
+whose intervals covered 17 of 20, and 0.8 to 1.2 for the others; where windows differ
+much in scale it is up to 1.9 times the spread.
 """
 
 import math
