@@ -15,7 +15,7 @@ from embstore.within import count_listed, count_products
 
 # The exact search grows with the square of the points: this many of 576 dimensions take
 # 2 s and 0.2 GB on one core. What pynndescent takes grows little faster than their number.
-EXACT_LIMIT = 20_000
+EXACT_LIMIT = 100_000
 
 # Candidates beyond k: float32 rounding swaps near-ties, and a restricted scope
 # loses some neighbours; a few spare ones repair both without a new search.
@@ -94,7 +94,7 @@ def nearest_neighbors(
     Args:
         X: finite vectors, (n, d), float32 or float64.
         k: neighbours wanted; with n_distinct <= k all other points are returned.
-        method: ``auto`` is exact up to 20,000 distinct points, and on an accelerator,
+        method: ``auto`` is exact up to 100,000 distinct points, and on an accelerator,
             where products are cheap, for any number.
         device: where products are computed: ``cpu``, ``cuda``, ``cuda:N`` or ``mps``.
         seed: of the shuffles of either search; no exact neighbour depends on it.
