@@ -1,0 +1,99 @@
+"""The commands about studies: study validate, study ls, study show."""
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from embstore.cli.options import FormatOption, OutputOption
+from embstore.cli.terminal import TERMINAL
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from embstore.study import Study
+
+app = typer.Typer(
+    help="Check, list and show studies: TOML files that say what to measure.",
+    no_args_is_help=True,
+)
+
+
+def _names() -> list[str]:
+    from embstore.study import shipped_studies
+
+    return list(shipped_studies())
+
+
+StudyArgument = Annotated[
+    str,
+    typer.Argument(
+        metavar="STUDY",
+        help="A TOML file, or a name that embstore study ls lists.",
+        autocompletion=_names,
+    ),
+]
+
+
+@app.command(
+    epilog="Examples: embstore study validate mine.toml  ·  embstore study validate tiny -f json"
+)
+def validate(
+    study: StudyArgument, format_: FormatOption = "auto", output: OutputOption = None
+) -> None:
+    """Check a study and list the models it measures; nothing is fetched."""
+    from embstore.cli.output import choose_format, write_table
+    from embstore.study import read_study
+
+    chosen = choose_format(format_, output)
+    found = read_study(study)
+    hidden = write_table(_models(found), chosen, output)
+    n = len(found.models)
+    TERMINAL.say(
+        f"{found.name} is valid: {n} model{'s' if n != 1 else ''}, corpus {found.corpus}, "
+        f"sha256 {found.sha256}"
+    )
+    if hidden:
+        TERMINAL.say(f"{', '.join(hidden)} do not fit this terminal; see them with -f csv")
+
+
+@app.command("ls", epilog="Example: embstore study ls -f md")
+def list_(format_: FormatOption = "auto", output: OutputOption = None) -> None:
+    """List the studies that come with embstore."""
+    from embstore.cli.output import choose_format, write_table
+
+    chosen = choose_format(format_, output)
+    import pyarrow as pa
+
+    from embstore.study import read_study, shipped_studies
+
+    rows = []
+    for name, path in shipped_studies().items():
+        study = read_study(path)
+        rows.append({"name": name, "title": study.title, "models": len(study.models)})
+        rows[-1] |= {"corpus": study.corpus, "sha256": study.sha256}
+    hidden = write_table(pa.Table.from_pylist(rows), chosen, output)
+    if hidden:
+        TERMINAL.say(f"{', '.join(hidden)} do not fit this terminal; see them with -f csv")
+
+
+@app.command(epilog="Example: embstore study show shape-of-learning > mine.toml")
+def show(study: StudyArgument) -> None:
+    """Print a study's TOML, to copy and change."""
+    from embstore.cli.output import write_out
+    from embstore.study import study_path, study_text
+
+    write_out(study_text(study_path(study)).encode())
+
+
+def _models(study: "Study") -> "pa.Table":
+    import pyarrow as pa
+
+    # With types, because a column of nothing but None has none.
+    return pa.table(
+        {
+            "model": pa.array([model.model for model in study.models], pa.string()),
+            "revisions": pa.array([model.revisions for model in study.models], pa.string()),
+            "name": pa.array([model.name for model in study.models], pa.string()),
+            "random_init": pa.array([model.random_init for model in study.models], pa.bool_()),
+        }
+    )
