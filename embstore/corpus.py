@@ -1,44 +1,62 @@
 """Text sources: opened once, cleaned, fingerprinted, then read by byte range."""
 
-import hashlib
-import stat
-import tempfile
+import lzma
+import zipfile
 import zlib
-from collections.abc import Iterable
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack, closing
+from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Self
 
-from embstore.errors import CorpusError
-from embstore.sources import find_loader
+from embstore.cleaned import CleanedTexts
+from embstore.errors import CorpusError, UsageError
+from embstore.sources import Source, find_source
+from embstore.spool import Spool, TextFacts
+from embstore.tabular import one_line
 from embstore.types import Corpus
 
-_SEPARATOR = "\n\n"
 # A character of UTF-8 has at most three bytes after its first.
 _MAX_CONTINUATION = 3
+# What reading raises when the bytes are not those of a whole file of its kind.
+_DAMAGE = (EOFError, OSError, lzma.LZMAError, zipfile.BadZipFile, zlib.error)
 
 
-def open_corpus(spec: str | Path) -> "CorpusText":
+def open_corpus(spec: str | Path, *, text_field: str | None = None) -> "CorpusText":
     r"""Read and clean a text source once, and return its text for reading by byte range.
 
-    The kind of source is told by the file's name: ``.txt`` is one document of UTF-8
-    text, ``.xml`` (also ``.xml-p1p41242``, part of a dump) and ``enwik8`` are MediaWiki
-    exports of one document per article; ``.gz`` and ``.bz2`` behind either are
+    The kind of source is told by its name:
+
+    - ``.txt`` is one document of UTF-8 text.
+    - ``.xml`` (also ``.xml-p1p41242``, part of a dump), ``enwik8`` and ``enwik9`` are
+      MediaWiki exports of one document per article. The bare name ``enwik8``, where no
+      such file lies in the working folder, is fetched once and kept in a cache folder.
+    - ``.jsonl`` and ``.ndjson`` are one JSON object per line, ``.parquet`` one row per
+      document; the text is in the field or column ``text_field``.
+    - ``hf:DATASET[/CONFIG][:SPLIT]`` is a data set of the Hugging Face Hub, or a folder
+      of data files, read as a stream; the text is in the field ``text_field``.
+
+    ``.gz``, ``.bz2`` and ``.zip`` (of one file) behind any but ``.parquet`` and ``hf:`` are
     decompressed. Documents are joined by one blank line. Line ends become ``\n`` and a
     byte order mark goes; Unicode is not normalised, so that composed and decomposed
     letters stay as they were. The fingerprint is the SHA-256 of the resulting UTF-8
     text, and so the same for the same bytes on any machine.
 
     The text goes to an unnamed temporary file as it is read; memory holds a piece of it.
+    That of a large MediaWiki export, which takes minutes to clean, is kept in the cache
+    folder for the next time.
 
     Args:
-        spec: path of a file.
+        spec: path of a file, ``enwik8``, or the address of a data set.
+        text_field: name of the field that holds the text, dotted where it is nested;
+            ``text`` if not given.
 
     Raises:
-        CorpusError: the file is missing, not a regular file, not readable, of unknown
-            suffix, empty, empty after cleaning, damaged, or not text of its kind; or the
+        CorpusError: the source is missing, not a regular file, not readable, of unknown
+            suffix, empty, empty after cleaning, damaged, or not text of its kind; a
+            record lacks the field; ``enwik8`` or a data set cannot be reached; or the
             temporary folder is full.
+        UsageError: ``text_field`` is given for a source that has no fields.
 
     >>> from pathlib import Path
     >>> from tempfile import TemporaryDirectory
@@ -49,36 +67,14 @@ def open_corpus(spec: str | Path) -> "CorpusText":
     ...         text.corpus.name, text.corpus.n_documents, text.read(0, 6)
     ('motto', 1, 'Mesure')
     """
-    path = Path(spec)
-    _check_file(path)
-    name, decompress, read_documents = find_loader(path)
-    with ExitStack() as on_error:
-        try:
-            spool = _Spool()
-            on_error.callback(spool.close)
-            with decompress(path) as stream:
-                for document in read_documents(stream):
-                    spool.write_document(document)
-            spool.flush()
-        except CorpusError as error:
-            raise CorpusError(f"corpus {spec}: {error}") from error
-        except (EOFError, OSError, zlib.error) as error:
-            raise _unreadable(path, error) from error
-        if not spool.n_documents:
-            raise CorpusError(
-                f"corpus {spec}: no text is left after cleaning (only white space, redirects or"
-                " pages outside the article namespace); give a file with text in it"
-            )
-        on_error.pop_all()
-    corpus = Corpus(
-        name=name,
-        source=path.name,
-        sha256=spool.sha256.hexdigest(),
-        n_documents=spool.n_documents,
-        n_chars=spool.n_chars,
-        n_bytes=spool.n_bytes,
-    )
-    return CorpusText(corpus, spool.file)
+    try:
+        source = find_source(str(spec), text_field)
+        facts, file = _text_of(source)
+    except (CorpusError, UsageError) as error:
+        raise type(error)(f"corpus {spec}: {error}") from error
+    except _DAMAGE as error:
+        raise _unreadable(spec, error) from error
+    return CorpusText(Corpus(name=source.name, source=source.label, **asdict(facts)), file)
 
 
 class CorpusText:
@@ -108,7 +104,7 @@ class CorpusText:
         return raw[_next_character(raw, 0) : _next_character(raw, n_bytes)].decode()
 
     def close(self) -> None:
-        """Delete the text from disk; it cannot be read afterwards."""
+        """Let the temporary file go; the text cannot be read afterwards."""
         self._file.close()
 
     def __enter__(self) -> Self:
@@ -130,89 +126,36 @@ def _next_character(raw: bytes, at: int) -> int:
     return at
 
 
-class _Spool:
-    """The temporary file while it is written, with the fingerprint and the counts."""
-
-    def __init__(self) -> None:
-        self.sha256 = hashlib.sha256()
-        self.n_documents = 0
-        self.n_chars = 0
-        self.n_bytes = 0
-        try:
-            # open_corpus closes it on failure, CorpusText otherwise.
-            self.file: IO[bytes] = tempfile.TemporaryFile(prefix="embstore-")  # noqa: SIM115
-        except OSError as error:
+def _text_of(source: Source) -> tuple[TextFacts, IO[bytes]]:
+    """Return the source's cleaned text as an open file: kept from before, or read now."""
+    kept = CleanedTexts.of(source.dump) if source.dump else None
+    if kept and (found := kept.find()):
+        return found
+    spool = Spool()
+    with ExitStack() as on_error:
+        on_error.callback(spool.close)
+        with closing(source.read()) as documents:
+            for document in documents:
+                spool.write_document(document)
+        spool.flush()
+        if not spool.n_documents:
             raise CorpusError(
-                f"no temporary file can be made ({error.strerror}); set TMPDIR to a folder"
-                " that can be written to"
-            ) from error
-
-    def write_document(self, pieces: Iterable[str]) -> None:
-        """Append a document from its first character that is not white space, if any."""
-        begun = False
-        for piece in pieces:
-            text = piece
-            if not begun:
-                text = piece.lstrip()
-                if not text:
-                    continue
-                begun = True
-                if self.n_documents:
-                    text = _SEPARATOR + text
-                self.n_documents += 1
-            self._write(text)
-
-    def flush(self) -> None:
-        """Bring everything to disk."""
-        try:
-            self.file.flush()
-        except OSError as error:
-            raise self._cannot_write(error) from error
-
-    def close(self) -> None:
-        """Delete the file."""
-        # Closing flushes, which on a full disk fails once more.
-        with suppress(OSError):
-            self.file.close()
-
-    def _write(self, text: str) -> None:
-        raw = text.encode()
-        self.sha256.update(raw)
-        self.n_chars += len(text)
-        self.n_bytes += len(raw)
-        try:
-            self.file.write(raw)
-        except OSError as error:
-            raise self._cannot_write(error) from error
-
-    def _cannot_write(self, error: OSError) -> CorpusError:
-        return CorpusError(
-            f"its cleaned text cannot be written to the temporary folder {tempfile.gettempdir()}"
-            f" ({error.strerror} within {self.n_bytes:,} bytes); free some space, or set TMPDIR"
-            " to a folder with more"
-        )
+                "no text is left after cleaning (only white space, redirects, pages outside the"
+                " article namespace or empty records); give a source with text in it"
+            )
+        if kept:
+            kept.keep(spool.facts, spool.file)
+        on_error.pop_all()
+    return spool.facts, spool.file
 
 
-def _check_file(path: Path) -> None:
-    try:
-        mode = path.stat()
-    except FileNotFoundError as error:
-        raise CorpusError(f"corpus {path}: no such file; check the path") from error
-    except OSError as error:
-        raise _unreadable(path, error) from error
-    if not stat.S_ISREG(mode.st_mode):
-        found = "a folder, not a file" if stat.S_ISDIR(mode.st_mode) else "not a regular file"
-        raise CorpusError(f"corpus {path}: {found}; give a file of text")
-    if mode.st_size == 0:
-        raise CorpusError(f"corpus {path}: empty (0 bytes); give a file with text in it")
-
-
-def _unreadable(path: Path, error: Exception) -> CorpusError:
+def _unreadable(spec: str | Path, error: Exception) -> CorpusError:
     # What the decompressors raise about the data carries no error number.
     if isinstance(error, OSError) and error.errno is not None:
         return CorpusError(
-            f"corpus {path}: cannot be read ({error.strerror}); check its permissions and its disk"
+            f"corpus {spec}: cannot be read ({error.strerror}); check its permissions and its disk"
         )
     return CorpusError(
-        f"corpus {path}: cut short or damaged as {path.suffix} ({error}); fetch the file again"
+        f"corpus {spec}: cut short or damaged as {Path(spec).suffix} ({one_line(error)}); fetch"
+        " the file again"
     )

@@ -150,7 +150,10 @@ BAD_FILES: dict[str, tuple[bytes, str]] = {
     "cut.txt.gz": (gzip.compress(b"text" * 99)[:-9], r"cut short or damaged as \.gz \(Compr"),
     "not.txt.gz": (b"plain text", r"cut short or damaged as \.gz \(Not a gzipped file"),
     "paper.pdf": (b"%PDF-1.7", r"suffix '\.pdf' is not known; known are \.txt, \.xml, enwik8"),
-    "README": (b"text", r"the name has no suffix; known are \.txt, \.xml, .* with \.bz2 or \.gz"),
+    "README": (
+        b"text",
+        r"the name has no suffix; known are \.txt, \.xml, .* with \.bz2, \.gz or \.zip",
+    ),
     "a.bz2": (bz2.compress(b"text"), r"the name has no suffix; known are"),
 }
 
