@@ -1,8 +1,9 @@
 """Feeds windows to a model and yields its hidden states, one batch at a time."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -11,9 +12,11 @@ from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
 from embstore.errors import ModelError
+from embstore.forward_pass import block_input, block_output, forward
 from embstore.memory import windows_per_batch
 from embstore.models import LoadedModel
-from embstore.probe import Capture, block_input, block_output, forward
+from embstore.probe import Capture
+from embstore.quiet import quiet_transformers
 from embstore.types import LayerKey, Stack
 
 
@@ -25,7 +28,7 @@ class HiddenBatch:
         start: index of the batch's first window.
         states: by layer, each (windows, window, d), on the CPU.
         mask: which positions are tokens and not padding, (windows, window).
-        ids: the token ids that each stack read, (windows, window).
+        ids: the token ids, or places of patches, that each stack read, (windows, window).
         seconds: what the forward pass took.
     """
 
@@ -42,10 +45,26 @@ def default_batch_size(model: LoadedModel, window: int) -> int:
     return windows_per_batch(states, model.facts.hidden_size, window)
 
 
+class Inputs(Protocol):
+    """Sequences to feed: windows of text, or images as sequences of patches."""
+
+    @property
+    def ids(self) -> NDArray[np.int64]:
+        """What stands where, (n_windows, window)."""
+
+    @property
+    def attention_mask(self) -> NDArray[np.bool_]:
+        """False for padding, (n_windows, window)."""
+
+    def inputs(
+        self, rows: slice
+    ) -> Mapping[str, NDArray[np.int64]] | Mapping[str, NDArray[np.float32]]:
+        """Return what the model is called with for these sequences, by name."""
+
+
 def hidden_batches(
     model: LoadedModel,
-    ids: NDArray[np.int64],
-    attention_mask: NDArray[np.bool_],
+    windows: Inputs,
     *,
     batch_size: int,
 ) -> Iterator[HiddenBatch]:
@@ -56,35 +75,33 @@ def hidden_batches(
 
     Args:
         model: the loaded model.
-        ids: token ids, (n_windows, window).
-        attention_mask: False for padding, (n_windows, window).
+        windows: what to feed.
         batch_size: windows per forward pass.
+
+    Raises:
+        EmbstoreError: the model cannot run on a batch, or its inputs cannot be read.
     """
     captured: dict[LayerKey, Tensor] = {}
     hooks = [_capture(captured, capture) for plan in model.stacks for capture in plan.captured]
     try:
-        for start in range(0, len(ids), batch_size):
+        for start in range(0, len(windows.ids), batch_size):
             rows = slice(start, start + batch_size)
             # Yielded without a name: a name would keep the batch while the next is made.
-            yield _forward_batch(model, start, ids[rows], attention_mask[rows], captured)
+            yield _forward_batch(model, windows, rows, captured)
     finally:
         for hook in hooks:
             hook.remove()
 
 
 def _forward_batch(
-    model: LoadedModel,
-    start: int,
-    ids: NDArray[np.int64],
-    mask: NDArray[np.bool_],
-    captured: dict[LayerKey, Tensor],
+    model: LoadedModel, windows: Inputs, rows: slice, captured: dict[LayerKey, Tensor]
 ) -> HiddenBatch:
     began = time.perf_counter()
-    token_ids = torch.from_numpy(ids).to(model.device)
+    ids = windows.ids[rows]
     read: dict[Stack, NDArray[np.int64]] = {plan.stack: ids for plan in model.stacks}
-    inputs = {"attention_mask": torch.from_numpy(mask.astype(np.int64)).to(model.device)}
+    inputs = {name: _on_device(array, model) for name, array in windows.inputs(rows).items()}
     if model.facts.kind == "encoder-decoder":
-        shifted = token_ids.roll(1, dims=1)
+        shifted = inputs["input_ids"].roll(1, dims=1)
         shifted[:, 0] = model.decoder_start_token_id or 0
         read["decoder"] = shifted.cpu().numpy()
         inputs |= {
@@ -92,8 +109,8 @@ def _forward_batch(
             "decoder_attention_mask": inputs["attention_mask"],
         }
     try:
-        with torch.inference_mode():
-            outputs = forward(model.module, token_ids, **inputs)
+        with torch.inference_mode(), quiet_transformers():
+            outputs = forward(model.module, inputs).states
     except (RuntimeError, IndexError) as error:
         # Out of memory among them, and position tables shorter than the window.
         n_windows, window = ids.shape
@@ -106,7 +123,15 @@ def _forward_batch(
         found = dict(zip(plan.returned, outputs[plan.output], strict=True)) | captured
         states |= {key: found[key].cpu() for key in plan.keys}
     captured.clear()
-    return HiddenBatch(start, states, mask, read, time.perf_counter() - began)
+    mask = windows.attention_mask[rows]
+    return HiddenBatch(rows.start, states, mask, read, time.perf_counter() - began)
+
+
+def _on_device(array: NDArray[np.int64] | NDArray[np.float32], model: LoadedModel) -> Tensor:
+    tensor = torch.from_numpy(array)
+    if tensor.is_floating_point():
+        tensor = tensor.to(next(model.module.parameters()).dtype)
+    return tensor.to(model.device)
 
 
 def _capture(captured: dict[LayerKey, Tensor], capture: Capture) -> RemovableHandle:

@@ -15,7 +15,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from embstore.probe import Config, forward
+from embstore.forward_pass import Config, forward, trial_inputs
 
 LinearKernel = Literal["onednn", "torch"]
 
@@ -26,8 +26,7 @@ _TRIAL_ROWS = 512
 _TRIAL_REPEATS = 6
 # A smaller gain would come and go with the machine's other work.
 _MAX_SHARE_OF_TIME = 0.9
-# As long as the probe's input, which the model is known to take.
-_PROOF_SHAPE = (4, 12)
+_PROOF_ROWS = 4
 # Of a token's norm. Summing in another order moves it by 1e-6 to 1e-5; a kernel that
 # rounds to bfloat16 or TF32 on the way, by 3e-4 to 5e-3.
 _TOLERANCE = 3e-4
@@ -207,12 +206,8 @@ def _unpack(site: _Site) -> None:
 
 
 def _hidden_states(module: nn.Module, config: Config) -> list[Tensor]:
-    generator = torch.Generator().manual_seed(0)
-    # Low ids usually are special, and could be masked.
-    low = min(10, config.vocab_size - 1)
-    ids = torch.randint(low, config.vocab_size, _PROOF_SHAPE, generator=generator)
-    inputs = {"decoder_input_ids": ids.flip(1)} if config.is_encoder_decoder else {}
-    return [state for states in forward(module, ids, **inputs).values() for state in states]
+    output = forward(module, trial_inputs(module, config, rows=_PROOF_ROWS))
+    return [state for states in output.states.values() for state in states]
 
 
 def _agree(before: Sequence[Tensor], after: Sequence[Tensor]) -> bool:

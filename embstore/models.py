@@ -1,22 +1,27 @@
 """Loads a located model with its tokenizer, and finds out what it is."""
 
-import contextlib
 import hashlib
-import io
 import json
-from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import torch
 import transformers
-from safetensors import SafetensorError
-from transformers import AutoConfig, AutoModel, AutoTokenizer
+from transformers import (
+    AutoConfig,
+    AutoTokenizer,
+    PreTrainedTokenizerFast,
+)
 from transformers.pytorch_utils import Conv1D
 
 from embstore.errors import ModelError, UsageError
+from embstore.forward_pass import takes_images
+from embstore.hub import first_line
 from embstore.linears import LinearKernel, speed_up_linears
-from embstore.locate import Located, first_line
+from embstore.loading import Weights, read_weights, refusing
+from embstore.locate import Located
 from embstore.probe import StackPlan, probe
+from embstore.quiet import quiet_transformers
 from embstore.types import Model
 
 # Families whose positions are counted from behind the padding index: 514 mean 512.
@@ -46,13 +51,20 @@ def load_tokenizer(located: Located) -> transformers.PreTrainedTokenizerBase:
     Raises:
         ModelError: there is none, or it cannot be read.
     """
-    with _quiet():
-        try:
-            tokenizer = AutoTokenizer.from_pretrained(located.folder, **located.options)
-        except Exception as error:
-            raise ModelError(
-                f"cannot load the tokenizer of {located.name}: {first_line(error)}"
-            ) from error
+    folder = located.tokenizer_folder or located.folder
+    # A GGUF file holds its own tokenizer, also where it is the base of an adapter.
+    holder = next((it for it in (located, located.base) if it and it.folder == folder), None)
+    options = holder.options if holder else {}
+    with refusing(located, "load the tokenizer of"):
+        tokenizer = AutoTokenizer.from_pretrained(
+            folder,
+            trust_remote_code=located.remote_code,
+            **options,
+        )
+        # For some families transformers builds the family's own tokenizer from parts of the
+        # file, even where the file says that it is to be taken as it is.
+        if not options and _is_generic(folder):
+            tokenizer = PreTrainedTokenizerFast.from_pretrained(folder)
     # Without its files transformers makes some tokenizers up, empty.
     if not tokenizer("Any text gives tokens.", add_special_tokens=False)["input_ids"]:
         raise ModelError(
@@ -60,6 +72,15 @@ def load_tokenizer(located: Located) -> transformers.PreTrainedTokenizerBase:
             "tokenizer's files to the model"
         )
     return tokenizer
+
+
+def _is_generic(folder: Path) -> bool:
+    try:
+        settings = json.loads((folder / "tokenizer_config.json").read_text())
+    except OSError:
+        return False
+    named = settings.get("tokenizer_class") in ("PreTrainedTokenizerFast", "TokenizersBackend")
+    return named and "auto_map" not in settings and (folder / "tokenizer.json").is_file()
 
 
 def tokenizer_sha256(tokenizer: transformers.PreTrainedTokenizerBase) -> str:
@@ -74,18 +95,22 @@ def tokenizer_sha256(tokenizer: transformers.PreTrainedTokenizerBase) -> str:
 
 
 def load_config(located: Located) -> transformers.PretrainedConfig:
-    """Load the model's configuration.
+    """Load the model's configuration; an adapter has that of its base.
 
     Raises:
-        ModelError: it cannot be read.
+        ModelError: it cannot be read, or is that of several models in one.
     """
-    with _quiet():
-        try:
-            return AutoConfig.from_pretrained(located.folder, **located.options)
-        except Exception as error:
-            raise ModelError(
-                f"cannot read the configuration of {located.name}: {first_line(error)}"
-            ) from error
+    whole = located.base or located
+    with refusing(whole, "read the configuration of"):
+        config = AutoConfig.from_pretrained(
+            whole.folder, trust_remote_code=whole.remote_code, **whole.options
+        )
+    if not isinstance(getattr(config, "hidden_size", None), int):
+        raise ModelError(
+            f"the configuration of {whole.name}, a {config.model_type}, has no hidden_size of its "
+            "own: it is no single transformer; give the part of it that is to be measured"
+        )
+    return config
 
 
 def context_length(
@@ -132,6 +157,63 @@ def choose_dtype(wanted: str) -> torch.dtype:
         raise UsageError(f"unknown dtype {wanted!r}; choose from {known}") from None
 
 
+def examine(
+    weights: Weights,
+    located: Located,
+    config: transformers.PretrainedConfig,
+    *,
+    context: int | None = None,
+    fast_linears: bool = True,
+) -> LoadedModel:
+    """Find out by a probe what kind of model the weights make, and make it fast.
+
+    Linear layers run through oneDNN where that is faster.
+
+    Args:
+        weights: the model; its linear layers may be changed in place.
+        located: where the weights came from.
+        config: the model's configuration.
+        context: its longest sequence, where known; kept as a fact about the model.
+        fast_linears: False to leave the linear layers as torch has them.
+
+    Raises:
+        ModelError: the model cannot be run, or returns no hidden states.
+    """
+    module = weights.module
+    with refusing(located, "run"):
+        found = probe(module, config)
+    facts = Model(
+        name=located.name,
+        source=located.source,
+        kind=found.kind,
+        architecture=config.model_type,
+        n_layers=sum(stack.n_layers for stack in found.stacks),
+        hidden_size=config.hidden_size,
+        n_parameters=sum(p.numel() for p in module.parameters()),
+        # Images have no vocabulary.
+        vocab_size=None if takes_images(module) else config.vocab_size,
+        context_length=context,
+        modality="vision" if takes_images(module) else "text",
+    )
+    # Last: the probe and the facts are about the model as it was saved.
+    linear: LinearKernel = "torch"
+    if fast_linears:
+        with quiet_transformers():
+            linear = speed_up_linears(module, config, transposed=Conv1D)
+    start = getattr(config, "decoder_start_token_id", None)
+    return LoadedModel(
+        module=module,
+        facts=facts,
+        stacks=found.stacks,
+        attention=weights.attention,
+        linear=linear,
+        device=next(module.parameters()).device,
+        decoder_start_token_id=(
+            start if start is not None else getattr(config, "pad_token_id", None)
+        ),
+    )
+
+
 def load_model(
     located: Located,
     config: transformers.PretrainedConfig,
@@ -141,96 +223,10 @@ def load_model(
     context: int | None = None,
     fast_linears: bool = True,
 ) -> LoadedModel:
-    """Load the weights and find out by a probe what kind of model they make.
-
-    Attention runs through SDPA where the architecture supports it, linear layers through
-    oneDNN where that is faster.
-
-    Args:
-        located: where the weights are.
-        config: the model's configuration.
-        device: where to run it.
-        dtype: of the weights and of the forward pass.
-        context: its longest sequence, where known; kept as a fact about the model.
-        fast_linears: False to leave the linear layers as torch has them.
+    """Read the weights and examine the model that they make.
 
     Raises:
-        ModelError: unreadable weights, or weights that leave parameters uninitialised.
+        ModelError: as ``read_weights`` and ``examine``.
     """
-    attention = "sdpa"
-    with _quiet():
-        try:
-            try:
-                module, report = _from_pretrained(located, dtype, attention)
-            except ValueError as error:
-                if "scaled_dot_product_attention" not in str(error):
-                    raise
-                attention = "eager"
-                module, report = _from_pretrained(located, dtype, attention)
-        except (OSError, ValueError, RuntimeError, KeyError, SafetensorError) as error:
-            raise ModelError(f"cannot load {located.name}: {first_line(error)}") from error
-    # A pooler comes after the last hidden state; many encoders are saved without.
-    absent = sorted(key for key in report["missing_keys"] if not key.startswith("pooler"))
-    if absent:
-        raise ModelError(
-            f"{located.name} lacks {len(absent)} weights, {absent[0]} first; measuring would "
-            "use random numbers in their place; get a complete checkpoint"
-        )
-    module = module.to(device).eval()
-    found = probe(module, config)
-    facts = Model(
-        name=located.name,
-        source=located.source,
-        kind=found.kind,
-        architecture=config.model_type,
-        n_layers=sum(stack.n_layers for stack in found.stacks),
-        hidden_size=config.hidden_size,
-        n_parameters=sum(p.numel() for p in module.parameters()),
-        vocab_size=config.vocab_size,
-        context_length=context,
-    )
-    # Last: the probe and the facts are about the model as it was saved.
-    linear: LinearKernel = "torch"
-    if fast_linears:
-        linear = speed_up_linears(module, config, transposed=Conv1D)
-    start = getattr(config, "decoder_start_token_id", None)
-    return LoadedModel(
-        module=module,
-        facts=facts,
-        stacks=found.stacks,
-        attention=attention,
-        linear=linear,
-        device=device,
-        decoder_start_token_id=start if start is not None else config.pad_token_id,
-    )
-
-
-def _from_pretrained(
-    located: Located, dtype: torch.dtype, attention: str
-) -> tuple[torch.nn.Module, dict[str, set[str]]]:
-    module, report = AutoModel.from_pretrained(
-        located.folder,
-        dtype=dtype,
-        attn_implementation=attention,
-        output_loading_info=True,
-        **located.options,
-    )
-    return module, report
-
-
-@contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """Keep transformers' own progress bars and advice off the terminal."""
-    logging = transformers.utils.logging
-    verbosity = logging.get_verbosity()
-    bars = logging.is_progress_bar_enabled()
-    logging.set_verbosity_error()
-    logging.disable_progress_bar()
-    try:
-        # The bar of GGUF conversion obeys neither switch.
-        with contextlib.redirect_stderr(io.StringIO()):
-            yield
-    finally:
-        logging.set_verbosity(verbosity)
-        if bars:
-            logging.enable_progress_bar()
+    weights = read_weights(located, config, device=device, dtype=dtype)
+    return examine(weights, located, config, context=context, fast_linears=fast_linears)

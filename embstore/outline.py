@@ -7,9 +7,12 @@ import transformers
 from transformers import AutoModel
 
 from embstore.errors import ModelError
-from embstore.locate import Located, first_line
+from embstore.loading import BUILDING, refusing
+from embstore.locate import Located
 from embstore.memory import Shape
 from embstore.models import context_length, load_config, load_tokenizer
+from embstore.types import Modality
+from embstore.vision import load_image_processor, modality_of
 
 
 @dataclass(frozen=True, eq=False)
@@ -18,42 +21,43 @@ class Outline:
 
     Attributes:
         located: its files.
-        tokenizer: its own.
+        tokenizer: its own; None for a model of images.
         config: its configuration.
         context: its longest sequence, where known.
+        modality: what it reads.
+        image_processor: its own; None for a model of text.
     """
 
     located: Located
-    tokenizer: transformers.PreTrainedTokenizerBase
+    tokenizer: transformers.PreTrainedTokenizerBase | None
     config: transformers.PretrainedConfig
     context: int | None
+    modality: Modality = "text"
+    image_processor: transformers.BaseImageProcessor | None = None
 
 
 def outline(located: Located) -> Outline:
-    """Load a model's tokenizer and configuration.
+    """Load a model's configuration, and its tokenizer or image processor.
 
     Raises:
         ModelError: either is missing or cannot be read.
     """
-    tokenizer = load_tokenizer(located)
     config = load_config(located)
+    modality = modality_of(located, config)
+    if modality == "vision":
+        return Outline(located, None, config, None, modality, load_image_processor(located))
+    tokenizer = load_tokenizer(located)
     return Outline(located, tokenizer, config, context_length(config, tokenizer))
 
 
 def model_shape(model: Outline) -> Shape:
-    """Build the model on torch's meta device, where numbers take no memory, and count.
+    """Count what the model is made of, without its numbers.
 
     Raises:
         ModelError: no model can be built from the configuration.
     """
     config = model.config
-    try:
-        with torch.device("meta"):
-            module = AutoModel.from_config(config)
-    except Exception as error:
-        raise ModelError(
-            f"cannot build {model.located.name} from its configuration: {first_line(error)}"
-        ) from error
+    module = _without_numbers(model)
     embeddings = {
         id(layer.weight) for layer in module.modules() if isinstance(layer, torch.nn.Embedding)
     }
@@ -65,6 +69,40 @@ def model_shape(model: Outline) -> Shape:
         # The last two: experts stand in a dimension before them.
         widest=max((size for p in inner for size in p.shape[-2:]), default=config.hidden_size),
     )
+
+
+def image_positions(model: Outline, pixels: tuple[int, ...]) -> tuple[int, int]:
+    """Return how many states a model has of an image, and how many of them are no patches.
+
+    Args:
+        model: a model of images.
+        pixels: channels, height and width of an image as the model takes it.
+
+    Raises:
+        ModelError: it cannot take such images, or its states are not one for each patch.
+    """
+    module = _without_numbers(model)
+    with refusing(model.located, "run"), torch.inference_mode():
+        states = module(pixel_values=torch.empty((1, *pixels), device="meta"))
+        n_positions = int(states.last_hidden_state.shape[1])
+        size = model.config.patch_size
+        height, width = (size, size) if isinstance(size, int) else size
+    n_patches = (pixels[1] // height) * (pixels[2] // width)
+    if n_positions < n_patches:
+        raise ModelError(
+            f"{model.located.name} has {n_positions} states of an image of {n_patches} patches; "
+            "it cannot be measured, which takes one per patch and layer"
+        )
+    return n_positions, n_positions - n_patches
+
+
+def _without_numbers(model: Outline) -> torch.nn.Module:
+    """Build a model on torch's meta device, where numbers take no memory."""
+    located = model.located
+    remote_code = (located.base or located).remote_code
+    with refusing(located, "build", " from its configuration"), BUILDING, torch.device("meta"):
+        module: torch.nn.Module = AutoModel.from_config(model.config, trust_remote_code=remote_code)
+    return module
 
 
 def _layers(config: transformers.PretrainedConfig) -> tuple[int, ...]:

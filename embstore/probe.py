@@ -6,23 +6,22 @@ made bidirectional, and every family calls its blocks and its last norm differen
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
 
 from embstore.errors import ModelError
+from embstore.forward_pass import (
+    Config,
+    Output,
+    block_input,
+    block_output,
+    forward,
+    takes_images,
+    trial_inputs,
+)
 from embstore.types import Kind, LayerKey, Site, Stack
-
-# Long enough for state-space convolutions, short enough to cost nothing.
-_PROBE_LENGTH = 12
-
-
-class Config(Protocol):
-    """The part of a Hugging Face configuration that the probe reads."""
-
-    is_encoder_decoder: bool
-    vocab_size: int
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,18 +71,18 @@ def probe(module: nn.Module, config: Config) -> Probe:
     """Run a model on a short input, and again with another last token.
 
     Earlier positions that change have seen a later one: the model is an encoder.
-    An encoder-decoder is recognised from its configuration.
+    An encoder-decoder is recognised from its configuration, and models of images are
+    encoders.
 
     Raises:
-        ModelError: the model returns no hidden states.
+        ModelError: the model returns no hidden states, not one for each token, or not the
+            same ones when it is run again.
     """
-    device = next(module.parameters()).device
-    generator = torch.Generator().manual_seed(0)
-    ids = torch.randint(0, config.vocab_size, (1, _PROBE_LENGTH), generator=generator)
-    # An end-of-text or padding id among them could be masked; low ids usually are special.
-    ids = ids.clamp(min=min(10, config.vocab_size - 1)).to(device)
+    inputs = trial_inputs(module, config, rows=1)
     with torch.inference_mode():
-        outputs, records = _run_recording_blocks(module, ids)
+        found, records = _run_recording_blocks(module, inputs)
+    for states in found.states.values():
+        _check_shapes(type(module).__name__, states, inputs.get("input_ids"))
     if config.is_encoder_decoder:
         kind: Kind = "encoder-decoder"
         wanted: list[tuple[Stack, str]] = [
@@ -91,35 +90,14 @@ def probe(module: nn.Module, config: Config) -> Probe:
             ("decoder", "decoder_hidden_states"),
         ]
     else:
-        kind = "encoder" if _sees_ahead(module, ids, outputs["hidden_states"][-1]) else "decoder"
+        last = found.states["hidden_states"][-1]
+        if takes_images(module):
+            _check_repeatable(module, inputs, last)
+            kind = "encoder"
+        else:
+            kind = "encoder" if _sees_ahead(module, inputs, last) else "decoder"
         wanted = [(kind, "hidden_states")]
-    return Probe(kind, tuple(_plan(stack, name, outputs[name], records) for stack, name in wanted))
-
-
-def forward(module: nn.Module, ids: Tensor, **inputs: Tensor) -> dict[str, tuple[Tensor, ...]]:
-    """Run the model for its hidden states; returns each tuple of them by name.
-
-    Raises:
-        ModelError: the model returns none.
-    """
-    output = module(
-        input_ids=ids, output_hidden_states=True, return_dict=True, use_cache=False, **inputs
-    )
-    names = ("hidden_states", "encoder_hidden_states", "decoder_hidden_states")
-    states = {name: output[name] for name in names if output.get(name) is not None}
-    if not states:
-        raise ModelError(f"{type(module).__name__} returns no hidden states; it cannot be measured")
-    return states
-
-
-def block_output(output: object) -> object:
-    """Return the hidden state of a block that may return more beside it."""
-    return output[0] if isinstance(output, tuple) else output
-
-
-def block_input(args: tuple[object, ...], kwargs: Mapping[str, object]) -> object:
-    """Return the hidden state that a block was called with."""
-    return args[0] if args else kwargs.get("hidden_states")
+    return Probe(kind, tuple(_plan(stack, name, found, records) for stack, name in wanted))
 
 
 @dataclass
@@ -130,16 +108,30 @@ class _Record:
     outputs: list[Tensor]
 
 
+@dataclass
+class _Records:
+    """What went through the lists of blocks, and what the norms outside of them put out."""
+
+    blocks: dict[nn.ModuleList, _Record]
+    norms: dict[nn.Module, Tensor]
+
+
 def _run_recording_blocks(
-    module: nn.Module, ids: Tensor
-) -> tuple[dict[str, tuple[Tensor, ...]], dict[nn.ModuleList, _Record]]:
+    module: nn.Module, inputs: Mapping[str, Tensor]
+) -> tuple[Output, _Records]:
     """Run once; also return what went through the members of every list of modules."""
-    records: dict[nn.ModuleList, _Record] = {}
-    hooks = []
+    records = _Records({}, {})
+
+    def keep_norm(norm: nn.Module, _args: tuple[object, ...], output: object) -> None:
+        if isinstance(output, Tensor):
+            records.norms[norm] = output.clone()
+
+    norms = [part for part in module.children() if "norm" in type(part).__name__.lower()]
+    hooks = [norm.register_forward_hook(keep_norm) for norm in norms]
     for blocks in module.modules():
         if not isinstance(blocks, nn.ModuleList):
             continue
-        records[blocks] = _Record(None, [])
+        records.blocks[blocks] = _Record(None, [])
         for block in blocks:
 
             def keep(
@@ -147,7 +139,7 @@ def _run_recording_blocks(
                 args: tuple[object, ...],
                 kwargs: dict[str, object],
                 output: object,
-                record: _Record = records[blocks],
+                record: _Record = records.blocks[blocks],
             ) -> None:
                 state, entered = block_output(output), block_input(args, kwargs)
                 if not record.outputs and isinstance(entered, Tensor):
@@ -157,46 +149,65 @@ def _run_recording_blocks(
 
             hooks.append(block.register_forward_hook(keep, with_kwargs=True))
     try:
-        # Another input than the encoder's: shared embeddings would make the stacks look alike.
-        two_stacks = module.config.is_encoder_decoder  # type: ignore[union-attr]
-        inputs = {"decoder_input_ids": ids.flip(1)} if two_stacks else {}
-        return forward(module, ids, **inputs), records
+        return forward(module, inputs), records
     finally:
         for hook in hooks:
             hook.remove()
 
 
-def _sees_ahead(module: nn.Module, ids: Tensor, state: Tensor) -> bool:
+def _check_shapes(name: str, states: Sequence[Tensor], ids: Tensor | None) -> None:
+    expected = states[0].shape[:2] if ids is None else ids.shape
+    for state in states:
+        if state.ndim != 3 or state.shape[:2] != expected:
+            raise ModelError(
+                f"{name} returns hidden states of shape {tuple(state.shape)} for "
+                f"{expected[-1]} tokens; it cannot be measured, which takes one per token and layer"
+            )
+
+
+def _check_repeatable(module: nn.Module, inputs: Mapping[str, Tensor], state: Tensor) -> None:
+    """Refuse masked autoencoders, which leave out patches at random."""
+    with torch.inference_mode():
+        again = forward(module, inputs).states["hidden_states"][-1]
+    # On an accelerator sums may round another way; drawing at random is no rounding.
+    if state.shape != again.shape or not torch.allclose(
+        state.float(), again.float(), rtol=1e-2, atol=1e-3, equal_nan=True
+    ):
+        raise ModelError(
+            f"{type(module).__name__} returns other hidden states when it is run again on the same "
+            "input; what it draws at random cannot be measured"
+        )
+
+
+def _sees_ahead(module: nn.Module, inputs: Mapping[str, Tensor], state: Tensor) -> bool:
+    ids = inputs["input_ids"]
     changed = ids.clone()
     changed[0, -1] = ids[0, 0]
     if changed[0, -1] == ids[0, -1]:
         changed[0, -1] = ids[0, 1]
     with torch.inference_mode():
-        other = forward(module, changed)["hidden_states"][-1]
+        other = forward(module, {"input_ids": changed}).states["hidden_states"][-1]
     before, after = state[0, :-1].float(), other[0, :-1].float()
     # A causal model repeats itself, or differs by rounding (1e-7); an encoder with untrained
     # weights already moves the third digit.
     return bool((after - before).norm() > 2e-6 * before.norm())
 
 
-def _plan(
-    stack: Stack,
-    output: str,
-    states: tuple[Tensor, ...],
-    records: dict[nn.ModuleList, _Record],
-) -> StackPlan:
+def _plan(stack: Stack, output: str, found: Output, records: _Records) -> StackPlan:
     """Find the list of blocks behind this stack's hidden states, and which state is which."""
+    states = found.states[output]
     n_layers = len(states) - 1
     embedding = LayerKey(stack, 0, "embedding")
     blocks_keys = tuple(LayerKey(stack, layer, "block") for layer in range(1, n_layers + 1))
     final_norm = LayerKey(stack, n_layers, "final_norm")
-    for blocks, record in records.items():
+    for blocks, record in records.blocks.items():
         outputs = record.outputs
         if n_layers == 0 or len(outputs) != n_layers or record.first_input is None:
             continue
         if _same(states[0], record.first_input) and _all_same(outputs[:-1], states[1:-1]):
             if _same(outputs[-1], states[-1]):
-                return StackPlan(stack, output, n_layers, (embedding, *blocks_keys), ())
+                normed = _normed_later(final_norm, found, states[-1], records.norms)
+                return StackPlan(stack, output, n_layers, (embedding, *blocks_keys), normed)
             # The last block's own output is overwritten by the normalised one.
             last = Capture(blocks_keys[-1], blocks[-1], "output")
             returned = (embedding, *blocks_keys[:-1], final_norm)
@@ -205,8 +216,21 @@ def _plan(
             # State-space models return what each block puts out, and not the embedding.
             first = Capture(embedding, blocks[0], "input")
             return StackPlan(stack, output, n_layers, (*blocks_keys, final_norm), (first,))
-    # Blocks shared between layers (ALBERT) stand in no such list; what they return is final.
+    # Blocks that are run in another way; what they return is taken as final.
     return StackPlan(stack, output, n_layers, (embedding, *blocks_keys), ())
+
+
+def _normed_later(
+    key: LayerKey, found: Output, state: Tensor, norms: Mapping[nn.Module, Tensor]
+) -> tuple[Capture, ...]:
+    """Models of images normalise the last state without counting that among their states."""
+    if found.last is None or _same(found.last, state):
+        return ()
+    # A norm that stands last, such as the only one outside the blocks.
+    for norm, output in norms.items():
+        if _same(output, found.last):
+            return (Capture(key, norm, "output"),)
+    return ()
 
 
 def _same(a: Tensor, b: Tensor) -> bool:

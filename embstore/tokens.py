@@ -70,6 +70,11 @@ class Windows:
         """Number of tokens that are not padding."""
         return int(self.attention_mask.sum())
 
+    def inputs(self, rows: slice) -> dict[str, NDArray[np.int64]]:
+        """Return what a model is called with for these sequences, by name."""
+        mask = self.attention_mask[rows].astype(np.int64)
+        return {"input_ids": self.ids[rows], "attention_mask": mask}
+
 
 def draw_windows(
     text: CorpusText, tokenizer: Tokenizer, *, tokens: int, window: int, seed: int

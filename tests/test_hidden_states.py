@@ -12,6 +12,7 @@ from embstore.errors import ModelError
 from embstore.hidden_states import HiddenBatch, hidden_batches
 from embstore.measuring import measure_batches
 from embstore.models import LoadedModel
+from embstore.tokens import Windows
 from embstore.types import LayerKey, Stack
 from tests import tiny_models
 
@@ -34,7 +35,8 @@ def load(tmp_path_factory: pytest.TempPathFactory) -> Load:
 def states_of(
     model: LoadedModel, ids: np.ndarray, mask: np.ndarray, batch_size: int = 8
 ) -> dict[LayerKey, torch.Tensor]:
-    batches = list(hidden_batches(model, ids, mask, batch_size=batch_size))
+    windows = Windows(ids, mask, 0, "")
+    batches = list(hidden_batches(model, windows, batch_size=batch_size))
     return {key: torch.cat([batch.states[key] for batch in batches]) for key in batches[0].states}
 
 
@@ -49,8 +51,24 @@ def token_ids(n: int = 3, window: int = 10) -> np.ndarray:
         ("gpt_neox", "decoder", True),
         ("opt", "decoder", True),
         ("bloom", "decoder", True),
+        ("falcon", "decoder", True),
         ("llama", "decoder", True),
+        ("mistral", "decoder", True),
+        ("mixtral", "decoder", True),
+        ("qwen2", "decoder", True),
+        ("qwen3", "decoder", True),
+        ("gemma", "decoder", True),
+        ("gemma2", "decoder", True),
+        ("gemma3_text", "decoder", True),
+        ("phi", "decoder", True),
+        ("phi3", "decoder", True),
         ("bert", "encoder", False),
+        ("roberta", "encoder", False),
+        ("distilbert", "encoder", False),
+        ("deberta", "encoder", False),
+        ("deberta-v2", "encoder", False),
+        ("electra", "encoder", False),
+        ("albert", "encoder", False),
         ("modernbert", "encoder", True),
         ("mamba", "decoder", True),
         ("t5", "encoder-decoder", True),
@@ -93,7 +111,19 @@ def test_states_are_those_of_transformers_with_the_last_block_before_its_norm(
     [
         ("gpt2", "decoder", "ln_f"),
         ("gpt_neox", "decoder", "final_layer_norm"),
+        ("opt", "decoder", "decoder.final_layer_norm"),
+        ("bloom", "decoder", "ln_f"),
+        ("falcon", "decoder", "ln_f"),
         ("llama", "decoder", "norm"),
+        ("mistral", "decoder", "norm"),
+        ("mixtral", "decoder", "norm"),
+        ("qwen2", "decoder", "norm"),
+        ("qwen3", "decoder", "norm"),
+        ("gemma", "decoder", "norm"),
+        ("gemma2", "decoder", "norm"),
+        ("gemma3_text", "decoder", "norm"),
+        ("phi", "decoder", "final_layernorm"),
+        ("phi3", "decoder", "norm"),
         ("mamba", "decoder", "norm_f"),
         ("modernbert", "encoder", "final_norm"),
         ("t5", "encoder", "encoder.final_layer_norm"),
@@ -120,6 +150,32 @@ def test_a_state_space_model_has_an_embedding_too(load: Load) -> None:
     found = states_of(model, ids, np.ones(ids.shape, dtype=bool))
     embedded = model.module.get_submodule("embeddings")(torch.from_numpy(ids))
     torch.testing.assert_close(found[LayerKey("decoder", 0, "embedding")], embedded)
+
+
+@pytest.mark.parametrize("family", ["gemma", "gemma2", "gemma3_text"])
+def test_gemma_enters_its_first_block_with_scaled_embeddings(load: Load, family: str) -> None:
+    model = load(family)
+    ids = token_ids()
+    found = states_of(model, ids, np.ones(ids.shape, dtype=bool))
+    rows = model.module.get_submodule("embed_tokens").get_parameter("weight")[torch.from_numpy(ids)]
+    torch.testing.assert_close(found[LayerKey("decoder", 0, "embedding")], rows * 32**0.5)
+
+
+@pytest.mark.parametrize(
+    ("family", "projection"),
+    [("electra", "embeddings_project"), ("albert", "encoder.embedding_hidden_mapping_in")],
+)
+def test_narrow_embeddings_are_measured_as_the_first_block_gets_them(
+    load: Load, family: str, projection: str
+) -> None:
+    model = load(family)
+    ids = token_ids()
+    found = states_of(model, ids, np.ones(ids.shape, dtype=bool))
+    with torch.inference_mode():
+        narrow = model.module.get_submodule("embeddings")(torch.from_numpy(ids))
+        wide = model.module.get_submodule(projection)(narrow)
+    assert narrow.shape[-1] == 16
+    torch.testing.assert_close(found[LayerKey("encoder", 0, "embedding")], wide)
 
 
 @pytest.mark.parametrize("family", tiny_models.FAMILIES)
@@ -164,7 +220,7 @@ def test_no_batch_is_alive_while_the_next_is_made(load: Load) -> None:
 
     def watched() -> Iterator[HiddenBatch]:
         mask = np.ones(ids.shape, dtype=bool)
-        for batch in hidden_batches(model, ids, mask, batch_size=1):
+        for batch in hidden_batches(model, Windows(ids, mask, 0, ""), batch_size=1):
             made.extend(weakref.ref(state) for state in batch.states.values())
             yield batch
             del batch

@@ -15,6 +15,7 @@ from embstore import linears
 from embstore.hidden_states import hidden_batches
 from embstore.linears import PackedLinear, speed_up_linears
 from embstore.models import LoadedModel
+from embstore.tokens import Windows
 from embstore.types import LayerKey
 from tests import tiny_models
 
@@ -35,7 +36,8 @@ def stock(folder: Path) -> LoadedModel:
 
 def hidden_states(model: LoadedModel) -> dict[LayerKey, Tensor]:
     ids = np.random.default_rng(0).integers(10, tiny_models.VOCAB, size=(3, 40))
-    (batch,) = hidden_batches(model, ids, np.ones(ids.shape, dtype=bool), batch_size=3)
+    windows = Windows(ids, np.ones(ids.shape, dtype=bool), 0, "")
+    (batch,) = hidden_batches(model, windows, batch_size=3)
     return batch.states
 
 
@@ -66,7 +68,8 @@ def test_hidden_states_are_those_of_torch(family: str, tmp_path: Path, packing: 
     folder = tiny_models.build(family, tmp_path / family)
     expected = stock(folder)
     model = tiny_models.load(folder)
-    assert (expected.linear, model.linear) == ("torch", "onednn")
+    # Falcon has a linear layer of its own, with a bias added apart.
+    assert (expected.linear, model.linear) == ("torch", "torch" if family == "falcon" else "onednn")
     left = {
         name.rpartition(".")[2]
         for name, layer in model.module.named_modules()

@@ -12,18 +12,40 @@ from embstore.locate import locate
 from embstore.models import LoadedModel, load_config, load_model
 
 VOCAB = 200
-_SMALL = {"num_hidden_layers": 3, "num_attention_heads": 2, "hidden_size": 32}
-_LIMIT = {"max_position_embeddings": 128}
+_SMALL: dict[str, object] = {"num_hidden_layers": 3, "num_attention_heads": 2, "hidden_size": 32}
+_LIMIT: dict[str, object] = {"max_position_embeddings": 128}
+_USUAL: dict[str, object] = {**_SMALL, **_LIMIT, "intermediate_size": 64}
+# One pair of keys and values for both heads.
+_GROUPED: dict[str, object] = {**_USUAL, "num_key_value_heads": 1, "head_dim": 16}
+_RELATIVE: dict[str, object] = {"relative_attention": True, "pos_att_type": ["c2p", "p2c"]}
 
 # What the probe must find out about each: kind, states, and which of them is final.
 FAMILIES: dict[str, dict[str, object]] = {
     "gpt2": {"n_layer": 3, "n_head": 2, "n_embd": 32, "n_positions": 128},
-    "gpt_neox": {**_SMALL, **_LIMIT, "intermediate_size": 64},
+    "gpt_neox": _USUAL,
     "opt": {**_SMALL, **_LIMIT, "ffn_dim": 64, "word_embed_proj_dim": 32},
     "bloom": {"n_layer": 3, "n_head": 2, "hidden_size": 32},
-    "llama": {**_SMALL, **_LIMIT, "intermediate_size": 64},
-    "bert": {**_SMALL, **_LIMIT, "intermediate_size": 64},
-    "modernbert": {**_SMALL, **_LIMIT, "intermediate_size": 64},
+    "falcon": _SMALL,
+    "llama": _USUAL,
+    "mistral": _GROUPED,
+    "mixtral": {**_GROUPED, "num_local_experts": 2, "num_experts_per_tok": 1},
+    "qwen2": _GROUPED,
+    "qwen3": _GROUPED,
+    "gemma": _GROUPED,
+    "gemma2": _GROUPED,
+    "gemma3_text": _GROUPED,
+    "phi": _USUAL,
+    "phi3": _USUAL,
+    "bert": _USUAL,
+    "roberta": _USUAL,
+    "distilbert": {"n_layers": 3, "n_heads": 2, "dim": 32, "hidden_dim": 64, **_LIMIT},
+    "deberta": {**_USUAL, **_RELATIVE},
+    "deberta-v2": {**_USUAL, **_RELATIVE},
+    # Embeddings narrower than the blocks, into which they are projected.
+    "electra": {**_USUAL, "embedding_size": 16},
+    # One block, applied three times.
+    "albert": {**_USUAL, "embedding_size": 16},
+    "modernbert": _USUAL,
     "mamba": {"num_hidden_layers": 3, "hidden_size": 32},
     "t5": {"num_layers": 3, "num_heads": 2, "d_model": 32, "d_ff": 64, "d_kv": 16},
     "bart": {

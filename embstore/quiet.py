@@ -1,0 +1,53 @@
+"""Keeps transformers' own progress bars and advice off the terminal."""
+
+import contextlib
+import threading
+from collections.abc import Callable, Iterable, Iterator
+
+import transformers
+from transformers import modeling_gguf_pytorch_utils
+
+_lock = threading.Lock()
+# How many are inside, and how to undo what the first of them did.
+_inside = 0
+_undo: list[Callable[[], None]] = []
+
+
+@contextlib.contextmanager
+def quiet_transformers() -> Iterator[None]:
+    """Silence transformers until the last of all threads inside has left.
+
+    Standard error itself is left alone: other threads may be showing something on it.
+    """
+    global _inside
+    with _lock:
+        if not _inside:
+            _silence()
+        _inside += 1
+    try:
+        yield
+    finally:
+        with _lock:
+            _inside -= 1
+            if not _inside:
+                while _undo:
+                    _undo.pop()()
+
+
+def _silence() -> None:
+    logging = transformers.utils.logging
+    verbosity = logging.get_verbosity()
+    logging.set_verbosity_error()
+    _undo.append(lambda: logging.set_verbosity(verbosity))
+    if logging.is_progress_bar_enabled():
+        logging.disable_progress_bar()
+        _undo.append(logging.enable_progress_bar)
+    # The bar of GGUF conversion obeys neither switch.
+    bar = getattr(modeling_gguf_pytorch_utils, "tqdm", None)
+    if bar is not None:
+        modeling_gguf_pytorch_utils.tqdm = _no_bar
+        _undo.append(lambda: setattr(modeling_gguf_pytorch_utils, "tqdm", bar))
+
+
+def _no_bar(items: Iterable[object], **_options: object) -> Iterable[object]:
+    return items
