@@ -18,7 +18,7 @@ from embstore.demo import MODELS, TEXT, PackagedFile, packaged
 from embstore.hidden_states import default_batch_size
 from embstore.ingestion import ingest
 from embstore.models import load_config, load_model
-from embstore.planning import Request, Settings
+from embstore.settings import Request, Settings
 from embstore.types import Sampling
 
 HEADER = (

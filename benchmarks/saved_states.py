@@ -144,7 +144,7 @@ def _forward(
     )
     parts: dict[int, list[NDArray[np.float32]]] = {layer: [] for layer in layers}
     batch_size = default_batch_size(model, windows.window)
-    for batch in hidden_batches(model, windows.ids, windows.attention_mask, batch_size=batch_size):
+    for batch in hidden_batches(model, windows, batch_size=batch_size):
         for key, state in batch.states.items():
             if key.layer in parts and key.site != "final_norm":
                 parts[key.layer].append(state.numpy()[batch.mask].copy())

@@ -38,13 +38,20 @@ def command_table() -> str:
     from embstore.cli import app
 
     rows = ["| command | what it does |", "|---|---|"]
-    for group in (app, *(added.typer_instance for added in app.registered_groups)):
-        for command in group.registered_commands if group else ():
+    named = [
+        (f"{added.name} " if isinstance(added.name, str) else "", added.typer_instance)
+        for added in app.registered_groups
+        if added.typer_instance is not None
+    ]
+    for prefix, group in (("", app), *named):
+        for command in group.registered_commands:
             callback = command.callback
             if callback is None or callback.__doc__ is None:
                 continue
             name = command.name or callback.__name__
-            rows.append(f"| `embstore {name}` | {callback.__doc__.strip().splitlines()[0]} |")
+            rows.append(
+                f"| `embstore {prefix}{name}` | {callback.__doc__.strip().splitlines()[0]} |"
+            )
     return "\n".join(rows)
 
 

@@ -8,11 +8,13 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from embstore.api import Store, ingest, measure
+    from embstore.api import Store
     from embstore.api import open_store as open  # noqa: A004 - embstore.open, as in gzip.open
+    from embstore.commands import ingest, ingest_study, measure
     from embstore.errors import (
         CorpusError,
         EmbstoreError,
+        IngestError,
         MeasurementError,
         ModelError,
         QueryError,
@@ -27,6 +29,7 @@ __version__ = "0.1.0"
 __all__ = [
     "CorpusError",
     "EmbstoreError",
+    "IngestError",
     "MeasurementError",
     "ModelError",
     "QueryError",
@@ -37,16 +40,25 @@ __all__ = [
     "UsageError",
     "__version__",
     "ingest",
+    "ingest_study",
     "measure",
     "open",
 ]
 
-_IN_API = {"Store": "Store", "ingest": "ingest", "measure": "measure", "open": "open_store"}
+# Where each name is, and what it is called there.
+_PLACES = {
+    "Store": ("api", "Store"),
+    "open": ("api", "open_store"),
+    "ingest": ("commands", "ingest"),
+    "ingest_study": ("commands", "ingest_study"),
+    "measure": ("commands", "measure"),
+}
 
 
 def __getattr__(name: str) -> Any:
-    if name in _IN_API:
-        return getattr(importlib.import_module("embstore.api"), _IN_API[name])
+    if name in _PLACES:
+        module, there = _PLACES[name]
+        return getattr(importlib.import_module(f"embstore.{module}"), there)
     if name in __all__:
         return getattr(importlib.import_module("embstore.errors"), name)
     raise AttributeError(f"module 'embstore' has no attribute {name!r}")

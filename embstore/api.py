@@ -1,19 +1,16 @@
-"""The Python API: a store as an object to ask and chart, and ``ingest`` to fill it."""
+"""The Python API to a store: an object to ask and to chart."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from embstore import query
-from embstore.errors import UsageError
 from embstore.store.connection import Database, open_database
-from embstore.types import SCOPES, Sampling
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
     from embstore.chart import AnyChart
-    from embstore.ingestion import Outcome
 
 _INFO = """
 SELECT
@@ -140,99 +137,3 @@ def open_store(url: str | Path | None = None, *, queries: Iterable[str | Path] =
         StoreError: there is no store, or it cannot be used.
     """
     return Store(open_database(url, create=False), queries=queries)
-
-
-def ingest(
-    models: str | Path | Sequence[str | Path],
-    *,
-    corpus: str | Path,
-    store: str | Path | None = None,
-    tokens: int = Sampling.tokens,
-    window: int | None = Sampling.window,
-    batch_size: int | None = None,
-    sample: int = Sampling.sample,
-    seed: int = Sampling.seed,
-    device: str = "auto",
-    dtype: str = "auto",
-    tags: Mapping[str, str] | None = None,
-    name: str | None = None,
-    scopes: str | Iterable[str] = SCOPES,
-    pairs: bool = True,
-    force: bool = False,
-) -> "list[Outcome]":
-    """Measure models over a text into a store: ``embstore ingest`` as a function.
-
-    Args:
-        models: Hub id (also ``ID@REVISION``), model folder or ``.gguf`` file, or several.
-        corpus: a text, or MediaWiki XML, plain or compressed.
-        store: a DuckDB file, created if missing; None for ``EMBSTORE_STORE`` or
-            ``embstore.duckdb``.
-        tokens: fed to each model, rounded down to whole windows.
-        window: tokens per sequence; None for 512 or the model's limit, if lower.
-        batch_size: windows per forward pass; None to fit a fixed amount of memory.
-        sample: tokens kept for neighbours and quantiles.
-        seed: draws the windows and the kept tokens.
-        device: ``auto``, ``cpu``, ``cuda``, ``cuda:1`` or ``mps``.
-        dtype: ``auto`` (float32), ``float32``, ``bfloat16`` or ``float16``.
-        tags: stored with the run.
-        name: what the store calls the model; for a single model.
-        scopes: which sets of tokens to measure, some of ``all``, ``no_first`` and
-            ``no_sinks``.
-        pairs: whether to compare each layer with the next.
-        force: measure again even if the same work is stored.
-
-    Returns:
-        What became of each model: measured now, or stored before.
-
-    Raises:
-        EmbstoreError: a model, the text, an option or the store cannot be used; models
-            before it are stored.
-    """
-    # torch and transformers: seconds to import.
-    from embstore.ingestion import ingest as run
-    from embstore.planning import Request, Settings, choose_scopes
-
-    several = [models] if isinstance(models, str | Path) else list(models)
-    if name is not None and len(several) != 1:
-        raise UsageError(f"name is for one model, but {len(several)} are given")
-    settings = Settings(
-        sampling=Sampling(tokens=tokens, window=window, sample=sample, seed=seed),
-        batch_size=batch_size,
-        device=device,
-        dtype=dtype,
-        tags=tags or {},
-        force=force,
-        scopes=choose_scopes(scopes),
-        pairs=pairs,
-    )
-    return list(run([Request(str(model), name) for model in several], corpus, store, settings))
-
-
-def measure(X: object, *, sample: int = 4096, seed: int = 0) -> dict[str, float]:
-    """Measure every single-layer metric of any set of vectors; no store, no transformer.
-
-    Args:
-        X: a NumPy array or torch tensor of real numbers, (n, d), one vector a row.
-        sample: vectors kept for neighbours and quantiles, drawn by seed.
-        seed: draws the sample.
-
-    Returns:
-        The values by metric name; NaN where a metric is undefined.
-
-    Raises:
-        MeasurementError: not such an array, empty, or with NaN or infinite values.
-        UsageError: ``sample`` is below 1 or the seed negative.
-
-    >>> import numpy as np
-    >>> line = np.outer(np.arange(100.0), [1.0, 2.0])
-    >>> round(measure(line)["anisotropy"], 6)
-    1.0
-    """
-    # numba takes half a second to import.
-    from embstore.vectors import measure_vectors
-
-    found = measure_vectors(X, sample=sample, seed=seed)
-    return {
-        name: value.value if value.value is not None else float("nan")
-        for name, value in found.items()
-    }

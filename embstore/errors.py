@@ -7,6 +7,8 @@ The tree, with the exit code the command line gives each branch::
     ├── CorpusError              1   missing, empty, too short, not text
     ├── MeasurementError         1   arrays that cannot be measured
     ├── QueryError               1   unknown query, refused or failing SQL
+    ├── IngestError              4   some checkpoints failed, the others are stored
+    │   └── NothingMeasuredError 1   all of them failed
     ├── UsageError               2   an option, parameter or suffix that does not exist
     └── StoreError               3   the store cannot be used
         ├── StoreLockedError     3   another process holds it
@@ -15,6 +17,7 @@ The tree, with the exit code the command line gives each branch::
 A message is one line: the thing, what was found, what to do next.
 """
 
+from collections.abc import Sequence
 from typing import ClassVar
 
 
@@ -38,6 +41,25 @@ class MeasurementError(EmbstoreError):
 
 class QueryError(EmbstoreError):
     """A query does not exist, is refused or fails."""
+
+
+class IngestError(EmbstoreError):
+    """Some checkpoints of an ingest failed; the others are stored.
+
+    ``outcomes`` says what became of each.
+    """
+
+    exit_code: ClassVar[int] = 4
+
+    def __init__(self, message: str, outcomes: Sequence[object]) -> None:
+        super().__init__(message)
+        self.outcomes = tuple(outcomes)
+
+
+class NothingMeasuredError(IngestError):
+    """Every checkpoint of an ingest failed."""
+
+    exit_code: ClassVar[int] = 1
 
 
 class UsageError(EmbstoreError):

@@ -26,7 +26,8 @@ def content_id(content: object) -> str:
 def model_id(model: Model) -> str:
     """Identify a model by its name and architecture, not by where it was found."""
     facts = dataclasses.asdict(model)
-    del facts["source"]
+    # The modality is known from the architecture, and came later than the first ids.
+    del facts["source"], facts["modality"]
     return content_id({"model": facts})
 
 

@@ -1,4 +1,4 @@
-"""Measures models over a text into a store, and skips what is stored.
+"""Measures checkpoints over a text into a store, and skips what is stored.
 
 The one place where compute meets the store. Everything that can be wrong with the
 input is found before the weights are loaded; a run is written in one transaction
@@ -7,40 +7,61 @@ after it is complete, so an interrupted ingest leaves the store as it was.
 
 import contextlib
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
 
+from embstore import __version__
 from embstore.allocator import keep_freed_memory
+from embstore.checkpoints import label
+from embstore.errors import EmbstoreError, IngestError, NothingMeasuredError, StoreError
 from embstore.hidden_states import HiddenBatch, default_batch_size, hidden_batches
+from embstore.loading import read_weights
 from embstore.measuring import ACCUMULATION_DTYPE, Choice, Progress, measure_batches
-from embstore.models import LoadedModel, load_model
+from embstore.models import LoadedModel, examine
 from embstore.parallel import ahead
-from embstore.planning import Plan, Request, Settings, Sources, open_sources, plan
+from embstore.patches import ImageWindows
+from embstore.planning import Plan, Sources, open_sources
+from embstore.preparation import Preparation, Prepared, Trouble
 from embstore.provenance import collect
-from embstore.store.writing import write_run
+from embstore.settings import Request, Settings
+from embstore.store.writing import same_weights, write_failure, write_run
 from embstore.tokens import Windows
-from embstore.types import Measured, Run
+from embstore.types import Failure, Measured, Run
 
-__all__ = ["Outcome", "Request", "Settings", "ingest"]
+Begin = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of one model: ``measured`` now, or ``stored`` before.
+    """What became of one checkpoint: ``measured`` now, ``stored`` before, or ``failed``.
 
-    ``least_recall`` is the worst layer's share of true neighbours that the search found,
-    1 where it is exact; None where nothing was measured.
+    Attributes:
+        model: its name.
+        revision: of it.
+        status: what became of it.
+        run_id: of the run in the store; None if it failed.
+        n_tokens: fed, now or before.
+        seconds: what it took.
+        least_recall: the worst layer's share of true neighbours that the search found, 1
+            where it is exact; None where nothing was measured.
+        duplicate_of: the revision of the same model that has the same weights, if any.
+        stage: how far a failed one came.
+        reason: why it failed, one line.
     """
 
     model: str
     revision: str
-    run_id: str
-    status: Literal["measured", "stored"]
-    n_tokens: int
-    seconds: float
+    status: Literal["measured", "stored", "failed"]
+    run_id: str | None = None
+    n_tokens: int = 0
+    seconds: float = 0.0
     least_recall: float | None = None
+    duplicate_of: str | None = None
+    stage: str | None = None
+    reason: str | None = None
 
 
 def ingest(
@@ -50,45 +71,140 @@ def ingest(
     settings: Settings,
     *,
     progress: Progress = lambda _stage, _done, _total: None,
+    begin: Begin = lambda _checkpoint, _index, _total: None,
 ) -> Iterator[Outcome]:
-    """Measure models over a corpus into a store, one after the other.
+    """Measure checkpoints over a corpus into a store, one after the other.
+
+    While one is measured the next is fetched and, where memory allows, loaded. One that
+    fails does not stop the others: it is noted in the store. A lone one raises.
 
     Args:
         models: which, in this order.
         corpus: a text source.
         store: the store's URL or path; created if it does not exist.
         settings: how to measure.
-        progress: called as (stage, done, total) while a model is being measured;
-            stage ``model`` names, by index, the model that begins.
+        progress: called as (stage, done, total) while a checkpoint is being measured.
+        begin: called as (checkpoint, index, total) when one is waited for or measured.
 
     Yields:
-        One outcome per model, as soon as it is stored.
+        One outcome per checkpoint, as soon as it is stored.
 
     Raises:
-        EmbstoreError: a model, the corpus, an option or the store cannot be used.
-            Models already yielded are stored.
+        EmbstoreError: no such model, or the corpus, an option or the store cannot be used.
+            Checkpoints already yielded are stored.
     """
     with open_sources(models, corpus, store, settings) as sources:
-        for index, located in enumerate(sources.models):
-            progress("model", index, len(sources.models))
-            planned = plan(located, sources, settings)
-            if run_id := planned.stored_run(settings):
-                yield _outcome(planned, run_id, "stored", planned.seconds)
-            else:
-                yield _measure(planned, sources, settings, progress)
+        candidates = sources.candidates
+        copies = _Copies(sources)
+        preparation = Preparation(sources, settings)
+
+        def announce(index: int) -> None:
+            begin(label(candidates[index]), index, len(candidates))
+
+        with contextlib.closing(preparation.one_ahead(announce)) as coming:
+            for prepared in coming:
+                outcome, trouble = _carry_out(prepared, sources, settings, progress)
+                if trouble is not None and len(candidates) == 1:
+                    raise trouble.error
+                if trouble is not None:
+                    outcome = _note(prepared, trouble, sources, settings)
+                if prepared.planned is not None:
+                    preparation.release(prepared.planned.model.located)
+                yield replace(outcome, duplicate_of=copies.original(prepared))
+                # Or its weights would be kept while the next ones are waited for.
+                del prepared
 
 
-def _measure(planned: Plan, sources: Sources, settings: Settings, progress: Progress) -> Outcome:
-    """Load the weights, measure and store."""
-    began = time.perf_counter() - planned.seconds
-    keep_freed_memory()
-    model = load_model(
-        planned.model.located,
-        planned.model.config,
-        device=sources.device,
-        dtype=sources.dtype,
-        context=planned.model.context,
+def error_of(outcomes: Sequence[Outcome]) -> IngestError | None:
+    """Return what to raise when all is done; None if no checkpoint failed."""
+    failed = [outcome for outcome in outcomes if outcome.status == "failed"]
+    if not failed:
+        return None
+    kind = NothingMeasuredError if len(failed) == len(outcomes) else IngestError
+    rest = "none is stored" if len(failed) == len(outcomes) else "the others are stored"
+    return kind(
+        f"{len(failed):,} of {len(outcomes):,} checkpoints failed, {rest}; the same command "
+        "tries the failed ones again, and embstore query failures lists them",
+        outcomes,
     )
+
+
+class _Copies:
+    """Knows which checkpoints have the weights of another one of their model."""
+
+    def __init__(self, sources: Sources) -> None:
+        self._database = sources.database
+        self._first: dict[tuple[str, str], str] = {}
+
+    def original(self, prepared: Prepared) -> str | None:
+        """Return the revision that had these weights first; None if it is this one."""
+        if prepared.planned is None:
+            return None
+        located = prepared.planned.model.located
+        revision = located.checkpoint.revision
+        key = (located.name, located.checkpoint.weights_sha256)
+        stored = same_weights(self._database, located.name, located.checkpoint)
+        first = self._first.setdefault(key, stored or revision)
+        return None if first == revision else first
+
+
+def _carry_out(
+    prepared: Prepared, sources: Sources, settings: Settings, progress: Progress
+) -> tuple[Outcome, Trouble | None]:
+    """Measure and store a checkpoint, or say what keeps it from that."""
+    candidate, planned = prepared.candidate, prepared.planned
+    failed = Outcome(candidate.name, candidate.known_as.name, "failed")
+    if prepared.trouble is not None or planned is None:
+        return failed, prepared.trouble
+    if run_id := planned.stored_run(settings):
+        return replace(
+            failed,
+            status="stored",
+            run_id=run_id,
+            n_tokens=planned.windows.n_tokens,
+            seconds=planned.seconds,
+        ), None
+    try:
+        return _measure(prepared, planned, sources, settings, progress), None
+    except StoreError:
+        raise
+    except Exception as error:
+        return failed, Trouble("measure", error)
+
+
+def _note(prepared: Prepared, trouble: Trouble, sources: Sources, settings: Settings) -> Outcome:
+    """Write into the store why a checkpoint failed."""
+    candidate, error = prepared.candidate, trouble.error
+    reason = " ".join(str(error).split())
+    if not isinstance(error, EmbstoreError):
+        reason = f"unexpected {type(error).__name__}: {reason}"
+    failure = Failure(
+        model=candidate.name,
+        revision=candidate.known_as.name,
+        stage=trouble.stage,
+        reason=reason,
+        corpus=sources.text.corpus.name,
+        failed_at=datetime.now(UTC),
+        embstore_version=__version__,
+        study=settings.study.name if settings.study else None,
+    )
+    write_failure(sources.database, failure)
+    return Outcome(
+        failure.model, failure.revision, "failed", stage=failure.stage, reason=failure.reason
+    )
+
+
+def _measure(
+    prepared: Prepared, planned: Plan, sources: Sources, settings: Settings, progress: Progress
+) -> Outcome:
+    """Load the weights, measure and store."""
+    began = time.perf_counter() - planned.seconds - prepared.load_seconds
+    keep_freed_memory()
+    located, config = planned.model.located, planned.model.config
+    weights = prepared.weights or read_weights(
+        located, config, device=sources.device, dtype=sources.dtype
+    )
+    model = examine(weights, located, config, context=planned.model.context)
     batch_size = settings.batch_size or default_batch_size(model, planned.windows.window)
     choice = Choice(
         settings.scopes,
@@ -115,7 +231,7 @@ def _measure(planned: Plan, sources: Sources, settings: Settings, progress: Prog
     )
     run = Run(
         model=model.facts,
-        checkpoint=planned.model.located.checkpoint,
+        checkpoint=located.checkpoint,
         corpus=planned.corpus,
         configuration=planned.configuration,
         provenance=provenance,
@@ -123,41 +239,30 @@ def _measure(planned: Plan, sources: Sources, settings: Settings, progress: Prog
         metrics=planned.metrics,
         repeat=planned.n_stored,
         tags=settings.tags,
+        study=settings.study,
     )
     run_id = write_run(sources.database, run)
     known = (layer.neighbor_recall for layer in measured.layers)
-    recall = min((share for share in known if share is not None), default=None)
-    return _outcome(planned, run_id, "measured", time.perf_counter() - began, recall)
-
-
-def _outcome(
-    planned: Plan,
-    run_id: str,
-    status: Literal["measured", "stored"],
-    seconds: float,
-    least_recall: float | None = None,
-) -> Outcome:
-    located = planned.model.located
     return Outcome(
         model=located.name,
         revision=located.checkpoint.revision,
+        status="measured",
         run_id=run_id,
-        status=status,
         n_tokens=planned.windows.n_tokens,
-        seconds=seconds,
-        least_recall=least_recall,
+        seconds=time.perf_counter() - began,
+        least_recall=min((share for share in known if share is not None), default=None),
     )
 
 
 @contextlib.contextmanager
 def _batches(
-    model: LoadedModel, windows: Windows, batch_size: int
+    model: LoadedModel, windows: Windows | ImageWindows, batch_size: int
 ) -> Iterator[Iterator[HiddenBatch]]:
     """Run the model; an accelerator is one batch ahead of the CPU, which measures.
 
     On a CPU both want the same cores, and taking turns is faster.
     """
-    batches = hidden_batches(model, windows.ids, windows.attention_mask, batch_size=batch_size)
+    batches = hidden_batches(model, windows, batch_size=batch_size)
     if model.device.type == "cpu":
         yield batches
         return
@@ -168,12 +273,14 @@ def _batches(
 def _with_words(measured: Measured, planned: Plan) -> Measured:
     """Add the text of the tokens that have massive activations."""
     tokenizer = planned.model.tokenizer
+    if tokenizer is None:
+        return measured
     words = {m.token_id: tokenizer.decode([m.token_id]) for m in measured.massive}
     massive = tuple(replace(m, token=words[m.token_id]) for m in measured.massive)
     return replace(measured, massive=massive)
 
 
-def _with_total(progress: Progress, windows: Windows) -> Progress:
+def _with_total(progress: Progress, windows: Windows | ImageWindows) -> Progress:
     """Add the total that measuring a stream of batches cannot know."""
 
     def report(stage: str, done: int, total: int) -> None:

@@ -1,38 +1,78 @@
-"""Finds a model's files, on disk or on the Hub, and fingerprints its weights."""
+"""Brings a checkpoint's files to this machine, and fingerprints its weights.
 
-import hashlib
+``locate_files`` brings everything but the weights, ``fetch_weights`` brings those.
+"""
+
 import importlib.util
 import json
-from dataclasses import dataclass
+import re
+from collections.abc import Collection
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Literal
 
-from huggingface_hub import snapshot_download
-from huggingface_hub.errors import (
-    HfHubHTTPError,
-    HFValidationError,
-    LocalEntryNotFoundError,
-    RepositoryNotFoundError,
-    RevisionNotFoundError,
-)
-
+from embstore import hub
+from embstore.checkpoints import ADAPTER_CONFIG, CONFIG, Candidate, Source, find
 from embstore.errors import ModelError
 from embstore.types import Checkpoint
+from embstore.weights import (
+    check_whole,
+    choose_weights,
+    digest_of,
+    fingerprint,
+    untrained_fingerprint,
+)
 
-# What a Hub snapshot needs: configuration, tokenizer and safe weights at its top.
-_HUB_FILES = ["*.json", "*.txt", "*.model", "*.jinja", "*.safetensors"]
-_PICKLED = ("pytorch_model.bin", "pytorch_model.bin.index.json")
+_TOKENIZER_FILES = {
+    *("tokenizer.json", "tokenizer_config.json", "tokenizer.model"),
+    *("vocab.json", "vocab.txt", "spiece.model", "sentencepiece.bpe.model"),
+}
+# What is needed besides weights. Some repositories keep other things of these kinds too;
+# they are small beside a model.
+_SMALL_FILES = re.compile(r".*\.(json|txt|model|jinja|tiktoken)")
+_CODE = re.compile(r".*\.py")
+
+
+@dataclass(frozen=True)
+class Permissions:
+    """What of a model's files may run code of its author: pickled weights, Python modules."""
+
+    pickle: bool = False
+    remote_code: bool = False
 
 
 @dataclass(frozen=True)
 class Located:
-    """A model whose files are on this machine, not yet loaded."""
+    """A checkpoint whose files are known, not yet loaded.
+
+    Attributes:
+        name: what the store calls the model.
+        source: where it was found.
+        folder: holds configuration and weights; of an adapter, the adapter's own folder.
+        gguf_file: the file in it that holds both; None for any other kind.
+        checkpoint: revision and fingerprint.
+        tokenizer_folder: holds the tokenizer, where that is not the folder itself.
+        base: the model that an adapter changes; None for a whole model.
+        pickled: the weights are pickled, and the user has allowed to load such.
+        remote_code: the user has allowed to run Python code that comes with the model.
+        init_seed: weights are drawn by this seed instead of read; None to read them.
+        snapshot: where on the Hub it is from; None for what is on disk.
+        weights: the names of the files with its weights.
+        download_bytes: what ``fetch_weights`` will download.
+    """
 
     name: str
-    source: Literal["hub", "folder", "gguf"]
+    source: Source
     folder: Path
     gguf_file: str | None
     checkpoint: Checkpoint
+    tokenizer_folder: Path | None = None
+    base: "Located | None" = None
+    pickled: bool = False
+    remote_code: bool = False
+    init_seed: int | None = None
+    snapshot: hub.Snapshot | None = field(default=None, repr=False)
+    weights: tuple[str, ...] = ()
+    download_bytes: int = 0
 
     @property
     def options(self) -> dict[str, str]:
@@ -40,44 +80,68 @@ class Located:
         return {"gguf_file": self.gguf_file} if self.gguf_file else {}
 
 
-def locate(spec: str, *, name: str | None = None) -> Located:
-    """Find a model's files, downloading them from the Hub if need be.
-
-    Args:
-        spec: a folder with ``config.json``, a ``.gguf`` file, or a Hub id, which
-            may carry ``@revision``.
-        name: what the store calls the model; by default the Hub id, the folder's
-            name, or the file's name without its suffix.
+def locate(
+    spec: str, *, name: str | None = None, permissions: Permissions | None = None
+) -> Located:
+    """Find one checkpoint with all its files; the last of a folder with several.
 
     Raises:
-        ModelError: nothing usable is there; the message says what was looked for.
+        ModelError: nothing usable is there.
     """
-    path = Path(spec).expanduser()
-    if path.is_dir():
-        return _locate_folder(path, name or path.resolve().name)
-    if path.is_file():
-        if path.suffix != ".gguf":
-            raise ModelError(
-                f"{spec} is a file but not a .gguf one; "
-                "give a .gguf file, a model folder or a Hub id"
-            )
-        return _locate_gguf(path, name or path.stem)
-    if path.suffix == ".gguf" or spec.startswith(("/", "./", "../", "~")):
-        raise ModelError(f"no such model: {spec} does not exist; check the path")
-    return _locate_on_hub(spec, name)
+    located = locate_files(find(spec, name=name)[-1], permissions or Permissions())
+    fetch_weights(located)
+    return located
 
 
-def _locate_folder(folder: Path, name: str) -> Located:
-    if not (folder / "config.json").is_file():
-        raise ModelError(
-            f"{folder} holds no config.json, so it is no model folder; "
-            "give the folder that save_pretrained wrote"
-        )
-    weights = _safe_weights(folder, name)
-    return Located(name, "folder", folder, None, _fingerprint("local", weights))
+def locate_files(candidate: Candidate, permissions: Permissions) -> Located:
+    """Bring a checkpoint's configuration and tokenizer, and fingerprint its weights.
+
+    Raises:
+        ModelError: a file is missing, damaged, or not allowed.
+    """
+    if candidate.source == "gguf":
+        return _locate_gguf(candidate)
+    folder, snapshot = Path(candidate.place), None
+    if candidate.source == "hub":
+        snapshot = hub.look_up(candidate.place, candidate.revision.name)
+        present: Collection[str] = snapshot.files
+        folder = hub.fetch(snapshot, _small_files(present, permissions))
+    else:
+        present = {child.name for child in folder.iterdir()}
+    if CONFIG not in present and ADAPTER_CONFIG not in present:
+        raise ModelError(f"{candidate.name} has no {CONFIG}; embstore cannot load it")
+    located = Located(
+        name=candidate.name,
+        source=candidate.source,
+        folder=folder,
+        gguf_file=None,
+        checkpoint=_checkpoint(candidate, "", 0),
+        tokenizer_folder=_tokenizer_of(candidate, permissions)
+        or _tokenizer_folder(folder, present, candidate.source),
+        remote_code=permissions.remote_code,
+        init_seed=candidate.init_seed,
+        snapshot=snapshot,
+    )
+    if candidate.init_seed is not None:
+        return replace(located, checkpoint=_untrained(candidate, folder / CONFIG))
+    return _with_weights(located, present, permissions)
 
 
-def _locate_gguf(path: Path, name: str) -> Located:
+def fetch_weights(located: Located) -> None:
+    """Bring the weights, and see that no file of them was cut short.
+
+    Raises:
+        ModelError: a file cannot be had, or is damaged.
+    """
+    if located.base is not None:
+        fetch_weights(located.base)
+    if located.snapshot is not None and located.weights:
+        hub.fetch(located.snapshot, located.weights)
+        _check_weights(located)
+
+
+def _locate_gguf(candidate: Candidate) -> Located:
+    path = Path(candidate.place)
     if any(importlib.util.find_spec(package) is None for package in ("gguf", "accelerate")):
         raise ModelError(
             f"{path.name} needs the gguf extra, which is not installed; "
@@ -86,85 +150,148 @@ def _locate_gguf(path: Path, name: str) -> Located:
     with path.open("rb") as file:
         if file.read(4) != b"GGUF":
             raise ModelError(f"{path} does not start with the GGUF mark; it is no GGUF file")
-    return Located(name, "gguf", path.parent, path.name, _fingerprint("local", [path]))
-
-
-def _locate_on_hub(spec: str, name: str | None) -> Located:
-    repository, _, revision = spec.partition("@")
-    try:
-        folder = snapshot_download(
-            repository,
-            revision=revision or None,
-            allow_patterns=_HUB_FILES,
-            ignore_patterns=["*/*"],
-        )
-    except RevisionNotFoundError as error:
-        raise ModelError(
-            f"{repository} has no revision {revision!r}; its page lists branches and tags"
-        ) from error
-    except (RepositoryNotFoundError, HFValidationError) as error:
-        raise ModelError(
-            f"no such model: {repository} is neither a local path nor a public Hub model; "
-            "check the spelling, or log in if it is private"
-        ) from error
-    except LocalEntryNotFoundError as error:
-        raise ModelError(
-            f"no such model here: {spec} is neither a local path nor in the Hub cache, "
-            "and the Hub cannot be reached; check the spelling and the connection"
-        ) from error
-    except (HfHubHTTPError, OSError) as error:
-        raise ModelError(f"cannot fetch {repository} from the Hub: {first_line(error)}") from error
-    found = Path(folder)
-    if not (found / "config.json").is_file():
-        raise ModelError(f"{repository} on the Hub has no config.json; embstore cannot load it")
-    weights = _safe_weights(found, repository)
-    checkpoint = _fingerprint(revision or "main", weights)
-    return Located(name or repository, "hub", found, None, checkpoint)
-
-
-def _safe_weights(folder: Path, name: str) -> list[Path]:
-    """List the safetensors files that make the model up; refuse pickled weights."""
-    index = folder / "model.safetensors.index.json"
-    if index.is_file():
-        try:
-            shards = sorted(set(json.loads(index.read_text())["weight_map"].values()))
-        except (ValueError, KeyError, AttributeError) as error:
-            raise ModelError(
-                f"{name} has an {index.name} that lists no weights; fetch it again"
-            ) from error
-        files = [folder / shard for shard in shards]
+    digest = digest_of(path)
+    if candidate.init_seed is None:
+        checkpoint = _checkpoint(candidate, digest, path.stat().st_size)
     else:
-        files = [folder / "model.safetensors"]
-    missing = [file.name for file in files if not file.is_file()]
-    if not missing:
-        return files
-    if any((folder / pickled).exists() for pickled in _PICKLED):
-        raise ModelError(
-            f"{name} has only pickled weights, which can run code when loaded; "
-            "convert them to safetensors first"
-        )
-    raise ModelError(
-        f"{name} lacks its weights: no {missing[0]} in {folder}; embstore reads safetensors, not "
-        "repositories with only pickled weights"
+        # The configuration is in the file.
+        drawn = untrained_fingerprint({"gguf": digest}, candidate.init_seed)
+        checkpoint = _checkpoint(candidate, drawn, 0)
+    return Located(
+        candidate.name,
+        "gguf",
+        path.parent,
+        path.name,
+        checkpoint,
+        init_seed=candidate.init_seed,
     )
 
 
-def _fingerprint(revision: str, weights: list[Path]) -> Checkpoint:
-    """Hash the weight files; one file's fingerprint is its own SHA-256."""
+def _untrained(candidate: Candidate, config: Path) -> Checkpoint:
+    if candidate.init_seed is None or not config.is_file():
+        raise ModelError(
+            f"{candidate.name} is an adapter and says nothing of its model's size; give the model "
+            "it stands on instead"
+        )
+    try:
+        content = json.loads(config.read_text())
+    except (OSError, ValueError) as error:
+        raise ModelError(
+            f"cannot read the configuration of {candidate.name}: {hub.first_line(error)}"
+        ) from error
+    return _checkpoint(candidate, untrained_fingerprint(content, candidate.init_seed), 0)
+
+
+def _with_weights(located: Located, present: Collection[str], permissions: Permissions) -> Located:
+    """Add what the weights are, and to an adapter the model that it stands on."""
+    adapter = ADAPTER_CONFIG in present and not any(
+        name.startswith(("model.safetensors", "pytorch_model.bin")) for name in present
+    )
+    base = _base_of(located, permissions) if adapter else None
+    chosen = choose_weights(
+        located.folder,
+        present,
+        located.name,
+        adapter=adapter,
+        allow_pickle=permissions.pickle,
+    )
+    located = replace(located, pickled=chosen.pickled, weights=chosen.names, base=base)
+    if located.snapshot is None:
+        _check_weights(located)
+    digests, n_bytes = _digests(located)
+    download = located.snapshot.missing_bytes(chosen.names) if located.snapshot else 0
+    tokenizer_folder = located.tokenizer_folder
+    if base is not None:
+        digests.append(base.checkpoint.weights_sha256)
+        n_bytes += base.checkpoint.weights_bytes
+        download += base.download_bytes
+        if tokenizer_folder is None and not _TOKENIZER_FILES.intersection(present):
+            tokenizer_folder = base.tokenizer_folder or base.folder
+    checkpoint = replace(
+        located.checkpoint, weights_sha256=fingerprint(digests), weights_bytes=n_bytes
+    )
+    return replace(
+        located,
+        checkpoint=checkpoint,
+        tokenizer_folder=tokenizer_folder,
+        download_bytes=download,
+    )
+
+
+def _base_of(located: Located, permissions: Permissions) -> Located:
+    """Locate the model that an adapter's configuration names."""
+    path = located.folder / ADAPTER_CONFIG
+    try:
+        config = json.loads(path.read_text())
+        spec, revision = config["base_model_name_or_path"], config.get("revision")
+    except (OSError, ValueError, KeyError, AttributeError) as error:
+        raise ModelError(f"{located.name} has an {path.name} that names no base model") from error
+    if not isinstance(spec, str):
+        raise ModelError(f"{located.name} has an {path.name} that names no base model")
+    beside = located.folder / spec
+    if not Path(spec).exists() and beside.is_dir():
+        spec = str(beside)
+    elif revision and not Path(spec).exists():
+        spec = f"{spec}@{revision}"
+    try:
+        base = locate_files(find(spec)[-1], permissions)
+    except ModelError as error:
+        raise ModelError(f"{located.name} is an adapter; its base: {error}") from error
+    if base.base is not None:
+        raise ModelError(f"{located.name} is an adapter of an adapter; merge that one first")
+    return base
+
+
+def _digests(located: Located) -> tuple[list[str], int]:
+    """Return each weight file's SHA-256, as the Hub states it or as computed, and all bytes."""
     digests = []
-    for file in weights:
-        try:
-            with file.open("rb") as stream:
-                digests.append(hashlib.file_digest(stream, "sha256").hexdigest())
-        except OSError as error:
-            raise ModelError(
-                f"cannot read {file}: {error.strerror}; check its permissions"
-            ) from error
-    joined = "".join(f"{d}\n" for d in digests).encode()
-    sha256 = digests[0] if len(digests) == 1 else hashlib.sha256(joined).hexdigest()
-    return Checkpoint(revision, sha256, sum(file.stat().st_size for file in weights))
+    n_bytes = 0
+    for name in located.weights:
+        stated = located.snapshot.files[name] if located.snapshot else None
+        if stated is not None and stated.sha256:
+            digests.append(stated.sha256)
+            n_bytes += stated.size
+            continue
+        if located.snapshot is not None:
+            hub.fetch(located.snapshot, [name])
+        file = located.folder / name
+        digests.append(digest_of(file))
+        n_bytes += file.stat().st_size
+    return digests, n_bytes
 
 
-def first_line(error: BaseException) -> str:
-    """Return the first line of an error's message, or its kind if it has none."""
-    return str(error).strip().split("\n", 1)[0] or type(error).__name__
+def _check_weights(located: Located) -> None:
+    for name in located.weights:
+        if name.endswith(".safetensors"):
+            check_whole(located.folder / name, located.name)
+
+
+def _small_files(present: Collection[str], permissions: Permissions) -> list[str]:
+    kinds = [_SMALL_FILES, _CODE] if permissions.remote_code else [_SMALL_FILES]
+    return [name for name in present if any(kind.fullmatch(name) for kind in kinds)]
+
+
+def _tokenizer_of(candidate: Candidate, permissions: Permissions) -> Path | None:
+    """Return the folder of the model whose tokenizer was asked for."""
+    if candidate.tokenizer is None:
+        return None
+    other = find(candidate.tokenizer)[-1]
+    if other.source == "gguf":
+        raise ModelError(f"{candidate.tokenizer}: give a folder or a Hub id to take a tokenizer of")
+    if other.source == "folder":
+        return Path(other.place)
+    snapshot = hub.look_up(other.place, other.revision.name)
+    return hub.fetch(snapshot, _small_files(snapshot.files, permissions))
+
+
+def _tokenizer_folder(folder: Path, present: Collection[str], source: Source) -> Path | None:
+    """Return the folder above, if only that has a tokenizer: training often saves it once."""
+    if source != "folder" or _TOKENIZER_FILES.intersection(present):
+        return None
+    above = folder.resolve().parent
+    return above if any((above / name).is_file() for name in _TOKENIZER_FILES) else None
+
+
+def _checkpoint(candidate: Candidate, sha256: str, n_bytes: int) -> Checkpoint:
+    revision = candidate.known_as
+    return Checkpoint(revision.name, sha256, n_bytes, revision.step, revision.tokens_seen)

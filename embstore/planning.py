@@ -6,8 +6,8 @@ out, a dry run shows them.
 
 import contextlib
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -15,57 +15,31 @@ import torch
 from numpy.typing import NDArray
 
 from embstore import ids
+from embstore.checkpoints import Candidate, find
 from embstore.corpus import CorpusText, open_corpus
-from embstore.errors import ModelError, UsageError
-from embstore.locate import Located, locate
+from embstore.errors import CorpusError, ModelError, UsageError
+from embstore.images import ImageFolder, open_images
+from embstore.locate import Located
+from embstore.memory import Extent, MemoryEstimate, estimate
 from embstore.metrics.registry import metric_infos
 from embstore.models import choose_device, choose_dtype, tokenizer_sha256
-from embstore.outline import Outline, outline
+from embstore.outline import Outline, model_shape, outline
+from embstore.packaged import is_packaged, packaged_path
+from embstore.patches import ImageWindows, draw_images
 from embstore.scopes import SINK_THRESHOLD
+from embstore.settings import Request, Settings
 from embstore.store.connection import Database, open_database
 from embstore.store.writing import repeats
 from embstore.tokens import Windows, draw_windows, sample_positions
-from embstore.types import SCOPES, Configuration, Corpus, MetricInfo, Sampling, Scope
+from embstore.types import (
+    Configuration,
+    Corpus,
+    MetricInfo,
+    Sampling,
+)
+from embstore.vision import processor_sha256
 
 DEFAULT_WINDOW = 512
-
-
-@dataclass(frozen=True)
-class Request:
-    """A model to measure.
-
-    Attributes:
-        spec: Hub id (``ID@REVISION``), model folder or ``.gguf`` file.
-        name: what the store calls it; None for the id, or the name of folder or file.
-    """
-
-    spec: str
-    name: str | None = None
-
-
-@dataclass(frozen=True)
-class Settings:
-    """How models are measured, apart from which and on what.
-
-    Attributes:
-        sampling: how much text is fed and kept.
-        batch_size: windows per forward pass; None to fit a fixed amount of memory.
-        device: ``auto``, ``cpu``, ``cuda``, ``cuda:1``, ``mps``.
-        dtype: ``auto`` (float32), ``float32``, ``bfloat16``, ``float16``.
-        tags: stored with the run, for the user's own filters.
-        force: measure again even if the same work is stored.
-        scopes: which sets of tokens are measured, in the order of ``SCOPES``.
-        pairs: whether each layer is compared with the next.
-    """
-
-    sampling: Sampling = field(default_factory=Sampling)
-    batch_size: int | None = None
-    device: str = "auto"
-    dtype: str = "auto"
-    tags: Mapping[str, str] = field(default_factory=dict)
-    force: bool = False
-    scopes: tuple[Scope, ...] = SCOPES
-    pairs: bool = True
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,15 +47,15 @@ class Sources:
     """What an ingest reads and writes, opened.
 
     Attributes:
-        models: where the models' files are.
-        text: the corpus.
+        candidates: the checkpoints, model by model in the order of training.
+        text: the corpus, a text or a folder of images.
         database: the store, which may not exist yet.
         device: where models run.
         dtype: of their weights.
     """
 
-    models: tuple[Located, ...]
-    text: CorpusText
+    candidates: tuple[Candidate, ...]
+    text: CorpusText | ImageFolder
     database: Database
     device: torch.device
     dtype: torch.dtype
@@ -94,7 +68,7 @@ class Plan:
     Attributes:
         model: what is known of it already.
         corpus: the text.
-        windows: the token ids to feed.
+        windows: what to feed.
         positions: the kept sample, flat positions into the windows.
         configuration: what decides the numbers.
         metrics: what is measured.
@@ -105,7 +79,7 @@ class Plan:
 
     model: Outline
     corpus: Corpus
-    windows: Windows
+    windows: Windows | ImageWindows
     positions: NDArray[np.int64]
     configuration: Configuration
     metrics: tuple[MetricInfo, ...]
@@ -124,7 +98,7 @@ class Plan:
 def open_sources(
     models: Sequence[Request], corpus: str | Path, store: str | Path | None, settings: Settings
 ) -> Iterator[Sources]:
-    """Find the models, and open the text and the store; a missing store is not made yet.
+    """Find the checkpoints, and open text and store; a missing store is not made yet.
 
     Raises:
         EmbstoreError: a model, the corpus, an option or the store cannot be used.
@@ -132,10 +106,30 @@ def open_sources(
     if settings.batch_size is not None and settings.batch_size < 1:
         raise UsageError(f"batch size {settings.batch_size} is too small; it must be at least 1")
     device, dtype = choose_device(settings.device), choose_dtype(settings.dtype)
-    located = tuple(locate(model.spec, name=model.name) for model in models)
+    found = [candidate for model in models for candidate in _find(model, settings)]
     database = open_database(store, lazy=True)
-    with open_corpus(corpus) as text:
-        yield Sources(located, text, database, device, dtype)
+    with _open_text(corpus, settings.text_field) as text:
+        # Each once, however often it is named.
+        yield Sources(tuple(dict.fromkeys(found)), text, database, device, dtype)
+
+
+def _open_text(corpus: str | Path, text_field: str | None) -> CorpusText | ImageFolder:
+    path = packaged_path(str(corpus), error=CorpusError) if is_packaged(str(corpus)) else corpus
+    if not Path(path).is_dir():
+        return open_corpus(path, text_field=text_field)
+    if text_field is not None:
+        raise UsageError(f"corpus {corpus} is a folder of images and has no field {text_field!r}")
+    return open_images(path)
+
+
+def _find(model: Request, settings: Settings) -> list[Candidate]:
+    return find(
+        model.spec,
+        name=model.name,
+        revisions=model.revisions,
+        init_seed=settings.sampling.seed if model.random_init else None,
+        tokenizer=model.tokenizer,
+    )
 
 
 def plan(located: Located, sources: Sources, settings: Settings) -> Plan:
@@ -147,22 +141,17 @@ def plan(located: Located, sources: Sources, settings: Settings) -> Plan:
     began = time.perf_counter()
     sampling = settings.sampling
     model = outline(located)
-    window = choose_window(sampling, model.context, located.name)
-    windows = draw_windows(
-        sources.text, model.tokenizer, tokens=sampling.tokens, window=window, seed=sampling.seed
-    )
-    largest_id = int(windows.ids.max())
-    if largest_id >= model.config.vocab_size:
-        raise ModelError(
-            f"the tokenizer of {located.name} gives token {largest_id}, but the model knows only "
-            f"{model.config.vocab_size}; model and tokenizer do not belong together"
-        )
+    windows, reader = _draw(model, sources.text, sampling)
     positions = sample_positions(
-        windows.n_windows, window, sampling.sample, sampling.seed, mask=windows.attention_mask
+        windows.n_windows,
+        windows.window,
+        sampling.sample,
+        sampling.seed,
+        mask=windows.attention_mask,
     )
     configuration = Configuration(
         tokens=windows.n_tokens,
-        window_size=window,
+        window_size=windows.window,
         n_windows=windows.n_windows,
         sample_size=len(positions),
         seed=sampling.seed,
@@ -170,7 +159,7 @@ def plan(located: Located, sources: Sources, settings: Settings) -> Plan:
         sink_threshold=SINK_THRESHOLD,
         scopes=",".join(settings.scopes),
         n_special_tokens=windows.n_special_tokens,
-        tokenizer_sha256=tokenizer_sha256(model.tokenizer),
+        tokenizer_sha256=reader,
         token_ids_sha256=windows.sha256,
     )
     metrics = metric_infos(pairs=settings.pairs)
@@ -193,27 +182,54 @@ def plan(located: Located, sources: Sources, settings: Settings) -> Plan:
     )
 
 
-def choose_scopes(names: str | Iterable[str]) -> tuple[Scope, ...]:
-    """Return scopes in the order of ``SCOPES``, each once.
+def _draw(
+    model: Outline, text: CorpusText | ImageFolder, sampling: Sampling
+) -> tuple[Windows | ImageWindows, str]:
+    """Choose what is fed, and fingerprint what turns a text or an image into it."""
+    name = model.located.name
+    if isinstance(text, ImageFolder):
+        if model.image_processor is None:
+            raise ModelError(
+                f"{name} reads text, but the corpus is a folder of images; give a text"
+            )
+        if sampling.window is not None:
+            raise UsageError(f"{name} reads images, whose window is their patches; leave it out")
+        images = draw_images(text, model, tokens=sampling.tokens, seed=sampling.seed)
+        return images, processor_sha256(model.image_processor)
+    if model.tokenizer is None:
+        raise ModelError(
+            f"{name} reads images, but the corpus is a text; give a folder of images instead"
+        )
+    window = choose_window(sampling, model.context, name)
+    windows = draw_windows(
+        text, model.tokenizer, tokens=sampling.tokens, window=window, seed=sampling.seed
+    )
+    largest_id = int(windows.ids.max())
+    if largest_id >= model.config.vocab_size:
+        raise ModelError(
+            f"the tokenizer of {name} gives token {largest_id}, but the model knows only "
+            f"{model.config.vocab_size}; model and tokenizer do not belong together"
+        )
+    return windows, tokenizer_sha256(model.tokenizer)
 
-    Args:
-        names: several, or one text with commas between them.
+
+def plan_memory(planned: Plan, itemsize: int, settings: Settings) -> MemoryEstimate:
+    """Estimate what carrying out a plan takes.
 
     Raises:
-        UsageError: an unknown scope, or none.
-
-    >>> choose_scopes("no_sinks,all")
-    ('all', 'no_sinks')
+        ModelError: no model can be built from the configuration.
     """
-    several = names.split(",") if isinstance(names, str) else names
-    asked = [name.strip() for name in several]
-    known = ", ".join(SCOPES)
-    for name in asked:
-        if name not in SCOPES:
-            raise UsageError(f"scope {name!r} is unknown; choose from {known}")
-    if not asked:
-        raise UsageError(f"no scope is given; choose from {known}")
-    return tuple(scope for scope in SCOPES if scope in asked)
+    windows = planned.windows
+    extent = Extent(
+        n_windows=windows.n_windows,
+        window=windows.window,
+        n_sample=len(planned.positions),
+        n_scopes=len(settings.scopes),
+        pairs=settings.pairs,
+        batch_size=settings.batch_size,
+        itemsize=itemsize,
+    )
+    return estimate(model_shape(planned.model), extent)
 
 
 def choose_window(sampling: Sampling, context: int | None, name: str) -> int:

@@ -1,44 +1,68 @@
-"""Says what an ingest would do and the memory it would take, without doing it."""
+"""Says what an ingest would do and what it would take, without doing it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from embstore.memory import Extent, MemoryEstimate, estimate
+from embstore.checkpoints import Candidate
+from embstore.errors import EmbstoreError, StoreError
+from embstore.locate import locate_files
+from embstore.memory import MemoryEstimate
 from embstore.outline import model_shape
-from embstore.planning import Plan, Request, Settings, open_sources, plan
+from embstore.planning import Plan, Sources, open_sources, plan, plan_memory
+from embstore.settings import Request, Settings
+from embstore.store.writing import same_weights
 
 
 @dataclass(frozen=True)
-class Preview:
-    """What ingesting a model would do and take.
+class Work:
+    """What measuring a checkpoint would take.
 
     Attributes:
-        model: its name.
-        revision: of its weights.
         architecture: its family.
-        status: ``stored`` where there is nothing to do.
-        run_id: of the stored run.
+        run_id: of the run that is stored already; None if there is something to do.
         n_windows: sequences to feed.
         n_tokens: tokens in them.
         n_layers: blocks of all stacks.
         hidden_size: d.
         n_parameters: without a language-model head.
+        download_bytes: of weights that are not on this machine yet.
         memory: at the peak.
     """
 
-    model: str
-    revision: str
     architecture: str
-    status: Literal["stored", "to do"]
     run_id: str | None
     n_windows: int
     n_tokens: int
     n_layers: int
     hidden_size: int
     n_parameters: int
+    download_bytes: int
     memory: MemoryEstimate
+
+
+@dataclass(frozen=True)
+class Preview:
+    """What ingesting a checkpoint would do.
+
+    Attributes:
+        model: its name.
+        revision: of it.
+        step: optimizer steps taken, where known.
+        status: ``stored`` where there is nothing to do, ``cannot`` where it will fail.
+        work: what it takes; None where it will fail.
+        duplicate_of: the revision of the same model that has the same weights, if any.
+        reason: why it will fail, one line.
+    """
+
+    model: str
+    revision: str
+    step: int | None
+    status: Literal["stored", "to do", "cannot"]
+    work: Work | None = None
+    duplicate_of: str | None = None
+    reason: str | None = None
 
 
 def preview(
@@ -50,35 +74,47 @@ def preview(
         EmbstoreError: as ``ingest``, but for weights that cannot be loaded or run.
     """
     with open_sources(models, corpus, store, settings) as sources:
-        return [
-            _preview(plan(located, sources, settings), sources.dtype.itemsize, settings)
-            for located in sources.models
-        ]
+        first: dict[tuple[str, str], str] = {}
+        return [_preview(candidate, sources, settings, first) for candidate in sources.candidates]
 
 
-def _preview(planned: Plan, itemsize: int, settings: Settings) -> Preview:
-    located, windows = planned.model.located, planned.windows
-    shape = model_shape(planned.model)
-    extent = Extent(
-        n_windows=windows.n_windows,
-        window=windows.window,
-        n_sample=len(planned.positions),
-        n_scopes=len(settings.scopes),
-        pairs=settings.pairs,
-        batch_size=settings.batch_size,
-        itemsize=itemsize,
-    )
-    run_id = planned.stored_run(settings)
+def _preview(
+    candidate: Candidate, sources: Sources, settings: Settings, first: dict[tuple[str, str], str]
+) -> Preview:
+    name, revision = candidate.name, candidate.known_as
+    try:
+        located = locate_files(candidate, settings.permissions)
+        planned = plan(located, sources, settings)
+        work = _work(planned, sources, settings)
+    except StoreError:
+        raise
+    except EmbstoreError as error:
+        if len(sources.candidates) == 1:
+            raise
+        return Preview(name, revision.name, revision.step, "cannot", reason=str(error))
+    known = same_weights(sources.database, name, located.checkpoint)
+    original = first.setdefault((name, located.checkpoint.weights_sha256), known or revision.name)
     return Preview(
-        model=located.name,
-        revision=located.checkpoint.revision,
+        model=name,
+        revision=revision.name,
+        step=revision.step,
+        status="stored" if work.run_id else "to do",
+        work=work,
+        duplicate_of=None if original == revision.name else original,
+    )
+
+
+def _work(planned: Plan, sources: Sources, settings: Settings) -> Work:
+    windows = planned.windows
+    shape = model_shape(planned.model)
+    return Work(
         architecture=planned.model.config.model_type,
-        status="stored" if run_id else "to do",
-        run_id=run_id,
+        run_id=planned.stored_run(settings),
         n_windows=windows.n_windows,
         n_tokens=windows.n_tokens,
         n_layers=sum(shape.n_layers),
         hidden_size=shape.hidden_size,
         n_parameters=shape.n_parameters,
-        memory=estimate(shape, extent),
+        download_bytes=planned.model.located.download_bytes,
+        memory=plan_memory(planned, sources.dtype.itemsize, settings),
     )

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Kind = Literal["encoder", "decoder", "encoder-decoder"]
+Modality = Literal["text", "vision"]
 Stack = Literal["encoder", "decoder"]
 Site = Literal["embedding", "block", "final_norm"]
 Scope = Literal["all", "no_first", "no_sinks"]
@@ -49,7 +50,11 @@ class Corpus:
 
 @dataclass(frozen=True)
 class Model:
-    """Facts about an architecture; ``n_layers`` counts the blocks of all its stacks."""
+    """Facts about an architecture.
+
+    ``n_layers`` counts the blocks of all its stacks; ``vocab_size`` is None for a model that
+    reads images.
+    """
 
     name: str
     source: Literal["hub", "folder", "gguf"]
@@ -58,8 +63,9 @@ class Model:
     n_layers: int
     hidden_size: int
     n_parameters: int
-    vocab_size: int
+    vocab_size: int | None
     context_length: int | None
+    modality: Modality = "text"
 
 
 @dataclass(frozen=True)
@@ -260,6 +266,39 @@ class Provenance:
 
 
 @dataclass(frozen=True)
+class StudyMark:
+    """The study a run belongs to: its name, and the SHA-256 of what it asks for."""
+
+    name: str
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A checkpoint that could not be measured while others were.
+
+    Attributes:
+        model: its name.
+        revision: of it.
+        stage: how far it came: ``locate``, ``plan``, ``fetch``, ``load`` or ``measure``.
+        reason: one line.
+        corpus: the text it was to be measured over.
+        failed_at: when.
+        embstore_version: which could not.
+        study: name of the study that asked for it, if one did.
+    """
+
+    model: str
+    revision: str
+    stage: str
+    reason: str
+    corpus: str
+    failed_at: datetime
+    embstore_version: str
+    study: str | None = None
+
+
+@dataclass(frozen=True)
 class Run:
     """One checkpoint measured over one sample of one corpus, ready to be stored.
 
@@ -275,3 +314,4 @@ class Run:
     metrics: tuple[MetricInfo, ...]
     repeat: int = 0
     tags: Mapping[str, str] = field(default_factory=dict)
+    study: StudyMark | None = None

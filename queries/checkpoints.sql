@@ -1,6 +1,6 @@
 -- title: The checkpoints in the store
--- doc: One row per checkpoint. The same weights_sha256 under two revisions of one
---   model means that they are the same weights.
+-- doc: One row per checkpoint. duplicate_of names the revision of the same model that was
+--   stored before with the same weights; duplicate_checkpoints lists those.
 -- param models VARCHAR[] = NULL in model.name: only these models; NULL means all
 SELECT
     model.name AS model,
@@ -9,11 +9,13 @@ SELECT
     checkpoint.tokens_seen,
     count(run.run_id) AS runs,
     max(run.created_at) AS latest_run,
+    first_stored.revision AS duplicate_of,
     checkpoint.weights_bytes,
     checkpoint.weights_sha256,
     checkpoint.checkpoint_id
 FROM checkpoint
 JOIN model ON model.model_id = checkpoint.model_id
+LEFT JOIN checkpoint AS first_stored ON first_stored.checkpoint_id = checkpoint.duplicate_of
 LEFT JOIN run ON run.checkpoint_id = checkpoint.checkpoint_id
 WHERE $models::VARCHAR[] IS NULL OR list_contains($models::VARCHAR[], model.name)
 GROUP BY ALL

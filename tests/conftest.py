@@ -19,7 +19,9 @@ constants.HF_HUB_OFFLINE = True
 
 @pytest.fixture(autouse=True)
 def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
-    for variable in ("EMBSTORE_STORE", "EMBSTORE_QUERIES", "EMBSTORE_LOCK_TIMEOUT"):
+    for variable in (
+        *("EMBSTORE_STORE", "EMBSTORE_QUERIES", "EMBSTORE_LOCK_TIMEOUT", "EMBSTORE_CACHE"),
+    ):
         monkeypatch.delenv(variable, raising=False)
 
 

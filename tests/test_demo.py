@@ -2,14 +2,17 @@
 
 import importlib.util
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pyarrow as pa
 import pytest
 
 import embstore
-from embstore.demo import MODELS, TEXT, Finding, packaged, run_demo, sink_sentence
+from embstore.demo import MODELS, STUDY, TEXT, Finding, packaged, run_demo, sink_sentence
 from embstore.errors import CorpusError, ModelError, UsageError
+from embstore.types import Sampling
 
 
 def test_the_demo_leaves_a_store_and_charts(demo: Finding) -> None:
@@ -78,10 +81,11 @@ def test_doing_it_again_measures_nothing(demo: Finding) -> None:
 def test_progress_counts_every_token_and_layer(
     tiny_llama: Path, text: Path, tmp_path: Path
 ) -> None:
-    from embstore.ingestion import Request, Settings, ingest
-    from embstore.types import Sampling
+    from embstore.ingestion import ingest
+    from embstore.settings import Request, Settings
 
     seen: list[tuple[str, int, int]] = []
+    begun: list[tuple[str, int, int]] = []
     list(
         ingest(
             [Request(str(tiny_llama))],
@@ -89,12 +93,33 @@ def test_progress_counts_every_token_and_layer(
             tmp_path / "s.duckdb",
             Settings(Sampling(tokens=128, window=32), batch_size=2),
             progress=lambda *report: seen.append(report),
+            begin=lambda *report: begun.append(report),
         )
     )
-    assert seen[0] == ("model", 0, 1)
-    assert seen[1:4] == [("forward", done, 128) for done in (0, 64, 128)]
+    assert begun == [("tiny-llama@local", 0, 1)]
+    assert seen[:3] == [("forward", done, 128) for done in (0, 64, 128)]
     # Embedding, three blocks, final norm; then three pairs of a layer and the next.
-    assert seen[4:] == [("geometry", done, 8) for done in range(1, 9)]
+    assert seen[3:] == [("geometry", done, 8) for done in range(1, 9)]
+
+
+def test_models_and_text_are_those_of_the_study() -> None:
+    assert [(item.name, packaged(item).name) for item in (*MODELS, TEXT)] == [
+        ("SmolLM2-135M-Instruct", "SmolLM2-135M-Instruct.Q4_1.gguf"),
+        ("all-MiniLM-L6-v2", "model"),
+        (
+            "English Wikipedia excerpt",
+            "enwiki-latest-pages-articles1.xml-p000000010p000030302-shortened.bz2",
+        ),
+    ]
+    assert Sampling(tokens=4096) == STUDY.sampling
+
+
+def test_a_file_called_tiny_does_not_become_the_demo(tmp_path: Path) -> None:
+    (tmp_path / "tiny").write_text("no study")
+    code = "from embstore.demo import MODELS; print(len(MODELS))"
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert done.stdout == "2\n"
 
 
 @pytest.mark.parametrize("item", [*MODELS, TEXT])

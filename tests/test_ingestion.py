@@ -17,8 +17,9 @@ from embstore import ingestion
 from embstore.demo import Finding
 from embstore.errors import CorpusError, ModelError, UsageError
 from embstore.metrics.registry import METRICS, PAIR_METRICS
-from embstore.planning import Request, Settings, choose_scopes, choose_window
-from embstore.preview import preview
+from embstore.planning import choose_window
+from embstore.preview import Preview, Work, preview
+from embstore.settings import Request, Settings, choose_scopes
 from embstore.tokens import Windows
 from embstore.types import SCOPES, Sampling
 from tests import tiny_models
@@ -160,6 +161,11 @@ def test_several_models_in_one_call(
     }
 
 
+def work_of(shown: Preview) -> Work:
+    assert shown.work is not None
+    return shown.work
+
+
 def test_a_preview_says_what_there_is_to_do_and_writes_nothing(
     tiny_llama: Path, tiny_bert: Path, text: Path, tmp_path: Path
 ) -> None:
@@ -168,29 +174,31 @@ def test_a_preview_says_what_there_is_to_do_and_writes_nothing(
     requests = [Request(str(tiny_llama)), Request(str(tiny_bert))]
     before = preview(requests, text, store, settings)
     assert list(tmp_path.iterdir()) == []
-    assert [(p.model, p.status, p.run_id) for p in before] == [
+    assert [(p.model, p.status, work_of(p).run_id) for p in before] == [
         ("tiny-llama", "to do", None),
         ("tiny-bert", "to do", None),
     ]
     (outcome,) = embstore.ingest(tiny_llama, corpus=text, store=store, **SMALL)
     llama, bert = preview(requests, text, store, settings)
-    assert (llama.status, llama.run_id) == ("stored", outcome.run_id)
+    assert (llama.status, work_of(llama).run_id) == ("stored", outcome.run_id)
     assert bert == before[1]
     (row,) = embstore.open(store).sql("SELECT * FROM model").to_pylist()
-    assert (llama.n_parameters, llama.n_layers) == (row["n_parameters"], row["n_layers"])
-    assert (llama.hidden_size, llama.architecture) == (row["hidden_size"], row["architecture"])
-    assert (llama.n_windows, llama.n_tokens) == (8, 256)
+    work = work_of(llama)
+    assert (work.n_parameters, work.n_layers) == (row["n_parameters"], row["n_layers"])
+    assert (work.hidden_size, work.architecture) == (row["hidden_size"], row["architecture"])
+    assert (work.n_windows, work.n_tokens) == (8, 256)
     again, _ = preview(requests, text, store, replace(settings, force=True))
-    assert (again.status, again.run_id) == ("to do", None)
+    assert (again.status, work_of(again).run_id) == ("to do", None)
 
 
 def test_a_preview_loads_no_weights(tiny_llama: Path, text: Path, tmp_path: Path) -> None:
     folder = Path(shutil.copytree(tiny_llama, tmp_path / "broken"))
-    (folder / "model.safetensors").write_bytes(b"no weights")
+    # Whole, but without a single weight.
+    (folder / "model.safetensors").write_bytes(b"\x02" + bytes(7) + b"{}")
     settings = Settings(sampling=Sampling(**SMALL))
     (found,) = preview([Request(str(folder))], text, tmp_path / "s.duckdb", settings)
     assert found.status == "to do"
-    with pytest.raises(ModelError, match="cannot load broken"):
+    with pytest.raises(ModelError, match="broken lacks"):
         ingest(folder, text, tmp_path / "s.duckdb")
 
 

@@ -11,8 +11,8 @@ import pytest
 
 from embstore.hidden_states import default_batch_size
 from embstore.memory import Extent, MemoryEstimate, Shape, estimate, windows_per_batch
-from embstore.planning import Request, Settings
 from embstore.preview import preview
+from embstore.settings import Request, Settings
 from embstore.types import Sampling
 from tests import tiny_models
 
@@ -88,7 +88,7 @@ CHILD = """
 import json, sys
 from pathlib import Path
 from embstore.ingestion import ingest
-from embstore.planning import Request, Settings
+from embstore.settings import Request, Settings
 from embstore.preview import preview
 from embstore.types import Sampling
 
@@ -140,10 +140,12 @@ def test_the_estimate_is_near_what_a_process_takes(
     sampling = {"tokens": 4096, "sample": 1024}
     found = grown(model, text, tmp_path / "s.duckdb", **sampling)
     (row,) = preview([Request(str(model))], text, None, Settings(sampling=Sampling(**sampling)))
-    assert found < row.memory.total
+    assert row.work is not None
+    work = row.work
+    assert found < work.memory.total
     # Of a tiny model a good part is the allowance for running any model, and a tiny one
     # needs half of that; the rest is meant to be between once and twice what is taken.
-    assert row.memory.total < 3 * found
+    assert work.memory.total < 3 * found
 
 
 @on_linux

@@ -35,7 +35,7 @@ def minilm_layer() -> NDArray[np.float32]:
     with open_corpus(packaged(TEXT)) as text:
         windows = draw_windows(text, load_tokenizer(located), tokens=1024, window=128, seed=0)
     model = tiny_models.load(packaged(MODELS[1]))
-    batches = hidden_batches(model, windows.ids, windows.attention_mask, batch_size=8)
+    batches = hidden_batches(model, windows, batch_size=8)
     states = [batch.states[LayerKey("encoder", 3, "block")].numpy() for batch in batches]
     return np.concatenate(states).reshape(1024, -1)
 

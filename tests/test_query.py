@@ -3,7 +3,7 @@ import os
 import shutil
 import subprocess
 import sys
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pyarrow as pa
@@ -17,8 +17,8 @@ from embstore.question import Channel, parse_question
 from embstore.resources import resource_folder
 from embstore.store.connection import Database, open_database
 from embstore.store.statement import statement_parameters
-from embstore.store.writing import write_run
-from embstore.types import LayerKey, Measurement, Run, Scope
+from embstore.store.writing import write_failure, write_run
+from embstore.types import Failure, LayerKey, Measurement, Run, Scope
 from tests.synthetic import make_run
 
 BUILT_IN = sorted(path.stem for path in resource_folder("queries").glob("*.sql"))
@@ -58,11 +58,24 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Database:
         make_run(name="lab/t5", kind="encoder-decoder", n_layers=2),
         make_run(name="lab/steps", revision="step1", step=1, values=with_a_gap),
         make_run(name="lab/steps", revision="step2", step=2),
+        copy_of(make_run(name="lab/steps", revision="step2", step=2), revision="step3"),
         make_run(name="lab/texts", corpus="prose"),
         make_run(name="lab/texts", corpus="verse"),
     ):
         write_run(database, run)
+    failed_at = datetime(2026, 11, 2, tzinfo=UTC)
+    write_failure(
+        database,
+        Failure("lab/steps", "step4", "load", "damaged", "prose", failed_at, "0.1.0"),
+    )
     return database
+
+
+def copy_of(run: Run, *, revision: str) -> Run:
+    """Give the same weights another name."""
+    return dataclasses.replace(
+        run, checkpoint=dataclasses.replace(run.checkpoint, revision=revision)
+    )
 
 
 HEADER = """\
@@ -289,6 +302,7 @@ class TestLayerProfile:
             "lab/encoder",
             "lab/steps@step1",
             "lab/steps@step2",
+            "lab/steps@step3",
             "lab/t5 · decoder",
             "lab/t5 · encoder",
             "lab/texts · prose",
@@ -320,8 +334,8 @@ class TestPeakLayer:
 
     def test_counts_layers_without_a_value(self, small: Database) -> None:
         params = {"models": "lab/steps", "scopes": "all"}
-        first, second = run_question(small, find_question("peak_layer"), params).to_pylist()
-        assert (first["n_missing"], second["n_missing"]) == (1, 0)
+        first, *others = run_question(small, find_question("peak_layer"), params).to_pylist()
+        assert [row["n_missing"] for row in (first, *others)] == [1, 0, 0]
         assert (first["peak_layer"], first["middle_mean"]) == (4, None)
 
 

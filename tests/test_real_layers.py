@@ -36,7 +36,7 @@ def windows() -> Windows:
 @pytest.fixture(scope="module")
 def batches(windows: Windows) -> list[HiddenBatch]:
     model = tiny_models.load(packaged(MODELS[0]))
-    return list(hidden_batches(model, windows.ids, windows.attention_mask, batch_size=2))
+    return list(hidden_batches(model, windows, batch_size=2))
 
 
 @pytest.fixture(scope="module")

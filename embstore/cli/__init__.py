@@ -4,6 +4,7 @@ Importing it stays cheap: a command imports what it needs when it runs, and only
 ``ingest`` and ``demo`` ever import torch.
 """
 
+import os
 import sys
 from typing import Annotated
 
@@ -11,9 +12,13 @@ import typer
 
 from embstore import __version__
 from embstore.cli.ask import app as ask_app
+from embstore.cli.ingest import app as ingest_app
 from embstore.cli.measure import app as measure_app
+from embstore.cli.study import app as study_app
 from embstore.cli.terminal import TERMINAL
 from embstore.errors import EmbstoreError
+
+_INTERRUPTED = 130
 
 app = typer.Typer(
     name="embstore",
@@ -23,8 +28,10 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog="Start with: embstore ingest MODEL --corpus TEXT, then embstore query layer_profile.",
 )
+app.add_typer(ingest_app)
 app.add_typer(measure_app)
 app.add_typer(ask_app)
+app.add_typer(study_app, name="study")
 
 
 def _version(wanted: bool) -> None:
@@ -55,6 +62,14 @@ def main() -> None:
             raise
         TERMINAL.fail(str(error))
         sys.exit(error.exit_code)
+    except SystemExit as error:
+        if error.code == _INTERRUPTED:
+            # Nothing is half-written, and a download going on in a thread would keep the
+            # interpreter from ending.
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os._exit(_INTERRUPTED)
+        raise
     except Exception as error:
         if TERMINAL.debug:
             raise

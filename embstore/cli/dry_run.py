@@ -44,18 +44,27 @@ def _table(previews: Sequence["Preview"], *, units: bool) -> "pa.Table":
         row: dict[str, object] = {
             "model": preview.model,
             "revision": preview.revision,
-            "architecture": preview.architecture,
+            "step": preview.step,
             "status": preview.status,
-            "run_id": preview.run_id,
-            "windows": preview.n_windows,
-            "tokens": preview.n_tokens,
-            "layers": preview.n_layers,
-            "hidden_size": preview.hidden_size,
-            "parameters": preview.n_parameters,
         }
-        for name, size in preview.memory.as_columns().items():
-            row |= {name.removesuffix("_bytes"): readable_bytes(size)} if units else {name: size}
-        rows.append(row)
+        if work := preview.work:
+            row |= {
+                "run_id": work.run_id,
+                "architecture": work.architecture,
+                "windows": work.n_windows,
+                "tokens": work.n_tokens,
+                "layers": work.n_layers,
+                "hidden_size": work.hidden_size,
+                "parameters": work.n_parameters,
+            }
+            sizes = {"download_bytes": work.download_bytes, **work.memory.as_columns()}
+            for name, size in sizes.items():
+                shown = {name.removesuffix("_bytes"): readable_bytes(size)}
+                row |= shown if units else {name: size}
+        rows.append({**row, "duplicate_of": preview.duplicate_of, "reason": preview.reason})
+    # A checkpoint that cannot be measured has fewer columns than others.
+    columns = dict.fromkeys(name for row in rows for name in row)
+    rows = [{name: row.get(name) for name in columns} for row in rows]
     table = pa.Table.from_pylist(rows)
     # Without a stored run the column would have no type.
     at = table.column_names.index("run_id")

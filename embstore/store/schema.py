@@ -51,8 +51,9 @@ model = Table(
     _needed("n_layers", Integer),
     _needed("hidden_size", Integer),
     _needed("n_parameters", BigInteger),
-    _needed("vocab_size", Integer),
+    Column("vocab_size", Integer),
     Column("context_length", Integer),
+    Column("modality", String),
 )
 
 checkpoint = Table(
@@ -65,6 +66,8 @@ checkpoint = Table(
     Column("tokens_seen", BigInteger),
     _needed("weights_sha256", String),
     _needed("weights_bytes", BigInteger),
+    # Of the checkpoint of the same model that was stored before with the same weights.
+    Column("duplicate_of", String),
     _refers("model_id", "model.model_id"),
 )
 
@@ -122,6 +125,8 @@ run = Table(
     # Added later, so at the end and nullable: DuckDB adds no other columns.
     Column("scopes", String),
     Column("linear", String),
+    Column("study", String),
+    Column("study_sha256", String),
     _refers("checkpoint_id", "checkpoint.checkpoint_id"),
     _refers("corpus_id", "corpus.corpus_id"),
 )
@@ -226,4 +231,17 @@ dimension_curve = Table(
     Column("mean_distance", Double),
     _needed("n", BigInteger),
     _refers("run_id", "run.run_id"),
+)
+
+failure = Table(
+    "failure",
+    metadata,
+    _needed("model", String),
+    _needed("revision", String),
+    _needed("stage", String),
+    _needed("reason", String),
+    _needed("corpus", String),
+    _needed("failed_at", DateTime(timezone=True)),
+    _needed("embstore_version", String),
+    Column("study", String),
 )

@@ -14,7 +14,9 @@ from duckdb_sqlalchemy import insert_from_arrow
 from embstore import ids
 from embstore.store import schema
 from embstore.types import (
+    Checkpoint,
     CurvePoint,
+    Failure,
     Layer,
     LayerKey,
     MassiveActivation,
@@ -27,6 +29,17 @@ if TYPE_CHECKING:
     from embstore.store.connection import Database
 
 Row = dict[str, object]
+
+# The first stored of a model's checkpoints with given weights, under another name.
+_TWINS = """
+SELECT c.checkpoint_id, c.revision
+FROM checkpoint AS c JOIN model AS m ON m.model_id = c.model_id
+LEFT JOIN run AS r ON r.checkpoint_id = c.checkpoint_id
+WHERE m.name = :model AND c.revision <> :revision AND c.weights_sha256 = :sha256
+    AND c.duplicate_of IS NULL
+ORDER BY r.created_at, c.checkpoint_id
+LIMIT 1
+"""
 
 
 def write_run(database: "Database", run: Run) -> str:
@@ -54,6 +67,8 @@ def write_run(database: "Database", run: Run) -> str:
         "metric_versions": _canonical(versions),
         **dataclasses.asdict(run.provenance),
         "tags": _canonical(run.tags),
+        "study": run.study.name if run.study else None,
+        "study_sha256": run.study.sha256 if run.study else None,
     }
     model_row: Row = {"model_id": model_id, **dataclasses.asdict(run.model)}
     checkpoint_row: Row = {
@@ -88,6 +103,8 @@ def write_run(database: "Database", run: Run) -> str:
         if _present(connection, schema.run, [run_id]):
             return run_id
         _insert_absent(connection, schema.model, [model_row])
+        twins = connection.execute(sa.text(_TWINS), _twin_of(run.model.name, run.checkpoint))
+        checkpoint_row["duplicate_of"] = next((twin.checkpoint_id for twin in twins), None)
         _insert_absent(connection, schema.checkpoint, [checkpoint_row])
         _insert_absent(connection, schema.corpus, [corpus_row])
         _insert_absent(connection, schema.metric, [dataclasses.asdict(x) for x in run.metrics])
@@ -104,6 +121,33 @@ def repeats(database: "Database", configuration_id: str) -> int:
         "SELECT count(*) AS n FROM run WHERE configuration_id = $id", {"id": configuration_id}
     )
     return int(found["n"][0].as_py())
+
+
+def same_weights(database: "Database", model_name: str, checkpoint: Checkpoint) -> str | None:
+    """Return the revision of the same model that was stored first with the same weights."""
+    if not database.path.exists():
+        return None
+    found = database.select(_TWINS.replace(":", "$"), _twin_of(model_name, checkpoint))
+    return str(found["revision"][0].as_py()) if found.num_rows else None
+
+
+def write_failure(database: "Database", failure: Failure) -> None:
+    """Note that a checkpoint could not be measured.
+
+    Raises:
+        StoreError: the store is locked, newer, or cannot be written.
+    """
+    row = _arrow(schema.failure, [dataclasses.asdict(failure)])
+    with database.begin() as connection:
+        insert_from_arrow(connection, schema.failure, row)
+
+
+def _twin_of(model_name: str, checkpoint: Checkpoint) -> dict[str, str]:
+    return {
+        "model": model_name,
+        "revision": checkpoint.revision,
+        "sha256": checkpoint.weights_sha256,
+    }
 
 
 def _canonical(content: Mapping[str, object]) -> str:

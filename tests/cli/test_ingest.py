@@ -181,14 +181,14 @@ def wait_for(process: "subprocess.Popen[str]", words: str) -> None:
 @pytest.mark.parametrize(
     ("moment", "delay"),
     [
-        ("tiny-llama: loading", 0.0),
-        ("tiny-llama: reading tokens", 0.0),
-        ("tiny-llama: measuring layers", 0.0),
+        ("tiny-llama@local: loading", 0.0),
+        ("tiny-llama@local: reading tokens", 0.0),
+        ("tiny-llama@local: measuring layers", 0.0),
         # The last layers, and the transaction.
-        ("tiny-llama: measuring layers", 0.1),
-        ("tiny-llama: measuring layers", 0.2),
+        ("tiny-llama@local: measuring layers", 0.1),
+        ("tiny-llama@local: measuring layers", 0.2),
         ("tiny-llama@local: measured", 0.0),
-        ("tiny-bert: measuring layers", 0.15),
+        ("tiny-bert@local: measuring layers", 0.15),
     ],
 )
 def test_a_killed_ingest_leaves_a_clean_store_and_the_next_completes(

@@ -3,13 +3,13 @@
 import pytest
 
 from embstore.cli.dry_run import readable_bytes
-from embstore.cli.measure import tell
+from embstore.cli.ingest import tell
 from embstore.ingestion import Outcome
 
 
 def test_a_poor_approximate_search_is_told_of(capsys: pytest.CaptureFixture[str]) -> None:
     for recall in (None, 1.0, 0.99, 0.9871):
-        tell(Outcome("m", "main", "0" * 32, "measured", 32_768, 60.0, recall))
+        tell(Outcome("m", "main", "measured", "0" * 32, 32_768, 60.0, recall))
     said = capsys.readouterr()
     *measured, warning = said.err.splitlines()
     assert len(measured) == 4

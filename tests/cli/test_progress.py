@@ -7,7 +7,7 @@ from functools import partial
 import pytest
 from rich.console import Console
 
-from embstore.cli import measure
+from embstore.cli import progress
 from embstore.cli.terminal import TERMINAL
 
 
@@ -16,17 +16,17 @@ def shown(monkeypatch: pytest.MonkeyPatch) -> io.StringIO:
     """What a terminal of 120 characters is sent."""
     screen = io.StringIO()
     terminal = partial(Console, file=screen, force_terminal=True, width=120, color_system=None)
-    monkeypatch.setattr(measure, "Console", lambda **_: terminal())
+    monkeypatch.setattr(progress, "Console", lambda **_: terminal())
     monkeypatch.setattr(TERMINAL, "quiet", False)
     return screen
 
 
 def test_tokens_have_a_pace_and_a_time_left_after_the_first_batch(shown: io.StringIO) -> None:
-    with measure.progress_bar(["gpt2"]) as report:
-        report("model", 0, 1)
-        report("forward", 0, 1000)
+    with progress.progress_bar() as bar:
+        bar.begin("gpt2", 0, 1)
+        bar.progress("forward", 0, 1000)
         time.sleep(0.1)
-        report("forward", 500, 1000)
+        bar.progress("forward", 500, 1000)
         time.sleep(0.2)  # the bar is drawn ten times a second
     text = shown.getvalue()
     assert "gpt2: reading tokens" in text
@@ -35,16 +35,24 @@ def test_tokens_have_a_pace_and_a_time_left_after_the_first_batch(shown: io.Stri
 
 
 def test_square_brackets_in_a_name_are_shown_and_not_obeyed(shown: io.StringIO) -> None:
-    with measure.progress_bar(["a[red]b[/bold]"]) as report:
-        report("model", 0, 1)
-        report("geometry", 1, 2)
+    with progress.progress_bar() as bar:
+        bar.begin("a[red]b[/bold]", 0, 1)
+        bar.progress("geometry", 1, 2)
         time.sleep(0.2)
     assert "a[red]b[/bold]: measuring layers" in shown.getvalue()
 
 
 def test_quiet_shows_nothing(shown: io.StringIO, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(TERMINAL, "quiet", True)
-    with measure.progress_bar(["gpt2"]) as report:
-        report("model", 0, 1)
-        report("forward", 0, 10)
+    with progress.progress_bar() as bar:
+        bar.begin("gpt2", 0, 1)
+        bar.progress("forward", 0, 10)
     assert shown.getvalue() == ""
+
+
+def test_one_of_several_checkpoints_says_which(shown: io.StringIO) -> None:
+    with progress.progress_bar() as bar:
+        bar.begin("gpt2@step7", 2, 154)
+        time.sleep(0.2)
+    assert "[3/154] gpt2@step7: loading" in shown.getvalue()
+    assert bar.checkpoint == "gpt2@step7"

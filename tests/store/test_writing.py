@@ -11,10 +11,11 @@ import pytest
 
 from embstore import ids
 from embstore.errors import StoreError
+from embstore.resources import resource_folder
 from embstore.store import schema
 from embstore.store.connection import Database, open_database
-from embstore.store.writing import repeats, write_run
-from embstore.types import Measurement, Run, Spectrum
+from embstore.store.writing import repeats, same_weights, write_failure, write_run
+from embstore.types import Failure, Measurement, Run, Spectrum, StudyMark
 from tests.store.processes import finish, start
 from tests.synthetic import METRICS, make_run
 
@@ -56,6 +57,8 @@ def test_every_fact_comes_back(database: Database) -> None:
         **dataclasses.asdict(run.configuration),
         **dataclasses.asdict(run.provenance),
         "metric_versions": '{"anisotropy":1,"mean_cosine":1,"twonn":1}',
+        "study": None,
+        "study_sha256": None,
         "tags": '{"a":"\\u00e9","b":"2"}',
     }
     assert stored == expected
@@ -80,6 +83,7 @@ def test_every_fact_comes_back(database: Database) -> None:
         "spectrum": 18,
         "massive_activation": 12,
         "dimension_curve": 36,
+        "failure": 0,
     }
 
 
@@ -345,3 +349,84 @@ def test_metric_versions_are_canonical_json(database: Database) -> None:
     assert write_run(database, backwards) == write_run(database, make_run())
     (row,) = rows(database, "SELECT metric_versions FROM run")
     assert json.loads(str(row["metric_versions"])) == {m.name: 1 for m in METRICS}
+
+
+def with_weights(run: Run, sha256: str) -> Run:
+    return dataclasses.replace(
+        run, checkpoint=dataclasses.replace(run.checkpoint, weights_sha256=sha256)
+    )
+
+
+def test_a_copy_is_marked_with_the_checkpoint_that_was_stored_first(database: Database) -> None:
+    first, copy, third = (
+        with_weights(make_run(revision=revision, created_at=created_at), "same")
+        for revision, created_at in (
+            ("step2", datetime(2026, 1, 1, tzinfo=UTC)),
+            ("step1", datetime(2026, 1, 2, tzinfo=UTC)),
+            ("main", datetime(2026, 1, 3, tzinfo=UTC)),
+        )
+    )
+    assert same_weights(database, first.model.name, first.checkpoint) is None
+    for run in (first, copy, third, with_weights(make_run(name="other"), "same")):
+        write_run(database, run)
+    marked = rows(
+        database, "SELECT revision, duplicate_of FROM checkpoint ORDER BY ALL NULLS FIRST"
+    )
+    first_id = ids.checkpoint_id(first.model.name, first.checkpoint)
+    assert marked == [
+        {"revision": "main", "duplicate_of": None},  # of the other model
+        {"revision": "main", "duplicate_of": first_id},
+        {"revision": "step1", "duplicate_of": first_id},
+        {"revision": "step2", "duplicate_of": None},
+    ]
+    assert same_weights(database, first.model.name, copy.checkpoint) == "step2"
+    # The first does not become a copy of its copies.
+    assert same_weights(database, first.model.name, first.checkpoint) is None
+    listed = rows(
+        database,
+        resource_folder("queries").joinpath("duplicate_checkpoints.sql").read_text(),
+        models=None,
+    )
+    assert [(row["revision"], row["duplicate_of"], row["copies"]) for row in listed] == [
+        ("main", "step2", 3),
+        ("step1", "step2", 3),
+        ("step2", None, 3),
+    ]
+
+
+def test_a_failure_is_resolved_by_a_later_run(database: Database) -> None:
+    failure = Failure(
+        model="example/decoder-small",
+        revision="step7",
+        stage="load",
+        reason="damaged weights",
+        corpus="example-text",
+        failed_at=datetime(2026, 11, 2, tzinfo=UTC),
+        embstore_version="0.1.0",
+        study="tiny",
+    )
+    write_failure(database, failure)
+    assert rows(database, "SELECT * FROM failure") == [dataclasses.asdict(failure)]
+    question = resource_folder("queries").joinpath("failures.sql").read_text()
+
+    def resolved() -> list[object]:
+        return [row["resolved"] for row in rows(database, question, models=None)]
+
+    assert resolved() == [False]
+    write_run(database, make_run(revision="step7", created_at=datetime(2026, 11, 1, tzinfo=UTC)))
+    assert resolved() == [False]
+    write_run(
+        database,
+        make_run(revision="step7", seed=1, created_at=datetime(2026, 11, 3, tzinfo=UTC)),
+    )
+    assert resolved() == [True]
+    # One of another model that has no runs at all stays.
+    write_failure(database, dataclasses.replace(failure, model="nobody"))
+    assert resolved() == [True, False]
+
+
+def test_a_run_names_its_study(database: Database) -> None:
+    write_run(database, dataclasses.replace(make_run(), study=StudyMark("tiny", "0123")))
+    assert rows(database, "SELECT study, study_sha256 FROM run") == [
+        {"study": "tiny", "study_sha256": "0123"}
+    ]

@@ -1,0 +1,281 @@
+"""The command that fills a store: ingest."""
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from embstore.cli.options import FormatOption, OutputOption, StoreOption
+from embstore.cli.progress import progress_bar
+from embstore.cli.terminal import TERMINAL
+from embstore.errors import UsageError
+from embstore.types import SCOPES, Sampling
+
+if TYPE_CHECKING:
+    from embstore.ingestion import Outcome
+    from embstore.settings import Request, Settings
+
+app = typer.Typer()
+
+_DEFAULTS = Sampling()
+# Share of true neighbours that an approximate search should find.
+_GOOD_RECALL = 0.99
+# What a study decides; beside it they would be ignored.
+_OF_THE_STUDY = (
+    *("models", "corpus", "text_field", "tokens", "window", "sample", "seed"),
+    *("dtype", "scopes", "pairs", "name", "revisions", "random_init", "tokenizer"),
+)
+
+
+@app.command(
+    epilog="Examples: embstore ingest gpt2 --corpus enwik8  ·  "
+    "embstore ingest EleutherAI/pythia-70m --revisions 'every:10' --corpus enwik8 --evict  ·  "
+    "embstore ingest ./my-model model.gguf --corpus notes.txt --tokens 16384 --tag lab=a  ·  "
+    "embstore ingest --study tiny"
+)
+def ingest(
+    context: typer.Context,
+    models: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="MODEL...",
+            help="Hub id (also ID@REVISION), model folder, folder of checkpoints, .gguf file.",
+            show_default=False,
+        ),
+    ] = None,
+    corpus: Annotated[
+        str | None,
+        typer.Option(
+            metavar="SPEC",
+            help="enwik8; a file: .txt, .jsonl, .parquet, MediaWiki .xml, also .gz, .bz2, .zip; "
+            "hf:OWNER/NAME, hf:OWNER/NAME/CONFIG:SPLIT; or a folder of images.",
+        ),
+    ] = None,
+    text_field: Annotated[
+        str | None,
+        typer.Option(help="Field or column with the text; 'text' unless given."),
+    ] = None,
+    study: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE", help="Take models, corpus and sampling from a study, a TOML file."
+        ),
+    ] = None,
+    store: StoreOption = None,
+    revisions: Annotated[
+        str | None,
+        typer.Option(
+            metavar="LIST",
+            help="Checkpoints: all, names, patterns ('step*') and every:N, with commas between.",
+        ),
+    ] = None,
+    tokens: Annotated[
+        int, typer.Option(min=1, help="Tokens fed to each model, in whole windows.")
+    ] = _DEFAULTS.tokens,
+    window: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            help="Tokens per sequence; 512, or the model's limit if lower, unless given.",
+            show_default=False,
+        ),
+    ] = None,
+    batch_size: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            help="Windows per forward pass; unless given, what fits 80 MB of states.",
+            show_default=False,
+        ),
+    ] = None,
+    sample: Annotated[
+        int, typer.Option(min=1, help="Tokens kept for neighbours and quantiles.")
+    ] = _DEFAULTS.sample,
+    seed: Annotated[
+        int, typer.Option(min=0, help="Draws windows, kept tokens and --random-init.")
+    ] = 0,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:N or mps.")] = "auto",
+    dtype: Annotated[
+        str, typer.Option(help="auto (float32), float32, bfloat16 or float16.")
+    ] = "auto",
+    tag: Annotated[
+        list[str] | None,
+        typer.Option(metavar="KEY=VALUE", help="Stored with the run; may be repeated."),
+    ] = None,
+    name: Annotated[
+        str | None,
+        typer.Option(help="What the store calls the model; by default its id, folder or file."),
+    ] = None,
+    tokenizer: Annotated[
+        str | None,
+        typer.Option(metavar="MODEL", help="Take the tokenizer of another model."),
+    ] = None,
+    scopes: Annotated[
+        str, typer.Option(metavar="LIST", help="Which sets of tokens, with commas between.")
+    ] = ",".join(SCOPES),
+    pairs: Annotated[bool, typer.Option(help="Compare each layer with the next.")] = True,
+    random_init: Annotated[
+        bool,
+        typer.Option("--random-init", help="Measure the untrained architecture, as a control."),
+    ] = False,
+    allow_pickle: Annotated[
+        bool,
+        typer.Option("--allow-pickle", help="Load pickled weights, which can run code."),
+    ] = False,
+    allow_remote_code: Annotated[
+        bool,
+        typer.Option("--allow-remote-code", help="Run Python code that comes with a model."),
+    ] = False,
+    evict: Annotated[
+        bool,
+        typer.Option("--evict", help="Delete each downloaded checkpoint once it is measured."),
+    ] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Measure again even if the same work is stored.")
+    ] = False,
+    dry_run: Annotated[
+        bool,
+        typer.Option(
+            "--dry-run", help="Say what there is to do, the memory and time it takes; no more."
+        ),
+    ] = False,
+    format_: FormatOption = "auto",
+    output: OutputOption = None,
+) -> None:
+    """Measure models over a text and store the numbers."""
+    tags = _parse_tags(tag or [])
+    if not dry_run and (format_ != "auto" or output is not None):
+        raise UsageError("--format and --output are for the table of --dry-run")
+    # torch and transformers: seconds to import, and only here.
+    from embstore.locate import Permissions
+    from embstore.settings import Request, Settings, choose_scopes, settings_of
+
+    permissions = Permissions(pickle=allow_pickle, remote_code=allow_remote_code)
+    if study is not None:
+        from embstore.study import read_study
+
+        _refuse_beside_a_study(context)
+        described = read_study(study)
+        requests, settings = settings_of(described)
+        chosen_corpus = described.corpus
+        settings = replace(settings, tags={**settings.tags, **tags})
+    else:
+        if not models:
+            raise UsageError("no model is given; name one or more, or a --study")
+        if corpus is None:
+            raise UsageError("no text is given; add --corpus, for example --corpus enwik8")
+        if name is not None and len(models) != 1:
+            raise UsageError(f"--name is for one model, but {len(models)} are given")
+        chosen_corpus = corpus
+        requests = [Request(model, name, revisions, random_init, tokenizer) for model in models]
+        settings = Settings(
+            sampling=Sampling(tokens=tokens, window=window, sample=sample, seed=seed),
+            dtype=dtype,
+            tags=tags,
+            scopes=choose_scopes(scopes),
+            pairs=pairs,
+            text_field=text_field,
+        )
+    settings = replace(
+        settings,
+        batch_size=batch_size,
+        device=device,
+        force=force,
+        permissions=permissions,
+        evict=evict,
+    )
+    if dry_run:
+        from embstore.cli.dry_run import show
+        from embstore.preview import preview
+
+        show(preview(requests, chosen_corpus, store, settings), format_, output)
+        return
+    _run(requests, chosen_corpus, store, settings)
+
+
+def _run(requests: "list[Request]", corpus: str, store: str | None, settings: "Settings") -> None:
+    """Ingest, tell of each checkpoint, and end with the exit code of what failed."""
+    from embstore.ingestion import error_of
+    from embstore.ingestion import ingest as run_ingest
+
+    outcomes: list[Outcome] = []
+    with progress_bar() as bar:
+        try:
+            for outcome in run_ingest(
+                requests, corpus, store, settings, progress=bar.progress, begin=bar.begin
+            ):
+                tell(outcome)
+                outcomes.append(outcome)
+        except KeyboardInterrupt:
+            TERMINAL.fail(
+                f"interrupted: {bar.checkpoint or 'the first checkpoint'} is not stored; the "
+                "same command starts it again"
+            )
+            raise
+    if error := error_of(outcomes):
+        show_failures(outcomes)
+        raise error
+
+
+def show_failures(outcomes: "list[Outcome]") -> None:
+    """Write the failed checkpoints and their reasons to stderr, as a table."""
+    table = Table(title="failed", title_justify="left", box=None, pad_edge=False)
+    for column in ("checkpoint", "stage", "reason"):
+        table.add_column(column, overflow="fold")
+    for outcome in outcomes:
+        if outcome.status == "failed":
+            label = f"{outcome.model}@{outcome.revision}"
+            # A name or reason is text, also where it has square brackets.
+            table.add_row(*(Text(part or "") for part in (label, outcome.stage, outcome.reason)))
+    Console(stderr=True).print(table)
+
+
+def _refuse_beside_a_study(context: typer.Context) -> None:
+    for parameter in _OF_THE_STUDY:
+        source = context.get_parameter_source(parameter)
+        if source is not None and source.name == "COMMANDLINE":
+            option = "a MODEL" if parameter == "models" else f"--{parameter.replace('_', '-')}"
+            raise UsageError(f"{option} cannot stand beside --study, which decides it")
+
+
+def tell(outcome: "Outcome") -> None:
+    """Say on stderr what became of a checkpoint."""
+    label = f"{outcome.model}@{outcome.revision}"
+    run = (outcome.run_id or "")[:8]
+    if outcome.status == "failed":
+        TERMINAL.say(f"{label}: failed ({outcome.stage}): {outcome.reason}")
+    elif outcome.status == "stored":
+        TERMINAL.say(
+            f"{label}: already measured with this text and configuration "
+            f"(run {run}), nothing to do; --force measures anew"
+        )
+    else:
+        TERMINAL.say(
+            f"{label}: measured on {outcome.n_tokens:,} tokens in {outcome.seconds:.0f} s "
+            f"(run {run})"
+        )
+    if outcome.duplicate_of is not None:
+        TERMINAL.say(
+            f"warning: {label}: has the same weights as {outcome.duplicate_of}; one of the two is "
+            "perhaps not what its name says (embstore query duplicate_checkpoints)"
+        )
+    if outcome.least_recall is not None and outcome.least_recall < _GOOD_RECALL:
+        from embstore.neighbors import EXACT_LIMIT
+
+        TERMINAL.say(
+            f"warning: {label}: recall {outcome.least_recall:.3f} of the approximate neighbour "
+            f"search is below {_GOOD_RECALL}; with --sample {EXACT_LIMIT} or less it is exact"
+        )
+
+
+def _parse_tags(tags: list[str]) -> dict[str, str]:
+    parsed = {}
+    for tag in tags:
+        key, equals, value = tag.partition("=")
+        if not key or not equals:
+            raise UsageError(f"tag {tag!r} has no value; write it as KEY=VALUE")
+        parsed[key] = value
+    return parsed

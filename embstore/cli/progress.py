@@ -1,0 +1,86 @@
+"""The bar on stderr while models are measured."""
+
+import contextlib
+from collections.abc import Iterator
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    Progress,
+    ProgressColumn,
+    Task,
+    TaskProgressColumn,
+    TextColumn,
+)
+from rich.text import Text
+
+from embstore.cli.terminal import TERMINAL
+
+_STAGES = {"forward": "reading tokens", "geometry": "measuring layers"}
+
+
+class _Pace(ProgressColumn):
+    """Tokens per second while tokens go through the model, and the time left.
+
+    Rich's own columns need several steps before they show a number; the average since
+    the stage began is there after the first.
+    """
+
+    def render(self, task: Task) -> Text:
+        if not task.elapsed or not task.completed or task.total is None:
+            return Text("")
+        pace = task.completed / task.elapsed
+        left = round((task.total - task.completed) / pace)
+        rate = f"{pace:,.0f} tokens/s, " if task.fields["stage"] == "forward" else ""
+        return Text(f"{rate}{left // 60}:{left % 60:02d} left")
+
+
+class Bar:
+    """What moves the bar: ``ingest`` calls its methods ``begin`` and ``progress``.
+
+    Attributes:
+        checkpoint: the name of the one that is being measured; None before the first.
+    """
+
+    def __init__(self, bar: Progress) -> None:
+        self.checkpoint: str | None = None
+        self._bar = bar
+        self._label = ""
+        self._stage = ""
+        self._task = bar.add_task("reading the text", total=None, stage="")
+
+    def begin(self, checkpoint: str, index: int, total: int) -> None:
+        """Show that a checkpoint is being loaded, the ``index``-th of ``total`` from 0."""
+        self.checkpoint = checkpoint
+        self._label = checkpoint if total == 1 else f"[{index + 1}/{total}] {checkpoint}"
+        self._show("", "loading", None)
+
+    def progress(self, stage: str, done: int, total: int) -> None:
+        """Show how much of a stage is done."""
+        if stage != self._stage:
+            self._show(stage, _STAGES[stage], total)
+        self._bar.update(self._task, completed=done)
+
+    def _show(self, stage: str, words: str, total: int | None) -> None:
+        self._stage = stage
+        description = f"{self._label}: {words}"
+        self._bar.reset(self._task, total=total, description=description, stage=stage)
+        TERMINAL.detail(description)
+
+
+@contextlib.contextmanager
+def progress_bar() -> Iterator[Bar]:
+    """Show a bar on stderr, if that is a terminal."""
+    console = Console(stderr=True)
+    bar = Progress(
+        # A model's name is text, also where it has square brackets.
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        TaskProgressColumn(),
+        _Pace(),
+        console=console,
+        transient=True,
+        disable=TERMINAL.quiet or not console.is_terminal,
+    )
+    with bar:
+        yield Bar(bar)
