@@ -92,6 +92,36 @@ def speed_up_linears(
     return "onednn" if packed else "torch"
 
 
+def linear_pace(
+    outputs: int, inputs: int, *, rows: int, device: torch.device, dtype: torch.dtype
+) -> float:
+    """Time a linear layer through the faster of its kernels, and return operations per second.
+
+    A product of a matrix of ``rows`` with one of (outputs, inputs) counts two operations for
+    each of the numbers that it multiplies.
+    """
+    x = torch.ones((rows, inputs), device=device, dtype=dtype)
+    weight = torch.ones((outputs, inputs), device=device, dtype=dtype)
+    kernels: list[Callable[[], Tensor]] = [lambda: nn.functional.linear(x, weight)]
+    if device.type == "cpu" and dtype == torch.float32 and _has_onednn():
+        packed = _packed(weight)
+        kernels.append(lambda: _multiply(x, packed, None))
+    with torch.inference_mode():
+        seconds = min(_seconds(kernel) for kernel in kernels)
+    return 2 * rows * outputs * inputs / seconds
+
+
+def _seconds(kernel: Callable[[], Tensor]) -> float:
+    """Return the least of a few timings."""
+    timings = []
+    for _ in range(_TRIAL_REPEATS):
+        began = time.perf_counter()
+        # Copying one number back waits for an accelerator.
+        float(kernel()[0, 0])
+        timings.append(time.perf_counter() - began)
+    return min(timings)
+
+
 def _has_onednn() -> bool:
     # The operators are not part of torch's public interface; a later torch may lack them.
     names = ("_reorder_linear_weight", "_linear_pointwise")

@@ -42,12 +42,14 @@ class Shape:
         hidden_size: d.
         n_layers: blocks of each stack.
         widest: the most outputs or inputs of any weight but the embeddings.
+        n_multiplied: numbers in the weights that every token is multiplied with.
     """
 
     n_parameters: int
     hidden_size: int
     n_layers: tuple[int, ...]
     widest: int
+    n_multiplied: int
 
     @property
     def n_states(self) -> int:

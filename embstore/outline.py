@@ -68,6 +68,7 @@ def model_shape(model: Outline) -> Shape:
         n_layers=_layers(config),
         # The last two: experts stand in a dimension before them.
         widest=max((size for p in inner for size in p.shape[-2:]), default=config.hidden_size),
+        n_multiplied=sum(parameter.numel() for parameter in inner),
     )
 
 

@@ -20,10 +20,10 @@ from embstore.corpus import CorpusText, open_corpus
 from embstore.errors import CorpusError, ModelError, UsageError
 from embstore.images import ImageFolder, open_images
 from embstore.locate import Located
-from embstore.memory import Extent, MemoryEstimate, estimate
+from embstore.memory import Extent
 from embstore.metrics.registry import metric_infos
 from embstore.models import choose_device, choose_dtype, tokenizer_sha256
-from embstore.outline import Outline, model_shape, outline
+from embstore.outline import Outline, outline
 from embstore.packaged import is_packaged, packaged_path
 from embstore.patches import ImageWindows, draw_images
 from embstore.scopes import SINK_THRESHOLD
@@ -213,14 +213,10 @@ def _draw(
     return windows, tokenizer_sha256(model.tokenizer)
 
 
-def plan_memory(planned: Plan, itemsize: int, settings: Settings) -> MemoryEstimate:
-    """Estimate what carrying out a plan takes.
-
-    Raises:
-        ModelError: no model can be built from the configuration.
-    """
+def plan_extent(planned: Plan, itemsize: int, settings: Settings) -> Extent:
+    """Return how much a plan feeds and keeps, for estimates of memory and time."""
     windows = planned.windows
-    extent = Extent(
+    return Extent(
         n_windows=windows.n_windows,
         window=windows.window,
         n_sample=len(planned.positions),
@@ -229,7 +225,6 @@ def plan_memory(planned: Plan, itemsize: int, settings: Settings) -> MemoryEstim
         batch_size=settings.batch_size,
         itemsize=itemsize,
     )
-    return estimate(model_shape(planned.model), extent)
 
 
 def choose_window(sampling: Sampling, context: int | None, name: str) -> int:

@@ -15,7 +15,9 @@ from embstore.checkpoints import Candidate
 from embstore.errors import StoreError
 from embstore.loading import Weights, read_weights
 from embstore.locate import Located, fetch_weights, locate_files
-from embstore.planning import Plan, Sources, plan, plan_memory
+from embstore.memory import estimate
+from embstore.outline import model_shape
+from embstore.planning import Plan, Sources, plan, plan_extent
 from embstore.settings import Settings
 
 Stage = Literal["locate", "plan", "fetch", "load", "measure"]
@@ -126,7 +128,8 @@ class Preparation:
         # for all threads; and an accelerator's memory is not known here.
         if self._sources.device.type != "cpu" or self._sources.dtype.itemsize != 4:
             return False
-        need = plan_memory(planned, self._sources.dtype.itemsize, self._settings).total
+        extent = plan_extent(planned, self._sources.dtype.itemsize, self._settings)
+        need = estimate(model_shape(planned.model), extent).total
         # The one that is measured may have hardly begun to need its own share.
         return bool(psutil.virtual_memory().available > 2 * need)
 

@@ -1,16 +1,17 @@
 """Says what an ingest would do and what it would take, without doing it."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
 from embstore.checkpoints import Candidate
+from embstore.duration import Pace, estimate_seconds, probe_pace
 from embstore.errors import EmbstoreError, StoreError
 from embstore.locate import locate_files
-from embstore.memory import MemoryEstimate
+from embstore.memory import MemoryEstimate, Shape, estimate
 from embstore.outline import model_shape
-from embstore.planning import Plan, Sources, open_sources, plan, plan_memory
+from embstore.planning import Plan, Sources, open_sources, plan, plan_extent
 from embstore.settings import Request, Settings
 from embstore.store.writing import same_weights
 
@@ -29,6 +30,7 @@ class Work:
         n_parameters: without a language-model head.
         download_bytes: of weights that are not on this machine yet.
         memory: at the peak.
+        seconds: to measure it, without loading and downloading; 0 if it is stored.
     """
 
     architecture: str
@@ -40,6 +42,7 @@ class Work:
     n_parameters: int
     download_bytes: int
     memory: MemoryEstimate
+    seconds: float
 
 
 @dataclass(frozen=True)
@@ -65,6 +68,19 @@ class Preview:
     reason: str | None = None
 
 
+@dataclass
+class _Known:
+    """What is known from the checkpoints before.
+
+    Attributes:
+        first: the revision that had certain weights first, by model and their SHA-256.
+        paces: of this machine, by the shape of a model: one probe is enough for a series.
+    """
+
+    first: dict[tuple[str, str], str] = field(default_factory=dict)
+    paces: dict[Shape, Pace] = field(default_factory=dict)
+
+
 def preview(
     models: Sequence[Request], corpus: str | Path, store: str | Path | None, settings: Settings
 ) -> list[Preview]:
@@ -73,27 +89,25 @@ def preview(
     Raises:
         EmbstoreError: as ``ingest``, but for weights that cannot be loaded or run.
     """
+    known = _Known()
     with open_sources(models, corpus, store, settings) as sources:
-        first: dict[tuple[str, str], str] = {}
-        return [_preview(candidate, sources, settings, first) for candidate in sources.candidates]
+        return [_preview(candidate, sources, settings, known) for candidate in sources.candidates]
 
 
-def _preview(
-    candidate: Candidate, sources: Sources, settings: Settings, first: dict[tuple[str, str], str]
-) -> Preview:
+def _preview(candidate: Candidate, sources: Sources, settings: Settings, known: _Known) -> Preview:
     name, revision = candidate.name, candidate.known_as
     try:
         located = locate_files(candidate, settings.permissions)
-        planned = plan(located, sources, settings)
-        work = _work(planned, sources, settings)
+        work = _work(plan(located, sources, settings), sources, settings, known)
     except StoreError:
         raise
     except EmbstoreError as error:
         if len(sources.candidates) == 1:
             raise
         return Preview(name, revision.name, revision.step, "cannot", reason=str(error))
-    known = same_weights(sources.database, name, located.checkpoint)
-    original = first.setdefault((name, located.checkpoint.weights_sha256), known or revision.name)
+    stored = same_weights(sources.database, name, located.checkpoint)
+    key = (name, located.checkpoint.weights_sha256)
+    original = known.first.setdefault(key, stored or revision.name)
     return Preview(
         model=name,
         revision=revision.name,
@@ -104,17 +118,25 @@ def _preview(
     )
 
 
-def _work(planned: Plan, sources: Sources, settings: Settings) -> Work:
+def _work(planned: Plan, sources: Sources, settings: Settings, known: _Known) -> Work:
     windows = planned.windows
     shape = model_shape(planned.model)
+    run_id = planned.stored_run(settings)
+    extent = plan_extent(planned, sources.dtype.itemsize, settings)
+    seconds = 0.0
+    if run_id is None:
+        if shape not in known.paces:
+            known.paces[shape] = probe_pace(shape, sources.device, sources.dtype)
+        seconds = estimate_seconds(shape, extent, known.paces[shape])
     return Work(
         architecture=planned.model.config.model_type,
-        run_id=planned.stored_run(settings),
+        run_id=run_id,
         n_windows=windows.n_windows,
         n_tokens=windows.n_tokens,
         n_layers=sum(shape.n_layers),
         hidden_size=shape.hidden_size,
         n_parameters=shape.n_parameters,
         download_bytes=planned.model.located.download_bytes,
-        memory=plan_memory(planned, sources.dtype.itemsize, settings),
+        memory=estimate(shape, extent),
+        seconds=seconds,
     )

@@ -18,7 +18,13 @@ from tests import tiny_models
 
 GB = 1e9
 # Llama 3 8B without its head, on the defaults, on four cores.
-LARGE = Shape(n_parameters=7_504_924_672, hidden_size=4096, n_layers=(32,), widest=14_336)
+LARGE = Shape(
+    n_parameters=7_504_924_672,
+    hidden_size=4096,
+    n_layers=(32,),
+    widest=14_336,
+    n_multiplied=6_979_321_856,
+)
 DEFAULTS = Extent(n_windows=16, window=512, n_sample=4096)
 NO_PAIRS = Extent(n_windows=16, window=512, n_sample=4096, pairs=False)
 

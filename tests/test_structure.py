@@ -28,7 +28,7 @@ FLOORS = [
     | {"adapters", "cleaned", "probe"},
     {"approximate", "chart_spec", "corpus", "loading", "neighbors", "query", "within"},
     {"models", "vision"},
-    {"hidden_states", "outline", "picture", "provenance", "records", "tokens"} | {"patches"},
+    {"hidden_states", "outline", "picture", "provenance", "records", "tokens"} | {"duration", "patches"},
     {"chart", "evaluation", "settings"},
     {"planning"},
     {"measuring", "preparation", "preview", "vectors"},

@@ -1,10 +1,12 @@
 """Shows what an ingest would do: for people with units, for programs in bytes."""
 
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from embstore.cli.output import choose_format, write_table
+from embstore.cli.terminal import TERMINAL
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -12,12 +14,50 @@ if TYPE_CHECKING:
     from embstore.preview import Preview
 
 _FOR_PEOPLE = {"table", "md"}
+_IN_BRIEF = (
+    *("model", "revision", "step", "status", "tokens", "download", "total", "seconds"),
+    *("duplicate_of", "reason"),
+)
 
 
 def show(previews: Sequence["Preview"], format_: str, output: Path | None) -> None:
     """Write one row per model, in a format of ``FORMATS``."""
     chosen = choose_format(format_, output)
-    write_table(_table(previews, units=chosen in _FOR_PEOPLE), chosen, output, upright=True)
+    for_people = chosen in _FOR_PEOPLE
+    table = _table(previews, units=for_people)
+    if for_people and len(previews) > 1:
+        # A line for each; one alone is shown with everything, upright.
+        table = table.select([name for name in _IN_BRIEF if name in table.column_names])
+    write_table(table, chosen, output, upright=len(previews) == 1)
+    if len(previews) > 1:
+        TERMINAL.say(_summary(previews))
+
+
+def _summary(previews: Sequence["Preview"]) -> str:
+    """Say in one line what there is to do, and what it takes together."""
+    counts = Counter(preview.status for preview in previews)
+    work = [p.work for p in previews if p.work is not None and p.status == "to do"]
+    words = {"to do": "to do", "stored": "stored", "cannot": "cannot be measured"}
+    said = ", ".join(f"{counts[status]:,} {words[status]}" for status in words if counts[status])
+    if not work:
+        return said
+    download = sum(w.download_bytes for w in work)
+    memory = max(w.memory.total for w in work)
+    return (
+        f"{said}: {readable_bytes(download)} to download, {readable_bytes(memory)} of memory "
+        f"at the peak, about {readable_seconds(sum(w.seconds for w in work))} of measuring"
+    )
+
+
+def readable_seconds(seconds: float) -> str:
+    """Write a time as coarsely as it was estimated.
+
+    >>> readable_seconds(0.4), readable_seconds(75), readable_seconds(4000)
+    ('1 s', '1.2 min', '1.1 h')
+    """
+    if seconds < 60:
+        return f"{max(round(seconds), 1)} s"
+    return f"{seconds / 60:.2g} min" if seconds < 3600 else f"{seconds / 3600:.2g} h"
 
 
 def readable_bytes(n: int) -> str:
@@ -58,6 +98,7 @@ def _table(previews: Sequence["Preview"], *, units: bool) -> "pa.Table":
                 "parameters": work.n_parameters,
             }
             sizes = {"download_bytes": work.download_bytes, **work.memory.as_columns()}
+            row["seconds"] = readable_seconds(work.seconds) if units else round(work.seconds, 1)
             for name, size in sizes.items():
                 shown = {name.removesuffix("_bytes"): readable_bytes(size)}
                 row |= shown if units else {name: size}
