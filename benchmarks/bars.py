@@ -14,14 +14,14 @@ class Target:
         text: what is measured.
         limit: what it must reach.
         side: whether the measured number must be at least or at most that.
-        unit: after the number, as a factor or a bound on an error.
+        unit: after the number: a factor, a bound on an error, or seconds.
         when_missed: what stands in the way and what was tried.
     """
 
     text: str
     limit: float
     side: Literal["least", "most"]
-    unit: Literal["x", "error"]
+    unit: Literal["x", "error", "s"]
     when_missed: str = ""
 
     def met_by(self, bar: Bar) -> bool:
@@ -81,5 +81,9 @@ TARGETS: dict[str, Target] = {
         "kept: buffers used again and freed memory kept (a sixth), float32 joint products, one "
         "search for all scopes. Not tried: errors from fewer tokens, float32 moments.",
     ),
+    "help": Target("embstore --help", 0.4, "most", "s"),
+    "query": Target("embstore query on a store of 1,000 runs", 0.8, "most", "s"),
+    "chart": Target("embstore chart to SVG", 2.0, "most", "s"),
+    "report": Target("embstore report of 50 models x 150 checkpoints", 20.0, "most", "s"),
     "ingest, stretch": Target("the same, the further goal", 1.0, "most", "x", "As above."),
 }

@@ -57,8 +57,10 @@ def _bars(bars: Sequence[Bar]) -> str:
     for bar in bars:
         target = TARGETS[bar.name]
         sign = ">=" if target.side == "least" else "<="
-        form = "{:.0e}" if target.unit == "error" else "{:,.2f} x"
-        limit = f"{target.limit:.0e}" if target.unit == "error" else f"{target.limit:g} x"
+        form = "{:.0e}" if target.unit == "error" else f"{{:,.2f}} {target.unit}"
+        limit = (
+            f"{target.limit:.0e}" if target.unit == "error" else f"{target.limit:g} {target.unit}"
+        )
         met = target.met_by(bar)
         note = "" if met else target.when_missed or "not explained yet"
         verdict = "yes" if met else "**no**"

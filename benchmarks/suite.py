@@ -55,6 +55,7 @@ PARTS = {
     "forward": Part("forward", threads=2, minutes=6),
     "neighbors": Part("neighbors", minutes=15),
     "growth": Part("growth", threads=2, minutes=8),
+    "asking": Part("asking", threads=None, minutes=3),
     "gpu": Part("gpu", threads=None),
 }
 GROUPS = {"peers": ["llm-microscope", "llm-microscope-plain", "scikit-dimension", "dadapy"]}

@@ -19,7 +19,7 @@ CONFIG, ADAPTER_CONFIG = "config.json", "adapter_config.json"
 _TRAINER_STATE = "trainer_state.json"
 _TRAINER_FOLDER = re.compile(r"checkpoint-\d+")
 # What the model at the top of a folder of checkpoints is called.
-_TOP = "final"
+_TOP = ("final", *(f"final-{n}" for n in range(2, 100)))
 
 
 @dataclass(frozen=True)
@@ -80,7 +80,19 @@ def find(
     """
     if init_seed is not None and revisions is not None:
         raise UsageError("an untrained model has no revisions; leave out one of the two options")
-    found = [replace(c, tokenizer=tokenizer) for c in _find(spec, name, revisions)]
+    if not spec.strip():
+        raise UsageError("a model's name is empty; give a folder, a file or a Hub id")
+    try:
+        found = [replace(c, tokenizer=tokenizer) for c in _find(spec, name, revisions)]
+    except (OSError, RuntimeError, ValueError) as error:
+        # Not to be read, no such user, longer than names may be, with a zero byte.
+        raise ModelError(f"cannot look for {spec!r}: {hub.one_line(error)}") from error
+    for candidate in found:
+        if not label(candidate).isprintable():
+            raise UsageError(
+                f"{label(candidate)!r} cannot be printed as a name; give another with --name, or "
+                "rename the folder"
+            )
     return found if init_seed is None else [replace(found[-1], init_seed=init_seed)]
 
 
@@ -115,7 +127,12 @@ def _find_in_folder(folder: Path, name: str | None, revisions: str | None) -> It
         else:
             yield Candidate(name or real.name, "folder", str(folder), Revision("local"))
         return
-    inner = [child for child in sorted(folder.iterdir()) if _holds_model(child)]
+    # A link beside them, as "last", would be the same checkpoint once more.
+    inner = [
+        child
+        for child in sorted(folder.iterdir())
+        if _holds_model(child) and not (child.is_symlink() and child.resolve().parent == real)
+    ]
     if not inner:
         raise ModelError(
             f"{folder} holds no {CONFIG}, so it is no model folder; give the folder that "
@@ -123,37 +140,47 @@ def _find_in_folder(folder: Path, name: str | None, revisions: str | None) -> It
             if not whole
             else f"{folder} holds one model and no checkpoint folders; leave out the revisions"
         )
-    places = {child.name: child for child in inner} | ({_TOP: folder} if whole else {})
+    places = {child.name: child for child in inner}
+    if whole:
+        places[next(name for name in _TOP if name not in places)] = folder
     available = [_of_trainer(place, label) for label, place in places.items()]
-    for revision in select_revisions(revisions or "all", available, of=str(folder)):
+    wanted = "all" if revisions is None else revisions
+    for revision in select_revisions(wanted, available, of=str(folder)):
         place = places[revision.name]
         yield Candidate(name or real.name, "folder", str(place), revision)
 
 
 def _holds_model(folder: Path) -> bool:
-    return any((folder / config).is_file() for config in (CONFIG, ADAPTER_CONFIG))
+    try:
+        return any((folder / config).is_file() for config in (CONFIG, ADAPTER_CONFIG))
+    except OSError:
+        # What may not be looked into, as lost+found, is no reason to stop.
+        return False
 
 
 def _of_trainer(folder: Path, label: str) -> Revision:
-    """Add to a folder's name what the Trainer noted in it."""
+    """Add to a folder's name what the Trainer noted in it; damaged notes say nothing."""
     revision = parse_revision(label)
     try:
         state = json.loads((folder / _TRAINER_STATE).read_text())
-    except FileNotFoundError:
+    except (OSError, ValueError, RecursionError):
         return revision
-    except (OSError, ValueError) as error:
-        raise ModelError(
-            f"cannot read {folder / _TRAINER_STATE}: {hub.first_line(error)}; remove the file, or "
-            "get it again"
-        ) from error
-    noted = {k: state.get(k) for k in ("global_step", "num_input_tokens_seen")}
-    step, tokens = noted.values()
+    if not isinstance(state, dict):
+        return revision
+    step, tokens = (_count(state.get(key)) for key in ("global_step", "num_input_tokens_seen"))
     return replace(
         revision,
-        step=step if isinstance(step, int) else revision.step,
+        step=revision.step if step is None else step,
         # The Trainer writes 0 where it does not count.
-        tokens_seen=tokens if isinstance(tokens, int) and tokens else revision.tokens_seen,
+        tokens_seen=tokens or revision.tokens_seen,
     )
+
+
+def _count(noted: object) -> int | None:
+    """Return a number that the store can hold; None for anything else."""
+    if not isinstance(noted, int) or isinstance(noted, bool):
+        return None
+    return noted if 0 <= noted < 2**63 else None
 
 
 def _find_on_hub(spec: str, name: str | None, revisions: str | None) -> Iterator[Candidate]:

@@ -23,7 +23,7 @@ _SEARCH, _SUMS, _DECOMPOSITION = 4.0, 2.0, 30.0
 _PAIRS = 0.4
 # Attention, norms and activations, beside the linear layers.
 _BESIDE_LINEARS = 1.3
-_PROBE_ROWS = 512
+_PROBE_ROWS, _WIDEST = 512, 8192
 _PROBE_SECONDS = 0.05
 
 
@@ -42,10 +42,10 @@ class Pace:
 
 def probe_pace(shape: Shape, device: torch.device, dtype: torch.dtype) -> Pace:
     """Time products as wide as the model's, for a fraction of a second."""
-    linear = linear_pace(
-        shape.widest, shape.hidden_size, rows=_PROBE_ROWS, device=device, dtype=dtype
-    )
-    return Pace(linear, _product_pace(min(shape.hidden_size, 1024)))
+    # Wider ones multiply as fast.
+    outputs, inputs = min(shape.widest, _WIDEST), min(shape.hidden_size, _WIDEST)
+    linear = linear_pace(outputs, inputs, rows=_PROBE_ROWS, device=device, dtype=dtype)
+    return Pace(linear, _product_pace(min(inputs, 1024)))
 
 
 def estimate_seconds(shape: Shape, extent: Extent, pace: Pace) -> float:

@@ -16,7 +16,7 @@ from embstore.forward_pass import block_input, block_output, forward
 from embstore.memory import windows_per_batch
 from embstore.models import LoadedModel
 from embstore.probe import Capture
-from embstore.quiet import quiet_transformers
+from embstore.quiet import quiet
 from embstore.types import LayerKey, Stack
 
 
@@ -109,7 +109,7 @@ def _forward_batch(
             "decoder_attention_mask": inputs["attention_mask"],
         }
     try:
-        with torch.inference_mode(), quiet_transformers():
+        with torch.inference_mode(), quiet():
             outputs = forward(model.module, inputs).states
     except (RuntimeError, IndexError) as error:
         # Out of memory among them, and position tables shorter than the window.

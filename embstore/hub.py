@@ -30,19 +30,16 @@ from huggingface_hub.errors import (
     RepositoryNotFoundError,
     RevisionNotFoundError,
 )
-from huggingface_hub.utils.tqdm import (
-    are_progress_bars_disabled,
-    disable_progress_bars,
-    enable_progress_bars,
-)
 
 from embstore.errors import ModelError
+from embstore.quiet import quiet
 
 Result = TypeVar("Result")
 _LOG = logging.getLogger(__name__)
 
 # Every error of the HTTP library, whose name has changed with the Hub's own releases.
 _HTTP_ERROR: type[Exception] = HfHubHTTPError.__mro__[1]
+_MOST_CHARS = 300
 _PAUSES = (0.5, 1.0, 2.0, 4.0)
 _TOO_MANY, _TIMED_OUT, _SERVER_ERROR = 429, 408, 500
 _SHA256 = re.compile(r"[0-9a-f]{64}")
@@ -125,8 +122,8 @@ def fetch(snapshot: Snapshot, names: Collection[str]) -> Path:
     Raises:
         ModelError: they cannot be had.
     """
-    with _explained(snapshot.repository, snapshot.revision), _without_bars():
-        return Path(
+    with _explained(snapshot.repository, snapshot.revision), quiet():
+        folder = Path(
             _with_retries(
                 # By the revision's name: the cache then knows it, also offline.
                 lambda: snapshot_download(
@@ -136,6 +133,11 @@ def fetch(snapshot: Snapshot, names: Collection[str]) -> Path:
                 )
             )
         )
+    if folder.name != snapshot.commit:
+        raise ModelError(
+            f"{snapshot.repository}@{snapshot.revision} has changed on the Hub meanwhile; try again"
+        )
+    return folder
 
 
 def evict(repository: str, commit: str) -> int:
@@ -147,17 +149,9 @@ def evict(repository: str, commit: str) -> int:
     return freed
 
 
-def is_cached(repository: str, commit: str) -> bool:
-    """Tell whether anything of a commit is in the Hub's cache here."""
-    return any(
-        isinstance(try_to_load_from_cache(repository, name, revision=commit), str)
-        for name in _CONFIGS
-    )
-
-
-def first_line(error: BaseException) -> str:
-    """Return the first line of an error's message, or its kind if it has none."""
-    return str(error).strip().split("\n", 1)[0] or type(error).__name__
+def one_line(error: BaseException) -> str:
+    """Return an error's message as one line of bounded length, or its kind if it has none."""
+    return " ".join(str(error).split())[:_MOST_CHARS] or type(error).__name__
 
 
 def _with_retries(ask: Callable[[], Result]) -> Result:
@@ -170,17 +164,22 @@ def _with_retries(ask: Callable[[], Result]) -> Result:
                 raise
             # Many processes that were refused at once should not all come back at once.
             seconds = pause * random.uniform(0.75, 1.25)  # noqa: S311 - no secret
-            _LOG.info("%s; trying again in %.1f s", first_line(error), seconds)
+            _LOG.info("%s; trying again in %.1f s", one_line(error), seconds)
             time.sleep(seconds)
     return ask()
 
 
-def _may_pass(error: Exception) -> bool:
+def _may_pass(error: BaseException) -> bool:
+    """Tell whether the same request may succeed a little later."""
     if isinstance(error, HfHubHTTPError):
         status = getattr(error.response, "status_code", None)
         return status is not None and (status >= _SERVER_ERROR or status in (_TOO_MANY, _TIMED_OUT))
-    if isinstance(error, OfflineModeIsEnabled | LocalEntryNotFoundError):
+    if isinstance(error, OfflineModeIsEnabled):
         return False
+    if isinstance(error, LocalEntryNotFoundError):
+        # What the client says after trying its cache; the reason is behind it.
+        cause = error.__cause__ or error.__context__
+        return cause is not None and _may_pass(cause)
     return isinstance(error, _HTTP_ERROR | ConnectionError | TimeoutError)
 
 
@@ -208,13 +207,20 @@ def _explained(repository: str, revision: str | None = None) -> Iterator[None]:
             "check the spelling, or log in if it is private"
         ) from error
     except (LocalEntryNotFoundError, OfflineModeIsEnabled) as error:
+        cause = error.__cause__ or error.__context__
+        if isinstance(cause, HfHubHTTPError):
+            raise ModelError(_no_answer(repository, cause)) from error
         raise ModelError(_not_here(repository, revision)) from error
     except HfHubHTTPError as error:
-        raise ModelError(f"cannot fetch {repository} from the Hub: {first_line(error)}") from error
+        raise ModelError(_no_answer(repository, error)) from error
     except (_HTTP_ERROR, ConnectionError, TimeoutError) as error:
         raise ModelError(_not_here(repository, revision)) from error
     except OSError as error:
-        raise ModelError(f"cannot fetch {repository} from the Hub: {first_line(error)}") from error
+        raise ModelError(_no_answer(repository, error)) from error
+
+
+def _no_answer(repository: str, error: Exception) -> str:
+    return f"cannot fetch {repository} from the Hub: {one_line(error)}; try again later"
 
 
 def _not_here(repository: str, revision: str | None) -> str:
@@ -258,14 +264,3 @@ def _cached_file(file: Path) -> HubFile:
 def _literally(name: str) -> str:
     """Escape what a file-name pattern would interpret."""
     return re.sub(r"([*?\[])", r"[\1]", name)
-
-
-@contextlib.contextmanager
-def _without_bars() -> Iterator[None]:
-    shown = not are_progress_bars_disabled()
-    disable_progress_bars()
-    try:
-        yield
-    finally:
-        if shown:
-            enable_progress_bars()

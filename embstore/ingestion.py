@@ -7,6 +7,7 @@ after it is complete, so an interrupted ingest leaves the store as it was.
 
 import contextlib
 import time
+import traceback
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -16,7 +17,8 @@ from typing import Literal
 from embstore import __version__
 from embstore.allocator import keep_freed_memory
 from embstore.checkpoints import label
-from embstore.errors import EmbstoreError, IngestError, NothingMeasuredError, StoreError
+from embstore.copies import Copies
+from embstore.errors import IngestError, NothingMeasuredError, StoreError, reason_of
 from embstore.hidden_states import HiddenBatch, default_batch_size, hidden_batches
 from embstore.loading import read_weights
 from embstore.measuring import ACCUMULATION_DTYPE, Choice, Progress, measure_batches
@@ -27,7 +29,7 @@ from embstore.planning import Plan, Sources, open_sources
 from embstore.preparation import Preparation, Prepared, Trouble
 from embstore.provenance import collect
 from embstore.settings import Request, Settings
-from embstore.store.writing import same_weights, write_failure, write_run
+from embstore.store.writing import write_failure, write_run
 from embstore.tokens import Windows
 from embstore.types import Failure, Measured, Run
 
@@ -83,7 +85,8 @@ def ingest(
         corpus: a text source.
         store: the store's URL or path; created if it does not exist.
         settings: how to measure.
-        progress: called as (stage, done, total) while a checkpoint is being measured.
+        progress: called as (stage, done, total) while a checkpoint is being measured: stages
+            are ``forward``, ``geometry`` and ``store``.
         begin: called as (checkpoint, index, total) when one is waited for or measured.
 
     Yields:
@@ -95,7 +98,7 @@ def ingest(
     """
     with open_sources(models, corpus, store, settings) as sources:
         candidates = sources.candidates
-        copies = _Copies(sources)
+        copies = Copies(sources.database)
         preparation = Preparation(sources, settings)
 
         def announce(index: int) -> None:
@@ -103,16 +106,23 @@ def ingest(
 
         with contextlib.closing(preparation.one_ahead(announce)) as coming:
             for prepared in coming:
+                located = prepared.planned.model.located if prepared.planned else None
+                # Asked before the work, so that nothing can fail between storing and telling.
+                original = copies.original(located) if located else None
                 outcome, trouble = _carry_out(prepared, sources, settings, progress)
-                if trouble is not None and len(candidates) == 1:
-                    raise trouble.error
                 if trouble is not None:
+                    if len(candidates) == 1:
+                        raise trouble.error
                     outcome = _note(prepared, trouble, sources, settings)
-                if prepared.planned is not None:
-                    preparation.release(prepared.planned.model.located)
-                yield replace(outcome, duplicate_of=copies.original(prepared))
+                    _forget(trouble.error)
+                elif located is not None:
+                    copies.note(located)
+                    outcome = replace(outcome, duplicate_of=original)
+                if located is not None:
+                    preparation.release(located, measured=outcome.status == "measured")
                 # Or its weights would be kept while the next ones are waited for.
-                del prepared
+                del prepared, trouble
+                yield outcome
 
 
 def error_of(outcomes: Sequence[Outcome]) -> IngestError | None:
@@ -127,25 +137,6 @@ def error_of(outcomes: Sequence[Outcome]) -> IngestError | None:
         "tries the failed ones again, and embstore query failures lists them",
         outcomes,
     )
-
-
-class _Copies:
-    """Knows which checkpoints have the weights of another one of their model."""
-
-    def __init__(self, sources: Sources) -> None:
-        self._database = sources.database
-        self._first: dict[tuple[str, str], str] = {}
-
-    def original(self, prepared: Prepared) -> str | None:
-        """Return the revision that had these weights first; None if it is this one."""
-        if prepared.planned is None:
-            return None
-        located = prepared.planned.model.located
-        revision = located.checkpoint.revision
-        key = (located.name, located.checkpoint.weights_sha256)
-        stored = same_weights(self._database, located.name, located.checkpoint)
-        first = self._first.setdefault(key, stored or revision)
-        return None if first == revision else first
 
 
 def _carry_out(
@@ -174,15 +165,12 @@ def _carry_out(
 
 def _note(prepared: Prepared, trouble: Trouble, sources: Sources, settings: Settings) -> Outcome:
     """Write into the store why a checkpoint failed."""
-    candidate, error = prepared.candidate, trouble.error
-    reason = " ".join(str(error).split())
-    if not isinstance(error, EmbstoreError):
-        reason = f"unexpected {type(error).__name__}: {reason}"
+    candidate = prepared.candidate
     failure = Failure(
         model=candidate.name,
         revision=candidate.known_as.name,
         stage=trouble.stage,
-        reason=reason,
+        reason=reason_of(trouble.error),
         corpus=sources.text.corpus.name,
         failed_at=datetime.now(UTC),
         embstore_version=__version__,
@@ -192,6 +180,16 @@ def _note(prepared: Prepared, trouble: Trouble, sources: Sources, settings: Sett
     return Outcome(
         failure.model, failure.revision, "failed", stage=failure.stage, reason=failure.reason
     )
+
+
+def _forget(error: BaseException) -> None:
+    """Let go what the frames of an error hold: a model, its batches."""
+    chain: BaseException | None = error
+    while chain is not None:
+        if chain.__traceback__ is not None:
+            traceback.clear_frames(chain.__traceback__)
+            chain.__traceback__ = None
+        chain = chain.__cause__ or chain.__context__
 
 
 def _measure(
@@ -241,7 +239,9 @@ def _measure(
         tags=settings.tags,
         study=settings.study,
     )
+    progress("store", 0, 1)
     run_id = write_run(sources.database, run)
+    progress("store", 1, 1)
     known = (layer.neighbor_recall for layer in measured.layers)
     return Outcome(
         model=located.name,

@@ -15,9 +15,9 @@ from transformers import AutoModel
 
 from embstore.adapters import merge_adapter, read_adapter
 from embstore.errors import ModelError
-from embstore.hub import first_line
+from embstore.hub import one_line
 from embstore.locate import Located
-from embstore.quiet import quiet_transformers
+from embstore.quiet import quiet
 
 # While it builds a model, transformers switches torch's initialisers for the whole process:
 # whoever builds one holds this.
@@ -72,7 +72,7 @@ def read_weights(
         weights.module.to(device).eval()
     except RuntimeError as error:
         raise ModelError(
-            f"{located.name} cannot be moved to {device}: {first_line(error)}; try another --device"
+            f"{located.name} cannot be moved to {device}: {one_line(error)}; try another --device"
         ) from error
     return weights
 
@@ -90,7 +90,7 @@ def refusing(located: Located, action: str, rest: str = "") -> Iterator[None]:
         ModelError: whatever went wrong inside.
     """
     try:
-        with quiet_transformers():
+        with quiet():
             yield
     except ModelError:
         raise
@@ -107,7 +107,7 @@ def refusing(located: Located, action: str, rest: str = "") -> Iterator[None]:
                 f"rights; read the .py files of {located.folder}, and if you trust them give "
                 "--allow-remote-code"
             ) from error
-        raise ModelError(f"cannot {action} {located.name}{rest}: {first_line(error)}") from error
+        raise ModelError(f"cannot {action} {located.name}{rest}: {one_line(error)}") from error
 
 
 def _make(

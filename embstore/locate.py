@@ -93,12 +93,28 @@ def locate(
     return located
 
 
-def locate_files(candidate: Candidate, permissions: Permissions) -> Located:
+def locate_files(
+    candidate: Candidate, permissions: Permissions, *, as_base: bool = False
+) -> Located:
     """Bring a checkpoint's configuration and tokenizer, and fingerprint its weights.
+
+    Args:
+        candidate: which.
+        permissions: what of its files may run code.
+        as_base: an adapter stands on it, so it must be a whole model.
 
     Raises:
         ModelError: a file is missing, damaged, or not allowed.
     """
+    try:
+        return _locate_files(candidate, permissions, as_base=as_base)
+    except OSError as error:
+        raise ModelError(
+            f"cannot read {candidate.place}: {hub.one_line(error)}; check its permissions"
+        ) from error
+
+
+def _locate_files(candidate: Candidate, permissions: Permissions, *, as_base: bool) -> Located:
     if candidate.source == "gguf":
         return _locate_gguf(candidate)
     folder, snapshot = Path(candidate.place), None
@@ -108,6 +124,9 @@ def locate_files(candidate: Candidate, permissions: Permissions) -> Located:
         folder = hub.fetch(snapshot, _small_files(present, permissions))
     else:
         present = {child.name for child in folder.iterdir()}
+    if as_base and CONFIG not in present and ADAPTER_CONFIG in present:
+        # Which may be the first one's own folder.
+        raise ModelError(f"{candidate.name} is an adapter itself; merge it into its model first")
     if CONFIG not in present and ADAPTER_CONFIG not in present:
         raise ModelError(f"{candidate.name} has no {CONFIG}; embstore cannot load it")
     located = Located(
@@ -177,7 +196,7 @@ def _untrained(candidate: Candidate, config: Path) -> Checkpoint:
         content = json.loads(config.read_text())
     except (OSError, ValueError) as error:
         raise ModelError(
-            f"cannot read the configuration of {candidate.name}: {hub.first_line(error)}"
+            f"cannot read the configuration of {candidate.name}: {hub.one_line(error)}"
         ) from error
     return _checkpoint(candidate, untrained_fingerprint(content, candidate.init_seed), 0)
 
@@ -198,8 +217,9 @@ def _with_weights(located: Located, present: Collection[str], permissions: Permi
     located = replace(located, pickled=chosen.pickled, weights=chosen.names, base=base)
     if located.snapshot is None:
         _check_weights(located)
-    digests, n_bytes = _digests(located)
+    # Before digests: a file without a stated one is fetched for it.
     download = located.snapshot.missing_bytes(chosen.names) if located.snapshot else 0
+    digests, n_bytes = _digests(located)
     tokenizer_folder = located.tokenizer_folder
     if base is not None:
         digests.append(base.checkpoint.weights_sha256)
@@ -234,11 +254,9 @@ def _base_of(located: Located, permissions: Permissions) -> Located:
     elif revision and not Path(spec).exists():
         spec = f"{spec}@{revision}"
     try:
-        base = locate_files(find(spec)[-1], permissions)
+        base = locate_files(find(spec)[-1], permissions, as_base=True)
     except ModelError as error:
         raise ModelError(f"{located.name} is an adapter; its base: {error}") from error
-    if base.base is not None:
-        raise ModelError(f"{located.name} is an adapter of an adapter; merge that one first")
     return base
 
 
@@ -275,13 +293,18 @@ def _tokenizer_of(candidate: Candidate, permissions: Permissions) -> Path | None
     """Return the folder of the model whose tokenizer was asked for."""
     if candidate.tokenizer is None:
         return None
-    other = find(candidate.tokenizer)[-1]
-    if other.source == "gguf":
-        raise ModelError(f"{candidate.tokenizer}: give a folder or a Hub id to take a tokenizer of")
-    if other.source == "folder":
-        return Path(other.place)
-    snapshot = hub.look_up(other.place, other.revision.name)
-    return hub.fetch(snapshot, _small_files(snapshot.files, permissions))
+    if Path(candidate.tokenizer).is_dir():
+        return Path(candidate.tokenizer)
+    try:
+        other = find(candidate.tokenizer)[-1]
+        if other.source == "folder":
+            return Path(other.place)
+        if other.source == "gguf":
+            raise ModelError("a GGUF file; give a folder or a Hub id")  # noqa: TRY301
+        snapshot = hub.look_up(other.place, other.revision.name)
+        return hub.fetch(snapshot, _small_files(snapshot.files, permissions))
+    except ModelError as error:
+        raise ModelError(f"tokenizer {candidate.tokenizer}: {error}") from error
 
 
 def _tokenizer_folder(folder: Path, present: Collection[str], source: Source) -> Path | None:

@@ -16,12 +16,12 @@ from transformers.pytorch_utils import Conv1D
 
 from embstore.errors import ModelError, UsageError
 from embstore.forward_pass import takes_images
-from embstore.hub import first_line
+from embstore.hub import one_line
 from embstore.linears import LinearKernel, speed_up_linears
 from embstore.loading import Weights, read_weights, refusing
 from embstore.locate import Located
 from embstore.probe import StackPlan, probe
-from embstore.quiet import quiet_transformers
+from embstore.quiet import quiet
 from embstore.types import Model
 
 # Families whose positions are counted from behind the padding index: 514 mean 512.
@@ -140,7 +140,7 @@ def choose_device(wanted: str) -> torch.device:
         device = torch.device(wanted)
         torch.empty(0, device=device)
     except (RuntimeError, AssertionError) as error:
-        raise UsageError(f"device {wanted!r} cannot be used here: {first_line(error)}") from error
+        raise UsageError(f"device {wanted!r} cannot be used here: {one_line(error)}") from error
     return device
 
 
@@ -198,7 +198,7 @@ def examine(
     # Last: the probe and the facts are about the model as it was saved.
     linear: LinearKernel = "torch"
     if fast_linears:
-        with quiet_transformers():
+        with quiet():
             linear = speed_up_linears(module, config, transposed=Conv1D)
     start = getattr(config, "decoder_start_token_id", None)
     return LoadedModel(

@@ -15,7 +15,7 @@ import torch
 from numpy.typing import NDArray
 
 from embstore import ids
-from embstore.checkpoints import Candidate, find
+from embstore.checkpoints import Candidate, find, label
 from embstore.corpus import CorpusText, open_corpus
 from embstore.errors import CorpusError, ModelError, UsageError
 from embstore.images import ImageFolder, open_images
@@ -105,8 +105,12 @@ def open_sources(
     """
     if settings.batch_size is not None and settings.batch_size < 1:
         raise UsageError(f"batch size {settings.batch_size} is too small; it must be at least 1")
+    _check_sampling(settings.sampling)
+    if not models or not str(corpus).strip():
+        raise UsageError(f"no {'text' if models else 'model'} is given; name one")
     device, dtype = choose_device(settings.device), choose_dtype(settings.dtype)
     found = [candidate for model in models for candidate in _find(model, settings)]
+    _check_names(found)
     database = open_database(store, lazy=True)
     with _open_text(corpus, settings.text_field) as text:
         # Each once, however often it is named.
@@ -120,6 +124,27 @@ def _open_text(corpus: str | Path, text_field: str | None) -> CorpusText | Image
     if text_field is not None:
         raise UsageError(f"corpus {corpus} is a folder of images and has no field {text_field!r}")
     return open_images(path)
+
+
+def _check_sampling(sampling: Sampling) -> None:
+    numbers = {"tokens": sampling.tokens, "sample": sampling.sample, "window": sampling.window}
+    for name, number in numbers.items():
+        if number is not None and number < 1:
+            raise UsageError(f"{name} is {number:,}; it must be at least 1")
+    if not 0 <= sampling.seed < 2**63:
+        raise UsageError(f"seed is {sampling.seed:,}; it must be from 0 to {2**63 - 1:,}")
+
+
+def _check_names(found: Sequence[Candidate]) -> None:
+    """Refuse two places under one name: nobody could tell their numbers apart."""
+    places: dict[str, str] = {}
+    for candidate in found:
+        place = places.setdefault(label(candidate), candidate.place)
+        if place != candidate.place:
+            raise UsageError(
+                f"{place} and {candidate.place} are both called {label(candidate)}; measure them "
+                "one at a time, each with a --name"
+            )
 
 
 def _find(model: Request, settings: Settings) -> list[Candidate]:

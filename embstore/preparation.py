@@ -1,12 +1,15 @@
 """Prepares checkpoints one ahead: the next is fetched and loaded while one is measured."""
 
 import contextlib
+import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Generator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future
 from dataclasses import dataclass
+from functools import partial
 from queue import SimpleQueue
-from typing import Literal
+from typing import Literal, TypeVar
 
 import psutil
 
@@ -20,7 +23,9 @@ from embstore.outline import model_shape
 from embstore.planning import Plan, Sources, plan, plan_extent
 from embstore.settings import Settings
 
+Result = TypeVar("Result")
 Stage = Literal["locate", "plan", "fetch", "load", "measure"]
+_Commit = tuple[str, str]
 
 
 @dataclass(frozen=True)
@@ -60,7 +65,11 @@ class Preparation:
     def __init__(self, sources: Sources, settings: Settings) -> None:
         self._sources = sources
         self._settings = settings
-        self._done: SimpleQueue[Located] = SimpleQueue()
+        # What the thread looks at alone: how many prepared checkpoints use a commit of a
+        # repository, and which of those were downloaded and measured.
+        self._users: Counter[_Commit] = Counter()
+        self._measured: set[_Commit] = set()
+        self._released: SimpleQueue[tuple[Located, bool]] = SimpleQueue()
 
     def one_ahead(self, announce: Callable[[int], None]) -> Generator[Prepared, None, None]:
         """Yield every checkpoint, the next one being prepared while one is used.
@@ -71,35 +80,30 @@ class Preparation:
         Raises:
             StoreError: the store cannot be asked what it holds.
         """
-        pool = ThreadPoolExecutor(1, thread_name_prefix="preparation")
-        try:
-            candidates = self._sources.candidates
-            coming = pool.submit(self._prepare, candidates[0], beside_another=False)
-            for index in range(len(candidates)):
-                announce(index)
-                ready = coming.result()
-                if index + 1 < len(candidates):
-                    following = candidates[index + 1]
-                    # With nothing to measure here there is no model beside the next.
-                    coming = pool.submit(self._prepare, following, beside_another=True)
-                yield ready
-                del ready
-            pool.submit(self._delete_downloads).result()
-        finally:
-            # Ctrl-C should not wait for a download that nobody wants any more.
-            pool.shutdown(wait=False, cancel_futures=True)
+        candidates = self._sources.candidates
+        coming = _in_thread(partial(self._prepare, candidates[0], beside_another=False))
+        for index in range(len(candidates)):
+            announce(index)
+            ready = coming.result()
+            if index + 1 < len(candidates):
+                following = candidates[index + 1]
+                coming = _in_thread(partial(self._prepare, following, beside_another=True))
+            yield ready
+            # Or its weights would be kept while the next ones are waited for.
+            del ready
+        _in_thread(self._delete_downloads).result()
 
-    def release(self, located: Located) -> None:
-        """Let the files go that were downloaded for a checkpoint, if that was asked for."""
-        if self._settings.evict and located.snapshot is not None and located.download_bytes:
-            self._done.put(located)
+    def release(self, located: Located, *, measured: bool) -> None:
+        """Let a checkpoint's files go; those that were downloaded for it, if it is measured."""
+        self._released.put((located, measured))
 
     def _prepare(self, candidate: Candidate, *, beside_another: bool) -> Prepared:
-        self._delete_downloads()
         stage: Stage = "locate"
         planned = None
         try:
+            self._delete_downloads()
             located = locate_files(candidate, self._settings.permissions)
+            self._users.update(_commits(located))
             stage = "plan"
             planned = plan(located, self._sources, self._settings)
             if planned.stored_run(self._settings):
@@ -134,9 +138,35 @@ class Preparation:
         return bool(psutil.virtual_memory().available > 2 * need)
 
     def _delete_downloads(self) -> None:
-        while not self._done.empty():
-            snapshot = self._done.get().snapshot
-            if snapshot is not None:
-                # Not worth failing for: the files stay in the Hub's cache.
-                with contextlib.suppress(OSError):
-                    hub.evict(snapshot.repository, snapshot.commit)
+        """Delete what is measured and used by no other checkpoint that is prepared."""
+        while not self._released.empty():
+            located, measured = self._released.get()
+            commits = _commits(located)
+            self._users.subtract(commits)
+            if measured and self._settings.evict and located.download_bytes:
+                self._measured.update(commits)
+        for repository, commit in [c for c in self._measured if self._users[c] < 1]:
+            self._measured.discard((repository, commit))
+            # Not worth failing for: the files stay in the Hub's cache.
+            with contextlib.suppress(Exception):
+                hub.evict(repository, commit)
+
+
+def _commits(located: Located) -> list[_Commit]:
+    """Return what of the Hub a checkpoint is made of: itself, and an adapter's base."""
+    parts = [located, *([located.base] if located.base else [])]
+    return [(p.snapshot.repository, p.snapshot.commit) for p in parts if p.snapshot]
+
+
+def _in_thread(work: Callable[[], Result]) -> "Future[Result]":
+    """Start work in a thread that does not keep the interpreter from ending."""
+    future: Future[Result] = Future()
+
+    def run() -> None:
+        try:
+            future.set_result(work())
+        except BaseException as error:
+            future.set_exception(error)
+
+    threading.Thread(target=run, name="preparation", daemon=True).start()
+    return future

@@ -6,14 +6,14 @@ from pathlib import Path
 from typing import Literal
 
 from embstore.checkpoints import Candidate
+from embstore.copies import Copies
 from embstore.duration import Pace, estimate_seconds, probe_pace
-from embstore.errors import EmbstoreError, StoreError
+from embstore.errors import StoreError, reason_of
 from embstore.locate import locate_files
 from embstore.memory import MemoryEstimate, Shape, estimate
 from embstore.outline import model_shape
 from embstore.planning import Plan, Sources, open_sources, plan, plan_extent
 from embstore.settings import Request, Settings
-from embstore.store.writing import same_weights
 
 
 @dataclass(frozen=True)
@@ -73,11 +73,11 @@ class _Known:
     """What is known from the checkpoints before.
 
     Attributes:
-        first: the revision that had certain weights first, by model and their SHA-256.
+        copies: the checkpoints with certain weights.
         paces: of this machine, by the shape of a model: one probe is enough for a series.
     """
 
-    first: dict[tuple[str, str], str] = field(default_factory=dict)
+    copies: Copies
     paces: dict[Shape, Pace] = field(default_factory=dict)
 
 
@@ -89,8 +89,8 @@ def preview(
     Raises:
         EmbstoreError: as ``ingest``, but for weights that cannot be loaded or run.
     """
-    known = _Known()
     with open_sources(models, corpus, store, settings) as sources:
+        known = _Known(Copies(sources.database))
         return [_preview(candidate, sources, settings, known) for candidate in sources.candidates]
 
 
@@ -99,22 +99,21 @@ def _preview(candidate: Candidate, sources: Sources, settings: Settings, known: 
     try:
         located = locate_files(candidate, settings.permissions)
         work = _work(plan(located, sources, settings), sources, settings, known)
+        original = known.copies.original(located)
+        known.copies.note(located)
     except StoreError:
         raise
-    except EmbstoreError as error:
+    except Exception as error:
         if len(sources.candidates) == 1:
             raise
-        return Preview(name, revision.name, revision.step, "cannot", reason=str(error))
-    stored = same_weights(sources.database, name, located.checkpoint)
-    key = (name, located.checkpoint.weights_sha256)
-    original = known.first.setdefault(key, stored or revision.name)
+        return Preview(name, revision.name, revision.step, "cannot", reason=reason_of(error))
     return Preview(
         model=name,
         revision=revision.name,
         step=revision.step,
         status="stored" if work.run_id else "to do",
         work=work,
-        duplicate_of=None if original == revision.name else original,
+        duplicate_of=original,
     )
 
 

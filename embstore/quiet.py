@@ -1,10 +1,12 @@
-"""Keeps transformers' own progress bars and advice off the terminal."""
+"""Keeps the progress bars and advice of transformers and of the Hub's client off the terminal."""
 
 import contextlib
 import threading
 from collections.abc import Callable, Iterable, Iterator
+from logging import ERROR
 
 import transformers
+from huggingface_hub import logging as hub_logging
 from transformers import modeling_gguf_pytorch_utils
 
 _lock = threading.Lock()
@@ -14,8 +16,8 @@ _undo: list[Callable[[], None]] = []
 
 
 @contextlib.contextmanager
-def quiet_transformers() -> Iterator[None]:
-    """Silence transformers until the last of all threads inside has left.
+def quiet() -> Iterator[None]:
+    """Silence both libraries until the last of all threads inside has left.
 
     Standard error itself is left alone: other threads may be showing something on it.
     """
@@ -40,8 +42,13 @@ def _silence() -> None:
     logging.set_verbosity_error()
     _undo.append(lambda: logging.set_verbosity(verbosity))
     if logging.is_progress_bar_enabled():
+        # The Hub's bars, too.
         logging.disable_progress_bar()
         _undo.append(logging.enable_progress_bar)
+    hub_verbosity = hub_logging.get_verbosity()
+    # "Retrying in 1s": embstore says itself what came of it.
+    hub_logging.set_verbosity(ERROR)
+    _undo.append(lambda: hub_logging.set_verbosity(hub_verbosity))
     # The bar of GGUF conversion obeys neither switch.
     bar = getattr(modeling_gguf_pytorch_utils, "tqdm", None)
     if bar is not None:

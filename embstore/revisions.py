@@ -21,7 +21,7 @@ _TOKENS = re.compile(
 _STAGE = re.compile(r"(?:^|[^a-z])stage[-_]?(?P<number>\d+)", re.IGNORECASE)
 _UNITS = {"k": 10**3, "m": 10**6, "b": 10**9, "t": 10**12}
 _WILD = re.compile(r"[*?\[]")
-_EVERY = re.compile(r"every:(?P<n>\d+)")
+_EVERY = re.compile(r"every:(?P<n>\d{1,9})")
 _SHOWN = 6
 
 
@@ -99,6 +99,9 @@ def select_revisions(
 
 
 def _select(term: str, ordered: Sequence[Revision]) -> list[Revision]:
+    if named := [revision for revision in ordered if revision.name == term]:
+        # Also a name that looks like a pattern.
+        return named
     if term == "all":
         return list(ordered)
     if term.startswith("every:"):
@@ -106,8 +109,6 @@ def _select(term: str, ordered: Sequence[Revision]) -> list[Revision]:
         if match is None or int(match["n"]) < 1:
             raise UsageError(f"revisions {term!r}: give a whole number, as in every:10")
         return [revision for revision in ordered if revision.step is not None][:: int(match["n"])]
-    if _is_name(term):
-        return [revision for revision in ordered if revision.name == term]
     return [revision for revision in ordered if fnmatch.fnmatchcase(revision.name, term)]
 
 

@@ -13,6 +13,9 @@ from embstore.errors import ModelError
 _SAFE = {"model": "model.safetensors", "adapter": "adapter_model.safetensors"}
 _PICKLED = {"model": "pytorch_model.bin", "adapter": "adapter_model.bin"}
 
+# What reading a header raises that is not what a header is.
+_MALFORMED = (LookupError, ValueError, TypeError, ArithmeticError, AttributeError, RecursionError)
+
 
 @dataclass(frozen=True)
 class WeightFiles:
@@ -117,14 +120,14 @@ def check_whole(file: Path, name: str) -> None:
             # An empty text is no JSON, so it is refused below.
             header = json.loads(stream.read(n_header) if n_header < size else "")
         ends = [entry["data_offsets"][1] for key, entry in header.items() if key != "__metadata__"]
+        promised = 8 + n_header + int(max(ends, default=0))
     except OSError as error:
         raise ModelError(f"cannot read {file}: {error.strerror}; check its permissions") from error
-    except (ValueError, KeyError, TypeError, IndexError, AttributeError) as error:
+    except _MALFORMED as error:
         raise ModelError(
             f"{name} has damaged weights: {file.name} is cut short or no safetensors file; "
             "fetch it again"
         ) from error
-    promised = 8 + n_header + max(ends, default=0)
     if size != promised:
         raise ModelError(
             f"{name} has damaged weights: {file.name} has {size:,} bytes, but its header promises "

@@ -74,9 +74,15 @@ def test_the_trainers_count_goes_before_the_folders_name(output: Path) -> None:
     state = output / "checkpoint-500" / "trainer_state.json"
     state.write_text(json.dumps({"global_step": 501, "num_input_tokens_seen": 0}))
     assert find(str(output))[1].revision == Revision("checkpoint-500", 501, None)
-    state.write_text("{")
-    with pytest.raises(ModelError, match=r"cannot read .*trainer_state\.json.*remove the file"):
-        find(str(output))
+    for damaged in (
+        "{",
+        "[]",
+        '{"global_step": "x"}',
+        '{"global_step": -5}',
+        f'{{"global_step": {2**63}}}',
+    ):
+        state.write_text(damaged)
+        assert find(str(output))[1].revision == Revision("checkpoint-500", 500, None)
 
 
 def test_a_folder_without_models(tmp_path: Path) -> None:
@@ -131,3 +137,45 @@ def test_one_revision_on_the_hub(cache: Path) -> None:
     assert (found.name, found.revision) == ("mine", Revision("step20", 20))
     with pytest.raises(UsageError, match="lab/tiny@step20 names a revision already"):
         find("lab/tiny@step20", revisions="all")
+
+
+def test_the_model_at_the_top_does_not_hide_a_folder_called_final(
+    output: Path, tiny_llama: Path
+) -> None:
+    shutil.copytree(tiny_llama, output / "final")
+    for file in tiny_llama.iterdir():
+        shutil.copy(file, output / file.name)
+    found = {c.revision.name: c.place for c in find(str(output), revisions="final*")}
+    assert found == {"final": str(output / "final"), "final-2": str(output)}
+
+
+def test_a_link_to_a_checkpoint_beside_it_is_not_one_more(output: Path) -> None:
+    (output / "last").symlink_to("checkpoint-1000")
+    assert names(output) == ["checkpoint-20", "checkpoint-500", "checkpoint-1000"]
+
+
+@pytest.mark.parametrize(
+    ("spec", "kind", "message"),
+    [
+        ("", UsageError, "a model's name is empty"),
+        (" ", UsageError, "a model's name is empty"),
+        ("x" * 5000, ModelError, "cannot look for"),
+        ("~nobody-at-all/model", ModelError, "cannot look for"),
+        ("a\0b", UsageError, "cannot be printed"),
+    ],
+)
+def test_what_no_model_can_be_called(spec: str, kind: type[Exception], message: str) -> None:
+    with pytest.raises(kind, match=message):
+        find(spec)
+
+
+def test_a_name_that_cannot_be_printed_is_refused(tiny_llama: Path, tmp_path: Path) -> None:
+    folder = shutil.copytree(tiny_llama, tmp_path / "two\nlines")
+    with pytest.raises(UsageError, match="cannot be printed as a name; give another with --name"):
+        find(str(folder))
+    assert len(find(str(folder), name="fine")) == 1
+
+
+def test_an_empty_choice_of_revisions_is_none(output: Path) -> None:
+    with pytest.raises(UsageError, match="no revision is asked for"):
+        find(str(output), revisions="")

@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -51,11 +52,9 @@ def test_files_are_known_before_they_are_fetched(server: FakeHub, model: Path) -
     assert found.files["config.json"] == hub.HubFile(2, None)
     names = ["config.json", "model.safetensors"]
     assert found.missing_bytes(names) == 5002
-    assert not hub.is_cached("lab/tiny", found.commit)
     folder = hub.fetch(found, ["config.json"])
     assert [file.name for file in folder.iterdir()] == ["config.json"]
     assert found.missing_bytes(names) == 5000
-    assert hub.is_cached("lab/tiny", found.commit)
 
 
 def test_names_are_no_patterns(server: FakeHub, model: Path) -> None:
@@ -90,6 +89,30 @@ def test_a_server_that_stays_busy_is_an_error(server: FakeHub, model: Path) -> N
     with pytest.raises(ModelError, match=r"cannot fetch lab/tiny from the Hub: .*503"):
         hub.list_revisions("lab/tiny")
     assert server.broken == 97
+
+
+def test_a_download_is_tried_again_too(server: FakeHub, model: Path) -> None:
+    server.revisions["lab/tiny", "main"] = model
+    found = hub.look_up("lab/tiny", "main")
+    server.broken = 1
+    assert (hub.fetch(found, ["config.json"]) / "config.json").read_text() == "{}"
+
+
+def test_a_download_that_fails_for_good_says_what_the_server_said(
+    server: FakeHub, model: Path
+) -> None:
+    server.revisions["lab/tiny", "main"] = model
+    found = hub.look_up("lab/tiny", "main")
+    server.broken = 1000
+    with pytest.raises(ModelError, match=r"cannot fetch lab/tiny from the Hub: .*503.*try again"):
+        hub.fetch(found, ["config.json"])
+
+
+def test_a_branch_that_moves_meanwhile_is_noticed(server: FakeHub, model: Path) -> None:
+    server.revisions["lab/tiny", "main"] = model
+    found = replace(hub.look_up("lab/tiny", "main"), commit="0" * 40)
+    with pytest.raises(ModelError, match="lab/tiny@main has changed on the Hub meanwhile"):
+        hub.fetch(found, ["config.json"])
 
 
 def test_a_refusal_is_final(server: FakeHub, model: Path, cache: Path) -> None:

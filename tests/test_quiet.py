@@ -6,7 +6,7 @@ import pytest
 import transformers
 from transformers import modeling_gguf_pytorch_utils
 
-from embstore.quiet import quiet_transformers
+from embstore.quiet import quiet
 
 
 def state() -> tuple[int, bool, object]:
@@ -20,7 +20,7 @@ def state() -> tuple[int, bool, object]:
 
 def test_everything_is_put_back() -> None:
     before = state()
-    with quiet_transformers():
+    with quiet():
         verbosity, bars, tqdm = state()
         assert (verbosity, bars) == (transformers.logging.ERROR, False)
         assert list(tqdm([1, 2], desc="Converting")) == [1, 2]  # type: ignore[operator]
@@ -32,11 +32,11 @@ def test_one_thread_leaves_while_another_is_inside() -> None:
     entered, leave = threading.Event(), threading.Event()
 
     def stay() -> None:
-        with quiet_transformers():
+        with quiet():
             entered.set()
             leave.wait(10)
 
-    with quiet_transformers():
+    with quiet():
         other = threading.Thread(target=stay)
         other.start()
         assert entered.wait(10)
@@ -48,6 +48,6 @@ def test_one_thread_leaves_while_another_is_inside() -> None:
 
 def test_an_error_inside_also_puts_everything_back() -> None:
     before = state()
-    with pytest.raises(ZeroDivisionError), quiet_transformers():
+    with pytest.raises(ZeroDivisionError), quiet():
         _ = 1 / 0
     assert state() == before

@@ -68,6 +68,11 @@ def test_revisions_are_chosen_once_each_in_training_order(wanted: str, chosen: l
     assert names(wanted) == chosen
 
 
+def test_a_name_that_looks_like_a_pattern_can_be_asked_for() -> None:
+    there = [Revision("step[1]"), Revision("step1")]
+    assert [r.name for r in select_revisions("step[1]", there, of="gpt")] == ["step[1]"]
+
+
 def test_a_commit_may_be_asked_for_where_names_need_not_be_listed() -> None:
     assert names("step1,0123abc", exact=False) == ["step1", "0123abc"]
 
@@ -78,6 +83,7 @@ def test_a_commit_may_be_asked_for_where_names_need_not_be_listed() -> None:
         ("", UsageError, "no revision is asked for"),
         ("every:0", UsageError, "give a whole number, as in every:10"),
         ("every:x", UsageError, "give a whole number"),
+        ("every:" + 5000 * "9", UsageError, "give a whole number"),
         ("step7", ModelError, "gpt has no revision 'step7'; there are step1, step9, step10"),
         ("nothing*", ModelError, "gpt has no revision 'nothing*'"),
     ],

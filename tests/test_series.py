@@ -1,8 +1,10 @@
 """Many checkpoints in one ingest: copies, failures, going on, disk space, controls."""
 
+import gc
 import json
 import shutil
 import threading
+import weakref
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,7 +12,7 @@ from typing import Any
 import pytest
 
 import embstore
-from embstore.errors import IngestError, ModelError, NothingMeasuredError
+from embstore.errors import IngestError, ModelError, NothingMeasuredError, UsageError
 from embstore.ingestion import Outcome
 from embstore.loading import read_weights
 from embstore.measuring import measure_batches
@@ -203,7 +205,7 @@ def test_the_next_checkpoint_is_loaded_while_one_is_measured(
         "measured",
         "measured",
     ]
-    assert threads == {"preparation_0"}
+    assert threads == {"preparation"}
 
 
 def test_without_room_for_two_models_the_next_is_loaded_afterwards(
@@ -256,6 +258,120 @@ def test_downloads_are_evicted_and_what_was_there_before_stays(
     snapshots = cache / "models--lab--tiny" / "snapshots"
     assert [folder.name for folder in snapshots.iterdir()] == [commit_of("step10")]
     assert (snapshots / commit_of("step10") / "model.safetensors").exists()
+
+
+def test_a_commit_with_two_names_is_evicted_after_both(
+    server: FakeHub, cache: Path, text: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = server.answer
+
+    def same_commit(path: str) -> Any:
+        # main and step20 are one commit.
+        status, headers, body = real(path)
+        names = (commit_of("main"), commit_of("step20"))
+        headers = {key: value.replace(*names) for key, value in headers.items()}
+        return status, headers, body.replace(names[0].encode(), names[1].encode())
+
+    monkeypatch.setattr(server, "answer", same_commit)
+    server.revisions["lab/tiny", "main"] = server.revisions["lab/tiny", "step20"]
+
+    class Memory:
+        available = 1_000_000
+
+    # So that the second is loaded after the first was let go.
+    monkeypatch.setattr("psutil.virtual_memory", Memory)
+    found = embstore.ingest(
+        "lab/tiny",
+        corpus=text,
+        store=tmp_path / "s.duckdb",
+        revisions="all",
+        evict=True,
+        **SMALL,
+    )
+    assert statuses(found) == ["measured", "measured", "measured"]
+    assert not list((cache / "models--lab--tiny").glob("snapshots/*"))
+
+
+def test_what_is_not_measured_is_not_evicted(
+    server: FakeHub, cache: Path, text: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    options: dict[str, Any] = {"corpus": text, "store": tmp_path / "s.duckdb", "evict": True}
+
+    def fails(*_arguments: object, **_options: object) -> None:
+        raise MemoryError
+
+    with monkeypatch.context() as patch:
+        patch.setattr("embstore.ingestion.examine", fails)
+        with pytest.raises(NothingMeasuredError):
+            embstore.ingest("lab/tiny", revisions="all", **options, **SMALL)
+    snapshots = cache / "models--lab--tiny" / "snapshots"
+    assert len(list(snapshots.iterdir())) == 2
+    embstore.ingest("lab/tiny", revisions="all", **options, **SMALL)
+    # Downloaded before, so not this ingest's to delete.
+    assert len(list(snapshots.iterdir())) == 2
+
+
+def test_a_failed_checkpoint_leaves_its_memory(
+    series: Path, text: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alive: list[weakref.ref[Any]] = []
+    seen: list[int] = []
+
+    def measure(batches: Any, *arguments: Any, **options: Any) -> Any:
+        gc.collect()
+        seen.append(sum(module() is not None for module in alive))
+        if len(seen) == 1:
+            raise MemoryError("no room")
+        return measure_batches(batches, *arguments, **options)
+
+    def read(*arguments: Any, **options: Any) -> Any:
+        weights = read_weights(*arguments, **options)
+        alive.append(weakref.ref(weights.module))
+        return weights
+
+    monkeypatch.setattr("embstore.ingestion.measure_batches", measure)
+    monkeypatch.setattr("embstore.preparation.read_weights", read)
+    with pytest.raises(IngestError):
+        embstore.ingest(series, corpus=text, store=tmp_path / "s.duckdb", **SMALL)
+    # The one that is measured, and the next if it is loaded already.
+    assert all(count <= 2 for count in seen)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"seed": 2**63}, "seed is 9,223,372,036,854,775,808; it must be from 0"),
+        ({"seed": -1}, "seed is -1; it must be from 0"),
+        ({"tokens": 0}, "tokens is 0; it must be at least 1"),
+        ({"sample": -5}, "sample is -5; it must be at least 1"),
+        ({"models": []}, "no model is given; name one"),
+        ({"corpus": ""}, "no text is given; name one"),
+    ],
+)
+def test_numbers_out_of_range_and_empty_names_are_refused_first(
+    options: dict[str, Any], message: str, series: Path, text: Path, tmp_path: Path
+) -> None:
+    given: dict[str, Any] = {"corpus": text, "store": tmp_path / "s.duckdb", **SMALL, **options}
+    with pytest.raises(UsageError, match=message):
+        embstore.ingest(given.pop("models", series), **given)
+
+
+def test_two_models_of_one_name_are_not_mixed_up(
+    trained: list[Path], text: Path, tmp_path: Path
+) -> None:
+    one, two = (Path(shutil.copytree(trained[n], tmp_path / str(n) / "model")) for n in (0, 1))
+    with pytest.raises(UsageError, match="are both called model@local; measure them one at a time"):
+        embstore.ingest([one, two], corpus=text, store=tmp_path / "s.duckdb", **SMALL)
+
+
+def test_an_adapter_on_itself_is_refused(text: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "adapter"
+    folder.mkdir()
+    config = {"peft_type": "LORA", "base_model_name_or_path": str(folder)}
+    (folder / "adapter_config.json").write_text(json.dumps(config))
+    (folder / "adapter_model.safetensors").write_bytes(b"\x02" + bytes(7) + b"{}")
+    with pytest.raises(ModelError, match="is an adapter itself; merge it into its model first"):
+        embstore.ingest(folder, corpus=text, store=tmp_path / "s.duckdb", **SMALL)
 
 
 def test_a_preview_of_a_series_says_what_is_to_download_and_what_will_fail(

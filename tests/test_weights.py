@@ -120,6 +120,14 @@ def test_a_file_with_something_behind_it(whole: Path) -> None:
         check_whole(whole, "gpt")
 
 
+@pytest.mark.parametrize("offsets", ['[0, "x"]', "[0, null]", "[0, 1e999]", "[]", "7"])
+def test_a_header_of_nonsense(whole: Path, offsets: str) -> None:
+    header = f'{{"w": {{"data_offsets": {offsets}}}}}'.encode()
+    whole.write_bytes(len(header).to_bytes(8, "little") + header + bytes(100))
+    with pytest.raises(ModelError, match="damaged weights"):
+        check_whole(whole, "gpt")
+
+
 def test_a_page_that_says_error_is_no_safetensors_file(whole: Path) -> None:
     whole.write_text("<html>" + 100 * "Too many requests ")
     with pytest.raises(ModelError, match="cut short or no safetensors file; fetch it again"):

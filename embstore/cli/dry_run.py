@@ -35,7 +35,7 @@ def show(previews: Sequence["Preview"], format_: str, output: Path | None) -> No
 
 def _summary(previews: Sequence["Preview"]) -> str:
     """Say in one line what there is to do, and what it takes together."""
-    counts = Counter(preview.status for preview in previews)
+    counts: Counter[str] = Counter(preview.status for preview in previews)
     work = [p.work for p in previews if p.work is not None and p.status == "to do"]
     words = {"to do": "to do", "stored": "stored", "cannot": "cannot be measured"}
     said = ", ".join(f"{counts[status]:,} {words[status]}" for status in words if counts[status])
@@ -107,6 +107,11 @@ def _table(previews: Sequence["Preview"], *, units: bool) -> "pa.Table":
     columns = dict.fromkeys(name for row in rows for name in row)
     rows = [{name: row.get(name) for name in columns} for row in rows]
     table = pa.Table.from_pylist(rows)
-    # Without a stored run the column would have no type.
-    at = table.column_names.index("run_id")
-    return table.set_column(at, "run_id", table["run_id"].cast(pa.string()))
+    # A column of nothing but missing values would have no type.
+    fields = [
+        field.with_type(pa.int64() if field.name == "step" else pa.string())
+        if pa.types.is_null(field.type)
+        else field
+        for field in table.schema
+    ]
+    return table.cast(pa.schema(fields))

@@ -11,7 +11,7 @@ from rich.text import Text
 from embstore.cli.options import FormatOption, OutputOption, StoreOption
 from embstore.cli.progress import progress_bar
 from embstore.cli.terminal import TERMINAL
-from embstore.errors import UsageError
+from embstore.errors import IngestError, UsageError
 from embstore.types import SCOPES, Sampling
 
 if TYPE_CHECKING:
@@ -191,7 +191,10 @@ def ingest(
         from embstore.cli.dry_run import show
         from embstore.preview import preview
 
-        show(preview(requests, chosen_corpus, store, settings), format_, output)
+        shown = preview(requests, chosen_corpus, store, settings)
+        show(shown, format_, output)
+        if any(item.status == "cannot" for item in shown):
+            raise typer.Exit(IngestError.exit_code)
         return
     _run(requests, chosen_corpus, store, settings)
 
@@ -202,7 +205,7 @@ def _run(requests: "list[Request]", corpus: str, store: str | None, settings: "S
     from embstore.ingestion import ingest as run_ingest
 
     outcomes: list[Outcome] = []
-    with progress_bar() as bar:
+    with progress_bar() as bar, bar.interruptible():
         try:
             for outcome in run_ingest(
                 requests, corpus, store, settings, progress=bar.progress, begin=bar.begin
@@ -211,8 +214,8 @@ def _run(requests: "list[Request]", corpus: str, store: str | None, settings: "S
                 outcomes.append(outcome)
         except KeyboardInterrupt:
             TERMINAL.fail(
-                f"interrupted: {bar.checkpoint or 'the first checkpoint'} is not stored; the "
-                "same command starts it again"
+                f"interrupted at {bar.checkpoint or 'the text'}: what is stored stays, and the "
+                "same command goes on from there"
             )
             raise
     if error := error_of(outcomes):
@@ -230,14 +233,17 @@ def show_failures(outcomes: "list[Outcome]") -> None:
             label = f"{outcome.model}@{outcome.revision}"
             # A name or reason is text, also where it has square brackets.
             table.add_row(*(Text(part or "") for part in (label, outcome.stage, outcome.reason)))
-    Console(stderr=True).print(table)
+    # In a file or a pipe a reason stands on one line, where it can be searched for.
+    console = Console(stderr=True)
+    console.print(table, width=None if console.is_terminal else 10_000, soft_wrap=True)
 
 
 def _refuse_beside_a_study(context: typer.Context) -> None:
     for parameter in _OF_THE_STUDY:
         source = context.get_parameter_source(parameter)
         if source is not None and source.name == "COMMANDLINE":
-            option = "a MODEL" if parameter == "models" else f"--{parameter.replace('_', '-')}"
+            options = {"models": "a MODEL", "pairs": "--pairs or --no-pairs"}
+            option = options.get(parameter, f"--{parameter.replace('_', '-')}")
             raise UsageError(f"{option} cannot stand beside --study, which decides it")
 
 

@@ -1,6 +1,7 @@
 """The bar on stderr while models are measured."""
 
 import contextlib
+import signal
 from collections.abc import Iterator
 
 from rich.console import Console
@@ -16,7 +17,8 @@ from rich.text import Text
 
 from embstore.cli.terminal import TERMINAL
 
-_STAGES = {"forward": "reading tokens", "geometry": "measuring layers"}
+_WRITING = "store"
+_STAGES = {"forward": "reading tokens", "geometry": "measuring layers", _WRITING: "storing"}
 
 
 class _Pace(ProgressColumn):
@@ -44,13 +46,33 @@ class Bar:
 
     def __init__(self, bar: Progress) -> None:
         self.checkpoint: str | None = None
+        self._interrupted = False
         self._bar = bar
         self._label = ""
         self._stage = ""
         self._task = bar.add_task("reading the text", total=None, stage="")
 
+    @contextlib.contextmanager
+    def interruptible(self) -> Iterator[None]:
+        """Take Ctrl-C between two steps, also where Python would swallow it.
+
+        While a run is written it waits: that takes less than a second.
+        """
+
+        def interrupt(_signal: int, _frame: object) -> None:
+            self._interrupted = True
+            if self._stage != _WRITING:
+                raise KeyboardInterrupt
+
+        before = signal.signal(signal.SIGINT, interrupt)
+        try:
+            yield
+        finally:
+            signal.signal(signal.SIGINT, before)
+
     def begin(self, checkpoint: str, index: int, total: int) -> None:
         """Show that a checkpoint is being loaded, the ``index``-th of ``total`` from 0."""
+        self._check()
         self.checkpoint = checkpoint
         self._label = checkpoint if total == 1 else f"[{index + 1}/{total}] {checkpoint}"
         self._show("", "loading", None)
@@ -60,6 +82,14 @@ class Bar:
         if stage != self._stage:
             self._show(stage, _STAGES[stage], total)
         self._bar.update(self._task, completed=done)
+        if stage != _WRITING:
+            self._check()
+
+    def _check(self) -> None:
+        """Obey an interrupt that an exception handler has swallowed, or that had to wait."""
+        if self._interrupted:
+            self._interrupted = False
+            raise KeyboardInterrupt
 
     def _show(self, stage: str, words: str, total: int | None) -> None:
         self._stage = stage

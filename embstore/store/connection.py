@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
 DEFAULT_STORE = "embstore.duckdb"
+# Writing waits so many times longer than a question: it has perhaps an hour's work to lose.
+_PATIENCE = 30
 
 
 class Database:
@@ -78,11 +80,12 @@ class Database:
             StoreVersionError: a newer embstore has migrated the store meanwhile.
             StoreError: the disk is full or fails.
         """
+        patience = _PATIENCE * self._timeout
         if not self.path.exists():
             # Removed since it was opened, perhaps an hour ago: what was measured
             # meanwhile is not lost.
-            create_store(self.path, self._timeout)
-        with writing(self.path, self._timeout) as connection:
+            create_store(self.path, patience)
+        with writing(self.path, patience) as connection:
             found = connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar()
             if found != migration.HEAD:
                 raise newer_store(self.path, str(found))

@@ -233,7 +233,7 @@ def test_an_interrupt_is_exit_code_130_and_stores_nothing(
     _, said = process.communicate(timeout=60)
     assert process.returncode == 130, said
     assert "error: interrupted" in said
-    assert "is not stored; the same command starts it again" in said
+    assert "what is stored stays, and the same command goes on from there" in said
     assert not (tmp_path / "embstore.duckdb").exists()
 
 
