@@ -8,6 +8,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from embstore.answer import Answer
     from embstore.api import Store
     from embstore.api import open_store as open  # noqa: A004 - embstore.open, as in gzip.open
     from embstore.commands import ingest, ingest_study, measure
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
+    "Answer",
     "CorpusError",
     "EmbstoreError",
     "IngestError",
@@ -47,6 +49,7 @@ __all__ = [
 
 # Where each name is, and what it is called there.
 _PLACES = {
+    "Answer": ("answer", "Answer"),
     "Store": ("api", "Store"),
     "open": ("api", "open_store"),
     "ingest": ("commands", "ingest"),

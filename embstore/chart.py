@@ -1,7 +1,6 @@
 """Draws the answer to a question, and saves the picture."""
 
 import math
-import textwrap
 from collections.abc import Mapping, Sequence
 from datetime import date
 from decimal import Decimal
@@ -10,23 +9,22 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import altair as alt
 
-from embstore.chart_spec import (
-    CHARACTER_WIDTH,
-    CONFIG,
-    ESTIMATES,
-    INTERVAL,
+from embstore.chart_drawing import ESTIMATES, INTERVAL, Drawing, Row
+from embstore.chart_spec import width_of, write_view
+from embstore.chart_theme import Spec, find_theme, write_config
+from embstore.chart_words import (
+    NO_VALUE,
     SCOPE_NAMES,
-    Row,
-    Spec,
-    title_of,
-    width_of,
-    write_view,
+    describe,
+    headline,
+    wrapped_title,
+    write_caption,
 )
 from embstore.errors import QueryError
 from embstore.files import write_atomically
 from embstore.parameters import Value
 from embstore.picture import check_suffix, render
-from embstore.question import Channel, Question
+from embstore.question import SCALES, Channel, Question
 from embstore.types import MetricInfo
 
 if TYPE_CHECKING:
@@ -44,12 +42,14 @@ def build_chart(
     params: Mapping[str, Value] | None = None,
     metric: MetricInfo | None = None,
     caption: str | None = None,
+    theme: str = "light",
 ) -> AnyChart:
     """Draw a question's rows as its ``chart:`` line says.
 
     Missing values are gaps. Series differ by colour and by shape. Where the answer
     has ``ci_low`` and ``ci_high`` around a line of its ``value`` or ``dimension``,
-    that interval is a light band behind the line.
+    that interval is a light band behind the line, or a bar through the point. In a heat
+    map a cell without a value is grey and crossed out.
 
     Args:
         question: what was asked; its encoding says how to draw.
@@ -58,11 +58,14 @@ def build_chart(
             the defaults where not given.
         metric: what the values mean, for title, unit and bounds of their axis.
         caption: a sentence to stand under the chart.
+        theme: ``light`` or ``dark``.
 
     Raises:
+        UsageError: no such theme.
         QueryError: the question has no chart line, the chart needs a column that
             is not there, or the table has no rows or too many.
     """
+    looks = find_theme(theme)
     if question.encoding is None:
         raise QueryError(
             f"query {question.name} has no chart; print it: embstore query {question.name}"
@@ -82,16 +85,17 @@ def build_chart(
             "can show; narrow the parameters, or aggregate in SQL"
         )
     drawn = [channel.column for channel in channels.values()]
-    has_band = question.encoding.mark == "line" and channels["y"].column in ESTIMATES
-    bounds = _bounds(table) if has_band else ()
+    bounds = _bounds(table) if _has_interval(question.encoding.mark, channels) else ()
     rows = _rows(table, [*drawn, *bounds])
     for row in rows:
         # Half an interval, or one around nothing, is a gap in the band.
-        if any(row[name] is None for name in (channels["y"].column, *bounds)):
+        if any(row[name] is None for name in (*_estimates(channels), *bounds)):
             row.update(dict.fromkeys(bounds))
+    _refuse_empty(question, channels, rows)
     if metric is not None and not _is_only_metric(table, metric):
         metric = None
-    return _typed(_spec(question, channels, rows, metric, caption))
+    drawing = Drawing(question.encoding.mark, channels, rows, metric, looks, fewer=_fewer(question))
+    return _typed(_spec(drawing, headline(question.title, metric), caption))
 
 
 def save_chart(chart: AnyChart, path: str | Path) -> None:
@@ -122,7 +126,15 @@ def _resolved(question: Question, params: Mapping[str, Value]) -> dict[str, Chan
                     f"{question.path}: the chart's {key} is {column}, no such parameter"
                 )
             column = str(values[column[1:]])
-        channels[key] = Channel(column, channel.type)
+        scale = channel.scale
+        if scale.startswith("$"):
+            scale = str(values.get(scale[1:]))
+            if scale not in SCALES:
+                raise QueryError(
+                    f"{question.path}: the chart's {key} has the scale {channel.scale}, "
+                    f"{scale!r}; expected one of {', '.join(SCALES)}"
+                )
+        channels[key] = Channel(column, channel.type, scale)
     return channels
 
 
@@ -158,69 +170,49 @@ def _is_only_metric(table: "pa.Table", metric: MetricInfo) -> bool:
     return bool(table.column("metric").unique().to_pylist() == [metric.name])
 
 
-def _spec(
-    question: Question,
-    channels: Mapping[str, Channel],
-    rows: list[Row],
-    metric: MetricInfo | None,
-    caption: str | None,
-) -> Spec:
+def _estimates(channels: Mapping[str, Channel]) -> list[str]:
+    """Name the columns drawn that an interval may be around."""
+    drawn = (channels[key].column for key in "xy" if channels[key].type == "Q")
+    return [column for column in drawn if column in ESTIMATES]
+
+
+def _refuse_empty(question: Question, channels: Mapping[str, Channel], rows: list[Row]) -> None:
+    """Refuse to draw bare axes: an answer may have rows, and none with a number."""
+    for key in "xy":
+        column = channels[key].column
+        if channels[key].type == "Q" and all(row[column] is None for row in rows):
+            raise QueryError(
+                f"query {question.name}: no row has a value in {column!r}, so there is nothing "
+                f"to draw; see why: embstore query {question.name}"
+            )
+
+
+def _has_interval(mark: str, channels: Mapping[str, Channel]) -> bool:
+    """Tell whether the chart has a place for intervals: along lines, or in rows of points."""
+    if mark == "line":
+        return channels["y"].column in ESTIMATES
+    return mark == "point" and channels["y"].type != "Q" and channels["x"].column in ESTIMATES
+
+
+def _fewer(question: Question) -> str:
+    """Say how to ask this question for fewer series."""
+    return "-p models=…" if any(p.name == "models" for p in question.parameters) else ""
+
+
+def _spec(drawing: Drawing, title: str, caption: str | None) -> Spec:
     """Write a whole chart: view, title, caption, description, looks and data."""
-    assert question.encoding is not None  # noqa: S101 the caller has looked
-    mark = question.encoding.mark
-    title = _headline(question, metric)
-    view = write_view(mark, channels, rows, metric)
-    words = _description(title, mark, channels, rows, metric, caption)
-    chart = _assembled(view, rows, title, _below(caption, width_of(channels, rows)))
-    return {**chart, "description": words, "config": CONFIG}
-
-
-def _headline(question: Question, metric: MetricInfo | None) -> str:
-    if metric is None:
-        return question.title
-    title = question.title
-    return f"{metric.title}: {title[:1].lower()}{title[1:]}"
-
-
-def _description(
-    title: str,
-    mark: str,
-    channels: Mapping[str, Channel],
-    rows: list[Row],
-    metric: MetricInfo | None,
-    caption: str | None,
-) -> str:
-    """Say for a screen reader what the chart shows."""
-    x, y = (title_of(channels[key].column, metric) for key in "xy")
-    keys = [key for key in ("color", "dash", "shape", "facet") if key in channels]
-    told_apart = {channels[key].column for key in keys if channels[key].type != "Q"}
-    names = sorted({str(row[column]) for column in sorted(told_apart) for row in rows})
-    parts = [f"{title}.", f"{mark.capitalize()} chart of {y} against {x}, {len(rows)} values"]
-    parts[-1] += f", for {', '.join(names)}." if names else "."
-    return " ".join([*parts, caption] if caption else parts)
-
-
-def _below(caption: str | None, width: int) -> Spec | None:
-    """Lay out a caption; Vega-Lite has none, but a title may stand below."""
-    if not caption:
-        return None
-    return {
-        "text": textwrap.wrap(caption, int(width / CHARACTER_WIDTH)),
-        "orient": "bottom",
-        "fontSize": 11,
-        "fontWeight": "normal",
-        "color": "#444444",
-        "lineHeight": 15,
-        "offset": 12,
-    }
-
-
-def _assembled(view: Spec, rows: list[Row], title: str, below: Spec | None) -> Spec:
-    data: Spec = {"values": rows}
-    if below is None:
-        return {"data": data, "title": title, **view}
+    color = drawing.channels.get("color")
+    if drawing.mark == "rect" and color is not None and color.type == "Q":
+        gaps = any(row[color.column] is None for row in drawing.rows)
+        caption = " ".join(filter(None, [NO_VALUE if gaps else None, caption])) or None
+    width = width_of(drawing)
+    below = write_caption(caption, width, drawing.theme)
+    view: Spec = {"title": wrapped_title(title, width), **write_view(drawing)}
+    chart: Spec = {"data": {"values": drawing.rows}}
     # A view has one title: the caption is that of a concatenation around it.
-    return {"data": data, "title": below, "vconcat": [{"title": title, **view}]}
+    chart.update(view if below is None else {"title": below, "vconcat": [view]})
+    words = describe(drawing, title, caption)
+    return {**chart, "description": words, "config": write_config(drawing.theme)}
 
 
 def _typed(spec: Spec) -> AnyChart:

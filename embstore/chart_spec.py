@@ -1,262 +1,212 @@
-"""Writes views in the grammar of Vega-Lite: marks, axes, legends, panels."""
+"""Writes views in the grammar of Vega-Lite: marks, layers, panels."""
 
-from collections.abc import Mapping, Sequence
-from typing import TypeAlias
+import json
+from collections.abc import Mapping
 
-from embstore.question import CHANNEL_TYPES, Channel
-from embstore.types import MetricInfo
+from embstore.chart_drawing import INTERVAL, Drawing
+from embstore.chart_scale import write_axis, write_color, write_dash, write_field, write_shape
+from embstore.chart_theme import CHARACTER_WIDTH, HEIGHT, PANEL_SIZES, PANELS_ABREAST, Spec
+from embstore.chart_words import title_of
+from embstore.question import Channel
 
-Row: TypeAlias = dict[str, object]
-Spec: TypeAlias = dict[str, object]
-
-# Okabe and Ito's colours without the yellow, which white paper swallows, ordered
-# so that the first few differ most. Seven colours and six shapes come together
-# again only after 42 series.
-COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
-SHAPES = ("circle", "square", "triangle-up", "diamond", "cross", "triangle-down")
-DASHES = ([1, 0], [4, 3], [1.5, 2], [8, 2, 2, 2])
-# Numbers in colour: viridis, again without the yellow.
-_GRADIENT: Spec = {"name": "viridis", "extent": [0, 0.85]}
-
-# The columns of an answer that bound its estimate, and the columns that hold one.
-INTERVAL = ("ci_low", "ci_high")
-ESTIMATES = ("value", "dimension")
-# Scales that run over orders of magnitude, with the base of their axis.
-_LOGARITHMIC = {"mean_distance": 10, "rank": 2}
-
-_WIDTH, _HEIGHT = 600, 320
-_PANEL_WIDTH, _PANEL_HEIGHT, _PANELS_ABREAST = 300, 280, 3
-CHARACTER_WIDTH = 5.6
-# A bounded metric whose values all lie below this would draw as a flat line on
-# the full axis.
-_SMALL = 0.05
-_TITLES = {
-    "ci_high": "Interval, upper end",
-    "ci_low": "Interval, lower end",
-    "corpus": "Corpus",
-    "depth": "Relative depth (layer / number of layers)",
-    "dimension": "Intrinsic dimension",
-    "kind": "Kind of model",
-    "layer": "Layer",
-    "rank": "Neighbour rank",
-    "scope": "Tokens counted",
-    "series": "Model",
-    "step": "Training step",
-    "tokens_seen": "Training tokens seen",
-}
-SCOPE_NAMES = {
-    "all": "all",
-    "no_first": "without first token",
-    "no_sinks": "without attention sinks",
-}
-CONFIG: Spec = {
-    "font": "Helvetica, Arial, sans-serif",
-    "background": "white",
-    "view": {"stroke": None},
-    "axis": {
-        "labelLimit": 0,
-        "titleLimit": 0,
-        "labelFontSize": 11,
-        "titleFontSize": 12,
-        "titleFontWeight": "normal",
-        "titlePadding": 8,
-        "gridColor": "#e4e4e4",
-        "domainColor": "#777777",
-        "labelFlush": False,
-        "tickColor": "#777777",
-    },
-    "legend": {
-        "orient": "bottom",
-        "direction": "vertical",
-        "labelLimit": 0,
-        "titleLimit": 0,
-        "labelFontSize": 11,
-        "titleFontSize": 11,
-        "symbolSize": 70,
-    },
-    "header": {
-        "titleFontSize": 12,
-        "labelFontSize": 12,
-        "labelFontWeight": "bold",
-        "labelLimit": 0,
-    },
-    "title": {"fontSize": 15, "anchor": "start", "limit": 0, "offset": 14},
-}
+# Of one row of names, and of a heat map's cell: no lower than a label, no higher than looks
+# like a cell.
+_ROW_HEIGHT, _SMALL_ROW, _LEAST_ROW = 24, 18, 5
+_MANY_ROWS = 25
+_LEAST_CELL, _LARGEST_CELL = 9, 28
+# How much of a band's colour is seen; of a band per layer, less, for they lie on each other.
+_LIGHT, _FAINT = 0.15, 0.05
+# Of a panel, for the labels of its axis or the space to the next.
+_MARGIN = 40
 
 
-def write_view(
-    mark: str, channels: Mapping[str, Channel], rows: list[Row], metric: MetricInfo | None
-) -> Spec:
+def write_view(drawing: Drawing) -> Spec:
     """Write one view, or one view per facet.
 
-    Rows that hold the columns of INTERVAL get a band behind the lines.
+    Rows that hold the columns of INTERVAL get a band behind their lines, or a bar
+    through their points.
     """
-    panels = _panels(channels, rows)
-    size: Spec = {
-        "width": _PANEL_WIDTH if panels > 1 else _WIDTH,
-        "height": _PANEL_HEIGHT if panels > 1 else _HEIGHT,
-    }
-    if channels["y"].type == "N":
-        size["height"] = {"step": 26}
-    axes = {key: _axis(key, channels[key], rows, metric) for key in "xy"}
-    bounds = [Channel(name, "Q") for name in INTERVAL if mark == "line" and name in rows[0]]
-    shared: Spec = dict(axes)
-    if "color" in channels:
-        # A legend takes the band's lightness otherwise.
-        looks = {"symbolOpacity": 1} if bounds else {}
-        shared["color"] = _color(channels["color"], rows, **looks)
-    if "detail" in channels:
-        shared["detail"] = _field(channels["detail"])
-    shared["tooltip"] = [
-        {**_field(channel), "title": title_of(channel.column, metric)}
-        for channel in {c.column: c for c in (*channels.values(), *bounds)}.values()
-    ]
-    shape_of = channels.get("shape", channels.get("color"))
-    shape: Spec = {}
-    if shape_of is not None and shape_of.type != "Q":
-        shape = {"shape": _legend(shape_of, rows, SHAPES)}
-    dash: Spec = {}
-    if "dash" in channels:
-        dash = {"strokeDash": _legend(channels["dash"], rows, DASHES, symbolSize=250)}
+    write = {"line": _lines, "point": _points, "bar": _bars, "rect": _cells}[drawing.mark]
+    return _paneled({**write(drawing), **_size(drawing)}, drawing)
+
+
+def width_of(drawing: Drawing) -> int:
+    """Return about how wide the whole chart is, in pixels."""
+    abreast = min(drawing.panels, PANELS_ABREAST)
+    own, y = PANEL_SIZES[abreast][0] + _MARGIN, drawing.channels["y"]
+    if y.type != "Q" and not drawing.numbers(y):
+        own += int(max(map(len, drawing.names(y)), default=0) * CHARACTER_WIDTH)
+    return abreast * own
+
+
+def _lines(drawing: Drawing) -> Spec:
+    shared = _shared(drawing)
+    dash = write_dash(drawing)
+    lines: Spec = {"mark": {"type": "line", "strokeWidth": 1.8}, "encoding": {**shared, **dash}}
     points: Spec = {
         "mark": {"type": "point", "filled": True, "size": 34, "opacity": 1},
-        "encoding": {**shared, **shape},
+        "encoding": {**shared, **_shape(drawing)},
     }
-    if mark == "line":
-        lines: Spec = {"mark": {"type": "line", "strokeWidth": 1.8}, "encoding": {**shared, **dash}}
-        bands = [_band(axes, shared, channels)] if bounds else []
-        view: Spec = {"layer": [*bands, lines, points]}
-    elif mark == "point":
+    bands = [_band(drawing, shared)] if drawing.interval else []
+    return {"layer": [*bands, lines, points]}
+
+
+def _points(drawing: Drawing) -> Spec:
+    shared = _shared(drawing)
+    points: Spec = {
         # Hollow, so that of two points in one place both are seen.
-        points["mark"] = {
-            "type": "point",
-            "filled": False,
-            "size": 90,
-            "strokeWidth": 2,
-            "opacity": 1,
-        }
-        view = points
-    else:
-        view = {"mark": {"type": "bar"}, "encoding": shared}
+        "mark": {"type": "point", "filled": False, "size": 90, "strokeWidth": 2, "opacity": 1},
+        "encoding": {**shared, **_shape(drawing)},
+    }
+    behind = []
+    if "rule" in drawing.channels:
+        # One line for all rows, with the axis's own title, or the axis would have two.
+        at: Spec = {**write_field(drawing.channels["rule"]), "aggregate": "max"}
+        at["title"] = _axis(shared, "x").get("title")
+        mark: Spec = {"type": "rule", "strokeDash": [5, 4], "color": drawing.theme.faint}
+        behind.append({"mark": mark, "encoding": {"x": at}})
+    if drawing.interval:
+        low, high = INTERVAL
+        bar: Spec = {**shared, "x": {**_axis(shared, "x"), "field": low}, "x2": {"field": high}}
+        behind.append({"mark": {"type": "rule", "strokeWidth": 2, "aria": False}, "encoding": bar})
+    return {"layer": [*behind, points]} if behind else points
+
+
+def _bars(drawing: Drawing) -> Spec:
+    # Parts of a bar touch: a seam tells them apart without their colours.
+    mark: Spec = {"type": "bar", "stroke": drawing.theme.background, "strokeWidth": 1.5}
+    return {"mark": mark, "encoding": _shared(drawing)}
+
+
+def _cells(drawing: Drawing) -> Spec:
+    """Write a heat map; a cell without a number is grey, and crossed out."""
+    shared = _shared(drawing)
+    axes: Spec = {key: shared[key] for key in "xy"}
+    color = drawing.channels["color"]
+    layers: list[Spec] = [{"mark": {"type": "rect"}, "encoding": shared}]
+    if color.type == "Q":
+        layers = [*_edges(drawing, axes), *layers]
+        name = json.dumps(color.column)
+        layers.append(
+            {
+                "transform": [{"filter": f"!isValid(datum[{name}])"}],
+                "mark": {"type": "text", "text": "×", "color": drawing.theme.faint},
+                "encoding": axes,
+            }
+        )
+    elif "shape" in drawing.channels:
+        mark: Spec = {"type": "point", "filled": True, "opacity": 1}
+        mark["size"] = 22 if len(drawing.names(drawing.channels["y"])) <= _MANY_ROWS else 5
+        mark["color"] = drawing.theme.background
+        layers.append({"mark": mark, "encoding": {**axes, **_shape(drawing)}})
+    return {"layer": layers, "view": {"fill": drawing.theme.empty}}
+
+
+def _edges(drawing: Drawing, axes: Spec) -> list[Spec]:
+    """Edge cells thinly in their own colours: the ground shows between cells without edges.
+
+    Not where the colours' domain is given: Vega-Lite then merges the legends of edges and
+    cells, and shows neither.
+    """
+    stroke = {**write_color(drawing), "legend": None}
+    scale = stroke["scale"]
+    if isinstance(scale, dict) and "domain" in scale:
+        return []
+    edge: Spec = {"type": "rect", "filled": False, "strokeWidth": 0.8, "aria": False}
+    return [{"mark": edge, "encoding": {**axes, "stroke": stroke}}]
+
+
+def _shared(drawing: Drawing) -> Spec:
+    """Write the channels that every layer of a view has."""
+    channels = drawing.channels
+    shared: Spec = {key: write_axis(key, drawing) for key in "xy"}
+    if "color" in channels:
+        # A legend takes the band's lightness otherwise.
+        looks = {"symbolOpacity": 1} if drawing.interval else {}
+        shared["color"] = write_color(drawing, **looks)
+    if "detail" in channels:
+        shared["detail"] = write_field(channels["detail"])
+    bounds = [Channel(name, "Q") for name in drawing.interval]
+    shown = {channel.column: channel for channel in (*channels.values(), *bounds)}
+    shared["tooltip"] = [
+        {**write_field(channel), "title": title_of(channel.column, drawing.metric)}
+        for channel in shown.values()
+    ]
+    return shared
+
+
+def _shape(drawing: Drawing) -> Spec:
+    channel = drawing.channels.get("shape", drawing.channels.get("color"))
+    if channel is None or channel.type == "Q":
+        # A shape per number would mean nothing.
+        return {}
+    return {"shape": write_shape(channel, drawing)}
+
+
+def _band(drawing: Drawing, shared: Mapping[str, object]) -> Spec:
+    """Write the intervals: an area per line, in its colour, too light to hide a line."""
+    low, high = INTERVAL
+    y = _axis(shared, "y")
+    encoding: Spec = {"x": shared["x"], "y": {**y, "field": low}, "y2": {"field": high}}
+    if "color" in shared:
+        encoding["color"] = shared["color"]
+    channels = drawing.channels
+    encoding["detail"] = [
+        write_field(channels[key]) for key in ("detail", "dash") if key in channels
+    ]
+    # Clipped, for a bound may lie outside a fixed axis. A screen reader finds the bounds
+    # at the points.
+    opacity = _FAINT if "detail" in channels else _LIGHT
+    mark: Spec = {"type": "area", "opacity": opacity, "clip": True, "aria": False}
+    return {"mark": mark, "encoding": encoding}
+
+
+def _axis(shared: Mapping[str, object], key: str) -> Spec:
+    axis = shared[key]
+    return axis if isinstance(axis, dict) else {}
+
+
+def _size(drawing: Drawing) -> Spec:
+    """Return width and height of one panel."""
+    width, height = PANEL_SIZES[min(drawing.panels, PANELS_ABREAST)]
+    y = drawing.channels["y"]
+    if y.type == "Q":
+        return {"width": width, "height": height}
+    if drawing.mark == "rect" and drawing.numbers(y):
+        cell = HEIGHT / max(1, len(set(drawing.numbers(y))))
+        return {"width": width, "height": {"step": round(_within_cell(cell), 1)}}
+    rows = len(drawing.names(y))
+    step = _ROW_HEIGHT if rows <= _MANY_ROWS else _SMALL_ROW
+    if y.type == "O":
+        # Of names that need not all be read, many take little room.
+        step = round(min(_ROW_HEIGHT, max(_LEAST_ROW, _ROW_HEIGHT * _MANY_ROWS / rows)))
+    return {"width": width, "height": {"step": step}}
+
+
+def _within_cell(size: float) -> float:
+    return min(max(size, _LEAST_CELL), _LARGEST_CELL)
+
+
+def _paneled(view: Spec, drawing: Drawing) -> Spec:
+    """Repeat a view for every category of ``facet`` and ``row``."""
+    channels = drawing.channels
     headers = {
-        side: {**_field(channels[key]), "title": None}
+        side: {**write_field(channels[key]), "title": None}
         for side, key in (("column", "facet"), ("row", "row"))
         if key in channels
     }
     if not headers:
-        return {**view, **size}
+        return view
     facets: Spec = {"facet": headers}
-    if panels > _PANELS_ABREAST and "row" not in headers:
-        facets = {"facet": headers["column"], "columns": _PANELS_ABREAST}
-    if channels["x"].column == "mean_distance":
-        # Models differ in the length of their vectors, and so in every distance.
-        facets["resolve"] = {"scale": {"x": "independent"}}
-    return {**facets, "spec": {**view, **size}}
-
-
-def _band(axes: Mapping[str, Spec], shared: Spec, channels: Mapping[str, Channel]) -> Spec:
-    """Write the intervals: an area per line, in its colour, too light to hide a line."""
-    low, high = INTERVAL
-    encoding: Spec = {**axes, "y": {**axes["y"], "field": low}, "y2": {"field": high}}
-    if "color" in shared:
-        encoding["color"] = shared["color"]
-    encoding["detail"] = [_field(channels[key]) for key in ("detail", "dash") if key in channels]
-    # Clipped, for a bound may lie outside a fixed axis. A screen reader finds the bounds
-    # at the points.
-    mark: Spec = {"type": "area", "opacity": 0.15, "clip": True, "aria": False}
-    return {"mark": mark, "encoding": encoding}
-
-
-def width_of(channels: Mapping[str, Channel], rows: list[Row]) -> int:
-    """Return how wide the whole chart is, in pixels."""
-    return max(_WIDTH, min(_panels(channels, rows), _PANELS_ABREAST) * _PANEL_WIDTH)
-
-
-def _panels(channels: Mapping[str, Channel], rows: list[Row]) -> int:
-    if "facet" not in channels:
-        return 1
-    return len({str(row[channels["facet"].column]) for row in rows})
-
-
-def _field(channel: Channel) -> Spec:
-    # Vega reads . and [ ] in a field's name as a path into an object.
-    name = channel.column
-    for special in "\\.[]":
-        name = name.replace(special, f"\\{special}")
-    return {"field": name, "type": CHANNEL_TYPES[channel.type]}
-
-
-def _axis(key: str, channel: Channel, rows: list[Row], metric: MetricInfo | None) -> Spec:
-    axis: Spec = {}
-    scale: Spec = {}
-    logarithmic = False
-    if channel.type == "Q":
-        numbers = [v for row in rows if isinstance(v := row[channel.column], int | float)]
-        axis = {"grid": key == "y" or channel.column != "layer", "tickCount": 10}
-        if channel.column in _LOGARITHMIC and numbers and min(numbers) > 0:
-            logarithmic = True
-            axis.update(grid=key == "y", tickCount=5, format="~g")
-            scale = {"type": "log", "base": _LOGARITHMIC[channel.column], "nice": False}
-        elif channel.column == "depth":
-            axis.update(tickCount=5, format=".1f")
-            scale = {"domain": [0, 1], "nice": False}
-        elif all(isinstance(number, int) for number in numbers):
-            axis.update(tickMinStep=1, format="~s" if max(numbers, default=0) >= 10_000 else "d")
-            scale = {"nice": False} if key == "x" else {}
-        elif (
-            metric
-            and _is_value(channel.column)
-            and _is_share(metric)
-            and max(numbers, default=0) > _SMALL
-        ):
-            scale = {"domain": [0, 1]}
-    elif key == "y":
-        axis["grid"] = True
-    title = None if channel.type == "N" else title_of(channel.column, metric)
-    if logarithmic:
-        title = f"{title} (log scale)"
-    return {**_field(channel), "title": title, "axis": axis, "scale": scale}
-
-
-def _color(channel: Channel, rows: list[Row], **looks: object) -> Spec:
-    """Colour categories apart, and numbers from dark to light."""
-    if channel.type != "Q":
-        return _legend(channel, rows, COLORS, **looks)
-    scale: Spec = {"scheme": _GRADIENT}
-    if channel.column == "depth":
-        scale["domain"] = [0, 1]
-    legend: Spec = {"direction": "horizontal", **looks}
-    title = title_of(channel.column, None)
-    return {**_field(channel), "title": title, "scale": scale, "legend": legend}
-
-
-def _legend(channel: Channel, rows: list[Row], values: Sequence[object], **looks: object) -> Spec:
-    """Give every category its own colour, shape or dash, named in full."""
-    names = sorted({str(row[channel.column]) for row in rows})
-    longest = max(map(len, names), default=0)
-    columns = max(1, int(_WIDTH / (longest * CHARACTER_WIDTH + 40)))
-    legend: Spec | None = {"columns": columns, **looks} if len(names) > 1 else None
-    return {
-        **_field(channel),
-        "title": title_of(channel.column, None),
-        "scale": {"domain": names, "range": [values[i % len(values)] for i in range(len(names))]},
-        "legend": legend,
+    if drawing.panels > PANELS_ABREAST and "row" not in headers:
+        facets = {"facet": headers["column"], "columns": PANELS_ABREAST}
+    # Models differ in the length of their vectors, and so in every distance; and each has
+    # layers and steps of its own.
+    own = {
+        key: "independent"
+        for key in "xy"
+        if channels[key].column == "mean_distance" or channels[key].type != "Q"
     }
-
-
-def _is_value(column: str) -> bool:
-    return column == "value" or column.endswith("_value")
-
-
-def _is_share(metric: MetricInfo) -> bool:
-    return metric.upper == "1" and metric.lower in {"0", "1/d"}
-
-
-def title_of(column: str, metric: MetricInfo | None) -> str:
-    """Name a column for a reader; a metric's value by the metric's title and unit."""
-    if metric is not None and _is_value(column):
-        unit = "" if metric.unit in {"", "1"} else f" [{metric.unit}]"
-        which = column.removesuffix("value").replace("_", " ").strip()
-        return f"{metric.title}{unit}" + (f", {which}" if which else "")
-    spoken = column.replace("_", " ")
-    return _TITLES.get(column, spoken[:1].upper() + spoken[1:])
+    if own:
+        facets["resolve"] = {"scale": own}
+    return {**facets, "spec": view}

@@ -16,7 +16,7 @@ _PAGE = """<!DOCTYPE html>
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>{title}</title>
 <style>
-body {{ margin: 1.5rem; font-family: Helvetica, Arial, sans-serif; color: #222; }}
+body {{ margin: 1.5rem; font-family: {font}; background: {background}; color: {ink}; }}
 main {{ overflow-x: auto; }}
 </style>
 </head>
@@ -78,7 +78,11 @@ def _page(spec: dict[str, object]) -> str:
     # "<" is escaped because names are other people's text: "</script>" would end the script.
     embedded = json.dumps(spec, ensure_ascii=False, allow_nan=False).replace("<", "\\u003c")
     bundle = vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;", _version(spec))
+    background, ink, font = _looks(spec)
     return _PAGE.format(
+        background=background,
+        ink=ink,
+        font=font,
         title=html.escape(_headline(spec)),
         description=html.escape(str(spec.get("description", ""))),
         spec=embedded,
@@ -89,7 +93,18 @@ def _page(spec: dict[str, object]) -> str:
 def _headline(spec: dict[str, object]) -> str:
     views = spec.get("vconcat")
     title = views[0].get("title") if isinstance(views, list) else spec.get("title")
+    if isinstance(title, list):
+        return " ".join(map(str, title))
     return title if isinstance(title, str) else "embstore"
+
+
+def _looks(spec: dict[str, object]) -> tuple[str, str, str]:
+    """Take the page's background, ink and font from the chart, so that they go together."""
+    config = spec.get("config")
+    found = config if isinstance(config, dict) else {}
+    title = found.get("title")
+    ink = title.get("color", "#222222") if isinstance(title, dict) else "#222222"
+    return found.get("background", "#ffffff"), ink, found.get("font", "sans-serif")
 
 
 def _version(spec: dict[str, object]) -> str:

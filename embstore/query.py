@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from embstore.errors import QueryError, UsageError
 from embstore.metrics.names import NEIGHBOR_ESTIMATES
 from embstore.parameters import Parameter, Value, convert, show_value
+from embstore.portable import portable_sql
 from embstore.question import Question, read_question
 from embstore.resources import resource_folder
 from embstore.types import MetricInfo
@@ -50,9 +51,7 @@ def find_question(name: str, folders: Iterable[str | Path] = ()) -> Question:
     """
     files = _question_files(folders)
     if name not in files:
-        raise QueryError(
-            f"no query {name!r}{_closest(name, files)}; list them: embstore ls queries"
-        )
+        raise QueryError(f"no query {name!r}{closest(name, files)}; list them: embstore ls queries")
     path, built_in = files[name]
     return read_question(path, built_in=built_in)
 
@@ -75,7 +74,9 @@ def run_question(
     _check_use(question, statement_parameters(question.sql))
     _check_known(database, question, values)
     if question.built_in:
-        return database.select(question.sql, values)
+        # Written in, not bound: to bind a value DuckDB's client imports pandas, if it is
+        # there, which takes longer than most answers.
+        return database.select(portable_sql(question, values))
     return database.select_untrusted(question.sql, values)
 
 
@@ -91,8 +92,7 @@ def bind(question: Question, params: Mapping[str, object] | None = None) -> dict
         if name not in declared:
             takes = f"it takes {', '.join(declared)}" if declared else "it takes none"
             raise UsageError(
-                f"query {question.name} has no parameter {name!r}"
-                f"{_closest(name, declared)}; {takes}"
+                f"query {question.name} has no parameter {name!r}{closest(name, declared)}; {takes}"
             )
     return {name: _value(question, parameter, given) for name, parameter in declared.items()}
 
@@ -135,6 +135,20 @@ def caveat(table: "pa.Table") -> str | None:
         f"Dimensions above about {_DIMENSION_CEILING} are underestimated ({', '.join(sorted(high))}"
         "): at 4,000 tokens a true 50 reads 33 and a true 100 reads 51."
     )
+
+
+def closest(name: str, known: Iterable[str]) -> str:
+    """Offer the names nearest to a mistyped one, also where only case or a part fits.
+
+    >>> closest("layer_profil", ["layer_profile", "runs"])
+    ' (did you mean layer_profile?)'
+    """
+    names = list(known)
+    by_lower = {candidate.lower(): candidate for candidate in names}
+    close = [by_lower[low] for low in difflib.get_close_matches(name.lower(), by_lower, n=3)]
+    close += [other for low, other in by_lower.items() if len(name) > 2 and name.lower() in low]
+    unique = list(dict.fromkeys(close))[:3]
+    return f" (did you mean {' or '.join(unique)}?)" if unique else ""
 
 
 def _question_files(folders: Iterable[str | Path]) -> dict[str, tuple[Path, bool]]:
@@ -203,15 +217,5 @@ def _check_known(database: "Database", question: Question, values: Mapping[str, 
                 what = table if column == "name" else f"{table}.{column}"
                 listed = ", ".join(known[:8]) + (f" and {len(known) - 8} more" * (len(known) > 8))
                 raise QueryError(
-                    f"no {what} {name!r} in this store{_closest(name, known)}; it has {listed}"
+                    f"no {what} {name!r} in this store{closest(name, known)}; it has {listed}"
                 )
-
-
-def _closest(name: str, known: Iterable[str]) -> str:
-    """Offer the names nearest to a mistyped one, also where only case or a part fits."""
-    names = list(known)
-    by_lower = {candidate.lower(): candidate for candidate in names}
-    close = [by_lower[low] for low in difflib.get_close_matches(name.lower(), by_lower, n=3)]
-    close += [other for low, other in by_lower.items() if len(name) > 2 and name.lower() in low]
-    unique = list(dict.fromkeys(close))[:3]
-    return f" (did you mean {' or '.join(unique)}?)" if unique else ""

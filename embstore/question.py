@@ -13,7 +13,8 @@
 
 ``in table.column`` holds a value to what the store has there, ``in ('a', 'b')``
 to a list. A parameter without a default is required. ``$name`` in the chart line
-stands for the column that the parameter of that name names.
+stands for the column that the parameter of that name names. A channel may end in a
+scale: ``x=step:Q:symlog``.
 """
 
 import difflib
@@ -25,8 +26,9 @@ from pathlib import Path
 from embstore.errors import QueryError, UsageError
 from embstore.parameters import TYPES, Parameter, read_literal, read_literals
 
-MARKS = ("line", "point", "bar")
-CHANNELS = ("x", "y", "color", "dash", "shape", "facet", "row", "detail")
+MARKS = ("line", "point", "bar", "rect")
+CHANNELS = ("x", "y", "color", "dash", "shape", "facet", "row", "detail", "rule")
+SCALES = ("linear", "log", "symlog")
 CHANNEL_TYPES = {"Q": "quantitative", "N": "nominal", "O": "ordinal", "T": "temporal"}
 
 _KEYS = ("title", "doc", "param", "chart")
@@ -37,14 +39,21 @@ _PARAM = re.compile(
     r"(?:\s+in\s+(?:(?P<column>[a-z_]+\.[a-z_]+)|\((?P<choices>[^)]*)\)))?"
     r"\s*:\s*(?P<doc>.*)"
 )
+_CHANNEL = re.compile(
+    rf"(?P<column>.+?):(?P<type>[{''.join(CHANNEL_TYPES)}])(?::(?P<scale>{'|'.join(SCALES)}|\$\w+))?"
+)
 
 
 @dataclass(frozen=True)
 class Channel:
-    """What one visual channel shows: a column (or ``$parameter``) and how to read it."""
+    """What one visual channel shows: a column (or ``$parameter``) and how to read it.
+
+    ``scale``, one of SCALES or a ``$parameter``, is the axis's; empty leaves it to the column.
+    """
 
     column: str
     type: str
+    scale: str = ""
 
 
 @dataclass(frozen=True)
@@ -224,12 +233,13 @@ def _parse_encoding(text: str) -> Encoding:
             continue
         if key not in CHANNELS:
             raise QueryError(f"chart: channel {key!r}; expected one of mark, {', '.join(CHANNELS)}")
-        column, _, type_ = value.rpartition(":")
-        if not column or type_ not in CHANNEL_TYPES:
+        found = _CHANNEL.fullmatch(value)
+        if found is None:
             raise QueryError(
-                f"chart: found {token!r}; expected {key}=column:type with type Q, N, O or T"
+                f"chart: found {token!r}; expected {key}=column:type with type Q, N, O or T, "
+                f"and then perhaps a scale: {', '.join(f':{scale}' for scale in SCALES)}"
             )
-        channels[key] = Channel(column, type_)
+        channels[key] = Channel(found["column"], found["type"], found["scale"] or "")
     missing = [
         name for name, found in (("mark", mark), *((c, channels.get(c)) for c in "xy")) if not found
     ]

@@ -6,7 +6,18 @@
 -- param models VARCHAR[] = NULL in model.name: only these models; NULL means all
 -- param least_ratio DOUBLE = 100: only coordinates this many times the median
 -- param ranks INTEGER = 3: how many of each layer, the largest first; 16 are stored
+-- chart: mark=point x=layer:Q y=ratio:Q color=place:N facet=series:N
 SELECT
+    latest_run.model
+    || CASE WHEN min(latest_run.revision) OVER of_model < max(latest_run.revision) OVER of_model
+        THEN '@' || latest_run.revision ELSE '' END
+    || CASE WHEN min(latest_run.corpus) OVER of_model < max(latest_run.corpus) OVER of_model
+        THEN ' · ' || latest_run.corpus ELSE '' END
+    || CASE WHEN min(massive.run_id) OVER of_corpus < max(massive.run_id) OVER of_corpus
+        THEN ' · run ' || left(massive.run_id, 8) ELSE '' END
+    || CASE WHEN min(massive.stack) OVER of_model < max(massive.stack) OVER of_model
+        THEN ' · ' || massive.stack ELSE '' END AS series,
+    'coordinate ' || massive.coordinate AS place,
     latest_run.model,
     latest_run.revision,
     latest_run.corpus,
@@ -38,6 +49,9 @@ JOIN (
 WHERE ($models::VARCHAR[] IS NULL OR list_contains($models::VARCHAR[], latest_run.model))
     AND massive.rank <= $ranks
     AND coalesce(abs(massive.value) * ratio.value / largest.value >= $least_ratio, true)
+WINDOW
+    of_model AS (PARTITION BY latest_run.model),
+    of_corpus AS (PARTITION BY latest_run.model, latest_run.revision, latest_run.corpus)
 ORDER BY
     latest_run.model, latest_run.revision, latest_run.corpus, massive.run_id,
     massive.stack, massive.layer, massive.site, massive.rank

@@ -1,11 +1,21 @@
 -- title: What sinks do to the peak
 -- doc: Where each model's metric peaks over all tokens, and what remains there without
 --   the first token of each window and without sinks, tokens whose norm at some block
---   is many times that of their window's others. One row per model and stack; the
---   latest run of each checkpoint and text.
+--   is many times that of their window's others; effect is what sinks add at the peak. One
+--   row per model and stack; the latest run of each checkpoint and text. The state after the
+--   final norm is left out.
 -- param metric VARCHAR = 'anisotropy' in metric.name: which metric
 -- param models VARCHAR[] = NULL in model.name: only these models; NULL means all
+-- chart: mark=point x=effect:Q y=series:N color=kind:N
 SELECT
+    p.model
+    || CASE WHEN min(p.revision) OVER of_model < max(p.revision) OVER of_model
+        THEN '@' || p.revision ELSE '' END
+    || CASE WHEN min(p.corpus) OVER of_model < max(p.corpus) OVER of_model
+        THEN ' · ' || p.corpus ELSE '' END
+    || CASE WHEN min(p.run_id) OVER of_corpus < max(p.run_id) OVER of_corpus
+        THEN ' · run ' || left(p.run_id, 8) ELSE '' END
+    || CASE WHEN p.kind = 'encoder-decoder' THEN ' · ' || p.stack ELSE '' END AS series,
     p.model,
     p.kind,
     p.revision,
@@ -21,6 +31,7 @@ SELECT
     first(sinkless.value ORDER BY p.value DESC, p.layer)
         FILTER (p.scope = 'all' AND p.value IS NOT NULL) AS at_peak_no_sinks,
     max(p.value) FILTER (p.scope = 'no_sinks') AS peak_no_sinks,
+    at_peak - at_peak_no_sinks AS effect,
     max(l.n_tokens) AS n_tokens,
     max(l.n_first) AS n_first,
     max(l.n_sinks) AS n_sinks,
@@ -36,4 +47,7 @@ WHERE p.metric = $metric
     AND p.site <> 'final_norm'
     AND sinkless.scope = 'no_sinks'
 GROUP BY p.model, p.kind, p.revision, p.corpus, p.stack, p.metric, p.run_id
+WINDOW
+    of_model AS (PARTITION BY p.model),
+    of_corpus AS (PARTITION BY p.model, p.revision, p.corpus)
 ORDER BY p.model, p.revision, p.corpus, p.run_id, p.stack

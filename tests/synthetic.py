@@ -1,10 +1,12 @@
 """A small plausible run, made without a model: what the store and the questions are tested on."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import numpy as np
 
+from embstore.metrics.registry import PAIR_METRICS, metric_infos
 from embstore.types import (
     SCOPES,
     Checkpoint,
@@ -64,6 +66,20 @@ METRICS: tuple[MetricInfo, ...] = (
     ),
 )
 
+# More of the catalogue, for the questions that are about them.
+_ASKED_FOR = (
+    *("lid_p25", "lid_p50", "lid_p75", "massive_ratio"),
+    *("linearity_next", "linearity_residual_next"),
+    *("adjacent_cosine", "cka_next", "neighbor_overlap_next"),
+)
+ALL_METRICS: tuple[MetricInfo, ...] = (
+    *METRICS,
+    *(info for info in metric_infos(pairs=True) if info.name in _ASKED_FOR),
+)
+
+# The standard error of a metric as a share of its value; the others have none.
+ERRORS: Mapping[str, float] = {"twonn": 0.05}
+
 RANKS = (1, 2)
 
 
@@ -74,6 +90,8 @@ def bell(metric: str, key: LayerKey, scope: Scope, depth: float) -> float | None
         return 0.05 + height * 4 * depth * (1 - depth)
     if metric == "twonn":
         return 8.0 + 4 * depth + key.layer / 100
+    if metric == "massive_ratio":
+        return 2000.0
     return 0.1 + 0.2 * depth
 
 
@@ -98,7 +116,19 @@ def _keys(kind: Kind, n_layers: int) -> list[tuple[LayerKey, float]]:
     return keys
 
 
-def _measured(kind: Kind, n_layers: int, hidden_size: int, tokens: int, values: Values) -> Measured:
+@dataclass(frozen=True)
+class _Numbers:
+    """Which metrics a run has, and the rules that give their values and errors."""
+
+    metrics: tuple[MetricInfo, ...]
+    values: Values
+    errors: Mapping[str, float]
+
+
+def _measured(
+    kind: Kind, n_layers: int, hidden_size: int, tokens: int, numbers: _Numbers
+) -> Measured:
+    values = numbers.values
     n_of: dict[Scope, int] = {"all": tokens, "no_first": tokens - 4, "no_sinks": tokens - 5}
     layers, measurements, spectra, massive, curves = [], [], [], [], []
     for key, depth in _keys(kind, n_layers):
@@ -131,9 +161,13 @@ def _measured(kind: Kind, n_layers: int, hidden_size: int, tokens: int, values: 
             for rank in (1, 2)
         ]
         for scope in SCOPES:
-            for metric in METRICS:
+            for metric in numbers.metrics:
+                if metric.name in PAIR_METRICS and depth == 1:
+                    # Of a layer and the next: the last has none.
+                    continue
                 value = values(metric.name, key, scope, depth)
-                error = 0.05 * value if value is not None and metric.name == "twonn" else None
+                share = numbers.errors.get(metric.name)
+                error = None if value is None or share is None else share * value
                 measurements.append(
                     Measurement(
                         key=key,
@@ -194,11 +228,14 @@ def make_run(
     repeat: int = 0,
     tags: Mapping[str, str] | None = None,
     values: Values | None = None,
+    metrics: tuple[MetricInfo, ...] = METRICS,
+    errors: Mapping[str, float] = ERRORS,
 ) -> Run:
     """Make a run whose numbers are known in advance.
 
     ``values(metric, key, scope, depth)`` gives each number, by default a bell for
-    decoders and a flat line for encoders. Equal arguments make equal runs; each
+    decoders and a flat line for encoders; ``errors`` gives their standard errors, as
+    shares of the values. Equal arguments make equal runs; each
     model name, revision and corpus name has a fingerprint of its own.
     """
     chosen = values or (flat if kind == "encoder" else bell)
@@ -264,8 +301,8 @@ def make_run(
             geometry_seconds=0.5,
             peak_memory_bytes=400_000_000,
         ),
-        measured=_measured(kind, n_layers, hidden_size, tokens, chosen),
-        metrics=METRICS,
+        measured=_measured(kind, n_layers, hidden_size, tokens, _Numbers(metrics, chosen, errors)),
+        metrics=metrics,
         repeat=repeat,
         tags=dict(tags or {}),
     )

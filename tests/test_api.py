@@ -27,7 +27,7 @@ def test_repr_says_what_is_there(store: Store) -> None:
 
 def test_query_takes_python_values(store: Store) -> None:
     table = store.query("layer_profile", metric="twonn", models=["lab/encoder"], scopes=["all"])
-    assert isinstance(table, pa.Table)
+    assert isinstance(table.table, pa.Table)
     # The synthetic encoder's dimension is 12 plus a thousandth of the layer.
     expected = [12.0, 12.001, 12.002, 12.003, 12.004]
     assert table.column("value").to_pylist() == pytest.approx(expected)
@@ -57,6 +57,40 @@ def test_chart_is_altairs_and_knows_the_metric(store: Store) -> None:
     assert spec["layer"][0]["encoding"]["x"]["field"] == "layer"
     assert isinstance(store.chart("encoder_vs_decoder"), alt.FacetChart)
     assert isinstance(store.chart("peak_layer"), alt.Chart)
+
+
+def test_a_notebook_shows_the_chart_and_the_store(store: Store, tmp_path: Path) -> None:
+    bundle = store.chart("layer_profile")._repr_mimebundle_()
+    assert isinstance(bundle, dict)
+    assert "text/html" in bundle
+    dark, light = (store.chart("layer_profile", theme=name).to_dict() for name in ("dark", "light"))
+    assert dark["config"]["background"] != light["config"].get("background", "white")
+    with pytest.raises(UsageError, match="theme 'red'; expected one of light, dark"):
+        store.chart("layer_profile", theme="red")
+    named = open_store(open_database(tmp_path / "n.duckdb").path)
+    write_run(open_database(named.path), make_run(name="lab/<b>"))
+    shown = named._repr_html_()
+    assert "lab/&lt;b&gt;" in shown
+    assert "<b>" not in shown
+    assert "2026-11-02 09:30 UTC" in shown
+
+
+def test_compare_takes_one_metric_or_several(store: Store) -> None:
+    one = store.compare("lab/decoder", "lab/encoder", metric="twonn", scope="all")
+    several = store.compare("lab/decoder", "lab/encoder", metric=["twonn"], scope=["all"])
+    assert one.table.equals(several.table)
+    assert one.notes[0].startswith("A is lab/decoder@main, run ")
+    assert one.to_pylist()[0]["difference"] == pytest.approx(4.0)
+    with pytest.raises(QueryError, match="did you mean lab/encoder"):
+        store.compare("lab/decoder", "encoder")
+
+
+def test_reasons_stand_beside_missing_values(store: Store) -> None:
+    asked = store.query("layer_profile", metric="twonn")
+    assert asked.column_names.index("reason") > asked.column_names.index("value") + 1
+    told = store.with_reasons(asked)
+    assert told.column_names.index("reason") == told.column_names.index("value") + 1
+    assert told["reason"].null_count == told.num_rows
 
 
 def test_info_counts(store: Store) -> None:

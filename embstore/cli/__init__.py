@@ -6,14 +6,16 @@ Importing it stays cheap: a command imports what it needs when it runs, and only
 
 import os
 import sys
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 
 from embstore import __version__
 from embstore.cli.ask import app as ask_app
+from embstore.cli.compare import app as compare_app
 from embstore.cli.ingest import app as ingest_app
 from embstore.cli.measure import app as measure_app
+from embstore.cli.report import app as report_app
 from embstore.cli.study import app as study_app
 from embstore.cli.terminal import TERMINAL
 from embstore.errors import EmbstoreError
@@ -31,6 +33,8 @@ app = typer.Typer(
 app.add_typer(ingest_app)
 app.add_typer(measure_app)
 app.add_typer(ask_app)
+app.add_typer(compare_app)
+app.add_typer(report_app)
 app.add_typer(study_app, name="study")
 
 
@@ -61,14 +65,10 @@ def main() -> None:
         if TERMINAL.debug:
             raise
         TERMINAL.fail(str(error))
-        sys.exit(error.exit_code)
+        _leave(error.exit_code)
     except SystemExit as error:
         if error.code == _INTERRUPTED:
-            # Nothing is half-written, and a download going on in a thread would keep the
-            # interpreter from ending.
-            sys.stdout.flush()
-            sys.stderr.flush()
-            os._exit(_INTERRUPTED)
+            _leave(_INTERRUPTED)
         raise
     except Exception as error:
         if TERMINAL.debug:
@@ -77,4 +77,14 @@ def main() -> None:
             f"unexpected {type(error).__name__}: {' '.join(str(error).split())}; this is a bug "
             "in embstore, please report it with the output of the same command after --debug"
         )
-        sys.exit(1)
+        _leave(1)
+
+
+def _leave(code: int) -> NoReturn:
+    """End at once: a download going on in a thread would keep the interpreter waiting.
+
+    Nothing is half-written by then.
+    """
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)

@@ -15,7 +15,9 @@ from embstore.cli.options import (
     ParamOption,
     QueriesOption,
     QuestionArgument,
+    ReasonsOption,
     StoreOption,
+    complete_themes,
 )
 from embstore.cli.terminal import TERMINAL
 from embstore.errors import UsageError
@@ -35,21 +37,21 @@ def list_(
     queries: QueriesOption = None,
 ) -> None:
     """List what the store holds, or which metrics and queries there are."""
-    from embstore.cli.output import choose_format
+    from embstore.cli.output import choose_format, show_answer
 
     if what not in LISTS:
         raise UsageError(f"cannot list {what!r}; expected {', '.join(LISTS)}")
     chosen = choose_format(format_, output)
     if what == "metrics":
-        _show(_metrics(), chosen, output)
+        show_answer(_metrics(), chosen, output)
     elif what == "queries":
-        _show(_questions(queries or ()), chosen, output)
+        show_answer(_questions(queries or ()), chosen, output)
     else:
         from embstore.api import open_store
 
         opened = open_store(store)
-        table = opened.query(what)
-        _show(table, chosen, output, empty=f"{opened.path} holds no {what} yet")
+        table = opened.query(what).table
+        show_answer(table, chosen, output, empty=f"{opened.path} holds no {what} yet")
 
 
 @app.command(epilog="Example: embstore info --store demo/embstore.duckdb -f json")
@@ -57,7 +59,7 @@ def info(
     store: StoreOption = None, format_: FormatOption = "auto", output: OutputOption = None
 ) -> None:
     """Tell what is in the store, and how large it is."""
-    from embstore.cli.output import choose_format
+    from embstore.cli.output import choose_format, show_answer
 
     chosen = choose_format(format_, output)
     import pyarrow as pa
@@ -65,12 +67,12 @@ def info(
     from embstore.api import open_store
 
     facts = open_store(store).info()
-    _show(pa.Table.from_pylist([facts]), chosen, output, upright=True)
+    show_answer(pa.Table.from_pylist([facts]), chosen, output, upright=True)
 
 
 @app.command(
     epilog="Examples: embstore query layer_profile -p metric=twonn -p models=gpt2,opt-125m  ·  "
-    "embstore query peak_layer -o peaks.csv  ·  embstore query runs --show"
+    "embstore query peak_layer -o peaks.csv  ·  embstore query runs --show --duckdb"
 )
 def query(
     name: QuestionArgument,
@@ -78,33 +80,47 @@ def query(
     store: StoreOption = None,
     format_: FormatOption = "auto",
     output: OutputOption = None,
+    reasons: ReasonsOption = False,
     show: Annotated[
         bool, typer.Option("--show", help="Print the SQL file instead of running it.")
+    ] = False,
+    duckdb: Annotated[
+        bool,
+        typer.Option(
+            "--duckdb", help="With --show: with the parameters' values, for the DuckDB shell."
+        ),
     ] = False,
     queries: QueriesOption = None,
 ) -> None:
     """Answer a question: run one of the .sql files over the store."""
-    from embstore.cli.output import choose_format, write_out
-    from embstore.query import find_question
+    from embstore.cli.output import choose_format, show_answer, write_out
+    from embstore.query import bind, find_question
 
-    chosen = choose_format(format_, output)
+    if duckdb and not show:
+        raise UsageError("--duckdb changes what --show prints; give both")
+    chosen = "" if show else choose_format(format_, output)
     question = find_question(name, queries or ())
-    if show:
-        write_out(question.sql.encode())
-        return
     params = _assignments(param or ())
+    if show:
+        from embstore.portable import portable_sql
+
+        shown = portable_sql(question, bind(question, params)) if duckdb else question.sql
+        write_out(shown.encode(), output)
+        return
     from embstore.api import open_store
 
     opened = open_store(store, queries=queries or ())
-    table = opened.query(name, **params)
+    answer = opened.query(name, **params)
+    if reasons:
+        answer = opened.with_reasons(answer)
     asked = ", ".join(param or ()) or "the parameters' defaults"
-    runs = opened.info()["runs"] if not table.num_rows else 0
-    reason = (
+    runs = opened.info()["runs"] if not answer.num_rows else 0
+    empty = (
         f"nothing in {opened.path} fits {asked}"
         if runs
         else f"{opened.path} holds no runs yet; fill it with embstore ingest"
     )
-    _show(table, chosen, output, empty=reason)
+    show_answer(answer.table, chosen, output, empty=empty, notes=answer.notes)
 
 
 @app.command(
@@ -123,21 +139,26 @@ def sql(
     store: StoreOption = None,
     format_: FormatOption = "auto",
     output: OutputOption = None,
+    reasons: ReasonsOption = False,
 ) -> None:
     """Run one SELECT of your own; it reads the store and can change nothing.
 
     Values of parameters that look like numbers, true, false or null are read as
     such; quote a value to keep it text.
     """
-    from embstore.cli.output import choose_format
+    from embstore.cli.output import choose_format, show_answer
 
     chosen = choose_format(format_, output)
     statement = _statement(text, input_)
     params = {name: _guess(value) for name, value in _assignments(param or ()).items()}
     from embstore.api import open_store
 
-    table = open_store(store).sql(statement, **params)
-    _show(table, chosen, output, empty="the statement returned none")
+    opened = open_store(store)
+    answer = opened.sql(statement, **params)
+    if reasons:
+        answer = opened.with_reasons(answer)
+    empty = "the statement returned none"
+    show_answer(answer.table, chosen, output, empty=empty, notes=answer.notes)
 
 
 @app.command(
@@ -153,6 +174,10 @@ def chart(
         ),
     ],
     param: ParamOption = None,
+    theme: Annotated[
+        str,
+        typer.Option(metavar="light|dark", help="The colours.", autocompletion=complete_themes),
+    ] = "light",
     store: StoreOption = None,
     queries: QueriesOption = None,
 ) -> None:
@@ -163,7 +188,8 @@ def chart(
     params = _assignments(param or ())
     from embstore.api import open_store
 
-    drawn = open_store(store, queries=queries or ()).chart(name, **params)
+    opened = open_store(store, queries=queries or ())
+    drawn = opened.chart(name, theme=theme, **params)
     from embstore.chart import save_chart
 
     save_chart(drawn, output)
@@ -201,32 +227,6 @@ def _questions(folders: Iterable[str]) -> "pa.Table":
             for question in find_questions(folders).values()
         ]
     )
-
-
-def _show(
-    table: "pa.Table",
-    format_: str,
-    output: Path | None,
-    *,
-    empty: str = "",
-    upright: bool = False,
-) -> None:
-    """Write the data to its place, and about it what a reader should know to stderr."""
-    from embstore.cli.output import write_table
-    from embstore.query import caveat
-
-    hidden = write_table(table, format_, output, upright=upright)
-    if note := caveat(table):
-        TERMINAL.say(f"note: {note}")
-    if not table.num_rows:
-        TERMINAL.say(f"no rows: {empty}")
-    if hidden:
-        TERMINAL.say(
-            f"{len(hidden)} more columns do not fit this terminal: {', '.join(hidden)}; "
-            "see them with -f csv or -o FILE"
-        )
-    if output is not None and output != Path("-"):
-        TERMINAL.detail(f"wrote {output}")
 
 
 def _assignments(pairs: Iterable[str]) -> dict[str, str | list[str]]:

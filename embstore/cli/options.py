@@ -24,6 +24,25 @@ def _formats() -> list[str]:
     return list(FORMATS)
 
 
+def complete_metrics() -> list[str]:
+    """Offer every metric's name."""
+    from embstore.metrics.registry import metric_infos
+
+    return [info.name for info in metric_infos(pairs=True)]
+
+
+def complete_scopes() -> list[str]:
+    """Offer every scope."""
+    from embstore.types import SCOPES
+
+    return list(SCOPES)
+
+
+def complete_themes() -> list[str]:
+    """Offer every look of a chart."""
+    return ["light", "dark"]
+
+
 StoreOption = Annotated[
     str | None,
     typer.Option(
@@ -41,7 +60,7 @@ FormatOption = Annotated[
         "--format",
         "-f",
         metavar="FORMAT",
-        help="auto, table, csv, tsv, json, jsonl, md or parquet; auto is a table on a "
+        help="auto, table, upright, csv, tsv, json, jsonl, md or parquet; auto is a table on a "
         "terminal and csv in a pipe.",
         autocompletion=_formats,
     ),
@@ -58,6 +77,10 @@ ParamOption = Annotated[
         metavar="NAME=VALUE",
         help="A parameter; may be repeated. A list is a,b or the option given twice.",
     ),
+]
+ReasonsOption = Annotated[
+    bool,
+    typer.Option("--reasons", help="Say beside each missing value why it is missing."),
 ]
 QueriesOption = Annotated[
     list[str] | None,

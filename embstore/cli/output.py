@@ -7,19 +7,20 @@ import math
 import os
 import sys
 from collections.abc import Iterator, Sequence
-from datetime import date, datetime, time
-from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from embstore.cli.table import aligned, markdown
-from embstore.errors import EmbstoreError, UsageError
+from embstore.cli.terminal import TERMINAL
+from embstore.errors import EmbstoreError, QueryError, UsageError
 from embstore.files import write_atomically
+from embstore.layout import aligned, markdown
+from embstore.rows import plain_rows
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-FORMATS = ("auto", "table", "csv", "tsv", "json", "jsonl", "md", "parquet")
+FORMATS = ("auto", "table", "upright", "csv", "tsv", "json", "jsonl", "md", "parquet")
+_NAMED = 8
 _SUFFIXES = {
     ".csv": "csv",
     ".tsv": "tsv",
@@ -58,6 +59,42 @@ def choose_format(asked: str, output: Path | None) -> str:
     return chosen
 
 
+def show_answer(
+    table: "pa.Table",
+    format_: str,
+    output: Path | None,
+    *,
+    empty: str = "",
+    upright: bool = False,
+    notes: Sequence[str] = (),
+) -> None:
+    """Write the data to its place, and about it what a reader should know to stderr.
+
+    Args:
+        table: what to write.
+        format_: as ``choose_format`` gives it.
+        output: a file; None or ``-`` for standard output.
+        empty: why there may be no rows.
+        upright: show the rows as ``name value`` lines where people read them.
+        notes: what to know before trusting the numbers.
+    """
+    hidden = write_table(table, format_, output, upright=upright)
+    for note in notes:
+        TERMINAL.say(f"note: {note}")
+    if format_ in {"json", "jsonl"} and (nulled := not_in_json(table)):
+        TERMINAL.say(f"note: NaN or infinity is null in JSON: {', '.join(nulled)}")
+    if not table.num_rows:
+        TERMINAL.say(f"no rows: {empty}")
+    if hidden:
+        names = ", ".join(hidden[:_NAMED]) + " …" * (len(hidden) > _NAMED)
+        TERMINAL.say(
+            f"{len(hidden)} more columns do not fit this terminal: {names}; "
+            "see them with -f upright, -f csv or -o FILE"
+        )
+    if output is not None and output != Path("-"):
+        TERMINAL.detail(f"wrote {output}")
+
+
 def write_table(
     table: "pa.Table", format_: str, output: Path | None, *, upright: bool = False
 ) -> tuple[str, ...]:
@@ -67,7 +104,8 @@ def write_table(
         table: what to write.
         format_: as ``choose_format`` gives it.
         output: a file; None or ``-`` for standard output.
-        upright: show the rows as ``name value`` lines where people read them.
+        upright: show the rows as ``name value`` lines where people read them. A single
+            row too wide for the terminal is shown so anyway.
 
     Returns:
         The columns that did not fit the terminal, to be told to the reader.
@@ -83,8 +121,14 @@ def write_table(
     return hidden
 
 
-def write_out(content: bytes) -> None:
-    """Write to standard output; a reader who has left (``| head``) is no error."""
+def write_out(content: bytes, output: Path | None = None) -> None:
+    """Write to a file, whole or not at all, or to standard output.
+
+    A reader of standard output who has left (``| head``) is no error.
+    """
+    if output is not None and output != Path("-"):
+        write_atomically(output, content)
+        return
     try:
         if hasattr(sys.stdout, "buffer"):
             sys.stdout.flush()
@@ -110,48 +154,33 @@ def render(
     upright: bool = False,
 ) -> tuple[bytes, tuple[str, ...]]:
     """Return a table in one format, and the columns left out to fit ``width``."""
-    hidden: tuple[str, ...] = ()
-    if format_ == "parquet":
-        return _parquet(table), hidden
     names = list(table.column_names)
+    if format_ == "parquet":
+        return _parquet(table), ()
     if format_ in {"json", "jsonl"}:
-        text = _json(names, _rows(table), lines=format_ == "jsonl")
-    elif format_ in {"csv", "tsv"}:
-        text = _separated(names, _rows(table), "," if format_ == "csv" else "\t")
-    elif format_ == "md":
-        text = markdown(names, list(_rows(table)))
-    else:
-        text, hidden = aligned(names, list(_rows(table)), width=width, bold=bold, upright=upright)
+        return _json(_distinct(names), plain_rows(table), lines=format_ == "jsonl").encode(), ()
+    if format_ in {"csv", "tsv"}:
+        return _separated(names, plain_rows(table), "," if format_ == "csv" else "\t").encode(), ()
+    rows = list(plain_rows(table))
+    if format_ == "md":
+        return markdown(names, rows).encode(), ()
+    upright = upright or format_ == "upright"
+    text, hidden = aligned(names, rows, width=width, bold=bold, upright=upright)
+    if hidden and len(rows) == 1:
+        text, hidden = aligned(names, rows, width=width, bold=bold, upright=True)
     return text.encode(), hidden
 
 
-def _rows(table: "pa.Table") -> Iterator[list[object]]:
-    """Yield rows of plain Python values; by position, since names may repeat."""
-    for batch in table.to_batches(max_chunksize=10_000):
-        columns = [column.to_pylist() for column in batch.columns]
-        for row in zip(*columns, strict=True):
-            yield [_plain(value) for value in row]
+def not_in_json(table: "pa.Table") -> list[str]:
+    """Name the columns with NaN or infinity, which JSON writes as null."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
 
-
-def _plain(value: object) -> object:
-    """Turn a value into what JSON has, losing nothing that a number can hold."""
-    if value is None or isinstance(value, bool | int | str | float):
-        return value
-    if isinstance(value, Decimal):
-        # DuckDB's sums of integers arrive as decimals without a fraction.
-        if value == value.to_integral_value():
-            return int(value)
-        number = float(value)
-        return number if Decimal(repr(number)) == value else str(value)
-    if isinstance(value, datetime | date | time):
-        return value.isoformat()
-    if isinstance(value, dict):
-        return {str(key): _plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
-    if isinstance(value, bytes):
-        return value.hex()
-    return str(value)
+    return [
+        name
+        for name, column in zip(table.column_names, table.columns, strict=True)
+        if pa.types.is_floating(column.type) and pc.all(pc.is_finite(column)).as_py() is False
+    ]
 
 
 def _separated(names: Sequence[str], rows: Iterator[list[object]], delimiter: str) -> str:
@@ -190,13 +219,44 @@ def _finite(value: object) -> object:
     return value
 
 
+def _distinct(names: Sequence[str]) -> list[str]:
+    """Number the names that repeat, as DuckDB does: ``x, x_1``."""
+    distinct: list[str] = []
+    for name in names:
+        unused, count = name, 0
+        while unused in distinct:
+            count += 1
+            unused = f"{name}_{count}"
+        distinct.append(unused)
+    return distinct
+
+
 def _parquet(table: "pa.Table") -> bytes:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     sink = pa.BufferOutputStream()
-    pq.write_table(table, sink)
+    try:
+        pq.write_table(table.rename_columns(_distinct(table.column_names)), sink)
+    except pa.ArrowNotImplementedError:
+        raise QueryError(
+            f"Parquet cannot hold {' or '.join(_without_place(table))}: cast it in the SQL, as in "
+            "column::VARCHAR"
+        ) from None
     return bytes(sink.getvalue().to_pybytes())
+
+
+def _without_place(table: "pa.Table") -> list[str]:
+    """Name the columns of the types that Parquet lacks."""
+    import pyarrow as pa
+
+    interval = pa.month_day_nano_interval()
+    found = [
+        f"column {field.name!r} of type {field.type}"
+        for field in table.schema
+        if field.type == interval or pa.types.is_union(field.type)
+    ]
+    return found or ["a column of this answer"]
 
 
 def _terminal_width() -> int:

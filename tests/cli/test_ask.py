@@ -5,6 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import duckdb
 import pytest
 from typer.testing import CliRunner, Result
 
@@ -136,6 +137,29 @@ class TestQuery:
         monkeypatch.chdir(tmp_path)
         assert ok("query", "runs", "--show") == find_question("runs").path.read_text()
 
+    def test_show_for_duckdb_runs_there(self, store: Path, tmp_path: Path) -> None:
+        asked = ["layer_profile", "-p", "metric=twonn", "-p", "models=lab/decoder"]
+        ok("query", *asked, "--show", "--duckdb", "-o", tmp_path / "q.sql")
+        text = (tmp_path / "q.sql").read_text()
+        assert text == ok("query", *asked, "--show", "--duckdb")
+        with duckdb.connect(str(store), read_only=True) as plain:
+            shown = plain.execute(text).to_arrow_table()["value"].to_pylist()
+        answered = json.loads(ok("query", *asked, "-s", store, "-f", "json"))
+        assert shown == [row["value"] for row in answered]
+
+    def test_show_for_duckdb_checks_parameters_and_needs_show(self) -> None:
+        assert "no parameter 'x'" in str(
+            refused("query", "runs", "--show", "--duckdb", "-p", "x=1")
+        )
+        assert "--duckdb changes what --show prints" in str(refused("query", "runs", "--duckdb"))
+
+    def test_reasons_on_request(self, store: Path) -> None:
+        head = ok("query", "layer_profile", "-s", store, "--reasons").splitlines()[0]
+        assert ",value,reason,ci_low," in head
+        assert "has no layer" in str(refused("query", "peak_layer", "-s", store, "--reasons"))
+        sql = "SELECT run_id, layer, scope, metric, value FROM profile"
+        assert ok("sql", sql, "-s", store, "--reasons").splitlines()[0].endswith(",value,reason")
+
     def test_own_folder(self, store: Path, tmp_path: Path) -> None:
         text = "-- title: t\n-- param n INTEGER: n\nSELECT $n + 1 AS next"
         (tmp_path / "own.sql").write_text(text)
@@ -156,7 +180,7 @@ class TestQuery:
     @pytest.mark.parametrize(
         ("arguments", "kind", "message"),
         [
-            (["layer_profil"], QueryError, "no query 'layer_profil' (did you mean layer_profile?)"),
+            (["layer_profil"], QueryError, "no query 'layer_profil' (did you mean layer_profile"),
             (["layer_profile", "-p", "metric=foo"], QueryError, "no metric 'foo' in this store"),
             (
                 ["layer_profile", "-p", "x=1"],
@@ -217,6 +241,13 @@ class TestSql:
         result = ok("sql", "SELECT $x AS x", "-p", f"x={given}", "-s", store, "-f", "json")
         assert json.loads(result) == [{"x": shown}]
 
+    def test_nan_is_null_in_json_and_says_so(self, store: Path) -> None:
+        text = "SELECT 'nan'::DOUBLE AS x, NULL::DOUBLE AS y, 1.5 AS z"
+        result = run("sql", text, "-s", store, "-f", "json")
+        assert json.loads(result.stdout) == [{"x": None, "y": None, "z": 1.5}]
+        assert result.stderr == "note: NaN or infinity is null in JSON: x\n"
+        assert run("sql", text, "-s", store).stdout == "x,y,z\nnan,,1.5\n"
+
     def test_only_reads(self, store: Path) -> None:
         before = store.read_bytes()
         for text in ("DROP TABLE run", "COPY run TO 'x.csv'", "SELECT 1; SELECT 2"):
@@ -248,9 +279,20 @@ class TestChart:
         ok("chart", "dimension_scale", "-s", store, "-p", "layers=0,4", "-o", drawn)
         svg = drawn.read_text()
         assert "<title>Intrinsic dimension by scale</title>" in svg
-        # Two models with two layers each: their lines, and the bands behind them.
+        # Two models with two layers each.
         assert svg.count('aria-roledescription="line mark"') == 4
-        assert svg.count('opacity="0.15"') == 4
+
+    def test_themes(self, store: Path, tmp_path: Path) -> None:
+        for theme in ("light", "dark"):
+            chart = ["chart", "layer_profile", "-s", store, "--theme", theme]
+            ok(*chart, "-o", tmp_path / f"{theme}.json")
+        light, dark = (
+            json.loads((tmp_path / f"{theme}.json").read_text())["config"]["background"]
+            for theme in ("light", "dark")
+        )
+        assert light != dark
+        error = refused("chart", "layer_profile", "-s", store, "--theme", "red", "-o", "x.svg")
+        assert isinstance(error, UsageError)
 
     def test_suffix_is_checked_before_anything_else(self, tmp_path: Path) -> None:
         error = refused("chart", "nothing", "-s", tmp_path / "none", "-o", "x.gif")
@@ -316,6 +358,16 @@ class TestProcess:
         assert max(map(len, lines)) <= 70
         assert b"more columns do not fit this terminal" in done.stderr
 
+    def test_a_question_imports_no_pandas(self, store: Path) -> None:
+        code = (
+            "import sys\nfrom embstore.api import open_store\n"
+            f"store = open_store({str(store)!r})\n"
+            "store.query('peak_layer', models=['lab/decoder'])\n"
+            "repr(store.query('runs'))\n"
+            "sys.exit(bool({'pandas', 'torch', 'scipy', 'altair'} & set(sys.modules)))"
+        )
+        assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
     def test_quiet_silences_messages_but_not_data(self, empty: Path) -> None:
         done = embstore("-q", "ls", "models", "-s", empty)
         assert done.stderr == ""
@@ -323,7 +375,7 @@ class TestProcess:
 
     def test_asking_imports_no_torch(self, store: Path, tmp_path: Path) -> None:
         for arguments in (
-            ["query", "layer_profile", "-s", str(store)],
+            ["query", "layer_profile", "-p", "metric=twonn", "-s", str(store)],
             ["chart", "layer_profile", "-s", str(store), "-o", str(tmp_path / "x.svg")],
             ["ls", "metrics"],
         ):

@@ -5,13 +5,14 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
 
+import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 from embstore.cli.output import choose_format, render, write_table
-from embstore.cli.table import aligned, markdown
-from embstore.errors import EmbstoreError, UsageError
+from embstore.errors import EmbstoreError, QueryError, UsageError
+from embstore.layout import aligned, markdown
 
 TABLE = pa.table(
     {
@@ -70,9 +71,38 @@ class TestMachineFormats:
         write_table(TABLE, "parquet", tmp_path / "t.parquet")
         assert pq.read_table(tmp_path / "t.parquet").equals(TABLE)
 
-    def test_columns_of_one_name_stay_apart(self) -> None:
-        table = pa.Table.from_arrays([pa.array([1]), pa.array([2])], names=["x", "x"])
-        assert text("csv", table) == "x,x\n1,2\n"
+    def test_columns_of_one_name_stay_apart(self, tmp_path: Path) -> None:
+        arrays = [pa.array([1]), pa.array([2]), pa.array([3])]
+        table = pa.Table.from_arrays(arrays, names=["x", "x_1", "x"])
+        assert text("csv", table) == "x,x_1,x\n1,2,3\n"
+        apart = {"x": 1, "x_1": 2, "x_2": 3}
+        assert json.loads(text("json", table)) == [apart]
+        write_table(table, "parquet", tmp_path / "t.parquet")
+        assert pq.read_table(tmp_path / "t.parquet").to_pylist() == [apart]
+
+    def test_parquet_keeps_what_duckdb_has(self, tmp_path: Path) -> None:
+        sql = """
+            SELECT sum(1) AS huge, 1.50::DECIMAL(18, 2) AS decimal, 1::BIGINT AS big,
+                'nan'::DOUBLE AS nan, NULL::DOUBLE AS missing, [1.5, NULL]::DOUBLE[] AS list,
+                '2026-11-02 09:30:00+00'::TIMESTAMPTZ AS zoned,
+                '2026-11-02 09:30:00.123456789'::TIMESTAMP_NS AS exact,
+                'a'::ENUM('a') AS enum, {'a': 1} AS struct, MAP {'k': 2} AS map
+        """
+        with duckdb.connect() as connection:
+            table = connection.execute(sql).to_arrow_table()
+        write_table(table, "parquet", tmp_path / "t.parquet")
+        again = pq.read_table(tmp_path / "t.parquet")
+        assert again.schema.equals(table.schema)
+        assert again.drop_columns(["nan"]).equals(table.drop_columns(["nan"]))
+        assert again["nan"].null_count == 0
+        assert again["missing"].null_count == 1
+
+    def test_what_parquet_cannot_hold_is_named(self, tmp_path: Path) -> None:
+        with duckdb.connect() as connection:
+            table = connection.execute("SELECT INTERVAL '1 day' AS i, 1 AS x").to_arrow_table()
+        with pytest.raises(QueryError, match=r"column 'i' .* cast it in the SQL, as in column::V"):
+            write_table(table, "parquet", tmp_path / "t.parquet")
+        assert not list(tmp_path.iterdir())
 
 
 class TestTable:
@@ -93,6 +123,15 @@ class TestTable:
         assert "1.235" in shown
         assert "…" in shown
         assert aligned(names, rows)[1] == ()
+
+    def test_one_row_that_does_not_fit_is_shown_upright(self) -> None:
+        table = pa.table({"first": ["x" * 20], "second": ["y" * 20], "third": [1.5]})
+        content, hidden = render(table, "table", width=40)
+        assert hidden == ()
+        assert content.decode().splitlines()[2] == "third   1.500"
+        two = pa.concat_tables([table, table])
+        assert render(two, "table", width=30)[1] == ("second", "third")
+        assert render(two, "upright", width=30)[0].decode().count("third   1.500") == 2
 
     def test_wide_characters_count_double(self) -> None:
         lines = aligned(["模型", "n"], [["模", 1]])[0].splitlines()
@@ -132,7 +171,9 @@ class TestChoice:
         assert choose_format(asked, Path(file) if file else None) == chosen
 
     def test_unknown_names_the_known(self) -> None:
-        with pytest.raises(UsageError, match="format 'xml' is unknown; expected auto, table, csv"):
+        with pytest.raises(
+            UsageError, match="format 'xml' is unknown; expected auto, table, upright, csv"
+        ):
             choose_format("xml", None)
         with pytest.raises(UsageError, match=r"suffix '\.xls'; expected \.csv, \.tsv"):
             choose_format("auto", Path("x.xls"))

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from html import escape
 
 from rich.cells import cell_len, set_cell_size
 
@@ -64,6 +65,24 @@ def markdown(names: Sequence[str], rows: Rows) -> str:
     lines = [[_escaped(name) for name in names], rules]
     lines += [[_escaped(cell) for cell in row] for row in zip(*columns, strict=True)]
     return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+
+
+def html(names: Sequence[str], rows: Rows) -> str:
+    """Lay rows out as an HTML table, numbers to the right; every text is escaped."""
+    columns = [_column([row[i] for row in rows]) for i in range(len(names))]
+    sides = [
+        "right" if _is_numeric([row[i] for row in rows]) else "left" for i in range(len(names))
+    ]
+
+    def line(tag: str, cells: Sequence[str]) -> str:
+        shown = (
+            f'<{tag} style="text-align:{side}">{escape(_visible(cell))}</{tag}>'
+            for cell, side in zip(cells, sides, strict=True)
+        )
+        return f"<tr>{''.join(shown)}</tr>"
+
+    body = "\n".join(line("td", cells) for cells in zip(*columns, strict=True))
+    return f"<table>\n<thead>{line('th', names)}</thead>\n<tbody>\n{body}\n</tbody>\n</table>"
 
 
 def _column(values: Sequence[object]) -> list[str]:

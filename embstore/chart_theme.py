@@ -1,0 +1,141 @@
+"""The looks of a chart, on paper and on a dark screen: colours, and sizes that stay legible."""
+
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+from embstore.errors import UsageError
+
+Spec: TypeAlias = dict[str, object]
+
+# A theme's name, and one look per name.
+ThemeName: TypeAlias = Literal["light", "dark"]
+
+SHAPES = ("circle", "square", "triangle-up", "diamond", "cross", "triangle-down")
+DASHES = ([1, 0], [4, 3], [1.5, 2], [8, 2, 2, 2])
+
+# In pixels of the chart. A chart of one panel printed in a column of 3.4 inches shrinks to
+# about half, a row of panels across a page to two thirds: type is then 6 points and more.
+TITLE_SIZE, TEXT_SIZE, SMALL_SIZE = 15, 13, 13
+CHARACTER_WIDTH = 6.8
+TITLE_CHARACTER_WIDTH = 7.4
+WIDTH, HEIGHT = 420, 280
+# By the number of panels side by side.
+PANEL_SIZES = {1: (WIDTH, HEIGHT), 2: (280, 230), 3: (220, 200)}
+PANELS_ABREAST, PANEL_GAP = 3, 28
+
+# vl-convert brings the first, so that layout is the same everywhere; Arial is as wide.
+FONT = "Liberation Sans, Arial, Helvetica, sans-serif"
+
+
+@dataclass(frozen=True)
+class Theme:
+    """The colours of one look.
+
+    Attributes:
+        name: as a person asks for it.
+        background: behind everything.
+        ink: titles and labels.
+        faint: captions, ticks and the lines of the axes.
+        grid: lines behind the data.
+        empty: a cell of a heat map without a value.
+        colors: of categories, after Okabe and Ito, ordered so that the first few differ
+            most; without the one that the background swallows.
+        gradient: of numbers along lines, viridis without the end that the background
+            swallows.
+    """
+
+    name: ThemeName
+    background: str
+    ink: str
+    faint: str
+    grid: str
+    empty: str
+    colors: tuple[str, ...]
+    gradient: tuple[float, float]
+
+
+LIGHT = Theme(
+    name="light",
+    background="#ffffff",
+    ink="#222222",
+    faint="#555555",
+    grid="#e4e4e4",
+    empty="#ececec",
+    # Without the yellow. Seven colours and six shapes come together again after 42 series.
+    colors=("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000"),
+    gradient=(0.0, 0.85),
+)
+DARK = Theme(
+    name="dark",
+    background="#15181d",
+    ink="#f0f0f0",
+    faint="#b4b8bf",
+    grid="#343a43",
+    empty="#2a2f37",
+    # Yellow in the place of the dark blue, white in that of black.
+    colors=("#56B4E9", "#E69F00", "#009E73", "#CC79A7", "#F0E442", "#D55E00", "#ffffff"),
+    gradient=(0.25, 1.0),
+)
+THEMES: dict[str, Theme] = {theme.name: theme for theme in (LIGHT, DARK)}
+
+
+def find_theme(name: str) -> Theme:
+    """Return the look of that name.
+
+    Raises:
+        UsageError: there is none; names those that there are.
+    """
+    if name not in THEMES:
+        raise UsageError(f"chart theme {name!r}; expected one of {', '.join(THEMES)}")
+    return THEMES[name]
+
+
+def write_config(theme: Theme) -> Spec:
+    """Write what every chart of a theme has in common, in the grammar of Vega-Lite."""
+    words: Spec = {"labelColor": theme.ink, "titleColor": theme.ink, "labelLimit": 0}
+    return {
+        "font": FONT,
+        "background": theme.background,
+        "padding": 8,
+        "view": {"stroke": None},
+        "axis": {
+            **words,
+            "titleLimit": 0,
+            "labelFontSize": SMALL_SIZE,
+            "titleFontSize": TEXT_SIZE,
+            "titleFontWeight": "normal",
+            "titlePadding": 8,
+            "gridColor": theme.grid,
+            "domainColor": theme.faint,
+            "labelFlush": False,
+            "tickColor": theme.faint,
+        },
+        "legend": {
+            **words,
+            "orient": "bottom",
+            "direction": "vertical",
+            "titleLimit": 0,
+            "labelFontSize": SMALL_SIZE,
+            "titleFontSize": SMALL_SIZE,
+            "symbolSize": 70,
+            # Vega's own limit hides what comes after the thirtieth.
+            "symbolLimit": 0,
+            "rowPadding": 4,
+            "columnPadding": 14,
+        },
+        "facet": {"spacing": PANEL_GAP},
+        "concat": {"spacing": PANEL_GAP},
+        "header": {
+            **words,
+            "titleFontSize": TEXT_SIZE,
+            "labelFontSize": TEXT_SIZE,
+            "labelFontWeight": "bold",
+        },
+        "title": {
+            "color": theme.ink,
+            "fontSize": TITLE_SIZE,
+            "anchor": "start",
+            "limit": 0,
+            "offset": 14,
+        },
+    }

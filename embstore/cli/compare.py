@@ -1,0 +1,75 @@
+"""The command that compares two models, checkpoints or runs."""
+
+from typing import Annotated
+
+import typer
+
+from embstore.cli.options import (
+    FormatOption,
+    OutputOption,
+    StoreOption,
+    complete_metrics,
+    complete_scopes,
+)
+
+app = typer.Typer()
+
+
+@app.command(
+    epilog="Examples: embstore compare gpt2 opt-125m  ·  "
+    "embstore compare pythia-70m@step1000 pythia-70m@step143000 --metric twonn -o growth.csv  ·  "
+    "embstore compare 1f2e3d4c 5b6a7988 --scope all --summary"
+)
+def compare(
+    a: Annotated[
+        str,
+        typer.Argument(metavar="A", help="A model, MODEL@REVISION, or how a run's id begins."),
+    ],
+    b: Annotated[str, typer.Argument(metavar="B", help="The same; differences are B - A.")],
+    metric: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--metric",
+            "-m",
+            help="Which metric; may be repeated. The main ones if not given.",
+            autocompletion=complete_metrics,
+        ),
+    ] = None,
+    scope: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Which tokens count: all, no_first or no_sinks; may be repeated. "
+            "all and no_sinks if not given.",
+            autocompletion=complete_scopes,
+        ),
+    ] = None,
+    by: Annotated[
+        str | None,
+        typer.Option(
+            metavar="layer|depth",
+            help="Match layers by number or by depth; by number where both have equally many "
+            "if not given, else by depth.",
+        ),
+    ] = None,
+    summary: Annotated[
+        bool, typer.Option("--summary", help="Only the summaries, not every layer.")
+    ] = False,
+    store: StoreOption = None,
+    format_: FormatOption = "auto",
+    output: OutputOption = None,
+) -> None:
+    """Show where two models, checkpoints or runs differ by more than their errors.
+
+    One row per layer, then the mean over the blocks and the peak. A
+    difference is B - A with its 95 % interval, and the column differs says
+    whether that leaves out 0.
+    """
+    from embstore.cli.output import choose_format, show_answer
+
+    chosen = choose_format(format_, output)
+    from embstore.api import open_store
+    from embstore.comparing import summaries
+
+    answer = open_store(store).compare(a, b, metric=metric or (), scope=scope or (), by=by)
+    table = summaries(answer.table) if summary else answer.table
+    show_answer(table, chosen, output, notes=answer.notes)

@@ -1,0 +1,80 @@
+"""The command that writes a store's report."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from embstore.cli.options import StoreOption
+from embstore.cli.terminal import TERMINAL
+from embstore.errors import UsageError
+
+app = typer.Typer()
+
+_SUFFIXES = (".html", ".htm")
+
+
+@app.command(
+    epilog="Examples: embstore report -o report.html  ·  "
+    "embstore report --models gpt2,opt-125m --title 'Two decoders' -o two.html"
+)
+def report(
+    output: Annotated[
+        Path,
+        typer.Option("--output", "-o", metavar="FILE", help="Ends in .html; - for stdout."),
+    ] = Path("report.html"),
+    store: StoreOption = None,
+    models: Annotated[
+        list[str] | None,
+        typer.Option("--models", metavar="A,B", help="Only these models; may be repeated."),
+    ] = None,
+    metrics: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--metrics",
+            metavar="A,B",
+            help="Only these metrics; a large store's page then has every checkpoint of them.",
+        ),
+    ] = None,
+    title: Annotated[
+        str | None, typer.Option("--title", metavar="TEXT", help="The page's heading.")
+    ] = None,
+) -> None:
+    """Write the whole store as one web page: findings, charts, tables, provenance.
+
+    The page is one file that works from disk and asks the network for nothing.
+    """
+    if output != Path("-") and output.suffix.lower() not in _SUFFIXES:
+        found = f"suffix {output.suffix!r}" if output.suffix else "no suffix"
+        raise UsageError(
+            f"output file {str(output)!r} has {found}; expected {' or '.join(_SUFFIXES)}, "
+            "or - for standard output"
+        )
+    from embstore.report.write import ReportOptions, build_report
+    from embstore.store.connection import open_database
+
+    options = ReportOptions(models=_names(models), metrics=_names(metrics), title=title)
+    page = build_report(open_database(store, create=False), options)
+    # A file's name may hold bytes that are no text.
+    content = page.html.encode(errors="replace")
+    if output == Path("-"):
+        from embstore.cli.output import write_out
+
+        write_out(content)
+        return
+    from embstore.files import write_atomically
+
+    write_atomically(output, content)
+    if page.shortened:
+        TERMINAL.say(
+            f"note: to stay small, the page has {len(page.shortened)} metrics for the last "
+            "checkpoint of each model only; name those you want whole with --metrics"
+        )
+    size = f"{len(content) / 1e6:.1f} MB"
+    TERMINAL.say(f"wrote {output} ({page.runs} runs, {len(page.findings)} findings, {size})")
+
+
+def _names(given: list[str] | None) -> list[str] | None:
+    """Split ``a,b`` and join repeated options; None where nothing was asked for."""
+    names = [part.strip() for text in given or () for part in text.split(",") if part.strip()]
+    return names or None

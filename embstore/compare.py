@@ -1,0 +1,261 @@
+"""What differs between two profiles, and whether by more than their errors explain.
+
+A difference is B − A. Its standard error takes the two as independent,
+√(se_a² + se_b²), and its 95 % interval is Student's t with Welch's degrees of freedom,
+each profile having one less than its windows. Two runs over the same tokens have errors
+that rise and fall together: their interval is then too wide rather than too narrow.
+
+Layers of one run share their tokens as well, so of several layers the error is taken to
+be as large as if they moved as one: the weighted mean of their errors.
+
+Satterthwaite 1946, doi 10.2307/3002019; Welch 1947, doi 10.1093/biomet/34.1-2.28.
+"""
+
+import bisect
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+By = Literal["layer", "depth"]
+Part = Literal["layer", "mean", "peak_value", "peak_depth"]
+
+LEVEL = 0.95
+
+# A depth is a ratio of two small whole numbers: closer than this is the same.
+_SAME_DEPTH = 1e-9
+
+
+@dataclass(frozen=True)
+class Point:
+    """A metric at one layer; ``reason`` says why ``value`` is None."""
+
+    layer: int
+    depth: float
+    value: float | None
+    std_error: float | None = None
+    reason: str | None = None
+
+
+@dataclass(frozen=True)
+class Profile:
+    """A metric over the layers of one stack, in ascending order.
+
+    Attributes:
+        points: one per layer that was measured.
+        n_layers: blocks of the stack; the last layer has this number.
+        n_windows: sequences behind the standard errors.
+    """
+
+    points: tuple[Point, ...]
+    n_layers: int
+    n_windows: int
+
+
+@dataclass(frozen=True)
+class Difference:
+    """B − A at one layer, or of a summary of all layers.
+
+    Attributes:
+        part: ``layer``, or the summary: the ``mean`` over the blocks, the ``peak_value``
+            and the ``peak_depth`` where it is reached.
+        layer: its number where both sides have it; None for summaries.
+        depth: where between the embedding, 0, and the last block, 1, in A; None for
+            summaries.
+        layers: how many compared layers are behind the numbers.
+        a: the value of A; ``b`` that of B.
+        difference: B − A; None where one of them has no value.
+        std_error: of the difference; None where one of them has none.
+        ci_low: the lower end of its 95 % interval; ``ci_high`` is the upper.
+        differs: whether the interval leaves out 0; None where there is no interval.
+        reason: why there is no difference, or no interval.
+    """
+
+    part: Part
+    layer: int | None
+    depth: float | None
+    layers: int
+    a: float | None
+    b: float | None
+    difference: float | None
+    std_error: float | None
+    ci_low: float | None
+    ci_high: float | None
+    differs: bool | None
+    reason: str | None
+
+
+@dataclass(frozen=True)
+class _Estimate:
+    value: float | None
+    std_error: float | None = None
+    reason: str | None = None
+
+
+def compare_profiles(a: Profile, b: Profile, *, by: By | None = None) -> tuple[Difference, ...]:
+    """Return the differences B − A: layer by layer, then of the summaries.
+
+    By depth, the depths are those of the stack with fewer blocks; between two layers of
+    the other its value is interpolated linearly, never beyond its first and last.
+
+    Args:
+        a: what is compared with.
+        b: what is compared.
+        by: match layers of the same number or of the same depth; None for the number
+            where the stacks have equally many blocks, else the depth.
+
+    >>> shallow = Profile((Point(0, 0.0, 1.0, 0.1), Point(1, 1.0, 2.0, 0.1)), 1, 50)
+    >>> deep = Profile(tuple(Point(i, i / 2, 3.0, 0.1) for i in range(3)), 2, 50)
+    >>> [(d.part, d.depth, d.difference, d.differs) for d in compare_profiles(shallow, deep)]
+    ... # doctest: +NORMALIZE_WHITESPACE
+    [('layer', 0.0, 2.0, True), ('layer', 1.0, 1.0, True), ('mean', None, 1.0, True),
+     ('peak_value', None, 1.0, True), ('peak_depth', None, -1.0, None)]
+    """
+    windows = (a.n_windows, b.n_windows)
+    chosen = by or default_by(a, b)
+    pairs = _by_layer(a, b) if chosen == "layer" else _by_depth(a, b)
+    rows = [
+        _difference("layer", left, right, windows, layer=layer, depth=depth)
+        for layer, depth, left, right in pairs
+    ]
+    blocks = [
+        (left, right)
+        for _, depth, left, right in pairs
+        if depth > 0 and left.value is not None and right.value is not None
+    ]
+    left, right = (_mean([pair[side] for pair in blocks]) for side in (0, 1))
+    rows.append(_difference("mean", left, right, windows, layers=len(blocks)))
+    high_a, high_b = _peak(a), _peak(b)
+    rows.append(_difference("peak_value", _height(high_a), _height(high_b), windows))
+    rows.append(_difference("peak_depth", _place(high_a), _place(high_b), windows))
+    return tuple(rows)
+
+
+def default_by(a: Profile, b: Profile) -> By:
+    """Match layers by number where the stacks have equally many blocks, else by depth."""
+    return "layer" if a.n_layers == b.n_layers else "depth"
+
+
+def _by_layer(a: Profile, b: Profile) -> list[tuple[int | None, float, _Estimate, _Estimate]]:
+    right = {point.layer: point for point in b.points}
+    return [
+        (point.layer, point.depth, _estimate(point), _estimate(right[point.layer]))
+        for point in a.points
+        if point.layer in right
+    ]
+
+
+def _by_depth(a: Profile, b: Profile) -> list[tuple[int | None, float, _Estimate, _Estimate]]:
+    grid = a if a.n_layers <= b.n_layers else b
+    same = a.n_layers == b.n_layers
+    return [
+        (point.layer if same else None, point.depth, _at(a, point.depth), _at(b, point.depth))
+        for point in grid.points
+    ]
+
+
+def _at(profile: Profile, depth: float) -> _Estimate:
+    """Interpolate between the two layers around a depth."""
+    depths = [point.depth for point in profile.points]
+    above = bisect.bisect_left(depths, depth - _SAME_DEPTH)
+    if above < len(depths) and abs(depths[above] - depth) <= _SAME_DEPTH:
+        return _estimate(profile.points[above])
+    if not 0 < above < len(depths):
+        return _Estimate(None, reason=f"not measured at depth {depth:.3g}")
+    before, after = profile.points[above - 1], profile.points[above]
+    for point in (before, after):
+        if point.value is None:
+            return _estimate(point)
+    share = (depth - before.depth) / (after.depth - before.depth)
+    weights = ((before, 1 - share), (after, share))
+    return _Estimate(*_weighted([(_estimate(point), weight) for point, weight in weights]))
+
+
+def _estimate(point: Point) -> _Estimate:
+    missing = point.reason or "undefined"
+    reason = f"layer {point.layer}: {missing}" if point.value is None else None
+    return _Estimate(point.value, point.std_error, reason)
+
+
+def _mean(estimates: Sequence[_Estimate]) -> _Estimate:
+    if not estimates:
+        return _Estimate(None, reason="no block has a value")
+    return _Estimate(*_weighted([(estimate, 1 / len(estimates)) for estimate in estimates]))
+
+
+def _weighted(parts: Sequence[tuple[_Estimate, float]]) -> tuple[float, float | None]:
+    """Average values, and their errors as if they moved as one."""
+    value = math.fsum(weight * part.value for part, weight in parts if part.value is not None)
+    errors = [(part.std_error, weight) for part, weight in parts]
+    if any(error is None for error, _ in errors):
+        return value, None
+    return value, math.fsum(weight * error for error, weight in errors if error is not None)
+
+
+def _peak(profile: Profile) -> Point | None:
+    """Return the highest layer; the lowest of those that tie."""
+    known = [
+        (point.value, -point.layer, point) for point in profile.points if point.value is not None
+    ]
+    return max(known, key=lambda entry: entry[:2])[2] if known else None
+
+
+def _height(peak: Point | None) -> _Estimate:
+    if peak is None:
+        return _Estimate(None, reason="no layer has a value")
+    return _Estimate(peak.value, peak.std_error)
+
+
+def _place(peak: Point | None) -> _Estimate:
+    if peak is None:
+        return _Estimate(None, reason="no layer has a value")
+    return _Estimate(peak.depth, reason="a depth has no standard error")
+
+
+def _difference(
+    part: Part,
+    a: _Estimate,
+    b: _Estimate,
+    windows: tuple[int, int],
+    *,
+    layer: int | None = None,
+    depth: float | None = None,
+    layers: int = 1,
+) -> Difference:
+    def row(
+        difference: float | None, interval: tuple[float, float, float] | None, reason: str | None
+    ) -> Difference:
+        error, low, high = interval or (None, None, None)
+        differs = None if low is None or high is None else not low <= 0 <= high
+        return Difference(
+            *(part, layer, depth, layers, a.value, b.value),
+            *(difference, error, low, high, differs, reason),
+        )
+
+    if a.value is None or b.value is None:
+        found = [f"{name}: {e.reason}" for name, e in (("A", a), ("B", b)) if e.value is None]
+        return row(None, None, "; ".join(found))
+    difference = b.value - a.value
+    if a.std_error is None or b.std_error is None:
+        without = [name for name, e in (("A", a), ("B", b)) if e.std_error is None]
+        unknown = a.reason or f"no standard error of {' and '.join(without)}"
+        return row(difference, None, unknown)
+    error = math.hypot(a.std_error, b.std_error)
+    reach = error * _student((a.std_error, b.std_error), windows)
+    return row(difference, (error, difference - reach, difference + reach), None)
+
+
+def _student(errors: tuple[float, float], windows: tuple[int, int]) -> float:
+    """Return Student's t for the difference of two means (Welch, Satterthwaite)."""
+    from scipy.special import stdtrit
+
+    freedom = [max(count - 1, 1) for count in windows]
+    squares = [error**2 for error in errors]
+    # In shares of the sum, since squares of tiny errors vanish.
+    total = sum(squares)
+    if not total:
+        return 0.0
+    spread = sum(
+        (square / total) ** 2 / count for square, count in zip(squares, freedom, strict=True)
+    )
+    return float(stdtrit(1 / spread, (1 + LEVEL) / 2))

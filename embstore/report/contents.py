@@ -1,0 +1,60 @@
+"""The frozen records of what a report is about."""
+
+from dataclasses import dataclass
+
+Row = dict[str, object]
+
+
+@dataclass(frozen=True)
+class State:
+    """One hidden state of a model, as its runs have it."""
+
+    stack: str
+    layer: int
+    site: str
+    depth: float
+
+
+@dataclass(frozen=True)
+class ModelFacts:
+    """A model with its hidden states and the places of its runs.
+
+    Attributes:
+        label: its name, with more where two models share one.
+        facts: the model's row.
+        states: its hidden states, in order.
+        runs: where its runs stand among all, in order.
+    """
+
+    label: str
+    facts: Row
+    states: tuple[State, ...]
+    runs: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Contents:
+    """What a report is about, without the measurements.
+
+    Attributes:
+        models: with their hidden states and runs.
+        runs: one row per run, the latest of each checkpoint and text.
+        newest: which of them are the last checkpoint of a model over a text.
+        corpora: the texts of these runs.
+        metrics: what each number means.
+        failures: checkpoints that could not be measured, and were not later.
+        older_runs: runs that a later one of the same checkpoint and text replaces.
+    """
+
+    models: tuple[ModelFacts, ...]
+    runs: tuple[Row, ...]
+    newest: tuple[int, ...]
+    corpora: tuple[Row, ...]
+    metrics: tuple[Row, ...]
+    failures: tuple[Row, ...]
+    older_runs: int
+
+    @property
+    def run_ids(self) -> list[str]:
+        """The ids of all runs, by place."""
+        return [str(run["run_id"]) for run in self.runs]

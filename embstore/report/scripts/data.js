@@ -1,0 +1,164 @@
+// Unpacks what the page carries, and answers for single cells.
+
+/**
+ * @typedef {{stack: string, layer: number, site: string, depth: number}} State
+ * @typedef {{label: string, name: string, kind: string, states: State[], runs: number[],
+ *   newest: number[], [fact: string]: unknown}} Model
+ * @typedef {{name: string, title: string, symbol: string, unit: string, lower: string,
+ *   upper: string, every: boolean, intervals: boolean, [fact: string]: unknown}} Metric
+ * @typedef {{metric: number, model: number, part: number, every: boolean, scale: string,
+ *   low: number, step: number, offset: number, runs: number[], size: number,
+ *   numbers?: Float64Array}} Block
+ * @typedef {{models: Model[], metrics: Metric[], scopes: string[], runs: object[],
+ *   corpora: object[], failures: object[], undefined: object[], blocks: Map<string, Block>,
+ *   bytes: Uint8Array, modelOf: number[]}} Data
+ * @typedef {{status: "value"|"undefined"|"absent"|"left out", value: number, low: number,
+ *   high: number}} Cell
+ */
+
+const PARTS = ["value", "low", "high"];
+const ABSENT = 0;
+const UNDEFINED = 0xffff;
+
+/** What a cell without a value is called. */
+const STATUS_WORDS = {
+  undefined: "undefined",
+  absent: "not measured",
+  "left out": "not on this page",
+};
+
+const MISSING_WORDS = new Set(Object.values(STATUS_WORDS));
+
+/**
+ * @param {string} id of the element that carries base64 of gzip
+ * @returns {Promise<Uint8Array>}
+ */
+async function unpack(id) {
+  const packed = atob(document.getElementById(id).textContent.trim());
+  const bytes = Uint8Array.from(packed, (character) => character.charCodeAt(0));
+  const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
+  return new Uint8Array(await new Response(stream).arrayBuffer());
+}
+
+/** @returns {Promise<Data>} */
+async function loadData() {
+  const facts = JSON.parse(new TextDecoder().decode(await unpack("facts")));
+  const data = { ...facts, runs: rowsOf(facts.runs), bytes: await unpack("numbers") };
+  for (const model of data.models) model.states = rowsOf(model.states);
+  data.modelOf = [];
+  data.models.forEach((model, place) => {
+    for (const run of model.runs) data.modelOf[run] = place;
+  });
+  data.blocks = placeBlocks(data, rowsOf(facts.blocks));
+  return data;
+}
+
+/** Turns columns, some with a dictionary, into one object per row. */
+function rowsOf(table) {
+  const names = Object.keys(table);
+  if (!names.length) return [];
+  const first = table[names[0]];
+  const length = (first.codes ?? first.values).length;
+  return Array.from({ length }, (_, row) => {
+    const found = {};
+    for (const name of names) {
+      const { values, codes } = table[name];
+      found[name] = codes ? values[codes[row]] : values[row];
+    }
+    return found;
+  });
+}
+
+/** Finds where each block's bytes begin; they stand one after another. */
+function placeBlocks(data, blocks) {
+  const found = new Map();
+  let offset = 0;
+  for (const block of blocks) {
+    const model = data.models[block.model];
+    block.runs = block.every ? model.runs : model.newest;
+    block.size = data.scopes.length * model.states.length * block.runs.length;
+    block.offset = offset;
+    offset += 2 * block.size;
+    found.set(`${block.metric} ${block.model} ${block.part}`, block);
+  }
+  return found;
+}
+
+/** Decodes a block when it is first wanted: NaN is absent, infinity undefined. */
+function numbersOf(data, block) {
+  if (block.numbers) return block.numbers;
+  const numbers = new Float64Array(block.size);
+  const { offset, size, runs } = block;
+  let code = 0;
+  for (let i = 0; i < size; i += 1) {
+    if (i % runs.length === 0) code = 0;
+    code = (code + (data.bytes[offset + i] << 8) + data.bytes[offset + size + i]) & 0xffff;
+    numbers[i] = decode(code, block);
+  }
+  block.numbers = numbers;
+  return numbers;
+}
+
+function decode(code, { scale, low, step }) {
+  if (code === ABSENT) return NaN;
+  if (code === UNDEFINED) return Infinity;
+  return scale === "log" ? low * Math.exp((code - 1) * step) : low + (code - 1) * step;
+}
+
+/**
+ * One number with its interval, or why there is none.
+ * @param {Data} data
+ * @param {{metric: number, run: number, state: number, scope: number}} key
+ * @returns {Cell}
+ */
+function cellOf(data, key) {
+  const [value, low, high] = PARTS.map((_, part) => partOf(data, key, part));
+  const known = Number.isFinite(value);
+  return {
+    status: known ? "value" : value === Infinity ? "undefined" : value === null ? "left out" : "absent",
+    value: known ? value : NaN,
+    low: known && Number.isFinite(low) ? low : NaN,
+    high: known && Number.isFinite(high) ? high : NaN,
+  };
+}
+
+/** A part of a cell; null where the page has not got the run. */
+function partOf(data, { metric, run, state, scope }, part) {
+  const place = data.modelOf[run];
+  const block = data.blocks.get(`${metric} ${place} ${part}`);
+  if (!block) return NaN;
+  const column = block.runs.indexOf(run);
+  if (column < 0) return null;
+  const states = data.models[place].states.length;
+  return numbersOf(data, block)[(scope * states + state) * block.runs.length + column];
+}
+
+/** The hidden states for which a model has a metric at all: one of two layers lacks the last. */
+function statesOf(data, metric, place) {
+  const block = data.blocks.get(`${metric} ${place} 0`);
+  const model = data.models[place];
+  if (!block) return [];
+  const numbers = numbersOf(data, block);
+  const width = block.runs.length;
+  const measured = (state) =>
+    data.scopes.some((_, scope) => {
+      const start = (scope * model.states.length + state) * width;
+      return numbers.subarray(start, start + width).some((number) => !Number.isNaN(number));
+    });
+  return model.states.map((_, state) => state).filter(measured);
+}
+
+/** Names a run as readers know it. */
+function runName(data, run) {
+  const { revision, step } = data.runs[run];
+  const { label } = data.models[data.modelOf[run]];
+  return step === null ? `${label} @ ${revision}` : `${label} @ step ${count(step)}`;
+}
+
+/** Names a hidden state within its model. */
+function stateName(model, state) {
+  const { stack, layer, site } = model.states[state];
+  const words = site === "embedding" ? "embedding" : `layer ${layer}`;
+  const after = site === "final_norm" ? " after the final norm" : "";
+  return (model.kind === "encoder-decoder" ? `${stack} ` : "") + words + after;
+}

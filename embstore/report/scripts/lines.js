@@ -1,0 +1,170 @@
+// Line charts: series of points with intervals, over depth, layer or step.
+
+/**
+ * @typedef {{x: number, cell: Cell, joined: boolean, where: string, run: number,
+ *   state: number | null}} Point
+ * @typedef {{label: string, look: object, points: Point[]}} Series
+ */
+
+// More bands than this hide each other.
+const MOST_BANDS = 8;
+// Marks of a longer series are drawn without their rim, which would hide the next.
+const CROWDED = 60;
+
+/**
+ * Draws series into a host.
+ * @param {Element} host
+ * @param {{caption: string, description: string, xTitle: string, metric: Metric, series: Series[],
+ *   log: boolean, xScale: (range: number[]) => Scale, pick: (point: Point) => void}} chart
+ */
+function drawLines(host, chart) {
+  const width = roomOf(host);
+  const height = width < 520 ? 320 : 420;
+  const view = frame(host, { ...chart, width, height });
+  const box = { left: 58, right: width - 20, top: 30, bottom: height - 50 };
+  const x = chart.xScale([box.left, box.right]);
+  const y = valueScale(chart, [box.bottom, box.top]);
+  drawAxes(view.root, { x, y, xTitle: chart.xTitle, yTitle: axisTitle(chart.metric), box });
+  const bands = chart.series.length <= MOST_BANDS;
+  const marks = chart.series.map((series) => drawSeries(view.root, series, { x, y, bands, chart }));
+  const missing = drawMissing(view, chart.series, x, box);
+  connect(view, chart, marks);
+  view.legend.append(
+    el(
+      "ul",
+      {},
+      chart.series.map((series) => legendEntry(series.label, series.look)),
+      missing.map(([kind, n]) => hatchEntry(view.id, kind.replace(" ", "-"), `${STATUS_WORDS[kind]} (${plural(n, "value")})`)),
+    ),
+    bands && chart.series.some((s) => s.points.some((p) => !Number.isNaN(p.cell.low)))
+      ? el("p", {}, "Bands are 95 % intervals.")
+      : "",
+  );
+}
+
+/** The value axis: from zero where the values reach down to it. */
+function valueScale({ series, log, metric }, range) {
+  const cells = series.flatMap((one) => one.points.map((point) => point.cell));
+  const shown = series.length <= MOST_BANDS;
+  let [low, high] = extent(cells.flatMap((c) => (shown ? [c.value, c.low, c.high] : [c.value])));
+  if (!Number.isFinite(low)) return evenScale([0, 1], range);
+  if (log && low > 0) return logScale([low, high], range);
+  if (low > 0 && low < 0.6 * high) low = 0;
+  else if (low > 0) low -= 0.04 * (high - low);
+  if (metric.upper === "1" && metric.unit === "1" && high > 0.6 && high <= 1) high = 1;
+  return evenScale([low, high], range);
+}
+
+function drawSeries(root, series, { x, y, bands, chart }) {
+  const crowded = series.points.length > CROWDED ? "crowded" : "";
+  const group = svg("g", { class: `series ${series.look.color} ${crowded}` });
+  for (const part of unbroken(series.points)) {
+    const sure = part.filter((point) => !Number.isNaN(point.cell.low));
+    if (bands && sure.length > 1) group.append(svg("path", { d: bandPath(sure, x, y), class: "band" }));
+    const path = pathOf(part.map((point) => [x.at(point.x), y.at(point.cell.value)]));
+    group.append(svg("path", { d: path, class: "line", "stroke-dasharray": series.look.dash }));
+  }
+  const marks = [];
+  for (const point of series.points) {
+    if (point.cell.status !== "value") continue;
+    const at = [x.at(point.x), y.at(point.cell.value)];
+    const mark = svg("path", {
+      d: series.look.mark,
+      transform: `translate(${at.map((number) => number.toFixed(1))})`,
+      class: point.joined ? "mark" : "mark apart",
+      role: "img",
+      tabindex: -1,
+      "aria-label": `${series.label}, ${point.where}: ${valueWords(point.cell, chart.metric.unit)}`,
+    });
+    group.append(mark);
+    marks.push({ mark, point, series, at });
+  }
+  root.append(group);
+  return marks;
+}
+
+/** Cuts a series where a value is missing; what stands apart is not joined. */
+function unbroken(points) {
+  const parts = [[]];
+  for (const point of points) {
+    if (point.joined && point.cell.status === "value") parts.at(-1).push(point);
+    else if (parts.at(-1).length) parts.push([]);
+  }
+  return parts.filter((part) => part.length);
+}
+
+function pathOf(places) {
+  return `M${places.map((place) => place.map((number) => number.toFixed(1)).join(",")).join("L")}`;
+}
+
+function bandPath(points, x, y) {
+  const above = points.map((point) => [x.at(point.x), y.at(point.cell.high)]);
+  const below = points.map((point) => [x.at(point.x), y.at(point.cell.low)]).reverse();
+  return `${pathOf([...above, ...below])}Z`;
+}
+
+/** Hatches the places where a series has no value; returns how many of each kind. */
+function drawMissing(view, seriesList, x, box) {
+  const counts = new Map();
+  const places = new Set();
+  const layer = svg("g", { "aria-hidden": "true" });
+  for (const { points } of seriesList) {
+    for (const { x: place, cell } of points) {
+      if (cell.status === "value") continue;
+      counts.set(cell.status, (counts.get(cell.status) ?? 0) + 1);
+      if (places.has(place)) continue;
+      places.add(place);
+      const pattern = `url(#${view.id}-${cell.status.replace(" ", "-")})`;
+      layer.append(svg("rect", { x: x.at(place) - 4, y: box.top, width: 8, height: box.bottom - box.top, fill: pattern, class: "gap" }));
+    }
+  }
+  view.root.append(layer);
+  return [...counts];
+}
+
+/** Lets pointer and keyboard reach every mark. */
+function connect(view, chart, marks) {
+  const known = new Map(marks.flat().map((one) => [one.mark, one]));
+  const hover = (one) => {
+    one.mark.classList.add("active");
+    const lines = [one.series.label, one.point.where, valueWords(one.point.cell, chart.metric.unit)];
+    showTip(view, lines, ...one.at);
+  };
+  const leave = () => {
+    for (const mark of view.root.querySelectorAll(".active")) mark.classList.remove("active");
+    view.tip.hidden = true;
+  };
+  rove(view.root, marks.map((row) => row.map((one) => one.mark)), {
+    enter: (mark) => {
+      leave();
+      hover(known.get(mark));
+      chart.pick(known.get(mark).point);
+    },
+    leave,
+    pick: (mark) => chart.pick(known.get(mark).point),
+  });
+  const nearest = (event) => nearestMark(view.root, [...known.values()], event);
+  view.root.addEventListener("pointermove", (event) => {
+    const one = nearest(event);
+    leave();
+    if (one) hover(one);
+  });
+  view.root.addEventListener("pointerleave", leave);
+  view.root.addEventListener("click", (event) => {
+    const one = nearest(event);
+    if (one) chart.pick(one.point);
+  });
+}
+
+function nearestMark(root, marks, event) {
+  const bounds = root.getBoundingClientRect();
+  const share = root.viewBox.baseVal.width / bounds.width;
+  const here = [(event.clientX - bounds.left) * share, (event.clientY - bounds.top) * share];
+  let best = null;
+  let least = 40;
+  for (const one of marks) {
+    const distance = Math.hypot(one.at[0] - here[0], one.at[1] - here[1]);
+    if (distance < least) [best, least] = [one, distance];
+  }
+  return best;
+}

@@ -1,0 +1,136 @@
+// Training: a heat map of layer by checkpoint, and the way of the blocks' values.
+
+/** @param {Data} data @param {Element} host */
+function trainingView(data, host) {
+  const view = { model: longest(data), metric: 0, scope: 0, corpus: 0, log: false };
+  view.corpus = corpusOf(data, view.model);
+  const canvas = el("div", { class: "chart" });
+  const course = el("div", { class: "chart" });
+  const notes = el("p", { class: "note" });
+  const table = el("div");
+  const panel = provenancePanel(data);
+  const set = (key, convert) => (value) => {
+    view[key] = convert(value);
+    draw();
+    announce(`Heat map: ${trainingCaption(data, view)}`);
+  };
+  const corpora = select("Text", corpusChoices(data), view.corpus, set("corpus", Number));
+  const controls = el(
+    "div",
+    { class: "controls" },
+    select("Model", modelChoices(data), view.model, (value) => {
+      view.corpus = corpusOf(data, Number(value));
+      corpora.field.value = String(view.corpus);
+      set("model", Number)(value);
+    }).element,
+    select("Metric", metricChoices(data), view.metric, set("metric", Number)).element,
+    select("Tokens counted", scopeChoices(data), view.scope, set("scope", Number)).element,
+    corpora.element,
+    checkbox("Logarithmic colours", view.log, set("log", Boolean)).element,
+  );
+
+  function draw() {
+    const { metric, scope, model: place, corpus } = view;
+    const runs = runsOf(data, place, corpus);
+    const states = statesOf(data, metric, place);
+    notes.textContent = metricNote(data, metric);
+    if (!runs.length || !states.length) {
+      canvas.replaceChildren(el("p", { class: "empty" }, "Nothing was measured for this choice of model, text and metric."));
+      course.replaceChildren();
+      table.replaceChildren();
+      return;
+    }
+    const key = (row, column) => ({ metric, run: runs[column], state: states[row], scope });
+    const cells = states.map((_, row) => runs.map((_, column) => cellOf(data, key(row, column))));
+    const model = data.models[place];
+    const caption = trainingCaption(data, view);
+    drawHeatmap(canvas, {
+      caption,
+      description: `Heat map: ${caption} Arrow keys go from cell to cell.`,
+      metric: data.metrics[metric],
+      log: view.log,
+      rows: states.map((state) => ({ label: stateLabel(model, state) })),
+      columns: runs.map((run) => ({ label: checkpointLabel(data.runs[run]) })),
+      cells,
+      where: (row, column) => `${runName(data, runs[column])}, ${stateName(model, states[row])}`,
+      pick: (row, column) => panel.tell({ ...key(row, column), cell: cells[row][column] }),
+    });
+    drawCourse(data, course, { ...view, runs, states, cells }, panel.tell);
+    const rows = states.flatMap((_, row) =>
+      runs.map((_, column) => numberRow(data, key(row, column), cells[row][column])),
+    );
+    const filename = `training-${data.metrics[metric].name}.csv`;
+    table.replaceChildren(numbersTable(data, caption, filename, rows, panel.tell));
+  }
+
+  host.replaceChildren(controls, notes, canvas, course, panel.element, table);
+  draw();
+  return draw;
+}
+
+/** The model with most checkpoints. */
+function longest(data) {
+  const lengths = data.models.map((model) => model.runs.length);
+  return lengths.indexOf(Math.max(...lengths));
+}
+
+/** The text of a model's last run. */
+function corpusOf(data, place) {
+  return data.runs[data.models[place].newest[0]].corpus;
+}
+
+function trainingCaption(data, { model, metric, scope, corpus }) {
+  const text = corpusChoices(data)[corpus].label;
+  return `${data.models[model].label}: ${data.metrics[metric].title} (${data.metrics[metric].name}) of every layer and checkpoint, ${scopeChoices(data)[scope].label}, over ${text}.`;
+}
+
+function checkpointLabel({ step, revision }) {
+  if (step === null) return revision.length > 12 ? `${revision.slice(0, 11)}…` : revision;
+  return stepWords(step);
+}
+
+function stateLabel(model, state) {
+  const { stack, layer, site } = model.states[state];
+  const words = site === "final_norm" ? "norm" : String(layer);
+  return model.kind === "encoder-decoder" ? `${stack.slice(0, 3)} ${words}` : words;
+}
+
+/** Lines of the highest, mean and lowest block over the steps; needs two steps. */
+function drawCourse(data, host, chosen, tell) {
+  const { runs, states, cells, metric, scope, model: place } = chosen;
+  const steps = runs.map((run) => data.runs[run].step);
+  const stepped = runs.map((_, column) => column).filter((column) => steps[column] !== null);
+  const blocks = states.map((_, row) => row).filter((row) => data.models[place].states[states[row]].site === "block");
+  const known = stepped.filter((column) => blocks.some((row) => cells[row][column].status === "value"));
+  if (known.length < 2) {
+    host.replaceChildren();
+    return;
+  }
+  const measures = { "highest block": (v) => Math.max(...v), "mean over blocks": mean, "lowest block": (v) => Math.min(...v) };
+  const series = Object.entries(measures).map(([label, measure], order) => ({
+    label,
+    look: lookOf(order),
+    points: stepped.map((column) => {
+      const values = blocks.map((row) => cells[row][column]).filter((cell) => cell.status === "value").map((cell) => cell.value);
+      const status = values.length ? "value" : cells[blocks[0]]?.[column].status ?? "absent";
+      const cell = { status, value: values.length ? measure(values) : NaN, low: NaN, high: NaN };
+      const where = `step ${count(steps[column])}`;
+      return { x: steps[column], cell, joined: true, where, run: runs[column], state: null, over: label };
+    }),
+  }));
+  const caption = `${data.models[place].label}: ${data.metrics[metric].title} over training, ${scopeChoices(data)[scope].label}. Steps are spaced by their logarithm.`;
+  drawLines(host, {
+    caption,
+    description: `Line chart: ${caption} Arrow keys go from value to value.`,
+    xTitle: "Training step",
+    metric: data.metrics[metric],
+    series,
+    log: chosen.log,
+    xScale: (range) => stepScale(known.map((column) => steps[column]), range),
+    pick: (point) => tell({ ...point, metric, scope }),
+  });
+}
+
+function mean(values) {
+  return values.reduce((sum, value) => sum + value, 0) / values.length;
+}

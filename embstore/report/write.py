@@ -1,0 +1,171 @@
+"""Builds the report of a store: one HTML file that needs nothing else."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from embstore import __version__
+from embstore.errors import QueryError
+from embstore.metrics.names import NEIGHBOR_ESTIMATES
+from embstore.report.coding import columns, json_bytes, text_of
+from embstore.report.contents import Contents, Row
+from embstore.report.evidence import Evidence, read_evidence
+from embstore.report.findings import find_all
+from embstore.report.packing import Packed, Plan, pack_metrics, plan_metrics
+from embstore.report.page import PageText, write_page
+from embstore.report.reading import read_contents
+from embstore.report.sentences import Finding
+from embstore.types import SCOPES
+
+if TYPE_CHECKING:
+    from embstore.store.connection import Database
+
+# Numbers on one page: 16 bits each before packing, so a page of some megabytes.
+BUDGET = 2_000_000
+
+_OMITTED = ("model_id", "corpus_id", "model", "corpus", "corpus_sha256")
+
+
+@dataclass(frozen=True)
+class ReportOptions:
+    """What a report is to have.
+
+    Attributes:
+        models: only these; None for all.
+        metrics: only these; None for all.
+        title: its heading; None for one that names the store.
+        budget: how many numbers it may carry.
+    """
+
+    models: Sequence[str] | None = None
+    metrics: Sequence[str] | None = None
+    title: str | None = None
+    budget: int = BUDGET
+
+
+@dataclass(frozen=True)
+class Report:
+    """A finished page, and what to say about it.
+
+    Attributes:
+        html: the page.
+        findings: its sentences.
+        runs: how many it has.
+        shortened: metrics that it has for the last checkpoints only.
+    """
+
+    html: str
+    findings: tuple[Finding, ...]
+    runs: int
+    shortened: tuple[str, ...]
+
+
+def build_report(
+    database: "Database", options: ReportOptions | None = None, *, now: datetime | None = None
+) -> Report:
+    """Build the page about a store.
+
+    Numbers are read one metric at a time, so memory does not grow with their total.
+    Where all of them would make the page too large, it keeps every metric for each
+    model's last checkpoint, and the most asked-for ones for every checkpoint.
+
+    Args:
+        database: the store.
+        options: what the page is to have.
+        now: the time it tells; None for the present.
+
+    Raises:
+        QueryError: the store does not have a model or metric that was asked for.
+        StoreError: the store cannot be read.
+    """
+    chosen = options or ReportOptions()
+    contents = read_contents(database, chosen.models)
+    evidence = read_evidence(database, contents)
+    findings = find_all(contents, evidence)
+    payload: dict[str, str] = {}
+    plans: tuple[Plan, ...] = ()
+    if contents.runs:
+        plans = _plan(database, contents, chosen)
+        packed = pack_metrics(database, plans, contents.models, contents.run_ids, contents.newest)
+        payload = {
+            "facts": text_of(json_bytes(_facts(contents, evidence, plans, packed))),
+            "numbers": text_of(packed.content),
+        }
+    written = (now or datetime.now(UTC)).strftime("%Y-%m-%d %H:%M UTC")
+    text = PageText(
+        title=chosen.title or f"Geometry of hidden states: {database.path.stem}",
+        store=database.path.name,
+        version=__version__,
+        written=written,
+    )
+    return Report(
+        html=write_page(text, contents, findings, payload),
+        findings=findings,
+        runs=len(contents.runs),
+        shortened=tuple(plan.metric for plan in plans if not plan.every),
+    )
+
+
+def _plan(database: "Database", contents: Contents, options: ReportOptions) -> tuple[Plan, ...]:
+    sizes = [(model, len(SCOPES) * len(model.states)) for model in contents.models]
+    newest = set(contents.newest)
+    if options.metrics:
+        known = {str(metric["name"]) for metric in contents.metrics}
+        for name in options.metrics:
+            if name not in known:
+                raise QueryError(
+                    f"no metric {name!r} in this store; it has {', '.join(sorted(known))}"
+                )
+    return plan_metrics(
+        database,
+        contents.run_ids,
+        cells=sum(size * len(model.runs) for model, size in sizes),
+        newest_cells=sum(size * len(newest.intersection(model.runs)) for model, size in sizes),
+        budget=options.budget,
+        only=options.metrics,
+    )
+
+
+def _facts(
+    contents: Contents, evidence: Evidence, plans: Sequence[Plan], packed: Packed
+) -> dict[str, object]:
+    """Gather what the script needs besides the numbers."""
+    newest = set(contents.newest)
+    infos = {metric["name"]: metric for metric in contents.metrics}
+    corpora = {row["corpus_id"]: place for place, row in enumerate(contents.corpora)}
+    runs = []
+    for place, run in enumerate(contents.runs):
+        stored, undefined = evidence.stored.get(place, (0, 0))
+        runs.append(
+            {key: value for key, value in run.items() if key not in _OMITTED}
+            | {"corpus": corpora[run["corpus_id"]], "stored": stored, "undefined": undefined}
+        )
+    return {
+        "scopes": list(SCOPES),
+        "models": [
+            {
+                "label": model.label,
+                **model.facts,
+                "states": columns([asdict(state) for state in model.states]),
+                "runs": list(model.runs),
+                "newest": sorted(newest.intersection(model.runs)),
+            }
+            for model in contents.models
+        ],
+        "metrics": [_metric(infos[plan.metric], plan) for plan in plans],
+        "corpora": list(contents.corpora),
+        "runs": columns(runs),
+        "failures": list(contents.failures),
+        "undefined": list(evidence.undefined),
+        "blocks": columns([asdict(block) for block in packed.blocks]),
+    }
+
+
+def _metric(info: Row, plan: Plan) -> Row:
+    return {
+        **info,
+        "every": plan.every,
+        "intervals": plan.every_interval,
+        "neighbor": plan.metric in NEIGHBOR_ESTIMATES,
+    }

@@ -1,0 +1,124 @@
+-- title: Maximum over the layers during training
+-- doc: One row per model, scope and training step: the largest value of any layer, and that
+--   layer. The seed study saw the maximum of a decoder's anisotropy grow with training. The
+--   embedding counts as layer 0; the state after the final norm does not count. The latest
+--   run of each checkpoint and text; checkpoints without a step are left out. duplicate_of
+--   names a checkpoint stored before with the same weights: one of the two steps is not what
+--   its name says.
+-- param metric VARCHAR = 'anisotropy' in metric.name: which metric
+-- param models VARCHAR[] = NULL in model.name: only these models; NULL means all
+-- param scopes VARCHAR[] = ['all', 'no_sinks'] in ('all', 'no_first', 'no_sinks'): which tokens count
+-- param random_init BOOLEAN = false: also untrained controls, as series of their own at step 0
+-- param by VARCHAR = 'step' in ('step', 'tokens_seen'): the chart's horizontal axis
+-- param scale VARCHAR = 'symlog' in ('symlog', 'linear'): of that axis; symlog is logarithmic and holds 0
+-- chart: mark=line x=$by:Q:$scale y=value:Q color=series:N dash=scope:N
+WITH measured AS (
+    SELECT
+        p.model,
+        p.kind,
+        p.revision,
+        p.step,
+        p.tokens_seen,
+        p.corpus,
+        latest_run.corpus_id,
+        p.stack,
+        p.layer,
+        p.site,
+        p.depth,
+        p.scope,
+        p.metric,
+        p.value,
+        p.std_error,
+        p.ci_low,
+        p.ci_high,
+        p.n,
+        p.tokens,
+        p.run_id,
+        -- What a revision's name says before its step tells two trainings of one name apart.
+        CASE WHEN starts_with(p.revision, 'random-init-') THEN p.revision
+            ELSE rtrim(regexp_extract(
+                lower(p.revision), '^(.*?)(?:global_?)?(?:step|checkpoint|ckpt|iter)', 1
+            ), '-_/. ') END AS course
+    FROM profile AS p
+    JOIN latest_run ON latest_run.run_id = p.run_id
+    WHERE p.metric = $metric
+        AND p.step IS NOT NULL
+        AND ($random_init::BOOLEAN OR NOT starts_with(p.revision, 'random-init-'))
+        AND ($models::VARCHAR[] IS NULL OR list_contains($models::VARCHAR[], p.model))
+        AND list_contains($scopes::VARCHAR[], p.scope)
+        AND p.site <> 'final_norm'
+    -- Of two checkpoints at one step, the one measured last.
+    QUALIFY row_number() OVER (
+        PARTITION BY p.model, course, latest_run.corpus_id, p.stack, p.scope, p.layer, p.site, p.step
+        ORDER BY p.created_at DESC, p.run_id DESC
+    ) = 1
+),
+peaks AS (
+    SELECT
+        model,
+        kind,
+        revision,
+        step,
+        tokens_seen,
+        corpus,
+        corpus_id,
+        stack,
+        course,
+        scope,
+        metric,
+        run_id,
+        -- The lowest of layers that tie.
+        first(
+            {'layer': layer, 'depth': depth, 'value': value, 'std_error': std_error,
+            'ci_low': ci_low, 'ci_high': ci_high, 'n': n}
+            ORDER BY value DESC NULLS LAST, layer
+        ) AS peak
+    FROM measured
+    GROUP BY ALL
+),
+named AS (
+    SELECT
+        model
+        || CASE WHEN course <> '' AND (
+            min(course) OVER of_model < max(course) OVER of_model
+            OR starts_with(course, 'random-init-')
+        ) THEN ' · ' || course ELSE '' END
+        || CASE WHEN min(corpus_id) OVER of_model < max(corpus_id) OVER of_model
+            THEN ' · ' || corpus ELSE '' END
+        || CASE WHEN min(corpus_id) OVER of_corpus < max(corpus_id) OVER of_corpus
+            THEN ' ' || left(corpus_id, 8) ELSE '' END
+        || CASE WHEN kind = 'encoder-decoder' THEN ' · ' || stack ELSE '' END AS series,
+        *
+    FROM peaks
+    WINDOW
+        of_model AS (PARTITION BY model),
+        of_corpus AS (PARTITION BY model, corpus)
+)
+SELECT
+    series,
+    scope,
+    named.step,
+    named.tokens_seen,
+    peak.layer AS peak_layer,
+    peak.depth AS peak_depth,
+    metric,
+    peak.value AS value,
+    peak.std_error AS std_error,
+    peak.ci_low AS ci_low,
+    peak.ci_high AS ci_high,
+    peak.n AS n,
+    first_stored.revision AS duplicate_of,
+    model,
+    kind,
+    named.revision,
+    corpus,
+    stack,
+    run_id
+FROM named
+JOIN run USING (run_id)
+JOIN checkpoint ON checkpoint.checkpoint_id = run.checkpoint_id
+LEFT JOIN checkpoint AS first_stored ON first_stored.checkpoint_id = checkpoint.duplicate_of
+-- Decide the chart's axis only.
+WHERE $by::VARCHAR IN ('step', 'tokens_seen')
+    AND $scale::VARCHAR IN ('symlog', 'linear')
+ORDER BY series, scope, named.step, run_id

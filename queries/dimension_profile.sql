@@ -1,0 +1,58 @@
+-- title: Dimension profile with its interval
+-- doc: One line per model over its depth, with the interval of each estimate; the default is
+--   the median over tokens of the local estimate, and the quartiles beside it say how far
+--   tokens differ. The latest run of each checkpoint and text. The state after the final norm
+--   is left out. Above about 20 every such estimate falls short.
+-- param metric VARCHAR = 'lid_p50' in metric.name: which estimate
+-- param models VARCHAR[] = NULL in model.name: only these models; NULL means all
+-- param revisions VARCHAR[] = NULL in checkpoint.revision: only these revisions
+-- param scopes VARCHAR[] = ['all'] in ('all', 'no_first', 'no_sinks'): which tokens count
+-- param by VARCHAR = 'depth' in ('depth', 'layer'): the chart's horizontal axis
+-- chart: mark=line x=$by:Q y=value:Q color=series:N dash=scope:N
+SELECT
+    p.model
+    || CASE WHEN min(p.revision) OVER of_model < max(p.revision) OVER of_model
+        THEN '@' || p.revision ELSE '' END
+    || CASE WHEN min(p.corpus) OVER of_model < max(p.corpus) OVER of_model
+        THEN ' · ' || p.corpus ELSE '' END
+    || CASE WHEN min(p.run_id) OVER of_corpus < max(p.run_id) OVER of_corpus
+        THEN ' · run ' || left(p.run_id, 8) ELSE '' END
+    || CASE WHEN p.kind = 'encoder-decoder' THEN ' · ' || p.stack ELSE '' END AS series,
+    p.scope,
+    p.layer,
+    p.depth,
+    p.site,
+    p.metric,
+    p.value,
+    p.ci_low,
+    p.ci_high,
+    lower.value AS lid_p25,
+    upper.value AS lid_p75,
+    p.std_error,
+    p.n,
+    p.reason,
+    p.model,
+    p.kind,
+    p.revision,
+    p.step,
+    p.corpus,
+    p.stack,
+    p.run_id
+FROM profile_latest AS p
+LEFT JOIN measurement AS lower
+    ON lower.run_id = p.run_id AND lower.stack = p.stack AND lower.layer = p.layer
+    AND lower.site = p.site AND lower.scope = p.scope AND lower.metric = 'lid_p25'
+LEFT JOIN measurement AS upper
+    ON upper.run_id = p.run_id AND upper.stack = p.stack AND upper.layer = p.layer
+    AND upper.site = p.site AND upper.scope = p.scope AND upper.metric = 'lid_p75'
+WHERE p.metric = $metric
+    AND ($models::VARCHAR[] IS NULL OR list_contains($models::VARCHAR[], p.model))
+    AND ($revisions::VARCHAR[] IS NULL OR list_contains($revisions::VARCHAR[], p.revision))
+    AND list_contains($scopes::VARCHAR[], p.scope)
+    AND p.site <> 'final_norm'
+    -- Decides the chart's axis only.
+    AND $by::VARCHAR IN ('depth', 'layer')
+WINDOW
+    of_model AS (PARTITION BY p.model),
+    of_corpus AS (PARTITION BY p.model, p.revision, p.corpus)
+ORDER BY series, p.run_id, p.stack, p.scope, p.layer

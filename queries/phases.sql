@@ -1,0 +1,273 @@
+-- title: Does the dimension rise and then fall?
+-- doc: One row per model and scope (and layer, with by=layer): where the metric peaks during
+--   training, how far it rises before and falls after, and the share of steps after the peak
+--   that go down. A move counts only where it exceeds z standard errors of the difference;
+--   the moves found decide the verdict: two phases (up, down), rises only, falls only, flat,
+--   falls then rises, three phases (down, up, down), or rises, falls, rises again. It is left
+--   open with fewer steps than least_steps, without standard errors, or with more moves. The
+--   mean is over the blocks with a value at every step, and its error the mean of theirs,
+--   for they share their tokens; errors of two steps are taken as independent, which is
+--   cautious. Left out: untrained controls, the embedding, the state after the final norm,
+--   and steps whose weights another step has too.
+-- param metric VARCHAR = 'twonn' in metric.name: which metric
+-- param models VARCHAR[] = NULL in model.name: only these models; NULL means all
+-- param scopes VARCHAR[] = ['all'] in ('all', 'no_first', 'no_sinks'): which tokens count
+-- param by VARCHAR = 'mean' in ('mean', 'layer'): the mean over the blocks, or each block
+-- param z DOUBLE = 3: how many standard errors of the difference a move must exceed
+-- param least_steps INTEGER = 5: fewer steps leave the verdict open
+-- param duplicates BOOLEAN = false: also steps whose weights another step has too
+-- chart: mark=point x=peak_step:Q:symlog y=state:N color=verdict:N
+WITH RECURSIVE copied AS (
+    -- A step's weights may stand under main too; under another step they are wrong.
+    SELECT model.name AS model, checkpoint.weights_sha256, count(DISTINCT checkpoint.step) AS steps
+    FROM checkpoint
+    JOIN model ON model.model_id = checkpoint.model_id
+    GROUP BY ALL
+),
+measured AS (
+    SELECT
+        p.model,
+        p.kind,
+        p.revision,
+        p.step,
+        p.tokens_seen,
+        p.corpus,
+        latest_run.corpus_id,
+        p.stack,
+        p.layer,
+        p.site,
+        p.depth,
+        p.scope,
+        p.metric,
+        p.value,
+        p.std_error,
+        p.ci_low,
+        p.ci_high,
+        p.n,
+        p.tokens,
+        p.run_id,
+        -- What a revision's name says before its step tells two trainings of one name apart.
+        CASE WHEN starts_with(p.revision, 'random-init-') THEN p.revision
+            ELSE rtrim(regexp_extract(
+                lower(p.revision), '^(.*?)(?:global_?)?(?:step|checkpoint|ckpt|iter)', 1
+            ), '-_/. ') END AS course
+    FROM profile AS p
+    JOIN latest_run ON latest_run.run_id = p.run_id
+    JOIN run ON run.run_id = p.run_id
+    JOIN checkpoint ON checkpoint.checkpoint_id = run.checkpoint_id
+    JOIN copied
+        ON copied.model = p.model AND copied.weights_sha256 = checkpoint.weights_sha256
+    WHERE p.metric = $metric
+        AND p.step IS NOT NULL
+        AND NOT starts_with(p.revision, 'random-init-')
+        AND ($models::VARCHAR[] IS NULL OR list_contains($models::VARCHAR[], p.model))
+        AND list_contains($scopes::VARCHAR[], p.scope)
+        AND p.site = 'block'
+        AND ($duplicates::BOOLEAN OR copied.steps = 1)
+    -- Of two checkpoints at one step, the one measured last.
+    QUALIFY row_number() OVER (
+        PARTITION BY p.model, course, latest_run.corpus_id, p.stack, p.scope, p.layer, p.site, p.step
+        ORDER BY p.created_at DESC, p.run_id DESC
+    ) = 1
+),
+named AS (
+    SELECT
+        model
+        || CASE WHEN course <> '' AND (
+            min(course) OVER of_model < max(course) OVER of_model
+            OR starts_with(course, 'random-init-')
+        ) THEN ' · ' || course ELSE '' END
+        || CASE WHEN min(corpus_id) OVER of_model < max(corpus_id) OVER of_model
+            THEN ' · ' || corpus ELSE '' END
+        || CASE WHEN min(corpus_id) OVER of_corpus < max(corpus_id) OVER of_corpus
+            THEN ' ' || left(corpus_id, 8) ELSE '' END
+        || CASE WHEN kind = 'encoder-decoder' THEN ' · ' || stack ELSE '' END AS series,
+        *
+    FROM measured
+    WINDOW
+        of_model AS (PARTITION BY model),
+        of_corpus AS (PARTITION BY model, corpus)
+),
+known AS (
+    -- A step without any value says nothing; it must not take every layer with it.
+    SELECT *
+    FROM named
+    QUALIFY count(value) OVER (PARTITION BY series, scope, step) > 0
+),
+whole AS (
+    SELECT *
+    FROM known
+    QUALIFY count(value) OVER (PARTITION BY series, scope, layer)
+        = count(DISTINCT step) OVER (PARTITION BY series, scope)
+),
+means AS (
+    SELECT
+        series,
+        CASE WHEN $by = 'layer' THEN layer END AS of_layer,
+        scope,
+        step,
+        model,
+        kind,
+        corpus,
+        stack,
+        metric,
+        avg(value) AS value,
+        -- avg leaves NULL out: one layer without an error leaves the mean without one.
+        CASE WHEN count(std_error) = count(*) THEN avg(std_error) END AS error,
+        count(*) AS n_layers
+    FROM whole
+    GROUP BY ALL
+),
+points AS (
+    SELECT
+        * RENAME (of_layer AS layer),
+        row_number() OVER (PARTITION BY series, of_layer, scope ORDER BY step) AS place
+    FROM means
+),
+-- Walks along the steps and notes each move that goes further than the errors: the highest
+-- and the lowest value since the last move, and whether this one is too far from them.
+walk AS (
+    SELECT
+        series,
+        layer,
+        scope,
+        place,
+        value AS high,
+        error AS high_error,
+        value AS low,
+        error AS low_error,
+        '' AS moves
+    FROM points
+    WHERE place = 1
+    UNION ALL
+    SELECT
+        series,
+        layer,
+        scope,
+        place,
+        CASE WHEN move = '' THEN greatest(high, value) ELSE value END,
+        CASE WHEN move = '' AND high >= value THEN high_error ELSE error END,
+        CASE WHEN move = '' THEN least(low, value) ELSE value END,
+        CASE WHEN move = '' AND low <= value THEN low_error ELSE error END,
+        moves || move
+    FROM (
+        SELECT
+            points.series,
+            points.layer,
+            points.scope,
+            points.place,
+            points.value,
+            points.error,
+            walk.high,
+            walk.high_error,
+            walk.low,
+            walk.low_error,
+            walk.moves,
+            CASE
+                WHEN right(walk.moves, 1) <> '+'
+                    AND points.value - walk.low
+                    > $z * sqrt(points.error * points.error + walk.low_error * walk.low_error)
+                    THEN '+'
+                WHEN right(walk.moves, 1) <> '-'
+                    AND walk.high - points.value
+                    > $z * sqrt(points.error * points.error + walk.high_error * walk.high_error)
+                    THEN '-'
+                ELSE '' END AS move
+        FROM walk
+        JOIN points
+            ON points.series = walk.series AND points.scope = walk.scope
+            AND points.layer IS NOT DISTINCT FROM walk.layer
+            AND points.place = walk.place + 1
+    )
+),
+peaks AS (
+    SELECT
+        *,
+        first(place) OVER highest_first AS peak_place,
+        first(step) OVER highest_first AS peak_step,
+        first(value) OVER highest_first AS peak_value,
+        first(error) OVER highest_first AS peak_error,
+        value < lag(value) OVER in_time AS goes_down
+    FROM points
+    WINDOW
+        in_time AS (PARTITION BY series, layer, scope ORDER BY place),
+        highest_first AS (PARTITION BY series, layer, scope ORDER BY value DESC, place)
+),
+courses AS (
+    SELECT
+        series,
+        layer,
+        scope,
+        model,
+        kind,
+        corpus,
+        stack,
+        metric,
+        max(n_layers) AS n_layers,
+        count(*) AS n_steps,
+        count(error) AS n_errors,
+        min(step) AS first_step,
+        max(step) AS last_step,
+        first(value ORDER BY place) AS first_value,
+        first(value ORDER BY place DESC) AS last_value,
+        any_value(peak_step) AS peak_step,
+        any_value(peak_value) AS peak_value,
+        any_value(peak_error) AS peak_error,
+        first({'value': value, 'error': error} ORDER BY value, place)
+            FILTER (WHERE place <= peak_place) AS before,
+        first({'value': value, 'error': error} ORDER BY value, place)
+            FILTER (WHERE place >= peak_place) AS after,
+        avg(CASE WHEN goes_down THEN 1.0 ELSE 0.0 END) FILTER (WHERE place > peak_place)
+            AS share_down
+    FROM peaks
+    GROUP BY series, layer, scope, model, kind, corpus, stack, metric
+)
+SELECT
+    courses.series
+    || CASE WHEN courses.layer IS NULL THEN '' ELSE ' · layer ' || courses.layer END
+    || CASE WHEN len($scopes::VARCHAR[]) > 1 THEN ' · ' || courses.scope ELSE '' END AS state,
+    courses.scope,
+    CASE
+        WHEN n_steps < $least_steps OR n_errors < n_steps THEN 'open'
+        WHEN moves = '+-' THEN 'two phases'
+        WHEN moves = '+' THEN 'rises only'
+        WHEN moves = '-' THEN 'falls only'
+        WHEN moves = '' THEN 'flat'
+        WHEN moves = '-+' THEN 'falls, then rises'
+        WHEN moves = '-+-' THEN 'three phases'
+        WHEN moves = '+-+' THEN 'rises, falls, rises again'
+        ELSE 'open' END AS verdict,
+    CASE
+        WHEN n_steps < $least_steps THEN 'only ' || n_steps || ' steps, fewer than ' || $least_steps
+        WHEN n_errors < n_steps THEN 'no standard error at ' || (n_steps - n_errors) || ' steps'
+        WHEN length(moves) > 3 THEN length(moves) || ' moves up and down' END AS reason,
+    moves,
+    n_steps,
+    first_step,
+    peak_step,
+    last_step,
+    first_value,
+    peak_value,
+    last_value,
+    peak_value - before.value AS rise,
+    sqrt(peak_error * peak_error + before.error * before.error) AS rise_error,
+    peak_value - after.value AS fall,
+    sqrt(peak_error * peak_error + after.error * after.error) AS fall_error,
+    share_down,
+    metric,
+    courses.layer,
+    n_layers,
+    courses.series,
+    model,
+    kind,
+    corpus,
+    stack
+FROM courses
+JOIN (
+    SELECT series, layer, scope, first(moves ORDER BY place DESC) AS moves
+    FROM walk
+    GROUP BY series, layer, scope
+) AS walked
+    ON walked.series = courses.series AND walked.scope = courses.scope
+    AND walked.layer IS NOT DISTINCT FROM courses.layer
+ORDER BY courses.series, courses.layer, courses.scope

@@ -1,0 +1,81 @@
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from embstore.cli import compare
+from embstore.errors import QueryError, UsageError
+from embstore.store.connection import open_database
+from embstore.store.writing import write_run
+from tests.synthetic import make_run
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("compare") / "embstore.duckdb"
+    database = open_database(path)
+    write_run(database, make_run(name="lab/decoder"))
+    write_run(database, make_run(name="lab/encoder", kind="encoder", n_layers=6))
+    return path
+
+
+def run(store: Path, *arguments: object) -> Result:
+    return CliRunner().invoke(compare.app, [*map(str, arguments), "-s", str(store)])
+
+
+def test_rows_to_stdout_and_what_to_know_to_stderr(store: Path) -> None:
+    result = run(store, "lab/decoder", "lab/encoder", "-m", "twonn", "--scope", "all", "-f", "json")
+    rows = json.loads(result.stdout)
+    assert [row["part"] for row in rows[-3:]] == ["mean", "peak_value", "peak_depth"]
+    assert rows[0]["difference"] == 4.0
+    assert rows[0]["differs"] in {True, False}
+    notes = result.stderr.splitlines()
+    assert notes[0].startswith("note: A is lab/decoder@main, run ")
+    assert "note: A has 4 blocks and B 6: compared at the depths of A" in notes[2]
+    assert "of 5 layer differences exceed" in notes[3]
+
+
+def test_fits_a_terminal_of_eighty_characters(store: Path) -> None:
+    from embstore.api import open_store
+    from embstore.layout import aligned
+    from embstore.rows import plain_rows
+
+    answer = open_store(store).compare("lab/decoder", "lab/encoder")
+    shown, hidden = aligned(answer.column_names, list(plain_rows(answer.table)), width=80)
+    head = shown.splitlines()[0].split()
+    assert head == ["metric", "scope", "part", "depth", "a", "b", "difference", "differs"]
+    assert set(hidden) >= {"ci_low", "ci_high", "reason"}
+
+
+def test_summary_leaves_the_layers_out(store: Path, tmp_path: Path) -> None:
+    file = tmp_path / "c.csv"
+    result = run(store, "lab/decoder", "lab/encoder", "--summary", "-m", "twonn", "-o", file)
+    assert result.stdout == ""
+    head, *rows = file.read_text().splitlines()
+    assert head.startswith("metric,scope,part,")
+    assert len(rows) == 6
+
+
+def test_layers_may_be_matched_by_number(store: Path) -> None:
+    result = run(store, "lab/decoder", "lab/encoder", "--by", "layer", "-m", "twonn", "-f", "json")
+    rows = json.loads(result.stdout)
+    assert [row["layer"] for row in rows[:5]] == [0, 1, 2, 3, 4]
+    assert "layers of one number are at different depths" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "kind", "message"),
+    [
+        (["lab/decoder", "lab/encodr"], QueryError, "(did you mean lab/encoder"),
+        (["lab/decoder", "lab/encoder", "-m", "anisotrpy"], QueryError, "mean anisotropy?"),
+        (["lab/decoder", "lab/encoder", "--by", "x"], UsageError, "expected layer or depth"),
+        (["lab/decoder", "lab/encoder", "--scope", "x"], UsageError, "scope 'x' is unknown"),
+        (["lab/decoder", "lab/encoder", "-f", "x"], UsageError, "format 'x' is unknown"),
+    ],
+)
+def test_bad_input(store: Path, arguments: list[str], kind: type[Exception], message: str) -> None:
+    result = run(store, *arguments)
+    assert type(result.exception) is kind
+    assert message in str(result.exception)
+    assert result.stdout == ""

@@ -1,0 +1,187 @@
+"""Whether a dimension rises and falls: the verdicts of the question phases."""
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from embstore.store.connection import Database, open_database
+from embstore.store.writing import write_run
+from embstore.types import LayerKey, Scope
+from tests.questions.asking import ask, by_layer, copy_of
+from tests.synthetic import make_run
+
+COURSES: dict[str, tuple[Sequence[float], str]] = {
+    "up, down": ([10, 12, 15, 20, 18, 15, 12], "two phases"),
+    "up": ([10, 11, 12, 14, 16, 18, 20], "rises only"),
+    "down": ([20, 18, 16, 14, 12, 11, 10], "falls only"),
+    "still": ([10, 10.1, 9.9, 10, 10.2, 10, 9.95], "flat"),
+    "down, up": ([20, 15, 12, 10, 12, 15, 20], "falls, then rises"),
+    "down, up, down": ([20, 15, 10, 15, 20, 15, 10], "three phases"),
+    "up, down, up": ([10, 15, 20, 15, 10, 15, 20], "rises, falls, rises again"),
+    "many": ([10, 20, 10, 20, 10, 20, 10], "open"),
+    # The fall, 2.5 %, is within the errors of 1 % each: 3 · √2 · 1 % is 4.2 %.
+    "up, hardly down": ([10, 12, 15, 18, 20, 19.8, 19.5], "rises only"),
+}
+
+
+@pytest.fixture(scope="module")
+def courses(tmp_path_factory: pytest.TempPathFactory) -> Database:
+    """A model whose every block goes one of the courses; the embedding has noise."""
+    database = open_database(tmp_path_factory.mktemp("courses") / "courses.duckdb")
+    values = [course for course, _verdict in COURSES.values()]
+    write_series(database, values)
+    return database
+
+
+def write_series(database: Database, values: Sequence[Sequence[float]]) -> None:
+    """Write a run per step; block i has the i-th series, from 1 on, with errors of 1 %."""
+    for place in range(len(values[0])):
+
+        def number(
+            metric: str, key: LayerKey, scope: Scope, depth: float, at: int = place
+        ) -> float | None:
+            if key.site != "block":
+                return 500.0 * (1 + at % 2)
+            return values[key.layer - 1][at]
+
+        write_run(
+            database,
+            make_run(
+                name="lab/courses",
+                revision=f"step{2**place}",
+                step=2**place,
+                n_layers=len(values),
+                values=number,
+                errors={"twonn": 0.01},
+            ),
+        )
+
+
+def moves_of(values: Sequence[float], errors: Sequence[float], z: float) -> str:
+    """Find the moves that exceed the errors, as one would by hand: an independent oracle.
+
+    From the last turn on, the first value that is too far from an earlier one in the
+    direction not yet taken turns the course; the turn is at that value.
+    """
+    moves, start = "", 0
+    for now in range(len(values)):
+        for sign, move in ((1, "+"), (-1, "-")):
+            if moves.endswith(move):
+                continue
+            before = range(start, now)
+            extreme = min(before, key=lambda at: sign * values[at], default=None)
+            if extreme is None:
+                continue
+            far = sign * (values[now] - values[extreme])
+            if far > z * math.hypot(errors[now], errors[extreme]):
+                moves, start = moves + move, now
+                break
+    return moves
+
+
+class TestPhases:
+    @pytest.mark.parametrize("name", COURSES)
+    def test_the_verdict_follows_from_the_course(self, courses: Database, name: str) -> None:
+        layer = list(COURSES).index(name) + 1
+        rows = ask(courses, "phases", by="layer")
+        (row,) = [row for row in rows if row["layer"] == layer]
+        assert row["verdict"] == COURSES[name][1]
+
+    def test_peak_rise_fall_and_share(self, courses: Database) -> None:
+        row = ask(courses, "phases", by="layer")[0]
+        assert (row["layer"], row["peak_step"], row["n_steps"]) == (1, 8, 7)
+        assert (row["first_value"], row["peak_value"], row["last_value"]) == (10, 20, 12)
+        assert (row["rise"], row["fall"], row["share_down"]) == (10, 8, 1.0)
+        assert row["rise_error"] == pytest.approx(math.hypot(0.2, 0.1))
+        assert row["fall_error"] == pytest.approx(math.hypot(0.2, 0.12))
+
+    def test_a_peak_at_the_end_has_no_steps_after_it(self, courses: Database) -> None:
+        row = ask(courses, "phases", by="layer")[1]
+        assert (row["verdict"], row["share_down"], row["fall"]) == ("rises only", None, 0)
+
+    def test_the_mean_is_over_the_blocks(self, courses: Database) -> None:
+        (row,) = ask(courses, "phases")
+        values = np.array([course for course, _verdict in COURSES.values()])
+        mean = values.mean(axis=0)
+        # Neither the embedding, which is 500 and more, nor the final norm counts.
+        assert row["peak_value"] == pytest.approx(mean.max())
+        assert row["n_layers"] == len(COURSES)
+        # The errors share their tokens: the mean of the errors, not less.
+        at, low = int(mean.argmax()), int(mean[: mean.argmax() + 1].argmin())
+        assert row["rise_error"] == pytest.approx(0.01 * math.hypot(mean[at], mean[low]))
+
+    def test_few_steps_leave_it_open(self, courses: Database) -> None:
+        (row,) = ask(courses, "phases", least_steps=8)
+        assert (row["verdict"], row["reason"]) == ("open", "only 7 steps, fewer than 8")
+
+    def test_without_errors_it_is_open(self, courses: Database) -> None:
+        (row,) = ask(courses, "phases", metric="mean_cosine")
+        assert (row["verdict"], row["reason"]) == ("open", "no standard error at 7 steps")
+
+    def test_more_errors_demanded_leave_fewer_moves(self, courses: Database) -> None:
+        rows = ask(courses, "phases", by="layer", z=1000)
+        assert {row["verdict"] for row in rows} == {"flat"}
+
+    def test_random_courses_have_the_moves_an_oracle_finds(self, tmp_path: Path) -> None:
+        rng = np.random.default_rng(7)
+        # Steps of some errors' size: many borderline moves, of every number.
+        walks = 20 + np.cumsum(rng.normal(0, 0.8, size=(40, 8)), axis=1)
+        database = open_database(tmp_path / "walks.duckdb")
+        write_series(database, walks.tolist())
+        found = [row["moves"] for row in ask(database, "phases", by="layer")]
+        expected = [moves_of(walk, [0.01 * value for value in walk], 3.0) for walk in walks]
+        assert found == expected
+        assert len(set(found)) >= 5
+
+    def test_noise_alone_is_flat(self, tmp_path: Path) -> None:
+        rng = np.random.default_rng(8)
+        noise = 20 * (1 + 0.01 * rng.normal(size=(40, 8)))
+        database = open_database(tmp_path / "noise.duckdb")
+        write_series(database, noise.tolist())
+        verdicts = [row["verdict"] for row in ask(database, "phases", by="layer")]
+        # Eight draws differ by more than 4.2 of their errors in some cases of a hundred, and
+        # two moves of that size are rarer.
+        assert verdicts.count("flat") >= 36
+        assert "two phases" not in verdicts
+
+    def test_gaps_take_their_layer_or_their_step(self, tmp_path: Path) -> None:
+        """Block 2 lacks a value at one step, and at another no block has any."""
+        database = open_database(tmp_path / "gaps.duckdb")
+        for step in range(1, 8):
+
+            def values(
+                metric: str, key: LayerKey, scope: Scope, depth: float, at: int = step
+            ) -> float | None:
+                return None if at == 7 or (at, key.layer) == (3, 2) else float(key.layer)
+
+            write_run(
+                database, make_run(revision=f"step{step}", step=step, n_layers=2, values=values)
+            )
+        (row,) = ask(database, "phases")
+        # Block 1 alone: had block 2 counted where it could, the mean would have moved.
+        assert (row["n_steps"], row["n_layers"], row["peak_value"]) == (6, 1, 1.0)
+        assert row["verdict"] == "flat"
+
+    def test_copies_under_another_step_are_left_out(self, tmp_path: Path) -> None:
+        database = open_database(tmp_path / "copies.duckdb")
+        runs = [
+            make_run(revision=f"step{step}", step=step, n_layers=1, values=by_layer(1, 1))
+            for step in range(1, 7)
+        ]
+        for run in runs:
+            write_run(database, run)
+        (row,) = ask(database, "phases")
+        assert row["n_steps"] == 6
+        write_run(database, copy_of(runs[0], revision="step7", step=7))
+        (row,) = ask(database, "phases")
+        # One of steps 1 and 7 is not what its name says, and nobody knows which.
+        assert (row["n_steps"], row["first_step"]) == (5, 2)
+        (row,) = ask(database, "phases", duplicates=True)
+        assert row["n_steps"] == 7
+        # The same weights under main are no contradiction.
+        write_run(database, copy_of(runs[3], revision="main"))
+        (row,) = ask(database, "phases")
+        assert row["n_steps"] == 5

@@ -1,0 +1,82 @@
+import subprocess
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from embstore.errors import QueryError
+from embstore.report.write import ReportOptions, build_report
+from embstore.store.connection import Database, open_database
+from embstore.store.writing import write_run
+from tests.report import bulk
+from tests.synthetic import make_run
+
+NOW = datetime(2026, 11, 3, tzinfo=UTC)
+
+
+@pytest.fixture(scope="module")
+def large(tmp_path_factory: pytest.TempPathFactory) -> Database:
+    """A tenth of what a page must stand: 5 models, 150 checkpoints."""
+    return bulk.fill(
+        tmp_path_factory.mktemp("large") / "large.duckdb",
+        models=5,
+        checkpoints=150,
+        n_layers=12,
+        metrics=("anisotropy", "twonn", "mean_cosine", "mle", "cka_next"),
+    )
+
+
+def test_the_page_is_the_same_every_time(large: Database) -> None:
+    options = ReportOptions(models=["lab/model-01"])
+    first = build_report(large, options, now=NOW).html
+    assert build_report(large, options, now=NOW).html == first
+
+
+def test_a_page_carries_few_bytes_a_number(large: Database) -> None:
+    report = build_report(large, now=NOW)
+    n = large.select("SELECT count(*) AS n FROM measurement")["n"][0].as_py()
+    assert report.runs == 750
+    assert report.shortened == ()
+    assert {finding.topic for finding in report.findings} >= {
+        "Peak anisotropy",
+        "Anisotropy in training",
+        "Dimension in training",
+        "Gaps",
+    }
+    # A value and both ends of its interval: six bytes, eight in base64, besides script and runs.
+    assert n > 150_000
+    assert len(report.html) < 8 * n
+
+
+def test_a_budget_keeps_the_last_checkpoints_of_every_metric(large: Database) -> None:
+    full = build_report(large, now=NOW)
+    small = build_report(large, ReportOptions(budget=75_000), now=NOW)
+    assert small.shortened == ("mean_cosine", "mle", "cka_next")
+    assert len(small.html) < len(full.html) / 2
+    chosen = build_report(large, ReportOptions(budget=75_000, metrics=["mle"]), now=NOW)
+    assert chosen.shortened == ()
+
+
+def test_what_is_asked_for_must_be_there(large: Database) -> None:
+    with pytest.raises(QueryError, match="no metric 'twon' in this store; it has anisotropy"):
+        build_report(large, ReportOptions(metrics=["twon"]))
+    with pytest.raises(QueryError, match="no model 'lab/model' in this store"):
+        build_report(large, ReportOptions(models=["lab/model"]))
+
+
+def test_titles_are_the_readers_or_the_stores(tmp_path: Path) -> None:
+    database = open_database(tmp_path / "mine.duckdb")
+    write_run(database, make_run())
+    assert "<title>Geometry of hidden states: mine</title>" in build_report(database).html
+    named = build_report(database, ReportOptions(title="<Two> & more")).html
+    assert "<h1>&lt;Two&gt; &amp; more</h1>" in named
+    assert "Written 2026-11-03 00:00 UTC" in build_report(database, now=NOW).html
+
+
+def test_writing_never_imports_torch() -> None:
+    code = (
+        "import sys, embstore.report.write, embstore.cli.report\n"
+        "sys.exit(any(m in sys.modules for m in ('torch', 'transformers', 'altair')))"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

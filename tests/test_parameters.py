@@ -1,0 +1,53 @@
+from datetime import date
+
+import pytest
+
+from embstore.errors import UsageError
+from embstore.parameters import Parameter, convert
+
+
+class TestConvert:
+    @pytest.mark.parametrize(
+        ("type_", "given", "value"),
+        [
+            ("VARCHAR", "a,b", "a,b"),
+            ("INTEGER", "-3", -3),
+            ("BIGINT", "5000000000", 5_000_000_000),
+            ("DOUBLE", "1e-3", 0.001),
+            ("DOUBLE", 2, 2.0),
+            ("BOOLEAN", "True", True),
+            ("BOOLEAN", "no", False),
+            ("DATE", "2026-02-28", date(2026, 2, 28)),
+            ("VARCHAR[]", 'a, "b,c"', ["a", "b,c"]),
+            ("VARCHAR[]", ("a", "b,c"), ["a", "b,c"]),
+            ("VARCHAR[]", "", []),
+            ("INTEGER[]", "1,2", [1, 2]),
+        ],
+    )
+    def test_reads_text_and_python_values(self, type_: str, given: object, value: object) -> None:
+        converted = convert(Parameter("p", type_, ""), given)
+        assert converted == value
+        assert type(converted) is type(value)
+
+    @pytest.mark.parametrize(
+        ("type_", "given"),
+        [
+            ("VARCHAR", 3),
+            ("INTEGER", "1.5"),
+            ("INTEGER", "3000000000"),
+            ("INTEGER", True),
+            ("DOUBLE", "many"),
+            ("BOOLEAN", "maybe"),
+            ("DATE", "yesterday"),
+            ("INTEGER[]", "1,x"),
+            ("VARCHAR[]", 3),
+            ("VARCHAR", None),
+        ],
+    )
+    def test_misfit_names_parameter_found_and_expected(self, type_: str, given: object) -> None:
+        with pytest.raises(UsageError, match=r"^parameter p: found .*; expected ") as caught:
+            convert(Parameter("p", type_, ""), given)
+        assert type_ in str(caught.value)
+
+    def test_null_is_allowed_where_it_is_the_default(self) -> None:
+        assert convert(Parameter("p", "VARCHAR[]", "", required=False), None) is None

@@ -1,0 +1,90 @@
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from embstore.errors import QueryError
+from embstore.parameters import Parameter
+from embstore.question import Channel, parse_question
+
+HEADER = """\
+-- title: Counting
+-- doc: First line
+--   and the second.
+-- param metric VARCHAR: which metric
+-- param scopes VARCHAR[] = ['all', 'no_sinks'] in ('all', 'no_sinks'): which: tokens
+-- param since DATE = '2026-01-01': from this day
+-- param models VARCHAR[] = NULL in model.name: which models
+-- param said VARCHAR = 'it''s': a quote
+-- chart: mark=line x=depth:Q y=value:Q color=model:N
+
+SELECT 1 -- title: not a header
+"""
+
+
+class TestHeader:
+    def test_reads_title_doc_parameters_and_chart(self) -> None:
+        question = parse_question(HEADER, Path("folder/counting.sql"))
+        assert question.name == "counting"
+        assert question.title == "Counting"
+        assert question.doc == "First line and the second."
+        metric, scopes, since, models, said = question.parameters
+        assert metric == Parameter("metric", "VARCHAR", "which metric", required=True)
+        assert scopes.default == ["all", "no_sinks"]
+        assert scopes.choices == ("all", "no_sinks")
+        assert scopes.doc == "which: tokens"
+        assert since.default == date(2026, 1, 1)
+        assert (models.required, models.default, models.column) == (False, None, ("model", "name"))
+        assert said.default == "it's"
+        assert question.encoding is not None
+        assert question.encoding.mark == "line"
+        assert question.encoding.channels["color"] == Channel("model", "N")
+
+    @pytest.mark.parametrize(
+        ("text", "message"),
+        [
+            ("SELECT 1", "q.sql:1: no title"),
+            (
+                "-- title: a\n-- titel: b\nSELECT 1",
+                "q.sql:2: found 'titel'; did you mean '-- title",
+            ),
+            ("-- title: a\n-- parm x VARCHAR: b\nSELECT 1", "did you mean '-- param NAME TYPE"),
+            ("-- title: a\n-- title: b\nSELECT 1", "q.sql:2: a second 'title:' line; the first"),
+            ("-- hello\nSELECT 1", "q.sql:1: found 'hello'; expected"),
+            ("-- title: a\n-- param x: b\nSELECT 1", "q.sql:2: found 'param x: b'; expected"),
+            ("-- title: a\n-- param x FLOAT: b\nSELECT 1", "q.sql:2: parameter x has type FLOAT"),
+            ("-- title: a\n-- param x INTEGER = 'z': b\nSELECT 1", "found 'z'; expected INTEGER"),
+            (
+                "-- title: a\n-- param x VARCHAR = 'z' in ('a', 'b'): b\nSELECT 1",
+                "found 'z'; expected one of a, b",
+            ),
+            (
+                "-- title: a\n-- param x DATE: b\n-- param x DATE: b\nSELECT 1",
+                "q.sql:3: parameter x is declared twice",
+            ),
+            ("-- title: a\n-- chart: mark=pie x=a:Q y=b:Q\nSELECT 1", "q.sql:2: chart: mark 'pie'"),
+            ("-- title: a\n-- chart: mark=bar x=a:Q\nSELECT 1", "chart: y missing"),
+            ("-- title: a\n-- chart: mark=bar x=a y=b:Q\nSELECT 1", "expected x=column:type"),
+            ("-- title: a\n-- chart: mark=bar z=a:Q\nSELECT 1", "channel 'z'"),
+            ("-- title: a\n-- chart: mark=bar x\nSELECT 1", "expected channel=column:type"),
+            (
+                "-- title: a\n-- chart: mark=line x=a:Q:cubic y=b:Q\nSELECT 1",
+                "found 'x=a:Q:cubic'; expected x=column:type with type Q, N, O or T, and then "
+                "perhaps a scale: :linear, :log, :symlog",
+            ),
+            ("-- title: a\n", "q.sql: no SQL after the header"),
+        ],
+    )
+    def test_names_file_line_and_what_is_wrong(self, text: str, message: str) -> None:
+        with pytest.raises(QueryError) as caught:
+            parse_question(text, Path("q.sql"))
+        assert message in str(caught.value)
+        assert "\n" not in str(caught.value)
+
+    def test_a_channel_may_name_its_scale(self) -> None:
+        text = "-- title: t\n-- chart: mark=rect x=step:Q:symlog y=$by:O:$scale\nSELECT 1"
+        encoding = parse_question(text, Path("q.sql")).encoding
+        assert encoding is not None
+        assert encoding.mark == "rect"
+        assert encoding.channels["x"] == Channel("step", "Q", "symlog")
+        assert encoding.channels["y"] == Channel("$by", "O", "$scale")
