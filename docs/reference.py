@@ -1,43 +1,72 @@
-"""The tables of README.md that are made from the code, so that they stay true."""
+"""The pages and tables of the documentation that are made from the code, so that they stay true.
 
-from collections.abc import Callable
+README.md has its tables filled in; docs/metrics.md and docs/schema.md are written whole. What
+the code does not say about a metric or a column stands in the TOML file of the same name.
+"""
+
+import tomllib
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
 
-from embstore.metrics.registry import metric_infos
+from embstore.metrics.registry import PAIR_METRICS, metric_infos
+from embstore.metrics.scale import GRIDE_RANKS
+
+if TYPE_CHECKING:
+    from sqlalchemy import Column, Table
+
+    from embstore.types import MetricInfo
+
+DOCS = Path(__file__).parent
+_MADE = "<!-- Made by make docs from the code and docs/{}.toml: change those. -->\n"
+
+
+def row(*cells: object) -> str:
+    """Return one line of a Markdown table."""
+    return "| " + " | ".join(str(cell).replace("|", "\\|") for cell in cells) + " |"
+
+
+def table(header: Iterable[str], rows: Iterable[Iterable[object]]) -> str:
+    """Return a Markdown table."""
+    columns = list(header)
+    return "\n".join([row(*columns), "|" + "---|" * len(columns), *(row(*r) for r in rows)])
+
+
+def bounds(info: "MetricInfo") -> str:
+    """Write a metric's bounds as an interval."""
+    return f"[{info.lower}, {info.upper}{')' if info.upper == 'inf' else ']'}"
 
 
 def metric_table() -> str:
     """List every metric in the catalogue as Markdown."""
-    rows = [
-        "| metric | what it is | formula | unit | bounds | source |",
-        "|---|---|---|---|---|---|",
-    ]
-    for info in metric_infos(pairs=True):
-        formula = info.formula.replace("|", "\\|")
-        bounds = f"[{info.lower}, {info.upper}{')' if info.upper == 'inf' else ']'}"
-        rows.append(
-            f"| `{info.name}` | {info.title} | {formula} | {info.unit} | {bounds} "
-            f"| {info.citation} |"
-        )
-    return "\n".join(rows)
+    return table(
+        ("metric", "what it is", "formula", "unit", "bounds", "source"),
+        (
+            (f"`{i.name}`", i.title, i.formula, i.unit, bounds(i), i.citation)
+            for i in metric_infos(pairs=True)
+        ),
+    )
 
 
 def query_table() -> str:
     """List every built-in question as Markdown."""
     from embstore.query import find_questions
 
-    rows = ["| query | what it answers | parameters |", "|---|---|---|"]
-    for name, question in find_questions().items():
-        parameters = ", ".join(f"`{p.name}`" for p in question.parameters) or "none"
-        rows.append(f"| `{name}` | {question.title} | {parameters} |")
-    return "\n".join(rows)
+    return table(
+        ("query", "what it answers", "parameters"),
+        (
+            (f"`{name}`", q.title, ", ".join(f"`{p.name}`" for p in q.parameters) or "none")
+            for name, q in find_questions().items()
+        ),
+    )
 
 
 def command_table() -> str:
     """List every command with the first line of its help as Markdown."""
     from embstore.cli import app
 
-    rows = ["| command | what it does |", "|---|---|"]
+    rows = []
     named = [
         (f"{added.name} " if isinstance(added.name, str) else "", added.typer_instance)
         for added in app.registered_groups
@@ -49,10 +78,8 @@ def command_table() -> str:
             if callback is None or callback.__doc__ is None:
                 continue
             name = command.name or callback.__name__
-            rows.append(
-                f"| `embstore {prefix}{name}` | {callback.__doc__.strip().splitlines()[0]} |"
-            )
-    return "\n".join(rows)
+            rows.append((f"`embstore {prefix}{name}`", callback.__doc__.strip().splitlines()[0]))
+    return table(("command", "what it does"), rows)
 
 
 TABLES: dict[str, Callable[[], str]] = {
@@ -78,6 +105,141 @@ def fill_in(text: str) -> str:
     return text
 
 
+def metric_page() -> str:
+    """Describe every metric: what the registry says, and its traps.
+
+    Raises:
+        ValueError: the registry and docs/metrics.toml do not name the same metrics.
+    """
+    infos = {info.name: info for info in metric_infos(pairs=True)}
+    words = _words("metrics")
+    groups = words["group"]
+    _agree("metric", infos, (name for group in groups for name in group["metrics"]))
+    parts = [_MADE.format("metrics"), words["head"].format(pairs=len(PAIR_METRICS))]
+    parts += [
+        table(
+            ("metric", "title", "symbol", "unit"),
+            ((f"[`{i.name}`](#{i.name})", i.title, i.symbol, i.unit) for i in infos.values()),
+        )
+    ]
+    for group in groups:
+        parts += [f"\n## {group['title']}\n", f"{group['text']}\n"]
+        parts += [_metric(infos[name], notes) for name, notes in group["metrics"].items()]
+    ranks = ", ".join(map(str, GRIDE_RANKS))
+    return "\n".join([*parts, words["tail"].format(ranks=ranks)])
+
+
+def _metric(info: "MetricInfo", notes: str) -> str:
+    error = info.uncertainty
+    return (
+        f"### {info.name}\n\n**{info.title}**, {info.symbol}\n\n> {info.formula}\n\n"
+        + table(
+            ("unit", "bounds", "version", "standard error and interval", "source"),
+            [(info.unit, bounds(info), info.version, error, info.citation)],
+        )
+        + f"\n\n{notes.strip()}\n"
+    )
+
+
+def schema_page() -> str:
+    """Describe every table and view of a store, column by column.
+
+    Raises:
+        ValueError: the schema and docs/schema.toml do not name the same columns.
+    """
+    from embstore.store.schema import metadata
+
+    words = _words("schema")
+    shared = words["columns"]
+    tables = {found.name: found for found in metadata.sorted_tables}
+    views = _views()
+    _agree("table", tables, words["tables"])
+    _agree("view", views, words["views"])
+    parts = [_MADE.format("schema"), words["head"], _diagram(tables.values())]
+    meanings = dict(shared)
+    for name in words["tables"]:
+        own = words["tables"][name]["columns"]
+        columns = [column.name for column in tables[name].columns]
+        _agree(f"{name}.", columns, [*own, *(c for c in shared if c in columns and c not in own)])
+        said = {**shared, **own}
+        meanings = {**own, **meanings}
+        parts += [f"## {name}\n", words["tables"][name]["text"] + "\n"]
+        parts += [
+            table(
+                ("column", "type", "", "meaning"),
+                (
+                    (f"`{c.name}`", str(c.type), _mark(c), said[c.name])
+                    for c in tables[name].columns
+                ),
+            ),
+            "",
+        ]
+    for name, view in words["views"].items():
+        parts += [f"## {name} (view)\n", view["text"] + "\n"]
+        if name != "profile" and views[name] == views["profile"]:
+            parts += ["Its columns are those of `profile`.\n"]
+            continue
+        own = words["tables"][view["like"]]["columns"] if "like" in view else {}
+        said = {**meanings, **own, **words["view_columns"]}
+        parts += [
+            table(
+                ("column", "type", "meaning"),
+                ((f"`{column}`", type_, said[column]) for column, type_ in views[name]),
+            ),
+            "",
+        ]
+    return "\n".join(parts)
+
+
+def _mark(column: "Column[Any]") -> str:
+    if column.primary_key:
+        return "key"
+    return "may be NULL" if column.nullable else ""
+
+
+def _views() -> dict[str, list[tuple[str, str]]]:
+    """Return the columns of each view of a new store, with their types."""
+    from embstore.store.connection import open_database
+
+    with TemporaryDirectory() as folder:
+        database = open_database(Path(folder) / "embstore.duckdb")
+        rows = database.select(
+            "SELECT view_name, column_name, c.data_type FROM duckdb_views() AS v "
+            "JOIN duckdb_columns() AS c ON c.table_name = v.view_name "
+            "AND c.schema_name = v.schema_name AND c.database_name = v.database_name "
+            "WHERE NOT v.internal ORDER BY view_name, column_index"
+        ).to_pylist()
+    found: dict[str, list[tuple[str, str]]] = {}
+    for line in rows:
+        found.setdefault(line["view_name"], []).append((line["column_name"], line["data_type"]))
+    return found
+
+
+def _diagram(tables: Iterable["Table"]) -> str:
+    """Draw which table refers to which, as Mermaid."""
+    lines = sorted(
+        f"    {key.referred_table.name} ||--o{{ {found.name} : {next(iter(key.column_keys))}"
+        for found in tables
+        for key in found.foreign_key_constraints
+    )
+    return "\n".join(["```mermaid", "erDiagram", *lines, "```", ""])
+
+
+def _words(page: str) -> Mapping[str, Any]:
+    return tomllib.loads((DOCS / f"{page}.toml").read_text())
+
+
+def _agree(what: str, code: Iterable[str], words: Iterable[str]) -> None:
+    here, there = set(code), set(words)
+    if here != there:
+        raise ValueError(
+            f"{what}: without words: {sorted(here - there)}; words for nothing: "
+            f"{sorted(there - here)}"
+        )
+
+
 if __name__ == "__main__":
-    readme = Path("README.md")
+    readme = DOCS.parent / "README.md"
     readme.write_text(fill_in(readme.read_text()))
+    (DOCS / "metrics.md").write_text(metric_page())
+    (DOCS / "schema.md").write_text(schema_page())
