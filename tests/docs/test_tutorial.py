@@ -1,0 +1,108 @@
+"""The tutorial notebook runs from top to bottom, in a kernel of its own."""
+
+import ast
+import importlib
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+# Imported so because their types are incomplete; the test extra has both.
+nbformat, nbclient = map(importlib.import_module, ("nbformat", "nbclient"))
+
+ROOT = Path(__file__).parents[2]
+NOTEBOOK = ROOT / "docs" / "tutorial.ipynb"
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
+    """What each cell put out."""
+    folder = tmp_path_factory.mktemp("tutorial")
+    # The kernel is this Python and not one that is installed for the user.
+    kernel = folder / "share" / "kernels" / "here"
+    kernel.mkdir(parents=True)
+    command = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
+    spec = {"argv": command, "display_name": "here", "language": "python"}
+    (kernel / "kernel.json").write_text(json.dumps(spec))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("JUPYTER_PATH", str(folder / "share"))
+        patch.setenv("IPYTHONDIR", str(folder / "ipython"))
+        patch.setenv("JUPYTER_RUNTIME_DIR", str(folder / "runtime"))
+        patch.setenv("JUPYTER_PLATFORM_DIRS", "1")
+        patch.setenv("HF_HUB_OFFLINE", "1")
+        # tqdm misses ipywidgets, which the notebook does without.
+        patch.setenv("PYTHONWARNINGS", "ignore:IProgress not found")
+        notebook = nbformat.read(NOTEBOOK, as_version=4)
+        client = nbclient.NotebookClient(
+            notebook,
+            kernel_name="here",
+            timeout=240,
+            resources={"metadata": {"path": str(folder)}},
+        )
+        client.execute(env=dict(os.environ))
+    return [cell for cell in notebook.cells if cell.cell_type == "code"]
+
+
+def shown(cells: list[dict[str, Any]]) -> str:
+    return json.dumps([cell["outputs"] for cell in cells], ensure_ascii=False)
+
+
+def result(cells: list[dict[str, Any]], name: str) -> Any:
+    """The value of the cell that ends with an expression about ``name``."""
+    (cell,) = (c for c in cells if name in c["source"].splitlines()[-1])
+    return ast.literal_eval(cell["outputs"][-1]["data"]["text/plain"])
+
+
+def test_it_runs_without_an_error_or_a_warning(run: list[dict[str, Any]]) -> None:
+    text = shown(run)
+    assert "Warning" not in text
+    assert '"name": "stderr"' not in text
+    assert all(cell["outputs"] for cell in run)
+
+
+def test_tables_and_charts_are_shown_as_such(run: list[dict[str, Any]]) -> None:
+    text = shown(run)
+    assert text.count("<table") >= 4
+    assert sum("image/svg+xml" in shown([cell]) for cell in run) == 2
+    assert "http" not in text.replace("http://www.w3.org/", "")
+
+
+def test_both_models_are_measured(run: list[dict[str, Any]]) -> None:
+    assert result(run, "outcome.status") == [
+        ("SmolLM2-135M", "measured", 2048),
+        ("MiniLM", "measured", 2048),
+    ]
+
+
+def test_the_bell_is_there_and_made_of_sinks(run: list[dict[str, Any]]) -> None:
+    effect = result(run, "effect[key]")
+    assert effect["at_peak"] > 0.95
+    assert effect["at_peak_no_sinks"] < 0.3
+    assert effect["n_first"] + effect["n_sinks"] < 0.01 * effect["n_tokens"]
+
+
+def test_the_gaussian_has_five_dimensions(run: list[dict[str, Any]]) -> None:
+    assert result(run, "embstore.measure(X)") == pytest.approx({"twonn": 5, "mle": 5}, rel=0.1)
+
+
+def test_it_is_kept_without_outputs() -> None:
+    """Outputs are megabytes of one machine's charts, and change with every run."""
+    cells = json.loads(NOTEBOOK.read_text())["cells"]
+    assert not any(cell.get("outputs") or cell.get("execution_count") for cell in cells)
+
+
+def test_its_cells_are_small_and_its_links_resolve() -> None:
+    from tests.docs.markdown import anchors_of, links_of
+
+    for cell in json.loads(NOTEBOOK.read_text())["cells"]:
+        source = "".join(cell["source"])
+        assert cell["cell_type"] == "markdown" or len(source.splitlines()) <= 20
+        for link in links_of(source) if cell["cell_type"] == "markdown" else ():
+            path, _, anchor = link.partition("#")
+            if not link.startswith("http"):
+                target = NOTEBOOK.parent / path
+                assert target.is_file(), link
+                assert not anchor or anchor in anchors_of(target.read_text()), link
