@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from embstore import query
 from embstore.answer import Answer
 from embstore.store.connection import Database, open_database
+from embstore.unequal import unequal_runs
 
 if TYPE_CHECKING:
     from embstore.chart import AnyChart
@@ -116,7 +117,9 @@ class Store:
             UsageError: a parameter is missing, unknown or does not fit its type.
         """
         question = query.find_question(name, self._queries)
-        return Answer(query.run_question(self._database, question, params))
+        table = query.run_question(self._database, question, params)
+        unlike = unequal_runs(self._database, table)
+        return Answer(table, [unlike] if unlike else [])
 
     def sql(self, text: str, /, **params: object) -> Answer:
         """Answer one SELECT of your own; it can read this store and nothing else.
@@ -207,7 +210,8 @@ class Store:
         table = query.run_question(self._database, question, values)
         metric = values.get("metric")
         info = query.metric_info(self._database, metric) if isinstance(metric, str) else None
-        caption = query.caveat(table)
+        said = (unequal_runs(self._database, table), query.caveat(table))
+        caption = " ".join(text for text in said if text) or None
         return build_chart(
             question, table, params=values, metric=info, caption=caption, theme=theme
         )

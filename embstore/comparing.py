@@ -40,9 +40,10 @@ WHERE list_contains($runs::VARCHAR[], m.run_id)
 ORDER BY m.layer
 """
 
-# The first eight fit 80 characters; by depth, ``depth`` stands in for ``layer``.
+# The first six fit 60 characters, with the next two 80; by depth, ``depth`` stands in for
+# ``layer``.
 _COLUMNS = (
-    *("metric", "scope", "part", "layer", "a", "b", "difference", "differs"),
+    *("metric", "scope", "part", "layer", "difference", "differs", "a", "b"),
     *("ci_low", "ci_high", "std_error", "depth", "stack", "layers", "reason"),
 )
 _SWAPPED = {"layer": "depth", "depth": "layer"}
@@ -212,11 +213,15 @@ def _matched(a: Profile, b: Profile, by: By | None) -> list[str]:
         return []
     blocks = f"A has {a.n_layers} blocks and B {b.n_layers}"
     if (by or default_by(a, b)) == "layer":
-        return [f"{blocks}: layers of one number are at different depths"]
+        fewer = min(a.n_layers, b.n_layers)
+        return [
+            f"{blocks}: layers of one number are at different depths, and means are over the "
+            f"first {fewer} blocks of each"
+        ]
     coarse, fine = ("A", "B") if a.n_layers < b.n_layers else ("B", "A")
     return [
         f"{blocks}: compared at the depths of {coarse}, "
-        f"{fine} interpolated between its nearest layers"
+        f"{fine} interpolated between its nearest layers; means are over these depths"
     ]
 
 

@@ -26,7 +26,7 @@ FLOORS = [
     {"candidates", "massive", "memory", "moments", "parameters", "scopes", "store"}
     | {"checkpoints", "enwik8", "forward_pass", "hub_datasets", "images", "study"},
     {"accelerator", "linears", "locate", "metrics", "question", "sources", "wikipedia"}
-    | {"adapters", "cleaned", "portable", "probe", "reasons"},
+    | {"adapters", "cleaned", "portable", "probe", "reasons", "unequal"},
     {
         "approximate",
         "chart_drawing",

@@ -68,6 +68,8 @@ def main() -> None:
         _leave(error.exit_code)
     except SystemExit as error:
         if error.code == _INTERRUPTED:
+            if not TERMINAL.failed:
+                TERMINAL.fail("interrupted")
             _leave(_INTERRUPTED)
         raise
     except Exception as error:

@@ -12,11 +12,13 @@ class Terminal:
         quiet: errors only.
         verbose: also details that are rarely wanted.
         debug: tracebacks instead of one-line errors.
+        failed: it was told why the command ends.
     """
 
     quiet: bool = False
     verbose: bool = False
     debug: bool = False
+    failed: bool = False
 
     def say(self, message: str) -> None:
         """Tell the user something that is not data."""
@@ -30,6 +32,7 @@ class Terminal:
 
     def fail(self, message: str) -> None:
         """Tell why the command ends; quiet does not silence it."""
+        self.failed = True
         print(f"error: {message}", file=sys.stderr)  # noqa: T201
 
 
