@@ -6,6 +6,7 @@ Importing it stays cheap: a command imports what it needs when it runs, and only
 
 import os
 import sys
+import threading
 from typing import Annotated, NoReturn
 
 import typer
@@ -83,10 +84,12 @@ def main() -> None:
 
 
 def _leave(code: int) -> NoReturn:
-    """End at once: a download going on in a thread would keep the interpreter waiting.
+    """End now, also while a checkpoint is fetched in a thread, for which Python would wait.
 
     Nothing is half-written by then.
     """
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os._exit(code)
+    if any(thread.name == "preparation" for thread in threading.enumerate()):
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+    sys.exit(code)
