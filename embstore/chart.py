@@ -1,6 +1,7 @@
 """Draws the answer to a question, and saves the picture."""
 
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import date
 from decimal import Decimal
@@ -94,7 +95,9 @@ def build_chart(
     _refuse_empty(question, channels, rows)
     if metric is not None and not _is_only_metric(table, metric):
         metric = None
-    drawing = Drawing(question.encoding.mark, channels, rows, metric, looks, fewer=_fewer(question))
+    drawing = Drawing(
+        question.encoding.mark, channels, rows, metric, looks, fewer=_fewer(question, table)
+    )
     return _typed(_spec(drawing, headline(question.title, metric), caption))
 
 
@@ -194,9 +197,15 @@ def _has_interval(mark: str, channels: Mapping[str, Channel]) -> bool:
     return mark == "point" and channels["y"].type != "Q" and channels["x"].column in ESTIMATES
 
 
-def _fewer(question: Question) -> str:
-    """Say how to ask this question for fewer series."""
-    return "-p models=…" if any(p.name == "models" for p in question.parameters) else ""
+def _fewer(question: Question, table: "pa.Table") -> str:
+    """Say how to ask this question for fewer series: of models, or of one model's revisions."""
+    takes = {parameter.name for parameter in question.parameters}
+    if "revisions" in takes and {"series", "model"} <= set(table.column_names):
+        series = set(zip(*(table[name].to_pylist() for name in ("model", "series")), strict=True))
+        counts = Counter(model for model, _series in series)
+        if 2 * max(counts.values()) > len(series):
+            return "-p revisions=…"
+    return "-p models=…" if "models" in takes else ""
 
 
 def _spec(drawing: Drawing, title: str, caption: str | None) -> Spec:

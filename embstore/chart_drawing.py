@@ -16,6 +16,9 @@ ESTIMATES = ("value", "dimension", "linearity", "similarity", "contrast")
 # Categories that always stand in one order and in one set of looks.
 _ORDERED = {"status": ("measured", "undefined", "failed", "not measured")}
 
+# Columns of the same names, which stand in one order on both axes.
+_LIKE = {"neighbor": "series"}
+
 
 @dataclass(frozen=True)
 class Drawing:
@@ -39,10 +42,22 @@ class Drawing:
     fewer: str = ""
 
     def names(self, channel: Channel) -> list[str]:
-        """Return the categories of a channel in the order in which a legend shows them."""
-        found = {str(row[channel.column]) for row in self.rows}
+        """Return the categories of a channel as the answer orders them: step10 after step9."""
+        found = dict.fromkeys(str(row[channel.column]) for row in self.rows)
         always = _ORDERED.get(channel.column, ())
-        return [*always, *sorted(found - set(always))]
+        like = [name for name in self._names_like(channel) if name in found]
+        return list(dict.fromkeys([*always, *like, *found]))
+
+    def order(self, channel: Channel) -> list[str] | None:
+        """Say in which order names stand along an axis; None for that of the rows."""
+        return self.names(channel) if self._names_like(channel) else None
+
+    def _names_like(self, channel: Channel) -> list[str]:
+        """Name the categories of the column whose order this channel's column takes over."""
+        column = _LIKE.get(channel.column)
+        if column is None or column not in self.rows[0]:
+            return []
+        return [str(row[column]) for row in self.rows]
 
     def numbers(self, channel: Channel) -> list[float]:
         """Return the numbers of a channel, gaps left out."""

@@ -153,10 +153,12 @@ def _categories(key: str, drawing: Drawing, field: Spec) -> Spec:
         # Names speak for themselves, and a title may be longer than their rows are high.
         title = None
     order: Spec = {}
-    if channel.type == "O" and not numeric:
-        # As the answer orders them: step10 after step9. Of many, some go without a label.
-        order = {"sort": None}
-        axis["labelOverlap"] = "greedy"
+    if not numeric:
+        # As the answer orders them: step10 after step9.
+        order = {"sort": drawing.order(channel)}
+        if channel.type == "O":
+            # Of many, some go without a label.
+            axis["labelOverlap"] = "greedy"
     elif key == "y" and channel.column == "layer":
         order = {"sort": "descending"}
     return {**field, "title": title, "axis": axis, "scale": {}, **order}

@@ -191,7 +191,7 @@ def _paneled(view: Spec, drawing: Drawing) -> Spec:
     """Repeat a view for every category of ``facet`` and ``row``."""
     channels = drawing.channels
     headers = {
-        side: {**write_field(channels[key]), "title": None}
+        side: {**write_field(channels[key]), "title": None, "sort": drawing.order(channels[key])}
         for side, key in (("column", "facet"), ("row", "row"))
         if key in channels
     }

@@ -1,6 +1,7 @@
 """The typed parameters of a question, and reading their values."""
 
 import csv
+import math
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -16,6 +17,33 @@ _LITERAL = re.compile(r"\s*('(?:[^']|'')*'|[^\s,']+)\s*(?:,|$)")
 
 
 @dataclass(frozen=True)
+class Range:
+    """The numbers that a parameter takes, as a header writes them: ``1..``, ``0..0.5``, ``0<..``.
+
+    Attributes:
+        least: the smallest number.
+        most: the largest; None for no end.
+        above: whether ``least`` itself is too small.
+    """
+
+    least: float
+    most: float | None = None
+    above: bool = False
+
+    def __contains__(self, number: float) -> bool:
+        """Tell whether a number lies in the range."""
+        high_enough = number > self.least if self.above else number >= self.least
+        return high_enough and (self.most is None or number <= self.most)
+
+    def __str__(self) -> str:
+        """Say which numbers there are."""
+        least = f"more than {self.least:g}" if self.above else f"at least {self.least:g}"
+        if self.most is None:
+            return least
+        return f"{least} and at most {self.most:g}"
+
+
+@dataclass(frozen=True)
 class Parameter:
     """A name that a question's SQL uses as ``$name``, with the values it takes.
 
@@ -27,6 +55,7 @@ class Parameter:
         default: the value when none is given; None allows NULL.
         choices: the only values allowed, if not empty.
         column: the store's table and column that must hold the value.
+        range: the numbers allowed, if not all.
     """
 
     name: str
@@ -36,6 +65,7 @@ class Parameter:
     default: Value = None
     choices: tuple[Scalar, ...] = ()
     column: tuple[str, str] | None = None
+    range: Range | None = None
 
     def __str__(self) -> str:
         """Show the parameter as a person would set it."""
@@ -110,7 +140,7 @@ def _unquoted(text: str) -> str:
 
 
 def _checked(parameter: Parameter, value: object) -> Scalar:
-    """Convert one scalar and hold it to the parameter's choices."""
+    """Convert one scalar and hold it to the parameter's choices and range."""
     try:
         converted = TYPES[parameter.type.removesuffix("[]")](value)
     except (TypeError, ValueError, OverflowError):
@@ -118,6 +148,9 @@ def _checked(parameter: Parameter, value: object) -> Scalar:
     if parameter.choices and converted not in parameter.choices:
         allowed = ", ".join(show_value(choice) for choice in parameter.choices)
         raise UsageError(f"parameter {parameter.name}: found {value!r}; expected one of {allowed}")
+    limits = parameter.range
+    if limits is not None and isinstance(converted, int | float) and converted not in limits:
+        raise UsageError(f"parameter {parameter.name}: found {value!r}; expected {limits}")
     return converted
 
 
@@ -147,7 +180,10 @@ def _whole(bits: int) -> Callable[[object], int]:
 def _number(value: object) -> float:
     if isinstance(value, bool) or not isinstance(value, str | Real):
         raise TypeError
-    return float(value)
+    number = float(value)
+    if not math.isfinite(number):
+        raise ValueError
+    return number
 
 
 def _truth(value: object) -> bool:

@@ -12,7 +12,8 @@
     SELECT …
 
 ``in table.column`` holds a value to what the store has there, ``in ('a', 'b')``
-to a list. A parameter without a default is required. ``$name`` in the chart line
+to a list, ``in 1..``, ``in 0..0.5`` or ``in 0<..`` to a range of numbers; ``<`` leaves its
+first number out. A parameter without a default is required. ``$name`` in the chart line
 stands for the column that the parameter of that name names. A channel may end in a
 scale: ``x=step:Q:symlog``.
 """
@@ -24,19 +25,21 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from embstore.errors import QueryError, UsageError
-from embstore.parameters import TYPES, Parameter, read_literal, read_literals
+from embstore.parameters import TYPES, Parameter, Range, read_literal, read_literals
 
 MARKS = ("line", "point", "bar", "rect")
 CHANNELS = ("x", "y", "color", "dash", "shape", "facet", "row", "detail", "rule")
 SCALES = ("linear", "log", "symlog")
 CHANNEL_TYPES = {"Q": "quantitative", "N": "nominal", "O": "ordinal", "T": "temporal"}
 
+_NUMBERS = ("INTEGER", "BIGINT", "DOUBLE")
 _KEYS = ("title", "doc", "param", "chart")
 _KEY = re.compile(r"(title|doc|chart)\s*:\s*(.*)|(param)\s+(.*)")
 _PARAM = re.compile(
     r"(?P<name>[A-Za-z_]\w*)\s+(?P<type>[A-Za-z]+(?:\[\])?)"
     r"(?:\s*=\s*(?P<default>'(?:[^']|'')*'|\[[^\]]*\]|[^\s:'\[]+))?"
-    r"(?:\s+in\s+(?:(?P<column>[a-z_]+\.[a-z_]+)|\((?P<choices>[^)]*)\)))?"
+    r"(?:\s+in\s+(?:(?P<column>[a-z_]+\.[a-z_]+)|\((?P<choices>[^)]*)\)"
+    r"|(?P<least>-?\d+(?:\.\d+)?)(?P<above><)?\.\.(?P<most>-?\d+(?:\.\d+)?)?))?"
     r"\s*:\s*(?P<doc>.*)"
 )
 _CHANNEL = re.compile(
@@ -214,9 +217,24 @@ def _parse_parameter(text: str) -> Parameter:
     if match["column"]:
         table, _, column = match["column"].partition(".")
         bare = replace(bare, column=(table, column))
+    if match["least"] is not None:
+        bare = replace(bare, range=_parse_range(match, type_))
     if match["default"] is None:
         return bare
     return replace(bare, required=False, default=read_literal(match["default"], bare))
+
+
+def _parse_range(match: re.Match[str], type_: str) -> Range:
+    if type_.removesuffix("[]") not in _NUMBERS:
+        raise QueryError(
+            f"parameter {match['name']} has type {type_}, which takes no range; "
+            f"expected {', '.join(_NUMBERS)}"
+        )
+    least = float(match["least"])
+    most = None if match["most"] is None else float(match["most"])
+    if most is not None and most < least:
+        raise QueryError(f"parameter {match['name']}: the range {least:g}..{most:g} is empty")
+    return Range(least, most, above=match["above"] is not None)
 
 
 def _parse_encoding(text: str) -> Encoding:

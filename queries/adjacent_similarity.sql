@@ -51,4 +51,4 @@ WHERE list_contains($metrics::VARCHAR[], metric)
 WINDOW
     of_model AS (PARTITION BY model),
     of_corpus AS (PARTITION BY model, revision, corpus)
-ORDER BY series, run_id, stack, metric, scope, layer
+ORDER BY model, corpus, step NULLS LAST, revision, run_id, stack, metric, scope, layer

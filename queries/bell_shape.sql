@@ -1,16 +1,19 @@
 -- title: How much the middle stands out
 -- doc: One row per model and scope: how far the mean over the middle third of the depth lies
---   above the mean over both ends, and the depth of the peak. shape is a bell where the middle
---   exceeds each end by more than z standard errors, a valley where it falls short of both,
---   rising or falling where it lies between them, flat where neither differs, and open
---   otherwise or without standard errors. The error of a mean over layers is the mean of
---   theirs, for layers share their tokens. The embedding counts as layer 0, the state after
---   the final norm does not count. The latest run of each checkpoint and text.
+--   above the mean over both ends, and the depth of the peak. The middle and an end differ where
+--   they do so by more than z standard errors and by more than least_contrast. shape is a bell
+--   where the middle exceeds each end, a valley where it falls short of both, and rising or
+--   falling where it lies between them; flat where neither differs and z standard errors of
+--   each difference are less than a quarter of the middle's mean; open otherwise. The error of
+--   a mean over layers is the mean of theirs, for layers share their tokens; there is none
+--   where one of them has none. The embedding counts as layer 0, the state after the final
+--   norm does not count. The latest run of each checkpoint and text.
 -- param metric VARCHAR = 'anisotropy' in metric.name: which metric
 -- param models VARCHAR[] = NULL in model.name: only these models; NULL means all
 -- param scopes VARCHAR[] = ['all', 'no_sinks'] in ('all', 'no_first', 'no_sinks'): which tokens count
--- param ends DOUBLE = 0.1: the share of the depth that counts as an end, at each side
--- param z DOUBLE = 3: how many standard errors make a difference
+-- param ends DOUBLE = 0.1 in 0..0.5: the share of the depth that counts as an end, at each side
+-- param z DOUBLE = 3 in 0<..: how many standard errors make a difference
+-- param least_contrast DOUBLE = 0.1 in 0..: the least difference that counts, in the metric's unit
 -- param show VARCHAR = 'contrast' in ('contrast', 'peak_depth'): the chart's horizontal axis
 -- chart: mark=point x=$show:Q y=series:N color=scope:N
 WITH parts AS (
@@ -30,9 +33,16 @@ WITH parts AS (
         avg(value) FILTER (WHERE depth <= $ends) AS start_mean,
         avg(value) FILTER (WHERE depth BETWEEN 1 / 3 AND 2 / 3) AS middle_mean,
         avg(value) FILTER (WHERE depth >= 1 - $ends) AS end_mean,
-        avg(std_error) FILTER (WHERE depth <= $ends) AS start_error,
-        avg(std_error) FILTER (WHERE depth BETWEEN 1 / 3 AND 2 / 3) AS middle_error,
-        avg(std_error) FILTER (WHERE depth >= 1 - $ends) AS end_error,
+        -- avg leaves NULL out: one value without an error leaves the mean without one.
+        CASE WHEN bool_and(std_error IS NOT NULL)
+            FILTER (WHERE depth <= $ends AND value IS NOT NULL)
+            THEN avg(std_error) FILTER (WHERE depth <= $ends) END AS start_error,
+        CASE WHEN bool_and(std_error IS NOT NULL)
+            FILTER (WHERE depth BETWEEN 1 / 3 AND 2 / 3 AND value IS NOT NULL)
+            THEN avg(std_error) FILTER (WHERE depth BETWEEN 1 / 3 AND 2 / 3) END AS middle_error,
+        CASE WHEN bool_and(std_error IS NOT NULL)
+            FILTER (WHERE depth >= 1 - $ends AND value IS NOT NULL)
+            THEN avg(std_error) FILTER (WHERE depth >= 1 - $ends) END AS end_error,
         count(*) FILTER (WHERE value IS NULL) AS n_missing
     FROM profile_latest
     WHERE metric = $metric
@@ -44,10 +54,17 @@ WITH parts AS (
 compared AS (
     SELECT
         *,
-        (middle_mean - start_mean)
-        / nullif(sqrt(middle_error * middle_error + start_error * start_error), 0) AS over_start,
-        (middle_mean - end_mean)
-        / nullif(sqrt(middle_error * middle_error + end_error * end_error), 0) AS over_end
+        middle_mean - start_mean AS over_start,
+        middle_mean - end_mean AS over_end,
+        $z * sqrt(middle_error * middle_error + start_error * start_error) AS start_margin,
+        $z * sqrt(middle_error * middle_error + end_error * end_error) AS end_margin,
+        -- 1 where the middle is higher, -1 where it is lower, 0 where they do not differ.
+        CASE WHEN abs(over_start) > start_margin AND abs(over_start) > $least_contrast
+            THEN sign(over_start)
+            WHEN over_start IS NOT NULL AND start_margin IS NOT NULL THEN 0 END AS from_start,
+        CASE WHEN abs(over_end) > end_margin AND abs(over_end) > $least_contrast
+            THEN sign(over_end)
+            WHEN over_end IS NOT NULL AND end_margin IS NOT NULL THEN 0 END AS from_end
     FROM parts
 )
 SELECT
@@ -61,11 +78,13 @@ SELECT
     || CASE WHEN kind = 'encoder-decoder' THEN ' · ' || stack ELSE '' END AS series,
     scope,
     CASE
-        WHEN over_start > $z AND over_end > $z THEN 'bell'
-        WHEN over_start < -$z AND over_end < -$z THEN 'valley'
-        WHEN over_start > $z AND over_end < -$z THEN 'rising'
-        WHEN over_start < -$z AND over_end > $z THEN 'falling'
-        WHEN abs(over_start) <= $z AND abs(over_end) <= $z THEN 'flat'
+        WHEN from_start = 1 AND from_end = 1 THEN 'bell'
+        WHEN from_start = -1 AND from_end = -1 THEN 'valley'
+        WHEN from_start = 1 AND from_end = -1 THEN 'rising'
+        WHEN from_start = -1 AND from_end = 1 THEN 'falling'
+        WHEN from_start = 0 AND from_end = 0
+            AND start_margin < abs(middle_mean) / 4 AND end_margin < abs(middle_mean) / 4
+            THEN 'flat'
         ELSE 'open' END AS shape,
     middle_mean - (start_mean + end_mean) / 2 AS contrast,
     sqrt(middle_error * middle_error + (start_error + end_error) * (start_error + end_error) / 4)
@@ -93,4 +112,4 @@ WHERE $show::VARCHAR IN ('contrast', 'peak_depth')
 WINDOW
     of_model AS (PARTITION BY model),
     of_corpus AS (PARTITION BY model, revision, corpus)
-ORDER BY series, run_id, stack, scope
+ORDER BY model, corpus, step NULLS LAST, revision, run_id, stack, scope

@@ -62,4 +62,4 @@ FROM spent
 WINDOW
     of_model AS (PARTITION BY model),
     of_corpus AS (PARTITION BY model, revision, corpus)
-ORDER BY series, run_id, part
+ORDER BY model, corpus, step NULLS LAST, revision, run_id, part

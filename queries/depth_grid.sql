@@ -8,7 +8,7 @@
 -- param models VARCHAR[] = NULL in model.name: only these models; NULL means all
 -- param revisions VARCHAR[] = NULL in checkpoint.revision: only these revisions
 -- param scopes VARCHAR[] = ['all'] in ('all', 'no_first', 'no_sinks'): which tokens count
--- param intervals INTEGER = 20: into how many parts the grid divides the depth
+-- param intervals INTEGER = 20 in 1..1000: into how many parts the grid divides the depth
 -- chart: mark=line x=depth:Q y=value:Q color=series:N dash=scope:N
 WITH states AS (
     SELECT *
@@ -79,4 +79,4 @@ FROM gridded
 WINDOW
     of_model AS (PARTITION BY model),
     of_corpus AS (PARTITION BY model, revision, corpus)
-ORDER BY series, run_id, stack, scope, depth
+ORDER BY model, corpus, step NULLS LAST, revision, run_id, stack, scope, depth

@@ -5,14 +5,24 @@
 --   after the final norm.
 -- param metric VARCHAR = 'twonn' in metric.name: which metric
 -- param models VARCHAR[] = NULL in model.name: only these models; NULL means all
--- param layers INTEGER[] = NULL: only these layers; NULL means all
+-- param layers INTEGER[] = NULL in 0..: only these layers; NULL means all
 -- param scopes VARCHAR[] = ['all'] in ('all', 'no_first', 'no_sinks'): which tokens count
 -- param random_init BOOLEAN = false: also untrained controls, as series of their own at step 0
 -- param by VARCHAR = 'step' in ('step', 'tokens_seen'): the chart's horizontal axis
 -- param scale VARCHAR = 'symlog' in ('symlog', 'linear'): of that axis; symlog is logarithmic and holds 0
 -- chart: mark=line x=$by:Q:$scale y=value:Q color=depth:Q dash=scope:N facet=series:N detail=state:N
-WITH measured AS (
+WITH called AS (
+    -- Two models may have one name: the ids tell them apart.
     SELECT
+        model_id,
+        name || CASE WHEN count(*) OVER (PARTITION BY name) > 1
+            THEN ' ' || left(model_id, 8) ELSE '' END AS called
+    FROM model
+),
+measured AS (
+    SELECT
+        called.called,
+        called.model_id,
         p.model,
         p.kind,
         p.revision,
@@ -40,6 +50,9 @@ WITH measured AS (
             ), '-_/. ') END AS course
     FROM profile AS p
     JOIN latest_run ON latest_run.run_id = p.run_id
+    JOIN run ON run.run_id = p.run_id
+    JOIN checkpoint ON checkpoint.checkpoint_id = run.checkpoint_id
+    JOIN called ON called.model_id = checkpoint.model_id
     WHERE p.metric = $metric
         AND p.step IS NOT NULL
         AND ($random_init::BOOLEAN OR NOT starts_with(p.revision, 'random-init-'))
@@ -49,13 +62,14 @@ WITH measured AS (
         AND ($layers::INTEGER[] IS NULL OR list_contains($layers::INTEGER[], p.layer))
     -- Of two checkpoints at one step, the one measured last.
     QUALIFY row_number() OVER (
-        PARTITION BY p.model, course, latest_run.corpus_id, p.stack, p.scope, p.layer, p.site, p.step
+        PARTITION BY
+            called.model_id, course, latest_run.corpus_id, p.stack, p.scope, p.layer, p.site, p.step
         ORDER BY p.created_at DESC, p.run_id DESC
     ) = 1
 ),
 named AS (
     SELECT
-        model
+        called
         || CASE WHEN course <> '' AND (
             min(course) OVER of_model < max(course) OVER of_model
             OR starts_with(course, 'random-init-')
@@ -68,8 +82,8 @@ named AS (
         *
     FROM measured
     WINDOW
-        of_model AS (PARTITION BY model),
-        of_corpus AS (PARTITION BY model, corpus)
+        of_model AS (PARTITION BY model_id),
+        of_corpus AS (PARTITION BY model_id, corpus)
 )
 SELECT
     series,
@@ -91,6 +105,7 @@ SELECT
     revision,
     corpus,
     stack,
+    model_id,
     run_id
 FROM named
 -- Decide the chart's axis only.

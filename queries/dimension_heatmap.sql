@@ -5,12 +5,22 @@
 --   are left out, and so is the state after the final norm.
 -- param metric VARCHAR = 'twonn' in metric.name: which metric
 -- param models VARCHAR[] = NULL in model.name: only these models; NULL means all
--- param layers INTEGER[] = NULL: only these layers; NULL means all
+-- param layers INTEGER[] = NULL in 0..: only these layers; NULL means all
 -- param scope VARCHAR = 'all' in ('all', 'no_first', 'no_sinks'): which tokens count
 -- param random_init BOOLEAN = false: also untrained controls, as series of their own at step 0
 -- chart: mark=rect x=step:O y=layer:O color=value:Q facet=series:N
-WITH measured AS (
+WITH called AS (
+    -- Two models may have one name: the ids tell them apart.
     SELECT
+        model_id,
+        name || CASE WHEN count(*) OVER (PARTITION BY name) > 1
+            THEN ' ' || left(model_id, 8) ELSE '' END AS called
+    FROM model
+),
+measured AS (
+    SELECT
+        called.called,
+        called.model_id,
         p.model,
         p.kind,
         p.revision,
@@ -39,6 +49,9 @@ WITH measured AS (
             ), '-_/. ') END AS course
     FROM profile AS p
     JOIN latest_run ON latest_run.run_id = p.run_id
+    JOIN run ON run.run_id = p.run_id
+    JOIN checkpoint ON checkpoint.checkpoint_id = run.checkpoint_id
+    JOIN called ON called.model_id = checkpoint.model_id
     WHERE p.metric = $metric
         AND p.step IS NOT NULL
         AND ($random_init::BOOLEAN OR NOT starts_with(p.revision, 'random-init-'))
@@ -48,13 +61,14 @@ WITH measured AS (
         AND ($layers::INTEGER[] IS NULL OR list_contains($layers::INTEGER[], p.layer))
     -- Of two checkpoints at one step, the one measured last.
     QUALIFY row_number() OVER (
-        PARTITION BY p.model, course, latest_run.corpus_id, p.stack, p.scope, p.layer, p.site, p.step
+        PARTITION BY
+            called.model_id, course, latest_run.corpus_id, p.stack, p.scope, p.layer, p.site, p.step
         ORDER BY p.created_at DESC, p.run_id DESC
     ) = 1
 ),
 named AS (
     SELECT
-        model
+        called
         || CASE WHEN course <> '' AND (
             min(course) OVER of_model < max(course) OVER of_model
             OR starts_with(course, 'random-init-')
@@ -67,10 +81,10 @@ named AS (
         *
     FROM measured
     WINDOW
-        of_model AS (PARTITION BY model),
-        of_corpus AS (PARTITION BY model, corpus)
+        of_model AS (PARTITION BY model_id),
+        of_corpus AS (PARTITION BY model_id, corpus)
 ),
-steps AS (SELECT DISTINCT series, model, kind, corpus, stack, step FROM named),
+steps AS (SELECT DISTINCT series, model_id, model, kind, corpus, stack, step FROM named),
 layers AS (SELECT series, layer, site, min(depth) AS depth FROM named GROUP BY ALL)
 SELECT
     steps.series,
@@ -88,6 +102,7 @@ SELECT
     named.revision,
     steps.corpus,
     steps.stack,
+    steps.model_id,
     named.run_id
 FROM steps
 JOIN layers ON layers.series = steps.series

@@ -3,7 +3,7 @@
 --   the median over tokens of the local estimate, and the quartiles beside it say how far
 --   tokens differ. The latest run of each checkpoint and text. The state after the final norm
 --   is left out. Above about 20 every such estimate falls short.
--- param metric VARCHAR = 'lid_p50' in metric.name: which estimate
+-- param metric VARCHAR = 'lid_p50' in ('lid_p05', 'lid_p25', 'lid_p50', 'lid_p75', 'lid_p95', 'twonn', 'twonn_ml', 'twonn_low20', 'corrint', 'mom', 'mada', 'mle', 'participation_ratio', 'effective_rank'): which estimate
 -- param models VARCHAR[] = NULL in model.name: only these models; NULL means all
 -- param revisions VARCHAR[] = NULL in checkpoint.revision: only these revisions
 -- param scopes VARCHAR[] = ['all'] in ('all', 'no_first', 'no_sinks'): which tokens count
@@ -55,4 +55,5 @@ WHERE p.metric = $metric
 WINDOW
     of_model AS (PARTITION BY p.model),
     of_corpus AS (PARTITION BY p.model, p.revision, p.corpus)
-ORDER BY series, p.run_id, p.stack, p.scope, p.layer
+ORDER BY
+    p.model, p.corpus, p.step NULLS LAST, p.revision, p.run_id, p.stack, p.scope, p.layer

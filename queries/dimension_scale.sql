@@ -5,7 +5,7 @@
 --   on; noise lifts it at the smallest distances, and above about 20 every such estimate
 --   falls short. The latest run of each checkpoint and text.
 -- param models VARCHAR[] = NULL in model.name: only these models; NULL means all
--- param layers INTEGER[] = NULL: only these layers; NULL means all
+-- param layers INTEGER[] = NULL in 0..: only these layers; NULL means all
 -- param scopes VARCHAR[] = ['all'] in ('all', 'no_first', 'no_sinks'): which tokens count
 -- param by VARCHAR = 'mean_distance' in ('mean_distance', 'rank'): the chart's horizontal axis
 -- param final_norm BOOLEAN = false: also the state after the final norm
@@ -50,4 +50,5 @@ WHERE run_id IN (SELECT latest_run.run_id FROM latest_run)
 WINDOW
     of_model AS (PARTITION BY model),
     of_corpus AS (PARTITION BY model, revision, corpus)
-ORDER BY series, run_id, stack, scope, layer, site, rank
+ORDER BY
+    model, corpus, step NULLS LAST, revision, run_id, stack, scope, layer, site, rank

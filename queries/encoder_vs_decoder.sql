@@ -41,4 +41,4 @@ WHERE metric = $metric
 WINDOW
     of_model AS (PARTITION BY model),
     of_corpus AS (PARTITION BY model, revision, corpus)
-ORDER BY kind, series, run_id, stack, scope, layer
+ORDER BY kind, model, corpus, step NULLS LAST, revision, run_id, stack, scope, layer

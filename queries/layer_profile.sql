@@ -56,4 +56,4 @@ WHERE metric = $metric
 WINDOW
     of_model AS (PARTITION BY model),
     of_corpus AS (PARTITION BY model, revision, corpus)
-ORDER BY series, run_id, stack, scope, layer, site
+ORDER BY model, corpus, step NULLS LAST, revision, run_id, stack, scope, layer, site

@@ -2,10 +2,12 @@
 -- doc: The largest single coordinates of every layer, over all tokens, with the token
 --   they belong to; ratio compares each with the layer's median absolute coordinate.
 --   Massive activations stand in the same few coordinates and tokens layer after layer,
---   with ratios in the thousands. The latest run of each checkpoint and text.
+--   with ratios in the thousands. The latest run of each checkpoint and text; the state after
+--   the final norm is left out unless asked for.
 -- param models VARCHAR[] = NULL in model.name: only these models; NULL means all
--- param least_ratio DOUBLE = 100: only coordinates this many times the median
--- param ranks INTEGER = 3: how many of each layer, the largest first; 16 are stored
+-- param least_ratio DOUBLE = 100 in 0..: only coordinates this many times the median
+-- param ranks INTEGER = 3 in 1..: how many of each layer, the largest first; 16 are stored
+-- param final_norm BOOLEAN = false: also the state after the final norm
 -- chart: mark=point x=layer:Q y=ratio:Q color=place:N facet=series:N
 SELECT
     latest_run.model
@@ -20,6 +22,7 @@ SELECT
     'coordinate ' || massive.coordinate AS place,
     latest_run.model,
     latest_run.revision,
+    latest_run.step,
     latest_run.corpus,
     massive.stack,
     massive.layer,
@@ -48,10 +51,11 @@ JOIN (
     AND largest.layer = massive.layer AND largest.site = massive.site
 WHERE ($models::VARCHAR[] IS NULL OR list_contains($models::VARCHAR[], latest_run.model))
     AND massive.rank <= $ranks
+    AND (massive.site <> 'final_norm' OR $final_norm::BOOLEAN)
     AND coalesce(abs(massive.value) * ratio.value / largest.value >= $least_ratio, true)
 WINDOW
     of_model AS (PARTITION BY latest_run.model),
     of_corpus AS (PARTITION BY latest_run.model, latest_run.revision, latest_run.corpus)
 ORDER BY
-    latest_run.model, latest_run.revision, latest_run.corpus, massive.run_id,
-    massive.stack, massive.layer, massive.site, massive.rank
+    latest_run.model, latest_run.corpus, latest_run.step NULLS LAST, latest_run.revision,
+    massive.run_id, massive.stack, massive.layer, massive.site, massive.rank

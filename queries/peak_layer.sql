@@ -1,7 +1,7 @@
 -- title: Where the profile peaks
 -- doc: One row per model and scope: the layer where the metric is highest, its value
---   there and at both ends, and the bell's contrast, the mean over the middle third
---   of the depth minus the mean over the rest. The latest run of each checkpoint and
+--   there and at both ends, and middle_minus_rest, the mean over the middle third of
+--   the depth minus the mean over the rest. The latest run of each checkpoint and
 --   text; the embedding counts as layer 0, the state after the final norm does not
 --   count. Layers without a value are left out and counted as n_missing.
 -- param metric VARCHAR = 'anisotropy' in metric.name: which metric
@@ -25,7 +25,7 @@ SELECT
     last_value,
     middle_mean,
     rest_mean,
-    middle_mean - rest_mean AS contrast,
+    middle_mean - rest_mean AS middle_minus_rest,
     metric,
     n_layers,
     n_missing,
@@ -72,4 +72,4 @@ FROM (
 WINDOW
     of_model AS (PARTITION BY model),
     of_corpus AS (PARTITION BY model, revision, corpus)
-ORDER BY series, run_id, stack, scope
+ORDER BY model, corpus, step NULLS LAST, revision, run_id, stack, scope

@@ -4,28 +4,38 @@
 --   that go down. A move counts only where it exceeds z standard errors of the difference;
 --   the moves found decide the verdict: two phases (up, down), rises only, falls only, flat,
 --   falls then rises, three phases (down, up, down), or rises, falls, rises again. It is left
---   open with fewer steps than least_steps, without standard errors, or with more moves. The
---   mean is over the blocks with a value at every step, and its error the mean of theirs,
---   for they share their tokens; errors of two steps are taken as independent, which is
---   cautious. Left out: untrained controls, the embedding, the state after the final norm,
---   and steps whose weights another step has too.
+--   open with fewer steps than least_steps, without standard errors, with more moves, or where
+--   the steps differ in tokens, window, sample, seed or dtype; reason says why. The mean is
+--   over the blocks with a value at every step, and its error the mean of theirs, for they
+--   share their tokens; errors of two steps are taken as independent, which is cautious. Left
+--   out: untrained controls, the embedding, the state after the final norm, and steps whose
+--   weights another step has too (n_left_out counts them).
 -- param metric VARCHAR = 'twonn' in metric.name: which metric
 -- param models VARCHAR[] = NULL in model.name: only these models; NULL means all
 -- param scopes VARCHAR[] = ['all'] in ('all', 'no_first', 'no_sinks'): which tokens count
 -- param by VARCHAR = 'mean' in ('mean', 'layer'): the mean over the blocks, or each block
--- param z DOUBLE = 3: how many standard errors of the difference a move must exceed
--- param least_steps INTEGER = 5: fewer steps leave the verdict open
+-- param z DOUBLE = 3 in 0<..: how many standard errors of the difference a move must exceed
+-- param least_steps INTEGER = 5 in 3..: fewer steps leave the verdict open
 -- param duplicates BOOLEAN = false: also steps whose weights another step has too
 -- chart: mark=point x=peak_step:Q:symlog y=state:N color=verdict:N
-WITH RECURSIVE copied AS (
+WITH RECURSIVE called AS (
+    -- Two models may have one name: the ids tell them apart.
+    SELECT
+        model_id,
+        name || CASE WHEN count(*) OVER (PARTITION BY name) > 1
+            THEN ' ' || left(model_id, 8) ELSE '' END AS called
+    FROM model
+),
+copied AS (
     -- A step's weights may stand under main too; under another step they are wrong.
-    SELECT model.name AS model, checkpoint.weights_sha256, count(DISTINCT checkpoint.step) AS steps
+    SELECT model_id, weights_sha256, count(DISTINCT step) AS steps
     FROM checkpoint
-    JOIN model ON model.model_id = checkpoint.model_id
     GROUP BY ALL
 ),
 measured AS (
     SELECT
+        called.called,
+        called.model_id,
         p.model,
         p.kind,
         p.revision,
@@ -45,7 +55,12 @@ measured AS (
         p.ci_high,
         p.n,
         p.tokens,
+        p.window_size,
+        p.sample_size,
+        p.seed,
+        p.dtype,
         p.run_id,
+        copied.steps > 1 AND NOT $duplicates::BOOLEAN AS left_out,
         -- What a revision's name says before its step tells two trainings of one name apart.
         CASE WHEN starts_with(p.revision, 'random-init-') THEN p.revision
             ELSE rtrim(regexp_extract(
@@ -55,24 +70,25 @@ measured AS (
     JOIN latest_run ON latest_run.run_id = p.run_id
     JOIN run ON run.run_id = p.run_id
     JOIN checkpoint ON checkpoint.checkpoint_id = run.checkpoint_id
+    JOIN called ON called.model_id = checkpoint.model_id
     JOIN copied
-        ON copied.model = p.model AND copied.weights_sha256 = checkpoint.weights_sha256
+        ON copied.model_id = checkpoint.model_id AND copied.weights_sha256 = checkpoint.weights_sha256
     WHERE p.metric = $metric
         AND p.step IS NOT NULL
         AND NOT starts_with(p.revision, 'random-init-')
         AND ($models::VARCHAR[] IS NULL OR list_contains($models::VARCHAR[], p.model))
         AND list_contains($scopes::VARCHAR[], p.scope)
         AND p.site = 'block'
-        AND ($duplicates::BOOLEAN OR copied.steps = 1)
     -- Of two checkpoints at one step, the one measured last.
     QUALIFY row_number() OVER (
-        PARTITION BY p.model, course, latest_run.corpus_id, p.stack, p.scope, p.layer, p.site, p.step
-        ORDER BY p.created_at DESC, p.run_id DESC
+        PARTITION BY
+            called.model_id, course, latest_run.corpus_id, p.stack, p.scope, p.layer, p.site, p.step
+        ORDER BY left_out, p.created_at DESC, p.run_id DESC
     ) = 1
 ),
 named AS (
     SELECT
-        model
+        called
         || CASE WHEN course <> '' AND (
             min(course) OVER of_model < max(course) OVER of_model
             OR starts_with(course, 'random-init-')
@@ -85,14 +101,31 @@ named AS (
         *
     FROM measured
     WINDOW
-        of_model AS (PARTITION BY model),
-        of_corpus AS (PARTITION BY model, corpus)
+        of_model AS (PARTITION BY model_id),
+        of_corpus AS (PARTITION BY model_id, corpus)
 ),
 known AS (
     -- A step without any value says nothing; it must not take every layer with it.
     SELECT *
     FROM named
+    WHERE NOT left_out
     QUALIFY count(value) OVER (PARTITION BY series, scope, step) > 0
+),
+alike AS (
+    SELECT
+        series,
+        scope,
+        count(DISTINCT step) FILTER (left_out) AS n_left_out,
+        concat_ws(
+            ', ',
+            CASE WHEN count(DISTINCT tokens) FILTER (NOT left_out) > 1 THEN 'tokens' END,
+            CASE WHEN count(DISTINCT window_size) FILTER (NOT left_out) > 1 THEN 'window_size' END,
+            CASE WHEN count(DISTINCT sample_size) FILTER (NOT left_out) > 1 THEN 'sample_size' END,
+            CASE WHEN count(DISTINCT seed) FILTER (NOT left_out) > 1 THEN 'seed' END,
+            CASE WHEN count(DISTINCT dtype) FILTER (NOT left_out) > 1 THEN 'dtype' END
+        ) AS unequal
+    FROM named
+    GROUP BY series, scope
 ),
 whole AS (
     SELECT *
@@ -106,6 +139,7 @@ means AS (
         CASE WHEN $by = 'layer' THEN layer END AS of_layer,
         scope,
         step,
+        model_id,
         model,
         kind,
         corpus,
@@ -198,6 +232,7 @@ courses AS (
         series,
         layer,
         scope,
+        model_id,
         model,
         kind,
         corpus,
@@ -220,7 +255,7 @@ courses AS (
         avg(CASE WHEN goes_down THEN 1.0 ELSE 0.0 END) FILTER (WHERE place > peak_place)
             AS share_down
     FROM peaks
-    GROUP BY series, layer, scope, model, kind, corpus, stack, metric
+    GROUP BY series, layer, scope, model_id, model, kind, corpus, stack, metric
 )
 SELECT
     courses.series
@@ -228,7 +263,7 @@ SELECT
     || CASE WHEN len($scopes::VARCHAR[]) > 1 THEN ' · ' || courses.scope ELSE '' END AS state,
     courses.scope,
     CASE
-        WHEN n_steps < $least_steps OR n_errors < n_steps THEN 'open'
+        WHEN n_steps < $least_steps OR n_errors < n_steps OR unequal <> '' THEN 'open'
         WHEN moves = '+-' THEN 'two phases'
         WHEN moves = '+' THEN 'rises only'
         WHEN moves = '-' THEN 'falls only'
@@ -237,12 +272,17 @@ SELECT
         WHEN moves = '-+-' THEN 'three phases'
         WHEN moves = '+-+' THEN 'rises, falls, rises again'
         ELSE 'open' END AS verdict,
-    CASE
+    nullif(concat_ws('; ', CASE
+        WHEN unequal <> '' THEN 'steps measured with unequal ' || unequal
         WHEN n_steps < $least_steps THEN 'only ' || n_steps || ' steps, fewer than ' || $least_steps
         WHEN n_errors < n_steps THEN 'no standard error at ' || (n_steps - n_errors) || ' steps'
-        WHEN length(moves) > 3 THEN length(moves) || ' moves up and down' END AS reason,
+        WHEN length(moves) > 3 THEN length(moves) || ' moves up and down' END,
+    CASE WHEN n_left_out > 0
+        THEN n_left_out || ' steps left out, whose weights another step has too' END
+    ), '') AS reason,
     moves,
     n_steps,
+    n_left_out,
     first_step,
     peak_step,
     last_step,
@@ -261,8 +301,10 @@ SELECT
     model,
     kind,
     corpus,
-    stack
+    stack,
+    model_id
 FROM courses
+JOIN alike ON alike.series = courses.series AND alike.scope = courses.scope
 JOIN (
     SELECT series, layer, scope, first(moves ORDER BY place DESC) AS moves
     FROM walk

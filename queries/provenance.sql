@@ -6,7 +6,7 @@
 -- param models VARCHAR[] = NULL in model.name: only these models; NULL means all
 -- param revisions VARCHAR[] = NULL in checkpoint.revision: only these revisions
 -- param corpora VARCHAR[] = NULL in corpus.name: only these texts
--- param layers INTEGER[] = NULL: only these layers; NULL means all
+-- param layers INTEGER[] = NULL in 0..: only these layers; NULL means all
 -- param scopes VARCHAR[] = ['all'] in ('all', 'no_first', 'no_sinks'): which tokens count
 -- param runs VARCHAR[] = NULL: only these runs, by their ids or how those begin
 SELECT
@@ -97,5 +97,5 @@ WHERE p.metric = $metric
     AND ($runs::VARCHAR[] IS NULL
         OR len(list_filter($runs::VARCHAR[], lambda start: starts_with(p.run_id, start))) > 0)
 ORDER BY
-    p.model, p.revision, p.corpus, run.created_at DESC, run.run_id, p.stack, p.layer, p.site,
+    p.model, p.corpus, p.step NULLS LAST, p.revision, run.created_at DESC, run.run_id, p.stack, p.layer, p.site,
     p.scope

@@ -19,6 +19,7 @@ SELECT
     p.model,
     p.kind,
     p.revision,
+    p.step,
     p.corpus,
     p.stack,
     p.metric,
@@ -46,8 +47,8 @@ WHERE p.metric = $metric
     AND ($models::VARCHAR[] IS NULL OR list_contains($models::VARCHAR[], p.model))
     AND p.site <> 'final_norm'
     AND sinkless.scope = 'no_sinks'
-GROUP BY p.model, p.kind, p.revision, p.corpus, p.stack, p.metric, p.run_id
+GROUP BY p.model, p.kind, p.revision, p.step, p.corpus, p.stack, p.metric, p.run_id
 WINDOW
     of_model AS (PARTITION BY p.model),
     of_corpus AS (PARTITION BY p.model, p.revision, p.corpus)
-ORDER BY p.model, p.revision, p.corpus, p.run_id, p.stack
+ORDER BY p.model, p.corpus, p.step NULLS LAST, p.revision, p.run_id, p.stack

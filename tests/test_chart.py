@@ -104,7 +104,12 @@ class TestBuild:
         question = ask("mark=line x=depth:Q y=value:Q color=series:N facet=kind:N")
         assert isinstance(build_chart(question, rows("a")), alt.FacetChart)
         captioned = spec_of(build_chart(question, rows("a"), caption="c"))
-        assert find(captioned, "column")[0] == {"field": "kind", "title": None, "type": "nominal"}
+        assert find(captioned, "column")[0] == {
+            "field": "kind",
+            "sort": None,
+            "title": None,
+            "type": "nominal",
+        }
 
     def test_a_title_wider_than_the_chart_is_broken(self) -> None:
         text = f"-- title: {'word ' * 20}\n-- chart: mark=line x=depth:Q y=value:Q\nSELECT 1"

@@ -68,7 +68,12 @@ class TestScales:
         many = spec_of(build_chart(ask(self.SCALE), self.curves(4)))
         assert "columns" not in few
         assert many["columns"] == 3
-        assert many["facet"] == {"field": "series", "title": None, "type": "nominal"}
+        assert many["facet"] == {
+            "field": "series",
+            "sort": None,
+            "title": None,
+            "type": "nominal",
+        }
 
 
 def steps(*numbers: int) -> pa.Table:
@@ -126,6 +131,35 @@ class TestMany:
         assert "Model" in find(few, "title")
         # A question that takes no models says nothing.
         assert "Model" in find(spec_of(build_chart(ask(), rows(*names))), "title")
+
+    def test_of_one_model_fewer_revisions_are_asked_for(self) -> None:
+        names = [f"model@step{i}" for i in range(9)]
+        text = (
+            "-- title: t\n-- param models VARCHAR[] = NULL: which\n"
+            "-- param revisions VARCHAR[] = NULL: which\n"
+            "-- chart: mark=line x=depth:Q y=value:Q color=series:N dash=scope:N\nSELECT $models"
+        )
+        question = parse_question(text, Path("q.sql"))
+
+        def title(models: list[str]) -> list[object]:
+            table = rows(*names)
+            per_series = table.num_rows // len(names)
+            column = [model for model in models for _ in range(per_series)]
+            return find(
+                spec_of(build_chart(question, table.append_column("model", [column]))), "title"
+            )
+
+        assert "Model (9; for fewer: -p revisions=…)" in title(["a"] * 9)
+        assert "Model (9; for fewer: -p revisions=…)" in title(["a"] * 6 + ["b"] * 3)
+        assert "Model (9; for fewer: -p models=…)" in title(["a"] * 3 + ["b"] * 3 + ["c"] * 3)
+
+    def test_the_legend_keeps_the_order_of_the_rows(self) -> None:
+        names = ["m@step9", "m@step10", "m@step100"]
+        spec = spec_of(build_chart(ask(), rows(*names)))
+        (domain,) = {
+            tuple(c["scale"]["domain"]) for c in find(spec, "color") if isinstance(c, dict)
+        }
+        assert list(domain) == names
 
     def test_no_entry_is_hidden(self, tmp_path: Path) -> None:
         names = [f"model {i:02}" for i in range(40)]

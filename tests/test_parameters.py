@@ -3,7 +3,7 @@ from datetime import date
 import pytest
 
 from embstore.errors import UsageError
-from embstore.parameters import Parameter, convert
+from embstore.parameters import Parameter, Range, convert
 
 
 class TestConvert:
@@ -37,6 +37,8 @@ class TestConvert:
             ("INTEGER", "3000000000"),
             ("INTEGER", True),
             ("DOUBLE", "many"),
+            ("DOUBLE", "nan"),
+            ("DOUBLE", float("inf")),
             ("BOOLEAN", "maybe"),
             ("DATE", "yesterday"),
             ("INTEGER[]", "1,x"),
@@ -51,3 +53,28 @@ class TestConvert:
 
     def test_null_is_allowed_where_it_is_the_default(self) -> None:
         assert convert(Parameter("p", "VARCHAR[]", "", required=False), None) is None
+
+    @pytest.mark.parametrize(
+        ("limits", "inside", "outside", "expected"),
+        [
+            (Range(1), ["1", 7.5], ["0", -1], "at least 1"),
+            (Range(0, 0.5), [0, "0.5"], ["-0.1", 0.6], "at least 0 and at most 0.5"),
+            (Range(0, above=True), [0.1], ["0", -2], "more than 0"),
+        ],
+    )
+    def test_a_range_is_held(
+        self, limits: Range, inside: list[object], outside: list[object], expected: str
+    ) -> None:
+        parameter = Parameter("p", "DOUBLE", "", range=limits)
+        for given in inside:
+            assert convert(parameter, given) == float(str(given))
+        for given in outside:
+            message = f"^parameter p: found {given!r}; expected {expected}$"
+            with pytest.raises(UsageError, match=message):
+                convert(parameter, given)
+
+    def test_each_number_of_a_list_is_held_to_the_range(self) -> None:
+        parameter = Parameter("p", "INTEGER[]", "", range=Range(0))
+        assert convert(parameter, "0,3") == [0, 3]
+        with pytest.raises(UsageError, match="found '-1'; expected at least 0"):
+            convert(parameter, "0,-1")

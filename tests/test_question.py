@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from embstore.errors import QueryError
-from embstore.parameters import Parameter
+from embstore.parameters import Parameter, Range
 from embstore.question import Channel, parse_question
 
 HEADER = """\
@@ -72,6 +72,15 @@ class TestHeader:
                 "found 'x=a:Q:cubic'; expected x=column:type with type Q, N, O or T, and then "
                 "perhaps a scale: :linear, :log, :symlog",
             ),
+            (
+                "-- title: a\n-- param x INTEGER = 0 in 1..: b\nSELECT 1",
+                "q.sql:2: parameter x: found '0'; expected at least 1",
+            ),
+            ("-- title: a\n-- param x DOUBLE in 2..1: b\nSELECT 1", "the range 2..1 is empty"),
+            (
+                "-- title: a\n-- param x DATE in 1..: b\nSELECT 1",
+                "parameter x has type DATE, which takes no range; expected INTEGER, BIGINT, DOUBLE",
+            ),
             ("-- title: a\n", "q.sql: no SQL after the header"),
         ],
     )
@@ -80,6 +89,22 @@ class TestHeader:
             parse_question(text, Path("q.sql"))
         assert message in str(caught.value)
         assert "\n" not in str(caught.value)
+
+    @pytest.mark.parametrize(
+        ("written", "limits"),
+        [
+            ("in 1..", Range(1)),
+            ("in -1..0.5", Range(-1, 0.5)),
+            ("in 0<..", Range(0, above=True)),
+            ("in 0<..2", Range(0, 2, above=True)),
+        ],
+    )
+    def test_a_parameter_may_have_a_range(self, written: str, limits: Range) -> None:
+        text = f"-- title: t\n-- param x DOUBLE = 0.5 {written}: a share: of it\nSELECT $x"
+        if limits.least == 1:
+            text = text.replace("0.5 in", "1 in")
+        (parameter,) = parse_question(text, Path("q.sql")).parameters
+        assert (parameter.range, parameter.doc) == (limits, "a share: of it")
 
     def test_a_channel_may_name_its_scale(self) -> None:
         text = "-- title: t\n-- chart: mark=rect x=step:Q:symlog y=$by:O:$scale\nSELECT 1"

@@ -14,13 +14,15 @@ _TOKENS_PER_DIMENSION = 4
 def same_weights(contents: Contents) -> Finding | None:
     """Warn of revisions of one model that have the same weights."""
     groups: dict[tuple[object, object], dict[object, int]] = {}
-    for place, run in enumerate(contents.runs):
-        revisions = groups.setdefault((run["model"], run["weights_sha256"]), {})
-        revisions.setdefault(run["revision"], place)
+    for model in contents.models:
+        for place in model.runs:
+            run = contents.runs[place]
+            revisions = groups.setdefault((model.label, run["weights_sha256"]), {})
+            revisions.setdefault(run["revision"], place)
     doubled = {key: found for key, found in groups.items() if len(found) > 1}
     if not doubled:
         return None
-    examples = [f"{model}: {listed(found)}" for (model, _), found in doubled.items()]
+    examples = [f"{label}: {listed(found)}" for (label, _), found in doubled.items()]
     n = sum(len(found) - 1 for found in doubled.values())
     return Finding(
         "Same weights",
@@ -49,13 +51,15 @@ def failed(failures: Sequence[Row]) -> Finding | None:
 
 def incomplete(stored: dict[int, tuple[int, int]], contents: Contents) -> Finding | None:
     """Warn of runs with fewer numbers than others of the same model."""
-    short = []
+    short: list[int] = []
+    models: set[str] = set()
     for model in contents.models:
         most = max((stored.get(place, (0, 0))[0] for place in model.runs), default=0)
-        short += [place for place in model.runs if stored.get(place, (0, 0))[0] < most]
+        few = [place for place in model.runs if stored.get(place, (0, 0))[0] < most]
+        models |= {model.label} if few else set()
+        short += few
     if not short:
         return None
-    models = {str(contents.runs[place]["model"]) for place in short}
     return Finding(
         "Gaps",
         f"{counted(len(short), 'run')} of {listed(models)} "

@@ -5,6 +5,11 @@ from dataclasses import dataclass
 Row = dict[str, object]
 
 
+def untrained(run: Row) -> bool:
+    """Tell whether a run measured a control: the architecture with random weights."""
+    return str(run["revision"]).startswith("random-init-")
+
+
 @dataclass(frozen=True)
 class State:
     """One hidden state of a model, as its runs have it."""

@@ -4,24 +4,21 @@ from collections.abc import Iterable, Sequence
 from statistics import median
 
 from embstore.report import cautions
-from embstore.report.contents import Contents, Row
-from embstore.report.evidence import Evidence, Peak
-from embstore.report.sentences import Finding, counted, listed, number, shortened, signed, spread
+from embstore.report.bells import kinds_compared
+from embstore.report.contents import Contents
+from embstore.report.evidence import CEILING, Evidence, Highest, Peak
+from embstore.report.sentences import Finding, counted, listed, number, shortened, spread
 from embstore.report.training import dimension_over_training, peak_over_training
 
-# The seed study saw no mean dimension above it.
-CEILING = 60
 # From here on, estimates from neighbours' distances fall short at usual sample sizes.
 _SHORT = 20
-# How far the middle of a profile stands out to be called a bell.
-_BELL = 0.1
 
 
 def find_all(contents: Contents, evidence: Evidence) -> tuple[Finding, ...]:
     """Draw every finding the store has the numbers for, the study's questions first."""
     drawn = [
         peak_by_kind(evidence.peaks),
-        kinds_compared(evidence.peaks),
+        kinds_compared(evidence.peaks, {str(model.facts["kind"]) for model in contents.models}),
         peak_over_training(evidence.anisotropy),
         dimension_over_training(evidence.dimension, evidence.estimate),
         ceiling(evidence.highest, contents),
@@ -44,83 +41,74 @@ def peak_by_kind(peaks: Sequence[Peak]) -> Finding | None:
     sentences = []
     for kind in sorted({peak.kind for peak in peaks}):
         mine = [peak for peak in peaks if peak.kind == kind]
-        full = [peak for peak in mine if peak.scope == "all"]
-        bare = [peak for peak in mine if peak.scope == "no_sinks"]
-        shown = full or bare or mine
-        models = {peak.model for peak in shown}
-        who = f"{counted(len(models), kind)} ({listed(models)})"
-        depth = median(peak.depth for peak in shown)
-        at = f"at relative depth {number(depth)}"
-        text = f"In {who}, anisotropy peaks at {spread([peak.value for peak in shown])} {at}"
-        if full and bare:
-            text += f"; without attention sinks at {spread([peak.value for peak in bare])}"
-        elif not full:
-            text += f", measured in scope {shown[0].scope}"
-        sentences.append(f"{text}.")
+        stacks = sorted({peak.stack for peak in mine}, reverse=True)
+        parts = [_peaks_of([p for p in mine if p.stack == stack]) for stack in stacks]
+        if len(stacks) > 1:
+            parts = [f"{part} in the {stack}" for part, stack in zip(parts, stacks, strict=True)]
+        models = {peak.model for peak in mine}
+        texts = {peak.text for peak in mine}
+        over = f"; over the texts {listed(texts)}" if len(texts) > 1 else ""
+        who = f"{counted(len(models), kind)} ({listed(models)}{over})"
+        sentences.append(f"In {who}, anisotropy peaks {', and '.join(parts)}.")
     return Finding("Peak anisotropy", " ".join(sentences), _runs(peaks))
 
 
-def kinds_compared(peaks: Sequence[Peak]) -> Finding | None:
-    """Say whether decoders' profiles are bells and encoders' flat."""
-    bells = {
-        kind: [
-            peak.middle - peak.rest
-            for peak in peaks
-            if peak.kind == kind
-            and peak.scope == "all"
-            and peak.middle is not None
-            and peak.rest is not None
-        ]
-        for kind in ("decoder", "encoder")
-    }
-    used = [peak for peak in peaks if peak.scope == "all" and peak.kind in bells]
-    if not all(bells.values()):
-        present = [kind for kind, values in bells.items() if values]
-        if not present:
-            return None
-        other = "encoders" if present == ["decoder"] else "decoders"
-        return Finding(
-            "Encoders and decoders",
-            f"The store has no {other}, so whether the two kinds differ stays open.",
-            _runs(used),
-            "open",
-        )
-    decoder, encoder = median(bells["decoder"]), median(bells["encoder"])
-    if decoder < _BELL:
-        verdict = "Decoders have no bell here"
-    elif encoder < _BELL and encoder < decoder / 2:
-        verdict = "Decoders have a bell, encoders do not"
-    else:
-        verdict = "Decoders have a bell, and so do encoders"
-    return Finding(
-        "Encoders and decoders",
-        f"{verdict}: against the rest of the layers, anisotropy over the middle third of the depth "
-        f"is {signed(decoder)} in decoders and {signed(encoder)} in encoders (median over models, "
-        "all tokens, last checkpoints).",
-        _runs(used),
-    )
+def _peaks_of(peaks: Sequence[Peak]) -> str:
+    full = [peak for peak in peaks if peak.scope == "all"]
+    bare = [peak for peak in peaks if peak.scope == "no_sinks"]
+    shown = full or bare or [peak for peak in peaks if peak.scope == peaks[0].scope]
+    depth = median(_per_model([(peak.model, peak.depth) for peak in shown]))
+    text = f"at {_spread_of(shown)} at relative depth {number(depth)}"
+    if full and bare:
+        return f"{text} (without attention sinks at {_spread_of(bare)})"
+    return text if full else f"{text} (measured in scope {shown[0].scope})"
 
 
-def ceiling(highest: Row | None, contents: Contents) -> Finding | None:
+def _spread_of(peaks: Sequence[Peak]) -> str:
+    return spread(_per_model([(peak.model, peak.value) for peak in peaks]))
+
+
+def _per_model(values: Iterable[tuple[str, float]]) -> list[float]:
+    """Return one value per model, the median: more texts give it no more weight."""
+    found: dict[str, list[float]] = {}
+    for model, value in values:
+        found.setdefault(model, []).append(value)
+    return [median(mine) for mine in found.values()]
+
+
+def ceiling(highest: Highest | None, contents: Contents) -> Finding | None:
     """Say how high the dimension gets, and whether it stays below the study's ceiling."""
     if highest is None:
         return None
-    place, value = highest["run"], highest["value"]
-    if not isinstance(place, int) or not isinstance(value, float):
-        return None
-    run = contents.runs[place]
-    verdict = "below" if value < CEILING else "not below"
+    run = contents.runs[highest.run]
+    verdict = "below"
+    if highest.surely:
+        verdict = "above"
+    elif highest.possible > CEILING:
+        verdict = "perhaps above"
     text = (
-        f"The highest dimension ({highest['metric']}) of any layer is {number(value)}, {verdict} "
-        f"{CEILING} ({shortened(str(run['model']))} at {shortened(str(run['revision']))}, "
-        f"layer {highest['layer']}, scope {highest['scope']})."
+        f"The highest dimension ({highest.metric}) of any layer is {number(highest.value)}"
+        f"{_interval(highest.ci_low, highest.ci_high)}, {verdict} {CEILING} "
+        f"({shortened(highest.model)} at {shortened(str(run['revision']))}, "
+        f"layer {highest.layer}, scope {highest.scope})."
     )
-    if value > _SHORT:
+    if highest.surely:
+        many = "interval lies" if highest.surely == 1 else "intervals lie"
+        text += f" {highest.surely:,} {many} above {CEILING} as a whole."
+    elif highest.possible > max(CEILING, highest.ci_high or highest.value):
+        text += f" The interval of a layer reaches {number(highest.possible)}."
+    if highest.value > _SHORT:
         text += (
             f" Estimates above about {_SHORT} fall short: at 4,000 tokens a true 50 reads 33 "
             "and a true 100 reads 51."
         )
-    return Finding(f"Ceiling of {CEILING}", text, (place,))
+    return Finding(f"Ceiling of {CEILING}", text, (highest.run,))
+
+
+def _interval(low: float | None, high: float | None) -> str:
+    if low is None or high is None:
+        return ""
+    return f" (95 % interval {number(low)} to {number(high)})"
 
 
 def _runs(peaks: Iterable[Peak]) -> tuple[int, ...]:

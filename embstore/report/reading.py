@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from embstore.errors import QueryError
-from embstore.report.contents import Contents, ModelFacts, Row, State
+from embstore.report.contents import Contents, ModelFacts, Row, State, untrained
+from embstore.revisions import Revision, in_training_order
 
 if TYPE_CHECKING:
     from embstore.store.connection import Database
@@ -229,18 +230,25 @@ def _label(row: Row, *, shared: bool) -> str:
 
 
 def _newest(runs: Sequence[Row]) -> tuple[int, ...]:
-    """Find the last checkpoint of every model and text: the highest step, else the latest run."""
+    """Find the last checkpoint of every model and text, in the order of training.
 
-    def age(place: int) -> tuple[bool, int, str]:
-        step = runs[place]["step"]
-        return (isinstance(step, int), step if isinstance(step, int) else 0, _created(runs[place]))
-
-    best: dict[tuple[object, object], int] = {}
+    One without a step, such as main, is a final one; of several, the latest run. An
+    untrained control is the last only where there is nothing else.
+    """
+    found: dict[tuple[object, object], list[int]] = {}
     for place, run in enumerate(runs):
-        series = (run["model_id"], run["corpus_id"])
-        if series not in best or age(place) > age(best[series]):
-            best[series] = place
-    return tuple(sorted(best.values()))
+        found.setdefault((run["model_id"], run["corpus_id"]), []).append(place)
+    return tuple(sorted(_last(runs, places) for places in found.values()))
+
+
+def _last(runs: Sequence[Row], places: Sequence[int]) -> int:
+    trained = [place for place in places if not untrained(runs[place])] or places
+    final = [place for place in trained if runs[place]["step"] is None]
+    if final:
+        return max(final, key=lambda place: _created(runs[place]))
+    place_of = {str(runs[place]["revision"]): place for place in trained}
+    steps = [Revision(name, int(str(runs[place]["step"]))) for name, place in place_of.items()]
+    return place_of[in_training_order(steps)[-1].name]
 
 
 def _created(run: Row) -> str:

@@ -54,8 +54,8 @@ def signed(value: float) -> str:
 
 def spread(values: Sequence[float]) -> str:
     """Write one value, or the median and range of several."""
-    if len(values) == 1:
-        return number(values[0])
+    if number(min(values)) == number(max(values)):
+        return number(median(values))
     return f"{number(median(values))} (median; {number(min(values))} to {number(max(values))})"
 
 

@@ -2,20 +2,36 @@
 
 import math
 from collections.abc import Callable, Sequence
-from statistics import median
 from typing import Literal
 
-from embstore.report.evidence import Point, Trajectory
-from embstore.report.sentences import Finding, listed, number, shortened
+from embstore.report.sentences import Finding, counted, listed, number, shortened
+from embstore.report.series import Point, Trajectory
 
-Course = Literal["rises, then falls", "falls, then rises", "rises", "falls", "stays level", "open"]
+Course = Literal[
+    "rises, then falls",
+    "falls, then rises",
+    "rises",
+    "falls",
+    "stays level",
+    "falls, rises, then falls",
+    "rises, falls, then rises",
+    "open",
+]
+Estimate = tuple[float, float | None]
 
-# Fewer checkpoints show no course.
-_LEAST_CHECKPOINTS = 4
-# Of two estimates' joint standard error: high, for the highest of many is compared.
+# As the question about phases takes them: fewer steps show no course, and a move counts
+# where it exceeds so many standard errors of the difference.
+_LEAST_STEPS = 5
 _ERRORS = 3.0
-# A change smaller than this share of the value is not worth a word, however sure.
-_SMALL = 0.02
+_COURSES: dict[str, Course] = {
+    "": "stays level",
+    "+": "rises",
+    "-": "falls",
+    "+-": "rises, then falls",
+    "-+": "falls, then rises",
+    "-+-": "falls, rises, then falls",
+    "+-+": "rises, falls, then rises",
+}
 
 
 def peak_over_training(trajectories: Sequence[Trajectory]) -> Finding | None:
@@ -24,7 +40,7 @@ def peak_over_training(trajectories: Sequence[Trajectory]) -> Finding | None:
         "Anisotropy in training",
         "The highest anisotropy of any block",
         trajectories,
-        lambda point: point.peak,
+        lambda point: (point.peak, point.peak_error),
     )
 
 
@@ -36,91 +52,106 @@ def dimension_over_training(
         "Dimension in training",
         f"The intrinsic dimension ({estimate}, mean over blocks, all tokens)",
         trajectories,
-        lambda point: point.mean,
+        lambda point: (point.mean, point.mean_error),
     )
 
 
-def course(values: Sequence[float], errors: Sequence[float]) -> Course:
+def moves(values: Sequence[float], errors: Sequence[float]) -> str:
+    """Note the moves of a series that go further than its errors: ``+`` up and ``-`` down.
+
+    From the highest and the lowest value since the last move, a value moves away where it
+    differs by more than three standard errors of the difference.
+
+    >>> moves([5, 9, 14, 12, 8], [0.1] * 5), moves([5, 5.2, 4.9, 5.1, 5], [0.3] * 5)
+    ('+-', '')
+    """
+    noted = ""
+    high = low = (values[0], errors[0])
+    for value, error in zip(values[1:], errors[1:], strict=True):
+        here = (value, error)
+        if noted[-1:] != "+" and value - low[0] > _ERRORS * math.hypot(error, low[1]):
+            noted, high, low = noted + "+", here, here
+        elif noted[-1:] != "-" and high[0] - value > _ERRORS * math.hypot(error, high[1]):
+            noted, high, low = noted + "-", here, here
+        else:
+            high = here if value > high[0] else high
+            low = here if value < low[0] else low
+    return noted
+
+
+def course(values: Sequence[float], errors: Sequence[float | None]) -> Course:
     """Tell the course of a series of estimates from its noise.
 
-    A running median of three steadies the series; then two of its values differ if their
-    difference exceeds three joint standard errors and two percent.
+    It is open with fewer than five steps, without an error at each, or with more than
+    three moves.
 
     >>> course([5, 9, 14, 12, 9, 8], [0.1] * 6)
     'rises, then falls'
-    >>> course([5, 5.2, 4.9, 5.1], [0.3] * 4)
-    'stays level'
     >>> course([5, 9], [0.1] * 2)
     'open'
     """
-    if len(values) < _LEAST_CHECKPOINTS:
+    known = [error for error in errors if error is not None]
+    if len(values) < _LEAST_STEPS or len(known) < len(values):
         return "open"
-    steady = [
-        values[0],
-        *(median(values[i - 1 : i + 2]) for i in range(1, len(values) - 1)),
-        values[-1],
-    ]
-
-    def exceeds(high: int, low: int) -> bool:
-        joint = math.hypot(errors[high], errors[low])
-        least = max(_ERRORS * joint, _SMALL * max(abs(steady[high]), abs(steady[low])))
-        return steady[high] - steady[low] > least
-
-    last = len(steady) - 1
-    top = max(range(len(steady)), key=steady.__getitem__)
-    bottom = min(range(len(steady)), key=steady.__getitem__)
-    if exceeds(top, 0) and exceeds(top, last):
-        return "rises, then falls"
-    if exceeds(0, bottom) and exceeds(last, bottom):
-        return "falls, then rises"
-    if exceeds(last, 0):
-        return "rises"
-    if exceeds(0, last):
-        return "falls"
-    return "stays level"
+    return _COURSES.get(moves(values, known), "open")
 
 
 def _over_training(
     topic: str,
     subject: str,
     trajectories: Sequence[Trajectory],
-    value: Callable[[Point], float],
+    value: Callable[[Point], Estimate],
 ) -> Finding | None:
+    if not trajectories:
+        return None
     courses: dict[Course, list[Trajectory]] = {}
+    unclear: dict[str, list[str]] = {}
     for trajectory in trajectories:
-        points = trajectory.points
-        told = course([value(point) for point in points], [point.error for point in points])
-        courses.setdefault(told, []).append(trajectory)
-    unclear = courses.pop("open", [])
-    runs = tuple(sorted(point.run for t in trajectories for point in t.points))
-    if not courses:
-        if not trajectories:
-            return None
-        return Finding(
-            topic,
-            f"{subject}: open. No model has {_LEAST_CHECKPOINTS} checkpoints with known steps.",
-            runs,
-            "open",
-        )
+        estimates = [value(point) for point in trajectory.points]
+        told = course([of for of, _ in estimates], [error for _, error in estimates])
+        if told == "open" or trajectory.unequal:
+            unclear.setdefault(_why_open(trajectory, estimates), []).append(trajectory.name)
+        else:
+            courses.setdefault(told, []).append(trajectory)
     total = sum(map(len, courses.values()))
     parts = []
     for told, mine in sorted(courses.items(), key=lambda item: (-len(item[1]), item[0])):
-        names = listed(t.model for t in mine)
+        names = listed([trajectory.name for trajectory in mine])
         example = _example(mine[0], value, named=len(mine) > 1)
         parts.append(f"{told} in {len(mine)} of {total} series of checkpoints ({names}{example})")
-    text = f"{subject} {'; '.join(parts)}."
-    if unclear:
-        text += (
-            f" With fewer than {_LEAST_CHECKPOINTS} checkpoints, {listed(t.model for t in unclear)}"
-            " stays open."
-        )
-    return Finding(topic, text, runs)
+    text = f"{subject} {'; '.join(parts)}." if parts else f"{subject}: open."
+    for why, names_of in sorted(unclear.items()):
+        verb = "stays" if len(names_of) == 1 else "stay"
+        text += f" {why}, {listed(names_of)} {verb} open."
+    text += _left_out(trajectories)
+    runs = tuple(sorted({point.run for t in trajectories for point in t.points}))
+    return Finding(topic, text, runs, "finding" if parts else "open")
 
 
-def _example(trajectory: Trajectory, value: Callable[[Point], float], *, named: bool) -> str:
+def _why_open(trajectory: Trajectory, estimates: Sequence[Estimate]) -> str:
+    if trajectory.unequal:
+        return f"With steps that differ in {', '.join(trajectory.unequal)}"
+    if len(estimates) < _LEAST_STEPS:
+        return f"With fewer than {_LEAST_STEPS} steps"
+    if any(error is None for _, error in estimates):
+        return "Without a standard error at every step"
+    return "With more than three moves up and down"
+
+
+def _left_out(trajectories: Sequence[Trajectory]) -> str:
+    copied = [trajectory for trajectory in trajectories if trajectory.copies]
+    if not copied:
+        return ""
+    each = [f"{counted(t.copies, 'step')} of {shortened(t.name)}" for t in copied]
+    verb = "is" if len(copied) == 1 and copied[0].copies == 1 else "are"
+    return f" Left out {verb} {listed(each)}, whose weights another step has too."
+
+
+def _example(trajectory: Trajectory, value: Callable[[Point], Estimate], *, named: bool) -> str:
     points = trajectory.points
-    numbers = [value(point) for point in points]
+    numbers = [value(point)[0] for point in points]
     top = max(range(len(numbers)), key=numbers.__getitem__)
-    stops = dict.fromkeys((0, top, len(numbers) - 1))
+    bottom = min(range(len(numbers)), key=numbers.__getitem__)
+    stops = sorted({0, top, bottom, len(numbers) - 1})
     way = ", ".join(f"{number(numbers[i])} at step {points[i].step:,}" for i in stops)
-    return f"; {shortened(trajectory.model)}: {way}" if named else f": {way}"
+    return f"; {shortened(trajectory.name)}: {way}" if named else f": {way}"

@@ -44,6 +44,6 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Database:
     failed_at = datetime(2026, 11, 2, tzinfo=UTC)
     write_failure(
         database,
-        Failure("lab/steps", "step4", "load", "damaged", "prose", failed_at, "0.1.0"),
+        Failure("lab/steps", "step4", "load", "damaged", "example-text", failed_at, "0.1.0"),
     )
     return database

@@ -1,13 +1,15 @@
 """Questions that compare: models on a grid of depth, nearest models, two checkpoints."""
 
+import dataclasses
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from embstore.store.connection import Database, open_database
 from embstore.store.writing import write_run
-from embstore.types import LayerKey, Scope
+from embstore.types import LayerKey, Run, Scope
 from tests.questions.asking import ask, by_layer, column
 from tests.synthetic import make_run
 
@@ -180,3 +182,42 @@ class TestCheckpointChanges:
         rows = ask(training, "checkpoint_changes")
         assert {row["metric"] for row in rows} == {"anisotropy", "mean_cosine", "twonn"}
         assert {row["change_in_errors"] for row in rows if row["metric"] != "twonn"} == {None}
+
+
+def measured_otherwise(run: Run, field: str) -> Run:
+    """Change one thing about how a run was measured."""
+    old = getattr(run.configuration, field)
+    changed: dict[str, Any] = {field: "float16" if field == "dtype" else old + 1}
+    return dataclasses.replace(run, configuration=dataclasses.replace(run.configuration, **changed))
+
+
+@pytest.mark.parametrize("field", ["tokens", "window_size", "sample_size", "seed", "dtype"])
+class TestMeasuredUnlike:
+    def test_nearest_models_compares_like_with_like(self, tmp_path: Path, field: str) -> None:
+        database = open_database(tmp_path / "near.duckdb")
+        write_run(database, make_run(name="lab/a"))
+        write_run(database, make_run(name="lab/b"))
+        write_run(database, measured_otherwise(make_run(name="lab/c"), field))
+        rows = ask(database, "nearest_models")
+        assert {(row["model"], row["neighbor_model"]) for row in rows} == {
+            ("lab/a", "lab/b"),
+            ("lab/b", "lab/a"),
+        }
+
+    def test_checkpoint_changes_compares_like_with_like(self, tmp_path: Path, field: str) -> None:
+        database = open_database(tmp_path / "changes.duckdb")
+        for step in (1, 2, 3):
+            run = make_run(revision=f"step{step}", step=step)
+            write_run(database, measured_otherwise(run, field) if step == 3 else run)
+        rows = ask(database, "checkpoint_changes")
+        assert {(row["before"], row["after"]) for row in rows} == {("step1", "step2")}
+        assert ask(database, "checkpoint_changes", before="step1", after="step3") == []
+
+    def test_phases_are_open(self, tmp_path: Path, field: str) -> None:
+        database = open_database(tmp_path / "phases.duckdb")
+        for step in (1, 2, 3):
+            run = make_run(revision=f"step{step}", step=step, n_layers=1, values=by_layer(1, step))
+            write_run(database, measured_otherwise(run, field) if step == 2 else run)
+        (row,) = ask(database, "phases", least_steps=3)
+        assert row["verdict"] == "open"
+        assert row["reason"] == f"steps measured with unequal {field}"

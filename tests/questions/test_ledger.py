@@ -104,6 +104,51 @@ class TestCoverage:
         (row,) = ask(database, "coverage", models=["lab/never"])
         assert (row["status"], row["reason"], row["layer"]) == ("failed", "too large", None)
 
+    def test_a_failure_resolved_since_counts_no_more(self, tmp_path: Path) -> None:
+        database = open_database(tmp_path / "resolved.duckdb")
+        failed_at = make_run().provenance.created_at
+        later = failed_at.replace(year=failed_at.year + 1)
+        write_run(database, make_run(revision="step1", created_at=later))
+        write_run(database, make_run(revision="step1", corpus="verse", created_at=later))
+        write_run(database, make_run(revision="step2", created_at=later))
+        for revision, corpus, at in (
+            ("step2", "verse", failed_at),
+            ("step3", "verse", failed_at),
+        ):
+            write_failure(
+                database,
+                Failure("example/decoder-small", revision, "load", "damaged", corpus, at, "0.1.0"),
+            )
+        rows = ask(database, "coverage", only_missing=True)
+        found = {(r["checkpoint"], r["corpus"], r["status"], r["reason"]) for r in rows}
+        # step2 was measured since, and step3 failed over one of the two texts.
+        assert found == {
+            ("step2", "verse", "not measured", None),
+            ("step3", "verse", "failed", "damaged"),
+            ("step3", "example-text", "not measured", None),
+        }
+
+    def test_a_failure_over_a_text_of_its_own_is_shown(self, tmp_path: Path) -> None:
+        database = open_database(tmp_path / "own.duckdb")
+        run = make_run()
+        write_run(database, run)
+        at = run.provenance.created_at
+        write_failure(
+            database,
+            Failure("example/decoder-small", "step9", "load", "damaged", "verse", at, "0.1.0"),
+        )
+        rows = ask(database, "coverage", only_missing=True)
+        assert {(r["checkpoint"], r["corpus"], r["status"]) for r in rows} == {
+            ("step9", "example-text", "not measured"),
+            ("step9", "verse", "failed"),
+        }
+
+    def test_a_metric_of_two_layers_is_not_expected_at_the_last(self, one: Database) -> None:
+        for metric in ("cka_next", "adjacent_cosine"):
+            rows = ask(one, "coverage", metric=metric, final_norm=True)
+            assert column(rows, "layer") == [0, 1, 2, 3]
+            assert {row["status"] for row in rows} == {"measured"}
+
 
 class TestProvenance:
     def test_a_number_has_its_definition_and_its_making(self, small: Database) -> None:

@@ -178,9 +178,10 @@ class TestPhases:
         write_run(database, copy_of(runs[0], revision="step7", step=7))
         (row,) = ask(database, "phases")
         # One of steps 1 and 7 is not what its name says, and nobody knows which.
-        assert (row["n_steps"], row["first_step"]) == (5, 2)
+        assert (row["n_steps"], row["first_step"], row["n_left_out"]) == (5, 2, 2)
+        assert row["reason"] == "2 steps left out, whose weights another step has too"
         (row,) = ask(database, "phases", duplicates=True)
-        assert row["n_steps"] == 7
+        assert (row["n_steps"], row["n_left_out"], row["reason"]) == (7, 0, None)
         # The same weights under main are no contradiction.
         write_run(database, copy_of(runs[3], revision="main"))
         (row,) = ask(database, "phases")

@@ -1,3 +1,4 @@
+import dataclasses
 from pathlib import Path
 
 import pytest
@@ -71,7 +72,7 @@ class TestPeakLayer:
         assert row["peak_value"] == pytest.approx(0.95)
         assert row["first_value"] == row["last_value"] == pytest.approx(0.05)
         # Depths 0, ¼, ½, ¾, 1: only ½ lies in the middle third.
-        assert row["contrast"] == pytest.approx(0.95 - (0.05 + 0.725 + 0.725 + 0.05) / 4)
+        assert row["middle_minus_rest"] == pytest.approx(0.95 - (0.05 + 0.725 + 0.725 + 0.05) / 4)
 
     def test_counts_layers_without_a_value(self, small: Database) -> None:
         params = {"models": "lab/steps", "scopes": "all"}
@@ -202,6 +203,13 @@ def test_dimension_profile_has_interval_and_quartiles(one: Database) -> None:
     )
 
 
+def test_dimension_profile_of_a_store_without_its_metric_has_no_rows(tmp_path: Path) -> None:
+    database = open_database(tmp_path / "few.duckdb")
+    write_run(database, make_run())
+    assert ask(database, "dimension_profile") == []
+    assert len(ask(database, "dimension_profile", metric="twonn")) == 5
+
+
 def test_sink_effect_is_what_sinks_add_at_the_peak(small: Database) -> None:
     (row,) = ask(small, "sink_effect", models=["lab/decoder"])
     assert row["at_peak"] == pytest.approx(0.95)
@@ -219,6 +227,32 @@ def test_massive_activations_name_token_and_coordinate(one: Database) -> None:
     # The largest is 2000 times the median; the second is half of it.
     assert {(r["rank"], r["ratio"]) for r in rows} == {(1, 2000.0), (2, 1000.0)}
     assert ask(one, "massive_activations", least_ratio=1500.0, ranks=1)[0]["rank"] == 1
+    assert {row["site"] for row in rows} == {"embedding", "block"}
+    asked = ask(one, "massive_activations", final_norm=True)
+    assert len(asked) == len(rows) + 2
+
+
+def test_layers_tell_checkpoints_and_texts_apart(small: Database) -> None:
+    rows = ask(small, "layers", models=["lab/steps", "lab/texts"])
+    assert list(dict.fromkeys((r["series"], r["step"], r["corpus"]) for r in rows)) == [
+        ("lab/steps@step1", 1, "example-text"),
+        ("lab/steps@step2", 2, "example-text"),
+        ("lab/steps@step3", 3, "example-text"),
+        ("lab/texts · prose", None, "prose"),
+        ("lab/texts · verse", None, "verse"),
+    ]
+    assert len({(r["run_id"], r["revision"]) for r in rows}) == 5
+
+
+@pytest.mark.parametrize(
+    "question", ["layer_profile", "peak_layer", "depth_grid", "bell_shape", "cost", "layers"]
+)
+def test_steps_stand_in_the_order_of_their_numbers(tmp_path: Path, question: str) -> None:
+    database = open_database(tmp_path / "order.duckdb")
+    for revision, step in (("main", None), ("step10", 10), ("step9", 9), ("step100", 100)):
+        write_run(database, make_run(revision=revision, step=step, n_layers=2))
+    shown = dict.fromkeys(column(ask(database, question), "revision"))
+    assert list(shown) == ["step9", "step10", "step100", "main"]
 
 
 @pytest.fixture(scope="module")
@@ -261,3 +295,44 @@ class TestBellShape:
         # 5 % of 20 for the middle, 5 % of 10 for both ends, which share their tokens.
         assert row["std_error"] == pytest.approx((1.0**2 + 0.5**2) ** 0.5)
         assert row["ci_high"] == pytest.approx(10 + 1.96 * 1.25**0.5)
+
+    def test_a_layer_without_an_error_leaves_no_interval(self, tmp_path: Path) -> None:
+        """Of the two layers in the middle third one has an error, and one has none."""
+        database = open_database(tmp_path / "half.duckdb")
+        run = make_run(n_layers=5, values=by_layer(1, 2, 9, 9, 2, 1), errors={"anisotropy": 0.01})
+        measurements = [
+            dataclasses.replace(m, std_error=None) if m.key.layer == 3 else m
+            for m in run.measured.measurements
+        ]
+        measured = dataclasses.replace(run.measured, measurements=tuple(measurements))
+        write_run(database, dataclasses.replace(run, measured=measured))
+        (row,) = ask(database, "bell_shape", scopes=["all"])
+        assert (row["contrast"], row["shape"]) == (8.0, "open")
+        assert (row["std_error"], row["ci_low"], row["ci_high"]) == (None, None, None)
+
+    @pytest.mark.parametrize(
+        ("values", "error", "shape"),
+        [
+            # 0.03 is three hundred standard errors, and less than what counts.
+            ((0.09, 0.12, 0.09), 0.0005, "flat"),
+            # 3 · √2 · 20 % of the value is 85 % of it: a bell could hide there.
+            ((10, 10, 10), 0.2, "open"),
+            # 3 · √2 · 5 % is 21 %, less than a quarter.
+            ((10, 10, 10), 0.05, "flat"),
+        ],
+    )
+    def test_flat_only_where_nothing_could_hide(
+        self, tmp_path: Path, values: tuple[float, ...], error: float, shape: str
+    ) -> None:
+        database = open_database(tmp_path / "flat.duckdb")
+        errors = {"anisotropy": error}
+        write_run(database, make_run(n_layers=2, values=by_layer(*values), errors=errors))
+        (row,) = ask(database, "bell_shape", scopes=["all"])
+        assert row["shape"] == shape
+
+    def test_the_least_contrast_is_a_parameter(self, tmp_path: Path) -> None:
+        database = open_database(tmp_path / "least.duckdb")
+        values = by_layer(0.09, 0.12, 0.09)
+        write_run(database, make_run(n_layers=2, values=values, errors={"anisotropy": 0.0005}))
+        (row,) = ask(database, "bell_shape", scopes=["all"], least_contrast=0.02)
+        assert row["shape"] == "bell"

@@ -1,5 +1,6 @@
 """Questions about checkpoints of one training: maxima, layers and ceilings by step."""
 
+import dataclasses
 from pathlib import Path
 
 import pytest
@@ -141,7 +142,10 @@ class TestHeatMap:
             return None if key.layer == 1 else depth
 
         write_run(database, make_run(revision="step1", step=1, n_layers=2))
-        write_run(database, make_run(revision="step2", step=2, n_layers=1, values=values))
+        run = make_run(revision="step2", step=2, n_layers=2, values=values)
+        kept = [m for m in run.measured.measurements if m.key.layer < 2]
+        measured = dataclasses.replace(run.measured, measurements=tuple(kept))
+        write_run(database, dataclasses.replace(run, measured=measured))
         return database
 
     def test_every_layer_meets_every_step(self, sparse: Database) -> None:
@@ -163,6 +167,56 @@ class TestHeatMap:
         assert crosses["mark"]["text"] == "×"
         assert crosses["transform"] == [{"filter": '!isValid(datum["value"])'}]
         assert spec["title"]["text"][0].startswith("× marks a cell without a value.")
+
+
+@pytest.fixture(scope="module")
+def twins(tmp_path_factory: pytest.TempPathFactory) -> Database:
+    """One name, two models: of two layers with the value 5, of four with the value 9."""
+    database = open_database(tmp_path_factory.mktemp("twins") / "twins.duckdb")
+    for n_layers, value in ((2, 5.0), (4, 9.0)):
+        for step in range(1, 6):
+            values = by_layer(*[value] * (n_layers + 1))
+            run = make_run(
+                name="lab/ckpt",
+                revision=f"step{step}",
+                step=step,
+                n_layers=n_layers,
+                values=values,
+            )
+            weights = f"{n_layers} layers at {step}"
+            other = dataclasses.replace(run.checkpoint, weights_sha256=weights)
+            write_run(database, dataclasses.replace(run, checkpoint=other))
+    return database
+
+
+class TestTwoModelsWithOneName:
+    @pytest.mark.parametrize(
+        "question",
+        [
+            *("anisotropy_by_step", "dimension_by_step", "dimension_heatmap", "phases"),
+            *("dimension_ceiling", "checkpoint_changes", "nearest_models", "coverage"),
+        ],
+    )
+    def test_each_is_a_series_of_its_own(self, twins: Database, question: str) -> None:
+        models = twins.select("SELECT model_id FROM model").to_pylist()
+        rows = ask(twins, question)
+        names = {str(row["series"]): row["model_id"] for row in rows}
+        assert set(names.values()) == {row["model_id"] for row in models}
+        for name, model_id in names.items():
+            assert name.startswith(f"lab/ckpt {str(model_id)[:8]}")
+
+    def test_no_value_is_dropped_or_mixed(self, twins: Database) -> None:
+        rows = ask(twins, "dimension_by_step")
+        assert len(rows) == 5 * (3 + 5)
+        assert {(row["model_id"], row["value"]) for row in rows} == {
+            (row["model_id"], 5.0 if row["n_layers"] == 2 else 9.0)
+            for row in twins.select("SELECT model_id, n_layers FROM model").to_pylist()
+        }
+        peaks = ask(twins, "phases")
+        assert sorted(float(str(row["peak_value"])) for row in peaks) == [5.0, 9.0]
+        near = ask(twins, "nearest_models")
+        assert {(row["distance"], row["n_depths"]) for row in near} == {(4.0, 21)}
+        assert len(near) == 2
 
 
 @pytest.fixture(scope="module")

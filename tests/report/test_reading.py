@@ -21,17 +21,30 @@ def test_an_empty_store_has_nothing(database: Database) -> None:
     assert (contents.models, contents.runs, contents.newest, contents.older_runs) == ((), (), (), 0)
 
 
-def test_the_last_checkpoint_is_the_highest_step_else_the_latest_run(database: Database) -> None:
+def test_the_last_checkpoint_is_a_final_one_else_the_last_in_training(database: Database) -> None:
     early, late = datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 2, 1, tzinfo=UTC)
-    write_run(database, make_run(name="a", revision="step20", step=20, created_at=early))
-    write_run(database, make_run(name="a", revision="step3", step=3, created_at=late))
-    # A branch without a step is no later than a step, whenever it was measured.
-    write_run(database, make_run(name="a", revision="main", created_at=late))
+    write_run(database, make_run(name="a", revision="step20", step=20, created_at=late))
+    # A branch without a step is the final one, whenever it was measured.
+    write_run(database, make_run(name="a", revision="main", created_at=early))
     write_run(database, make_run(name="b", revision="x", created_at=late))
     write_run(database, make_run(name="b", revision="y", created_at=early))
+    write_run(database, make_run(name="c", revision="stage1-step90", step=90, created_at=late))
+    write_run(database, make_run(name="c", revision="stage2-step5", step=5, created_at=early))
     contents = read_contents(database)
-    assert [contents.runs[place]["revision"] for place in contents.newest] == ["step20", "x"]
-    assert [run["revision"] for run in contents.runs] == ["step3", "step20", "main", "x", "y"]
+    assert [contents.runs[place]["revision"] for place in contents.newest] == [
+        "main",
+        "x",
+        "stage2-step5",
+    ]
+
+
+def test_an_untrained_control_is_last_only_alone(database: Database) -> None:
+    write_run(database, make_run(name="a", revision="random-init-0", step=0))
+    contents = read_contents(database)
+    assert [contents.runs[place]["revision"] for place in contents.newest] == ["random-init-0"]
+    write_run(database, make_run(name="a", revision="step0", step=0))
+    contents = read_contents(database)
+    assert [contents.runs[place]["revision"] for place in contents.newest] == ["step0"]
 
 
 def test_a_repeated_run_replaces_the_older_one(database: Database) -> None:
