@@ -30,6 +30,11 @@ database = open_database("fresh.duckdb")
 found = database.select("SELECT count(*) AS n FROM profile")["n"][0].as_py()
 assert found == 0, found
 assert "layer_profile" in find_questions()
+# What travels in the package besides code.
+from embstore.report.write import build_report
+from embstore.study import shipped_studies
+assert "</html>" in build_report(database).html
+assert "tiny" in shipped_studies()
 assert importlib.metadata.version("embstore") == embstore.__version__
 assert "torch" not in sys.modules
 print("1 passed, 0 failed")
