@@ -2,6 +2,7 @@ import copy
 import pickle
 
 import duckdb
+import polars
 import pyarrow as pa
 import pytest
 
@@ -30,7 +31,6 @@ def test_other_libraries_take_it() -> None:
     with duckdb.connect() as connection:
         connection.register("answer", ANSWER.table)
         assert connection.execute("SELECT sum(layer) FROM answer").fetchone() == (1,)
-    polars = pytest.importorskip("polars")
     assert polars.DataFrame(ANSWER).shape == (2, 3)
 
 
