@@ -99,11 +99,12 @@ def bind(question: Question, params: Mapping[str, object] | None = None) -> dict
 
 def metric_info(database: "Database", name: str) -> MetricInfo | None:
     """Tell what a metric means, as the store has it; None if it does not have it."""
+    # The table is small, and DuckDB imports pandas to bind a value.
     rows = database.select(
         "SELECT name, version, title, symbol, formula, unit, lower, upper, citation, uncertainty "
-        "FROM metric WHERE name = $name ORDER BY version DESC LIMIT 1",
-        {"name": name},
+        "FROM metric ORDER BY version DESC"
     ).to_pylist()
+    rows = [row for row in rows if row["name"] == name]
     return MetricInfo(**rows[0]) if rows else None
 
 

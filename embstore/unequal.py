@@ -2,6 +2,8 @@
 
 from typing import TYPE_CHECKING
 
+from embstore.portable import literal
+
 if TYPE_CHECKING:
     import pyarrow as pa
 
@@ -15,7 +17,7 @@ SELECT
     list(DISTINCT dtype ORDER BY dtype) AS dtype,
     list(DISTINCT seed ORDER BY seed) AS seed
 FROM run
-WHERE list_contains($runs::VARCHAR[], run_id)
+WHERE list_contains({runs}, run_id)
 """
 # What makes a row one of measured numbers, and not one about a run.
 _MEASURED = {"depth", "layer", "value", "peak_value", "scope"}
@@ -38,7 +40,8 @@ def unequal_runs(database: "Database", table: "pa.Table") -> str | None:
     runs = [run for run in table["run_id"].unique().to_pylist() if run is not None]
     if len(runs) < 2:
         return None
-    (found,) = database.select(_DISTINCT, {"runs": runs}).to_pylist()
+    # Written in: DuckDB imports pandas to bind a value.
+    (found,) = database.select(_DISTINCT.format(runs=literal(runs, "VARCHAR[]"))).to_pylist()
     unlike = [
         f"{what} ({', '.join(map(str, values[:_SHOWN]))}{', …' * (len(values) > _SHOWN)})"
         for what, values in found.items()
