@@ -7,7 +7,8 @@ from benchmarks.saved_states import Cloud, clouds
 from benchmarks.scale import Scale
 from benchmarks.sections import Bar, Section, Table
 from embstore.metrics.cosine import mean_cosine
-from embstore.metrics.pairs import RANK_CUTOFF, linearity_of
+from embstore.metrics.least_squares import RANK_CUTOFF
+from embstore.metrics.pairs import linearity_of
 from embstore.metrics.spectrum import anisotropy, effective_rank, participation_ratio
 from embstore.moments import Moments
 from embstore.neighbors import nearest_neighbors

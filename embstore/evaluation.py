@@ -9,14 +9,15 @@ from numpy.typing import NDArray
 from embstore.metrics import influence
 from embstore.metrics.cloud import Cloud, Graph
 from embstore.metrics.entry import Metric, Subject, evaluate
-from embstore.metrics.pairs import OVERLAP_NEIGHBORS, Overlap, Pair, neighbor_overlap
+from embstore.metrics.pair import Core, Pair
+from embstore.metrics.pairs import OVERLAP_NEIGHBORS, Overlap, neighbor_overlap
 from embstore.metrics.registry import METRICS, N_NEIGHBORS, PAIR_METRICS
 from embstore.metrics.scale import GRIDE_RANKS, corrint_radii, gride
 from embstore.metrics.uncertainty import Clusters, clustered
 from embstore.moments import Moments
 from embstore.neighbors import Neighbors, count_within, nearest_neighbors, restrict
 from embstore.records import LayerRecord, PairRecord, StackRecord
-from embstore.scopes import FIRST, GROUPS, SINK
+from embstore.scopes import FIRST, GROUPS, REST, SINK
 from embstore.types import (
     CurvePoint,
     FloatArray,
@@ -115,29 +116,47 @@ def measure_pair(
     """Compare a layer with the next in every scope; numbers stand with the earlier one."""
     key = record.x.key
     measurements: list[Measurement] = []
+    shared = _core("shared", record, (REST,))
     for scope in scopes:
         if record.x.n_bad or record.y.n_bad:
             reason = "this layer or the next has NaN or infinite values"
             measurements += _undefined(stack, key, scope, PAIR_METRICS, reason)
             continue
-        keep = np.isin(stack.sample_groups, GROUPS[scope])
+        groups = GROUPS[scope]
+        keep = np.isin(stack.sample_groups, groups)
         x, y = results[record.x.key], results[record.y.key]
+        whole = _core("whole", record, groups)
+        added = record.few(groups)
+        # Without the vectors of the other tokens, or a full rank to add them to: anew.
+        anew = added is None or shared.fit.cholesky is None
         pair = Pair(
-            x=record.x.merged(GROUPS[scope]),
-            y=record.y.merged(GROUPS[scope]),
-            cross=record.merged(GROUPS[scope]),
-            sample_x=record.x.sample,
-            sample_y=record.y.sample,
+            core=whole if anew else shared,
+            added=None if anew else added,
+            x=whole.x,
+            y=whole.y,
+            cross=whole.cross,
             rows=np.flatnonzero(keep),
             clusters=Clusters.of(stack.sample_windows[keep]),
             spread_x=x.spread[scope],
             spread_y=y.spread[scope],
             overlap=_overlap(stack, record, x.nearest[scope], y.nearest[scope]),
-            steps=record.merged_steps(GROUPS[scope], keep),
+            steps=record.merged_steps(groups, keep),
         )
         measurements += [_measure(key, scope, metric, pair) for metric in PAIR_METRICS.values()]
-        del pair
+        del pair, whole
     return measurements
+
+
+def _core(name: str, record: PairRecord, groups: Sequence[int]) -> Core:
+    """Gather what is known of two layers at the tokens of some groups."""
+    return Core(
+        name=name,
+        x=record.x.merged(groups),
+        y=record.y.merged(groups),
+        cross=record.merged(groups),
+        sample_x=record.x.sample,
+        sample_y=record.y.sample,
+    )
 
 
 def graph_of(neighbors: Neighbors, windows: NDArray[np.int64], k: int = N_NEIGHBORS) -> Graph:

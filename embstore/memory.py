@@ -19,9 +19,11 @@ _MOST_WINDOWS = 32
 # decomposition, or of the merge before it; the distinct points, those of two scopes, and
 # two copies to count pairs, or to project on directions.
 _LAYER_SQUARES, _LAYER_SAMPLES = 7, 5
-# A pair: four sums of the last scope, three of the next, and six of its decomposition; for
-# each scope two samples and two centred, and the residuals with what they are made from.
-_PAIR_SQUARES, _PAIR_SAMPLES = 13, 10
+# A pair: three sums of a scope, and six of its decomposition; of the tokens that scopes
+# share the map, the factor it came from and the joint covariance, and that of a scope with
+# too many others. Two centred samples and two products, of the shared tokens and of such a
+# scope.
+_PAIR_SQUARES, _PAIR_SAMPLES = 13, 8
 # Of each kept token, while one worker searches: products with a block of 512, up to four
 # times 76 candidates, 76 neighbours in two forms; and 64 of these in every scope, twice.
 _SEARCH_BYTES = 4 * 512 + 8 * 4 * 76 + 16 * 76

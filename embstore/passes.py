@@ -203,16 +203,15 @@ def peaks(X: NDArray[np.floating]) -> NDArray[np.float64]:
 @compiled(fastmath=REORDERED)
 def centre_to_single(
     X: NDArray[np.floating],
-    rows: NDArray[np.int64],
     mean: NDArray[np.float64],
     scale: float,
     centred: NDArray[np.float32],
 ) -> None:
-    """Fill ``centred``, (n_rows, d), with some rows of (X − mean)·scale, rounded at the end."""
-    d = X.shape[1]
-    for i in range(len(rows)):
+    """Fill ``centred``, (n, d), with (X − mean)·scale, rounded at the end."""
+    n, d = X.shape
+    for i in range(n):
         for c in range(d):
-            centred[i, c] = np.float32((np.float64(X[rows[i], c]) - mean[c]) * scale)
+            centred[i, c] = np.float32((np.float64(X[i, c]) - mean[c]) * scale)
 
 
 @compiled(fastmath=REORDERED)
@@ -228,30 +227,58 @@ def sum_squares(
 
 
 @compiled(fastmath=REORDERED)
-def row_distances(X: NDArray[np.floating], Y: NDArray[np.floating]) -> NDArray[np.float64]:
-    """Return the squared distance of each row of ``X`` from the same row of ``Y``, (n,)."""
+def row_distances(
+    X: NDArray[np.floating], Y: NDArray[np.floating], shift: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Return ‖y + shift − x‖² of each row of ``X`` and the same row of ``Y``, (n,)."""
     n, d = X.shape
     distances = np.empty(n)
     for i in range(n):
         total = 0.0
         for c in range(d):
-            difference = np.float64(X[i, c]) - np.float64(Y[i, c])
+            difference = np.float64(Y[i, c]) - np.float64(X[i, c]) + shift[c]
             total += difference * difference
         distances[i] = total
     return distances
 
 
 @compiled(fastmath=REORDERED)
-def row_products(X: NDArray[np.floating], Y: NDArray[np.floating]) -> NDArray[np.float64]:
-    """Return the inner product of each row of ``X`` with the same row of ``Y``, (n,)."""
-    n, d = X.shape
-    products = np.empty(n)
+def pair_terms(
+    Y: NDArray[np.float32],
+    shift: NDArray[np.float64],
+    mapped: NDArray[np.float32],
+    gained: NDArray[np.float32],
+    fixed: NDArray[np.float64],
+    turned: NDArray[np.float32],
+    turned_shift: NDArray[np.float64],
+    terms: NDArray[np.float64],
+) -> None:
+    """Fill ``terms``, (n, 3), with ‖y‖², ‖y − ŷ‖² and y·t of each token, in one pass.
+
+    Args:
+        Y: with ``shift`` the vectors y, (n, d) and (d,).
+        shift: added to each.
+        mapped: with ``gained`` and ``fixed`` their predictions ŷ, (n, d).
+        gained: added to each of these, (n, d).
+        fixed: added to all, (d,).
+        turned: with ``turned_shift`` the vectors t, (n, d).
+        turned_shift: added to each, (d,).
+        terms: filled.
+    """
+    n, d = Y.shape
     for i in range(n):
-        total = 0.0
+        square = 0.0
+        residual = 0.0
+        product = 0.0
         for c in range(d):
-            total += np.float64(X[i, c]) * np.float64(Y[i, c])
-        products[i] = total
-    return products
+            y = np.float64(Y[i, c]) + shift[c]
+            rest = y - np.float64(mapped[i, c]) - np.float64(gained[i, c]) - fixed[c]
+            square += y * y
+            residual += rest * rest
+            product += y * (np.float64(turned[i, c]) + turned_shift[c])
+        terms[i, 0] = square
+        terms[i, 1] = residual
+        terms[i, 2] = product
 
 
 @compiled()

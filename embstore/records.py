@@ -141,6 +141,21 @@ class PairRecord:
                 merged.add(*(np.concatenate(layer.few[group]) for layer in (self.x, self.y)))
         return merged
 
+    def few(
+        self, groups: Iterable[int]
+    ) -> tuple[NDArray[np.floating], NDArray[np.floating]] | None:
+        """Return both layers' vectors of some groups but the rest; None if some are sums."""
+        others = [group for group in groups if group != REST]
+        if any(group in self.cross for group in others):
+            return None
+        x, y = (
+            [rows for group in others for rows in layer.few.get(group, [])]
+            for layer in (self.x, self.y)
+        )
+        if not x:
+            return np.empty((0, self.x.d)), np.empty((0, self.y.d))
+        return np.concatenate(x), np.concatenate(y)
+
     @cached_property
     def _sampled(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         return _compare(self.x.sample, self.y.sample, np.arange(len(self.x.sample)))

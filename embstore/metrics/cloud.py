@@ -83,9 +83,7 @@ class Cloud:
             scale = total**-0.5
             shape = (len(self.sample), self.d)
             centred = scratch("cloud", shape, np.float32)
-            centre_to_single(
-                self.sample, np.arange(len(self.sample)), self.moments.mean, scale, centred
-            )
+            centre_to_single(self.sample, self.moments.mean, scale, centred)
             projected = scratch("projected", shape, np.float32)
             np.dot(centred, directions.astype(np.float32), out=projected)
             sum_squares(projected, self.clusters.index, sums)

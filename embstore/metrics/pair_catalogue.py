@@ -7,9 +7,8 @@ import numpy as np
 
 from embstore.metrics import pairs
 from embstore.metrics.entry import Metric
-from embstore.metrics.pairs import Pair
+from embstore.metrics.pair import Pair
 from embstore.metrics.uncertainty import Clusters, Interval, Scale, clustered_sums, describe
-from embstore.passes import row_distances, row_products
 from embstore.types import FloatArray, MetricInfo
 
 # How much each window moves a number, summed over its units, and the windows.
@@ -37,8 +36,7 @@ def _linearity(pair: Pair) -> float:
 
 def _linearity_influence(pair: Pair, value: float) -> tuple[FloatArray, Clusters]:
     """The map is at its optimum, so a token counts by its own residual and length alone."""
-    _, Y = pair.centred
-    moved = (1.0 - value) * row_products(Y, Y) - pair.residual_squares
+    moved = (1.0 - value) * pair.squares - pair.residual_squares
     return pair.clusters.sums(moved / _mean_square(pair, pair.fit.total)), pair.clusters
 
 
@@ -47,8 +45,7 @@ def _linearity_residual(pair: Pair) -> float:
 
 
 def _linearity_residual_influence(pair: Pair, value: float) -> tuple[FloatArray, Clusters]:
-    X, Y = pair.centred
-    moved = (1.0 - value) * row_distances(X, Y) - pair.residual_squares
+    moved = (1.0 - value) * pair.change_squares - pair.residual_squares
     return pair.clusters.sums(moved / _mean_square(pair, pair.change)), pair.clusters
 
 
@@ -63,10 +60,8 @@ def _cka(pair: Pair) -> float:
 
 def _cka_influence(pair: Pair, value: float) -> tuple[FloatArray, Clusters]:
     """Each norm moves by a quadratic form of the token's vectors, relative to its size."""
-    _, Y = pair.centred
-    n, scale = pair.n, pair.scale**2
-    xy = pair.cross.scatter * (scale / n)
-    joint = row_products(pair.mapped(xy), Y) / float(np.square(xy).sum())
+    n = pair.n
+    joint = pair.joint / float(np.square(pair.cross.scatter * (pair.scale**2 / n)).sum())
     own = sum(
         spread / float(np.square(moments.scatter / (n - 1)).sum())
         for spread, moments in ((pair.spread_x, pair.x), (pair.spread_y, pair.y))

@@ -8,8 +8,8 @@ changed definition raises its version, which gives new runs a new id.
 from embstore.metrics.catalogue import CATALOGUE
 from embstore.metrics.cloud import Cloud
 from embstore.metrics.entry import Metric
+from embstore.metrics.pair import Pair
 from embstore.metrics.pair_catalogue import PAIR_CATALOGUE
-from embstore.metrics.pairs import Pair
 from embstore.metrics.scale import GRIDE_RANKS
 from embstore.types import MetricInfo
 

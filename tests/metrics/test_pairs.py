@@ -5,7 +5,7 @@ import pytest
 from numpy.typing import NDArray
 
 from embstore.metrics import pairs
-from embstore.metrics.pairs import Fit
+from embstore.metrics.least_squares import Fit
 from embstore.moments import CrossMoments, Moments
 from tests import manifolds
 

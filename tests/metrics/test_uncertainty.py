@@ -11,7 +11,8 @@ from scipy import spatial, stats
 from embstore.evaluation import curve_point
 from embstore.metrics.cloud import Cloud, Graph
 from embstore.metrics.entry import evaluate
-from embstore.metrics.pairs import Overlap, Pair, Steps, neighbor_overlap
+from embstore.metrics.pair import Core, Pair
+from embstore.metrics.pairs import Overlap, Steps, neighbor_overlap
 from embstore.metrics.registry import METRICS, PAIR_METRICS
 from embstore.metrics.scale import GRIDE_RANKS, gride
 from embstore.metrics.uncertainty import Clusters, clustered, quantile_interval
@@ -274,12 +275,13 @@ def pair_of(X: NDArray[np.float64], Y: NDArray[np.float64], windows: NDArray[np.
     for Z in (X, Y):
         centred = Z - Z.mean(axis=0)
         spreads.append(clusters.sums(((centred @ np.cov(Z.T)) * centred).sum(axis=1)))
+    core = Core("whole", Moments.of(X), Moments.of(Y), cross, X, Y)
     return Pair(
-        x=Moments.of(X),
-        y=Moments.of(Y),
+        core=core,
+        added=None,
+        x=core.x,
+        y=core.y,
         cross=cross,
-        sample_x=X,
-        sample_y=Y,
         rows=np.arange(len(X)),
         clusters=clusters,
         spread_x=spreads[0],
@@ -298,7 +300,7 @@ def repeated_pair(pair: Pair, times: int, extra: int | None) -> Pair:
     rows = np.tile(np.arange(pair.n), times)
     if extra is not None:
         chosen = np.flatnonzero(extra == WINDOWS)
-        added_x, added_y = pair.sample_x[chosen], pair.sample_y[chosen]
+        added_x, added_y = pair.core.sample_x[chosen], pair.core.sample_y[chosen]
         x.add(added_x)
         y.add(added_y)
         cross.add(added_x, added_y)
@@ -306,6 +308,7 @@ def repeated_pair(pair: Pair, times: int, extra: int | None) -> Pair:
     assert pair.steps is not None
     return replace(
         pair,
+        core=replace(pair.core, x=x, y=y, cross=cross),
         x=x,
         y=y,
         cross=cross,
