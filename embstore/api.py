@@ -7,10 +7,13 @@ from typing import TYPE_CHECKING
 
 from embstore import query
 from embstore.answer import Answer
+from embstore.hidden_runs import hiding_note
 from embstore.store.connection import Database, open_database
 from embstore.unequal import unequal_runs
 
 if TYPE_CHECKING:
+    import pyarrow as pa
+
     from embstore.chart import AnyChart
 
 _INFO = """
@@ -118,8 +121,7 @@ class Store:
         """
         question = query.find_question(name, self._queries)
         table = query.run_question(self._database, question, params)
-        unlike = unequal_runs(self._database, table)
-        return Answer(table, [unlike] if unlike else [])
+        return Answer(table, self._about_runs(table))
 
     def sql(self, text: str, /, **params: object) -> Answer:
         """Answer one SELECT of your own; it can read this store and nothing else.
@@ -210,11 +212,16 @@ class Store:
         table = query.run_question(self._database, question, values)
         metric = values.get("metric")
         info = query.metric_info(self._database, metric) if isinstance(metric, str) else None
-        said = (unequal_runs(self._database, table), query.caveat(table))
-        caption = " ".join(text for text in said if text) or None
+        known = query.caveat(table)
+        caption = " ".join((*self._about_runs(table), *([known] if known else []))) or None
         return build_chart(
             question, table, params=values, metric=info, caption=caption, theme=theme
         )
+
+    def _about_runs(self, table: "pa.Table") -> tuple[str, ...]:
+        """Say what to know of the runs behind an answer: unlike ones, and hidden ones."""
+        said = (unequal_runs(self._database, table), hiding_note(self._database, table))
+        return tuple(text for text in said if text)
 
 
 def open_store(url: str | Path | None = None, *, queries: Iterable[str | Path] = ()) -> Store:

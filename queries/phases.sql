@@ -1,11 +1,14 @@
 -- title: Does the dimension rise and then fall?
 -- doc: One row per model and scope (and layer, with by=layer): where the metric peaks during
 --   training, how far it rises before and falls after, and the share of steps after the peak
---   that go down. A move counts only where it exceeds z standard errors of the difference;
---   the moves found decide the verdict: two phases (up, down), rises only, falls only, flat,
---   falls then rises, three phases (down, up, down), or rises, falls, rises again. It is left
---   open with fewer steps than least_steps, without standard errors, with more moves, or where
---   the steps differ in tokens, window, sample, seed or dtype; reason says why. The mean is
+--   that go down. A move counts only where it exceeds so many standard errors of the
+--   difference, column least_errors, that noise alone makes one in a flat course of any length
+--   no more often than two equal values differ by z: sqrt(z² + 2 ln p), over its p pairs of
+--   steps. With z of 2 that is in at most 4.6 of 100 flat courses. The moves found decide the
+--   verdict: two phases (up, down), rises only, falls only, flat, falls then rises, three
+--   phases (down, up, down), or rises, falls, rises again. It is left open with fewer steps
+--   than least_steps, without standard errors, with more moves, where a value is missing, or
+--   where the steps differ in tokens, window, sample, seed or dtype; reason says why. The mean is
 --   over the blocks with a value at every step, and its error the mean of theirs, for they
 --   share their tokens; errors of two steps are taken as independent, which is cautious. Left
 --   out: untrained controls, the embedding, the state after the final norm, and steps whose
@@ -14,7 +17,7 @@
 -- param models VARCHAR[] = NULL in model.name: only these models; NULL means all
 -- param scopes VARCHAR[] = ['all'] in ('all', 'no_first', 'no_sinks'): which tokens count
 -- param by VARCHAR = 'mean' in ('mean', 'layer'): the mean over the blocks, or each block
--- param z DOUBLE = 3 in 0<..: how many standard errors of the difference a move must exceed
+-- param z DOUBLE = 2 in 0<..: how many standard errors a move must exceed were there two steps only
 -- param least_steps INTEGER = 5 in 3..: fewer steps leave the verdict open
 -- param duplicates BOOLEAN = false: also steps whose weights another step has too
 -- chart: mark=point x=peak_step:Q:symlog y=state:N color=verdict:N
@@ -123,9 +126,25 @@ alike AS (
             CASE WHEN count(DISTINCT sample_size) FILTER (NOT left_out) > 1 THEN 'sample_size' END,
             CASE WHEN count(DISTINCT seed) FILTER (NOT left_out) > 1 THEN 'seed' END,
             CASE WHEN count(DISTINCT dtype) FILTER (NOT left_out) > 1 THEN 'dtype' END
-        ) AS unequal
+        ) AS unequal,
+        count(*) FILTER (NOT left_out) AS n_kept,
+        count(value) FILTER (NOT left_out) AS n_values
     FROM named
     GROUP BY series, scope
+),
+-- Of every series one row, also where its steps are copies or lack values.
+asked AS (
+    SELECT DISTINCT
+        series,
+        CASE WHEN $by = 'layer' THEN layer END AS of_layer,
+        scope,
+        model_id,
+        model,
+        kind,
+        corpus,
+        stack,
+        metric
+    FROM named
 ),
 whole AS (
     SELECT *
@@ -139,12 +158,6 @@ means AS (
         CASE WHEN $by = 'layer' THEN layer END AS of_layer,
         scope,
         step,
-        model_id,
-        model,
-        kind,
-        corpus,
-        stack,
-        metric,
         avg(value) AS value,
         -- avg leaves NULL out: one layer without an error leaves the mean without one.
         CASE WHEN count(std_error) = count(*) THEN avg(std_error) END AS error,
@@ -155,7 +168,12 @@ means AS (
 points AS (
     SELECT
         * RENAME (of_layer AS layer),
-        row_number() OVER (PARTITION BY series, of_layer, scope ORDER BY step) AS place
+        row_number() OVER (PARTITION BY series, of_layer, scope ORDER BY step) AS place,
+        count(*) OVER (PARTITION BY series, of_layer, scope) AS n_steps,
+        -- Bonferroni over the pairs of steps, for any two may make a move: the normal's tail
+        -- beyond sqrt(z² + 2 ln p) is at most 1/p of that beyond z, since the tail over the
+        -- density falls with z.
+        sqrt($z * $z + 2 * ln(greatest(1, n_steps * (n_steps - 1) / 2))) AS least_errors
     FROM means
 ),
 -- Walks along the steps and notes each move that goes further than the errors: the highest
@@ -200,11 +218,13 @@ walk AS (
             CASE
                 WHEN right(walk.moves, 1) <> '+'
                     AND points.value - walk.low
-                    > $z * sqrt(points.error * points.error + walk.low_error * walk.low_error)
+                    > least_errors
+                    * sqrt(points.error * points.error + walk.low_error * walk.low_error)
                     THEN '+'
                 WHEN right(walk.moves, 1) <> '-'
                     AND walk.high - points.value
-                    > $z * sqrt(points.error * points.error + walk.high_error * walk.high_error)
+                    > least_errors
+                    * sqrt(points.error * points.error + walk.high_error * walk.high_error)
                     THEN '-'
                 ELSE '' END AS move
         FROM walk
@@ -232,14 +252,9 @@ courses AS (
         series,
         layer,
         scope,
-        model_id,
-        model,
-        kind,
-        corpus,
-        stack,
-        metric,
         max(n_layers) AS n_layers,
         count(*) AS n_steps,
+        any_value(least_errors) AS least_errors,
         count(error) AS n_errors,
         min(step) AS first_step,
         max(step) AS last_step,
@@ -255,15 +270,16 @@ courses AS (
         avg(CASE WHEN goes_down THEN 1.0 ELSE 0.0 END) FILTER (WHERE place > peak_place)
             AS share_down
     FROM peaks
-    GROUP BY series, layer, scope, model_id, model, kind, corpus, stack, metric
+    GROUP BY series, layer, scope
 )
 SELECT
-    courses.series
-    || CASE WHEN courses.layer IS NULL THEN '' ELSE ' · layer ' || courses.layer END
-    || CASE WHEN len($scopes::VARCHAR[]) > 1 THEN ' · ' || courses.scope ELSE '' END AS state,
-    courses.scope,
+    asked.series
+    || CASE WHEN asked.of_layer IS NULL THEN '' ELSE ' · layer ' || asked.of_layer END
+    || CASE WHEN len($scopes::VARCHAR[]) > 1 THEN ' · ' || asked.scope ELSE '' END AS state,
+    asked.scope,
     CASE
-        WHEN n_steps < $least_steps OR n_errors < n_steps OR unequal <> '' THEN 'open'
+        WHEN n_steps IS NULL OR n_steps < $least_steps OR n_errors < n_steps OR unequal <> ''
+            THEN 'open'
         WHEN moves = '+-' THEN 'two phases'
         WHEN moves = '+' THEN 'rises only'
         WHEN moves = '-' THEN 'falls only'
@@ -273,7 +289,11 @@ SELECT
         WHEN moves = '+-+' THEN 'rises, falls, rises again'
         ELSE 'open' END AS verdict,
     nullif(concat_ws('; ', CASE
+        WHEN n_kept = 0 THEN 'no step is left'
         WHEN unequal <> '' THEN 'steps measured with unequal ' || unequal
+        WHEN n_values = 0 THEN 'no value at any step'
+        WHEN n_steps IS NULL AND $by = 'layer' THEN 'no value at some step'
+        WHEN n_steps IS NULL THEN 'no block has a value at every step'
         WHEN n_steps < $least_steps THEN 'only ' || n_steps || ' steps, fewer than ' || $least_steps
         WHEN n_errors < n_steps THEN 'no standard error at ' || (n_steps - n_errors) || ' steps'
         WHEN length(moves) > 3 THEN length(moves) || ' moves up and down' END,
@@ -281,7 +301,8 @@ SELECT
         THEN n_left_out || ' steps left out, whose weights another step has too' END
     ), '') AS reason,
     moves,
-    n_steps,
+    least_errors,
+    coalesce(n_steps, 0) AS n_steps,
     n_left_out,
     first_step,
     peak_step,
@@ -294,22 +315,25 @@ SELECT
     peak_value - after.value AS fall,
     sqrt(peak_error * peak_error + after.error * after.error) AS fall_error,
     share_down,
-    metric,
-    courses.layer,
-    n_layers,
-    courses.series,
-    model,
-    kind,
-    corpus,
-    stack,
-    model_id
-FROM courses
-JOIN alike ON alike.series = courses.series AND alike.scope = courses.scope
-JOIN (
+    asked.metric,
+    asked.of_layer AS layer,
+    coalesce(n_layers, 0) AS n_layers,
+    asked.series,
+    asked.model,
+    asked.kind,
+    asked.corpus,
+    asked.stack,
+    asked.model_id
+FROM asked
+JOIN alike ON alike.series = asked.series AND alike.scope = asked.scope
+LEFT JOIN courses
+    ON courses.series = asked.series AND courses.scope = asked.scope
+    AND courses.layer IS NOT DISTINCT FROM asked.of_layer
+LEFT JOIN (
     SELECT series, layer, scope, first(moves ORDER BY place DESC) AS moves
     FROM walk
     GROUP BY series, layer, scope
 ) AS walked
-    ON walked.series = courses.series AND walked.scope = courses.scope
-    AND walked.layer IS NOT DISTINCT FROM courses.layer
-ORDER BY courses.series, courses.layer, courses.scope
+    ON walked.series = asked.series AND walked.scope = asked.scope
+    AND walked.layer IS NOT DISTINCT FROM asked.of_layer
+ORDER BY asked.series, asked.of_layer, asked.scope

@@ -3,12 +3,13 @@
 from collections.abc import Sequence
 
 from embstore.report.contents import Contents, Row
-from embstore.report.sentences import Finding, counted, listed
+from embstore.report.sentences import Finding, counted, listed, shortened
 
 # A search that misses more neighbours than this biases the estimates by more than a percent.
 _RECALL = 0.98
 # Fewer tokens per dimension leave spectra too short a tail.
 _TOKENS_PER_DIMENSION = 4
+_NAMED = 4
 
 
 def same_weights(contents: Contents) -> Finding | None:
@@ -85,15 +86,34 @@ def undefined(rows: Sequence[Row]) -> Finding | None:
     )
 
 
+def larger_hidden(larger: dict[int, int], runs: Sequence[Row]) -> Finding | None:
+    """Warn where the latest run read fewer tokens than an earlier one, which it replaces here."""
+    if not larger:
+        return None
+    names = [
+        f"{shortened(str(runs[place]['model']))} at {shortened(str(runs[place]['revision']))}: "
+        f"{int(str(runs[place]['tokens'])):,} after {tokens:,}"
+        for place, tokens in larger.items()
+    ]
+    more = len(names) - _NAMED
+    which = "; ".join(names[:_NAMED]) + (f"; and {more} more" if more > 0 else "")
+    return Finding(
+        "Smaller, later runs",
+        f"{counted(len(larger), 'latest run')} read fewer tokens than an earlier one of the same "
+        f"checkpoint and text, which this page leaves out ({which} tokens): embstore ingest "
+        "--force with as many tokens as before makes a larger one the latest again.",
+        tuple(larger),
+        "warning",
+    )
+
+
 def unequal_samples(runs: Sequence[Row]) -> Finding | None:
     """Warn where compared runs read different amounts of text, windows or precisions."""
     # More tokens lower every spectrum's bias and raise every dimension.
     names = {"tokens": "tokens", "window_size": "window", "sample_size": "sample", "dtype": "dtype"}
     found = {word: {run[column] for run in runs} for column, word in names.items()}
     differing = [
-        f"{word} {listed(sorted(map(str, values)))}"
-        for word, values in found.items()
-        if len(values) > 1
+        f"{word} {listed(_in_order(values))}" for word, values in found.items() if len(values) > 1
     ]
     if not differing:
         return None
@@ -104,6 +124,12 @@ def unequal_samples(runs: Sequence[Row]) -> Finding | None:
         (),
         "warning",
     )
+
+
+def _in_order(values: set[object]) -> list[str]:
+    """Write numbers by size with their thousands, and names by letter."""
+    numbers = sorted(value for value in values if isinstance(value, int))
+    return [f"{n:,}" for n in numbers] + sorted(v for v in values if isinstance(v, str))
 
 
 def small_samples(contents: Contents) -> Finding | None:

@@ -3,7 +3,9 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from embstore.hidden_runs import hidden_runs
 from embstore.report.contents import Contents, Row, untrained
+from embstore.report.massive import Massive, read_massive
 from embstore.report.reading import readable
 from embstore.report.series import Trajectory, read_trajectories, text_names
 
@@ -157,6 +159,9 @@ class Evidence:
         highest: its highest value.
         stored: numbers stored per run, by place; among them undefined ones.
         undefined: per model, metric, scope and reason: how many and where.
+        massive: coordinates that are massive in the last checkpoints.
+        larger: tokens of an earlier run that read more than the latest one, by the place
+            of that latest one.
     """
 
     peaks: tuple[Peak, ...]
@@ -166,6 +171,8 @@ class Evidence:
     highest: Highest | None
     stored: dict[int, tuple[int, int]]
     undefined: tuple[Row, ...]
+    massive: tuple[Massive, ...]
+    larger: dict[int, int]
 
 
 def read_evidence(database: "Database", contents: Contents) -> Evidence:
@@ -189,6 +196,12 @@ def read_evidence(database: "Database", contents: Contents) -> Evidence:
         highest=_highest(highest[0], named, place_of) if highest else None,
         stored={place_of[row["run_id"]]: (row["stored"], row["undefined"]) for row in stored},
         undefined=tuple(readable(database.select(_UNDEFINED, {"runs": ids}).to_pylist())),
+        massive=read_massive(database, contents),
+        larger={
+            place_of[run.run_id]: run.hidden_tokens
+            for run in hidden_runs(database)
+            if run.run_id in place_of
+        },
     )
 
 

@@ -7,7 +7,16 @@ from embstore.report import cautions
 from embstore.report.bells import kinds_compared
 from embstore.report.contents import Contents
 from embstore.report.evidence import CEILING, Evidence, Highest, Peak
-from embstore.report.sentences import Finding, counted, listed, number, shortened, spread
+from embstore.report.massive import massive_activations
+from embstore.report.sentences import (
+    SCOPE_WORDS,
+    Finding,
+    counted,
+    listed,
+    number,
+    shortened,
+    spread,
+)
 from embstore.report.training import dimension_over_training, peak_over_training
 
 # From here on, estimates from neighbours' distances fall short at usual sample sizes.
@@ -22,10 +31,12 @@ def find_all(contents: Contents, evidence: Evidence) -> tuple[Finding, ...]:
         peak_over_training(evidence.anisotropy),
         dimension_over_training(evidence.dimension, evidence.estimate),
         ceiling(evidence.highest, contents),
+        massive_activations(evidence.massive),
         cautions.same_weights(contents),
         cautions.failed(contents.failures),
         cautions.incomplete(evidence.stored, contents),
         cautions.undefined(evidence.undefined),
+        cautions.larger_hidden(evidence.larger, contents.runs),
         cautions.unequal_samples(contents.runs),
         cautions.small_samples(contents),
         cautions.approximate(contents.runs),
@@ -57,11 +68,11 @@ def _peaks_of(peaks: Sequence[Peak]) -> str:
     full = [peak for peak in peaks if peak.scope == "all"]
     bare = [peak for peak in peaks if peak.scope == "no_sinks"]
     shown = full or bare or [peak for peak in peaks if peak.scope == peaks[0].scope]
-    depth = median(_per_model([(peak.model, peak.depth) for peak in shown]))
-    text = f"at {_spread_of(shown)} at relative depth {number(depth)}"
+    depth = spread(_per_model([(peak.model, peak.depth) for peak in shown]))
+    text = f"at {_spread_of(shown)} at relative depth {depth}"
     if full and bare:
         return f"{text} (without attention sinks at {_spread_of(bare)})"
-    return text if full else f"{text} (measured in scope {shown[0].scope})"
+    return text if full else f"{text} ({SCOPE_WORDS.get(shown[0].scope, shown[0].scope)})"
 
 
 def _spread_of(peaks: Sequence[Peak]) -> str:
@@ -90,7 +101,7 @@ def ceiling(highest: Highest | None, contents: Contents) -> Finding | None:
         f"The highest dimension ({highest.metric}) of any layer is {number(highest.value)}"
         f"{_interval(highest.ci_low, highest.ci_high)}, {verdict} {CEILING} "
         f"({shortened(highest.model)} at {shortened(str(run['revision']))}, "
-        f"layer {highest.layer}, scope {highest.scope})."
+        f"layer {highest.layer}, {SCOPE_WORDS.get(highest.scope, highest.scope)})."
     )
     if highest.surely:
         many = "interval lies" if highest.surely == 1 else "intervals lie"

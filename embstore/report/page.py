@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from embstore.report.contents import Contents, Row
+from embstore.report.guide import metrics_section, reading_section
 from embstore.report.sentences import Finding, counted
 
 _HERE = Path(__file__).parent
@@ -16,7 +17,8 @@ _HERE = Path(__file__).parent
 # In the order in which later files use earlier ones.
 _SCRIPTS = (
     *("data", "dom", "download", "table", "scale", "figure", "lines", "heatmap"),
-    *("provenance", "choices", "profiles", "training", "compare", "tables", "start"),
+    *("provenance", "choices", "profiles", "training", "compare"),
+    *("curves", "layers", "spectra", "scales", "massive", "tables", "start"),
 )
 
 # Sections that the script fills.
@@ -30,6 +32,22 @@ _VIEWS = {
         "One model: every layer at every checkpoint. Hatched cells have no number.",
     ),
     "compare": ("Compare two", "Two checkpoints, of two models or of one, over all metrics."),
+    "spectra": (
+        "Spectra",
+        "Which share of the variance each principal direction carries, the largest first. One "
+        "direction far above the others is what makes a layer anisotropic. Last checkpoints only.",
+    ),
+    "scales": (
+        "Dimension by scale",
+        "The intrinsic dimension from the distances to each token's k-th and 2k-th neighbour "
+        "(Gride). Flat over a range of scales, it is one to rely on; noise lifts it at the "
+        "smallest distances. Last checkpoints only.",
+    ),
+    "massive": (
+        "Massive activations",
+        "The largest single coordinates of every layer, over all tokens, with the token each "
+        "belongs to. Last checkpoints only.",
+    ),
     "coverage": ("Coverage", "What was measured, what failed, and what is undefined."),
     "runs": (
         "Runs",
@@ -38,16 +56,6 @@ _VIEWS = {
 }
 
 _RUNS_NAMED = 20
-
-_SCOPES = (
-    ("all tokens", "every token but padding; the setting of the study this tool grew from."),
-    ("without first tokens", "position 0 of every window left out."),
-    (
-        "without attention sinks",
-        "also without the few tokens whose norm exceeds a multiple of their window's median at "
-        "some block; those few can decide every metric of variance.",
-    ),
-)
 
 
 @dataclass(frozen=True)
@@ -86,7 +94,7 @@ def write_page(
     sections = [_findings(findings, contents)]
     if payload:
         sections += [_view(key, title, doc) for key, (title, doc) in _VIEWS.items()]
-        sections += [_metrics(contents.metrics), _reading()]
+        sections += [metrics_section(contents.metrics), reading_section()]
     names = {"findings": "Findings"}
     if payload:
         names |= {key: title for key, (title, _) in _VIEWS.items()}
@@ -176,9 +184,11 @@ def _findings(findings: Sequence[Finding], contents: Contents) -> str:
 
 def _finding(finding: Finding, contents: Contents) -> str:
     mark = {"finding": "", "open": "Open: ", "warning": "Note: "}[finding.tone]
+    # A line never begins with the sign.
+    words = html.escape(finding.text).replace(" %", "&nbsp;%")
     text = (
         f'<li class="{finding.tone}"><p><span class="topic">{mark}{html.escape(finding.topic)}'
-        f"</span>{html.escape(finding.text)}</p>"
+        f"</span>{words}</p>"
     )
     if finding.runs:
         named = "".join(_run(contents.runs[place]) for place in finding.runs[:_RUNS_NAMED])
@@ -206,56 +216,4 @@ def _view(key: str, title: str, doc: str) -> str:
         f"<p>{doc}</p>\n"
         f'<div class="view" id="{key}-view"><p class="empty">This needs a browser that runs '
         "scripts; the findings above do not.</p></div>\n</section>"
-    )
-
-
-def _metrics(metrics: Sequence[Row]) -> str:
-    columns = {
-        "name": "Name",
-        "title": "Title",
-        "symbol": "Symbol",
-        "formula": "Formula",
-        "unit": "Unit",
-        "lower": "From",
-        "upper": "to",
-        "citation": "Source",
-        "uncertainty": "Interval",
-        "version": "Version",
-    }
-    head = "".join(f'<th scope="col">{title}</th>' for title in columns.values())
-    rows = "".join(
-        "<tr>"
-        + f'<th scope="row"><code>{html.escape(str(metric["name"]))}</code></th>'
-        + "".join(
-            f"<td>{html.escape('' if metric[key] is None else str(metric[key]))}</td>"
-            for key in list(columns)[1:]
-        )
-        + "</tr>"
-        for metric in metrics
-    )
-    return (
-        '<section id="metrics" aria-labelledby="metrics-title">\n'
-        '<h2 id="metrics-title">Metrics</h2>\n'
-        '<div class="view" id="metrics-view">'
-        '<div class="scroll" role="region" aria-label="Metrics" tabindex="0"><table>'
-        "<caption>What each number means; n counts tokens, d dimensions</caption>"
-        f"<thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div></div>\n</section>"
-    )
-
-
-def _reading() -> str:
-    scopes = "".join(f"<dt>{name}</dt><dd>{doc}</dd>" for name, doc in _SCOPES)
-    return (
-        '<section id="reading" aria-labelledby="reading-title">\n'
-        '<h2 id="reading-title">How to read it</h2>\n'
-        "<h3>Tokens counted</h3>\n"
-        f'<div class="facts"><dl>{scopes}</dl></div>\n'
-        "<h3>Layers</h3>\n<p>Layer 0 is the output of the embedding; relative depth is the layer "
-        "divided by their number, the axis on which models of unequal length compare. The state "
-        "after the final norm is rescaled, so it stands apart and is left out of the findings.</p>"
-        "\n<h3>Intervals</h3>\n<p>Bands are 95 % intervals that take a window of text as the unit, "
-        "since tokens of one window resemble each other. The table of metrics says how each is "
-        "made.</p>\n<h3>Missing numbers</h3>\n<p>A number that was never measured, one that is "
-        "undefined, and one that this page leaves out to stay small are hatched each in its own "
-        "way, and lines break there.</p>\n</section>"
     )

@@ -6,6 +6,13 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Literal
 
+# As the page's selectors name the tokens that count.
+SCOPE_WORDS = {
+    "all": "all tokens",
+    "no_first": "without first tokens",
+    "no_sinks": "without attention sinks",
+}
+
 Tone = Literal["finding", "open", "warning"]
 
 _NAMED = 4

@@ -19,10 +19,10 @@ Course = Literal[
 ]
 Estimate = tuple[float, float | None]
 
-# As the question about phases takes them: fewer steps show no course, and a move counts
-# where it exceeds so many standard errors of the difference.
+# As the question about phases takes them: fewer steps show no course, and a move of two steps
+# alone would count where it exceeds so many standard errors of the difference.
 _LEAST_STEPS = 5
-_ERRORS = 3.0
+_Z = 2.0
 _COURSES: dict[str, Course] = {
     "": "stays level",
     "+": "rises",
@@ -60,23 +60,47 @@ def moves(values: Sequence[float], errors: Sequence[float]) -> str:
     """Note the moves of a series that go further than its errors: ``+`` up and ``-`` down.
 
     From the highest and the lowest value since the last move, a value moves away where it
-    differs by more than three standard errors of the difference.
+    differs by more standard errors of the difference than noise would make in a flat course.
 
     >>> moves([5, 9, 14, 12, 8], [0.1] * 5), moves([5, 5.2, 4.9, 5.1, 5], [0.3] * 5)
     ('+-', '')
     """
-    noted = ""
-    high = low = (values[0], errors[0])
-    for value, error in zip(values[1:], errors[1:], strict=True):
-        here = (value, error)
-        if noted[-1:] != "+" and value - low[0] > _ERRORS * math.hypot(error, low[1]):
-            noted, high, low = noted + "+", here, here
-        elif noted[-1:] != "-" and high[0] - value > _ERRORS * math.hypot(error, high[1]):
-            noted, high, low = noted + "-", here, here
+    return "".join(sign for sign, _ in _turns(values, errors))
+
+
+def _turns(values: Sequence[float], errors: Sequence[float]) -> list[tuple[str, int]]:
+    """Return each move with the place it starts from: where the series turns."""
+    noted: list[tuple[str, int]] = []
+    high = low = 0
+    for here in range(1, len(values)):
+        last = noted[-1][0] if noted else ""
+        if last != "+" and _exceeds(values, errors, here, low):
+            noted.append(("+", low))
+            high = low = here
+        elif last != "-" and _exceeds(values, errors, high, here):
+            noted.append(("-", high))
+            high = low = here
         else:
-            high = here if value > high[0] else high
-            low = here if value < low[0] else low
+            high = here if values[here] > values[high] else high
+            low = here if values[here] < values[low] else low
     return noted
+
+
+def _exceeds(values: Sequence[float], errors: Sequence[float], upper: int, lower: int) -> bool:
+    error = math.hypot(errors[upper], errors[lower])
+    return values[upper] - values[lower] > least_errors(len(values)) * error
+
+
+def least_errors(n_steps: int) -> float:
+    """Tell how many standard errors a move among so many steps must exceed.
+
+    Any two steps may make a move by chance, so it is Bonferroni's bound over all pairs.
+
+    >>> round(least_errors(2), 2), round(least_errors(6), 2), round(least_errors(150), 2)
+    (2.0, 3.07, 4.76)
+    """
+    pairs = n_steps * (n_steps - 1) / 2
+    return math.sqrt(_Z * _Z + 2 * math.log(max(1.0, pairs)))
 
 
 def course(values: Sequence[float], errors: Sequence[float | None]) -> Course:
@@ -130,7 +154,8 @@ def _over_training(
 
 def _why_open(trajectory: Trajectory, estimates: Sequence[Estimate]) -> str:
     if trajectory.unequal:
-        return f"With steps that differ in {', '.join(trajectory.unequal)}"
+        settings = [name.removesuffix("_size") for name in trajectory.unequal]
+        return f"With steps that differ in {' and '.join(settings)}"
     if len(estimates) < _LEAST_STEPS:
         return f"With fewer than {_LEAST_STEPS} steps"
     if any(error is None for _, error in estimates):
@@ -148,10 +173,15 @@ def _left_out(trajectories: Sequence[Trajectory]) -> str:
 
 
 def _example(trajectory: Trajectory, value: Callable[[Point], Estimate], *, named: bool) -> str:
+    """Tell the first and last value and those between where one move ends in another."""
     points = trajectory.points
-    numbers = [value(point)[0] for point in points]
-    top = max(range(len(numbers)), key=numbers.__getitem__)
-    bottom = min(range(len(numbers)), key=numbers.__getitem__)
-    stops = sorted({0, top, bottom, len(numbers) - 1})
+    estimates = [value(point) for point in points]
+    numbers = [of for of, _ in estimates]
+    turns = _turns(numbers, [error or 0.0 for _, error in estimates])
+    places = {place for _, place in turns[1:]}
+    if not turns:
+        # Level: how far it strays.
+        places = {numbers.index(max(numbers)), numbers.index(min(numbers))}
+    stops = sorted({0, *places, len(numbers) - 1})
     way = ", ".join(f"{number(numbers[i])} at step {points[i].step:,}" for i in stops)
     return f"; {shortened(trajectory.name)}: {way}" if named else f": {way}"

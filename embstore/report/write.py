@@ -10,8 +10,10 @@ from embstore.errors import QueryError
 from embstore.metrics.names import NEIGHBOR_ESTIMATES
 from embstore.report.coding import columns, json_bytes, text_of
 from embstore.report.contents import Contents, Row
+from embstore.report.curves import pack_scales, pack_spectra
 from embstore.report.evidence import Evidence, read_evidence
 from embstore.report.findings import find_all
+from embstore.report.massive import read_largest
 from embstore.report.packing import Packed, Plan, pack_metrics, plan_metrics
 from embstore.report.page import PageText, write_page
 from embstore.report.reading import read_contents
@@ -68,7 +70,8 @@ def build_report(
 
     Numbers are read one metric at a time, so memory does not grow with their total.
     Where all of them would make the page too large, it keeps every metric for each
-    model's last checkpoint, and the most asked-for ones for every checkpoint.
+    model's last checkpoint, and the most asked-for ones for every checkpoint. Spectra,
+    dimensions by scale and massive activations are those of the last checkpoints, always.
 
     Args:
         database: the store.
@@ -88,9 +91,18 @@ def build_report(
     if contents.runs:
         plans = _plan(database, contents, chosen)
         packed = pack_metrics(database, plans, contents.models, contents.run_ids, contents.newest)
+        lines = {
+            "spectra": pack_spectra(database, contents),
+            "scales": pack_scales(database, contents),
+        }
+        facts = _facts(contents, evidence, plans, packed) | {
+            "massive": columns(read_largest(database, contents)),
+            **{kind: bundle.facts for kind, bundle in lines.items()},
+        }
         payload = {
-            "facts": text_of(json_bytes(_facts(contents, evidence, plans, packed))),
+            "facts": text_of(json_bytes(facts)),
             "numbers": text_of(packed.content),
+            **{f"{kind}-numbers": text_of(bundle.content) for kind, bundle in lines.items()},
         }
     written = (now or datetime.now(UTC)).strftime("%Y-%m-%d %H:%M UTC")
     text = PageText(

@@ -10,7 +10,7 @@ import pytest
 from embstore.store.connection import Database, open_database
 from embstore.store.writing import write_run
 from embstore.types import LayerKey, Scope
-from tests.questions.asking import ask, by_layer, copy_of
+from tests.questions.asking import ask, by_layer, column, copy_of
 from tests.synthetic import make_run
 
 COURSES: dict[str, tuple[Sequence[float], str]] = {
@@ -22,7 +22,7 @@ COURSES: dict[str, tuple[Sequence[float], str]] = {
     "down, up, down": ([20, 15, 10, 15, 20, 15, 10], "three phases"),
     "up, down, up": ([10, 15, 20, 15, 10, 15, 20], "rises, falls, rises again"),
     "many": ([10, 20, 10, 20, 10, 20, 10], "open"),
-    # The fall, 2.5 %, is within the errors of 1 % each: 3 · √2 · 1 % is 4.2 %.
+    # The fall, 2.5 %, is within the errors of 1 % each: 3.2 · √2 · 1 % is 4.5 %.
     "up, hardly down": ([10, 12, 15, 18, 20, 19.8, 19.5], "rises only"),
 }
 
@@ -60,12 +60,18 @@ def write_series(database: Database, values: Sequence[Sequence[float]]) -> None:
         )
 
 
-def moves_of(values: Sequence[float], errors: Sequence[float], z: float) -> str:
+def threshold(n_steps: int, z: float = 2.0) -> float:
+    """How many errors a move must exceed: z, and more the more pairs of steps there are."""
+    return math.sqrt(z**2 + 2 * math.log(math.comb(n_steps, 2)))
+
+
+def moves_of(values: Sequence[float], errors: Sequence[float], z: float = 2.0) -> str:
     """Find the moves that exceed the errors, as one would by hand: an independent oracle.
 
     From the last turn on, the first value that is too far from an earlier one in the
     direction not yet taken turns the course; the turn is at that value.
     """
+    z = threshold(len(values), z)
     moves, start = "", 0
     for now in range(len(values)):
         for sign, move in ((1, "+"), (-1, "-")):
@@ -132,20 +138,38 @@ class TestPhases:
         database = open_database(tmp_path / "walks.duckdb")
         write_series(database, walks.tolist())
         found = [row["moves"] for row in ask(database, "phases", by="layer")]
-        expected = [moves_of(walk, [0.01 * value for value in walk], 3.0) for walk in walks]
+        expected = [moves_of(walk, [0.01 * value for value in walk]) for walk in walks]
         assert found == expected
         assert len(set(found)) >= 5
+        found = [row["moves"] for row in ask(database, "phases", by="layer", z=0.5)]
+        assert found == [moves_of(walk, [0.01 * value for value in walk], 0.5) for walk in walks]
 
-    def test_noise_alone_is_flat(self, tmp_path: Path) -> None:
+    def test_a_long_course_is_found_in_noise_and_noise_is_not(self, tmp_path: Path) -> None:
+        """Of 60 blocks over 30 steps, 40 are flat, and 20 rise by 15 % and fall again."""
         rng = np.random.default_rng(8)
-        noise = 20 * (1 + 0.01 * rng.normal(size=(40, 8)))
+        truth = np.full((60, 30), 20.0)
+        truth[40:] += 3 * np.sin(np.pi * np.arange(30) / 29)
         database = open_database(tmp_path / "noise.duckdb")
-        write_series(database, noise.tolist())
-        verdicts = [row["verdict"] for row in ask(database, "phases", by="layer")]
-        # Eight draws differ by more than 4.2 of their errors in some cases of a hundred, and
-        # two moves of that size are rarer.
-        assert verdicts.count("flat") >= 36
-        assert "two phases" not in verdicts
+        write_series(database, (truth * (1 + 0.01 * rng.normal(size=truth.shape))).tolist())
+        rows = ask(database, "phases", by="layer")
+        verdicts = [row["verdict"] for row in rows]
+        # A move in 2 of 100 is expected, at most in 5: more than 4 of 40 would be chance of
+        # less than 1 in 20 even then. With a fixed 3 errors more than a third would.
+        assert verdicts[:40].count("flat") >= 36
+        assert "two phases" not in verdicts[:40]
+        assert set(verdicts[40:]) == {"two phases"}
+        assert column(rows, "least_errors") == pytest.approx([threshold(30)] * 60)
+        assert threshold(30) == pytest.approx(4.02, abs=0.005)
+
+    @pytest.mark.parametrize("n_steps", [5, 20, 50, 154])
+    def test_the_rate_of_false_moves_is_that_of_one_comparison(self, n_steps: int) -> None:
+        draws = np.random.default_rng(9).normal(size=(20_000, n_steps))
+        # Of a flat course a move is found where any two steps differ by more than it takes.
+        far = np.ptp(draws, axis=1) > threshold(n_steps) * math.sqrt(2)
+        by_walking = [bool(moves_of(course, [1.0] * n_steps)) for course in draws[:200].tolist()]
+        assert by_walking == far[:200].tolist()
+        # 4.55 % is how often two equal values differ by two errors. The bound is not loose.
+        assert 0.01 < far.mean() < 0.0455
 
     def test_gaps_take_their_layer_or_their_step(self, tmp_path: Path) -> None:
         """Block 2 lacks a value at one step, and at another no block has any."""
@@ -186,3 +210,38 @@ class TestPhases:
         write_run(database, copy_of(runs[3], revision="main"))
         (row,) = ask(database, "phases")
         assert row["n_steps"] == 5
+
+    @pytest.mark.parametrize("by", ["mean", "layer"])
+    def test_where_all_steps_are_copies_it_is_open(self, tmp_path: Path, by: str) -> None:
+        database = open_database(tmp_path / "copies.duckdb")
+        run = make_run(name="lab/copied", revision="step1", step=1, n_layers=2)
+        for step in range(1, 6):
+            write_run(database, copy_of(run, revision=f"step{step}", step=step))
+        rows = ask(database, "phases", by=by)
+        assert column(rows, "layer") == ([None] if by == "mean" else [1, 2])
+        for row in rows:
+            assert (row["verdict"], row["n_steps"], row["peak_step"]) == ("open", 0, None)
+            assert row["reason"] == (
+                "no step is left; 5 steps left out, whose weights another step has too"
+            )
+
+    def test_where_values_are_missing_it_is_open(self, tmp_path: Path) -> None:
+        """One block lacks a value at one step, the other at another."""
+        database = open_database(tmp_path / "missing.duckdb")
+        for step in range(1, 6):
+
+            def values(
+                metric: str, key: LayerKey, scope: Scope, depth: float, at: int = step
+            ) -> float | None:
+                return None if at == key.layer or metric == "mean_cosine" else 1.0
+
+            write_run(
+                database, make_run(revision=f"step{step}", step=step, n_layers=2, values=values)
+            )
+        (row,) = ask(database, "phases")
+        assert (row["verdict"], row["n_steps"]) == ("open", 0)
+        assert row["reason"] == "no block has a value at every step"
+        rows = ask(database, "phases", by="layer")
+        assert column(rows, "reason") == ["no value at some step"] * 2
+        (row,) = ask(database, "phases", metric="mean_cosine")
+        assert (row["verdict"], row["reason"]) == ("open", "no value at any step")

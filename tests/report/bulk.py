@@ -62,6 +62,44 @@ CROSS JOIN LATERAL (
         ELSE 6 + 8 * 4 * progress * (1 - progress) + 2 * depth END AS value
 )
 """
+# Of the last checkpoints, which a page has them for; the first runs have theirs already.
+_LINES = """
+CREATE TEMP TABLE last_layer AS
+SELECT layer.run_id, layer.stack, layer.layer, layer.site
+FROM layer
+JOIN new_run ON new_run.run_id = layer.run_id
+JOIN checkpoint ON checkpoint.checkpoint_id = new_run.checkpoint_id
+WHERE checkpoint.step = $last
+"""
+_SPECTRA = """
+INSERT INTO spectrum BY NAME
+SELECT
+    last_layer.*, scope,
+    [pow(i, -1.2) * (1 + 0.1 * (hash(run_id, layer, scope, i) % 1000) / 1000.0)
+        for i in range(1, $width + 1)] AS eigenvalues,
+    list_sum(eigenvalues) AS trace, 4096 AS n
+FROM last_layer
+CROSS JOIN (SELECT unnest(['all', 'no_first', 'no_sinks']) AS scope)
+"""
+_CURVES = """
+INSERT INTO dimension_curve BY NAME
+SELECT
+    last_layer.*, scope, rank,
+    8 + rank / 10.0 + (hash(run_id, layer, scope, rank) % 1000) / 1000.0 AS dimension,
+    0.5 AS std_error, dimension - 1 AS ci_low, dimension + 1 AS ci_high,
+    100 * ln(1 + rank) + layer AS mean_distance, 4096 AS n
+FROM last_layer
+CROSS JOIN (SELECT unnest(['all', 'no_first', 'no_sinks']) AS scope)
+CROSS JOIN (SELECT unnest([1, 2, 4, 8, 16, 32]) AS rank)
+"""
+_MASSIVE = """
+INSERT INTO massive_activation BY NAME
+SELECT
+    last_layer.*, rank, rank % 8 AS window_index, 0 AS position, 7 + rank AS token_id,
+    'word' || rank AS token, 507 AS coordinate, 20000.0 / rank AS value
+FROM last_layer
+CROSS JOIN (SELECT unnest(range(1, 17)) AS rank)
+"""
 
 
 def fill(
@@ -71,8 +109,13 @@ def fill(
     checkpoints: int,
     n_layers: int,
     metrics: Sequence[str],
+    width: int = 64,
 ) -> Database:
-    """Fill a new store: every model at every step, with one value per cell."""
+    """Fill a new store: every model at every step, with one value per cell.
+
+    The last checkpoints have spectra of ``width`` numbers, dimensions by scale and the
+    largest coordinates too.
+    """
     database = open_database(path)
     for number in range(models):
         write_run(
@@ -134,4 +177,8 @@ def fill(
         connection.exec_driver_sql(_LAYERS)
         last = max(2, steps[-1])
         connection.exec_driver_sql(_MEASUREMENTS.replace("$last", str(math.ceil(last))))
+        connection.exec_driver_sql(_LINES.replace("$last", str(steps[-1])))
+        connection.exec_driver_sql(_SPECTRA.replace("$width", str(width)))
+        connection.exec_driver_sql(_CURVES)
+        connection.exec_driver_sql(_MASSIVE)
     return database

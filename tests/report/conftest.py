@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from embstore.report.write import build_report
-from embstore.store.connection import Database
+from embstore.store.connection import Database, open_database
 from tests.report import hostile
 
 if TYPE_CHECKING:
@@ -19,6 +19,12 @@ _FLAGS = (
     *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
     *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
 )
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Database:
+    """An empty store."""
+    return open_database(tmp_path / "store.duckdb")
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,3 @@
-import csv
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -8,29 +7,12 @@ import pytest
 
 from embstore.report.write import build_report
 from embstore.store.connection import Database, open_database
-from tests.report.conftest import Open, Visit
+from tests.report.conftest import Open
 from tests.report.hostile import FORMULA, SCRIPT
+from tests.report.visiting import choose, downloaded, ready
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Locator, Page
-
-
-def ready(visited: Visit) -> "Page":
-    visited.page.wait_for_selector("html[data-ready]")
-    return visited.page
-
-
-def choose(page: "Page", section: str, label: str, option: str) -> None:
-    page.locator(f"#{section}").get_by_label(label, exact=True).select_option(label=option)
-
-
-def downloaded(page: "Page", table: "Locator", folder: Path) -> list[dict[str, str]]:
-    with page.expect_download() as arriving:
-        table.get_by_role("button", name="Download CSV").click()
-    file = folder / arriving.value.suggested_filename
-    arriving.value.save_as(file)
-    with file.open(encoding="utf-8", newline="") as text:
-        return list(csv.DictReader(text))
+    from playwright.sync_api import Browser, Page
 
 
 def profile_rows(page: "Page", folder: Path) -> list[dict[str, str]]:

@@ -70,20 +70,32 @@ function chosenRun(data, place, corpus, choice) {
 
 /** Check boxes for models, with a filter, in a box that scrolls. */
 function modelPicker(data, chosen, onchange) {
-  const boxes = data.models.map((model, place) => {
-    const box = checkbox(name(model.label), chosen.has(place), (checked) => {
-      if (checked) chosen.add(place);
-      else chosen.delete(place);
+  const items = data.models.map((model, value) => ({ value, label: model.label }));
+  return picker({ noun: "model", items, filtered: items.length > 8 }, chosen, onchange);
+}
+
+/**
+ * Check boxes in a box that scrolls.
+ * @param {{noun: string, items: {value: number, label: string}[], filtered: boolean,
+ *   short?: boolean}} options  short: so are the labels
+ * @param {Set<number>} chosen
+ * @param {() => void} onchange
+ */
+function picker({ noun, items, filtered, short }, chosen, onchange) {
+  const boxes = items.map(({ value, label }) => {
+    const box = checkbox(name(label), chosen.has(value), (checked) => {
+      if (checked) chosen.add(value);
+      else chosen.delete(value);
       onchange();
     });
-    return { ...box, label: model.label.toLowerCase(), place };
+    return { ...box, label: label.toLowerCase(), value };
   });
   const visible = () => boxes.filter((box) => !box.element.hidden);
   const setAll = (checked) => {
-    for (const { field, place } of visible()) {
+    for (const { field, value } of visible()) {
       field.checked = checked;
-      if (checked) chosen.add(place);
-      else chosen.delete(place);
+      if (checked) chosen.add(value);
+      else chosen.delete(value);
     }
     onchange();
   };
@@ -91,21 +103,21 @@ function modelPicker(data, chosen, onchange) {
     type: "search",
     oninput: (event) => {
       for (const box of boxes) box.element.hidden = !box.label.includes(event.target.value.toLowerCase());
-      announce(plural(visible().length, "model"));
+      announce(plural(visible().length, noun));
     },
   });
   return el(
     "fieldset",
     { class: "models" },
-    el("legend", {}, "Models"),
+    el("legend", {}, `${noun[0].toUpperCase()}${noun.slice(1)}s`),
     el(
       "div",
       { class: "tools" },
-      boxes.length > 8 ? labelled("Filter models", filter) : null,
-      button("All", () => setAll(true), { "aria-label": "Choose all models shown" }),
-      button("None", () => setAll(false), { "aria-label": "Choose none of the models shown" }),
+      filtered ? labelled(`Filter ${noun}s`, filter) : null,
+      button("All", () => setAll(true), { "aria-label": `Choose all ${noun}s shown` }),
+      button("None", () => setAll(false), { "aria-label": `Choose none of the ${noun}s shown` }),
     ),
-    el("div", { class: "boxes" }, boxes.map((box) => box.element)),
+    el("div", { class: short ? "boxes short" : "boxes" }, boxes.map((box) => box.element)),
   );
 }
 

@@ -11,7 +11,8 @@
  *   numbers?: Float64Array}} Block
  * @typedef {{models: Model[], metrics: Metric[], scopes: string[], runs: object[],
  *   corpora: object[], failures: object[], undefined: object[], blocks: Map<string, Block>,
- *   bytes: Uint8Array, modelOf: number[]}} Data
+ *   bytes: Uint8Array, modelOf: number[], spectra: Bundle, scales: Bundle,
+ *   massive: object[]}} Data
  * @typedef {{status: "value"|"undefined"|"absent"|"left out", value: number, low: number,
  *   high: number}} Cell
  */
@@ -50,6 +51,9 @@ async function loadData() {
     for (const run of model.runs) data.modelOf[run] = place;
   });
   data.blocks = placeBlocks(data, rowsOf(facts.blocks));
+  data.spectra = await loadBundle("spectra", facts.spectra);
+  data.scales = await loadBundle("scales", facts.scales);
+  data.massive = rowsOf(facts.massive);
   return data;
 }
 

@@ -56,7 +56,8 @@ function show(value) {
   if (Number.isInteger(value)) return count(value);
   const size = Math.abs(value);
   if (size >= 1e6 || size < 1e-4) return value.toExponential(3).replace(/\.?0+e/, "e");
-  return String(Number(value.toPrecision(4)));
+  const rounded = Number(value.toPrecision(4));
+  return size >= 1000 ? count(rounded) : String(rounded);
 }
 
 /** A whole number with thin thousands. */

@@ -1,8 +1,8 @@
 // Line charts: series of points with intervals, over depth, layer or step.
 
 /**
- * @typedef {{x: number, cell: Cell, joined: boolean, where: string, run: number,
- *   state: number | null}} Point
+ * @typedef {{x: number, cell: Cell, joined: boolean, begins?: boolean, where: string,
+ *   run: number, state: number | null}} Point  begins: a line of its own starts here
  * @typedef {{label: string, look: object, points: Point[]}} Series
  */
 
@@ -48,10 +48,11 @@ function valueScale({ series, log, metric }, range) {
   const shown = series.length <= MOST_BANDS;
   let [low, high] = extent(cells.flatMap((c) => (shown ? [c.value, c.low, c.high] : [c.value])));
   if (!Number.isFinite(low)) return evenScale([0, 1], range);
-  if (log && low > 0) return logScale([low, high], range);
+  const whole = metric.upper === "1" && metric.unit === "1" && high > 0.6 && high <= 1;
+  if (log && low > 0) return logScale([low, whole ? 1 : high], range);
   if (low > 0 && low < 0.6 * high) low = 0;
   else if (low > 0) low -= 0.04 * (high - low);
-  if (metric.upper === "1" && metric.unit === "1" && high > 0.6 && high <= 1) high = 1;
+  if (whole) high = 1;
   return evenScale([low, high], range);
 }
 
@@ -87,6 +88,7 @@ function drawSeries(root, series, { x, y, bands, chart }) {
 function unbroken(points) {
   const parts = [[]];
   for (const point of points) {
+    if (point.begins && parts.at(-1).length) parts.push([]);
     if (point.joined && point.cell.status === "value") parts.at(-1).push(point);
     else if (parts.at(-1).length) parts.push([]);
   }

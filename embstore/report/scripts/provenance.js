@@ -12,7 +12,11 @@ function provenancePanel(data) {
   return { element, tell };
 }
 
-/** @param {{run: number, metric?: number, state?: number, scope?: number, cell?: Cell, over?: string}} selection */
+/**
+ * A number of no metric comes with its own facts.
+ * @param {{run: number, metric?: number, state?: number, scope?: number, cell?: Cell,
+ *   over?: string, facts?: [string, string][]}} selection
+ */
 function provenance(data, selection) {
   const run = data.runs[selection.run];
   const model = data.models[data.modelOf[selection.run]];
@@ -58,8 +62,8 @@ function provenance(data, selection) {
   );
 }
 
-function numberFacts(data, { metric, state, scope, cell, over }, model, run) {
-  if (metric === undefined) return [];
+function numberFacts(data, { metric, state, scope, cell, over, facts }, model, run) {
+  if (metric === undefined) return facts ?? [];
   const { title, name: key, formula } = data.metrics[metric];
   const versions = JSON.parse(run.metric_versions);
   return [

@@ -39,7 +39,13 @@ function logScale([low, high], [start, end]) {
     }
   }
   const at = (value) => start + ((Math.log10(value) - first) / (last - first)) * (end - start);
-  return { at, ticks: ticks.length ? ticks : [low, high], format: show, domain: [low, high] };
+  return { at, ticks: ticks.length > 2 ? ticks : fewTicks(low, high), format: show, domain: [low, high] };
+}
+
+/** Round numbers between two that are less than some fold apart; at least these two. */
+function fewTicks(low, high) {
+  const ticks = evenScale([low, high], [0, 1], 4).ticks.filter((tick) => tick >= low && tick <= high);
+  return ticks.length > 1 ? ticks : [low, high];
 }
 
 /** Steps of training: even in log(1 + step), so that the early ones are seen. */

@@ -16,6 +16,9 @@ async function start() {
     profilesView(data, host("profiles-view")),
     trainingView(data, host("training-view")),
     compareView(data, host("compare-view")),
+    spectraView(data, host("spectra-view")),
+    scalesView(data, host("scales-view")),
+    massiveView(data, host("massive-view")),
   ];
   redrawOnResize(drawn);
   document.documentElement.dataset.ready = "true";

@@ -2,7 +2,8 @@
 
 /**
  * @typedef {{key: string, label: string, hidden?: boolean, name?: boolean,
- *   tight?: boolean}} Column  hidden: in the download only; name: from outside; tight: never broken
+ *   tight?: boolean, missing?: string}} Column  hidden: in the download only; name: from
+ *   outside; tight: never broken; missing: what a cell without a number says
  * @typedef {{caption: string, columns: Column[], rows: object[], filename: string,
  *   pageSize?: number, filter?: boolean, pick?: (row: object) => void, pickName?: (row: object) => string,
  *   empty?: string}} TableOptions
@@ -109,6 +110,7 @@ function rowOf(row, columns, options) {
 }
 
 function cellElement(value, column) {
+  if (column.missing && !Number.isFinite(value)) return el("td", { class: "missing" }, column.missing);
   if (typeof value === "number") return el("td", { class: "number" }, show(value));
   if (column.name) return el("td", { class: "name" }, name(value ?? ""));
   if (column.tight) return el("td", { class: "tight" }, show(value));

@@ -33,7 +33,10 @@ function trainingView(data, host) {
     const { metric, scope, model: place, corpus } = view;
     const runs = runsOf(data, place, corpus);
     const states = statesOf(data, metric, place);
-    notes.textContent = metricNote(data, metric);
+    notes.textContent = [
+      metricNote(data, metric),
+      runs.length === 1 ? "Only one checkpoint of this model was measured over this text." : "",
+    ].join(" ").trim();
     if (!runs.length || !states.length) {
       canvas.replaceChildren(el("p", { class: "empty" }, "Nothing was measured for this choice of model, text and metric."));
       course.replaceChildren();

@@ -1,0 +1,74 @@
+"""Writes the sections that explain a page: what each metric means, and how to read it."""
+
+import html
+from collections.abc import Sequence
+
+from embstore.report.contents import Row
+
+_SCOPES = (
+    ("all tokens", "every token but padding; the setting of the study this tool grew from."),
+    ("without first tokens", "position 0 of every window left out."),
+    (
+        "without attention sinks",
+        "also without the few tokens whose norm exceeds a multiple of their window's median at "
+        "some block; those few can decide every metric of variance.",
+    ),
+)
+
+
+def metrics_section(metrics: Sequence[Row]) -> str:
+    """Tabulate what each number means, for readers without scripts too."""
+    columns = {
+        "name": "Name",
+        "title": "Title",
+        "symbol": "Symbol",
+        "formula": "Formula",
+        "unit": "Unit",
+        "lower": "From",
+        "upper": "to",
+        "citation": "Source",
+        "uncertainty": "Interval",
+        "version": "Version",
+    }
+    head = "".join(f'<th scope="col">{title}</th>' for title in columns.values())
+    rows = "".join(
+        "<tr>"
+        + f'<th scope="row"><code>{html.escape(str(metric["name"]))}</code></th>'
+        + "".join(
+            f"<td>{html.escape('' if metric[key] is None else str(metric[key]))}</td>"
+            for key in list(columns)[1:]
+        )
+        + "</tr>"
+        for metric in metrics
+    )
+    return (
+        '<section id="metrics" aria-labelledby="metrics-title">\n'
+        '<h2 id="metrics-title">Metrics</h2>\n'
+        '<div class="view" id="metrics-view">'
+        '<div class="scroll" role="region" aria-label="Metrics" tabindex="0"><table>'
+        "<caption>What each number means; n counts tokens, d dimensions</caption>"
+        f"<thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div></div>\n</section>"
+    )
+
+
+def reading_section() -> str:
+    """Explain scopes, layers, checkpoints, intervals and missing numbers."""
+    scopes = "".join(f"<dt>{name}</dt><dd>{doc}</dd>" for name, doc in _SCOPES)
+    return (
+        '<section id="reading" aria-labelledby="reading-title">\n'
+        '<h2 id="reading-title">How to read it</h2>\n'
+        "<h3>Tokens counted</h3>\n"
+        f'<div class="facts"><dl>{scopes}</dl></div>\n'
+        "<h3>Layers</h3>\n<p>Layer 0 is the output of the embedding; relative depth is the layer "
+        "divided by their number, the axis on which models of unequal length compare. The state "
+        "after the final norm is rescaled, so it stands apart and is left out of the findings.</p>"
+        "\n<h3>Last checkpoints</h3>\n<p>The last checkpoint of a model over a text is one without "
+        "a training step, such as main, else the one furthest in training. Spectra, dimensions by "
+        "scale and massive activations are here for these only, and spectra at some 40 ranks; the "
+        "store has all of them.</p>"
+        "\n<h3>Intervals</h3>\n<p>Bands are 95 % intervals that take a window of text as the unit, "
+        "since tokens of one window resemble each other. The table of metrics says how each is "
+        "made.</p>\n<h3>Missing numbers</h3>\n<p>A number that was never measured, one that is "
+        "undefined, and one that this page leaves out to stay small are hatched each in its own "
+        "way, and lines break there.</p>\n</section>"
+    )

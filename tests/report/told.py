@@ -1,0 +1,78 @@
+"""What the tests of findings share: peaks and ways made by hand, stores of known courses."""
+
+from typing import Literal
+
+from embstore.report.evidence import Peak, read_evidence
+from embstore.report.findings import find_all
+from embstore.report.reading import read_contents
+from embstore.report.sentences import Finding
+from embstore.store.connection import Database
+from embstore.types import LayerKey, Run, Scope
+from tests.synthetic import Values, make_run
+
+
+def told(database: Database, topic: str) -> Finding | None:
+    """Return the finding of one topic that a store's report has."""
+    contents = read_contents(database)
+    every = find_all(contents, read_evidence(database, contents))
+    return next((finding for finding in every if finding.topic == topic), None)
+
+
+def changed(database: Database, table: Literal["checkpoint", "layer", "run"], sets: str) -> None:
+    """Change a store as no command does."""
+    with database.begin() as connection:
+        connection.exec_driver_sql(f"UPDATE {table} SET {sets}")
+
+
+def peak(
+    kind: str = "decoder",
+    scope: str = "all",
+    value: float = 0.9,
+    *,
+    model: str | None = None,
+    depth: float = 0.5,
+    bell: float = 0.5,
+    error: float | None = 0.01,
+) -> Peak:
+    """Make a profile's peak by hand."""
+    return Peak(
+        run=0,
+        model=model or f"a {kind}",
+        kind=kind,
+        text="text",
+        stack="decoder",
+        scope=scope,
+        layer=2,
+        depth=depth,
+        value=value,
+        start_mean=0.3,
+        middle_mean=0.2 + bell,
+        end_mean=0.1,
+        start_error=error,
+        middle_error=error,
+        end_error=error,
+    )
+
+
+def growing(step: int) -> Values:
+    """A bell that grows, and a dimension that rises and falls, as the seed study saw."""
+    grown = {0: 0.1, 10: 0.3, 100: 0.6, 500: 0.8, 1000: 0.9}[step]
+    dimension = {0: 6.0, 10: 14.0, 100: 12.0, 500: 9.0, 1000: 8.0}[step]
+
+    def values(metric: str, key: LayerKey, scope: Scope, depth: float) -> float:
+        if metric == "anisotropy":
+            return 0.05 + grown * 4 * depth * (1 - depth)
+        return dimension
+
+    return values
+
+
+def at(step: int, revision: str, *, like: int | None = None, name: str = "a") -> Run:
+    """A checkpoint with a standard error of one percent everywhere."""
+    return make_run(
+        name=name,
+        revision=revision,
+        step=step,
+        values=growing(step if like is None else like),
+        errors={"anisotropy": 0.01, "twonn": 0.01},
+    )
