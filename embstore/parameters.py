@@ -54,7 +54,8 @@ class Parameter:
         required: whether a value must be given.
         default: the value when none is given; None allows NULL.
         choices: the only values allowed, if not empty.
-        column: the store's table and column that must hold the value.
+        columns: the store's tables and columns, one of which must hold the value; none
+            where any value will do.
         range: the numbers allowed, if not all.
     """
 
@@ -64,7 +65,7 @@ class Parameter:
     required: bool = True
     default: Value = None
     choices: tuple[Scalar, ...] = ()
-    column: tuple[str, str] | None = None
+    columns: tuple[tuple[str, str], ...] = ()
     range: Range | None = None
 
     def __str__(self) -> str:
@@ -78,7 +79,8 @@ def convert(parameter: Parameter, value: object) -> Value:
     """Turn what a person gave, text or a Python value, into the declared type.
 
     A list is given as a Python sequence or as text separated by commas (quote an
-    element that contains one).
+    element that contains one). It names at least one: whether an empty one meant all or
+    none, nobody could tell.
 
     >>> convert(Parameter("layers", "INTEGER[]", "which"), "1, 2")
     [1, 2]
@@ -93,10 +95,13 @@ def convert(parameter: Parameter, value: object) -> Value:
     if not parameter.type.endswith("[]"):
         return _checked(parameter, value)
     if isinstance(value, str):
-        value = next(csv.reader([value], skipinitialspace=True), [])
+        value = next(csv.reader([value.strip()], skipinitialspace=True), [])
     if not isinstance(value, Iterable) or isinstance(value, Mapping):
         raise _misfit(parameter, value)
-    return [_checked(parameter, element) for element in value]
+    values = [_checked(parameter, element) for element in value]
+    if not values and (parameter.required or parameter.default != []):
+        raise UsageError(f"parameter {parameter.name} is empty; name at least one{_or(parameter)}")
+    return values
 
 
 def show_value(value: Value) -> str:
@@ -157,6 +162,14 @@ def _checked(parameter: Parameter, value: object) -> Scalar:
 def _misfit(parameter: Parameter, value: object) -> UsageError:
     shown = "NULL" if value is None else repr(value)
     return UsageError(f"parameter {parameter.name}: found {shown}; expected {parameter.type}")
+
+
+def _or(parameter: Parameter) -> str:
+    """Say what a parameter stands for that is left out."""
+    if parameter.required:
+        return ""
+    default = "all" if parameter.default is None else show_value(parameter.default)
+    return f", or leave it out for {default}"
 
 
 def _text(value: object) -> str:

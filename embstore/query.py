@@ -2,6 +2,7 @@
 
 import difflib
 import os
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -37,10 +38,28 @@ def find_questions(folders: Iterable[str | Path] = ()) -> dict[str, Question]:
     >>> find_questions()["layer_profile"].parameters[0].name
     'metric'
     """
-    return {
-        name: read_question(path, built_in=built_in)
-        for name, (path, built_in) in sorted(_question_files(folders).items())
-    }
+    questions, broken = readable_questions(folders)
+    if broken:
+        raise broken[0]
+    return questions
+
+
+def readable_questions(
+    folders: Iterable[str | Path] = (),
+) -> tuple[dict[str, Question], list[QueryError]]:
+    """Read every question that can be read, by name, and tell what is wrong with the others.
+
+    Raises:
+        UsageError: a folder does not exist.
+    """
+    questions: dict[str, Question] = {}
+    broken: list[QueryError] = []
+    for name, (path, built_in) in sorted(_question_files(folders).items()):
+        try:
+            questions[name] = read_question(path, built_in=built_in)
+        except QueryError as error:
+            broken.append(error)
+    return questions, broken
 
 
 def find_question(name: str, folders: Iterable[str | Path] = ()) -> Question:
@@ -110,23 +129,31 @@ def metric_info(database: "Database", name: str) -> MetricInfo | None:
 
 # Where estimates from neighbour distances begin to fall short at usual sample sizes.
 _DIMENSION_CEILING = 20
+# Columns of the metric that a column ``metric`` names: its values, and means and peaks of
+# them. What ends otherwise is an error, an interval, a place or a difference.
+_LEVEL = re.compile(r"(.+_)?(value|mean|peak)(_no_first|_no_sinks)?")
 
 
 def caveat(table: "pa.Table") -> str | None:
     """Return what a reader should know before trusting an answer's numbers, or None.
 
     Args:
-        table: an answer with columns ``metric`` and ``value``, or with columns called
-            like metrics.
+        table: an answer with a column ``metric`` and columns of its values, such as
+            ``value``, ``peak_value`` or ``rest_mean``; or with columns called like metrics;
+            or the ``dimension`` of curves, beside its ``rank``.
     """
-    found = [
-        (name, value)
-        for name in NEIGHBOR_ESTIMATES & set(table.column_names)
-        for value in table[name].to_pylist()
-    ]
-    if {"metric", "value"} <= set(table.column_names):
-        named = zip(table["metric"].to_pylist(), table["value"].to_pylist(), strict=True)
-        found += [(name, value) for name, value in named if name in NEIGHBOR_ESTIMATES]
+    columns = table.column_names
+    found: list[tuple[str, object]] = []
+    for column in columns:
+        if column in NEIGHBOR_ESTIMATES:
+            found += [(column, value) for value in table[column].to_pylist()]
+    if {"dimension", "rank"} <= set(columns):
+        found += [("Gride", value) for value in table["dimension"].to_pylist()]
+    metrics = table["metric"].to_pylist() if "metric" in columns else []
+    if NEIGHBOR_ESTIMATES.intersection(metrics):
+        for column in filter(_LEVEL.fullmatch, columns):
+            named = zip(metrics, table[column].to_pylist(), strict=True)
+            found += [(name, value) for name, value in named if name in NEIGHBOR_ESTIMATES]
     high = {
         name for name, value in found if isinstance(value, float) and value > _DIMENSION_CEILING
     }
@@ -205,13 +232,12 @@ def _check_known(database: "Database", question: Question, values: Mapping[str, 
     """Hold values to the columns they name, so that a typo is not an empty answer."""
     for parameter in question.parameters:
         value = values[parameter.name]
-        if parameter.column is None or value is None:
+        if not parameter.columns or value is None:
             continue
-        table, column = parameter.column
-        found = database.select(f'SELECT DISTINCT "{column}" AS known FROM "{table}" ORDER BY 1')  # noqa: S608 identifiers matched [a-z_]+
-        known = [str(row) for row in found.column("known").to_pylist()]
+        known = _known(database, parameter.columns)
         if not known:
             continue
+        table, column = parameter.columns[0]
         for wanted in value if isinstance(value, list) else [value]:
             name = show_value(wanted)
             if name not in known:
@@ -220,3 +246,11 @@ def _check_known(database: "Database", question: Question, values: Mapping[str, 
                 raise QueryError(
                     f"no {what} {name!r} in this store{closest(name, known)}; it has {listed}"
                 )
+
+
+def _known(database: "Database", columns: Iterable[tuple[str, str]]) -> list[str]:
+    """Return what the store has in any of these columns, in order."""
+    # Written in: the header's form lets through letters and _ only.
+    each = [f'SELECT "{column}" AS known FROM "{table}"' for table, column in columns]  # noqa: S608
+    found = database.select(f"{' UNION '.join(each)} ORDER BY 1").column("known").to_pylist()
+    return [str(value) for value in dict.fromkeys(found) if value is not None]

@@ -11,11 +11,11 @@
     -- chart: mark=line x=$by:Q y=value:Q color=series:N dash=scope:N
     SELECT …
 
-``in table.column`` holds a value to what the store has there, ``in ('a', 'b')``
-to a list, ``in 1..``, ``in 0..0.5`` or ``in 0<..`` to a range of numbers; ``<`` leaves its
-first number out. A parameter without a default is required. ``$name`` in the chart line
-stands for the column that the parameter of that name names. A channel may end in a
-scale: ``x=step:Q:symlog``.
+``in table.column`` holds a value to what the store has there (in one of them, where several
+are named: ``in model.name, failure.model``), ``in ('a', 'b')`` to a list, ``in 1..``,
+``in 0..0.5`` or ``in 0<..`` to a range of numbers; ``<`` leaves its first number out. A
+parameter without a default is required. ``$name`` in the chart line stands for the column
+that the parameter of that name names. A channel may end in a scale: ``x=step:Q:symlog``.
 """
 
 import difflib
@@ -38,7 +38,7 @@ _KEY = re.compile(r"(title|doc|chart)\s*:\s*(.*)|(param)\s+(.*)")
 _PARAM = re.compile(
     r"(?P<name>[A-Za-z_]\w*)\s+(?P<type>[A-Za-z]+(?:\[\])?)"
     r"(?:\s*=\s*(?P<default>'(?:[^']|'')*'|\[[^\]]*\]|[^\s:'\[]+))?"
-    r"(?:\s+in\s+(?:(?P<column>[a-z_]+\.[a-z_]+)|\((?P<choices>[^)]*)\)"
+    r"(?:\s+in\s+(?:(?P<columns>[a-z_]+\.[a-z_]+(?:\s*,\s*[a-z_]+\.[a-z_]+)*)|\((?P<choices>[^)]*)\)"
     r"|(?P<least>-?\d+(?:\.\d+)?)(?P<above><)?\.\.(?P<most>-?\d+(?:\.\d+)?)?))?"
     r"\s*:\s*(?P<doc>.*)"
 )
@@ -214,9 +214,9 @@ def _parse_parameter(text: str) -> Parameter:
     bare = Parameter(match["name"], type_, match["doc"])
     if match["choices"] is not None:
         bare = replace(bare, choices=read_literals(match["choices"], bare))
-    if match["column"]:
-        table, _, column = match["column"].partition(".")
-        bare = replace(bare, column=(table, column))
+    if match["columns"]:
+        pairs = (written.strip().partition(".") for written in match["columns"].split(","))
+        bare = replace(bare, columns=tuple((table, column) for table, _, column in pairs))
     if match["least"] is not None:
         bare = replace(bare, range=_parse_range(match, type_))
     if match["default"] is None:

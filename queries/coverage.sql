@@ -7,7 +7,7 @@
 --   measured the layers are not known: one row, without a layer. The latest run of each
 --   checkpoint and text.
 -- param metric VARCHAR = 'anisotropy' in metric.name: which metric
--- param models VARCHAR[] = NULL: only these models; NULL means all
+-- param models VARCHAR[] = NULL in model.name, failure.model: only these models; NULL means all
 -- param scope VARCHAR = 'all' in ('all', 'no_first', 'no_sinks'): which tokens count
 -- param only_missing BOOLEAN = false: leave out what is measured
 -- param final_norm BOOLEAN = false: also the state after the final norm

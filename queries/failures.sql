@@ -1,7 +1,7 @@
 -- title: Checkpoints that could not be measured
 -- doc: One row per failure, the latest first. resolved says whether the same checkpoint was
 --   measured later, over any text; one that still fails is tried again by the same ingest.
--- param models VARCHAR[] = NULL: only these models; NULL means all
+-- param models VARCHAR[] = NULL in model.name, failure.model: only these models; NULL means all
 SELECT
     failure.failed_at,
     failure.model,

@@ -20,7 +20,6 @@ class TestConvert:
             ("DATE", "2026-02-28", date(2026, 2, 28)),
             ("VARCHAR[]", 'a, "b,c"', ["a", "b,c"]),
             ("VARCHAR[]", ("a", "b,c"), ["a", "b,c"]),
-            ("VARCHAR[]", "", []),
             ("INTEGER[]", "1,2", [1, 2]),
         ],
     )
@@ -50,6 +49,29 @@ class TestConvert:
         with pytest.raises(UsageError, match=r"^parameter p: found .*; expected ") as caught:
             convert(Parameter("p", type_, ""), given)
         assert type_ in str(caught.value)
+
+    @pytest.mark.parametrize("given", ["", "  ", [], ()])
+    @pytest.mark.parametrize(
+        ("parameter", "instead"),
+        [
+            (Parameter("p", "VARCHAR[]", "", required=False), ", or leave it out for all"),
+            (
+                Parameter("p", "VARCHAR[]", "", required=False, default=["all", "no_sinks"]),
+                ", or leave it out for all,no_sinks",
+            ),
+            (Parameter("p", "INTEGER[]", ""), ""),
+        ],
+    )
+    def test_an_empty_list_is_refused(
+        self, parameter: Parameter, instead: str, given: object
+    ) -> None:
+        with pytest.raises(UsageError) as caught:
+            convert(parameter, given)
+        assert str(caught.value) == f"parameter p is empty; name at least one{instead}"
+
+    def test_an_empty_list_is_allowed_where_it_is_the_default(self) -> None:
+        parameter = Parameter("p", "VARCHAR[]", "", required=False, default=[])
+        assert convert(parameter, "") == convert(parameter, []) == []
 
     def test_null_is_allowed_where_it_is_the_default(self) -> None:
         assert convert(Parameter("p", "VARCHAR[]", "", required=False), None) is None

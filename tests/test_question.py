@@ -34,7 +34,9 @@ class TestHeader:
         assert scopes.choices == ("all", "no_sinks")
         assert scopes.doc == "which: tokens"
         assert since.default == date(2026, 1, 1)
-        assert (models.required, models.default, models.column) == (False, None, ("model", "name"))
+        assert (models.required, models.default) == (False, None)
+        assert models.columns == (("model", "name"),)
+        assert metric.columns == ()
         assert said.default == "it's"
         assert question.encoding is not None
         assert question.encoding.mark == "line"
@@ -105,6 +107,13 @@ class TestHeader:
             text = text.replace("0.5 in", "1 in")
         (parameter,) = parse_question(text, Path("q.sql")).parameters
         assert (parameter.range, parameter.doc) == (limits, "a share: of it")
+
+    @pytest.mark.parametrize("comma", [", ", ",", " , "])
+    def test_a_parameter_may_be_held_to_several_columns(self, comma: str) -> None:
+        text = f"-- title: t\n-- param x VARCHAR in model.name{comma}failure.model: a: b\nSELECT $x"
+        (parameter,) = parse_question(text, Path("q.sql")).parameters
+        assert parameter.columns == (("model", "name"), ("failure", "model"))
+        assert parameter.doc == "a: b"
 
     def test_a_channel_may_name_its_scale(self) -> None:
         text = "-- title: t\n-- chart: mark=rect x=step:Q:symlog y=$by:O:$scale\nSELECT 1"

@@ -1,5 +1,7 @@
 """The commands that ask a store: ls, info, query, sql, chart."""
 
+import math
+import re
 import sys
 from collections.abc import Iterable
 from pathlib import Path
@@ -20,12 +22,16 @@ from embstore.cli.options import (
     complete_themes,
 )
 from embstore.cli.terminal import TERMINAL
-from embstore.errors import UsageError
+from embstore.errors import QueryError, UsageError
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 app = typer.Typer()
+
+# Numbers as JSON writes them: not 00123, +5, 1. or 0x10, which are rather codes and names,
+# and not nan, inf or 1_000, which Python would take for numbers too.
+_NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?")
 
 
 @app.command("ls", epilog="Examples: embstore ls models  ·  embstore ls queries -f md")
@@ -40,12 +46,20 @@ def list_(
     from embstore.cli.output import choose_format, show_answer
 
     if what not in LISTS:
-        raise UsageError(f"cannot list {what!r}; expected {', '.join(LISTS)}")
+        from embstore.query import closest
+
+        raise UsageError(f"cannot list {what!r}{closest(what, LISTS)}; expected {', '.join(LISTS)}")
     chosen = choose_format(format_, output)
     if what == "metrics":
         show_answer(_metrics(), chosen, output)
     elif what == "queries":
-        show_answer(_questions(queries or ()), chosen, output)
+        listed, broken = _questions(queries or ())
+        show_answer(listed, chosen, output)
+        for error in broken:
+            TERMINAL.fail(str(error))
+        if broken:
+            # As ls does where it cannot read a file: who checks a folder this way sees it.
+            raise typer.Exit(QueryError.exit_code)
     else:
         from embstore.api import open_store
 
@@ -144,7 +158,7 @@ def sql(
     """Run one SELECT of your own; it reads the store and can change nothing.
 
     Values of parameters that look like numbers, true, false or null are read as
-    such; quote a value to keep it text.
+    such, but not 00123 or +5; quote a value to keep it text.
     """
     from embstore.cli.output import choose_format, show_answer
 
@@ -209,24 +223,25 @@ def _metrics() -> "pa.Table":
     return pa.Table.from_pylist(rows)
 
 
-def _questions(folders: Iterable[str]) -> "pa.Table":
+def _questions(folders: Iterable[str]) -> "tuple[pa.Table, list[QueryError]]":
+    """Tell of every question that can be read, and what is wrong with the others."""
     import pyarrow as pa
 
-    from embstore.query import find_questions
+    from embstore.query import readable_questions
 
-    return pa.Table.from_pylist(
-        [
-            {
-                "name": question.name,
-                "title": question.title,
-                "chart": question.encoding is not None,
-                "parameters": " ".join(map(str, question.parameters)),
-                "doc": question.doc,
-                "file": str(question.path),
-            }
-            for question in find_questions(folders).values()
-        ]
-    )
+    questions, broken = readable_questions(folders)
+    rows = [
+        {
+            "name": question.name,
+            "title": question.title,
+            "chart": question.encoding is not None,
+            "parameters": " ".join(map(str, question.parameters)),
+            "doc": question.doc,
+            "file": str(question.path),
+        }
+        for question in questions.values()
+    ]
+    return pa.Table.from_pylist(rows), broken
 
 
 def _assignments(pairs: Iterable[str]) -> dict[str, str | list[str]]:
@@ -253,14 +268,9 @@ def _guess(value: str | list[str]) -> object:
         return value[1:-1]
     if value.lower() in {"true", "false", "null"}:
         return {"true": True, "false": False, "null": None}[value.lower()]
-    for number in (int, float):
-        # Not nan, inf or 1_000, which Python would take for numbers too.
-        if value.strip("+-")[:1].isdigit() and "_" not in value:
-            try:
-                return number(value)
-            except ValueError:
-                continue
-    return value
+    if _NUMBER.fullmatch(value) is None or math.isinf(float(value)):
+        return value
+    return int(value) if value.lstrip("-").isdigit() else float(value)
 
 
 def _statement(text: str | None, file: Path | None) -> str:

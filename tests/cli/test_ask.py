@@ -84,11 +84,24 @@ class TestLs:
         assert queries["layer_profile"]["parameters"].startswith("metric=anisotropy models=NULL")
         assert not list(tmp_path.iterdir())
 
+    def test_a_broken_query_does_not_hide_the_others(self, tmp_path: Path) -> None:
+        (tmp_path / "good.sql").write_text("-- title: mine\nSELECT 1")
+        (tmp_path / "broken.sql").write_text("-- title: x\n\n-- titel: y\nSELECT 1")
+        result = run("ls", "queries", "--queries", tmp_path, "-f", "json")
+        assert {"good", "runs"} <= {row["name"] for row in json.loads(result.stdout)}
+        assert result.stderr == (
+            f"error: {tmp_path}/broken.sql:3: found 'titel'; did you mean '-- title: …'?\n"
+        )
+        assert result.exit_code == 1
+
     def test_unknown_list_names_the_known(self) -> None:
         error = refused("ls", "layers")
         assert isinstance(error, UsageError)
         assert str(error) == (
             "cannot list 'layers'; expected models, checkpoints, runs, metrics, queries"
+        )
+        assert str(refused("ls", "model")).startswith(
+            "cannot list 'model' (did you mean models?); expected"
         )
 
     def test_an_empty_store_says_so(self, empty: Path) -> None:
@@ -188,6 +201,12 @@ class TestQuery:
                 "query layer_profile has no parameter 'x'",
             ),
             (["layer_profile", "-p", "metric"], UsageError, "parameter 'metric' has no value"),
+            (
+                ["layer_profile", "-p", "scopes="],
+                UsageError,
+                "parameter scopes is empty; name at least one, or leave it out for all,no_sinks",
+            ),
+            (["failures", "-p", "models=lab/decode"], QueryError, "did you mean lab/decoder"),
             (["layer_profile", "-p", "by=step"], UsageError, "expected one of depth, layer"),
             (
                 ["layer_profile", "-p", "final_norm=perhaps"],
@@ -232,7 +251,20 @@ class TestSql:
             ("3x", "3x"),
             ("nan", "nan"),
             ("1_0", "1_0"),
+            ("0", 0),
+            ("0.5", 0.5),
+            ("-0.5e-1", -0.05),
             ("", ""),
+            # Codes and names rather than numbers.
+            ("00123", "00123"),
+            ("-01", "-01"),
+            ("00.5", "00.5"),
+            ("+5", "+5"),
+            ("0x10", "0x10"),
+            ("1.", "1."),
+            (".5", ".5"),
+            ("1e999", "1e999"),
+            ("--5", "--5"),
         ],
     )
     def test_parameters_take_the_type_they_look_like(

@@ -1,17 +1,19 @@
 """Questions that compare: models on a grid of depth, nearest models, two checkpoints."""
 
 import dataclasses
+import math
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 
 from embstore.store.connection import Database, open_database
 from embstore.store.writing import write_run
 from embstore.types import LayerKey, Run, Scope
 from tests.questions.asking import ask, by_layer, column
-from tests.synthetic import make_run
+from tests.synthetic import Values, make_run
 
 
 def straight(metric: str, key: LayerKey, scope: Scope, depth: float) -> float | None:
@@ -29,6 +31,16 @@ def shifted(metric: str, key: LayerKey, scope: Scope, depth: float) -> float | N
 
 def gap_at_one(metric: str, key: LayerKey, scope: Scope, depth: float) -> float | None:
     return None if key.layer == 1 else depth
+
+
+def optional(numbers: npt.NDArray[np.float64]) -> Values:
+    """Give layer i the i-th number in every metric, and none where that is NaN."""
+
+    def values(metric: str, key: LayerKey, scope: Scope, depth: float) -> float | None:
+        number = float(numbers[key.layer])
+        return None if math.isnan(number) else number
+
+    return values
 
 
 @pytest.fixture(scope="module")
@@ -110,6 +122,55 @@ class TestNearestModels:
         rows = ask(models, "nearest_models", model="lab/gap", intervals=4)
         assert "lab/other-text" not in column(rows, "neighbor")
         assert {row["n_depths"] for row in rows} == {4}
+
+    def test_random_profiles_with_gaps_are_as_numpy_finds_them(self, tmp_path: Path) -> None:
+        """Of several depths, some without a value somewhere, and one with none at all."""
+        rng = np.random.default_rng(3)
+        database = open_database(tmp_path / "random.duckdb")
+        grid = np.arange(21) / 20
+        profiles: dict[str, npt.NDArray[np.float64]] = {}
+        for place, n_layers in enumerate([2, 3, 3, 4, 4, 4, 7, 12, 12, 12, 5]):
+            numbers = rng.random(n_layers + 1)
+            numbers[rng.random(n_layers + 1) < 0.1 * (place % 3)] = np.nan
+            if place == 10:
+                numbers[:] = np.nan
+            write_run(
+                database,
+                make_run(name=f"m{place:02}", n_layers=n_layers, values=optional(numbers)),
+            )
+            # A point that falls on a layer needs that one only.
+            at = np.round(grid * n_layers, 9)
+            below, above = np.floor(at).astype(int), np.ceil(at).astype(int)
+            profiles[f"m{place:02}"] = np.where(
+                below == above,
+                numbers[below],
+                numbers[below] + (at - below) * (numbers[above] - numbers[below]),
+            )
+        expected = {}
+        for name, mine in profiles.items():
+            off = {
+                other: theirs - mine
+                for other, theirs in profiles.items()
+                if other != name and not np.isnan(theirs - mine).all()
+            }
+            distances = {other: np.sqrt(np.nanmean(gap**2)) for other, gap in off.items()}
+            for rank, other in enumerate(sorted(distances, key=distances.__getitem__)[:4], 1):
+                n_depths = int((~np.isnan(off[other])).sum())
+                expected[name, rank] = (
+                    *(other, n_depths, pytest.approx(distances[other], rel=1e-12)),
+                    pytest.approx(np.nanmax(abs(off[other])), rel=1e-12),
+                )
+        found = {
+            (row["model"], row["rank"]): (
+                *(row["neighbor"], row["n_depths"]),
+                *(row["distance"], row["largest_difference"]),
+            )
+            for row in ask(database, "nearest_models", nearest=4)
+        }
+        assert found == expected
+        # The gaps differ, or the test would show little.
+        assert len({n_depths for _other, n_depths, *_rest in found.values()}) >= 5
+        assert ("m10", 1) not in found
 
     def test_nearest_narrows(self, models: Database) -> None:
         rows = ask(models, "nearest_models", nearest=1)
