@@ -6,9 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeAlias
-
-import altair as alt
+from typing import TYPE_CHECKING
 
 from embstore.chart_drawing import ESTIMATES, INTERVAL, Drawing, Row
 from embstore.chart_spec import width_of, write_view
@@ -23,6 +21,8 @@ from embstore.chart_words import (
 )
 from embstore.errors import QueryError
 from embstore.files import write_atomically
+from embstore.inline_chart import AnyChart as AnyChart
+from embstore.inline_chart import chart_of
 from embstore.parameters import Value
 from embstore.picture import check_suffix, render
 from embstore.question import SCALES, Channel, Question
@@ -30,8 +30,6 @@ from embstore.types import MetricInfo
 
 if TYPE_CHECKING:
     import pyarrow as pa
-
-AnyChart: TypeAlias = alt.Chart | alt.LayerChart | alt.FacetChart | alt.VConcatChart
 
 MAX_ROWS = 5000
 
@@ -98,7 +96,7 @@ def build_chart(
     drawing = Drawing(
         question.encoding.mark, channels, rows, metric, looks, fewer=_fewer(question, table)
     )
-    return _typed(_spec(drawing, headline(question.title, metric), caption))
+    return chart_of(_spec(drawing, headline(question.title, metric), caption))
 
 
 def save_chart(chart: AnyChart, path: str | Path) -> None:
@@ -222,13 +220,3 @@ def _spec(drawing: Drawing, title: str, caption: str | None) -> Spec:
     chart.update(view if below is None else {"title": below, "vconcat": [view]})
     words = describe(drawing, title, caption)
     return {**chart, "description": words, "config": write_config(drawing.theme)}
-
-
-def _typed(spec: Spec) -> AnyChart:
-    if "vconcat" in spec:
-        return alt.VConcatChart.from_dict(spec)
-    if "facet" in spec:
-        return alt.FacetChart.from_dict(spec)
-    if "layer" in spec:
-        return alt.LayerChart.from_dict(spec)
-    return alt.Chart.from_dict(spec)
