@@ -82,7 +82,8 @@ def run_demo(
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise UsageError(f"cannot make the folder {out}: {error.strerror}") from error
+        reason = "it is a file" if out.is_file() else (error.strerror or str(error)).lower()
+        raise UsageError(f"cannot make the folder {out}: {reason}") from error
     store = out / "embstore.duckdb"
     settings = Settings(sampling=replace(STUDY.sampling, tokens=tokens))
     outcomes = []

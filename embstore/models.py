@@ -138,6 +138,12 @@ def choose_device(wanted: str) -> torch.device:
         return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
     try:
         device = torch.device(wanted)
+    except RuntimeError:
+        # torch would list every device it was ever written for.
+        raise UsageError(
+            f"unknown device {wanted!r}; choose from auto, cpu, cuda, cuda:1, mps"
+        ) from None
+    try:
         torch.empty(0, device=device)
     except (RuntimeError, AssertionError) as error:
         raise UsageError(f"device {wanted!r} cannot be used here: {one_line(error)}") from error

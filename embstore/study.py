@@ -141,6 +141,8 @@ def study_path(spec: str | Path) -> Path:
     Raises:
         UsageError: neither is there; lists the shipped ones.
     """
+    if not str(spec):
+        raise UsageError("--study is empty; name a file or a study that embstore ships")
     path, shipped = Path(spec).expanduser(), shipped_studies()
     if _exists(path) and not (path.is_dir() and str(spec) in shipped):
         return path

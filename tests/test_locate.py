@@ -1,6 +1,7 @@
 """A checkpoint's files and the fingerprint of its weights, from disk and from the Hub."""
 
 import hashlib
+import importlib.util
 import json
 import shutil
 from collections.abc import Iterator
@@ -35,6 +36,110 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def server(cache: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeHub]:
     with online(monkeypatch) as running:
         yield running
+
+
+def test_a_folder_is_named_after_itself(tiny_llama: Path) -> None:
+    found = locate(f"{tiny_llama}/")
+    assert (found.name, found.source, found.checkpoint.revision) == (
+        "tiny-llama",
+        "folder",
+        "local",
+    )
+    assert found.checkpoint.weights_bytes == (tiny_llama / "model.safetensors").stat().st_size
+
+
+def test_the_fingerprint_is_the_sha256_of_a_single_file(tiny_llama: Path) -> None:
+    expected = sha256(tiny_llama / "model.safetensors")
+    assert locate(str(tiny_llama)).checkpoint.weights_sha256 == expected
+
+
+@pytest.mark.parametrize(
+    ("spec", "message"),
+    [
+        ("./nowhere", r"no such model: ./nowhere does not exist; check the path"),
+        ("nowhere.gguf", r"no such model: nowhere.gguf does not exist"),
+        ("nobody/nothing", r"neither a local path nor in the Hub cache"),
+        ("nobody/nothing@v2", r"neither a local path nor in the Hub cache"),
+        ("not a name", r"neither a local path nor a public Hub model"),
+    ],
+)
+def test_no_such_model(spec: str, message: str) -> None:
+    with pytest.raises(ModelError, match=message):
+        locate(spec)
+
+
+def test_a_folder_without_config(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match=r"holds no config\.json"):
+        locate(str(tmp_path))
+
+
+def test_a_file_that_is_no_model(tmp_path: Path) -> None:
+    path = tmp_path / "model.txt"
+    path.write_text("x")
+    with pytest.raises(ModelError, match=r"is a file but not a \.gguf one"):
+        locate(str(path))
+
+
+def test_a_file_that_only_claims_to_be_gguf(tmp_path: Path) -> None:
+    path = tmp_path / "model.gguf"
+    path.write_text("x" * 100)
+    with pytest.raises(ModelError, match="does not start with the GGUF mark"):
+        locate(str(path))
+
+
+def test_gguf_without_the_extra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "model.gguf"
+    path.write_bytes(b"GGUF" + bytes(100))
+    real = importlib.util.find_spec
+    monkeypatch.setattr(
+        importlib.util, "find_spec", lambda name: None if name == "gguf" else real(name)
+    )
+    with pytest.raises(ModelError, match=r"gguf extra.*pip install 'embstore\[gguf\]'"):
+        locate(str(path))
+
+
+def test_weights_are_missing(tiny_llama: Path, tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(tiny_llama, tmp_path / "model"))
+    (folder / "model.safetensors").unlink()
+    with pytest.raises(ModelError, match=r"lacks its weights: no model\.safetensors"):
+        locate(str(folder))
+    (folder / "pytorch_model.bin").write_bytes(b"")
+    with pytest.raises(ModelError, match="only pickled weights"):
+        locate(str(folder))
+
+
+def test_a_broken_list_of_shards(tiny_llama: Path, tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(tiny_llama, tmp_path / "model"))
+    (folder / "model.safetensors.index.json").write_text("{}")
+    with pytest.raises(ModelError, match=r"index\.json that lists no weights"):
+        locate(str(folder))
+
+
+def test_a_hub_model_is_named_by_its_id_and_revision(cache: Path, tiny_llama: Path) -> None:
+    snapshot = add_revision(cache, "lab/tiny", "main", tiny_llama)
+    add_revision(cache, "lab/tiny", "v2", tiny_llama)
+    found = locate("lab/tiny")
+    assert (found.name, found.source, found.checkpoint.revision) == ("lab/tiny", "hub", "main")
+    assert found.folder == snapshot
+    assert locate("lab/tiny@v2").checkpoint.revision == "v2"
+    assert found.checkpoint.weights_sha256 == locate(str(tiny_llama)).checkpoint.weights_sha256
+
+
+def test_a_hub_model_with_pickled_weights_only(cache: Path, tiny_llama: Path) -> None:
+    snapshot = add_revision(cache, "lab/tiny", "main", tiny_llama)
+    (snapshot / "model.safetensors").rename(snapshot / "pytorch_model.bin")
+    with pytest.raises(ModelError, match="lab/tiny has only pickled weights"):
+        locate("lab/tiny")
+    # A download leaves the pickled file on the Hub.
+    (snapshot / "pytorch_model.bin").unlink()
+    with pytest.raises(ModelError, match="lab/tiny lacks its weights"):
+        locate("lab/tiny")
+
+
+def test_a_revision_that_is_not_in_the_cache(cache: Path, tiny_llama: Path) -> None:
+    add_revision(cache, "lab/tiny", "main", tiny_llama)
+    with pytest.raises(ModelError, match="lab/tiny"):
+        locate("lab/tiny@v3")
 
 
 def test_training_state_is_no_part_of_the_fingerprint(tiny_llama: Path, tmp_path: Path) -> None:

@@ -126,6 +126,8 @@ def open_database(
         StoreVersionError: a newer embstore or DuckDB wrote it; it is left alone.
     """
     chosen = url if url is not None else os.environ.get("EMBSTORE_STORE") or DEFAULT_STORE
+    if not str(chosen):
+        raise StoreError(f"the store's path is empty: name a file such as {DEFAULT_STORE}")
     # A scheme has two letters or more, unlike a Windows drive; ":memory:" has none.
     if isinstance(chosen, str) and re.match(r"([A-Za-z][\w+.-]+)?:", chosen):
         raise StoreError(

@@ -55,6 +55,11 @@ def test_a_store_removed_while_measuring_is_made_anew(path: Path, database: Data
     assert count(database) == 1
 
 
+def test_an_empty_path_is_refused() -> None:
+    with pytest.raises(StoreError, match="path is empty: name a file such as embstore.duckdb"):
+        open_database("")
+
+
 @pytest.mark.parametrize(
     "url",
     ["ducklake:postgres:dbname=x", "md:store", "s3://bucket/x.duckdb", ":memory:"],

@@ -1,0 +1,42 @@
+"""Three states of one model: as folders, as a Trainer's series, and on a Hub."""
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests import tiny_models
+from tests.fake_hub import FakeHub, online
+
+
+@pytest.fixture(scope="session")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    """Three states of a model, as folders; the last is a copy of the second."""
+    home = tmp_path_factory.mktemp("trained")
+    first, second = (tiny_models.build("llama", home / str(n), seed=n) for n in (1, 2))
+    return [first, second, Path(shutil.copytree(second, home / "3"))]
+
+
+@pytest.fixture
+def series(trained: list[Path], tmp_path: Path) -> Path:
+    """The three states as a Trainer leaves them."""
+    for step, folder in zip((10, 20, 30), trained, strict=True):
+        shutil.copytree(folder, tmp_path / "series" / f"checkpoint-{step}")
+    return tmp_path / "series"
+
+
+@pytest.fixture
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    folder = tmp_path / "hub"
+    folder.mkdir()
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(folder))
+    return folder
+
+
+@pytest.fixture
+def server(cache: Path, trained: list[Path], monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeHub]:
+    with online(monkeypatch) as running:
+        for step, folder in zip((10, 20), trained, strict=False):
+            running.revisions["lab/tiny", f"step{step}"] = folder
+        yield running

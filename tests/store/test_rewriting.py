@@ -1,0 +1,130 @@
+"""What is written beside what is there: again, in part the same, after a failure."""
+
+import dataclasses
+import json
+from datetime import UTC, datetime
+
+from embstore import ids
+from embstore.resources import resource_folder
+from embstore.store.connection import Database
+from embstore.store.writing import repeats, same_weights, write_failure, write_run
+from embstore.types import Failure, Run
+from tests.store.contents import configuration_id, counts, rows
+from tests.synthetic import METRICS, make_run
+
+
+def test_writing_again_changes_nothing(database: Database) -> None:
+    first = write_run(database, make_run())
+    before = counts(database)
+    other_time = make_run(created_at=datetime(2027, 1, 1, tzinfo=UTC))
+    assert write_run(database, other_time) == first
+    assert counts(database) == before
+    assert rows(database, "SELECT created_at FROM run") == [
+        {"created_at": make_run().provenance.created_at}
+    ]
+
+
+def test_repeats_are_runs_of_their_own(database: Database) -> None:
+    work = configuration_id(make_run())
+    assert repeats(database, work) == 0
+    written = [write_run(database, make_run(repeat=repeat)) for repeat in range(3)]
+    assert len(set(written)) == 3
+    assert repeats(database, work) == 3
+    assert counts(database)["model"] == 1
+
+
+def test_shared_rows_are_stored_once(database: Database) -> None:
+    write_run(database, make_run(revision="step1", step=1))
+    write_run(database, make_run(revision="step2", step=2))
+    write_run(database, make_run(revision="step2", step=2, corpus="other-text"))
+    raised = dataclasses.replace(METRICS[0], version=2)
+    write_run(database, dataclasses.replace(make_run(), metrics=(raised, *METRICS[1:])))
+    found = counts(database)
+    assert {name: found[name] for name in ("model", "checkpoint", "corpus", "run", "metric")} == {
+        "model": 1,
+        "checkpoint": 3,
+        "corpus": 2,
+        "run": 4,
+        "metric": 4,
+    }
+
+
+def test_metric_versions_are_canonical_json(database: Database) -> None:
+    backwards = dataclasses.replace(make_run(), metrics=METRICS[::-1])
+    assert write_run(database, backwards) == write_run(database, make_run())
+    (row,) = rows(database, "SELECT metric_versions FROM run")
+    assert json.loads(str(row["metric_versions"])) == {m.name: 1 for m in METRICS}
+
+
+def with_weights(run: Run, sha256: str) -> Run:
+    return dataclasses.replace(
+        run, checkpoint=dataclasses.replace(run.checkpoint, weights_sha256=sha256)
+    )
+
+
+def test_a_copy_is_marked_with_the_checkpoint_that_was_stored_first(database: Database) -> None:
+    first, copy, third = (
+        with_weights(make_run(revision=revision, created_at=created_at), "same")
+        for revision, created_at in (
+            ("step2", datetime(2026, 1, 1, tzinfo=UTC)),
+            ("step1", datetime(2026, 1, 2, tzinfo=UTC)),
+            ("main", datetime(2026, 1, 3, tzinfo=UTC)),
+        )
+    )
+    assert same_weights(database, first.model.name, first.checkpoint) is None
+    for run in (first, copy, third, with_weights(make_run(name="other"), "same")):
+        write_run(database, run)
+    marked = rows(
+        database, "SELECT revision, duplicate_of FROM checkpoint ORDER BY ALL NULLS FIRST"
+    )
+    first_id = ids.checkpoint_id(first.model.name, first.checkpoint)
+    assert marked == [
+        {"revision": "main", "duplicate_of": None},  # of the other model
+        {"revision": "main", "duplicate_of": first_id},
+        {"revision": "step1", "duplicate_of": first_id},
+        {"revision": "step2", "duplicate_of": None},
+    ]
+    assert same_weights(database, first.model.name, copy.checkpoint) == "step2"
+    # The first does not become a copy of its copies.
+    assert same_weights(database, first.model.name, first.checkpoint) is None
+    listed = rows(
+        database,
+        resource_folder("queries").joinpath("duplicate_checkpoints.sql").read_text(),
+        models=None,
+    )
+    assert [(row["revision"], row["duplicate_of"], row["copies"]) for row in listed] == [
+        ("main", "step2", 3),
+        ("step1", "step2", 3),
+        ("step2", None, 3),
+    ]
+
+
+def test_a_failure_is_resolved_by_a_later_run(database: Database) -> None:
+    failure = Failure(
+        model="example/decoder-small",
+        revision="step7",
+        stage="load",
+        reason="damaged weights",
+        corpus="example-text",
+        failed_at=datetime(2026, 11, 2, tzinfo=UTC),
+        embstore_version="0.1.0",
+        study="tiny",
+    )
+    write_failure(database, failure)
+    assert rows(database, "SELECT * FROM failure") == [dataclasses.asdict(failure)]
+    question = resource_folder("queries").joinpath("failures.sql").read_text()
+
+    def resolved() -> list[object]:
+        return [row["resolved"] for row in rows(database, question, models=None)]
+
+    assert resolved() == [False]
+    write_run(database, make_run(revision="step7", created_at=datetime(2026, 11, 1, tzinfo=UTC)))
+    assert resolved() == [False]
+    write_run(
+        database,
+        make_run(revision="step7", seed=1, created_at=datetime(2026, 11, 3, tzinfo=UTC)),
+    )
+    assert resolved() == [True]
+    # One of another model that has no runs at all stays.
+    write_failure(database, dataclasses.replace(failure, model="nobody"))
+    assert resolved() == [True, False]
