@@ -19,6 +19,7 @@ from embstore.cli.measure import app as measure_app
 from embstore.cli.report import app as report_app
 from embstore.cli.study import app as study_app
 from embstore.cli.terminal import TERMINAL
+from embstore.cli.wrong_usage import explain, is_help, is_wrong_usage
 from embstore.errors import EmbstoreError
 
 _INTERRUPTED = 130
@@ -61,19 +62,21 @@ def options(
 def main() -> None:
     """Run the command line; the one place where errors become exit codes."""
     try:
-        app()
+        # So that what is wrong with the command line itself comes here, too.
+        code = app(prog_name="embstore", standalone_mode=False)
     except EmbstoreError as error:
         if TERMINAL.debug:
             raise
         TERMINAL.fail(str(error))
         _leave(error.exit_code)
-    except SystemExit as error:
-        if error.code == _INTERRUPTED:
-            if not TERMINAL.failed:
-                TERMINAL.fail("interrupted")
-            _leave(_INTERRUPTED)
-        raise
+    except typer.Abort:
+        TERMINAL.fail("aborted")
+        _leave(1)
     except Exception as error:
+        if is_wrong_usage(error):
+            if not is_help(error):
+                TERMINAL.fail(explain(error))
+            _leave(error.exit_code)
         if TERMINAL.debug:
             raise
         TERMINAL.fail(
@@ -81,6 +84,9 @@ def main() -> None:
             "in embstore, please report it with the output of the same command after --debug"
         )
         _leave(1)
+    if code == _INTERRUPTED and not TERMINAL.failed:
+        TERMINAL.fail("interrupted")
+    _leave(code if isinstance(code, int) else 0)
 
 
 def _leave(code: int) -> NoReturn:

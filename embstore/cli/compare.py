@@ -10,6 +10,7 @@ from embstore.cli.options import (
     StoreOption,
     complete_metrics,
     complete_scopes,
+    split_names,
 )
 
 app = typer.Typer()
@@ -31,14 +32,14 @@ def compare(
         typer.Option(
             "--metric",
             "-m",
-            help="Which metric; may be repeated. The main ones if not given.",
+            help="Which metric; a,b for several. The main ones if not given.",
             autocompletion=complete_metrics,
         ),
     ] = None,
     scope: Annotated[
         list[str] | None,
         typer.Option(
-            help="Which tokens count: all, no_first or no_sinks; may be repeated. "
+            help="Which tokens count: all, no_first or no_sinks; a,b for several. "
             "all and no_sinks if not given.",
             autocompletion=complete_scopes,
         ),
@@ -70,6 +71,8 @@ def compare(
     from embstore.api import open_store
     from embstore.comparing import summaries
 
-    answer = open_store(store).compare(a, b, metric=metric or (), scope=scope or (), by=by)
+    metrics = split_names("--metric", metric, otherwise="the main ones") or ()
+    scopes = split_names("--scope", scope, otherwise="all and no_sinks") or ()
+    answer = open_store(store).compare(a, b, metric=metrics, scope=scopes, by=by)
     table = summaries(answer.table) if summary else answer.table
     show_answer(table, chosen, output, notes=answer.notes)

@@ -4,11 +4,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
-from embstore.cli.options import FormatOption, OutputOption, StoreOption
+from embstore.cli.options import FormatOption, OutputOption, StoreOption, split_names
+from embstore.cli.outcomes import show_failures, tell
 from embstore.cli.progress import progress_bar
 from embstore.cli.terminal import TERMINAL
 from embstore.errors import IngestError, UsageError
@@ -21,8 +19,6 @@ if TYPE_CHECKING:
 app = typer.Typer()
 
 _DEFAULTS = Sampling()
-# Share of true neighbours that an approximate search should find.
-_GOOD_RECALL = 0.99
 # What a study decides; beside it they would be ignored.
 _OF_THE_STUDY = (
     *("models", "corpus", "text_field", "tokens", "window", "sample", "seed"),
@@ -169,6 +165,10 @@ def ingest(
             raise UsageError("no text is given; add --corpus, for example --corpus enwik8")
         if name is not None and len(models) != 1:
             raise UsageError(f"--name is for one model, but {len(models)} are given")
+        # Empty, they would mean what is measured without them.
+        split_names("--scopes", [scopes], otherwise="all three")
+        if revisions is not None:
+            split_names("--revisions", [revisions], otherwise="the default")
         chosen_corpus = corpus
         requests = [Request(model, name, revisions, random_init, tokenizer) for model in models]
         settings = Settings(
@@ -223,21 +223,6 @@ def _run(requests: "list[Request]", corpus: str, store: str | None, settings: "S
         raise error
 
 
-def show_failures(outcomes: "list[Outcome]") -> None:
-    """Write the failed checkpoints and their reasons to stderr, as a table."""
-    table = Table(title="failed", title_justify="left", box=None, pad_edge=False)
-    for column in ("checkpoint", "stage", "reason"):
-        table.add_column(column, overflow="fold")
-    for outcome in outcomes:
-        if outcome.status == "failed":
-            label = f"{outcome.model}@{outcome.revision}"
-            # A name or reason is text, also where it has square brackets.
-            table.add_row(*(Text(part or "") for part in (label, outcome.stage, outcome.reason)))
-    # In a file or a pipe a reason stands on one line, where it can be searched for.
-    console = Console(stderr=True)
-    console.print(table, width=None if console.is_terminal else 10_000, soft_wrap=True)
-
-
 def _refuse_beside_a_study(context: typer.Context) -> None:
     for parameter in _OF_THE_STUDY:
         source = context.get_parameter_source(parameter)
@@ -245,36 +230,6 @@ def _refuse_beside_a_study(context: typer.Context) -> None:
             options = {"models": "a MODEL", "pairs": "--pairs or --no-pairs"}
             option = options.get(parameter, f"--{parameter.replace('_', '-')}")
             raise UsageError(f"{option} cannot stand beside --study, which decides it")
-
-
-def tell(outcome: "Outcome") -> None:
-    """Say on stderr what became of a checkpoint."""
-    label = f"{outcome.model}@{outcome.revision}"
-    run = (outcome.run_id or "")[:8]
-    if outcome.status == "failed":
-        TERMINAL.say(f"{label}: failed ({outcome.stage}): {outcome.reason}")
-    elif outcome.status == "stored":
-        TERMINAL.say(
-            f"{label}: already measured with this text and configuration "
-            f"(run {run}), nothing to do; --force measures anew"
-        )
-    else:
-        TERMINAL.say(
-            f"{label}: measured on {outcome.n_tokens:,} tokens in {outcome.seconds:.0f} s "
-            f"(run {run})"
-        )
-    if outcome.duplicate_of is not None:
-        TERMINAL.say(
-            f"warning: {label}: has the same weights as {outcome.duplicate_of}; one of the two is "
-            "perhaps not what its name says (embstore query duplicate_checkpoints)"
-        )
-    if outcome.least_recall is not None and outcome.least_recall < _GOOD_RECALL:
-        from embstore.neighbors import EXACT_LIMIT
-
-        TERMINAL.say(
-            f"warning: {label}: recall {outcome.least_recall:.3f} of the approximate neighbour "
-            f"search is below {_GOOD_RECALL}; with --sample {EXACT_LIMIT} or less it is exact"
-        )
 
 
 def _parse_tags(tags: list[str]) -> dict[str, str]:

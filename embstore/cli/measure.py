@@ -5,8 +5,8 @@ from typing import Annotated
 
 import typer
 
-from embstore.cli.ingest import tell
 from embstore.cli.options import FormatOption, OutputOption
+from embstore.cli.outcomes import tell
 from embstore.cli.progress import progress_bar
 from embstore.cli.terminal import TERMINAL
 from embstore.types import Sampling

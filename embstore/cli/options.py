@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from embstore.errors import UsageError
+
 LISTS = ("models", "checkpoints", "runs", "metrics", "queries")
 
 
@@ -99,3 +101,27 @@ QuestionArgument = Annotated[
 ListArgument = Annotated[
     str, typer.Argument(metavar="|".join(LISTS), help="What to list.", autocompletion=_lists)
 ]
+
+
+def split_names(
+    option: str, given: list[str] | None, *, otherwise: str = "all"
+) -> list[str] | None:
+    """Return the names in an option that takes ``a,b`` and may be repeated.
+
+    Args:
+        option: how it is written, for the error.
+        given: what was written after it, each time; None where it was left out.
+        otherwise: what is taken where it is left out, for the error.
+
+    Raises:
+        UsageError: the option is there, but names nothing: an unset variable of a script
+            should not widen what was asked for.
+    """
+    if not given:
+        return None
+    names = [name.strip() for text in given for name in text.split(",") if name.strip()]
+    if not names:
+        raise UsageError(
+            f"{option} is empty; name at least one, or leave {option} out for {otherwise}"
+        )
+    return names

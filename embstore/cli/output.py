@@ -1,17 +1,14 @@
 """Prints Arrow tables: for people on a terminal, for programs in a pipe."""
 
-import csv
-import io
-import json
-import math
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from embstore.cli.machine_formats import as_json, as_parquet, as_separated, not_in_json
 from embstore.cli.terminal import TERMINAL
-from embstore.errors import EmbstoreError, QueryError, UsageError
+from embstore.errors import EmbstoreError, UsageError
 from embstore.files import write_atomically
 from embstore.layout import aligned, markdown
 from embstore.rows import plain_rows
@@ -37,11 +34,14 @@ def choose_format(asked: str, output: Path | None) -> str:
     """Settle the format: what was asked, else the file's suffix, else the terminal.
 
     Raises:
-        UsageError: no such format or suffix; names those there are.
+        UsageError: no such format or suffix; names those there are. Or the two
+            contradict each other.
     """
-    if asked not in FORMATS:
+    if asked.lower() not in FORMATS:
         raise UsageError(f"format {asked!r} is unknown; expected {', '.join(FORMATS)}")
+    asked = asked.lower()
     if asked != "auto":
+        _refuse_contradiction(asked, output)
         chosen = asked
     elif output is None or output == Path("-"):
         chosen = "table" if sys.stdout.isatty() else "csv"
@@ -57,6 +57,20 @@ def choose_format(asked: str, output: Path | None) -> str:
     if chosen == "parquet" and output is None and sys.stdout.isatty():
         raise UsageError("parquet is not text for a terminal; name a file with -o")
     return chosen
+
+
+def _refuse_contradiction(asked: str, output: Path | None) -> None:
+    """Refuse a file whose name says one format and which would hold another."""
+    suffix = output.suffix.lower() if output is not None else ""
+    says = _SUFFIXES.get(suffix)
+    # Any text may be in a .txt.
+    if says is None or says == asked or (suffix == ".txt" and asked != "parquet"):
+        return
+    fitting = next((known for known, format_ in _SUFFIXES.items() if format_ == asked), ".txt")
+    raise UsageError(
+        f"-f {asked} contradicts the suffix of output file {str(output)!r}; leave -f out for "
+        f"{says}, or end the name in {fitting}"
+    )
 
 
 def show_answer(
@@ -154,14 +168,13 @@ def render(
     upright: bool = False,
 ) -> tuple[bytes, tuple[str, ...]]:
     """Return a table in one format, and the columns left out to fit ``width``."""
-    names = list(table.column_names)
     if format_ == "parquet":
-        return _parquet(table), ()
+        return as_parquet(table), ()
     if format_ in {"json", "jsonl"}:
-        return _json(_distinct(names), plain_rows(table), lines=format_ == "jsonl").encode(), ()
+        return as_json(table, lines=format_ == "jsonl"), ()
     if format_ in {"csv", "tsv"}:
-        return _separated(names, plain_rows(table), "," if format_ == "csv" else "\t").encode(), ()
-    rows = list(plain_rows(table))
+        return as_separated(table, "," if format_ == "csv" else "\t"), ()
+    names, rows = list(table.column_names), list(plain_rows(table))
     if format_ == "md":
         return markdown(names, rows).encode(), ()
     upright = upright or format_ == "upright"
@@ -169,94 +182,6 @@ def render(
     if hidden and len(rows) == 1:
         text, hidden = aligned(names, rows, width=width, bold=bold, upright=True)
     return text.encode(), hidden
-
-
-def not_in_json(table: "pa.Table") -> list[str]:
-    """Name the columns with NaN or infinity, which JSON writes as null."""
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
-    return [
-        name
-        for name, column in zip(table.column_names, table.columns, strict=True)
-        if pa.types.is_floating(column.type) and pc.all(pc.is_finite(column)).as_py() is False
-    ]
-
-
-def _separated(names: Sequence[str], rows: Iterator[list[object]], delimiter: str) -> str:
-    text = io.StringIO()
-    writer = csv.writer(text, delimiter=delimiter, lineterminator="\n")
-    writer.writerow(names)
-    writer.writerows([_cell(value) for value in row] for row in rows)
-    return text.getvalue()
-
-
-def _cell(value: object) -> object:
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, list | dict):
-        return json.dumps(_finite(value), ensure_ascii=False)
-    return value
-
-
-def _json(names: Sequence[str], rows: Iterator[list[object]], *, lines: bool) -> str:
-    encoded = [
-        json.dumps(_finite(dict(zip(names, row, strict=True))), ensure_ascii=False) for row in rows
-    ]
-    if lines:
-        return "".join(f"{line}\n" for line in encoded)
-    return "[" + ",".join(f"\n  {line}" for line in encoded) + ("\n]\n" if encoded else "]\n")
-
-
-def _finite(value: object) -> object:
-    """JSON has no NaN and no infinity: they become null."""
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    if isinstance(value, dict):
-        return {key: _finite(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_finite(item) for item in value]
-    return value
-
-
-def _distinct(names: Sequence[str]) -> list[str]:
-    """Number the names that repeat, as DuckDB does: ``x, x_1``."""
-    distinct: list[str] = []
-    for name in names:
-        unused, count = name, 0
-        while unused in distinct:
-            count += 1
-            unused = f"{name}_{count}"
-        distinct.append(unused)
-    return distinct
-
-
-def _parquet(table: "pa.Table") -> bytes:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    sink = pa.BufferOutputStream()
-    try:
-        pq.write_table(table.rename_columns(_distinct(table.column_names)), sink)
-    except pa.ArrowNotImplementedError:
-        raise QueryError(
-            f"Parquet cannot hold {' or '.join(_without_place(table))}: cast it in the SQL, as in "
-            "column::VARCHAR"
-        ) from None
-    return bytes(sink.getvalue().to_pybytes())
-
-
-def _without_place(table: "pa.Table") -> list[str]:
-    """Name the columns of the types that Parquet lacks."""
-    import pyarrow as pa
-
-    interval = pa.month_day_nano_interval()
-    found = [
-        f"column {field.name!r} of type {field.type}"
-        for field in table.schema
-        if field.type == interval or pa.types.is_union(field.type)
-    ]
-    return found or ["a column of this answer"]
 
 
 def _terminal_width() -> int:

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from embstore.cli.options import StoreOption
+from embstore.cli.options import StoreOption, split_names
 from embstore.cli.terminal import TERMINAL
 from embstore.errors import UsageError
 
@@ -53,7 +53,11 @@ def report(
     from embstore.report.write import ReportOptions, build_report
     from embstore.store.connection import open_database
 
-    options = ReportOptions(models=_names(models), metrics=_names(metrics), title=title)
+    options = ReportOptions(
+        models=split_names("--models", models),
+        metrics=split_names("--metrics", metrics),
+        title=title,
+    )
     page = build_report(open_database(store, create=False), options)
     # A file's name may hold bytes that are no text.
     content = page.html.encode(errors="replace")
@@ -72,9 +76,3 @@ def report(
         )
     size = f"{len(content) / 1e6:.1f} MB"
     TERMINAL.say(f"wrote {output} ({page.runs} runs, {len(page.findings)} findings, {size})")
-
-
-def _names(given: list[str] | None) -> list[str] | None:
-    """Split ``a,b`` and join repeated options; None where nothing was asked for."""
-    names = [part.strip() for text in given or () for part in text.split(",") if part.strip()]
-    return names or None

@@ -61,6 +61,18 @@ def test_summary_leaves_the_layers_out(store: Path, tmp_path: Path) -> None:
     assert len(rows) == 6
 
 
+def test_several_may_stand_in_one_option_or_in_several(store: Path) -> None:
+    models = ("lab/decoder", "lab/encoder", "--summary", "-f", "csv")
+    joined = run(store, *models, "-m", "twonn, anisotropy", "--scope", "all,no_sinks")
+    apart = run(
+        store,
+        *models,
+        *("-m", "twonn", "-m", "anisotropy", "--scope", "all", "--scope", "no_sinks"),
+    )
+    assert joined.stdout == apart.stdout
+    assert len(joined.stdout.splitlines()) == 1 + 2 * 2 * 3
+
+
 def test_layers_may_be_matched_by_number(store: Path) -> None:
     result = run(store, "lab/decoder", "lab/encoder", "--by", "layer", "-m", "twonn", "-f", "json")
     rows = json.loads(result.stdout)
@@ -75,6 +87,8 @@ def test_layers_may_be_matched_by_number(store: Path) -> None:
         (["lab/decoder", "lab/encoder", "-m", "anisotrpy"], QueryError, "mean anisotropy?"),
         (["lab/decoder", "lab/encoder", "--by", "x"], UsageError, "expected layer or depth"),
         (["lab/decoder", "lab/encoder", "--scope", "x"], UsageError, "scope 'x' is unknown"),
+        (["lab/decoder", "lab/encoder", "--scope", ""], UsageError, "out for all and no_sinks"),
+        (["lab/decoder", "lab/encoder", "-m", ","], UsageError, "leave --metric out for the main"),
         (["lab/decoder", "lab/encoder", "-f", "x"], UsageError, "format 'x' is unknown"),
     ],
 )

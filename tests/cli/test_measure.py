@@ -3,7 +3,7 @@
 import pytest
 
 from embstore.cli.dry_run import readable_bytes
-from embstore.cli.ingest import tell
+from embstore.cli.outcomes import tell
 from embstore.ingestion import Outcome
 
 

@@ -1,108 +1,11 @@
-import csv
-import io
-import json
-from datetime import UTC, date, datetime
-from decimal import Decimal
 from pathlib import Path
 
-import duckdb
 import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 
 from embstore.cli.output import choose_format, render, write_table
-from embstore.errors import EmbstoreError, QueryError, UsageError
+from embstore.errors import EmbstoreError, UsageError
 from embstore.layout import aligned, markdown
-
-TABLE = pa.table(
-    {
-        "model": ["a|b", None],
-        "layer": pa.array([1, 2], pa.int32()),
-        "value": [0.1 + 0.2, None],
-        "total": pa.array([Decimal(2**70), Decimal(1)], pa.decimal128(38, 0)),
-        "when": pa.array(
-            [datetime(2026, 11, 2, 9, 30, tzinfo=UTC), None], pa.timestamp("us", "UTC")
-        ),
-        "day": pa.array([date(2026, 11, 2), None]),
-        "names": pa.array([["x", "y"], []]),
-        "ok": [True, False],
-    }
-)
-
-
-def text(format_: str, table: pa.Table = TABLE) -> str:
-    return render(table, format_)[0].decode()
-
-
-class TestMachineFormats:
-    def test_csv_keeps_full_precision_and_leaves_null_empty(self) -> None:
-        first, second = csv.DictReader(io.StringIO(text("csv")))
-        assert float(first["value"]) == 0.1 + 0.2
-        assert first["total"] == str(2**70)
-        assert first["when"] == "2026-11-02T09:30:00+00:00"
-        assert first["names"] == '["x", "y"]'
-        assert (second["model"], second["value"], second["ok"]) == ("", "", "false")
-
-    def test_tsv_separates_by_tabs(self) -> None:
-        assert text("tsv").splitlines()[0] == "\t".join(TABLE.column_names)
-
-    def test_json_keeps_types_and_nulls(self) -> None:
-        first, second = json.loads(text("json"))
-        assert first["value"] == 0.1 + 0.2
-        assert first["total"] == 2**70
-        assert (first["names"], first["ok"], first["day"]) == (["x", "y"], True, "2026-11-02")
-        assert second["model"] is None
-
-    def test_jsonl_has_one_object_a_line(self) -> None:
-        lines = text("jsonl").splitlines()
-        assert [json.loads(line)["layer"] for line in lines] == [1, 2]
-
-    def test_json_stays_json_with_nan_and_without_rows(self) -> None:
-        table = pa.table({"x": [float("nan"), float("inf")]})
-        assert json.loads(text("json", table)) == [{"x": None}, {"x": None}]
-        assert json.loads(text("json", table.slice(0, 0))) == []
-
-    def test_decimals_keep_their_value(self) -> None:
-        exact = Decimal("0.12345678901234567890")
-        table = pa.table({"x": pa.array([Decimal("1.50000000000000000000"), exact])})
-        assert json.loads(text("json", table)) == [{"x": 1.5}, {"x": str(exact)}]
-
-    def test_parquet_keeps_the_arrow_types(self, tmp_path: Path) -> None:
-        write_table(TABLE, "parquet", tmp_path / "t.parquet")
-        assert pq.read_table(tmp_path / "t.parquet").equals(TABLE)
-
-    def test_columns_of_one_name_stay_apart(self, tmp_path: Path) -> None:
-        arrays = [pa.array([1]), pa.array([2]), pa.array([3])]
-        table = pa.Table.from_arrays(arrays, names=["x", "x_1", "x"])
-        assert text("csv", table) == "x,x_1,x\n1,2,3\n"
-        apart = {"x": 1, "x_1": 2, "x_2": 3}
-        assert json.loads(text("json", table)) == [apart]
-        write_table(table, "parquet", tmp_path / "t.parquet")
-        assert pq.read_table(tmp_path / "t.parquet").to_pylist() == [apart]
-
-    def test_parquet_keeps_what_duckdb_has(self, tmp_path: Path) -> None:
-        sql = """
-            SELECT sum(1) AS huge, 1.50::DECIMAL(18, 2) AS decimal, 1::BIGINT AS big,
-                'nan'::DOUBLE AS nan, NULL::DOUBLE AS missing, [1.5, NULL]::DOUBLE[] AS list,
-                '2026-11-02 09:30:00+00'::TIMESTAMPTZ AS zoned,
-                '2026-11-02 09:30:00.123456789'::TIMESTAMP_NS AS exact,
-                'a'::ENUM('a') AS enum, {'a': 1} AS struct, MAP {'k': 2} AS map
-        """
-        with duckdb.connect() as connection:
-            table = connection.execute(sql).to_arrow_table()
-        write_table(table, "parquet", tmp_path / "t.parquet")
-        again = pq.read_table(tmp_path / "t.parquet")
-        assert again.schema.equals(table.schema)
-        assert again.drop_columns(["nan"]).equals(table.drop_columns(["nan"]))
-        assert again["nan"].null_count == 0
-        assert again["missing"].null_count == 1
-
-    def test_what_parquet_cannot_hold_is_named(self, tmp_path: Path) -> None:
-        with duckdb.connect() as connection:
-            table = connection.execute("SELECT INTERVAL '1 day' AS i, 1 AS x").to_arrow_table()
-        with pytest.raises(QueryError, match=r"column 'i' .* cast it in the SQL, as in column::V"):
-            write_table(table, "parquet", tmp_path / "t.parquet")
-        assert not list(tmp_path.iterdir())
 
 
 class TestTable:
@@ -163,12 +66,39 @@ class TestChoice:
             ("json", None, "json"),
             ("auto", "x.PARQUET", "parquet"),
             ("auto", "x.ndjson", "jsonl"),
-            ("md", "x.csv", "md"),
+            ("csv", "x.CSV", "csv"),
+            ("CSV", None, "csv"),
+            ("jsonl", "x.ndjson", "jsonl"),
             ("csv", "x.unknown", "csv"),
+            ("parquet", "x", "parquet"),
+            ("upright", "x.txt", "upright"),
+            ("tsv", "x.txt", "tsv"),
+            ("json", "-", "json"),
         ],
     )
     def test_asked_then_suffix_then_pipe(self, asked: str, file: str | None, chosen: str) -> None:
         assert choose_format(asked, Path(file) if file else None) == chosen
+
+    @pytest.mark.parametrize(
+        ("asked", "file", "message"),
+        [
+            (
+                "parquet",
+                "x.csv",
+                "-f parquet contradicts the suffix of output file 'x.csv'; leave -f out for csv, "
+                "or end the name in .parquet",
+            ),
+            ("jsonl", "x.json", "leave -f out for json, or end the name in .jsonl"),
+            ("json", "x.jsonl", "leave -f out for jsonl, or end the name in .json"),
+            ("upright", "x.md", "leave -f out for md, or end the name in .txt"),
+            ("table", "x.TSV", "leave -f out for tsv, or end the name in .txt"),
+            ("parquet", "x.txt", "leave -f out for table, or end the name in .parquet"),
+        ],
+    )
+    def test_a_name_and_a_format_that_contradict(self, asked: str, file: str, message: str) -> None:
+        with pytest.raises(UsageError) as refused:
+            choose_format(asked, Path(file))
+        assert str(refused.value).endswith(message)
 
     def test_unknown_names_the_known(self) -> None:
         with pytest.raises(
@@ -182,8 +112,9 @@ class TestChoice:
 
 
 def test_a_file_appears_whole_or_the_error_names_it(tmp_path: Path) -> None:
-    write_table(TABLE, "csv", tmp_path / "t.csv")
-    assert (tmp_path / "t.csv").read_text() == text("csv")
+    table = pa.table({"layer": [1, 2]})
+    write_table(table, "csv", tmp_path / "t.csv")
+    assert (tmp_path / "t.csv").read_text() == "layer\n1\n2\n"
     with pytest.raises(EmbstoreError, match="no folder"):
-        write_table(TABLE, "csv", tmp_path / "nowhere" / "t.csv")
+        write_table(table, "csv", tmp_path / "nowhere" / "t.csv")
     assert [path.name for path in tmp_path.iterdir()] == ["t.csv"]

@@ -56,6 +56,12 @@ def test_an_empty_store_is_no_error(tmp_path: Path) -> None:
         (["-o", "report"], UsageError, "has no suffix"),
         (["--models", "lab/decodr", "-o", "x.html"], QueryError, "did you mean lab/decoder"),
         (["--metrics", "twon", "-o", "x.html"], QueryError, "no metric 'twon'"),
+        (
+            ["--models", "", "-o", "x.html"],
+            UsageError,
+            "--models is empty; name at least one, or leave --models out for all",
+        ),
+        (["--metrics", " , ", "-o", "x.html"], UsageError, "--metrics is empty; name at least"),
         (["-o", "missing/x.html"], EmbstoreError, "no folder 'missing'"),
     ],
 )

@@ -1,0 +1,60 @@
+"""Says on stderr what became of each checkpoint of an ingest."""
+
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from embstore.cli.terminal import TERMINAL
+
+if TYPE_CHECKING:
+    from embstore.ingestion import Outcome
+
+# Share of true neighbours that an approximate search should find.
+_GOOD_RECALL = 0.99
+
+
+def tell(outcome: "Outcome") -> None:
+    """Say on stderr what became of a checkpoint."""
+    label = f"{outcome.model}@{outcome.revision}"
+    run = (outcome.run_id or "")[:8]
+    if outcome.status == "failed":
+        TERMINAL.say(f"{label}: failed ({outcome.stage}): {outcome.reason}")
+    elif outcome.status == "stored":
+        TERMINAL.say(
+            f"{label}: already measured with this text and configuration "
+            f"(run {run}), nothing to do; --force measures anew"
+        )
+    else:
+        TERMINAL.say(
+            f"{label}: measured on {outcome.n_tokens:,} tokens in {outcome.seconds:.0f} s "
+            f"(run {run})"
+        )
+    if outcome.duplicate_of is not None:
+        TERMINAL.say(
+            f"warning: {label}: has the same weights as {outcome.duplicate_of}; one of the two is "
+            "perhaps not what its name says (embstore query duplicate_checkpoints)"
+        )
+    if outcome.least_recall is not None and outcome.least_recall < _GOOD_RECALL:
+        from embstore.neighbors import EXACT_LIMIT
+
+        TERMINAL.say(
+            f"warning: {label}: recall {outcome.least_recall:.3f} of the approximate neighbour "
+            f"search is below {_GOOD_RECALL}; with --sample {EXACT_LIMIT} or less it is exact"
+        )
+
+
+def show_failures(outcomes: "list[Outcome]") -> None:
+    """Write the failed checkpoints and their reasons to stderr, as a table."""
+    table = Table(title="failed", title_justify="left", box=None, pad_edge=False)
+    for column in ("checkpoint", "stage", "reason"):
+        table.add_column(column, overflow="fold")
+    for outcome in outcomes:
+        if outcome.status == "failed":
+            label = f"{outcome.model}@{outcome.revision}"
+            # A name or reason is text, also where it has square brackets.
+            table.add_row(*(Text(part or "") for part in (label, outcome.stage, outcome.reason)))
+    # In a file or a pipe a reason stands on one line, where it can be searched for.
+    console = Console(stderr=True)
+    console.print(table, width=None if console.is_terminal else 10_000, soft_wrap=True)

@@ -1,0 +1,177 @@
+"""A command line that cannot be read: one line on stderr, and exit code 2."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import typer
+
+import embstore.cli
+from embstore.cli import main
+from embstore.cli.terminal import TERMINAL, Terminal
+
+
+@dataclass(frozen=True)
+class Said:
+    """How a command ended, and what it said."""
+
+    code: object
+    out: str
+    err: str
+
+
+Run = Callable[..., Said]
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
+    """The whole command line, without a process of its own."""
+    for name, value in vars(Terminal()).items():
+        monkeypatch.setattr(TERMINAL, name, value)
+
+    def run_(*arguments: str) -> Said:
+        monkeypatch.setattr(sys, "argv", ["embstore", *arguments])
+        with pytest.raises(SystemExit) as end:
+            main()
+        said = capsys.readouterr()
+        return Said(end.value.code, said.out, said.err)
+
+    return run_
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        (
+            "query --sho",
+            "embstore query has no option --sho (did you mean --show or --store?); "
+            "see embstore query --help",
+        ),
+        ("query runs -z", "embstore query has no option -z; see embstore query --help"),
+        ("--versoin", "embstore has no option --versoin (did you mean --version or"),
+        ("query", "argument NAME is missing; see embstore query --help"),
+        ("ls", "argument models|checkpoints|runs|metrics|queries is missing; see embstore ls"),
+        ("compare a", "argument B is missing; see embstore compare --help"),
+        ("chart x", "option --output FILE is missing; see embstore chart --help"),
+        (
+            "ingest m --tokens many",
+            "option --tokens: found 'many'; expected a whole number; see embstore ingest --help",
+        ),
+        ("measure x.npy --sample 1.5", "option --sample: found '1.5'; expected a whole number; "),
+        ("ingest m --tokens -3", "option --tokens: found '-3'; expected 1 or more; see embstore"),
+        ("ingest m --seed=-1", "option --seed: found '-1'; expected 0 or more; see embstore"),
+        (
+            "quer runs",
+            "there is no command 'quer' (did you mean query?); see embstore --help",
+        ),
+        ("nonsense", "there is no command 'nonsense'; see embstore --help"),
+        ("study valdate x", "no command 'valdate' (did you mean validate?); see embstore study -"),
+        ("ls models b c", "too many arguments: 'b c'; see embstore ls --help"),
+        ("query p metric=mle", "'metric=mle'; a parameter is given as -p metric=mle; see embstore"),
+        ("query p --metric mle", "no option --metric; a parameter is given as -p metric=VALUE; se"),
+        ("info a.duckdb", "'a.duckdb'; the store is given as --store a.duckdb; see embstore info"),
+        ("report a.html", "'a.html'; the file to write is given as -o a.html; see embstore repo"),
+        ("query runs --store", "option --store has no value; give it one after a space"),
+        ("query runs -s", "option -s has no value; give it one after a space"),
+        ("--quiet=3 ls metrics", "option --quiet takes no value"),
+    ],
+)
+def test_one_line_says_what_is_wrong_and_where_to_look(run: Run, line: str, message: str) -> None:
+    said = run(*line.split())
+    assert said.code == 2
+    assert said.out == ""
+    assert said.err.startswith("error: ")
+    assert message in said.err
+    assert said.err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("--store x query runs", "option --store goes after the command, as in embstore query --s"),
+        ("--models a report", "option --models goes after the command, as in embstore report --m"),
+        ("query runs -q", "option -q goes before the command, as in embstore -q query"),
+        ("study ls -v", "option -v goes before the command, as in embstore -v study ls"),
+    ],
+)
+def test_an_option_in_the_wrong_place_is_told_the_right_one(
+    run: Run, line: str, message: str
+) -> None:
+    said = run(*line.split())
+    assert said.code == 2
+    assert said.err.startswith(f"error: {message}")
+
+
+def test_what_was_typed_neither_breaks_the_line_nor_drives_the_terminal(run: Run) -> None:
+    said = run("ls", "models", "b\nc\x1b[31m")
+    assert said.err.count("\n") == 1
+    assert "\x1b" not in said.err
+    assert run("\x1b[31m").err.startswith("error: there is no command '\\x1b[31m'")
+
+
+def test_debug_shows_no_traceback_of_a_line_that_cannot_be_read(run: Run) -> None:
+    assert (
+        run("--debug", "query").err
+        == "error: argument NAME is missing; see embstore query --help\n"
+    )
+
+
+def test_help_and_version_are_as_before(run: Run) -> None:
+    for arguments, code in (
+        (["--help"], 0),
+        (["-h"], 0),
+        (["query", "--help"], 0),
+        ([], 2),
+        (["study"], 2),
+    ):
+        said = run(*arguments)
+        assert (said.code, said.err) == (code, "")
+        assert "Usage: embstore" in said.out
+    assert run("--version") == Said(0, f"embstore {embstore.__version__}\n", "")
+
+
+@pytest.mark.parametrize(
+    ("raised", "code", "message"),
+    [
+        (typer.Exit(4), 4, ""),
+        (typer.Exit(0), 0, ""),
+        (typer.Abort(), 1, "error: aborted\n"),
+        (KeyboardInterrupt(), 130, "error: interrupted\n"),
+    ],
+)
+def test_other_ends_keep_their_codes(
+    run: Run, monkeypatch: pytest.MonkeyPatch, raised: BaseException, code: int, message: str
+) -> None:
+    def end(*_: object) -> None:
+        raise raised
+
+    monkeypatch.setattr("embstore.cli.output.choose_format", end)
+    assert run("ls", "metrics") == Said(code, "", message)
+
+
+def completed(words: str, tmp_path: Path) -> list[str]:
+    environment: Mapping[str, str] = {
+        **os.environ,
+        "_EMBSTORE_COMPLETE": "complete_bash",
+        "COMP_WORDS": words,
+        "COMP_CWORD": str(len(words.split(" ")) - 1),
+    }
+    done = subprocess.run(
+        [sys.executable, "-c", "from embstore.cli import main; main()"],
+        env=environment,
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stderr == ""
+    return done.stdout.split()
+
+
+def test_the_shell_completes_commands_and_values(tmp_path: Path) -> None:
+    assert completed("embstore que", tmp_path) == ["query"]
+    assert completed("embstore query layer_pr", tmp_path) == ["layer_profile"]
