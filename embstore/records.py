@@ -6,7 +6,6 @@ sum of its own is kept as vectors until it has d/2 of them.
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import cached_property
 from itertools import pairwise
 
 import numpy as np
@@ -16,6 +15,7 @@ from torch import Tensor
 from embstore.massive import LargestCoordinates
 from embstore.metrics.pairs import Steps
 from embstore.moments import CrossMoments, Moments
+from embstore.once import once
 from embstore.parallel import Workers
 from embstore.passes import compare_rows
 from embstore.scopes import REST, token_groups
@@ -47,7 +47,7 @@ class Rows:
         vectors: NDArray[np.floating] = state.float().numpy().reshape(-1, state.shape[-1])
         return vectors if self.mask.all() else vectors[self.mask]
 
-    @cached_property
+    @once
     def by_group(self) -> dict[int, NDArray[np.int64]]:
         """Which of the tokens are in each group that occurs."""
         return {
@@ -156,7 +156,7 @@ class PairRecord:
             return np.empty((0, self.x.d)), np.empty((0, self.y.d))
         return np.concatenate(x), np.concatenate(y)
 
-    @cached_property
+    @once
     def _sampled(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         return _compare(self.x.sample, self.y.sample, np.arange(len(self.x.sample)))
 

@@ -18,7 +18,7 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 
 # Upper floors import lower ones, never the other way.
 FLOORS = [
-    {"types", "errors", "resources", "files", "allocator", "compiled", "quiet"}
+    {"types", "errors", "resources", "files", "allocator", "compiled", "once", "quiet"}
     | {"compare", "layout", "rows"},
     {"ids", "kernels", "parallel", "passes", "scratch", "wikitext"}
     | {"cache", "download", "hub", "packaged", "revisions", "spool", "tabular"}

@@ -1,7 +1,6 @@
 """What a metric may look at: one layer's token vectors in one scope, summarised."""
 
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,6 +8,7 @@ from numpy.typing import NDArray
 from embstore.metrics.dimension import local_dimensions
 from embstore.metrics.uncertainty import Clusters
 from embstore.moments import Moments
+from embstore.once import once
 from embstore.passes import absolute_median, centre_to_single, lengths, sum_squares
 from embstore.scratch import scratch
 from embstore.types import FloatArray
@@ -62,17 +62,17 @@ class Cloud:
         """Vectors with a direction, that is of non-zero length."""
         return self.moments.n - self.moments.n_zero
 
-    @cached_property
+    @once
     def _eigen(self) -> tuple[FloatArray, FloatArray]:
         return self.moments.eigen()
 
-    @cached_property
+    @once
     def eigenvalues(self) -> FloatArray:
         """Of the covariance, largest first, (d,)."""
         # Their directions are for intervals, and one window has none.
         return self._eigen[0] if len(self.clusters.counts) > 1 else self.moments.eigenvalues()
 
-    @cached_property
+    @once
     def variance_sums(self) -> FloatArray:
         """Squared projections on the eigenvectors, summed over each window, (n_windows, d)."""
         values, directions = self._eigen
@@ -94,7 +94,7 @@ class Cloud:
         """Sum over each window of xᵀCx, x centred and C the covariance, (n_windows,)."""
         return np.asarray(self.variance_sums @ self.eigenvalues)
 
-    @cached_property
+    @once
     def to_mean(self) -> FloatArray:
         """Product of each sampled direction with the mean direction, 0 without one, (n_sample,)."""
         mean = self.moments.unit_sum / max(self.n_unit, 1)
@@ -111,13 +111,13 @@ class Cloud:
         np.divide(products, norms, out=directed, where=norms > 0)
         return directed
 
-    @cached_property
+    @once
     def sample_norms(self) -> FloatArray:
         """Norms of the sample, (n_sample,)."""
         norms: FloatArray = lengths(self.sample)
         return norms
 
-    @cached_property
+    @once
     def sample_abs_median(self) -> float:
         """Median absolute coordinate of the sample."""
         if not self.sample.size:
@@ -126,7 +126,7 @@ class Cloud:
             return absolute_median(self.sample)
         return float(np.median(np.abs(self.sample)))
 
-    @cached_property
+    @once
     def local_dimensions(self) -> FloatArray:
         """Levina-Bickel estimate around each distinct point of the sample, (n_distinct,)."""
         return local_dimensions(self.graph.distances)

@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.linalg import solve_triangular
 
 from embstore.moments import EPS
 from embstore.types import FloatArray
@@ -12,6 +11,8 @@ from embstore.types import FloatArray
 # of ordinary tokens to 1e-7; joint moments are known to 1e-7 of those tokens' scale, whose
 # square over a much smaller eigenvalue would pass for a fit.
 RANK_CUTOFF = 1e-9
+# Rows solved for at once.
+_BLOCK = 96
 # The smallest pivot of a Cholesky factor only bounds the smallest eigenvalue from above.
 _SAFE_PIVOT = 100 * RANK_CUTOFF
 
@@ -30,13 +31,11 @@ class Cholesky:
 
     def half(self, right: FloatArray) -> FloatArray:
         """Return L⁻¹s times ``right``, (d_x, k): rightᵀ(XᵀX)⁻¹right is its Gram matrix."""
-        scaled = right * self.scale[:, np.newaxis]
-        return np.asarray(solve_triangular(self.factor, scaled, lower=True, check_finite=False))
+        return _solve_lower(self.factor, right * self.scale[:, np.newaxis])
 
     def whole(self, half: FloatArray) -> FloatArray:
         """Return (XᵀX)⁻¹ times what ``half`` was made from, (d_x, k)."""
-        solved = solve_triangular(self.factor, half, lower=True, trans="T", check_finite=False)
-        return np.asarray(solved * self.scale[:, np.newaxis])
+        return _solve_upper(self.factor.T, half) * self.scale[:, np.newaxis]
 
 
 @dataclass(frozen=True, eq=False)
@@ -129,6 +128,30 @@ class Gain:
 
     gain: FloatArray
     change: FloatArray
+
+
+def _solve_lower(lower: FloatArray, right: FloatArray) -> FloatArray:
+    """Solve a lower triangular system, (d, d) and (d, k).
+
+    By blocks, most of it products: SciPy's solver holds the interpreter's lock, and the
+    other workers would wait.
+    """
+    solved = np.empty_like(right)
+    for start in range(0, len(lower), _BLOCK):
+        rows = slice(start, start + _BLOCK)
+        rest = right[rows] - lower[rows, :start] @ solved[:start]
+        solved[rows] = np.linalg.solve(lower[rows, rows], rest)
+    return solved
+
+
+def _solve_upper(upper: FloatArray, right: FloatArray) -> FloatArray:
+    """Solve an upper triangular system, (d, d) and (d, k), likewise."""
+    solved = np.empty_like(right)
+    for start in reversed(range(0, len(upper), _BLOCK)):
+        rows = slice(start, start + _BLOCK)
+        rest = right[rows] - upper[rows, rows.stop :] @ solved[rows.stop :]
+        solved[rows] = np.linalg.solve(upper[rows, rows], rest)
+    return solved
 
 
 def _safe_factor(correlation: FloatArray) -> FloatArray | None:

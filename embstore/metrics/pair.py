@@ -6,7 +6,6 @@ vectors are at hand. So what costs n·d² is computed once, for the tokens that 
 """
 
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +14,7 @@ from embstore.metrics.least_squares import Fit, Gain
 from embstore.metrics.pairs import Overlap, Steps
 from embstore.metrics.uncertainty import Clusters
 from embstore.moments import EPS, CrossMoments, Moments
+from embstore.once import once
 from embstore.passes import centre_to_single, pair_terms, row_distances
 from embstore.scratch import scratch
 from embstore.types import FloatArray
@@ -46,23 +46,23 @@ class Core:
     sample_x: NDArray[np.floating]
     sample_y: NDArray[np.floating]
 
-    @cached_property
+    @once
     def fit(self) -> Fit:
         """The least-squares map from the layer to the next."""
         return Fit.of(self.x.scatter, self.cross.scatter, float(np.trace(self.y.scatter)))
 
-    @cached_property
+    @once
     def scale(self) -> float:
         """Brings the next layer's vectors to length about one, for float32."""
         total = float(np.trace(self.y.scatter)) / max(self.x.n, 1)
         return float(total**-0.5) if total > 0 else 1.0
 
-    @cached_property
+    @once
     def covariance(self) -> FloatArray:
         """Of the layer with the next, scaled, (d_x, d_y)."""
         return np.asarray(self.cross.scatter * (self.scale**2 / max(self.x.n, 1)))
 
-    @cached_property
+    @once
     def centred(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Both samples less the means of the core's tokens, scaled, shaped as they are."""
         centred = []
@@ -74,12 +74,12 @@ class Core:
             centre_to_single(sample, mean, self.scale, centred[-1])
         return centred[0], centred[1]
 
-    @cached_property
+    @once
     def mapped(self) -> NDArray[np.float32]:
         """The layer's centred sample times the map, (n_sample, d_y)."""
         return self._times("mapped", self.fit.map)
 
-    @cached_property
+    @once
     def turned(self) -> NDArray[np.float32]:
         """The layer's centred sample times ``covariance``, (n_sample, d_y)."""
         return self._times("turned", self.covariance)
@@ -160,7 +160,7 @@ class Pair:
         """Of the centred sample xᵀC_xy y with the joint covariance, (n_rows,)."""
         return self._terms[2]
 
-    @cached_property
+    @once
     def change_squares(self) -> FloatArray:
         """‖y − x‖² of the centred sample, for layers of one width, (n_rows,)."""
         X, Y = self.core.centred
@@ -168,12 +168,12 @@ class Pair:
         distances: FloatArray = row_distances(X, Y, (shift_y - shift_x) * self.scale)
         return distances[self.rows]
 
-    @cached_property
+    @once
     def _shift(self) -> tuple[FloatArray, FloatArray]:
         """The core's means less the scope's, (d_x,) and (d_y,)."""
         return self.core.x.mean - self.x.mean, self.core.y.mean - self.y.mean
 
-    @cached_property
+    @once
     def _beyond(self) -> tuple[FloatArray, FloatArray]:
         """Rows whose products are what the scope's sums have beyond the core's."""
         if self.added is None or not len(self.added[0]):
@@ -187,11 +187,11 @@ class Pair:
             np.vstack([y - self.y.mean, root * shift_y]),
         )
 
-    @cached_property
+    @once
     def _fitted(self) -> tuple[Fit, Gain]:
         return self.core.fit.with_tokens(*self._beyond, float(np.trace(self.y.scatter)))
 
-    @cached_property
+    @once
     def _terms(self) -> tuple[FloatArray, FloatArray, FloatArray]:
         """‖y‖², ‖y − xA‖² and xᵀC_xy y: the core's, for other means and sums."""
         core, gain, scale = self.core, self._fitted[1], self.scale
