@@ -69,6 +69,12 @@ def find_question(name: str, folders: Iterable[str | Path] = ()) -> Question:
         QueryError: no such question; names the closest.
     """
     files = _question_files(folders)
+    if name not in files and name.endswith(".sql"):
+        folder = Path(name).parent
+        raise QueryError(
+            f"{name} is not the name of a query; ask a query of your own by its name, with "
+            f"--queries {folder}, or run plain SQL: embstore sql -i {name}"
+        )
     if name not in files:
         raise QueryError(f"no query {name!r}{closest(name, files)}; list them: embstore ls queries")
     path, built_in = files[name]

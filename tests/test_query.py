@@ -62,6 +62,10 @@ class TestFinding:
         assert not find_question("runs").built_in
         assert find_question("peak_layer").built_in
 
+    def test_a_file_is_not_a_name(self) -> None:
+        with pytest.raises(QueryError, match="--queries mine, or run plain SQL: embstore sql -i"):
+            find_question("mine/x.sql")
+
     def test_unknown_name_offers_the_closest(self) -> None:
         with pytest.raises(QueryError, match=r"no query 'layr_profile' \(did you mean layer_prof"):
             find_question("layr_profile")

@@ -15,9 +15,9 @@ def _lists() -> list[str]:
 
 
 def _question_names() -> list[str]:
-    from embstore.query import find_questions
+    from embstore.query import readable_questions
 
-    return list(find_questions())
+    return list(readable_questions()[0])
 
 
 def _formats() -> list[str]:

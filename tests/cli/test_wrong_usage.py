@@ -172,6 +172,14 @@ def completed(words: str, tmp_path: Path) -> list[str]:
     return done.stdout.split()
 
 
+def test_a_broken_query_does_not_stop_completion(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "layer_broken.sql").write_text("-- titel: x\nSELECT 1")
+    monkeypatch.setenv("EMBSTORE_QUERIES", str(tmp_path))
+    assert completed("embstore query layer_", tmp_path) == ["layer_profile"]
+
+
 def test_the_shell_completes_commands_and_values(tmp_path: Path) -> None:
     assert completed("embstore que", tmp_path) == ["query"]
     assert completed("embstore query layer_pr", tmp_path) == ["layer_profile"]

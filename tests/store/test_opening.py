@@ -56,7 +56,7 @@ def test_a_store_removed_while_measuring_is_made_anew(path: Path, database: Data
 
 
 def test_an_empty_path_is_refused() -> None:
-    with pytest.raises(StoreError, match="path is empty: name a file such as embstore.duckdb"):
+    with pytest.raises(StoreError, match=r"path is empty: name a file such as embstore\.duckdb"):
         open_database("")
 
 

@@ -26,7 +26,7 @@ def test_a_missing_study_lists_those_there_are(tmp_path: Path) -> None:
 
 
 def test_an_empty_name_is_refused() -> None:
-    with pytest.raises(UsageError, match="^--study is empty; name a file"):
+    with pytest.raises(UsageError, match=r"^--study is empty; name a file"):
         read_study("")
 
 
