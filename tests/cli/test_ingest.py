@@ -55,7 +55,7 @@ def test_ingest_query_and_again(tiny_llama: Path, text: Path, tmp_path: Path) ->
         (["{model}", "--window", "512"], 2, "larger than the limit"),
         (["{model}", "--tag", "novalue"], 2, "write it as KEY=VALUE"),
         (["{model}", "{model}", "--name", "x"], 2, "--name is for one model, but 2"),
-        (["{model}", "--device", "tpu"], 2, "device 'tpu' cannot be used"),
+        (["{model}", "--device", "tpu"], 2, "unknown device 'tpu'; choose from auto, cpu"),
         (["{model}", "--dtype", "int4"], 2, "unknown dtype 'int4'"),
         (["{model}", "--scopes", "all,some"], 2, "scope 'some' is unknown; choose from all, no_f"),
         (["{model}", "--scopes", ""], 2, "name at least one, or leave --scopes out for all thr"),
