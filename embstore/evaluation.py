@@ -128,7 +128,7 @@ def measure_pair(
         whole = _core("whole", record, groups)
         added = record.few(groups)
         # Without the vectors of the other tokens, or a full rank to add them to: anew.
-        anew = added is None or shared.fit.cholesky is None
+        anew = added is None or (len(added[0]) > 0 and shared.fit.cholesky is None)
         pair = Pair(
             core=whole if anew else shared,
             added=None if anew else added,
