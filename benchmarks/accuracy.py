@@ -6,12 +6,12 @@ from torch import Tensor
 from benchmarks.saved_states import Cloud, clouds
 from benchmarks.scale import Scale
 from benchmarks.sections import Bar, Section, Table
+from embstore.geometry.moments import Moments
+from embstore.geometry.neighbors.search import nearest_neighbors
+from embstore.metrics.adjacent import linearity_of
 from embstore.metrics.cosine import mean_cosine
 from embstore.metrics.least_squares import RANK_CUTOFF
-from embstore.metrics.pairs import linearity_of
 from embstore.metrics.spectrum import anisotropy, effective_rank, participation_ratio
-from embstore.moments import Moments
-from embstore.neighbors import nearest_neighbors
 
 _K = 20
 _BLOCK_ROWS = 256

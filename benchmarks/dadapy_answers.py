@@ -17,7 +17,7 @@ import numpy as np
 from benchmarks.dadapy_environment import dadapy_python
 from tests import manifolds
 
-ANSWERS = Path("tests/data/dadapy.json")
+ANSWERS = Path("tests/metrics/data/dadapy.json")
 
 
 class Recipe(TypedDict):

@@ -13,12 +13,12 @@ from benchmarks.pairs import Timed, in_turns
 from benchmarks.saved_states import located_windows
 from benchmarks.scale import Scale
 from benchmarks.sections import Bar, Section, Table
-from embstore.api import open_store
+from embstore.api.store import open_store
 from embstore.demo import MODELS, TEXT, PackagedFile, packaged
-from embstore.hidden_states import default_batch_size
-from embstore.ingestion import ingest
-from embstore.models import load_config, load_model
-from embstore.settings import Request, Settings
+from embstore.ingestion.run import ingest
+from embstore.ingestion.settings import Request, Settings
+from embstore.models.hidden_states import default_batch_size
+from embstore.models.loaded import load_config, load_model
 from embstore.types import Sampling
 
 HEADER = (

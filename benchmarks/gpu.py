@@ -12,9 +12,9 @@ from benchmarks.saved_states import clouds
 from benchmarks.scale import Scale
 from benchmarks.sections import Section, Table
 from embstore.demo import MODELS
+from embstore.geometry.neighbors.search import nearest_neighbors
 from embstore.metrics.registry import N_NEIGHBORS
-from embstore.models import choose_device
-from embstore.neighbors import nearest_neighbors
+from embstore.models.loaded import choose_device
 
 _TITLE = "On a GPU"
 

@@ -9,9 +9,9 @@ import torch
 from benchmarks.peak import Peak
 from benchmarks.scale import Scale
 from benchmarks.sections import Section, Table
-from embstore.hidden_states import HiddenBatch
-from embstore.measuring import measure_batches
-from embstore.tokens import sample_positions
+from embstore.inputs.text_windows import sample_positions
+from embstore.measuring.checkpoint import measure_batches
+from embstore.models.hidden_states import HiddenBatch
 from embstore.types import LayerKey, Sampling
 
 _BATCH_BYTES = 80 * 2**20

@@ -9,7 +9,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import embstore
-from embstore.provenance import git_state
+from embstore.ingestion.provenance import git_state
 
 PACKAGES = (
     *("embstore", "torch", "transformers", "numpy", "scipy", "numba", "scikit-learn"),

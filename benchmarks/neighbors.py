@@ -9,9 +9,9 @@ from benchmarks.saved_states import layer_files
 from benchmarks.scale import Scale
 from benchmarks.sections import Section, Table
 from embstore.demo import MODELS
+from embstore.geometry.neighbors.search import Neighbors, nearest_neighbors
 from embstore.metrics.dimension import local_dimensions, mle, twonn
 from embstore.metrics.registry import N_NEIGHBORS
-from embstore.neighbors import Neighbors, nearest_neighbors
 
 _LAYER = 12
 _HEADER = (

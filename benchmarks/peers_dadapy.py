@@ -20,10 +20,10 @@ from benchmarks.quantities import (
 from benchmarks.saved_states import Cloud, clouds, distinct
 from benchmarks.scale import Scale
 from benchmarks.sections import Bar, Section, Table
+from embstore.geometry.neighbors.search import nearest_neighbors
+from embstore.metrics.adjacent import neighbor_overlap
 from embstore.metrics.dimension import twonn
-from embstore.metrics.pairs import neighbor_overlap
-from embstore.metrics.scale import gride
-from embstore.neighbors import nearest_neighbors
+from embstore.metrics.dimension_by_scale import gride
 
 # Each rank is compared with twice it.
 _RANKS = (1, 2, 4, 8, 16, 32)

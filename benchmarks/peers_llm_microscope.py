@@ -32,11 +32,11 @@ from benchmarks.quantities import (
 from benchmarks.saved_states import Cloud, clouds
 from benchmarks.scale import Scale
 from benchmarks.sections import Bar, Section, Table
+from embstore.geometry.moments import Moments
+from embstore.geometry.neighbors.search import Neighbors, nearest_neighbors
+from embstore.metrics.adjacent import linearity_of
 from embstore.metrics.dimension import twonn
-from embstore.metrics.pairs import linearity_of
 from embstore.metrics.spectrum import anisotropy
-from embstore.moments import Moments
-from embstore.neighbors import Neighbors, nearest_neighbors
 
 PEER = "llm-microscope==0.0.7"
 

@@ -17,9 +17,9 @@ from benchmarks.quantities import (
 from benchmarks.saved_states import Cloud, clouds, distinct
 from benchmarks.scale import Scale
 from benchmarks.sections import Bar, Section, Table
-from embstore.evaluation import graph_of
-from embstore.metrics import dimension, scale
-from embstore.neighbors import nearest_neighbors
+from embstore.geometry.neighbors.search import nearest_neighbors
+from embstore.measuring.evaluate import graph_of
+from embstore.metrics import dimension, dimension_by_scale
 from embstore.types import FloatArray
 
 BOTH = "TwoNN + MLE"
@@ -64,14 +64,14 @@ def _mle(cloud: Cloud) -> float:
 
 
 def _corrint(cloud: Cloud) -> float:
-    k = max(scale.CORRINT_NEIGHBORS)
+    k = max(dimension_by_scale.CORRINT_NEIGHBORS)
     one_window = np.zeros(len(cloud.X), dtype=np.int64)
     graph = graph_of(nearest_neighbors(cloud.X, k), one_window, k)
-    return scale.corrint(graph.within, graph.radii)
+    return dimension_by_scale.corrint(graph.within, graph.radii)
 
 
 def _their_corrint(cloud: Cloud) -> float:
-    k1, k2 = scale.CORRINT_NEIGHBORS
+    k1, k2 = dimension_by_scale.CORRINT_NEIGHBORS
     return float(skdim.id.CorrInt(k1=k1, k2=k2).fit(cloud.X).dimension_)
 
 

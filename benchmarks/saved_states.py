@@ -8,14 +8,14 @@ import torch
 from numpy.typing import NDArray
 
 from benchmarks.scale import Scale
-from embstore.corpus import open_corpus
+from embstore.checkpoints.locate import Located, locate
 from embstore.demo import MODELS, TEXT, PackagedFile, packaged
-from embstore.hidden_states import default_batch_size, hidden_batches
-from embstore.locate import Located, locate
-from embstore.models import context_length, load_config, load_model, load_tokenizer
-from embstore.neighbors import merge_duplicates
-from embstore.planning import choose_window
-from embstore.tokens import Windows, draw_windows
+from embstore.geometry.neighbors.search import merge_duplicates
+from embstore.ingestion.plan import choose_window
+from embstore.inputs.corpus import open_corpus
+from embstore.inputs.text_windows import Windows, draw_windows
+from embstore.models.hidden_states import default_batch_size, hidden_batches
+from embstore.models.loaded import context_length, load_config, load_model, load_tokenizer
 from embstore.types import Sampling
 
 # Full layers of SmolLM2 with massive activations. Its embedding is none: embstore searches

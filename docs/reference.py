@@ -10,8 +10,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
+from embstore.metrics.dimension_by_scale import GRIDE_RANKS
 from embstore.metrics.registry import PAIR_METRICS, metric_infos
-from embstore.metrics.scale import GRIDE_RANKS
 
 if TYPE_CHECKING:
     from sqlalchemy import Column, Table
@@ -51,7 +51,7 @@ def metric_table() -> str:
 
 def query_table() -> str:
     """List every built-in question as Markdown."""
-    from embstore.query import find_questions
+    from embstore.asking.ask import find_questions
 
     return table(
         ("query", "what it answers", "parameters"),

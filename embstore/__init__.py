@@ -7,11 +7,13 @@ first used: asking never imports torch, and the command line starts at once.
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from embstore._version import __version__
+
 if TYPE_CHECKING:
-    from embstore.answer import Answer
-    from embstore.api import Store
-    from embstore.api import open_store as open  # noqa: A004 - embstore.open, as in gzip.open
-    from embstore.commands import ingest, ingest_study, measure
+    from embstore.api.measure import ingest, ingest_study, measure
+    from embstore.api.store import Store
+    from embstore.api.store import open_store as open  # noqa: A004 - embstore.open, as in gzip.open
+    from embstore.asking.answer import Answer
     from embstore.errors import (
         CorpusError,
         EmbstoreError,
@@ -24,8 +26,6 @@ if TYPE_CHECKING:
         StoreVersionError,
         UsageError,
     )
-
-__version__ = "0.1.0"
 
 __all__ = [
     "Answer",
@@ -49,12 +49,12 @@ __all__ = [
 
 # Where each name is, and what it is called there.
 _PLACES = {
-    "Answer": ("answer", "Answer"),
-    "Store": ("api", "Store"),
-    "open": ("api", "open_store"),
-    "ingest": ("commands", "ingest"),
-    "ingest_study": ("commands", "ingest_study"),
-    "measure": ("commands", "measure"),
+    "Answer": ("asking.answer", "Answer"),
+    "Store": ("api.store", "Store"),
+    "open": ("api.store", "open_store"),
+    "ingest": ("api.measure", "ingest"),
+    "ingest_study": ("api.measure", "ingest_study"),
+    "measure": ("api.measure", "measure"),
 }
 
 

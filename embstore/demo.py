@@ -9,15 +9,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from embstore.chart import build_chart, save_chart
+from embstore.asking.ask import find_question, metric_info, run_question
+from embstore.charts.build import build_chart, save_chart
+from embstore.common.package_files import packaged_path
 from embstore.errors import CorpusError, ModelError, UsageError
-from embstore.ingestion import Begin, Outcome, error_of, ingest
-from embstore.measuring import Progress
-from embstore.packaged import packaged_path
-from embstore.query import find_question, metric_info, run_question
-from embstore.settings import Request, Settings
+from embstore.ingestion.run import Begin, Outcome, error_of, ingest
+from embstore.ingestion.settings import Request, Settings
+from embstore.ingestion.study import read_study, shipped_studies
+from embstore.measuring.checkpoint import Progress
 from embstore.store.connection import Database, open_database
-from embstore.study import read_study, shipped_studies
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -150,7 +150,7 @@ def serve() -> Iterator[FakeHub]:
 def online(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeHub]:
     """Let the Hub's client reach a Hub on this machine, and wait for nothing."""
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", False)
-    monkeypatch.setattr("embstore.hub._PAUSES", (0.0, 0.0))
+    monkeypatch.setattr("embstore.checkpoints.hub._PAUSES", (0.0, 0.0))
     with serve() as running:
         files = f"{running.url}/{{repo_id}}/resolve/{{revision}}/{{filename}}"
         monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", running.url)

@@ -81,8 +81,8 @@ def test_doing_it_again_measures_nothing(demo: Finding) -> None:
 def test_progress_counts_every_token_and_layer(
     tiny_llama: Path, text: Path, tmp_path: Path
 ) -> None:
-    from embstore.ingestion import ingest
-    from embstore.settings import Request, Settings
+    from embstore.ingestion.run import ingest
+    from embstore.ingestion.settings import Request, Settings
 
     seen: list[tuple[str, int, int]] = []
     begun: list[tuple[str, int, int]] = []

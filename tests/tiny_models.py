@@ -8,8 +8,8 @@ from tokenizers.models import WordLevel
 from tokenizers.pre_tokenizers import Whitespace
 from transformers import AutoConfig, AutoModel, PreTrainedTokenizerFast
 
-from embstore.locate import locate
-from embstore.models import LoadedModel, load_config, load_model
+from embstore.checkpoints.locate import locate
+from embstore.models.loaded import LoadedModel, load_config, load_model
 
 VOCAB = 200
 _SMALL: dict[str, object] = {"num_hidden_layers": 3, "num_attention_heads": 2, "hidden_size": 32}

@@ -11,7 +11,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from embstore import __version__
+from embstore._version import __version__
 from embstore.cli.ask import app as ask_app
 from embstore.cli.compare import app as compare_app
 from embstore.cli.ingest import app as ingest_app

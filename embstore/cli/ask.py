@@ -46,7 +46,7 @@ def list_(
     from embstore.cli.output import choose_format, show_answer
 
     if what not in LISTS:
-        from embstore.query import closest
+        from embstore.asking.ask import closest
 
         raise UsageError(f"cannot list {what!r}{closest(what, LISTS)}; expected {', '.join(LISTS)}")
     chosen = choose_format(format_, output)
@@ -61,7 +61,7 @@ def list_(
             # As ls does where it cannot read a file: who checks a folder this way sees it.
             raise typer.Exit(QueryError.exit_code)
     else:
-        from embstore.api import open_store
+        from embstore.api.store import open_store
 
         opened = open_store(store)
         table = opened.query(what).table
@@ -78,7 +78,7 @@ def info(
     chosen = choose_format(format_, output)
     import pyarrow as pa
 
-    from embstore.api import open_store
+    from embstore.api.store import open_store
 
     facts = open_store(store).info()
     show_answer(pa.Table.from_pylist([facts]), chosen, output, upright=True)
@@ -107,8 +107,8 @@ def query(
     queries: QueriesOption = None,
 ) -> None:
     """Answer a question: run one of the .sql files over the store."""
+    from embstore.asking.ask import bind, find_question
     from embstore.cli.output import choose_format, show_answer, write_out
-    from embstore.query import bind, find_question
 
     if duckdb and not show:
         raise UsageError("--duckdb changes what --show prints; give both")
@@ -116,12 +116,12 @@ def query(
     question = find_question(name, queries or ())
     params = _assignments(param or ())
     if show:
-        from embstore.portable import portable_sql
+        from embstore.asking.literal_sql import portable_sql
 
         shown = portable_sql(question, bind(question, params)) if duckdb else question.sql
         write_out(shown.encode(), output)
         return
-    from embstore.api import open_store
+    from embstore.api.store import open_store
 
     opened = open_store(store, queries=queries or ())
     answer = opened.query(name, **params)
@@ -165,7 +165,7 @@ def sql(
     chosen = choose_format(format_, output)
     statement = _statement(text, input_)
     params = {name: _guess(value) for name, value in _assignments(param or ()).items()}
-    from embstore.api import open_store
+    from embstore.api.store import open_store
 
     opened = open_store(store)
     answer = opened.sql(statement, **params)
@@ -196,15 +196,15 @@ def chart(
     queries: QueriesOption = None,
 ) -> None:
     """Draw the answer to a question."""
-    from embstore.picture import check_suffix
+    from embstore.charts.files import check_suffix
 
     check_suffix(output)
     params = _assignments(param or ())
-    from embstore.api import open_store
+    from embstore.api.store import open_store
 
     opened = open_store(store, queries=queries or ())
     drawn = opened.chart(name, theme=theme, **params)
-    from embstore.chart import save_chart
+    from embstore.charts.build import save_chart
 
     save_chart(drawn, output)
     TERMINAL.say(f"wrote {output}")
@@ -227,7 +227,7 @@ def _questions(folders: Iterable[str]) -> "tuple[pa.Table, list[QueryError]]":
     """Tell of every question that can be read, and what is wrong with the others."""
     import pyarrow as pa
 
-    from embstore.query import readable_questions
+    from embstore.asking.ask import readable_questions
 
     questions, broken = readable_questions(folders)
     rows = [

@@ -68,8 +68,8 @@ def compare(
     from embstore.cli.output import choose_format, show_answer
 
     chosen = choose_format(format_, output)
-    from embstore.api import open_store
-    from embstore.comparing import summaries
+    from embstore.api.store import open_store
+    from embstore.comparison.stored import summaries
 
     metrics = split_names("--metric", metric, otherwise="the main ones") or ()
     scopes = split_names("--scope", scope, otherwise="all and no_sinks") or ()

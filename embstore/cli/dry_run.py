@@ -11,7 +11,7 @@ from embstore.cli.terminal import TERMINAL
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from embstore.preview import Preview
+    from embstore.ingestion.dry_run import Preview
 
 _FOR_PEOPLE = {"table", "md"}
 _IN_BRIEF = (

@@ -13,8 +13,8 @@ from embstore.errors import IngestError, UsageError
 from embstore.types import SCOPES, Sampling
 
 if TYPE_CHECKING:
-    from embstore.ingestion import Outcome
-    from embstore.settings import Request, Settings
+    from embstore.ingestion.run import Outcome
+    from embstore.ingestion.settings import Request, Settings
 
 app = typer.Typer()
 
@@ -146,12 +146,12 @@ def ingest(
     if not dry_run and (format_ != "auto" or output is not None):
         raise UsageError("--format and --output are for the table of --dry-run")
     # torch and transformers: seconds to import, and only here.
-    from embstore.locate import Permissions
-    from embstore.settings import Request, Settings, choose_scopes, settings_of
+    from embstore.checkpoints.locate import Permissions
+    from embstore.ingestion.settings import Request, Settings, choose_scopes, settings_of
 
     permissions = Permissions(pickle=allow_pickle, remote_code=allow_remote_code)
     if study is not None:
-        from embstore.study import read_study
+        from embstore.ingestion.study import read_study
 
         _refuse_beside_a_study(context)
         described = read_study(study)
@@ -189,7 +189,7 @@ def ingest(
     )
     if dry_run:
         from embstore.cli.dry_run import show
-        from embstore.preview import preview
+        from embstore.ingestion.dry_run import preview
 
         shown = preview(requests, chosen_corpus, store, settings)
         show(shown, format_, output)
@@ -201,8 +201,8 @@ def ingest(
 
 def _run(requests: "list[Request]", corpus: str, store: str | None, settings: "Settings") -> None:
     """Ingest, tell of each checkpoint, and end with the exit code of what failed."""
-    from embstore.ingestion import error_of
-    from embstore.ingestion import ingest as run_ingest
+    from embstore.ingestion.run import error_of
+    from embstore.ingestion.run import ingest as run_ingest
 
     outcomes: list[Outcome] = []
     with progress_bar() as bar, bar.interruptible():

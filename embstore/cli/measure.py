@@ -38,10 +38,10 @@ def measure(
     """Measure any file of vectors; nothing is stored."""
     import pyarrow as pa
 
+    from embstore.asking.ask import caveat
     from embstore.cli.output import choose_format, write_table
+    from embstore.measuring.vectors import measure_vectors, read_vectors
     from embstore.metrics.registry import METRICS
-    from embstore.query import caveat
-    from embstore.vectors import measure_vectors, read_vectors
 
     chosen = choose_format(format_, output)
     found = measure_vectors(read_vectors(file, key=key), sample=sample, seed=seed)

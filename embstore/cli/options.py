@@ -15,7 +15,7 @@ def _lists() -> list[str]:
 
 
 def _question_names() -> list[str]:
-    from embstore.query import readable_questions
+    from embstore.asking.ask import readable_questions
 
     return list(readable_questions()[0])
 

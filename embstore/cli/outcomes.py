@@ -9,7 +9,7 @@ from rich.text import Text
 from embstore.cli.terminal import TERMINAL
 
 if TYPE_CHECKING:
-    from embstore.ingestion import Outcome
+    from embstore.ingestion.run import Outcome
 
 # Share of true neighbours that an approximate search should find.
 _GOOD_RECALL = 0.99
@@ -37,7 +37,7 @@ def tell(outcome: "Outcome") -> None:
             "perhaps not what its name says (embstore query duplicate_checkpoints)"
         )
     if outcome.least_recall is not None and outcome.least_recall < _GOOD_RECALL:
-        from embstore.neighbors import EXACT_LIMIT
+        from embstore.geometry.neighbors.search import EXACT_LIMIT
 
         TERMINAL.say(
             f"warning: {label}: recall {outcome.least_recall:.3f} of the approximate neighbour "

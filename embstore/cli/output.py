@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from embstore.cli.machine_formats import as_json, as_parquet, as_separated, not_in_json
 from embstore.cli.terminal import TERMINAL
+from embstore.common.files import write_atomically
 from embstore.errors import EmbstoreError, UsageError
-from embstore.files import write_atomically
-from embstore.layout import aligned, markdown
-from embstore.rows import plain_rows
+from embstore.tables.formats import as_json, as_parquet, as_separated, not_in_json
+from embstore.tables.text import aligned, markdown
+from embstore.tables.values import plain_rows
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -66,7 +66,7 @@ def report(
 
         write_out(content)
         return
-    from embstore.files import write_atomically
+    from embstore.common.files import write_atomically
 
     write_atomically(output, content)
     if page.shortened:

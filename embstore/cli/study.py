@@ -10,7 +10,7 @@ from embstore.cli.terminal import TERMINAL
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from embstore.study import Study
+    from embstore.ingestion.study import Study
 
 app = typer.Typer(
     help="Check, list and show studies: TOML files that say what to measure.",
@@ -19,7 +19,7 @@ app = typer.Typer(
 
 
 def _names() -> list[str]:
-    from embstore.study import shipped_studies
+    from embstore.ingestion.study import shipped_studies
 
     return list(shipped_studies())
 
@@ -42,7 +42,7 @@ def validate(
 ) -> None:
     """Check a study and list the models it measures; nothing is fetched."""
     from embstore.cli.output import choose_format, write_table
-    from embstore.study import read_study
+    from embstore.ingestion.study import read_study
 
     chosen = choose_format(format_, output)
     found = read_study(study)
@@ -64,7 +64,7 @@ def list_(format_: FormatOption = "auto", output: OutputOption = None) -> None:
     chosen = choose_format(format_, output)
     import pyarrow as pa
 
-    from embstore.study import read_study, shipped_studies
+    from embstore.ingestion.study import read_study, shipped_studies
 
     rows = []
     for name, path in shipped_studies().items():
@@ -80,7 +80,7 @@ def list_(format_: FormatOption = "auto", output: OutputOption = None) -> None:
 def show(study: StudyArgument) -> None:
     """Print a study's TOML, to copy and change."""
     from embstore.cli.output import write_out
-    from embstore.study import study_path, study_text
+    from embstore.ingestion.study import study_path, study_text
 
     write_out(study_text(study_path(study)).encode())
 

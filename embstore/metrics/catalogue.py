@@ -2,10 +2,8 @@
 
 from functools import partial
 
-from embstore.metrics import cosine, dimension, influence, norms, scale, spectrum
-from embstore.metrics.cloud import Cloud
-from embstore.metrics.entry import Metric
-from embstore.metrics.kinds import (
+from embstore.metrics import cosine, dimension, dimension_by_scale, influence, norms, spectrum
+from embstore.metrics.families import (
     dimension_info,
     directional,
     info_of,
@@ -14,6 +12,8 @@ from embstore.metrics.kinds import (
     local_quantile,
     spectral,
 )
+from embstore.metrics.metric import Metric
+from embstore.metrics.one_layer import Cloud
 from embstore.types import FloatArray
 
 _FACCO = "Facco et al. 2017, doi 10.1038/s41598-017-11873-y"
@@ -255,7 +255,7 @@ CATALOGUE: list[Metric[Cloud]] = [
             "a, b medians of r_10, r_20",
             citation="Grassberger & Procaccia 1983, doi 10.1016/0167-2789(83)90298-1",
         ),
-        lambda c: scale.corrint(c.graph.within, c.graph.radii),
+        lambda c: dimension_by_scale.corrint(c.graph.within, c.graph.radii),
         lambda c, value: influence.corrint(value, c.graph.within, c.graph.radii, c.graph.distances),
     ),
     local(

@@ -8,7 +8,7 @@ its neighbours' neighbour is left out.
 import numpy as np
 
 from embstore.metrics.dimension import log_ratios, twonn_kept
-from embstore.metrics.scale import gride_score
+from embstore.metrics.dimension_by_scale import gride_score
 from embstore.types import FloatArray
 
 # Quantiles this far to either side of one tell the density between them.

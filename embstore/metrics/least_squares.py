@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from embstore.moments import EPS
+from embstore.geometry.moments import EPS
 from embstore.types import FloatArray
 
 # Share of the largest eigenvalue below which a direction of X does not count. Sinks push those

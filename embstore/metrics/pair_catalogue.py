@@ -5,9 +5,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from embstore.metrics import pairs
-from embstore.metrics.entry import Metric
-from embstore.metrics.pair import Pair
+from embstore.metrics import adjacent
+from embstore.metrics.metric import Metric
+from embstore.metrics.two_layers import Pair
 from embstore.metrics.uncertainty import Clusters, Interval, Scale, clustered_sums, describe
 from embstore.types import FloatArray, MetricInfo
 
@@ -31,7 +31,7 @@ def _pair_metric(
 
 
 def _linearity(pair: Pair) -> float:
-    return pairs.linearity(pair.fit, pair.n)
+    return adjacent.linearity(pair.fit, pair.n)
 
 
 def _linearity_influence(pair: Pair, value: float) -> tuple[FloatArray, Clusters]:
@@ -41,7 +41,7 @@ def _linearity_influence(pair: Pair, value: float) -> tuple[FloatArray, Clusters
 
 
 def _linearity_residual(pair: Pair) -> float:
-    return pairs.linearity_residual(pair.fit, pair.change, pair.n)
+    return adjacent.linearity_residual(pair.fit, pair.change, pair.n)
 
 
 def _linearity_residual_influence(pair: Pair, value: float) -> tuple[FloatArray, Clusters]:
@@ -55,7 +55,7 @@ def _mean_square(pair: Pair, total: float) -> float:
 
 
 def _cka(pair: Pair) -> float:
-    return pairs.linear_cka(pair.x.scatter, pair.cross.scatter, pair.y.scatter)
+    return adjacent.linear_cka(pair.x.scatter, pair.cross.scatter, pair.y.scatter)
 
 
 def _cka_influence(pair: Pair, value: float) -> tuple[FloatArray, Clusters]:
@@ -112,7 +112,7 @@ def _why_no_variance(_pair: Pair, n: int) -> str:
 
 
 def _why_no_overlap(_pair: Pair, n: int) -> str:
-    least = pairs.OVERLAP_NEIGHBORS + 1
+    least = adjacent.OVERLAP_NEIGHBORS + 1
     return f"{n} points distinct in both layers, at least {least} needed"
 
 

@@ -6,11 +6,11 @@ changed definition raises its version, which gives new runs a new id.
 """
 
 from embstore.metrics.catalogue import CATALOGUE
-from embstore.metrics.cloud import Cloud
-from embstore.metrics.entry import Metric
-from embstore.metrics.pair import Pair
+from embstore.metrics.dimension_by_scale import GRIDE_RANKS
+from embstore.metrics.metric import Metric
+from embstore.metrics.one_layer import Cloud
 from embstore.metrics.pair_catalogue import PAIR_CATALOGUE
-from embstore.metrics.scale import GRIDE_RANKS
+from embstore.metrics.two_layers import Pair
 from embstore.types import MetricInfo
 
 # Of one layer, and of a layer and the next.

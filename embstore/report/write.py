@@ -5,19 +5,19 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from embstore import __version__
+from embstore._version import __version__
 from embstore.errors import QueryError
 from embstore.metrics.names import NEIGHBOR_ESTIMATES
-from embstore.report.coding import columns, json_bytes, text_of
 from embstore.report.contents import Contents, Row
-from embstore.report.curves import pack_scales, pack_spectra
-from embstore.report.evidence import Evidence, read_evidence
-from embstore.report.findings import find_all
-from embstore.report.massive import read_largest
-from embstore.report.packing import Packed, Plan, pack_metrics, plan_metrics
-from embstore.report.page import PageText, write_page
-from embstore.report.reading import read_contents
-from embstore.report.sentences import Finding
+from embstore.report.findings.massive import read_largest
+from embstore.report.findings.overview import find_all
+from embstore.report.findings.sentences import Finding
+from embstore.report.pack.curves import pack_scales, pack_spectra
+from embstore.report.pack.encoding import columns, json_bytes, text_of
+from embstore.report.pack.measurements import Packed, Plan, pack_metrics, plan_metrics
+from embstore.report.page.html import PageText, write_page
+from embstore.report.read.evidence import Evidence, read_evidence
+from embstore.report.read.store import read_contents
 from embstore.types import SCOPES
 
 if TYPE_CHECKING:

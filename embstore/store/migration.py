@@ -6,7 +6,7 @@ store that is up to date never pays for it.
 
 from typing import TYPE_CHECKING
 
-from embstore.resources import resource_folder
+from embstore.common.paths import resource_folder
 
 if TYPE_CHECKING:
     from alembic.config import Config

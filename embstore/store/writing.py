@@ -11,8 +11,7 @@ import pyarrow as pa
 import sqlalchemy as sa
 from duckdb_sqlalchemy import insert_from_arrow
 
-from embstore import ids
-from embstore.store import schema
+from embstore.store import ids, schema
 from embstore.types import (
     Checkpoint,
     CurvePoint,

@@ -9,9 +9,9 @@ import duckdb
 import pytest
 from typer.testing import CliRunner, Result
 
+from embstore.asking.ask import find_question
 from embstore.cli import ask
 from embstore.errors import EmbstoreError, QueryError, StoreError, UsageError
-from embstore.query import find_question
 from embstore.store.connection import open_database
 from embstore.store.writing import write_run
 from tests.synthetic import make_run

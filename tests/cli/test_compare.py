@@ -37,9 +37,9 @@ def test_rows_to_stdout_and_what_to_know_to_stderr(store: Path) -> None:
 
 
 def test_fits_a_terminal_of_eighty_characters(store: Path) -> None:
-    from embstore.api import open_store
-    from embstore.layout import aligned
-    from embstore.rows import plain_rows
+    from embstore.api.store import open_store
+    from embstore.tables.text import aligned
+    from embstore.tables.values import plain_rows
 
     answer = open_store(store).compare("lab/decoder", "lab/encoder")
     shown, hidden = aligned(answer.column_names, list(plain_rows(answer.table)), width=80)

@@ -5,7 +5,7 @@ import pytest
 
 from embstore.cli.output import choose_format, render, write_table
 from embstore.errors import EmbstoreError, UsageError
-from embstore.layout import aligned, markdown
+from embstore.tables.text import aligned, markdown
 
 
 class TestTable:

@@ -13,7 +13,7 @@ from embstore import cli
 from embstore.cli.study import app
 from embstore.cli.terminal import TERMINAL
 from embstore.errors import UsageError
-from embstore.study import read_study, shipped_studies
+from embstore.ingestion.study import read_study, shipped_studies
 
 
 def run(*arguments: object) -> Result:

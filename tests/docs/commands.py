@@ -15,7 +15,7 @@ import typer
 from typer.testing import CliRunner
 
 from embstore.cli import app
-from embstore.study import read_study
+from embstore.ingestion.study import read_study
 
 ROOT = Path(__file__).parents[2]
 _HUB_MODEL = re.compile(r"[\w.-]+/[\w.-]+(@[\w.-]+)?")
@@ -23,9 +23,9 @@ _HUB_MODEL = re.compile(r"[\w.-]+/[\w.-]+(@[\w.-]+)?")
 _HUB_NAMES = {"gpt2"}
 # Named in a page and too large to be made or loaded here, or made by another test.
 ABSENT = {
-    "enwik8.zip": "tests/test_enwik8.py reads one",
-    "model.Q4_1.gguf": "tests/test_gguf.py loads one",
-    "./own-model": "tests/test_loading.py has one with code",
+    "enwik8.zip": "tests/inputs/wikipedia/test_enwik8.py reads one",
+    "model.Q4_1.gguf": "tests/models/test_gguf.py loads one",
+    "./own-model": "tests/models/test_load.py has one with code",
     "tiny": "the two demo models: tests/test_demo.py measures it",
 }
 # Of the pages' tokens: so many take a second.

@@ -3,13 +3,13 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from embstore.evaluation import graph_of
-from embstore.metrics.cloud import Cloud
-from embstore.metrics.entry import Value, evaluate
+from embstore.geometry.moments import Moments
+from embstore.geometry.neighbors.search import nearest_neighbors
+from embstore.measuring.evaluate import graph_of
+from embstore.metrics.metric import Value, evaluate
+from embstore.metrics.one_layer import Cloud
 from embstore.metrics.registry import METRICS, N_NEIGHBORS
 from embstore.metrics.uncertainty import Clusters
-from embstore.moments import Moments
-from embstore.neighbors import nearest_neighbors
 
 
 def cloud_of(X: NDArray[np.floating], windows: NDArray[np.int64] | None = None) -> Cloud:

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from embstore.geometry.neighbors.search import nearest_neighbors
 from embstore.metrics import dimension
-from embstore.neighbors import nearest_neighbors
 from tests import manifolds
 
 with warnings.catch_warnings():

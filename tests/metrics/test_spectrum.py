@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
+from embstore.geometry.moments import Moments
 from embstore.metrics import spectrum
 from embstore.metrics.cosine import mean_cosine
-from embstore.moments import Moments
 from tests.metrics.clouds import numbers_of
 
 

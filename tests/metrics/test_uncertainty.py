@@ -8,17 +8,17 @@ import pytest
 from numpy.typing import NDArray
 from scipy import spatial, stats
 
-from embstore.evaluation import curve_point
-from embstore.metrics.cloud import Cloud, Graph
-from embstore.metrics.entry import evaluate
-from embstore.metrics.pair import Core, Pair
-from embstore.metrics.pairs import Overlap, Steps, neighbor_overlap
+from embstore.geometry.moments import CrossMoments, Moments
+from embstore.geometry.neighbors.search import nearest_neighbors
+from embstore.geometry.row_loops import compare_rows
+from embstore.measuring.evaluate import curve_point
+from embstore.metrics.adjacent import Overlap, Steps, neighbor_overlap
+from embstore.metrics.dimension_by_scale import GRIDE_RANKS, gride
+from embstore.metrics.metric import evaluate
+from embstore.metrics.one_layer import Cloud, Graph
 from embstore.metrics.registry import METRICS, PAIR_METRICS
-from embstore.metrics.scale import GRIDE_RANKS, gride
+from embstore.metrics.two_layers import Core, Pair
 from embstore.metrics.uncertainty import Clusters, clustered, quantile_interval
-from embstore.moments import CrossMoments, Moments
-from embstore.neighbors import nearest_neighbors
-from embstore.passes import compare_rows
 from embstore.types import LayerKey
 from tests.metrics.clouds import cloud_of
 

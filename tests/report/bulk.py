@@ -9,9 +9,9 @@ import pyarrow as pa
 import sqlalchemy as sa
 from duckdb_sqlalchemy import insert_from_arrow
 
-from embstore.ids import content_id
 from embstore.store import schema
 from embstore.store.connection import Database, open_database
+from embstore.store.ids import content_id
 from embstore.store.writing import write_run
 from tests.synthetic import make_run
 

@@ -2,10 +2,10 @@
 
 from typing import Literal
 
-from embstore.report.evidence import Peak, read_evidence
-from embstore.report.findings import find_all
-from embstore.report.reading import read_contents
-from embstore.report.sentences import Finding
+from embstore.report.findings.overview import find_all
+from embstore.report.findings.sentences import Finding
+from embstore.report.read.evidence import Peak, read_evidence
+from embstore.report.read.store import read_contents
 from embstore.store.connection import Database
 from embstore.types import LayerKey, Run, Scope
 from tests.synthetic import Values, make_run

@@ -1,7 +1,6 @@
 """Reading back what a store holds."""
 
-from embstore import ids
-from embstore.store import schema
+from embstore.store import ids, schema
 from embstore.store.connection import Database
 from embstore.types import Run
 

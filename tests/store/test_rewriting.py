@@ -4,8 +4,8 @@ import dataclasses
 import json
 from datetime import UTC, datetime
 
-from embstore import ids
-from embstore.resources import resource_folder
+from embstore.common.paths import resource_folder
+from embstore.store import ids
 from embstore.store.connection import Database
 from embstore.store.writing import repeats, same_weights, write_failure, write_run
 from embstore.types import Failure, Run

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta, timezone
 import numpy as np
 import pytest
 
-from embstore import ids
+from embstore.store import ids
 from embstore.store.connection import Database
 from embstore.store.writing import write_run
 from embstore.types import Measurement, Spectrum, StudyMark

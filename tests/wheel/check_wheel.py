@@ -18,8 +18,8 @@ import importlib.metadata, sys
 from pathlib import Path
 
 import embstore
-from embstore.query import find_questions
-from embstore.resources import resource_folder
+from embstore.asking.ask import find_questions
+from embstore.common.paths import resource_folder
 from embstore.store.connection import open_database
 
 installed = Path(embstore.__file__).parent
@@ -32,7 +32,7 @@ assert found == 0, found
 assert "layer_profile" in find_questions()
 # What travels in the package besides code.
 from embstore.report.write import build_report
-from embstore.study import shipped_studies
+from embstore.ingestion.study import shipped_studies
 assert "</html>" in build_report(database).html
 assert "tiny" in shipped_studies()
 assert importlib.metadata.version("embstore") == embstore.__version__

@@ -1,0 +1,1 @@
+"""The Python face: a store to ask, and functions that measure."""

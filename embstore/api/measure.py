@@ -1,0 +1,201 @@
+"""The commands that measure, as functions of the Python API."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from embstore.errors import UsageError
+from embstore.types import SCOPES, Sampling
+
+if TYPE_CHECKING:
+    from embstore.ingestion.run import Outcome
+    from embstore.ingestion.settings import Request, Settings
+
+
+def ingest(
+    models: str | Path | Sequence[str | Path],
+    *,
+    corpus: str | Path,
+    store: str | Path | None = None,
+    revisions: str | Iterable[str] | None = None,
+    text_field: str | None = None,
+    tokens: int = Sampling.tokens,
+    window: int | None = Sampling.window,
+    batch_size: int | None = None,
+    sample: int = Sampling.sample,
+    seed: int = Sampling.seed,
+    device: str = "auto",
+    dtype: str = "auto",
+    tags: Mapping[str, str] | None = None,
+    name: str | None = None,
+    tokenizer: str | Path | None = None,
+    scopes: str | Iterable[str] = SCOPES,
+    pairs: bool = True,
+    random_init: bool = False,
+    allow_pickle: bool = False,
+    allow_remote_code: bool = False,
+    evict: bool = False,
+    force: bool = False,
+) -> "list[Outcome]":
+    """Measure models over a text into a store: ``embstore ingest`` as a function.
+
+    Args:
+        models: Hub id (also ``ID@REVISION``), model folder, folder of checkpoints or ``.gguf``
+            file, or several.
+        corpus: a text, a data set, ``enwik8``, or a folder of images.
+        store: a DuckDB file, created if missing; None for ``EMBSTORE_STORE`` or
+            ``embstore.duckdb``.
+        revisions: which checkpoints of each model: ``all``, names, patterns, ``every:N``.
+        text_field: which field or column of the corpus holds its text; None for ``text``.
+        tokens: fed to each model, rounded down to whole windows.
+        window: tokens per sequence; None for 512 or the model's limit, if lower.
+        batch_size: windows per forward pass; None to fit a fixed amount of memory.
+        sample: tokens kept for neighbours and quantiles.
+        seed: draws the windows, the kept tokens, and the weights of ``random_init``.
+        device: ``auto``, ``cpu``, ``cuda``, ``cuda:1`` or ``mps``.
+        dtype: ``auto`` (float32), ``float32``, ``bfloat16`` or ``float16``.
+        tags: stored with the run.
+        name: what the store calls the model; for a single model.
+        tokenizer: a model whose tokenizer is used instead of each one's own.
+        scopes: which sets of tokens to measure, some of ``all``, ``no_first`` and
+            ``no_sinks``.
+        pairs: whether to compare each layer with the next.
+        random_init: measure the untrained architecture instead, as a control.
+        allow_pickle: load pickled weights, which can run code.
+        allow_remote_code: run Python code that comes with a model.
+        evict: delete each downloaded checkpoint once it is measured.
+        force: measure again even if the same work is stored.
+
+    Returns:
+        What became of each checkpoint: measured now, or stored before.
+
+    Raises:
+        IngestError: some of several checkpoints failed; ``outcomes`` says which and why, and
+            the others are stored.
+        EmbstoreError: a model, the text, an option or the store cannot be used; checkpoints
+            before it are stored.
+    """
+    # torch and transformers: seconds to import.
+    from embstore.checkpoints.locate import Permissions
+    from embstore.ingestion.settings import Request, Settings, choose_scopes
+
+    several = [models] if isinstance(models, str | Path) else list(models)
+    if name is not None and len(several) != 1:
+        raise UsageError(f"name is for one model, but {len(several)} are given")
+    wanted = revisions if isinstance(revisions, str | None) else ",".join(revisions)
+    requests = [
+        Request(
+            str(model),
+            name=name,
+            revisions=wanted,
+            random_init=random_init,
+            tokenizer=None if tokenizer is None else str(tokenizer),
+        )
+        for model in several
+    ]
+    settings = Settings(
+        sampling=Sampling(tokens=tokens, window=window, sample=sample, seed=seed),
+        batch_size=batch_size,
+        device=device,
+        dtype=dtype,
+        tags=tags or {},
+        force=force,
+        scopes=choose_scopes(scopes),
+        pairs=pairs,
+        text_field=text_field,
+        permissions=Permissions(allow_pickle, allow_remote_code),
+        evict=evict,
+    )
+    return _run(requests, corpus, store, settings)
+
+
+def ingest_study(
+    study: str | Path,
+    *,
+    store: str | Path | None = None,
+    batch_size: int | None = None,
+    device: str = "auto",
+    allow_pickle: bool = False,
+    allow_remote_code: bool = False,
+    evict: bool = False,
+    force: bool = False,
+) -> "list[Outcome]":
+    """Measure what a study asks for: ``embstore ingest --study`` as a function.
+
+    Args:
+        study: a TOML file, or the name of a study that comes with embstore.
+        store: as in ``ingest``, like everything else here.
+        batch_size: windows per forward pass.
+        device: where models run.
+        allow_pickle: load pickled weights, which can run code.
+        allow_remote_code: run Python code that comes with a model.
+        evict: delete each downloaded checkpoint once it is measured.
+        force: measure again even if the same work is stored.
+
+    Returns:
+        What became of each checkpoint.
+
+    Raises:
+        UsageError: the study cannot be read.
+        EmbstoreError: as ``ingest``.
+    """
+    # torch and transformers: seconds to import.
+    from dataclasses import replace
+
+    from embstore.checkpoints.locate import Permissions
+    from embstore.ingestion.settings import settings_of
+    from embstore.ingestion.study import read_study
+
+    described = read_study(study)
+    requests, settings = settings_of(described)
+    settings = replace(
+        settings,
+        batch_size=batch_size,
+        device=device,
+        permissions=Permissions(allow_pickle, allow_remote_code),
+        evict=evict,
+        force=force,
+    )
+    return _run(requests, described.corpus, store, settings)
+
+
+def _run(
+    requests: "list[Request]", corpus: str | Path, store: str | Path | None, settings: "Settings"
+) -> "list[Outcome]":
+    from embstore.ingestion.run import error_of
+    from embstore.ingestion.run import ingest as run
+
+    outcomes = list(run(requests, corpus, store, settings))
+    if error := error_of(outcomes):
+        raise error
+    return outcomes
+
+
+def measure(X: object, *, sample: int = 4096, seed: int = 0) -> dict[str, float]:
+    """Measure every single-layer metric of any set of vectors; no store, no transformer.
+
+    Args:
+        X: a NumPy array or torch tensor of real numbers, (n, d), one vector a row.
+        sample: vectors kept for neighbours and quantiles, drawn by seed.
+        seed: draws the sample.
+
+    Returns:
+        The values by metric name; NaN where a metric is undefined.
+
+    Raises:
+        MeasurementError: not such an array, empty, or with NaN or infinite values.
+        UsageError: ``sample`` is below 1 or the seed negative.
+
+    >>> import numpy as np
+    >>> line = np.outer(np.arange(100.0), [1.0, 2.0])
+    >>> round(measure(line)["anisotropy"], 6)
+    1.0
+    """
+    # numba takes half a second to import.
+    from embstore.measuring.vectors import measure_vectors
+
+    found = measure_vectors(X, sample=sample, seed=seed)
+    return {
+        name: value.value if value.value is not None else float("nan")
+        for name, value in found.items()
+    }

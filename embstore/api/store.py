@@ -1,0 +1,237 @@
+"""The Python API to a store: an object to ask and to chart."""
+
+from collections.abc import Iterable, Sequence
+from html import escape
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from embstore.asking import ask
+from embstore.asking.answer import Answer
+from embstore.asking.hidden_runs import hiding_note
+from embstore.asking.unequal import unequal_runs
+from embstore.store.connection import Database, open_database
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from embstore.charts.build import AnyChart
+
+_INFO = """
+SELECT
+    (SELECT max(version_num) FROM alembic_version) AS schema_revision,
+    (SELECT count(*) FROM checkpoint) AS checkpoints,
+    (SELECT count(*) FROM corpus) AS corpora,
+    (SELECT count(*) FROM run) AS runs,
+    (SELECT count(*) FROM layer) AS layers,
+    (SELECT count(*) FROM measurement) AS measurements,
+    (SELECT count(*) FROM spectrum) AS spectra,
+    (SELECT count(DISTINCT name) FROM metric) AS metrics,
+    (SELECT min(created_at) FROM run) AS first_run,
+    (SELECT max(created_at) FROM run) AS latest_run,
+    (
+        SELECT coalesce(list(name ORDER BY name), []::VARCHAR[])
+        FROM (SELECT DISTINCT name FROM model)
+    ) AS models
+"""
+
+
+_OVERVIEW = """
+SELECT
+    model,
+    any_value(kind) AS kind,
+    count(DISTINCT revision) AS revisions,
+    count(*) AS runs,
+    strftime(max(created_at), '%Y-%m-%d %H:%M UTC') AS latest_run
+FROM (
+    SELECT model.name AS model, model.kind, checkpoint.revision, run.created_at
+    FROM run
+    JOIN checkpoint ON checkpoint.checkpoint_id = run.checkpoint_id
+    JOIN model ON model.model_id = checkpoint.model_id
+)
+GROUP BY model
+ORDER BY model
+LIMIT 50
+"""
+
+
+class Store:
+    """An open store; ``open_store`` makes one.
+
+    The file is held only while a question runs, so a store may stay open while
+    others write to it.
+
+    >>> from pathlib import Path
+    >>> from tempfile import TemporaryDirectory
+    >>> folder = TemporaryDirectory()
+    >>> store = Store(open_database(Path(folder.name) / "example.duckdb"))
+    >>> store
+    Store('example.duckdb', 0 models, 0 runs)
+    >>> store.query("layer_profile", metric="twonn").num_rows
+    0
+    >>> store.sql("SELECT $layer + 1 AS next_layer", layer=11).to_pylist()
+    [{'next_layer': 12}]
+    >>> folder.cleanup()
+    """
+
+    def __init__(self, database: Database, *, queries: Iterable[str | Path] = ()) -> None:
+        """Wrap an open database; ``queries`` are further folders of questions."""
+        self._database = database
+        self._queries = tuple(queries)
+
+    @property
+    def path(self) -> Path:
+        """The store's file."""
+        return self._database.path
+
+    def __repr__(self) -> str:
+        found = self._database.select(_INFO).to_pylist()[0]
+        counts = {"model": len(found["models"]), "run": found["runs"]}
+        words = ", ".join(f"{n} {noun}{'' if n == 1 else 's'}" for noun, n in counts.items())
+        return f"Store({self.path.name!r}, {words})"
+
+    def _repr_html_(self) -> str:
+        from embstore.tables.text import html
+
+        found = self._database.select(_OVERVIEW)
+        rows = [list(row.values()) for row in found.to_pylist()]
+        return f"<p>{escape(repr(self))}</p>\n{html(found.column_names, rows)}"
+
+    def info(self) -> dict[str, object]:
+        """Count what is in the store, and say where and how large it is."""
+        counted = self._database.select(_INFO).to_pylist()[0]
+        # What is in the log beside the file is data too.
+        files = [self.path, self.path.with_name(f"{self.path.name}.wal")]
+        size = sum(file.stat().st_size for file in files if file.exists())
+        return {"store": str(self.path), "size_bytes": size, **counted}
+
+    def query(self, name: str, /, **params: object) -> Answer:
+        """Answer a question, one of the ``.sql`` files that ``embstore ls queries`` lists.
+
+        Args:
+            name: the file's name without its suffix.
+            params: the question's parameters, as Python values or as text.
+
+        Returns:
+            An Arrow table that shows itself: ``.to_pandas()`` and ``polars.DataFrame`` take
+            it on.
+
+        Raises:
+            QueryError: no such question, or it fails.
+            UsageError: a parameter is missing, unknown or does not fit its type.
+        """
+        question = ask.find_question(name, self._queries)
+        table = ask.run_question(self._database, question, params)
+        return Answer(table, self._about_runs(table))
+
+    def sql(self, text: str, /, **params: object) -> Answer:
+        """Answer one SELECT of your own; it can read this store and nothing else.
+
+        Args:
+            text: DuckDB SQL with ``$named`` parameters. Views ``profile`` and
+                ``profile_latest`` have one row per number and every name to filter on.
+            params: the values of those parameters.
+
+        Raises:
+            QueryError: the statement is refused or fails.
+            UsageError: a parameter is missing or unknown.
+        """
+        return Answer(self._database.select_untrusted(text, params))
+
+    def compare(
+        self,
+        a: str,
+        b: str,
+        *,
+        metric: str | Sequence[str] = (),
+        scope: str | Sequence[str] = (),
+        by: str | None = None,
+    ) -> Answer:
+        """Tell where two models, checkpoints or runs differ by more than their errors.
+
+        One row per metric, scope and layer, then the mean over the blocks, the peak and
+        its depth. A difference is B − A; ``differs`` says whether its 95 % interval leaves
+        out 0. The errors of two runs are taken as independent. Over the same tokens they
+        rise and fall together, and the interval is wider than it need be. Of many layers,
+        one in twenty differs by chance alone.
+
+        Args:
+            a: a model, ``MODEL@REVISION``, or how a run's id begins, of 8 characters or
+                more. Of several runs those that compare best are taken, then the latest.
+            b: the same.
+            metric: one or several; none for the main ones.
+            scope: one or several; none for ``all`` and ``no_sinks``.
+            by: match layers by number (``layer``) or by ``depth``; None for the number
+                where both have equally many blocks, else the depth.
+
+        Returns:
+            The rows; ``.notes`` says what was chosen, and what the two differ in besides.
+
+        Raises:
+            QueryError: no such model, checkpoint, run or metric, or the two have none
+                in common.
+            UsageError: no such scope or way to match.
+        """
+        from embstore.comparison.stored import compare_stored
+
+        metrics = (metric,) if isinstance(metric, str) else tuple(metric)
+        scopes = (scope,) if isinstance(scope, str) else tuple(scope)
+        found = compare_stored(self._database, a, b, metrics=metrics, scopes=scopes, by=by)
+        sides = (f"A is {found.a}", f"B is {found.b}")
+        return Answer(found.table, (*sides, *found.notes))
+
+    def with_reasons(self, answer: Answer) -> Answer:
+        """Put beside ``value`` a column ``reason``: why a value is missing.
+
+        Raises:
+            UsageError: the answer lacks run_id, layer, scope or metric, so that it is not
+                known which measurements its rows are of.
+        """
+        from embstore.asking.reasons import with_reasons
+
+        return Answer(with_reasons(self._database, answer.table), answer.notes)
+
+    def chart(self, name: str, /, *, theme: str = "light", **params: object) -> "AnyChart":
+        """Draw a question's answer; a notebook shows the chart as it is.
+
+        ``embstore.chart.save_chart`` writes it to a file.
+
+        Args:
+            name: as for ``query``.
+            theme: ``light`` or ``dark``.
+            params: as for ``query``.
+
+        Raises:
+            QueryError: as ``query``, or the question has no chart, or no rows.
+            UsageError: as ``query``, or no such theme.
+        """
+        # Altair takes as long to import as everything else together.
+        from embstore.charts.build import build_chart
+
+        question = ask.find_question(name, self._queries)
+        values = ask.bind(question, params)
+        table = ask.run_question(self._database, question, values)
+        metric = values.get("metric")
+        info = ask.metric_info(self._database, metric) if isinstance(metric, str) else None
+        known = ask.caveat(table)
+        caption = " ".join((*self._about_runs(table), *([known] if known else []))) or None
+        return build_chart(
+            question, table, params=values, metric=info, caption=caption, theme=theme
+        )
+
+    def _about_runs(self, table: "pa.Table") -> tuple[str, ...]:
+        """Say what to know of the runs behind an answer: unlike ones, and hidden ones."""
+        said = (unequal_runs(self._database, table), hiding_note(self._database, table))
+        return tuple(text for text in said if text)
+
+
+def open_store(url: str | Path | None = None, *, queries: Iterable[str | Path] = ()) -> Store:
+    """Open a store to ask it; an older one is migrated.
+
+    Args:
+        url: a DuckDB file; None for ``EMBSTORE_STORE`` or ``embstore.duckdb``.
+        queries: folders with ``.sql`` files of your own.
+
+    Raises:
+        StoreError: there is no store, or it cannot be used.
+    """
+    return Store(open_database(url, create=False), queries=queries)

@@ -1,0 +1,1 @@
+"""A question, an SQL file, to its answer."""

@@ -1,0 +1,114 @@
+"""What a question returns: an Arrow table that shows itself."""
+
+import shutil
+from collections.abc import Sequence
+from html import escape
+from typing import TYPE_CHECKING, Any
+
+from embstore.asking.ask import caveat
+from embstore.tables.text import aligned, html
+from embstore.tables.values import plain_rows
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import pyarrow as pa
+
+_SHOWN_ROWS = 40
+
+
+class Answer:
+    """The rows that answer a question, and what to know before trusting them.
+
+    It is read like the Arrow table it holds: ``to_pandas()``, ``to_pylist()``,
+    ``answer["value"]`` and every other method of ``pyarrow.Table``. ``pyarrow.table``,
+    ``polars.DataFrame`` and DuckDB take it as it is; where a function insists on a
+    ``pyarrow.Table``, give it ``answer.table``. A terminal and a notebook show its first rows.
+
+    >>> import pyarrow as pa
+    >>> answer = Answer(pa.table({"layer": [0, 1], "value": [0.25, None]}))
+    >>> answer
+    layer   value
+    ─────  ──────
+        0  0.2500
+        1       —
+    >>> answer["value"].to_pylist()
+    [0.25, None]
+    """
+
+    def __init__(self, table: "pa.Table", notes: Sequence[str] = ()) -> None:
+        """Hold a table; ``notes`` are further things its reader should know."""
+        self._table = table
+        self._notes = tuple(notes)
+
+    @property
+    def table(self) -> "pa.Table":
+        """The rows, as a ``pyarrow.Table``."""
+        return self._table
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a reader should know before trusting the numbers."""
+        known = caveat(self._table)
+        return (*self._notes, known) if known else self._notes
+
+    @property
+    def num_rows(self) -> int:
+        """How many rows there are."""
+        return int(self._table.num_rows)
+
+    @property
+    def column_names(self) -> list[str]:
+        """The columns' names."""
+        return list(self._table.column_names)
+
+    def to_pylist(self) -> list[dict[str, Any]]:
+        """Return the rows as dictionaries of Python values."""
+        return list(self._table.to_pylist())
+
+    def to_pandas(self) -> "pd.DataFrame":
+        """Return the rows as a pandas data frame."""
+        frame: pd.DataFrame = self._table.to_pandas()
+        return frame
+
+    def column(self, name: str | int) -> "pa.ChunkedArray":
+        """Return one column, by its name or place."""
+        return self._table.column(name)
+
+    def __getitem__(self, key: "str | int | slice") -> "pa.ChunkedArray | pa.Table":
+        return self._table[key]
+
+    def __len__(self) -> int:
+        return self.num_rows
+
+    def __arrow_c_stream__(self, requested_schema: object = None) -> object:
+        return self._table.__arrow_c_stream__(requested_schema)
+
+    def __getattr__(self, name: str) -> Any:
+        # Only for what is not found otherwise; a half-made copy has no table to ask.
+        if name.startswith("_"):
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+        return getattr(self._table, name)
+
+    def __dir__(self) -> list[str]:
+        return sorted({*super().__dir__(), *(n for n in dir(self._table) if n[0] != "_")})
+
+    def __repr__(self) -> str:
+        width = shutil.get_terminal_size().columns
+        rows = list(plain_rows(self._table.slice(0, _SHOWN_ROWS)))
+        text, hidden = aligned(self.column_names, rows, width=width)
+        more = [f"and {len(hidden)} more columns: {', '.join(hidden)}"] if hidden else []
+        return "\n".join([text.rstrip("\n"), *self._left_out(), *more, *self._remarks()])
+
+    def _repr_html_(self) -> str:
+        rows = list(plain_rows(self._table.slice(0, _SHOWN_ROWS)))
+        below = "".join(
+            f"\n<p>{escape(line)}</p>" for line in (*self._left_out(), *self._remarks())
+        )
+        return html(self.column_names, rows) + below
+
+    def _left_out(self) -> list[str]:
+        left = self.num_rows - _SHOWN_ROWS
+        return [f"and {left:,} more row{'s' * (left > 1)}"] if left > 0 else []
+
+    def _remarks(self) -> list[str]:
+        return [f"note: {note}" for note in self.notes]

@@ -1,0 +1,262 @@
+"""Finds questions, fills in their parameters and asks the store."""
+
+import difflib
+import os
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from embstore.asking.literal_sql import portable_sql
+from embstore.asking.parameters import Parameter, Value, convert, show_value
+from embstore.asking.question import Question, read_question
+from embstore.common.paths import resource_folder
+from embstore.errors import QueryError, UsageError
+from embstore.metrics.names import NEIGHBOR_ESTIMATES
+from embstore.types import MetricInfo
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from embstore.store.connection import Database
+
+_QUERIES_VARIABLE = "EMBSTORE_QUERIES"
+
+
+def find_questions(folders: Iterable[str | Path] = ()) -> dict[str, Question]:
+    """Read every question there is, by name.
+
+    Args:
+        folders: folders of ``.sql`` files that go before those of the environment
+            variable EMBSTORE_QUERIES, and both before the built-in ones: of two
+            files with one name, the first wins.
+
+    Raises:
+        UsageError: a folder does not exist.
+        QueryError: a file's header does not hold.
+
+    >>> find_questions()["layer_profile"].parameters[0].name
+    'metric'
+    """
+    questions, broken = readable_questions(folders)
+    if broken:
+        raise broken[0]
+    return questions
+
+
+def readable_questions(
+    folders: Iterable[str | Path] = (),
+) -> tuple[dict[str, Question], list[QueryError]]:
+    """Read every question that can be read, by name, and tell what is wrong with the others.
+
+    Raises:
+        UsageError: a folder does not exist.
+    """
+    questions: dict[str, Question] = {}
+    broken: list[QueryError] = []
+    for name, (path, built_in) in sorted(_question_files(folders).items()):
+        try:
+            questions[name] = read_question(path, built_in=built_in)
+        except QueryError as error:
+            broken.append(error)
+    return questions, broken
+
+
+def find_question(name: str, folders: Iterable[str | Path] = ()) -> Question:
+    """Read the question of that name; other files may be broken.
+
+    Raises:
+        QueryError: no such question; names the closest.
+    """
+    files = _question_files(folders)
+    if name not in files and name.endswith(".sql"):
+        folder = Path(name).parent
+        raise QueryError(
+            f"{name} is not the name of a query; ask a query of your own by its name, with "
+            f"--queries {folder}, or run plain SQL: embstore sql -i {name}"
+        )
+    if name not in files:
+        raise QueryError(f"no query {name!r}{closest(name, files)}; list them: embstore ls queries")
+    path, built_in = files[name]
+    return read_question(path, built_in=built_in)
+
+
+def run_question(
+    database: "Database", question: Question, params: Mapping[str, object] | None = None
+) -> "pa.Table":
+    """Ask the store one question.
+
+    A question from a user's folder runs under the guards of ad-hoc SQL.
+
+    Raises:
+        UsageError: a parameter is missing, unknown or does not fit its type.
+        QueryError: the store does not have what a parameter names, the file's
+            parameters do not agree with its SQL, or the SQL fails.
+    """
+    from embstore.store.statement import statement_parameters
+
+    values = bind(question, params)
+    _check_use(question, statement_parameters(question.sql))
+    _check_known(database, question, values)
+    if question.built_in:
+        # Written in, not bound: to bind a value DuckDB's client imports pandas, if it is
+        # there, which takes longer than most answers.
+        return database.select(portable_sql(question, values))
+    return database.select_untrusted(question.sql, values)
+
+
+def bind(question: Question, params: Mapping[str, object] | None = None) -> dict[str, Value]:
+    """Give every declared parameter its value, converted to its type.
+
+    Raises:
+        UsageError: a parameter is missing, unknown or does not fit its type.
+    """
+    given = dict(params or {})
+    declared = {parameter.name: parameter for parameter in question.parameters}
+    for name in given:
+        if name not in declared:
+            takes = f"it takes {', '.join(declared)}" if declared else "it takes none"
+            raise UsageError(
+                f"query {question.name} has no parameter {name!r}{closest(name, declared)}; {takes}"
+            )
+    return {name: _value(question, parameter, given) for name, parameter in declared.items()}
+
+
+def metric_info(database: "Database", name: str) -> MetricInfo | None:
+    """Tell what a metric means, as the store has it; None if it does not have it."""
+    # The table is small, and DuckDB imports pandas to bind a value.
+    rows = database.select(
+        "SELECT name, version, title, symbol, formula, unit, lower, upper, citation, uncertainty "
+        "FROM metric ORDER BY version DESC"
+    ).to_pylist()
+    rows = [row for row in rows if row["name"] == name]
+    return MetricInfo(**rows[0]) if rows else None
+
+
+# Where estimates from neighbour distances begin to fall short at usual sample sizes.
+_DIMENSION_CEILING = 20
+# Columns of the metric that a column ``metric`` names: its values, and means and peaks of
+# them. What ends otherwise is an error, an interval, a place or a difference.
+_LEVEL = re.compile(r"(.+_)?(value|mean|peak)(_no_first|_no_sinks)?")
+
+
+def caveat(table: "pa.Table") -> str | None:
+    """Return what a reader should know before trusting an answer's numbers, or None.
+
+    Args:
+        table: an answer with a column ``metric`` and columns of its values, such as
+            ``value``, ``peak_value`` or ``rest_mean``; or with columns called like metrics;
+            or the ``dimension`` of curves, beside its ``rank``.
+    """
+    columns = table.column_names
+    found: list[tuple[str, object]] = []
+    for column in columns:
+        if column in NEIGHBOR_ESTIMATES:
+            found += [(column, value) for value in table[column].to_pylist()]
+    if {"dimension", "rank"} <= set(columns):
+        found += [("Gride", value) for value in table["dimension"].to_pylist()]
+    metrics = table["metric"].to_pylist() if "metric" in columns else []
+    if NEIGHBOR_ESTIMATES.intersection(metrics):
+        for column in filter(_LEVEL.fullmatch, columns):
+            named = zip(metrics, table[column].to_pylist(), strict=True)
+            found += [(name, value) for name, value in named if name in NEIGHBOR_ESTIMATES]
+    high = {
+        name for name, value in found if isinstance(value, float) and value > _DIMENSION_CEILING
+    }
+    if not high:
+        return None
+    return (
+        f"Dimensions above about {_DIMENSION_CEILING} are underestimated ({', '.join(sorted(high))}"
+        "): at 4,000 tokens a true 50 reads 33 and a true 100 reads 51."
+    )
+
+
+def closest(name: str, known: Iterable[str]) -> str:
+    """Offer the names nearest to a mistyped one, also where only case or a part fits.
+
+    >>> closest("layer_profil", ["layer_profile", "runs"])
+    ' (did you mean layer_profile?)'
+    """
+    names = list(known)
+    by_lower = {candidate.lower(): candidate for candidate in names}
+    close = [by_lower[low] for low in difflib.get_close_matches(name.lower(), by_lower, n=3)]
+    close += [other for low, other in by_lower.items() if len(name) > 2 and name.lower() in low]
+    unique = list(dict.fromkeys(close))[:3]
+    return f" (did you mean {' or '.join(unique)}?)" if unique else ""
+
+
+def _question_files(folders: Iterable[str | Path]) -> dict[str, tuple[Path, bool]]:
+    """Map names to files; of two files with one name the first wins."""
+    files: dict[str, tuple[Path, bool]] = {}
+    for folder, built_in in _folders(folders):
+        for path in sorted(folder.glob("*.sql")):
+            files.setdefault(path.stem, (path, built_in))
+    return files
+
+
+def _folders(folders: Iterable[str | Path]) -> Iterator[tuple[Path, bool]]:
+    variable = os.environ.get(_QUERIES_VARIABLE, "")
+    from_environment = [part for part in variable.split(os.pathsep) if part]
+    for given, source in (
+        *((folder, "folder of queries") for folder in folders),
+        *((folder, _QUERIES_VARIABLE) for folder in from_environment),
+    ):
+        folder = Path(given).expanduser()
+        if not folder.is_dir():
+            raise UsageError(f"{source}: {str(given)!r} is not a folder")
+        yield folder, False
+    yield resource_folder("queries"), True
+
+
+def _value(question: Question, parameter: Parameter, given: Mapping[str, object]) -> Value:
+    if parameter.name in given:
+        try:
+            return convert(parameter, given[parameter.name])
+        except UsageError as error:
+            raise UsageError(f"query {question.name}: {error}") from None
+    if parameter.required:
+        raise UsageError(
+            f"query {question.name}: parameter {parameter.name} ({parameter.type}) is missing; "
+            f"give it as -p {parameter.name}=…"
+        )
+    return parameter.default
+
+
+def _check_use(question: Question, used: set[str]) -> None:
+    declared = {parameter.name for parameter in question.parameters}
+    for name in sorted(used - declared):
+        raise QueryError(
+            f"{question.path}: the SQL uses ${name}, which no '-- param {name} TYPE: …' declares"
+        )
+    for name in sorted(declared - used):
+        raise QueryError(
+            f"{question.path}: parameter {name} is declared, but the SQL has no ${name}"
+        )
+
+
+def _check_known(database: "Database", question: Question, values: Mapping[str, Value]) -> None:
+    """Hold values to the columns they name, so that a typo is not an empty answer."""
+    for parameter in question.parameters:
+        value = values[parameter.name]
+        if not parameter.columns or value is None:
+            continue
+        known = _known(database, parameter.columns)
+        if not known:
+            continue
+        table, column = parameter.columns[0]
+        for wanted in value if isinstance(value, list) else [value]:
+            name = show_value(wanted)
+            if name not in known:
+                what = table if column == "name" else f"{table}.{column}"
+                listed = ", ".join(known[:8]) + (f" and {len(known) - 8} more" * (len(known) > 8))
+                raise QueryError(
+                    f"no {what} {name!r} in this store{closest(name, known)}; it has {listed}"
+                )
+
+
+def _known(database: "Database", columns: Iterable[tuple[str, str]]) -> list[str]:
+    """Return what the store has in any of these columns, in order."""
+    # Written in: the header's form lets through letters and _ only.
+    each = [f'SELECT "{column}" AS known FROM "{table}"' for table, column in columns]  # noqa: S608
+    found = database.select(f"{' UNION '.join(each)} ORDER BY 1").column("known").to_pylist()
+    return [str(value) for value in dict.fromkeys(found) if value is not None]

@@ -1,0 +1,222 @@
+"""Draws the answer to a question, and saves the picture."""
+
+import math
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from datetime import date
+from decimal import Decimal
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from embstore.asking.parameters import Value
+from embstore.asking.question import SCALES, Channel, Question
+from embstore.charts.drawing import ESTIMATES, INTERVAL, Drawing, Row
+from embstore.charts.files import check_suffix, render
+from embstore.charts.marks import width_of, write_view
+from embstore.charts.notebook import AnyChart as AnyChart
+from embstore.charts.notebook import chart_of
+from embstore.charts.theme import Spec, find_theme, write_config
+from embstore.charts.words import (
+    NO_VALUE,
+    SCOPE_NAMES,
+    describe,
+    headline,
+    wrapped_title,
+    write_caption,
+)
+from embstore.common.files import write_atomically
+from embstore.errors import QueryError
+from embstore.types import MetricInfo
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+MAX_ROWS = 5000
+
+
+def build_chart(
+    question: Question,
+    table: "pa.Table",
+    *,
+    params: Mapping[str, Value] | None = None,
+    metric: MetricInfo | None = None,
+    caption: str | None = None,
+    theme: str = "light",
+) -> AnyChart:
+    """Draw a question's rows as its ``chart:`` line says.
+
+    Missing values are gaps. Series differ by colour and by shape. Where the answer
+    has ``ci_low`` and ``ci_high`` around a line of its ``value`` or ``dimension``,
+    that interval is a light band behind the line, or a bar through the point. In a heat
+    map a cell without a value is grey and crossed out.
+
+    Args:
+        question: what was asked; its encoding says how to draw.
+        table: the answer.
+        params: what was asked with, where the encoding names a ``$parameter``;
+            the defaults where not given.
+        metric: what the values mean, for title, unit and bounds of their axis.
+        caption: a sentence to stand under the chart.
+        theme: ``light`` or ``dark``.
+
+    Raises:
+        UsageError: no such theme.
+        QueryError: the question has no chart line, the chart needs a column that
+            is not there, or the table has no rows or too many.
+    """
+    looks = find_theme(theme)
+    if question.encoding is None:
+        raise QueryError(
+            f"query {question.name} has no chart; print it: embstore query {question.name}"
+        )
+    channels = _resolved(question, params or {})
+    for key, channel in channels.items():
+        if channel.column not in table.column_names:
+            raise QueryError(
+                f"{question.path}: the chart's {key} is column {channel.column!r}; "
+                f"the query returns {', '.join(table.column_names)}"
+            )
+    if table.num_rows == 0:
+        raise QueryError(f"query {question.name}: no rows, so there is nothing to draw")
+    if table.num_rows > MAX_ROWS:
+        raise QueryError(
+            f"query {question.name}: {table.num_rows} rows, more than the {MAX_ROWS} a chart "
+            "can show; narrow the parameters, or aggregate in SQL"
+        )
+    drawn = [channel.column for channel in channels.values()]
+    bounds = _bounds(table) if _has_interval(question.encoding.mark, channels) else ()
+    rows = _rows(table, [*drawn, *bounds])
+    for row in rows:
+        # Half an interval, or one around nothing, is a gap in the band.
+        if any(row[name] is None for name in (*_estimates(channels), *bounds)):
+            row.update(dict.fromkeys(bounds))
+    _refuse_empty(question, channels, rows)
+    if metric is not None and not _is_only_metric(table, metric):
+        metric = None
+    drawing = Drawing(
+        question.encoding.mark, channels, rows, metric, looks, fewer=_fewer(question, table)
+    )
+    return chart_of(_spec(drawing, headline(question.title, metric), caption))
+
+
+def save_chart(chart: AnyChart, path: str | Path) -> None:
+    """Write a chart to ``path``; the suffix is the format. The file appears whole.
+
+    ``.html`` holds all its scripts and data and loads nothing; ``.svg`` is the same
+    to the byte whenever the chart is; ``.json`` is the Vega-Lite specification.
+
+    Raises:
+        UsageError: no such format.
+        EmbstoreError: the file cannot be written.
+    """
+    suffix = check_suffix(path)
+    write_atomically(path, render(chart.to_dict(), suffix))
+
+
+def _resolved(question: Question, params: Mapping[str, Value]) -> dict[str, Channel]:
+    """Put the parameter's column in place of each ``$parameter``."""
+    assert question.encoding is not None  # noqa: S101 the caller has looked
+    defaults = {parameter.name: parameter.default for parameter in question.parameters}
+    values = {**defaults, **params}
+    channels = {}
+    for key, channel in question.encoding.channels.items():
+        column = channel.column
+        if column.startswith("$"):
+            if column[1:] not in values:
+                raise QueryError(
+                    f"{question.path}: the chart's {key} is {column}, no such parameter"
+                )
+            column = str(values[column[1:]])
+        scale = channel.scale
+        if scale.startswith("$"):
+            scale = str(values.get(scale[1:]))
+            if scale not in SCALES:
+                raise QueryError(
+                    f"{question.path}: the chart's {key} has the scale {channel.scale}, "
+                    f"{scale!r}; expected one of {', '.join(SCALES)}"
+                )
+        channels[key] = Channel(column, channel.type, scale)
+    return channels
+
+
+def _rows(table: "pa.Table", columns: Sequence[str]) -> list[Row]:
+    """Take the columns drawn, as JSON can hold them; NaN and infinity become gaps."""
+    wanted = list(dict.fromkeys(columns))
+    rows: list[Row] = table.select(wanted).to_pylist()
+    for row in rows:
+        for name, value in row.items():
+            if isinstance(value, Decimal):
+                row[name] = int(value) if value == value.to_integral_value() else float(value)
+            elif isinstance(value, float) and not math.isfinite(value):
+                row[name] = None
+            elif isinstance(value, date):
+                row[name] = value.isoformat()
+            elif not isinstance(value, str | int | float | None):
+                row[name] = str(value)
+        if "scope" in row:
+            row["scope"] = SCOPE_NAMES.get(str(row["scope"]), row["scope"])
+    return rows
+
+
+def _bounds(table: "pa.Table") -> tuple[str, ...]:
+    """Name the columns of the interval around each estimate, if any row has one."""
+    if not set(INTERVAL) <= set(table.column_names):
+        return ()
+    return INTERVAL if table.select(INTERVAL).drop_null().num_rows else ()
+
+
+def _is_only_metric(table: "pa.Table", metric: MetricInfo) -> bool:
+    if "metric" not in table.column_names:
+        return False
+    return bool(table.column("metric").unique().to_pylist() == [metric.name])
+
+
+def _estimates(channels: Mapping[str, Channel]) -> list[str]:
+    """Name the columns drawn that an interval may be around."""
+    drawn = (channels[key].column for key in "xy" if channels[key].type == "Q")
+    return [column for column in drawn if column in ESTIMATES]
+
+
+def _refuse_empty(question: Question, channels: Mapping[str, Channel], rows: list[Row]) -> None:
+    """Refuse to draw bare axes: an answer may have rows, and none with a number."""
+    for key in "xy":
+        column = channels[key].column
+        if channels[key].type == "Q" and all(row[column] is None for row in rows):
+            raise QueryError(
+                f"query {question.name}: no row has a value in {column!r}, so there is nothing "
+                f"to draw; see why: embstore query {question.name}"
+            )
+
+
+def _has_interval(mark: str, channels: Mapping[str, Channel]) -> bool:
+    """Tell whether the chart has a place for intervals: along lines, or in rows of points."""
+    if mark == "line":
+        return channels["y"].column in ESTIMATES
+    return mark == "point" and channels["y"].type != "Q" and channels["x"].column in ESTIMATES
+
+
+def _fewer(question: Question, table: "pa.Table") -> str:
+    """Say how to ask this question for fewer series: of models, or of one model's revisions."""
+    takes = {parameter.name for parameter in question.parameters}
+    if "revisions" in takes and {"series", "model"} <= set(table.column_names):
+        series = set(zip(*(table[name].to_pylist() for name in ("model", "series")), strict=True))
+        counts = Counter(model for model, _series in series)
+        if 2 * max(counts.values()) > len(series):
+            return "-p revisions=…"
+    return "-p models=…" if "models" in takes else ""
+
+
+def _spec(drawing: Drawing, title: str, caption: str | None) -> Spec:
+    """Write a whole chart: view, title, caption, description, looks and data."""
+    color = drawing.channels.get("color")
+    if drawing.mark == "rect" and color is not None and color.type == "Q":
+        gaps = any(row[color.column] is None for row in drawing.rows)
+        caption = " ".join(filter(None, [NO_VALUE if gaps else None, caption])) or None
+    width = width_of(drawing)
+    below = write_caption(caption, width, drawing.theme)
+    view: Spec = {"title": wrapped_title(title, width), **write_view(drawing)}
+    chart: Spec = {"data": {"values": drawing.rows}}
+    # A view has one title: the caption is that of a concatenation around it.
+    chart.update(view if below is None else {"title": below, "vconcat": [view]})
+    words = describe(drawing, title, caption)
+    return {**chart, "description": words, "config": write_config(drawing.theme)}

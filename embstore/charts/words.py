@@ -1,0 +1,139 @@
+"""The words of a chart: titles, captions, and a description for who cannot see it."""
+
+import textwrap
+from typing import TypeAlias
+
+from embstore.charts.drawing import Drawing
+from embstore.charts.theme import (
+    CHARACTER_WIDTH,
+    PANEL_SIZES,
+    PANELS_ABREAST,
+    SMALL_SIZE,
+    TITLE_CHARACTER_WIDTH,
+    Spec,
+    Theme,
+)
+from embstore.types import MetricInfo
+
+Title: TypeAlias = str | list[str] | None
+
+SCOPE_NAMES = {
+    "all": "all",
+    "no_first": "without first token",
+    "no_sinks": "without attention sinks",
+}
+NO_VALUE = "× marks a cell without a value."
+
+_TITLES = {
+    "change_in_errors": "Change in standard errors",
+    "ci_high": "Interval, upper end",
+    "ci_low": "Interval, lower end",
+    "contrast": "Mean of the middle minus mean of the ends",
+    "corpus": "Corpus",
+    "depth": "Relative depth (layer / number of layers)",
+    "dimension": "Intrinsic dimension",
+    "distance": "Distance between profiles (root mean square)",
+    "effect": "Added by sinks at the peak",
+    "kind": "Kind of model",
+    "layer": "Layer",
+    "linearity": "Share explained",
+    "neighbor": "Neighbour",
+    "part": "Spent on",
+    "peak_depth": "Relative depth of the peak",
+    "peak_step": "Training step of the peak",
+    "place": "Coordinate",
+    "rank": "Neighbour rank",
+    "ratio": "Largest |x| / median |x|",
+    "scope": "Tokens counted",
+    "seconds_per_1000_tokens": "Seconds per 1,000 tokens",
+    "series": "Model",
+    "step": "Training step",
+    "tokens_seen": "Training tokens seen",
+}
+# Where panels stand side by side.
+_SHORT_TITLES = {"depth": "Relative depth"}
+_MARKS = {"rect": "Heat map"}
+
+
+def title_of(column: str, metric: MetricInfo | None) -> str:
+    """Name a column for a reader; a metric's value by the metric's title and unit."""
+    if metric is not None and is_value(column):
+        unit = "" if metric.unit in {"", "1"} else f" [{metric.unit}]"
+        which = column.removesuffix("value").replace("_", " ").strip()
+        return f"{metric.title}{unit}" + (f", {which}" if which else "")
+    spoken = column.replace("_", " ")
+    return _TITLES.get(column, spoken[:1].upper() + spoken[1:])
+
+
+def axis_title(key: str, drawing: Drawing, note: str = "") -> Title:
+    """Title an axis; in lines where it would be longer than the axis."""
+    column = drawing.channels[key].column
+    title = title_of(column, drawing.metric)
+    abreast = min(drawing.panels, PANELS_ABREAST)
+    if abreast > 1:
+        title = _SHORT_TITLES.get(column, title)
+    length = PANEL_SIZES[abreast]["xy".index(key)]
+    lines = textwrap.wrap(title + note, max(20, int(length / CHARACTER_WIDTH)))
+    return lines if len(lines) > 1 else title + note
+
+
+def is_value(column: str) -> bool:
+    """Tell whether a column holds the values of the metric asked for."""
+    return column == "value" or column.endswith("_value")
+
+
+def headline(title: str, metric: MetricInfo | None) -> str:
+    """Return the chart's title: the question's, and of which metric."""
+    return title if metric is None else f"{metric.title}: {title[:1].lower()}{title[1:]}"
+
+
+def describe(drawing: Drawing, title: str, caption: str | None) -> str:
+    """Say for a screen reader what the chart shows."""
+    channels, metric = drawing.channels, drawing.metric
+    shown = {key: title_of(channels[key].column, metric) for key in channels}
+    mark = _MARKS.get(drawing.mark, f"{drawing.mark.capitalize()} chart")
+    if drawing.mark == "rect":
+        what = f"{mark} of {shown.get('color', 'cells')} by {shown['x']} and {shown['y']}"
+    else:
+        what = f"{mark} of {shown['y']} against {shown['x']}"
+    keys = [key for key in ("color", "dash", "shape", "facet") if key in channels]
+    told_apart = {channels[key].column for key in keys if channels[key].type == "N"}
+    names = sorted({str(row[column]) for column in sorted(told_apart) for row in drawing.rows})
+    what += f", {len(drawing.rows)} values"
+    what += f", for {', '.join(names)}." if names else "."
+    parts = [f"{title}.", what, _extent(drawing, shown)]
+    return " ".join([part for part in [*parts, caption] if part])
+
+
+def _extent(drawing: Drawing, shown: dict[str, str]) -> str:
+    """Tell the least and the largest number of what the chart is about."""
+    key = "color" if drawing.mark == "rect" else "y"
+    if key in drawing.channels and drawing.channels[key].type != "Q":
+        key = "x"
+    if key not in drawing.channels or drawing.channels[key].type != "Q":
+        return ""
+    numbers = drawing.numbers(drawing.channels[key])
+    if not numbers:
+        return ""
+    return f"{shown[key]} runs from {min(numbers):.4g} to {max(numbers):.4g}."
+
+
+def wrapped_title(title: str, width: int) -> str | list[str]:
+    """Break a title that is wider than the chart into lines."""
+    lines = textwrap.wrap(title, max(20, int(width / TITLE_CHARACTER_WIDTH)))
+    return title if len(lines) < 2 else lines
+
+
+def write_caption(caption: str | None, width: int, theme: Theme) -> Spec | None:
+    """Lay out a caption; Vega-Lite has none, but a title may stand below."""
+    if not caption:
+        return None
+    return {
+        "text": textwrap.wrap(caption, int(width / CHARACTER_WIDTH)),
+        "orient": "bottom",
+        "fontSize": SMALL_SIZE,
+        "fontWeight": "normal",
+        "color": theme.faint,
+        "lineHeight": 16,
+        "offset": 12,
+    }

@@ -1,0 +1,1 @@
+"""Which files a checkpoint is: found, fetched and fingerprinted; no model is built yet."""

@@ -1,0 +1,201 @@
+"""Finds checkpoints by what a user calls them; none of their files is read yet."""
+
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal
+
+from embstore.checkpoints import hub
+from embstore.checkpoints.revisions import (
+    Revision,
+    in_training_order,
+    parse_revision,
+    select_revisions,
+)
+from embstore.common.package_files import is_packaged, packaged_path
+from embstore.errors import ModelError, UsageError
+
+Source = Literal["hub", "folder", "gguf"]
+
+# A whole model has the first, an adapter the second.
+CONFIG, ADAPTER_CONFIG = "config.json", "adapter_config.json"
+_TRAINER_STATE = "trainer_state.json"
+_TRAINER_FOLDER = re.compile(r"checkpoint-\d+")
+# What the model at the top of a folder of checkpoints is called.
+_TOP = ("final", *(f"final-{n}" for n in range(2, 100)))
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A checkpoint that was found by its name; none of its files was read.
+
+    Attributes:
+        name: what the store calls the model.
+        source: where it was found.
+        place: Hub id, folder, or GGUF file.
+        revision: which of the model's states there.
+        init_seed: weights are to be drawn by this seed; None to read them.
+        tokenizer: a model whose tokenizer is to be used; None for its own.
+    """
+
+    name: str
+    source: Source
+    place: str
+    revision: Revision
+    init_seed: int | None = None
+    tokenizer: str | None = None
+
+    @property
+    def known_as(self) -> Revision:
+        """What the store calls the revision; drawn weights are of none."""
+        if self.init_seed is None:
+            return self.revision
+        return Revision(f"random-init-{self.init_seed}", step=0)
+
+
+def label(candidate: Candidate) -> str:
+    """Return what to call a checkpoint, ``MODEL@REVISION``."""
+    return f"{candidate.name}@{candidate.known_as.name}"
+
+
+def find(
+    spec: str,
+    *,
+    name: str | None = None,
+    revisions: str | None = None,
+    init_seed: int | None = None,
+    tokenizer: str | None = None,
+) -> list[Candidate]:
+    """Find the checkpoints that a user's words stand for, in the order of training.
+
+    Args:
+        spec: a folder with ``config.json``, a folder of such folders (all are taken), a
+            ``.gguf`` file, a ``package:`` path, or a Hub id, which may carry ``@revision``.
+        name: what the store calls the model; by default the Hub id, the folder's
+            name, or the file's name without its suffix.
+        revisions: which of several, as ``select_revisions`` takes it.
+        init_seed: measure the same architecture with weights drawn by this seed instead.
+        tokenizer: a model whose tokenizer is used instead of its own.
+
+    Raises:
+        ModelError: nothing usable is there; the message says what was looked for.
+        UsageError: the revisions cannot be chosen from what is there.
+    """
+    if init_seed is not None and revisions is not None:
+        raise UsageError("an untrained model has no revisions; leave out one of the two options")
+    if not spec.strip():
+        raise UsageError("a model's name is empty; give a folder, a file or a Hub id")
+    try:
+        found = [replace(c, tokenizer=tokenizer) for c in _find(spec, name, revisions)]
+    except (OSError, RuntimeError, ValueError) as error:
+        # Not to be read, no such user, longer than names may be, with a zero byte.
+        raise ModelError(f"cannot look for {spec!r}: {hub.one_line(error)}") from error
+    for candidate in found:
+        if not label(candidate).isprintable():
+            raise UsageError(
+                f"{label(candidate)!r} cannot be printed as a name; give another with --name, or "
+                "rename the folder"
+            )
+    return found if init_seed is None else [replace(found[-1], init_seed=init_seed)]
+
+
+def _find(spec: str, name: str | None, revisions: str | None) -> Iterator[Candidate]:
+    path = packaged_path(spec, error=ModelError) if is_packaged(spec) else Path(spec).expanduser()
+    if path.is_dir():
+        yield from _find_in_folder(path, name, revisions)
+        return
+    if path.is_file():
+        if path.suffix != ".gguf":
+            raise ModelError(
+                f"{spec} is a file but not a .gguf one; "
+                "give a .gguf file, a model folder or a Hub id"
+            )
+        if revisions is not None:
+            raise UsageError(f"{path.name} is one file and has no revisions to choose from")
+        yield Candidate(name or path.stem, "gguf", str(path), Revision("local"))
+        return
+    if path.suffix == ".gguf" or spec.startswith(("/", "./", "../", "~")):
+        raise ModelError(f"no such model: {spec} does not exist; check the path")
+    yield from _find_on_hub(spec, name, revisions)
+
+
+def _find_in_folder(folder: Path, name: str | None, revisions: str | None) -> Iterator[Candidate]:
+    real = folder.resolve()
+    whole = _holds_model(folder)
+    if whole and revisions is None:
+        if _TRAINER_FOLDER.fullmatch(real.name):
+            # The same checkpoint as when the folder around it is given.
+            revision = _of_trainer(folder, real.name)
+            yield Candidate(name or real.parent.name, "folder", str(folder), revision)
+        else:
+            yield Candidate(name or real.name, "folder", str(folder), Revision("local"))
+        return
+    # A link beside them, as "last", would be the same checkpoint once more.
+    inner = [
+        child
+        for child in sorted(folder.iterdir())
+        if _holds_model(child) and not (child.is_symlink() and child.resolve().parent == real)
+    ]
+    if not inner:
+        raise ModelError(
+            f"{folder} holds no {CONFIG}, so it is no model folder; give the folder that "
+            "save_pretrained wrote, or one of checkpoint folders"
+            if not whole
+            else f"{folder} holds one model and no checkpoint folders; leave out the revisions"
+        )
+    places = {child.name: child for child in inner}
+    if whole:
+        places[next(name for name in _TOP if name not in places)] = folder
+    available = [_of_trainer(place, label) for label, place in places.items()]
+    wanted = "all" if revisions is None else revisions
+    for revision in select_revisions(wanted, available, of=str(folder)):
+        place = places[revision.name]
+        yield Candidate(name or real.name, "folder", str(place), revision)
+
+
+def _holds_model(folder: Path) -> bool:
+    try:
+        return any((folder / config).is_file() for config in (CONFIG, ADAPTER_CONFIG))
+    except OSError:
+        # What may not be looked into, as lost+found, is no reason to stop.
+        return False
+
+
+def _of_trainer(folder: Path, label: str) -> Revision:
+    """Add to a folder's name what the Trainer noted in it; damaged notes say nothing."""
+    revision = parse_revision(label)
+    try:
+        state = json.loads((folder / _TRAINER_STATE).read_text())
+    except (OSError, ValueError, RecursionError):
+        return revision
+    if not isinstance(state, dict):
+        return revision
+    step, tokens = (_count(state.get(key)) for key in ("global_step", "num_input_tokens_seen"))
+    return replace(
+        revision,
+        step=revision.step if step is None else step,
+        # The Trainer writes 0 where it does not count.
+        tokens_seen=tokens or revision.tokens_seen,
+    )
+
+
+def _count(noted: object) -> int | None:
+    """Return a number that the store can hold; None for anything else."""
+    if not isinstance(noted, int) or isinstance(noted, bool):
+        return None
+    return noted if 0 <= noted < 2**63 else None
+
+
+def _find_on_hub(spec: str, name: str | None, revisions: str | None) -> Iterator[Candidate]:
+    repository, _, revision = spec.partition("@")
+    if revisions is None:
+        chosen = [parse_revision(revision or "main")]
+    elif revision:
+        raise UsageError(f"{spec} names a revision already; leave out @{revision} or --revisions")
+    else:
+        there = [parse_revision(label) for label in hub.list_revisions(repository)]
+        chosen = select_revisions(revisions, there, of=repository, exact=False)
+    for found in in_training_order(chosen):
+        yield Candidate(name or repository, "hub", repository, found)

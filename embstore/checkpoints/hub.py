@@ -1,0 +1,266 @@
+"""The Hugging Face Hub: revisions, files and their digests, from its cache where it is far.
+
+Network errors are tried again with growing pauses. Where the Hub cannot be reached, or
+``HF_HUB_OFFLINE`` is set, what its cache on this machine holds is used.
+"""
+
+import contextlib
+import logging
+import random
+import re
+import time
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+from huggingface_hub import (
+    HfApi,
+    constants,
+    scan_cache_dir,
+    snapshot_download,
+    try_to_load_from_cache,
+)
+from huggingface_hub.errors import (
+    CacheNotFound,
+    HfHubHTTPError,
+    HFValidationError,
+    LocalEntryNotFoundError,
+    OfflineModeIsEnabled,
+    RepositoryNotFoundError,
+    RevisionNotFoundError,
+)
+
+from embstore.checkpoints.silence import quiet
+from embstore.errors import ModelError
+
+Result = TypeVar("Result")
+_LOG = logging.getLogger(__name__)
+
+# Every error of the HTTP library, whose name has changed with the Hub's own releases.
+_HTTP_ERROR: type[Exception] = HfHubHTTPError.__mro__[1]
+_MOST_CHARS = 300
+_PAUSES = (0.5, 1.0, 2.0, 4.0)
+_TOO_MANY, _TIMED_OUT, _SERVER_ERROR = 429, 408, 500
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+# One of them stands at the top of every repository that can be measured.
+_CONFIGS = ("config.json", "adapter_config.json")
+
+
+@dataclass(frozen=True)
+class HubFile:
+    """A file at the top of a repository: its bytes, and its SHA-256 where the Hub knows it."""
+
+    size: int
+    sha256: str | None
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """A repository at a revision. ``files`` are by name; folders in it are left out."""
+
+    repository: str
+    revision: str
+    commit: str
+    files: Mapping[str, HubFile]
+
+    def missing_bytes(self, names: Collection[str]) -> int:
+        """Count what is still to be downloaded of these files."""
+        return sum(self.files[name].size for name in names if not self._is_cached(name))
+
+    def _is_cached(self, name: str) -> bool:
+        found = try_to_load_from_cache(self.repository, name, revision=self.commit)
+        return isinstance(found, str)
+
+
+def list_revisions(repository: str) -> list[str]:
+    """List branches and tags; without the Hub, those that its cache here holds.
+
+    Raises:
+        ModelError: no such repository.
+    """
+    with _explained(repository):
+        try:
+            refs = _with_retries(lambda: HfApi().list_repo_refs(repository))
+        except (_HTTP_ERROR, OSError) as error:
+            cached = _cached_refs(repository)
+            if not cached or _is_refusal(error):
+                raise
+            _tell_unreachable(repository)
+            return sorted(cached)
+    return sorted({ref.name for ref in [*refs.branches, *refs.tags]})
+
+
+def look_up(repository: str, revision: str) -> Snapshot:
+    """Ask what files a revision has; without the Hub, which of them its cache here holds.
+
+    Raises:
+        ModelError: no such repository or revision.
+    """
+    with _explained(repository, revision):
+        try:
+            info = _with_retries(
+                lambda: HfApi().model_info(repository, revision=revision, files_metadata=True)
+            )
+        except (_HTTP_ERROR, OSError) as error:
+            cached = _cached_snapshot(repository, revision)
+            if cached is None or _is_refusal(error):
+                raise
+            _tell_unreachable(repository)
+            return cached
+    files = {
+        file.rfilename: HubFile(file.size or 0, file.lfs.sha256 if file.lfs else None)
+        for file in info.siblings or []
+        if "/" not in file.rfilename
+    }
+    return Snapshot(repository, revision, info.sha or revision, files)
+
+
+def fetch(snapshot: Snapshot, names: Collection[str]) -> Path:
+    """Download files that are not here yet, and return the folder that has them.
+
+    Raises:
+        ModelError: they cannot be had.
+    """
+    with _explained(snapshot.repository, snapshot.revision), quiet():
+        folder = Path(
+            _with_retries(
+                # By the revision's name: the cache then knows it, also offline.
+                lambda: snapshot_download(
+                    snapshot.repository,
+                    revision=snapshot.revision,
+                    allow_patterns=[_literally(name) for name in names],
+                )
+            )
+        )
+    if folder.name != snapshot.commit:
+        raise ModelError(
+            f"{snapshot.repository}@{snapshot.revision} has changed on the Hub meanwhile; try again"
+        )
+    return folder
+
+
+def evict(repository: str, commit: str) -> int:
+    """Delete a revision from the Hub's cache here, and return the bytes that freed."""
+    strategy = scan_cache_dir(constants.HF_HUB_CACHE).delete_revisions(commit)
+    strategy.execute()
+    freed: int = strategy.expected_freed_size
+    _LOG.info("%s: %s bytes freed", repository, freed)
+    return freed
+
+
+def one_line(error: BaseException) -> str:
+    """Return an error's message as one line of bounded length, or its kind if it has none."""
+    return " ".join(str(error).split())[:_MOST_CHARS] or type(error).__name__
+
+
+def _with_retries(ask: Callable[[], Result]) -> Result:
+    """Ask again after errors that may pass: broken connections, time-outs, a busy server."""
+    for pause in _PAUSES:
+        try:
+            return ask()
+        except (_HTTP_ERROR, OSError) as error:
+            if not _may_pass(error):
+                raise
+            # Many processes that were refused at once should not all come back at once.
+            seconds = pause * random.uniform(0.75, 1.25)  # noqa: S311 - no secret
+            _LOG.info("%s; trying again in %.1f s", one_line(error), seconds)
+            time.sleep(seconds)
+    return ask()
+
+
+def _may_pass(error: BaseException) -> bool:
+    """Tell whether the same request may succeed a little later."""
+    if isinstance(error, HfHubHTTPError):
+        status = getattr(error.response, "status_code", None)
+        return status is not None and (status >= _SERVER_ERROR or status in (_TOO_MANY, _TIMED_OUT))
+    if isinstance(error, OfflineModeIsEnabled):
+        return False
+    if isinstance(error, LocalEntryNotFoundError):
+        # What the client says after trying its cache; the reason is behind it.
+        cause = error.__cause__ or error.__context__
+        return cause is not None and _may_pass(cause)
+    return isinstance(error, _HTTP_ERROR | ConnectionError | TimeoutError)
+
+
+def _is_refusal(error: Exception) -> bool:
+    """Tell whether the Hub did answer, so that its cache must not answer instead."""
+    return isinstance(error, RepositoryNotFoundError | RevisionNotFoundError | HFValidationError)
+
+
+def _tell_unreachable(repository: str) -> None:
+    _LOG.info("%s: the Hub cannot be reached; its cache here is used", repository)
+
+
+@contextlib.contextmanager
+def _explained(repository: str, revision: str | None = None) -> Iterator[None]:
+    """Turn the Hub's errors into ours, which say what to do."""
+    try:
+        yield
+    except RevisionNotFoundError as error:
+        raise ModelError(
+            f"{repository} has no revision {revision!r}; its page lists branches and tags"
+        ) from error
+    except (RepositoryNotFoundError, HFValidationError) as error:
+        raise ModelError(
+            f"no such model: {repository} is neither a local path nor a public Hub model; "
+            "check the spelling, or log in if it is private"
+        ) from error
+    except (LocalEntryNotFoundError, OfflineModeIsEnabled) as error:
+        cause = error.__cause__ or error.__context__
+        if isinstance(cause, HfHubHTTPError):
+            raise ModelError(_no_answer(repository, cause)) from error
+        raise ModelError(_not_here(repository, revision)) from error
+    except HfHubHTTPError as error:
+        raise ModelError(_no_answer(repository, error)) from error
+    except (_HTTP_ERROR, ConnectionError, TimeoutError) as error:
+        raise ModelError(_not_here(repository, revision)) from error
+    except OSError as error:
+        raise ModelError(_no_answer(repository, error)) from error
+
+
+def _no_answer(repository: str, error: Exception) -> str:
+    return f"cannot fetch {repository} from the Hub: {one_line(error)}; try again later"
+
+
+def _not_here(repository: str, revision: str | None) -> str:
+    label = f"{repository}@{revision}" if revision not in (None, "main") else repository
+    return (
+        f"no such model here: {label} is neither a local path nor in the Hub cache, "
+        "and the Hub cannot be reached; check the spelling and the connection"
+    )
+
+
+def _cached_refs(repository: str) -> set[str]:
+    try:
+        cache = scan_cache_dir(constants.HF_HUB_CACHE)
+    except CacheNotFound:
+        return set()
+    return {
+        ref
+        for repo in cache.repos
+        if repo.repo_id == repository and repo.repo_type == "model"
+        for revision in repo.revisions
+        for ref in revision.refs
+    }
+
+
+def _cached_snapshot(repository: str, revision: str) -> Snapshot | None:
+    for config in _CONFIGS:
+        found = try_to_load_from_cache(repository, config, revision=revision)
+        if isinstance(found, str):
+            folder = Path(found).parent
+            files = {file.name: _cached_file(file) for file in folder.iterdir() if file.is_file()}
+            return Snapshot(repository, revision, folder.name, files)
+    return None
+
+
+def _cached_file(file: Path) -> HubFile:
+    # The cache names large files by their SHA-256, small ones by their Git hash.
+    blob = file.resolve().name
+    return HubFile(file.stat().st_size, blob if _SHA256.fullmatch(blob) else None)
+
+
+def _literally(name: str) -> str:
+    """Escape what a file-name pattern would interpret."""
+    return re.sub(r"([*?\[])", r"[\1]", name)

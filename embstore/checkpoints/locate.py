@@ -1,0 +1,320 @@
+"""Brings a checkpoint's files to this machine, and fingerprints its weights.
+
+``locate_files`` brings everything but the weights, ``fetch_weights`` brings those.
+"""
+
+import importlib.util
+import json
+import re
+from collections.abc import Collection
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from embstore.checkpoints import hub
+from embstore.checkpoints.find import ADAPTER_CONFIG, CONFIG, Candidate, Source, find
+from embstore.checkpoints.weight_files import (
+    check_whole,
+    choose_weights,
+    digest_of,
+    fingerprint,
+    untrained_fingerprint,
+)
+from embstore.errors import ModelError
+from embstore.types import Checkpoint
+
+_TOKENIZER_FILES = {
+    *("tokenizer.json", "tokenizer_config.json", "tokenizer.model"),
+    *("vocab.json", "vocab.txt", "spiece.model", "sentencepiece.bpe.model"),
+}
+# What is needed besides weights. Some repositories keep other things of these kinds too;
+# they are small beside a model.
+_SMALL_FILES = re.compile(r".*\.(json|txt|model|jinja|tiktoken)")
+_CODE = re.compile(r".*\.py")
+
+
+@dataclass(frozen=True)
+class Permissions:
+    """What of a model's files may run code of its author: pickled weights, Python modules."""
+
+    pickle: bool = False
+    remote_code: bool = False
+
+
+@dataclass(frozen=True)
+class Located:
+    """A checkpoint whose files are known, not yet loaded.
+
+    Attributes:
+        name: what the store calls the model.
+        source: where it was found.
+        folder: holds configuration and weights; of an adapter, the adapter's own folder.
+        gguf_file: the file in it that holds both; None for any other kind.
+        checkpoint: revision and fingerprint.
+        tokenizer_folder: holds the tokenizer, where that is not the folder itself.
+        base: the model that an adapter changes; None for a whole model.
+        pickled: the weights are pickled, and the user has allowed to load such.
+        remote_code: the user has allowed to run Python code that comes with the model.
+        init_seed: weights are drawn by this seed instead of read; None to read them.
+        snapshot: where on the Hub it is from; None for what is on disk.
+        weights: the names of the files with its weights.
+        download_bytes: what ``fetch_weights`` will download.
+    """
+
+    name: str
+    source: Source
+    folder: Path
+    gguf_file: str | None
+    checkpoint: Checkpoint
+    tokenizer_folder: Path | None = None
+    base: "Located | None" = None
+    pickled: bool = False
+    remote_code: bool = False
+    init_seed: int | None = None
+    snapshot: hub.Snapshot | None = field(default=None, repr=False)
+    weights: tuple[str, ...] = ()
+    download_bytes: int = 0
+
+    @property
+    def options(self) -> dict[str, str]:
+        """What ``from_pretrained`` needs besides the folder."""
+        return {"gguf_file": self.gguf_file} if self.gguf_file else {}
+
+
+def locate(
+    spec: str, *, name: str | None = None, permissions: Permissions | None = None
+) -> Located:
+    """Find one checkpoint with all its files; the last of a folder with several.
+
+    Raises:
+        ModelError: nothing usable is there.
+    """
+    located = locate_files(find(spec, name=name)[-1], permissions or Permissions())
+    fetch_weights(located)
+    return located
+
+
+def locate_files(
+    candidate: Candidate, permissions: Permissions, *, as_base: bool = False
+) -> Located:
+    """Bring a checkpoint's configuration and tokenizer, and fingerprint its weights.
+
+    Args:
+        candidate: which.
+        permissions: what of its files may run code.
+        as_base: an adapter stands on it, so it must be a whole model.
+
+    Raises:
+        ModelError: a file is missing, damaged, or not allowed.
+    """
+    try:
+        return _locate_files(candidate, permissions, as_base=as_base)
+    except OSError as error:
+        raise ModelError(
+            f"cannot read {candidate.place}: {hub.one_line(error)}; check its permissions"
+        ) from error
+
+
+def _locate_files(candidate: Candidate, permissions: Permissions, *, as_base: bool) -> Located:
+    if candidate.source == "gguf":
+        return _locate_gguf(candidate)
+    folder, snapshot = Path(candidate.place), None
+    if candidate.source == "hub":
+        snapshot = hub.look_up(candidate.place, candidate.revision.name)
+        present: Collection[str] = snapshot.files
+        folder = hub.fetch(snapshot, _small_files(present, permissions))
+    else:
+        present = {child.name for child in folder.iterdir()}
+    if as_base and CONFIG not in present and ADAPTER_CONFIG in present:
+        # Which may be the first one's own folder.
+        raise ModelError(f"{candidate.name} is an adapter itself; merge it into its model first")
+    if CONFIG not in present and ADAPTER_CONFIG not in present:
+        raise ModelError(f"{candidate.name} has no {CONFIG}; embstore cannot load it")
+    located = Located(
+        name=candidate.name,
+        source=candidate.source,
+        folder=folder,
+        gguf_file=None,
+        checkpoint=_checkpoint(candidate, "", 0),
+        tokenizer_folder=_tokenizer_of(candidate, permissions)
+        or _tokenizer_folder(folder, present, candidate.source),
+        remote_code=permissions.remote_code,
+        init_seed=candidate.init_seed,
+        snapshot=snapshot,
+    )
+    if candidate.init_seed is not None:
+        return replace(located, checkpoint=_untrained(candidate, folder / CONFIG))
+    return _with_weights(located, present, permissions)
+
+
+def fetch_weights(located: Located) -> None:
+    """Bring the weights, and see that no file of them was cut short.
+
+    Raises:
+        ModelError: a file cannot be had, or is damaged.
+    """
+    if located.base is not None:
+        fetch_weights(located.base)
+    if located.snapshot is not None and located.weights:
+        hub.fetch(located.snapshot, located.weights)
+        _check_weights(located)
+
+
+def _locate_gguf(candidate: Candidate) -> Located:
+    path = Path(candidate.place)
+    if any(importlib.util.find_spec(package) is None for package in ("gguf", "accelerate")):
+        raise ModelError(
+            f"{path.name} needs the gguf extra, which is not installed; "
+            "run: pip install 'embstore[gguf]'"
+        )
+    with path.open("rb") as file:
+        if file.read(4) != b"GGUF":
+            raise ModelError(f"{path} does not start with the GGUF mark; it is no GGUF file")
+    digest = digest_of(path)
+    if candidate.init_seed is None:
+        checkpoint = _checkpoint(candidate, digest, path.stat().st_size)
+    else:
+        # The configuration is in the file.
+        drawn = untrained_fingerprint({"gguf": digest}, candidate.init_seed)
+        checkpoint = _checkpoint(candidate, drawn, 0)
+    return Located(
+        candidate.name,
+        "gguf",
+        path.parent,
+        path.name,
+        checkpoint,
+        init_seed=candidate.init_seed,
+    )
+
+
+def _untrained(candidate: Candidate, config: Path) -> Checkpoint:
+    if candidate.init_seed is None or not config.is_file():
+        raise ModelError(
+            f"{candidate.name} is an adapter and says nothing of its model's size; give the model "
+            "it stands on instead"
+        )
+    try:
+        content = json.loads(config.read_text())
+    except (OSError, ValueError) as error:
+        raise ModelError(
+            f"cannot read the configuration of {candidate.name}: {hub.one_line(error)}"
+        ) from error
+    return _checkpoint(candidate, untrained_fingerprint(content, candidate.init_seed), 0)
+
+
+def _with_weights(located: Located, present: Collection[str], permissions: Permissions) -> Located:
+    """Add what the weights are, and to an adapter the model that it stands on."""
+    adapter = ADAPTER_CONFIG in present and not any(
+        name.startswith(("model.safetensors", "pytorch_model.bin")) for name in present
+    )
+    base = _base_of(located, permissions) if adapter else None
+    chosen = choose_weights(
+        located.folder,
+        present,
+        located.name,
+        adapter=adapter,
+        allow_pickle=permissions.pickle,
+    )
+    located = replace(located, pickled=chosen.pickled, weights=chosen.names, base=base)
+    if located.snapshot is None:
+        _check_weights(located)
+    # Before digests: a file without a stated one is fetched for it.
+    download = located.snapshot.missing_bytes(chosen.names) if located.snapshot else 0
+    digests, n_bytes = _digests(located)
+    tokenizer_folder = located.tokenizer_folder
+    if base is not None:
+        digests.append(base.checkpoint.weights_sha256)
+        n_bytes += base.checkpoint.weights_bytes
+        download += base.download_bytes
+        if tokenizer_folder is None and not _TOKENIZER_FILES.intersection(present):
+            tokenizer_folder = base.tokenizer_folder or base.folder
+    checkpoint = replace(
+        located.checkpoint, weights_sha256=fingerprint(digests), weights_bytes=n_bytes
+    )
+    return replace(
+        located,
+        checkpoint=checkpoint,
+        tokenizer_folder=tokenizer_folder,
+        download_bytes=download,
+    )
+
+
+def _base_of(located: Located, permissions: Permissions) -> Located:
+    """Locate the model that an adapter's configuration names."""
+    path = located.folder / ADAPTER_CONFIG
+    try:
+        config = json.loads(path.read_text())
+        spec, revision = config["base_model_name_or_path"], config.get("revision")
+    except (OSError, ValueError, KeyError, AttributeError) as error:
+        raise ModelError(f"{located.name} has an {path.name} that names no base model") from error
+    if not isinstance(spec, str):
+        raise ModelError(f"{located.name} has an {path.name} that names no base model")
+    beside = located.folder / spec
+    if not Path(spec).exists() and beside.is_dir():
+        spec = str(beside)
+    elif revision and not Path(spec).exists():
+        spec = f"{spec}@{revision}"
+    try:
+        base = locate_files(find(spec)[-1], permissions, as_base=True)
+    except ModelError as error:
+        raise ModelError(f"{located.name} is an adapter; its base: {error}") from error
+    return base
+
+
+def _digests(located: Located) -> tuple[list[str], int]:
+    """Return each weight file's SHA-256, as the Hub states it or as computed, and all bytes."""
+    digests = []
+    n_bytes = 0
+    for name in located.weights:
+        stated = located.snapshot.files[name] if located.snapshot else None
+        if stated is not None and stated.sha256:
+            digests.append(stated.sha256)
+            n_bytes += stated.size
+            continue
+        if located.snapshot is not None:
+            hub.fetch(located.snapshot, [name])
+        file = located.folder / name
+        digests.append(digest_of(file))
+        n_bytes += file.stat().st_size
+    return digests, n_bytes
+
+
+def _check_weights(located: Located) -> None:
+    for name in located.weights:
+        if name.endswith(".safetensors"):
+            check_whole(located.folder / name, located.name)
+
+
+def _small_files(present: Collection[str], permissions: Permissions) -> list[str]:
+    kinds = [_SMALL_FILES, _CODE] if permissions.remote_code else [_SMALL_FILES]
+    return [name for name in present if any(kind.fullmatch(name) for kind in kinds)]
+
+
+def _tokenizer_of(candidate: Candidate, permissions: Permissions) -> Path | None:
+    """Return the folder of the model whose tokenizer was asked for."""
+    if candidate.tokenizer is None:
+        return None
+    if Path(candidate.tokenizer).is_dir():
+        return Path(candidate.tokenizer)
+    try:
+        other = find(candidate.tokenizer)[-1]
+        if other.source == "folder":
+            return Path(other.place)
+        if other.source == "gguf":
+            raise ModelError("a GGUF file; give a folder or a Hub id")  # noqa: TRY301
+        snapshot = hub.look_up(other.place, other.revision.name)
+        return hub.fetch(snapshot, _small_files(snapshot.files, permissions))
+    except ModelError as error:
+        raise ModelError(f"tokenizer {candidate.tokenizer}: {error}") from error
+
+
+def _tokenizer_folder(folder: Path, present: Collection[str], source: Source) -> Path | None:
+    """Return the folder above, if only that has a tokenizer: training often saves it once."""
+    if source != "folder" or _TOKENIZER_FILES.intersection(present):
+        return None
+    above = folder.resolve().parent
+    return above if any((above / name).is_file() for name in _TOKENIZER_FILES) else None
+
+
+def _checkpoint(candidate: Candidate, sha256: str, n_bytes: int) -> Checkpoint:
+    revision = candidate.known_as
+    return Checkpoint(revision.name, sha256, n_bytes, revision.step, revision.tokens_seen)

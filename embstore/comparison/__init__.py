@@ -1,0 +1,1 @@
+"""Two models, checkpoints or runs, side by side."""

@@ -1,0 +1,186 @@
+"""Finds the two runs that a comparison is of, and says in what else they differ."""
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from embstore.asking.ask import closest
+from embstore.checkpoints.revisions import Revision, in_training_order
+from embstore.errors import QueryError
+
+if TYPE_CHECKING:
+    from embstore.store.connection import Database
+
+_RUN_ID = re.compile(r"[0-9a-f]{8,32}")
+_SHOWN = 6
+
+_RUNS = """
+SELECT
+    run.run_id,
+    model.name AS model,
+    checkpoint.revision,
+    checkpoint.step,
+    corpus.name AS corpus,
+    run.corpus_id,
+    run.token_ids_sha256,
+    run.tokens,
+    run.window_size,
+    run.n_windows,
+    run.sample_size,
+    run.seed,
+    run.dtype,
+    run.sink_threshold,
+    coalesce(run.scopes, '') AS scopes,
+    run.metric_versions,
+    run.created_at
+FROM run
+JOIN checkpoint ON checkpoint.checkpoint_id = run.checkpoint_id
+JOIN model ON model.model_id = checkpoint.model_id
+JOIN corpus ON corpus.corpus_id = run.corpus_id
+ORDER BY run.created_at DESC, run.run_id DESC
+"""
+
+
+@dataclass(frozen=True)
+class StoredRun:
+    """What decides whether a run's numbers compare with another's."""
+
+    run_id: str
+    model: str
+    revision: str
+    step: int | None
+    corpus: str
+    corpus_id: str
+    token_ids_sha256: str
+    tokens: int
+    window_size: int
+    n_windows: int
+    sample_size: int
+    seed: int
+    dtype: str
+    sink_threshold: float
+    scopes: str
+    metric_versions: str
+    created_at: datetime
+
+    def __str__(self) -> str:
+        """Name the run as one would ask for it."""
+        return f"{self.model}@{self.revision}, run {self.run_id[:8]} over {self.corpus}"
+
+
+# In what else two runs may differ, the gravest first, and how a reader is told.
+_FACTS: Sequence[tuple[str, Callable[[StoredRun], object]]] = (
+    ("numbers of tokens", lambda run: run.tokens),
+    ("window sizes", lambda run: run.window_size),
+    ("sample sizes", lambda run: run.sample_size),
+    ("seeds", lambda run: run.seed),
+    ("dtypes", lambda run: run.dtype),
+    ("sink thresholds", lambda run: run.sink_threshold),
+)
+
+
+def stored_runs(database: "Database") -> list[StoredRun]:
+    """Read every run's configuration, the latest first."""
+    return [StoredRun(**row) for row in database.select(_RUNS).to_pylist()]
+
+
+def find_sides(runs: Sequence[StoredRun], a: str, b: str) -> tuple[StoredRun, StoredRun, list[str]]:
+    """Choose the run of A and that of B that differ in the least besides.
+
+    Args:
+        runs: all there are, the latest first.
+        a: a model, MODEL@REVISION, or how a run's id begins.
+        b: the same.
+
+    Returns:
+        The two runs, and what was chosen and differs, to be told to the reader. Of
+        equally comparable runs the latest are taken.
+
+    Raises:
+        QueryError: nothing is called so, or several runs are.
+    """
+    notes: list[str] = []
+    of_a, of_b = (_candidates(runs, name, notes) for name in (a, b))
+    pairs = [(left, right) for left in of_a for right in _nearest(left, of_b)]
+    left, right = min(pairs, key=lambda pair: _unlike(*pair))
+    return left, right, [*dict.fromkeys(notes), *_caveats(left, right)]
+
+
+def _nearest(run: StoredRun, others: Sequence[StoredRun]) -> Sequence[StoredRun]:
+    """Return the latest of the runs that differ least from one."""
+    return [min(others, key=lambda other: _unlike(run, other))]
+
+
+def _unlike(a: StoredRun, b: StoredRun) -> tuple[bool, ...]:
+    """Order pairs of runs by how grave their differences are."""
+    return (
+        a.corpus_id != b.corpus_id,
+        *(fact(a) != fact(b) for _, fact in _FACTS),
+        a.scopes != b.scopes,
+        a.metric_versions != b.metric_versions,
+        a.token_ids_sha256 != b.token_ids_sha256,
+    )
+
+
+def _candidates(runs: Sequence[StoredRun], asked: str, notes: list[str]) -> Sequence[StoredRun]:
+    """Return the runs that a name may stand for, the latest first."""
+    of_model = [run for run in runs if run.model == asked]
+    if of_model:
+        return _last_revision(of_model, asked, notes)
+    model, at, revision = asked.rpartition("@")
+    of_model = [run for run in runs if at and run.model == model]
+    if of_model:
+        found = [run for run in of_model if run.revision == revision]
+        if found:
+            return found
+        known = dict.fromkeys(run.revision for run in of_model)
+        raise QueryError(
+            f"{model} has no revision {revision!r} in this store"
+            f"{closest(revision, known)}; it has {_listed(known)}"
+        )
+    if _RUN_ID.fullmatch(asked.lower()):
+        found = [run for run in runs if run.run_id.startswith(asked.lower())]
+        if len(found) > 1:
+            raise QueryError(
+                f"run {asked!r} may be any of {len(found)}: "
+                f"{_listed([run.run_id for run in found])}; give more of its id"
+            )
+        if found:
+            return found
+    models = dict.fromkeys(run.model for run in runs)
+    there = f"it has {_listed(models)}" if models else "it holds no runs yet"
+    raise QueryError(
+        f"no model, MODEL@REVISION or run {asked!r} in this store{closest(asked, models)}; {there}"
+    )
+
+
+def _last_revision(runs: Sequence[StoredRun], asked: str, notes: list[str]) -> Sequence[StoredRun]:
+    """Keep the runs of a model's last revision, and say so if there were others."""
+    steps = {run.revision: run.step for run in runs}
+    last = in_training_order([Revision(name, step) for name, step in steps.items()])[-1].name
+    if len(steps) > 1:
+        notes.append(
+            f"{asked} has {len(steps)} revisions: taking the last of its training, {last}; "
+            f"ask for another as {asked}@REVISION"
+        )
+    return [run for run in runs if run.revision == last]
+
+
+def _caveats(a: StoredRun, b: StoredRun) -> list[str]:
+    if a.run_id == b.run_id:
+        return [f"A and B are the same run, {a.run_id[:8]}"]
+    unlike = [f"{what} ({fact(a)} and {fact(b)})" for what, fact in _FACTS if fact(a) != fact(b)]
+    if a.corpus_id != b.corpus_id:
+        same_name = a.corpus == b.corpus
+        texts = f"two versions of {a.corpus}" if same_name else f"{a.corpus} and {b.corpus}"
+        unlike.insert(0, f"texts ({texts})")
+    if not unlike:
+        return []
+    return [f"measured with different {', '.join(unlike)}: the numbers differ for that reason too"]
+
+
+def _listed(names: Sequence[str] | dict[str, None]) -> str:
+    shown = list(names)[:_SHOWN]
+    return ", ".join(shown) + (f" and {len(names) - _SHOWN} more" * (len(names) > _SHOWN))

@@ -1,0 +1,262 @@
+"""Compares what is stored of two models, checkpoints or runs."""
+
+import dataclasses
+import itertools
+import json
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from embstore.asking.ask import caveat, closest
+from embstore.comparison.choose_runs import StoredRun, find_sides, stored_runs
+from embstore.comparison.differences import By, Point, Profile, compare_profiles, default_by
+from embstore.errors import QueryError, UsageError
+from embstore.types import SCOPES
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from embstore.store.connection import Database
+
+MAIN_METRICS = ("anisotropy", "mean_cosine", "effective_rank", "twonn", "linearity_next")
+MAIN_SCOPES = ("all", "no_sinks")
+
+_STACKS = """
+SELECT run_id, stack, max(layer)::INTEGER AS n_layers
+FROM layer
+WHERE list_contains($runs::VARCHAR[], run_id)
+GROUP BY run_id, stack
+ORDER BY run_id, stack
+"""
+
+_POINTS = """
+SELECT m.run_id, m.metric, m.scope, m.stack, m.layer, l.depth, m.value, m.std_error, m.reason
+FROM measurement AS m
+JOIN layer AS l
+    ON l.run_id = m.run_id AND l.stack = m.stack AND l.layer = m.layer AND l.site = m.site
+WHERE list_contains($runs::VARCHAR[], m.run_id)
+    AND list_contains($metrics::VARCHAR[], m.metric)
+    AND list_contains($scopes::VARCHAR[], m.scope)
+    AND m.site <> 'final_norm'
+ORDER BY m.layer
+"""
+
+# The first six fit 60 characters, with the next two 80; by depth, ``depth`` stands in for
+# ``layer``.
+_COLUMNS = (
+    *("metric", "scope", "part", "layer", "difference", "differs", "a", "b"),
+    *("ci_low", "ci_high", "std_error", "depth", "stack", "layers", "reason"),
+)
+_SWAPPED = {"layer": "depth", "depth": "layer"}
+
+# A run's id, metric, scope, stack.
+_Key = tuple[str, str, str, str]
+
+
+@dataclasses.dataclass(frozen=True)
+class Compared:
+    """A comparison's rows, and what its reader should know.
+
+    Attributes:
+        table: one row per metric, scope, stack and layer, then those of the summaries.
+        a: the run compared with; ``b`` the run compared.
+        notes: what was chosen, what the two differ in besides, and how many differences
+            chance alone would make.
+    """
+
+    table: "pa.Table"
+    a: StoredRun
+    b: StoredRun
+    notes: tuple[str, ...]
+
+
+def compare_stored(
+    database: "Database",
+    a: str,
+    b: str,
+    *,
+    metrics: Sequence[str] = (),
+    scopes: Sequence[str] = (),
+    by: str | None = None,
+) -> Compared:
+    """Compare two models, checkpoints (``MODEL@REVISION``) or runs (how an id begins).
+
+    Args:
+        database: the store.
+        a: what is compared with; differences are B − A.
+        b: what is compared.
+        metrics: which; none for the main ones that both have.
+        scopes: which tokens count; none for ``all`` and ``no_sinks``.
+        by: match layers by number or by depth; None for the number where both have
+            equally many, else the depth.
+
+    Raises:
+        UsageError: no such scope or way to match.
+        QueryError: no such model, checkpoint, run or metric, or the two have none in common.
+    """
+    way = _checked(by, scopes)
+    left, right, notes = find_sides(stored_runs(database), a, b)
+    wanted = _metrics(left, right, metrics, notes)
+    profiles, stacks = _profiles(database, left, right, wanted, scopes or MAIN_SCOPES)
+    pairs = _stack_pairs(stacks[left.run_id], stacks[right.run_id], notes)
+    rows: list[dict[str, object]] = []
+    for metric, scope, (stack_a, stack_b) in itertools.product(
+        wanted, scopes or MAIN_SCOPES, pairs
+    ):
+        profile_a = profiles.get((left.run_id, metric, scope, stack_a))
+        profile_b = profiles.get((right.run_id, metric, scope, stack_b))
+        if profile_a is None or profile_b is None:
+            lacking = "A" if profile_a is None else "B"
+            notes.append(f"{metric} of scope {scope} is left out: {lacking} has none")
+            continue
+        notes += _matched(profile_a, profile_b, way)
+        stack = stack_a if stack_a == stack_b else f"{stack_a}/{stack_b}"
+        rows += [
+            {"metric": metric, "scope": scope, "stack": stack, **dataclasses.asdict(found)}
+            for found in compare_profiles(profile_a, profile_b, by=way)
+        ]
+    if not rows:
+        raise QueryError(f"{left} and {right} have no metric and scope in common to compare")
+    # The summaries last, where a terminal ends.
+    rows.sort(key=lambda row: row["part"] != "layer")
+    notes += _remarks(rows)
+    if left.token_ids_sha256 == right.token_ids_sha256 and left.run_id != right.run_id:
+        notes.append(
+            "both read the same tokens, so their errors rise and fall together: the intervals "
+            "are wider than need be"
+        )
+    if known := _dimension_note(rows):
+        notes.append(known)
+    return Compared(_table(rows), left, right, tuple(dict.fromkeys(notes)))
+
+
+def summaries(table: "pa.Table") -> "pa.Table":
+    """Keep a comparison's means and peaks, which stand last."""
+    return table.slice(table["part"].to_pylist().count("layer"))
+
+
+def _checked(by: str | None, scopes: Sequence[str]) -> By | None:
+    for scope in scopes:
+        if scope not in SCOPES:
+            raise UsageError(f"scope {scope!r} is unknown; expected one of {', '.join(SCOPES)}")
+    ways: dict[str | None, By | None] = {None: None, "layer": "layer", "depth": "depth"}
+    if by not in ways:
+        raise UsageError(f"layers cannot be matched by {by!r}; expected layer or depth")
+    return ways[by]
+
+
+def _metrics(a: StoredRun, b: StoredRun, wanted: Sequence[str], notes: list[str]) -> Sequence[str]:
+    """Settle which metrics to compare: those that both runs have in one version."""
+    versions = [json.loads(run.metric_versions) for run in (a, b)]
+    either = {**versions[0], **versions[1]}
+    for name in wanted:
+        if name not in either:
+            raise QueryError(
+                f"no metric {name!r} in these runs{closest(name, either)}; "
+                f"they have {', '.join(sorted(either))}"
+            )
+    chosen = list(dict.fromkeys(wanted or MAIN_METRICS))
+    kept = [name for name in chosen if all(name in known for known in versions)]
+    for name in wanted:
+        if name not in kept:
+            side = next("AB"[i] for i, known in enumerate(versions) if name not in known)
+            notes.append(f"{name} is left out: {side} was measured without it")
+    notes += [
+        f"{name} is version {versions[0][name]} in A and {versions[1][name]} in B: "
+        "defined differently, so measure both with one embstore"
+        for name in kept
+        if versions[0][name] != versions[1][name]
+    ]
+    return kept
+
+
+def _profiles(
+    database: "Database",
+    a: StoredRun,
+    b: StoredRun,
+    metrics: Sequence[str],
+    scopes: Sequence[str],
+) -> tuple[dict[_Key, Profile], dict[str, dict[str, int]]]:
+    """Read both runs' profiles, and how many blocks each of their stacks has."""
+    runs = {run.run_id: run for run in (a, b)}
+    stacks: dict[str, dict[str, int]] = {run_id: {} for run_id in runs}
+    for row in database.select(_STACKS, {"runs": list(runs)}).to_pylist():
+        stacks[row["run_id"]][row["stack"]] = row["n_layers"]
+    points: dict[_Key, list[Point]] = {}
+    asked = {"runs": list(runs), "metrics": list(metrics), "scopes": list(scopes)}
+    for row in database.select(_POINTS, asked).to_pylist():
+        key = (row.pop("run_id"), row.pop("metric"), row.pop("scope"), row.pop("stack"))
+        points.setdefault(key, []).append(Point(**row))
+    profiles = {
+        key: Profile(tuple(found), stacks[key[0]][key[3]], runs[key[0]].n_windows)
+        for key, found in points.items()
+    }
+    return profiles, stacks
+
+
+def _stack_pairs(a: dict[str, int], b: dict[str, int], notes: list[str]) -> list[tuple[str, str]]:
+    """Match stacks of one name, or the only ones there are: an encoder with a decoder."""
+    if len(a) == len(b) == 1:
+        return [(next(iter(a)), next(iter(b)))]
+    both = [stack for stack in a if stack in b]
+    for side, there in (("A", a), ("B", b)):
+        notes += [
+            f"the {stack} of {side} is left out: the other has none"
+            for stack in there
+            if stack not in both
+        ]
+    return [(stack, stack) for stack in both]
+
+
+def _matched(a: Profile, b: Profile, by: By | None) -> list[str]:
+    """Say how layers were matched where that is not plain."""
+    if a.n_layers == b.n_layers:
+        return []
+    blocks = f"A has {a.n_layers} blocks and B {b.n_layers}"
+    if (by or default_by(a, b)) == "layer":
+        fewer = min(a.n_layers, b.n_layers)
+        return [
+            f"{blocks}: layers of one number are at different depths, and means are over the "
+            f"first {fewer} blocks of each"
+        ]
+    coarse, fine = ("A", "B") if a.n_layers < b.n_layers else ("B", "A")
+    return [
+        f"{blocks}: compared at the depths of {coarse}, "
+        f"{fine} interpolated between its nearest layers; means are over these depths"
+    ]
+
+
+def _remarks(rows: Sequence[dict[str, object]]) -> list[str]:
+    layers = [row["differs"] for row in rows if row["part"] == "layer"]
+    judged = [differs for differs in layers if differs is not None]
+    remarks = []
+    if judged:
+        remarks.append(
+            f"{sum(map(bool, judged))} of {len(judged)} layer differences exceed their 95 % "
+            f"interval; by chance alone about {0.05 * len(judged):.1f} would"
+        )
+    if len(judged) < len(layers):
+        remarks.append(f"{len(layers) - len(judged)} have no interval: column reason says why")
+    return remarks
+
+
+def _dimension_note(rows: Sequence[dict[str, object]]) -> str | None:
+    import pyarrow as pa
+
+    both = [(row["metric"], row[side]) for row in rows for side in "ab"]
+    return caveat(
+        pa.table({"metric": [name for name, _ in both], "value": [value for _, value in both]})
+    )
+
+
+def _table(rows: Sequence[dict[str, object]]) -> "pa.Table":
+    import pyarrow as pa
+
+    kinds = {"layer": pa.int32(), "layers": pa.int32(), "differs": pa.bool_()}
+    texts = ("metric", "scope", "stack", "part", "reason")
+    names: tuple[str, ...] = _COLUMNS
+    if any(row["part"] == "layer" and row["layer"] is None for row in rows):
+        names = tuple(_SWAPPED.get(name, name) for name in names)
+    schema = pa.schema(
+        [(name, kinds.get(name, pa.string() if name in texts else pa.float64())) for name in names]
+    )
+    return pa.Table.from_pylist(list(rows), schema=schema)

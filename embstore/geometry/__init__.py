@@ -1,0 +1,1 @@
+"""Arrays of vectors, to sums and nearest neighbours."""

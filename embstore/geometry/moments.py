@@ -1,0 +1,223 @@
+"""Streamed, mergeable moments of one layer's vectors, and of two: bounded memory, float64."""
+
+from dataclasses import dataclass, replace
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from embstore.common.scratch import scratch
+from embstore.geometry.row_loops import add_scatter, centre_rows, describe_rows, mean_row
+from embstore.types import FloatArray
+
+EPS = float(np.finfo(np.float64).eps)
+
+# In sums of so many float32 products rounding stays near 1e-7 of the whole.
+_SINGLE_ROWS = 1024
+
+
+@dataclass(eq=False)
+class Moments:
+    """What first- and second-order metrics need to know about a set of vectors.
+
+    Each batch is centred on its own mean before the product and merged by the
+    pairwise update of Chan, Golub & LeVeque (1983), so a large common offset
+    costs no digits, and any split of the vectors into batches gives the same sums.
+
+    Attributes:
+        n: number of vectors.
+        mean: their mean, (d,).
+        scatter: sum of outer products of the centred vectors, (d, d).
+        unit_sum: sum of the vectors scaled to length one, (d,).
+        unit_squares: sum of their squared coordinates, (d,).
+        n_zero: vectors of length zero, which have no direction.
+        norm_max: largest Euclidean norm.
+        abs_max: largest absolute coordinate.
+    """
+
+    n: int
+    mean: FloatArray
+    scatter: FloatArray
+    unit_sum: FloatArray
+    unit_squares: FloatArray
+    n_zero: int
+    norm_max: float
+    abs_max: float
+
+    @classmethod
+    def empty(cls, d: int) -> Self:
+        """Return the moments of no vectors in ``d`` dimensions."""
+        return cls(0, np.zeros(d), np.zeros((d, d)), np.zeros(d), np.zeros(d), 0, 0.0, 0.0)
+
+    @classmethod
+    def of(cls, X: NDArray[np.floating]) -> Self:
+        """Return the moments of the rows of ``X``, (n, d), which must be finite."""
+        moments = cls.empty(X.shape[1])
+        moments.add(X)
+        return moments
+
+    def add(self, X: NDArray[np.floating], rows: NDArray[np.int64] | None = None) -> None:
+        """Take in, in place, the rows of ``X``, (n, d), or only those told."""
+        rows = np.arange(len(X)) if rows is None else rows
+        if not len(rows):
+            return
+        X = _compilable(X)
+        d = X.shape[1]
+        mean, unit_sum, unit_squares = np.empty(d), np.empty(d), np.empty(d)
+        described = describe_rows(X, rows, mean, unit_sum, unit_squares)
+        centred = scratch("x float64", (len(rows), d), np.float64)
+        centre_rows(X, rows, mean, centred)
+        product = np.dot(centred.T, centred, out=scratch("product float64", (d, d), np.float64))
+        self.take_in(Moments(len(rows), mean, product, unit_sum, unit_squares, *described))
+
+    def copy(self) -> "Moments":
+        """Return moments of their own that hold the same."""
+        return replace(
+            self,
+            mean=self.mean.copy(),
+            scatter=self.scatter.copy(),
+            unit_sum=self.unit_sum.copy(),
+            unit_squares=self.unit_squares.copy(),
+        )
+
+    def take_in(self, other: "Moments") -> None:
+        """Take in, in place, the vectors behind other moments."""
+        if other.n == 0:
+            return
+        n = self.n + other.n
+        step = other.mean - self.mean
+        add_scatter(self.scatter, other.scatter, step, step, self.n * (other.n / n))
+        self.mean += step * (other.n / n)
+        self.unit_sum += other.unit_sum
+        self.unit_squares += other.unit_squares
+        self.n = n
+        self.n_zero += other.n_zero
+        self.norm_max = max(self.norm_max, other.norm_max)
+        self.abs_max = max(self.abs_max, other.abs_max)
+
+    def eigenvalues(self) -> FloatArray:
+        """Return the covariance eigenvalues (divisor n - 1), largest first, (d,).
+
+        Values below d * eps * the largest are rounding and returned as zero; so is
+        everything beyond rank n - 1. With fewer than two vectors all are zero.
+        """
+        scale = self._scale
+        if scale == 0:
+            return np.zeros(len(self.mean))
+        return self._cut(np.asarray(np.linalg.eigvalsh(self.scatter / scale))[::-1], scale)
+
+    def eigen(self) -> tuple[FloatArray, FloatArray]:
+        """Return the eigenvalues with the directions they belong to.
+
+        Returns:
+            The eigenvalues, as above, and as columns in the same order unit vectors, (d, d).
+        """
+        scale = self._scale
+        if scale == 0:
+            return np.zeros(len(self.mean)), np.eye(len(self.mean))
+        values: FloatArray
+        values, vectors = np.linalg.eigh(self.scatter / scale)
+        return self._cut(values[::-1], scale), vectors[:, ::-1]
+
+    @property
+    def _scale(self) -> float:
+        """The largest entry of the scatter, which keeps huge and tiny data in range; or 0."""
+        scale = float(np.abs(self.scatter).max())
+        # Equal vectors differ from their mean by its rounding, which is no variance.
+        varied = self.n >= 2 and scale > self.n * (8 * EPS * self.abs_max) ** 2
+        return scale if varied else 0.0
+
+    def _cut(self, descending: NDArray[np.floating], scale: float) -> FloatArray:
+        values = np.where(descending > descending[0] * len(descending) * EPS, descending, 0.0)
+        values[self.n - 1 :] = 0.0
+        return np.asarray(values * (scale / (self.n - 1)))
+
+
+@dataclass(eq=False)
+class CrossMoments:
+    """The sum of outer products of two layers' centred vectors of the same tokens.
+
+    Attributes:
+        n: number of tokens.
+        mean_x: mean of the first layer's vectors, (d_x,).
+        mean_y: mean of the second layer's, (d_y,).
+        scatter: sum over tokens of (x - mean_x)(y - mean_y)ᵀ, (d_x, d_y).
+    """
+
+    n: int
+    mean_x: FloatArray
+    mean_y: FloatArray
+    scatter: FloatArray
+
+    @classmethod
+    def empty(cls, d_x: int, d_y: int) -> Self:
+        """Return the moments of no tokens."""
+        return cls(0, np.zeros(d_x), np.zeros(d_y), np.zeros((d_x, d_y)))
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Dimensions of the two layers."""
+        return len(self.mean_x), len(self.mean_y)
+
+    def copy(self) -> "CrossMoments":
+        """Return moments of their own that hold the same."""
+        return CrossMoments(self.n, self.mean_x.copy(), self.mean_y.copy(), self.scatter.copy())
+
+    def add(
+        self,
+        X: NDArray[np.floating],
+        Y: NDArray[np.floating],
+        rows: NDArray[np.int64] | None = None,
+        *,
+        single: bool = False,
+    ) -> None:
+        """Take in the same tokens' rows of ``X``, (n, d_x), and ``Y``, (n, d_y), or some.
+
+        Args:
+            X: the first layer's vectors.
+            Y: the second layer's.
+            rows: which of them; None for all.
+            single: multiply blocks of 1,024 centred rows in float32, half the cost, and
+                only sum the blocks in float64: for vectors of about one length.
+        """
+        rows = np.arange(len(X)) if rows is None else rows
+        step = _SINGLE_ROWS if single else max(len(rows), 1)
+        for start in range(0, len(rows), step):
+            self._add_block(X, Y, rows[start : start + step], np.float32 if single else np.float64)
+
+    def _add_block(
+        self,
+        X: NDArray[np.floating],
+        Y: NDArray[np.floating],
+        rows: NDArray[np.int64],
+        dtype: type[np.float32] | type[np.float64],
+    ) -> None:
+        means, centred = [], []
+        for name, Z in (("x", _compilable(X)), ("y", _compilable(Y))):
+            means.append(np.empty(Z.shape[1]))
+            mean_row(Z, rows, means[-1])
+            centred.append(scratch(f"{name} {dtype.__name__}", (len(rows), Z.shape[1]), dtype))
+            centre_rows(Z, rows, means[-1], centred[-1])
+        product = scratch(f"product {dtype.__name__}", self.shape, dtype)
+        np.dot(centred[0].T, centred[1], out=product)
+        self._sum_up(len(rows), means[0], means[1], product)
+
+    def take_in(self, other: "CrossMoments") -> None:
+        """Take in, in place, the tokens behind other moments."""
+        if other.n:
+            self._sum_up(other.n, other.mean_x, other.mean_y, other.scatter)
+
+    def _sum_up(
+        self, m: int, mean_x: FloatArray, mean_y: FloatArray, product: NDArray[np.floating]
+    ) -> None:
+        n = self.n + m
+        step_x, step_y = mean_x - self.mean_x, mean_y - self.mean_y
+        add_scatter(self.scatter, product, step_x, step_y, self.n * (m / n))
+        self.mean_x += step_x * (m / n)
+        self.mean_y += step_y * (m / n)
+        self.n = n
+
+
+def _compilable(X: NDArray[np.floating]) -> NDArray[np.floating]:
+    """Compiled loops know no float16."""
+    return X if X.dtype in (np.float32, np.float64) else X.astype(np.float64)

@@ -1,0 +1,181 @@
+"""Candidates for nearest neighbours from float32 products, with a proof of what they miss.
+
+A point's value for another is half their squared distance less that point's own half
+squared norm, which ranks alike and costs one subtraction after the product.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from embstore.geometry.neighbors.loops import centre, collect
+from embstore.types import FloatArray
+
+_BLOCK = 512
+
+# Sorts behind every key of a value and a point.
+_FILLER = np.int64(0x7FFFFFFFFFFFFFFF)
+
+
+@dataclass(frozen=True, eq=False)
+class Centred:
+    """Points as the products need them: around their mean, at most 1, and in float32.
+
+    Attributes:
+        vectors: (n, d).
+        squares: their squared norms before rounding, (n,).
+        halves: half of those, rounded, (n,).
+        scale: what the points were divided by.
+        order: the point of each vector, (n,).
+    """
+
+    vectors: NDArray[np.float32]
+    squares: FloatArray
+    halves: NDArray[np.float32]
+    scale: float
+    order: NDArray[np.int64]
+
+    @property
+    def rounding(self) -> float:
+        """Bound the error of a value: this times (|x| + |y|)², for a sum of d terms.
+
+        Half a unit in the last place for each of d products and a few more roundings,
+        whatever the order of the sum; twice what is needed.
+        """
+        return float((self.vectors.shape[1] + 8) * 2.0**-25)
+
+    @property
+    def underflow(self) -> float:
+        """What products too small for a normal float32 add to the error of a value."""
+        return float(self.vectors.shape[1] * 2.0**-125)
+
+
+@dataclass(frozen=True, eq=False)
+class Candidates:
+    """Probably the nearest points, by value and not yet by distance.
+
+    Attributes:
+        indices: of each point, (n, m), roughly in ascending order of their distance.
+        radius: no other point is nearer than this, (n,).
+    """
+
+    indices: NDArray[np.int32]
+    radius: FloatArray
+
+
+def centred(points: NDArray[np.floating], order: NDArray[np.int64]) -> Centred:
+    """Prepare distinct points, (n, d), for products, in the given order."""
+    vectors = np.empty(points.shape, dtype=np.float32)
+    squares = np.empty(len(points))
+    # Scaled so that squares neither overflow nor vanish in float32.
+    scale = centre(points, order, vectors, squares)
+    return Centred(vectors, squares, (squares / 2).astype(np.float32), scale, order)
+
+
+def candidates(points: NDArray[np.floating], m: int, *, seed: int = 0) -> Candidates:
+    """Find ``m`` candidates for each of n > m distinct points, (n, d).
+
+    The points are shuffled, so that the first block is a random sample: it tells how far
+    each point must look to meet a few more than m others. Only what is within that limit
+    is kept, and a point that met too few is looked at again.
+    """
+    n = len(points)
+    moved = centred(points, np.random.default_rng(seed).permutation(n))
+    rank, capacity = _sample_rank(n, m)
+    limits = np.full(n, np.inf, dtype=np.float32)
+    keys = np.full((n, capacity), _FILLER)
+    counts = np.zeros(n, dtype=np.int32)
+    buffer = np.empty(n * min(_BLOCK, n), dtype=np.float32)
+    for start in range(0, n, _BLOCK):
+        rows = moved.vectors[start:]
+        columns = rows[:_BLOCK]
+        products = buffer[: len(rows) * len(columns)].reshape(len(rows), len(columns))
+        np.dot(rows, columns.T, out=products)
+        if start == 0 and rank is not None:
+            _set_limits(products, moved.halves, rank, limits)
+        collect(products, moved.halves, start, m, limits, counts, keys)
+    nearest = np.empty((n, m), dtype=np.int32)
+    largest = np.empty(n, dtype=np.float32)
+    for part in _parts(n):
+        keys[part].partition(m - 1, axis=1)
+        kept = np.sort(keys[part, :m], axis=1)
+        # A row with too few holds fillers; it is looked at again, but must point somewhere.
+        nearest[part] = np.maximum((kept & 0xFFFFFFFF).astype(np.int32), 0)
+        largest[part] = _values(kept[:, -1])
+    again = np.flatnonzero(counts < m)
+    for start in range(0, len(again), _BLOCK):
+        some = again[start : start + _BLOCK]
+        nearest[some], largest[some] = _nearest_of(moved, some, m)
+    return proven(moved, nearest, largest)
+
+
+def proven(moved: Centred, nearest: NDArray[np.int32], largest: NDArray[np.float32]) -> Candidates:
+    """Prove how far candidates are complete, and return them in the points' own order.
+
+    Args:
+        moved: the centred points.
+        nearest: positions of each vector's candidates among the vectors, (n, m).
+        largest: a value that no other point is below, for each vector, (n,).
+    """
+    n, m = nearest.shape
+    indices = np.empty((n, m), dtype=np.int32)
+    indices[moved.order] = moved.order[nearest]
+    radius = np.full(n, np.inf)
+    if m < n - 1:
+        # Any other y has 2·value + |x|² >= t, and its squared distance differs from that
+        # by rounding that grows with |x| + |y|, where |y| <= |x| + its distance.
+        t = np.maximum(2.0 * largest.astype(np.float64) + moved.squares, 0.0)
+        reach = 2.0 * np.sqrt(moved.squares) + np.sqrt(t)
+        squared = t - 2.0 * (moved.rounding * reach**2 + moved.underflow)
+        radius[moved.order] = np.sqrt(np.maximum(squared, 0.0)) * moved.scale
+    return Candidates(indices, radius)
+
+
+def _sample_rank(n: int, m: int) -> tuple[int | None, int]:
+    """Choose the rank in the sample that limits a point, and how many values it may hold.
+
+    Of the m nearest, m·b/n fall into the sample of b on average, spread as a Poisson
+    count: three deviations more leave some points in ten thousand with too few.
+    """
+    expected = m * _BLOCK / n
+    rank = int(np.ceil(expected + 3.0 * np.sqrt(expected) + 2.0))
+    met = int(np.ceil((rank + 3.0 * np.sqrt(rank)) * n / _BLOCK))
+    # Where the sample would limit nothing, every value is kept; four times m bounds the
+    # memory for many points, and costs little time.
+    return (rank, min(met, 4 * m)) if met < n and n > _BLOCK else (None, n)
+
+
+def _set_limits(
+    products: NDArray[np.float32],
+    halves: NDArray[np.float32],
+    rank: int,
+    limits: NDArray[np.float32],
+) -> None:
+    """Limit each point to its value of this rank among the points of the first block."""
+    for part in _parts(len(products)):
+        values = halves[: products.shape[1]] - products[part]
+        # A point of the block meets itself there, as the nearest.
+        values.partition(rank, axis=1)
+        limits[part] = values[:, rank]
+
+
+def _parts(n: int) -> list[slice]:
+    """Split n rows into runs whose keys stay in a core's second cache."""
+    return [slice(start, min(start + 128, n)) for start in range(0, n, 128)]
+
+
+def _values(keys: NDArray[np.int64]) -> NDArray[np.float32]:
+    """Return the values in the upper halves of keys."""
+    bits = (keys >> 32).astype(np.int32)
+    return (bits ^ ((bits >> 31) & np.int32(0x7FFFFFFF))).view(np.float32)
+
+
+def _nearest_of(
+    moved: Centred, rows: NDArray[np.int64], m: int
+) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
+    """Find the ``m`` smallest values of some rows among all points."""
+    values = moved.halves - moved.vectors[rows] @ moved.vectors.T
+    values[np.arange(len(rows)), rows] = np.inf
+    nearest = np.argpartition(values, m - 1, axis=1)[:, :m]
+    return nearest.astype(np.int32), np.take_along_axis(values, nearest, axis=1).max(axis=1)

@@ -1,0 +1,175 @@
+"""How many points lie within a radius: from lists of neighbours, and from all pairs."""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from embstore.common.compiled import compiled
+from embstore.geometry.neighbors.candidates import centred
+from embstore.geometry.neighbors.loops import distance_to
+from embstore.types import FloatArray
+
+_BLOCK = 256
+
+
+class _Bounds(NamedTuple):
+    """What a product tells of a pair, x of a block and y of all points.
+
+    Attributes:
+        more: |y|²/2 and all that rounding can add, (n,).
+        less: |y|²/2 less all that rounding can take away, (n,).
+        inside: with ``more`` less product at most this, y is within a radius, (b, s, r).
+        outside: with ``less`` less product above this, it is not, (b, s, r).
+        farthest: the largest of ``outside`` for each x, (b,).
+    """
+
+    more: NDArray[np.float32]
+    less: NDArray[np.float32]
+    inside: NDArray[np.float32]
+    outside: NDArray[np.float32]
+    farthest: NDArray[np.float32]
+
+
+@compiled()
+def count_listed(
+    distances: NDArray[np.float64],
+    indices: NDArray[np.int32],
+    complete: NDArray[np.bool_],
+    radii: NDArray[np.float64],
+    member: NDArray[np.bool_],
+    counts: NDArray[np.int64],
+) -> None:
+    """Count each pair within a radius that the list of one of its points tells of.
+
+    Args:
+        distances: ascending along each row, (n, m).
+        indices: the points they belong to, (n, m).
+        complete: whose lists reach beyond all radii, (n,).
+        radii: of each scope, (s, r).
+        member: which points belong to each scope, (s, n).
+        counts: the pairs of each point are added, (s, n, r).
+    """
+    n, m = indices.shape
+    n_scopes, n_radii = radii.shape
+    for i in range(n):
+        if not complete[i]:
+            continue
+        for scope in range(n_scopes):
+            if not member[scope, i]:
+                continue
+            for r in range(n_radii):
+                radius = radii[scope, r]
+                for j in range(m):
+                    # Written so that NaN ends it too.
+                    if not distances[i, j] <= radius:
+                        break
+                    other = indices[i, j]
+                    if member[scope, other]:
+                        counts[scope, i, r] += 1
+                        # A complete list counts the pair for its own point.
+                        if not complete[other]:
+                            counts[scope, other, r] += 1
+
+
+def count_products(
+    points: NDArray[np.floating],
+    rows: NDArray[np.int64],
+    radii: FloatArray,
+    member: NDArray[np.bool_],
+) -> NDArray[np.int64]:
+    """Count the other points within each radius of some points, among all pairs.
+
+    A float32 product tells on which side of the radius a pair is, unless it is so near
+    that rounding could move it across: then float64 differences do.
+
+    Args:
+        points: distinct points, (n, d).
+        rows: the points to count around, (n_rows,).
+        radii: of each scope, (s, r).
+        member: which points belong to each scope, (s, n).
+
+    Returns:
+        The counts, 0 around a point that is no member, (s, n_rows, r).
+    """
+    n = len(points)
+    counts = np.zeros((len(radii), len(rows), radii.shape[1]), dtype=np.int64)
+    moved = centred(points, np.arange(n))
+    # Half a squared distance is |x|²/2 + |y|²/2 - x·y. Rounding moves that by at most
+    # rounding·(|x| + |y|)², which is at most 4·rounding·(|x|²/2 + |y|²/2) and so can be
+    # put on the halves; float32 rounds these once more, for which the bound has room.
+    halves = moved.squares / 2
+    more = halves * (1 + 4 * moved.rounding) + moved.underflow
+    less = halves * (1 - 4 * moved.rounding) - moved.underflow
+    targets = (radii / moved.scale) ** 2 / 2
+    buffer = np.empty((min(_BLOCK, len(rows)), n), dtype=np.float32)
+    for start in range(0, len(rows), _BLOCK):
+        part = slice(start, start + _BLOCK)
+        around = rows[part]
+        products = buffer[: len(around)]
+        np.dot(moved.vectors[around], moved.vectors.T, out=products)
+        # Rounded away from the radius, so that neither test is ever too sure.
+        inside = _float32(targets - more[around, None, None], -np.inf)
+        outside = _float32(targets - less[around, None, None], np.inf)
+        farthest = np.nanmax(outside, axis=(1, 2))
+        bounds = _Bounds(
+            more.astype(np.float32), less.astype(np.float32), inside, outside, farthest
+        )
+        _count_block(products, around, bounds, points, radii, member, counts[:, part])
+    return counts
+
+
+def _float32(values: FloatArray, towards: float) -> NDArray[np.float32]:
+    """Round to a float32 that is farther in one direction."""
+    return np.nextafter(values.astype(np.float32), np.float32(towards))
+
+
+@compiled()
+def _count_block(
+    products: NDArray[np.float32],
+    rows: NDArray[np.int64],
+    bounds: _Bounds,
+    points: NDArray[np.floating],
+    radii: NDArray[np.float64],
+    member: NDArray[np.bool_],
+    counts: NDArray[np.int64],
+) -> None:
+    """Fill the counts of some rows from their products.
+
+    Args:
+        products: of the points to count around with all points, (b, n).
+        rows: the points to count around, (b,).
+        bounds: what a product proves.
+        points: (n, d).
+        radii: of each scope, (s, r).
+        member: which points belong to each scope, (s, n).
+        counts: zeros; filled, (s, b, r).
+    """
+    n_scopes, n_radii = radii.shape
+    n = products.shape[1]
+    near = np.empty(n + 1, dtype=np.int32)
+    for i in range(len(rows)):
+        row = rows[i]
+        start = points[row].astype(np.float64)
+        # Written everywhere and kept where near: without a branch to mispredict.
+        n_near = 0
+        for j in range(n):
+            near[n_near] = j
+            n_near += bounds.less[j] - products[i, j] <= bounds.farthest[i]
+        for place in range(n_near):
+            j = near[place]
+            if j == row:
+                continue
+            most = bounds.more[j] - products[i, j]
+            least = bounds.less[j] - products[i, j]
+            distance = -1.0
+            for scope in range(n_scopes):
+                if not (member[scope, row] and member[scope, j]):
+                    continue
+                for r in range(n_radii):
+                    if most <= bounds.inside[i, scope, r]:
+                        counts[scope, i, r] += 1
+                    elif least <= bounds.outside[i, scope, r]:
+                        if distance < 0.0:
+                            distance = distance_to(start, points, j)
+                        counts[scope, i, r] += distance <= radii[scope, r]

@@ -1,0 +1,236 @@
+"""Nearest neighbours of a token sample, exact or approximate; duplicates merged before."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from embstore.geometry.neighbors.approximate import approximate_candidates, measured_recall
+from embstore.geometry.neighbors.candidates import candidates
+from embstore.geometry.neighbors.loops import all_distances, exact_distances, keep_some
+from embstore.geometry.neighbors.on_accelerator import candidates_torch
+from embstore.geometry.neighbors.pair_counts import count_listed, count_products
+from embstore.types import FloatArray, SearchMethod
+
+# The exact search grows with the square of the points, what pynndescent takes little faster
+# than their number: for this many of 576 dimensions 38 s against 70 s on one core.
+EXACT_LIMIT = 100_000
+
+# Candidates beyond k: float32 rounding swaps near-ties, and a restricted scope
+# loses some neighbours; a few spare ones repair both without a new search.
+_SPARE = 12
+
+
+@dataclass(frozen=True, eq=False)
+class Neighbors:
+    """The nearest other points of each distinct point.
+
+    Attributes:
+        distances: Euclidean, ascending along each row, (n_distinct, m) float64.
+        indices: rows of the distinct points they belong to, (n_distinct, m).
+        points: the distinct points, in the order of their first occurrence, (n_distinct, d).
+        group: distinct point of every given row, (n,).
+        first: the first given row of each distinct point, (n_distinct,).
+        radius: distance up to which each row is proven to miss no point, (n_distinct,);
+            taken to be that of the last neighbour after an approximate search.
+        method: how the neighbours were found.
+        recall: share of the k true neighbours that were found: 1 for an exact search,
+            else measured on some of the points.
+    """
+
+    distances: FloatArray
+    indices: NDArray[np.int32]
+    points: NDArray[np.floating]
+    group: NDArray[np.int64]
+    first: NDArray[np.int64]
+    radius: FloatArray
+    method: SearchMethod
+    recall: float
+
+    @property
+    def n_duplicates(self) -> int:
+        """Rows that repeat an earlier row exactly."""
+        return len(self.group) - len(self.points)
+
+
+def merge_duplicates(
+    X: NDArray[np.floating],
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Find the distinct rows of ``X``, (n, d).
+
+    Returns:
+        The first occurrence of each distinct row, ascending, (n_distinct,), and for
+        every row the position of its distinct row among those, (n,).
+    """
+    # Adding 0.0 turns -0.0 into 0.0: equal numbers must have equal bytes.
+    rows = np.ascontiguousarray(X + 0.0)
+    keys = rows.view(np.dtype((np.void, rows.dtype.itemsize * rows.shape[1]))).ravel()
+    _, first, group = np.unique(keys, return_index=True, return_inverse=True)
+    order = np.argsort(first)
+    rank = np.empty_like(order)
+    rank[order] = np.arange(len(order))
+    return first[order].astype(np.int64), rank[group].astype(np.int64)
+
+
+def nearest_neighbors(
+    X: NDArray[np.floating],
+    k: int,
+    *,
+    method: Literal["auto", "exact", "pynndescent"] = "auto",
+    device: str = "cpu",
+    seed: int = 0,
+) -> Neighbors:
+    """Find at least the ``k`` nearest other distinct rows of ``X``.
+
+    Exactly: candidates come from blocked float32 products; their distances are computed
+    again as float64 differences of the rows as given. A row keeps its candidates only if
+    a rounding bound proves that none nearer was missed, and is searched by brute force
+    otherwise: norms and products alone lose near-duplicates.
+
+    Approximately: candidates come from pynndescent, their distances are computed again
+    likewise, and the share of true neighbours among them is measured.
+
+    Args:
+        X: finite vectors, (n, d), float32 or float64.
+        k: neighbours wanted; with n_distinct <= k all other points are returned.
+        method: ``auto`` is exact up to 100,000 distinct points, and on an accelerator,
+            where products are cheap, for any number.
+        device: where products are computed: ``cpu``, ``cuda``, ``cuda:N`` or ``mps``.
+        seed: of the shuffles of either search; no exact neighbour depends on it.
+
+    Returns:
+        Neighbours with min(k + some spare, n_distinct - 1) columns.
+    """
+    first, group = merge_duplicates(X)
+    points = X if len(first) == len(X) else X[first]
+    n = len(points)
+    m = max(min(k + _SPARE, n - 1), 0)
+    used = _choose(method, n, m, device)
+    distances = np.empty((n, m))
+    recall = 1.0
+    if m == 0:
+        indices = np.empty((n, m), dtype=np.int32)
+        radius = np.full(n, np.inf)
+    elif used == "pynndescent":
+        indices = approximate_candidates(points, m, seed=seed)
+        exact_distances(points, indices, distances)
+        radius = distances[:, -1].copy()
+        recall = measured_recall(points, distances[:, : min(k, m)], seed=seed)
+    else:
+        if device == "cpu":
+            found = candidates(points, m, seed=seed)
+        else:
+            found = candidates_torch(points, m, device)
+        indices, radius = found.indices, found.radius
+        exact_distances(points, indices, distances)
+        for row in np.flatnonzero(distances[:, min(k, m) - 1] > radius).tolist():
+            distances[row], indices[row] = _brute_force(points, row, m)
+            radius[row] = distances[row, -1]
+    return Neighbors(distances, indices, points, group, first, radius, used, recall)
+
+
+def restrict(neighbors: Neighbors, keep: NDArray[np.bool_], k: int) -> Neighbors:
+    """Return the neighbours among some of the rows, without a new search.
+
+    They are exact if the given ones are.
+
+    Args:
+        neighbors: the neighbours among all rows.
+        keep: which of the rows first given stay, (n,).
+        k: neighbours wanted.
+
+    Returns:
+        Neighbours with min(k, n_distinct - 1) columns, of the points that stay, in the
+        order in which they were given; ``group`` and ``first`` count the rows that stay.
+        Rows that lost too many of theirs, or more than are proven complete, are searched
+        again.
+    """
+    kept_groups, first, group = np.unique(
+        neighbors.group[keep], return_index=True, return_inverse=True
+    )
+    n = len(kept_groups)
+    m = max(min(k, n - 1), 0)
+    position = np.full(len(neighbors.points), -1, dtype=np.int32)
+    position[kept_groups] = np.arange(n, dtype=np.int32)
+    points = neighbors.points if n == len(neighbors.points) else neighbors.points[kept_groups]
+    distances = np.empty((n, m))
+    indices = np.empty((n, m), dtype=np.int32)
+    radius = neighbors.radius[kept_groups]
+    if m > 0:
+        full = keep_some(
+            neighbors.distances, neighbors.indices, kept_groups, position, distances, indices
+        )
+        for row in np.flatnonzero(~full | (distances[:, -1] > radius)).tolist():
+            distances[row], indices[row] = _brute_force(points, row, m)
+            radius[row] = distances[row, -1]
+    return Neighbors(
+        distances,
+        indices,
+        points,
+        group.astype(np.int64),
+        first.astype(np.int64),
+        radius,
+        neighbors.method,
+        neighbors.recall,
+    )
+
+
+def count_within(
+    neighbors: Neighbors,
+    radii: FloatArray,
+    member: NDArray[np.bool_],
+    rows: NDArray[np.int64] | None = None,
+) -> NDArray[np.int64]:
+    """Count the other points within some radii of each point, for several scopes at once.
+
+    A pair with a point whose list is proven complete beyond the largest radius is found
+    in that list. Only the pairs of the other points, in dense places, need products.
+    The counts are exact where the neighbours are.
+
+    Args:
+        neighbors: of all distinct points.
+        radii: those of each scope, (s, r); within NaN there is nothing.
+        member: which of the distinct points belong to each scope, (s, n_distinct).
+        rows: the points to count around, (n_rows,); all of them if None.
+
+    Returns:
+        Members of the scope, the point itself not among them, at a distance of at most
+        the radius, (s, n_rows, r); 0 around a point that is no member.
+    """
+    n = len(neighbors.points)
+    counts = np.zeros((len(radii), n, radii.shape[1]), dtype=np.int64)
+    if counts.size and not np.isnan(radii).all():
+        # A point missing from a list may be exactly as far as the list is proven.
+        complete = neighbors.radius > np.nanmax(radii)
+        count_listed(neighbors.distances, neighbors.indices, complete, radii, member, counts)
+        dense = np.flatnonzero(~complete)
+        wanted = np.arange(len(dense)) if rows is None else np.flatnonzero(np.isin(dense, rows))
+        if len(wanted):
+            counts[:, dense[wanted]] += count_products(
+                neighbors.points[dense], wanted, radii, member[:, dense]
+            )
+    return counts if rows is None else counts[:, rows]
+
+
+def _choose(
+    method: Literal["auto", "exact", "pynndescent"], n: int, m: int, device: str
+) -> SearchMethod:
+    # With no point outside the list there is nothing to approximate.
+    if method == "exact" or m == n - 1:
+        return "exact"
+    if method == "auto" and (n <= EXACT_LIMIT or device != "cpu"):
+        return "exact"
+    return "pynndescent"
+
+
+def _brute_force(
+    points: NDArray[np.floating], row: int, m: int
+) -> tuple[FloatArray, NDArray[np.int64]]:
+    """The ``m`` nearest other points of one row from float64 differences to all of them."""
+    distances = np.empty(len(points))
+    all_distances(points, row, distances)
+    distances[row] = np.inf
+    nearest = np.argpartition(distances, m - 1)[:m]
+    nearest = nearest[np.argsort(distances[nearest], kind="stable")]
+    return distances[nearest], nearest

@@ -1,0 +1,1 @@
+"""Checkpoints into a store: planned, fetched ahead, measured and recorded."""

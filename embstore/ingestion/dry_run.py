@@ -1,0 +1,141 @@
+"""Says what an ingest would do and what it would take, without doing it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from embstore.checkpoints.find import Candidate
+from embstore.checkpoints.locate import locate_files
+from embstore.errors import StoreError, reason_of
+from embstore.ingestion.duplicates import Copies
+from embstore.ingestion.memory_estimate import MemoryEstimate, Shape, estimate
+from embstore.ingestion.plan import Plan, Sources, open_sources, plan, plan_extent
+from embstore.ingestion.settings import Request, Settings
+from embstore.ingestion.time_estimate import Pace, estimate_seconds, probe_pace
+from embstore.models.description import model_shape
+
+
+@dataclass(frozen=True)
+class Work:
+    """What measuring a checkpoint would take.
+
+    Attributes:
+        architecture: its family.
+        run_id: of the run that is stored already; None if there is something to do.
+        n_windows: sequences to feed.
+        n_tokens: tokens in them.
+        n_layers: blocks of all stacks.
+        hidden_size: d.
+        n_parameters: without a language-model head.
+        download_bytes: of weights that are not on this machine yet.
+        memory: at the peak.
+        seconds: to measure it, without loading and downloading; 0 if it is stored.
+    """
+
+    architecture: str
+    run_id: str | None
+    n_windows: int
+    n_tokens: int
+    n_layers: int
+    hidden_size: int
+    n_parameters: int
+    download_bytes: int
+    memory: MemoryEstimate
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Preview:
+    """What ingesting a checkpoint would do.
+
+    Attributes:
+        model: its name.
+        revision: of it.
+        step: optimizer steps taken, where known.
+        status: ``stored`` where there is nothing to do, ``cannot`` where it will fail.
+        work: what it takes; None where it will fail.
+        duplicate_of: the revision of the same model that has the same weights, if any.
+        reason: why it will fail, one line.
+    """
+
+    model: str
+    revision: str
+    step: int | None
+    status: Literal["stored", "to do", "cannot"]
+    work: Work | None = None
+    duplicate_of: str | None = None
+    reason: str | None = None
+
+
+@dataclass
+class _Known:
+    """What is known from the checkpoints before.
+
+    Attributes:
+        copies: the checkpoints with certain weights.
+        paces: of this machine, by the shape of a model: one probe is enough for a series.
+    """
+
+    copies: Copies
+    paces: dict[Shape, Pace] = field(default_factory=dict)
+
+
+def preview(
+    models: Sequence[Request], corpus: str | Path, store: str | Path | None, settings: Settings
+) -> list[Preview]:
+    """Plan what ``ingest`` with the same arguments would do; no weights are loaded.
+
+    Raises:
+        EmbstoreError: as ``ingest``, but for weights that cannot be loaded or run.
+    """
+    with open_sources(models, corpus, store, settings) as sources:
+        known = _Known(Copies(sources.database))
+        return [_preview(candidate, sources, settings, known) for candidate in sources.candidates]
+
+
+def _preview(candidate: Candidate, sources: Sources, settings: Settings, known: _Known) -> Preview:
+    name, revision = candidate.name, candidate.known_as
+    try:
+        located = locate_files(candidate, settings.permissions)
+        work = _work(plan(located, sources, settings), sources, settings, known)
+        original = known.copies.original(located)
+        known.copies.note(located)
+    except StoreError:
+        raise
+    except Exception as error:
+        if len(sources.candidates) == 1:
+            raise
+        return Preview(name, revision.name, revision.step, "cannot", reason=reason_of(error))
+    return Preview(
+        model=name,
+        revision=revision.name,
+        step=revision.step,
+        status="stored" if work.run_id else "to do",
+        work=work,
+        duplicate_of=original,
+    )
+
+
+def _work(planned: Plan, sources: Sources, settings: Settings, known: _Known) -> Work:
+    windows = planned.windows
+    shape = model_shape(planned.model)
+    run_id = planned.stored_run(settings)
+    extent = plan_extent(planned, sources.dtype.itemsize, settings)
+    seconds = 0.0
+    if run_id is None:
+        if shape not in known.paces:
+            known.paces[shape] = probe_pace(shape, sources.device, sources.dtype)
+        seconds = estimate_seconds(shape, extent, known.paces[shape])
+    return Work(
+        architecture=planned.model.config.model_type,
+        run_id=run_id,
+        n_windows=windows.n_windows,
+        n_tokens=windows.n_tokens,
+        n_layers=sum(shape.n_layers),
+        hidden_size=shape.hidden_size,
+        n_parameters=shape.n_parameters,
+        download_bytes=planned.model.located.download_bytes,
+        memory=estimate(shape, extent),
+        seconds=seconds,
+    )

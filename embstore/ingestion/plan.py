@@ -1,0 +1,270 @@
+"""Decides what measuring a model means, and what is stored already; no weights are loaded.
+
+Everything that can be wrong with the input is found here. ``ingest`` carries the plans
+out, a dry run shows them.
+"""
+
+import contextlib
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from embstore.checkpoints.find import Candidate, find, label
+from embstore.checkpoints.locate import Located
+from embstore.common.package_files import is_packaged, packaged_path
+from embstore.errors import CorpusError, ModelError, UsageError
+from embstore.ingestion.memory_estimate import Extent
+from embstore.ingestion.settings import Request, Settings
+from embstore.inputs.corpus import CorpusText, open_corpus
+from embstore.inputs.image_windows import ImageWindows, draw_images
+from embstore.inputs.images import ImageFolder, open_images
+from embstore.inputs.text_windows import Windows, draw_windows, sample_positions
+from embstore.measuring.scopes import SINK_THRESHOLD
+from embstore.metrics.registry import metric_infos
+from embstore.models.description import Outline, outline
+from embstore.models.loaded import choose_device, choose_dtype, tokenizer_sha256
+from embstore.models.vision import processor_sha256
+from embstore.store import ids
+from embstore.store.connection import Database, open_database
+from embstore.store.writing import repeats
+from embstore.types import (
+    Configuration,
+    Corpus,
+    MetricInfo,
+    Sampling,
+)
+
+DEFAULT_WINDOW = 512
+
+
+@dataclass(frozen=True, eq=False)
+class Sources:
+    """What an ingest reads and writes, opened.
+
+    Attributes:
+        candidates: the checkpoints, model by model in the order of training.
+        text: the corpus, a text or a folder of images.
+        database: the store, which may not exist yet.
+        device: where models run.
+        dtype: of their weights.
+    """
+
+    candidates: tuple[Candidate, ...]
+    text: CorpusText | ImageFolder
+    database: Database
+    device: torch.device
+    dtype: torch.dtype
+
+
+@dataclass(frozen=True, eq=False)
+class Plan:
+    """A model's work, complete but for the weights.
+
+    Attributes:
+        model: what is known of it already.
+        corpus: the text.
+        windows: what to feed.
+        positions: the kept sample, flat positions into the windows.
+        configuration: what decides the numbers.
+        metrics: what is measured.
+        work: identifies all of this.
+        n_stored: how many times it is stored already.
+        seconds: what planning took.
+    """
+
+    model: Outline
+    corpus: Corpus
+    windows: Windows | ImageWindows
+    positions: NDArray[np.int64]
+    configuration: Configuration
+    metrics: tuple[MetricInfo, ...]
+    work: str
+    n_stored: int
+    seconds: float
+
+    def stored_run(self, settings: Settings) -> str | None:
+        """Return the id of the run that leaves nothing to do; None if the work is to be done."""
+        if not self.n_stored or settings.force:
+            return None
+        return ids.run_id(self.work, self.n_stored - 1)
+
+
+@contextlib.contextmanager
+def open_sources(
+    models: Sequence[Request], corpus: str | Path, store: str | Path | None, settings: Settings
+) -> Iterator[Sources]:
+    """Find the checkpoints, and open text and store; a missing store is not made yet.
+
+    Raises:
+        EmbstoreError: a model, the corpus, an option or the store cannot be used.
+    """
+    if settings.batch_size is not None and settings.batch_size < 1:
+        raise UsageError(f"batch size {settings.batch_size} is too small; it must be at least 1")
+    _check_sampling(settings.sampling)
+    if not models or not str(corpus).strip():
+        raise UsageError(f"no {'text' if models else 'model'} is given; name one")
+    device, dtype = choose_device(settings.device), choose_dtype(settings.dtype)
+    found = [candidate for model in models for candidate in _find(model, settings)]
+    _check_names(found)
+    database = open_database(store, lazy=True)
+    with _open_text(corpus, settings.text_field) as text:
+        # Each once, however often it is named.
+        yield Sources(tuple(dict.fromkeys(found)), text, database, device, dtype)
+
+
+def _open_text(corpus: str | Path, text_field: str | None) -> CorpusText | ImageFolder:
+    path = packaged_path(str(corpus), error=CorpusError) if is_packaged(str(corpus)) else corpus
+    if not Path(path).is_dir():
+        return open_corpus(path, text_field=text_field)
+    if text_field is not None:
+        raise UsageError(f"corpus {corpus} is a folder of images and has no field {text_field!r}")
+    return open_images(path)
+
+
+def _check_sampling(sampling: Sampling) -> None:
+    numbers = {"tokens": sampling.tokens, "sample": sampling.sample, "window": sampling.window}
+    for name, number in numbers.items():
+        if number is not None and number < 1:
+            raise UsageError(f"{name} is {number:,}; it must be at least 1")
+    if not 0 <= sampling.seed < 2**63:
+        raise UsageError(f"seed is {sampling.seed:,}; it must be from 0 to {2**63 - 1:,}")
+
+
+def _check_names(found: Sequence[Candidate]) -> None:
+    """Refuse two places under one name: nobody could tell their numbers apart."""
+    places: dict[str, str] = {}
+    for candidate in found:
+        place = places.setdefault(label(candidate), candidate.place)
+        if place != candidate.place:
+            raise UsageError(
+                f"{place} and {candidate.place} are both called {label(candidate)}; measure them "
+                "one at a time, each with a --name"
+            )
+
+
+def _find(model: Request, settings: Settings) -> list[Candidate]:
+    return find(
+        model.spec,
+        name=model.name,
+        revisions=model.revisions,
+        init_seed=settings.sampling.seed if model.random_init else None,
+        tokenizer=model.tokenizer,
+    )
+
+
+def plan(located: Located, sources: Sources, settings: Settings) -> Plan:
+    """Draw the windows and the sample, and ask the store whether this work is there.
+
+    Raises:
+        EmbstoreError: model and text, or model and options, do not fit together.
+    """
+    began = time.perf_counter()
+    sampling = settings.sampling
+    model = outline(located)
+    windows, reader = _draw(model, sources.text, sampling)
+    positions = sample_positions(
+        windows.n_windows,
+        windows.window,
+        sampling.sample,
+        sampling.seed,
+        mask=windows.attention_mask,
+    )
+    configuration = Configuration(
+        tokens=windows.n_tokens,
+        window_size=windows.window,
+        n_windows=windows.n_windows,
+        sample_size=len(positions),
+        seed=sampling.seed,
+        dtype=str(sources.dtype).removeprefix("torch."),
+        sink_threshold=SINK_THRESHOLD,
+        scopes=",".join(settings.scopes),
+        n_special_tokens=windows.n_special_tokens,
+        tokenizer_sha256=reader,
+        token_ids_sha256=windows.sha256,
+    )
+    metrics = metric_infos(pairs=settings.pairs)
+    work = ids.configuration_id(
+        ids.checkpoint_id(located.name, located.checkpoint),
+        ids.corpus_id(sources.text.corpus),
+        configuration,
+        {metric.name: metric.version for metric in metrics},
+    )
+    return Plan(
+        model=model,
+        corpus=sources.text.corpus,
+        windows=windows,
+        positions=positions,
+        configuration=configuration,
+        metrics=metrics,
+        work=work,
+        n_stored=repeats(sources.database, work),
+        seconds=time.perf_counter() - began,
+    )
+
+
+def _draw(
+    model: Outline, text: CorpusText | ImageFolder, sampling: Sampling
+) -> tuple[Windows | ImageWindows, str]:
+    """Choose what is fed, and fingerprint what turns a text or an image into it."""
+    name = model.located.name
+    if isinstance(text, ImageFolder):
+        if model.image_processor is None:
+            raise ModelError(
+                f"{name} reads text, but the corpus is a folder of images; give a text"
+            )
+        if sampling.window is not None:
+            raise UsageError(f"{name} reads images, whose window is their patches; leave it out")
+        images = draw_images(text, model, tokens=sampling.tokens, seed=sampling.seed)
+        return images, processor_sha256(model.image_processor)
+    if model.tokenizer is None:
+        raise ModelError(
+            f"{name} reads images, but the corpus is a text; give a folder of images instead"
+        )
+    window = choose_window(sampling, model.context, name)
+    windows = draw_windows(
+        text, model.tokenizer, tokens=sampling.tokens, window=window, seed=sampling.seed
+    )
+    largest_id = int(windows.ids.max())
+    if largest_id >= model.config.vocab_size:
+        raise ModelError(
+            f"the tokenizer of {name} gives token {largest_id}, but the model knows only "
+            f"{model.config.vocab_size}; model and tokenizer do not belong together"
+        )
+    return windows, tokenizer_sha256(model.tokenizer)
+
+
+def plan_extent(planned: Plan, itemsize: int, settings: Settings) -> Extent:
+    """Return how much a plan feeds and keeps, for estimates of memory and time."""
+    windows = planned.windows
+    return Extent(
+        n_windows=windows.n_windows,
+        window=windows.window,
+        n_sample=len(planned.positions),
+        n_scopes=len(settings.scopes),
+        pairs=settings.pairs,
+        batch_size=settings.batch_size,
+        itemsize=itemsize,
+    )
+
+
+def choose_window(sampling: Sampling, context: int | None, name: str) -> int:
+    """Return the tokens per sequence: as asked, or 512, or less if the model takes less.
+
+    Raises:
+        UsageError: the window asked for is longer than the model's limit or than all
+            tokens together.
+    """
+    limit = context or sampling.tokens
+    if sampling.window is None:
+        return min(DEFAULT_WINDOW, limit, sampling.tokens)
+    if context is not None and sampling.window > context:
+        raise UsageError(
+            f"a window of {sampling.window} tokens is larger than the limit of {name}, "
+            f"{context}; give --window {context} or less"
+        )
+    return sampling.window

@@ -1,0 +1,172 @@
+"""Prepares checkpoints one ahead: the next is fetched and loaded while one is measured."""
+
+import contextlib
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Generator
+from concurrent.futures import Future
+from dataclasses import dataclass
+from functools import partial
+from queue import SimpleQueue
+from typing import Literal, TypeVar
+
+import psutil
+
+from embstore.checkpoints import hub
+from embstore.checkpoints.find import Candidate
+from embstore.checkpoints.locate import Located, fetch_weights, locate_files
+from embstore.errors import StoreError
+from embstore.ingestion.memory_estimate import estimate
+from embstore.ingestion.plan import Plan, Sources, plan, plan_extent
+from embstore.ingestion.settings import Settings
+from embstore.models.description import model_shape
+from embstore.models.load import Weights, read_weights
+
+Result = TypeVar("Result")
+Stage = Literal["locate", "plan", "fetch", "load", "measure"]
+_Commit = tuple[str, str]
+
+
+@dataclass(frozen=True)
+class Trouble:
+    """What keeps a checkpoint from being measured, and how far it came."""
+
+    stage: Stage
+    error: Exception
+
+
+@dataclass(frozen=True, eq=False)
+class Prepared:
+    """A checkpoint that can be measured, or why not.
+
+    Attributes:
+        candidate: which.
+        planned: its work; None if that could not be told.
+        weights: read already; None if there was no need, or no room beside another model.
+        load_seconds: what reading them took.
+        trouble: what went wrong; None if nothing did.
+    """
+
+    candidate: Candidate
+    planned: Plan | None = None
+    weights: Weights | None = None
+    load_seconds: float = 0.0
+    trouble: Trouble | None = None
+
+
+class Preparation:
+    """Prepares the checkpoints of an ingest in a thread, in their order.
+
+    Downloads that are measured are deleted there too, between two downloads, so that no
+    file is deleted that the next checkpoint is about to share.
+    """
+
+    def __init__(self, sources: Sources, settings: Settings) -> None:
+        self._sources = sources
+        self._settings = settings
+        # What the thread looks at alone: how many prepared checkpoints use a commit of a
+        # repository, and which of those were downloaded and measured.
+        self._users: Counter[_Commit] = Counter()
+        self._measured: set[_Commit] = set()
+        self._released: SimpleQueue[tuple[Located, bool]] = SimpleQueue()
+
+    def one_ahead(self, announce: Callable[[int], None]) -> Generator[Prepared, None, None]:
+        """Yield every checkpoint, the next one being prepared while one is used.
+
+        Args:
+            announce: called with a checkpoint's index before it is waited for.
+
+        Raises:
+            StoreError: the store cannot be asked what it holds.
+        """
+        candidates = self._sources.candidates
+        coming = _in_thread(partial(self._prepare, candidates[0], beside_another=False))
+        for index in range(len(candidates)):
+            announce(index)
+            ready = coming.result()
+            if index + 1 < len(candidates):
+                following = candidates[index + 1]
+                coming = _in_thread(partial(self._prepare, following, beside_another=True))
+            yield ready
+            # Or its weights would be kept while the next ones are waited for.
+            del ready
+        _in_thread(self._delete_downloads).result()
+
+    def release(self, located: Located, *, measured: bool) -> None:
+        """Let a checkpoint's files go; those that were downloaded for it, if it is measured."""
+        self._released.put((located, measured))
+
+    def _prepare(self, candidate: Candidate, *, beside_another: bool) -> Prepared:
+        stage: Stage = "locate"
+        planned = None
+        try:
+            self._delete_downloads()
+            located = locate_files(candidate, self._settings.permissions)
+            self._users.update(_commits(located))
+            stage = "plan"
+            planned = plan(located, self._sources, self._settings)
+            if planned.stored_run(self._settings):
+                return Prepared(candidate, planned)
+            stage = "fetch"
+            fetch_weights(located)
+            stage = "load"
+            weights = None
+            began = time.perf_counter()
+            if not beside_another or self._has_room(planned):
+                weights = read_weights(
+                    located,
+                    planned.model.config,
+                    device=self._sources.device,
+                    dtype=self._sources.dtype,
+                )
+            return Prepared(candidate, planned, weights, time.perf_counter() - began)
+        except StoreError:
+            raise
+        except Exception as error:
+            return Prepared(candidate, planned, trouble=Trouble(stage, error))
+
+    def _has_room(self, planned: Plan) -> bool:
+        """Tell whether a second model fits beside the one that is being measured."""
+        # While a model is built in another dtype, transformers changes torch's default
+        # for all threads; and an accelerator's memory is not known here.
+        if self._sources.device.type != "cpu" or self._sources.dtype.itemsize != 4:
+            return False
+        extent = plan_extent(planned, self._sources.dtype.itemsize, self._settings)
+        need = estimate(model_shape(planned.model), extent).total
+        # The one that is measured may have hardly begun to need its own share.
+        return bool(psutil.virtual_memory().available > 2 * need)
+
+    def _delete_downloads(self) -> None:
+        """Delete what is measured and used by no other checkpoint that is prepared."""
+        while not self._released.empty():
+            located, measured = self._released.get()
+            commits = _commits(located)
+            self._users.subtract(commits)
+            if measured and self._settings.evict and located.download_bytes:
+                self._measured.update(commits)
+        for repository, commit in [c for c in self._measured if self._users[c] < 1]:
+            self._measured.discard((repository, commit))
+            # Not worth failing for: the files stay in the Hub's cache.
+            with contextlib.suppress(Exception):
+                hub.evict(repository, commit)
+
+
+def _commits(located: Located) -> list[_Commit]:
+    """Return what of the Hub a checkpoint is made of: itself, and an adapter's base."""
+    parts = [located, *([located.base] if located.base else [])]
+    return [(p.snapshot.repository, p.snapshot.commit) for p in parts if p.snapshot]
+
+
+def _in_thread(work: Callable[[], Result]) -> "Future[Result]":
+    """Start work in a thread that does not keep the interpreter from ending."""
+    future: Future[Result] = Future()
+
+    def run() -> None:
+        try:
+            future.set_result(work())
+        except BaseException as error:
+            future.set_exception(error)
+
+    threading.Thread(target=run, name="preparation", daemon=True).start()
+    return future

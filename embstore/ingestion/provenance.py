@@ -1,0 +1,87 @@
+"""Records with which code, packages and machine a run was made."""
+
+import importlib.metadata
+import platform
+import resource
+import subprocess
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+from embstore._version import __version__
+from embstore.types import Measured, Provenance
+
+
+def collect(
+    measured: Measured,
+    *,
+    device: str,
+    attention: str,
+    linear: str,
+    accumulation_dtype: str,
+    batch_size: int,
+    seconds: float,
+) -> Provenance:
+    """Describe this process, now that the run is measured.
+
+    Args:
+        measured: what the pass yielded, with its timings.
+        device: where the model ran.
+        attention: the attention kernel it ran with.
+        linear: what its linear layers ran through.
+        accumulation_dtype: of the moments.
+        batch_size: windows per forward pass.
+        seconds: wall time from loading the weights to the last number.
+    """
+    commit, dirty = git_state(Path(__file__).parents[1])
+    version = importlib.metadata.version
+    return Provenance(
+        created_at=datetime.now(UTC),
+        embstore_version=__version__,
+        git_commit=commit,
+        git_dirty=dirty,
+        python_version=platform.python_version(),
+        torch_version=version("torch"),
+        transformers_version=version("transformers"),
+        duckdb_version=version("duckdb"),
+        numpy_version=version("numpy"),
+        device=device,
+        attention=attention,
+        linear=linear,
+        accumulation_dtype=accumulation_dtype,
+        batch_size=batch_size,
+        wall_seconds=seconds,
+        forward_seconds=measured.forward_seconds,
+        geometry_seconds=measured.geometry_seconds,
+        peak_memory_bytes=peak_memory_bytes(),
+    )
+
+
+def git_state(package: Path) -> tuple[str | None, bool | None]:
+    """Return the commit embstore runs from and whether it is changed; None outside a checkout.
+
+    Only a checkout of embstore itself counts, not a repository it is installed into.
+    """
+    if not (package.parent / ".git").exists():
+        return None, None
+    try:
+        commit, status = (
+            subprocess.run(  # noqa: S603 - fixed arguments
+                ["git", "-C", str(package.parent), *command],  # noqa: S607 - git from the PATH
+                capture_output=True,
+                text=True,
+                check=True,
+                timeout=10,
+            ).stdout.strip()
+            for command in (["rev-parse", "HEAD"], ["status", "--porcelain"])
+        )
+    except (OSError, subprocess.SubprocessError):
+        return None, None
+    return commit, bool(status)
+
+
+def peak_memory_bytes() -> int:
+    """Return the largest resident size this process has had."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    # Kilobytes on Linux, bytes on macOS.
+    return peak if sys.platform == "darwin" else peak * 1024

@@ -1,0 +1,1 @@
+"""Text or images, from where they lie to windows of token ids."""

@@ -1,0 +1,195 @@
+"""Kinds of text source, by name: how a file or an address becomes documents."""
+
+import bz2
+import codecs
+import gzip
+import io
+import re
+import stat
+from collections.abc import Callable, Generator, Iterable, Iterator
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, cast
+
+from embstore.errors import CorpusError, UsageError
+from embstore.inputs import hub_datasets
+from embstore.inputs.json_parquet import read_json_lines, read_parquet
+from embstore.inputs.wikipedia import enwik8
+from embstore.inputs.wikipedia.mediawiki import read_articles
+from embstore.inputs.zip_files import open_zipped, zipped_name
+
+_CHUNK_BYTES = 1 << 18
+_DEFAULT_FIELD = "text"
+
+# A document comes in pieces, so that one of any length passes through.
+Documents = Generator[Iterable[str], None, None]
+ReadDocuments = Callable[[IO[bytes], str], Iterator[Iterable[str]]]
+Open = Callable[[Path], AbstractContextManager[IO[bytes]]]
+
+
+@dataclass(frozen=True)
+class Source:
+    """A corpus's name, the file or address it is recorded under, and how to read it."""
+
+    name: str
+    label: str
+    read: Callable[[], Documents]
+    # The file, where cleaning it is so slow that the text is worth keeping.
+    dump: Path | None = None
+
+
+@dataclass(frozen=True)
+class Kind:
+    """How documents come from the bytes of one kind of file, and from which field of them."""
+
+    read: ReadDocuments
+    has_fields: bool = False
+    # Whether a .bz2, .gz or .zip of it can be read from its beginning to its end.
+    is_stream: bool = True
+    is_slow: bool = False
+
+
+def _plain_text(stream: IO[bytes], _field: str) -> Iterator[Iterable[str]]:
+    yield _decoded(stream)
+
+
+def _decoded(stream: IO[bytes]) -> Iterator[str]:
+    """Yield UTF-8 text piece by piece, whatever the length of its lines."""
+    utf8 = codecs.getincrementaldecoder("utf-8")()
+    newlines = io.IncrementalNewlineDecoder(None, translate=True)
+    offset = 0
+    final = False
+    while not final:
+        chunk = stream.read(_CHUNK_BYTES)
+        final = not chunk
+        if offset == 0 and chunk.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+            raise CorpusError("UTF-16, not UTF-8; convert it, as with iconv -f utf-16 -t utf-8")
+        if (at := chunk.find(0)) >= 0:
+            raise CorpusError(f"binary, not text (byte {offset + at:,} is zero); give UTF-8 text")
+        n_pending = len(utf8.getstate()[0])
+        try:
+            text = utf8.decode(chunk, final)
+        except UnicodeDecodeError as error:
+            raise CorpusError(
+                f"not UTF-8 text (byte {offset - n_pending + error.start:,} is"
+                f" 0x{error.object[error.start]:02x}); convert it, as with iconv -t utf-8"
+            ) from error
+        if offset == 0:
+            text = text.removeprefix("\ufeff")
+        offset += len(chunk)
+        yield newlines.decode(text, final)
+
+
+def _mediawiki(stream: IO[bytes], _field: str) -> Iterator[Iterable[str]]:
+    for article in read_articles(stream):
+        yield (article,)
+
+
+# A kind of source is one entry: how its documents, each in pieces, come from a stream
+# of bytes. enwik8 and enwik9 are known by name because they have no suffix.
+_KINDS: dict[str, Kind] = {
+    ".txt": Kind(_plain_text),
+    ".xml": Kind(_mediawiki, is_slow=True),
+    "enwik8": Kind(_mediawiki, is_slow=True),
+    "enwik9": Kind(_mediawiki, is_slow=True),
+    ".jsonl": Kind(read_json_lines, has_fields=True),
+    ".ndjson": Kind(read_json_lines, has_fields=True),
+    ".parquet": Kind(read_parquet, has_fields=True, is_stream=False),
+}
+_PACKED: dict[str, Open] = {
+    ".bz2": cast("Open", bz2.BZ2File),
+    ".gz": cast("Open", gzip.GzipFile),
+    ".zip": open_zipped,
+}
+# Parts of a dump carry their page range behind the suffix: x.xml-p1p41242.bz2.
+_SUFFIX = re.compile(r"(?P<name>.+)(?P<suffix>\.[^.-]+)(?:-p\d+p\d+[^.]*)?\Z")
+
+
+def find_source(spec: str, text_field: str | None) -> Source:
+    """Tell from its name what a source is and how to read it; fetches ``enwik8`` if need be.
+
+    Raises:
+        CorpusError: it is not there, or of a kind that is not known; lists those that are.
+        UsageError: ``text_field`` is given and the source has no fields.
+        EOFError, OSError, zipfile.BadZipFile: a .zip is damaged or cannot be read.
+    """
+    if spec.startswith(hub_datasets.PREFIX):
+        return _dataset(spec, text_field)
+    path = Path(spec)
+    if spec == enwik8.NAME and not path.exists():
+        path = enwik8.fetch_enwik8()
+    return _file(path, text_field)
+
+
+def _dataset(spec: str, text_field: str | None) -> Source:
+    address = hub_datasets.parse_address(spec)
+    return Source(
+        name=address.name,
+        label=f"{hub_datasets.PREFIX}{address.name}",
+        read=lambda: hub_datasets.read_dataset(address, text_field or _DEFAULT_FIELD),
+    )
+
+
+def _file(path: Path, text_field: str | None) -> Source:
+    _check_file(path)
+    packing = path.suffix.lower() if path.suffix.lower() in _PACKED else ""
+    outer = path.name.removesuffix(path.suffix) if packing else path.name
+    name, suffix = _name_and_suffix(outer)
+    if packing == ".zip" and suffix not in _KINDS:
+        # wiki.zip may hold wiki.xml; notes.txt.zip may hold a file of any name.
+        name, suffix = outer, _name_and_suffix(zipped_name(path))[1]
+    kind = _KINDS.get(suffix)
+    if kind is None:
+        raise CorpusError(_unknown(suffix))
+    if packing and not kind.is_stream:
+        raise CorpusError(f"{suffix} inside {packing} cannot be read in order; unpack it first")
+    if text_field is not None and not kind.has_fields:
+        raise UsageError(
+            f"{suffix} has no fields, so none is called {text_field!r}; leave --text-field out"
+        )
+    open_it: Open = _PACKED.get(packing, _open_plain)
+    return Source(
+        name=name,
+        label=path.name,
+        read=lambda: _read(path, open_it, kind, text_field),
+        dump=path if kind.is_slow else None,
+    )
+
+
+def _read(path: Path, open_it: Open, kind: Kind, text_field: str | None) -> Documents:
+    with open_it(path) as stream:
+        yield from kind.read(stream, text_field or _DEFAULT_FIELD)
+
+
+def _open_plain(path: Path) -> IO[bytes]:
+    return path.open("rb")
+
+
+def _name_and_suffix(file_name: str) -> tuple[str, str]:
+    """Split a file's name; one without a suffix, as enwik8, is its own."""
+    match = _SUFFIX.match(file_name)
+    return (match["name"], match["suffix"].lower()) if match else (file_name, file_name)
+
+
+def _unknown(suffix: str) -> str:
+    found = f"suffix {suffix!r} is not known" if suffix[:1] == "." else "the name has no suffix"
+    streams = ", ".join(suffix for suffix, kind in _KINDS.items() if kind.is_stream)
+    others = ", ".join(suffix for suffix, kind in _KINDS.items() if not kind.is_stream)
+    *packings, last = _PACKED
+    return (
+        f"{found}; known are {streams}, each also with {', '.join(packings)} or {last} behind it,"
+        f" {others}, and {hub_datasets.PREFIX}DATASET"
+    )
+
+
+def _check_file(path: Path) -> None:
+    try:
+        status = path.stat()
+    except FileNotFoundError as error:
+        raise CorpusError("no such file; check the path") from error
+    if not stat.S_ISREG(status.st_mode):
+        found = "a folder, not a file" if stat.S_ISDIR(status.st_mode) else "not a regular file"
+        raise CorpusError(f"{found}; give a file of text")
+    if status.st_size == 0:
+        raise CorpusError("empty (0 bytes); give a file with text in it")

@@ -1,0 +1,103 @@
+"""Data sets of the Hugging Face Hub and local folders of data files, read as streams."""
+
+from collections.abc import Generator, Iterable, Iterator
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import cast
+
+from embstore.errors import CorpusError
+from embstore.inputs.json_parquet import column_of, one_line, text_of
+
+PREFIX = "hf:"
+_FORM = "hf:DATASET[/CONFIG][:SPLIT]"
+
+
+@dataclass(frozen=True)
+class DatasetAddress:
+    """Which split of which configuration of a data set; ``path`` is a folder or a Hub id."""
+
+    path: str
+    config: str | None
+    split: str
+    is_folder: bool
+
+    @property
+    def name(self) -> str:
+        """What the corpus is called; says nothing of where a folder lies."""
+        path = Path(self.path).resolve().name if self.is_folder else self.path
+        config = f"/{self.config}" if self.config else ""
+        return f"{path}{config}" + (f":{self.split}" if self.split != "train" else "")
+
+
+def parse_address(spec: str) -> DatasetAddress:
+    """Read ``hf:DATASET[/CONFIG][:SPLIT]``; a folder that exists is taken as one.
+
+    Raises:
+        CorpusError: the address has another form.
+
+    >>> parse_address("hf:Salesforce/wikitext/wikitext-2-raw-v1:test").name
+    'Salesforce/wikitext/wikitext-2-raw-v1:test'
+    """
+    address = spec.removeprefix(PREFIX)
+    folder, _, folder_split = address.rpartition(":")
+    for path, split in ((address, "train"), (folder, folder_split)):
+        if path and Path(path).expanduser().is_dir():
+            return DatasetAddress(str(Path(path).expanduser()), None, split or "train", True)
+    head, _, split = address.partition(":")
+    parts = head.split("/")
+    # No name on the Hub begins so: what was meant is a folder.
+    if not all(parts) or len(parts) > 3 or head[0] in ".~":
+        raise CorpusError(
+            f"not the address of a data set, and no such folder; give {_FORM}, where DATASET is"
+            " NAME or OWNER/NAME"
+        )
+    config = parts[2] if len(parts) == 3 else None
+    return DatasetAddress("/".join(parts[:2]), config, split or "train", False)
+
+
+def read_dataset(address: DatasetAddress, field: str) -> Generator[Iterable[str], None, None]:
+    """Yield the text of each record as it arrives; nothing is downloaded beforehand.
+
+    No code of a data set is run: it has to consist of data files.
+
+    Raises:
+        CorpusError: the package is not installed, the data set, its split or its field is
+            not there, or the Hub cannot be reached.
+    """
+    for number, record in enumerate(_records(address, field), start=1):
+        if text := text_of(record, field, f"record {number:,}"):
+            yield (text,)
+
+
+def _records(address: DatasetAddress, field: str) -> Iterator[object]:
+    if find_spec("datasets") is None:
+        raise CorpusError(
+            "data sets need the hf extra, which is not installed; run: pip install 'embstore[hf]'"
+        )
+    # Here and not above: importing it takes a second, and the package is optional.
+    from datasets import load_dataset
+
+    try:
+        # From version 4 on, datasets cannot run the script of a data set at all.
+        dataset = load_dataset(address.path, address.config, split=address.split, streaming=True)
+        names = cast("list[str] | None", dataset.column_names)
+        if names is not None:
+            # Other columns may hold pictures or sound, which would be decoded for nothing.
+            dataset = dataset.select_columns([column_of(names, field)])
+        yield from dataset
+    except CorpusError:
+        raise
+    # What datasets raises depends on the reader of the files and on the Hub's client.
+    except Exception as error:
+        raise _refused(address, error) from error
+
+
+def _refused(address: DatasetAddress, error: Exception) -> CorpusError:
+    if isinstance(error, ConnectionError):
+        advice = "connect to the network, or give hf: and a folder that holds the data set's files"
+    elif isinstance(error, FileNotFoundError):
+        advice = "check its name, and log in with `hf auth login` where it is private"
+    else:
+        advice = f"give {_FORM} with a configuration and a split that it has"
+    return CorpusError(f"data set {address.path!r} cannot be read ({one_line(error)}); {advice}")

@@ -1,0 +1,140 @@
+"""The seeded choice of images, and images as sequences of patches to feed."""
+
+import hashlib
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from embstore.errors import CorpusError, ModelError, UsageError
+from embstore.inputs.images import ImageFolder
+from embstore.models.description import Outline, image_positions
+from embstore.models.vision import processor_sha256
+
+# As in a text, the seed has a stream of its own for what is drawn from the corpus.
+_IMAGE_STREAM = 0
+
+
+@dataclass(frozen=True, eq=False)
+class ImageWindows:
+    """Images to feed, each as one sequence of positions, read when they are needed.
+
+    Attributes:
+        ids: the place of each position in its image, (n_windows, window).
+        attention_mask: True everywhere, (n_windows, window).
+        n_special_tokens: positions of each image that are no patches.
+        sha256: of the chosen images and of what is done to them.
+        images: the folder they are from.
+        chosen: which of its images, (n_windows,).
+        pixels: channels, height and width of an image as the model takes it.
+        model: the model that takes them.
+    """
+
+    ids: NDArray[np.int64]
+    attention_mask: NDArray[np.bool_]
+    n_special_tokens: int
+    sha256: str
+    images: ImageFolder
+    chosen: NDArray[np.int64]
+    pixels: tuple[int, ...]
+    model: Outline
+
+    @property
+    def n_windows(self) -> int:
+        """Number of images."""
+        return int(self.ids.shape[0])
+
+    @property
+    def window(self) -> int:
+        """Positions per image."""
+        return int(self.ids.shape[1])
+
+    @property
+    def n_tokens(self) -> int:
+        """Number of positions in all."""
+        return int(self.ids.size)
+
+    def inputs(self, rows: slice) -> dict[str, NDArray[np.float32]]:
+        """Return what a model is called with for these images, by name.
+
+        Raises:
+            CorpusError: an image cannot be read.
+            ModelError: the processor makes images of several sizes.
+        """
+        pixels = [_process(self.images, int(index), self.model) for index in self.chosen[rows]]
+        for one, index in zip(pixels, self.chosen[rows], strict=True):
+            if one.shape != self.pixels:
+                raise ModelError(
+                    f"the image processor of {self.model.located.name} turns "
+                    f"{self.images.names[index]} into {one.shape} numbers and others into "
+                    f"{self.pixels}; give it a fixed size or crop_size"
+                )
+        return {"pixel_values": np.stack(pixels)}
+
+
+def draw_images(images: ImageFolder, model: Outline, *, tokens: int, seed: int) -> ImageWindows:
+    """Draw as many images as make ``tokens`` positions, spread evenly over the folder by seed.
+
+    The folder is cut into as many equal runs of images as are asked, and each gives one at
+    random.
+
+    Args:
+        images: the folder.
+        model: the model that is to take them.
+        tokens: how many positions to draw, rounded down to whole images.
+        seed: not negative.
+
+    Raises:
+        UsageError: ``tokens`` is less than one image, or the seed is negative.
+        CorpusError: there are too few images, or one cannot be read.
+        ModelError: the model cannot take them.
+    """
+    if seed < 0:
+        raise UsageError(f"seed {seed}: negative; give 0 or more")
+    pixels = _process(images, 0, model).shape
+    window, n_special_tokens = image_positions(model, pixels)
+    n_windows, n_images = tokens // window, len(images.names)
+    if n_windows < 1:
+        raise UsageError(
+            f"{tokens:,} tokens are less than one image, which is {window:,} to "
+            f"{model.located.name}; ask for {window:,} or more tokens"
+        )
+    if n_windows > n_images:
+        raise CorpusError(
+            f"corpus {images.corpus.name}: too few images for {tokens:,} tokens, which are "
+            f"{n_windows:,} images to {model.located.name}: it holds {n_images:,}; ask for "
+            f"{n_images * window:,} tokens or fewer, or give more images"
+        )
+    sequence = np.random.SeedSequence(seed, spawn_key=(_IMAGE_STREAM,))
+    fractions = np.random.Generator(np.random.PCG64(sequence)).random(n_windows)
+    starts = np.arange(n_windows + 1) * n_images // n_windows
+    chosen = starts[:-1] + (fractions * np.diff(starts)).astype(np.int64)
+    ids = np.tile(np.arange(window, dtype=np.int64), (n_windows, 1))
+    return ImageWindows(
+        ids=ids,
+        attention_mask=np.ones(ids.shape, dtype=np.bool_),
+        n_special_tokens=n_special_tokens,
+        sha256=_sha256(images, chosen, model),
+        images=images,
+        chosen=chosen,
+        pixels=pixels,
+        model=model,
+    )
+
+
+def _sha256(images: ImageFolder, chosen: NDArray[np.int64], model: Outline) -> str:
+    lines = [processor_sha256(model.image_processor), *(images.digests[i] for i in chosen)]
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()
+
+
+def _process(images: ImageFolder, index: int, model: Outline) -> NDArray[np.float32]:
+    """Turn an image into what the model takes, (channels, height, width)."""
+    if model.image_processor is None:
+        raise UsageError(
+            f"{model.located.name} reads text, and {images.folder} is a folder of images; "
+            "give a text, or a model of images"
+        )
+    mode = "L" if getattr(model.config, "num_channels", 3) == 1 else "RGB"
+    image = images.read(index, mode=mode)
+    made = model.image_processor(images=[image], return_tensors="np")["pixel_values"][0]
+    return np.asarray(made, dtype=np.float32)

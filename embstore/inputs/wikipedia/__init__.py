@@ -1,0 +1,1 @@
+"""Wikipedia as a corpus: dumps and enwik8, fetched, parsed and cleaned."""

@@ -1,0 +1,1 @@
+"""Layers, scopes and metrics brought together: one pass in, every measurement out."""

@@ -1,0 +1,267 @@
+"""From what was kept of a layer, or of two, to its measurements in every scope."""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from embstore.geometry.moments import Moments
+from embstore.geometry.neighbors.search import Neighbors, count_within, nearest_neighbors, restrict
+from embstore.measuring.collect import LayerRecord, PairRecord, StackRecord
+from embstore.measuring.scopes import FIRST, GROUPS, REST, SINK
+from embstore.metrics import influence
+from embstore.metrics.adjacent import OVERLAP_NEIGHBORS, Overlap, neighbor_overlap
+from embstore.metrics.dimension_by_scale import GRIDE_RANKS, corrint_radii, gride
+from embstore.metrics.metric import Metric, Subject, evaluate
+from embstore.metrics.one_layer import Cloud, Graph
+from embstore.metrics.registry import METRICS, N_NEIGHBORS, PAIR_METRICS
+from embstore.metrics.two_layers import Core, Pair
+from embstore.metrics.uncertainty import Clusters, clustered
+from embstore.types import (
+    CurvePoint,
+    FloatArray,
+    Layer,
+    LayerKey,
+    Measurement,
+    Scope,
+    Spectrum,
+)
+
+_ROUNDING = 1e-9
+
+Search = Callable[[NDArray[np.floating], int], Neighbors]
+
+
+@dataclass(frozen=True, eq=False)
+class Nearest:
+    """The nearest neighbours of the sample's distinct points in one scope.
+
+    Attributes:
+        rows: the sample's row of each distinct point, ascending, (n_distinct,).
+        neighbors: the rows of its nearest others, (n_distinct, <= 30).
+    """
+
+    rows: NDArray[np.int64]
+    neighbors: NDArray[np.int32]
+
+
+@dataclass(frozen=True, eq=False)
+class LayerResult:
+    """All that is known of one layer.
+
+    Attributes:
+        layer: the layer with its counts.
+        measurements: its numbers, every metric in every scope.
+        spectra: its covariance eigenvalues by scope.
+        curves: its dimension by scale and scope.
+        nearest: by scope, for comparing it with its neighbour layers.
+        spread: by scope, as ``Cloud.spread``, for the same.
+    """
+
+    layer: Layer
+    measurements: list[Measurement]
+    spectra: list[Spectrum]
+    curves: list[CurvePoint]
+    nearest: dict[Scope, Nearest]
+    spread: dict[Scope, FloatArray]
+
+
+def measure_layer(
+    stack: StackRecord, record: LayerRecord, scopes: Sequence[Scope], search: Search
+) -> LayerResult:
+    """Measure one layer in every scope.
+
+    Args:
+        stack: the stack it belongs to.
+        record: what was kept of it.
+        scopes: which.
+        search: finds the nearest neighbours of vectors, as ``nearest_neighbors`` does.
+    """
+    key = record.key
+    if record.n_bad:
+        reason = f"{record.n_bad} of {stack.counts.sum()} tokens have NaN or infinite values"
+        missing = [m for scope in scopes for m in _undefined(stack, key, scope, METRICS, reason)]
+        return LayerResult(_layer(stack, record, None), missing, [], [], {}, {})
+    found = search(record.sample, N_NEIGHBORS)
+    keeps = {scope: np.isin(stack.sample_groups, GROUPS[scope]) for scope in scopes}
+    graphs, nearest = _graphs(found, keeps, stack.sample_windows)
+    measurements: list[Measurement] = []
+    spectra: list[Spectrum] = []
+    curves: list[CurvePoint] = []
+    spread: dict[Scope, FloatArray] = {}
+    for scope, keep in keeps.items():
+        cloud = Cloud(
+            moments=record.merged(GROUPS[scope]),
+            sample=record.sample if keep.all() else record.sample[keep],
+            clusters=Clusters.of(stack.sample_windows[keep]),
+            graph=graphs[scope],
+        )
+        measurements += [_measure(key, scope, metric, cloud) for metric in METRICS.values()]
+        spectra.append(Spectrum(key, scope, cloud.eigenvalues, cloud.n))
+        curves += [curve_point(key, scope, cloud.graph, rank) for rank in GRIDE_RANKS]
+        spread[scope] = cloud.spread
+        # Or its sums would be kept while the next scope's are made.
+        del cloud
+    layer = _layer(stack, record, found)
+    return LayerResult(layer, measurements, spectra, curves, nearest, spread)
+
+
+def measure_pair(
+    stack: StackRecord,
+    record: PairRecord,
+    results: dict[LayerKey, LayerResult],
+    scopes: Sequence[Scope],
+) -> list[Measurement]:
+    """Compare a layer with the next in every scope; numbers stand with the earlier one."""
+    key = record.x.key
+    measurements: list[Measurement] = []
+    shared = _core("shared", record, (REST,))
+    for scope in scopes:
+        if record.x.n_bad or record.y.n_bad:
+            reason = "this layer or the next has NaN or infinite values"
+            measurements += _undefined(stack, key, scope, PAIR_METRICS, reason)
+            continue
+        groups = GROUPS[scope]
+        keep = np.isin(stack.sample_groups, groups)
+        x, y = results[record.x.key], results[record.y.key]
+        whole = _core("whole", record, groups)
+        added = record.few(groups)
+        # Without the vectors of the other tokens, or a full rank to add them to: anew.
+        anew = added is None or (len(added[0]) > 0 and shared.fit.cholesky is None)
+        pair = Pair(
+            core=whole if anew else shared,
+            added=None if anew else added,
+            x=whole.x,
+            y=whole.y,
+            cross=whole.cross,
+            rows=np.flatnonzero(keep),
+            clusters=Clusters.of(stack.sample_windows[keep]),
+            spread_x=x.spread[scope],
+            spread_y=y.spread[scope],
+            overlap=_overlap(stack, record, x.nearest[scope], y.nearest[scope]),
+            steps=record.merged_steps(groups, keep),
+        )
+        measurements += [_measure(key, scope, metric, pair) for metric in PAIR_METRICS.values()]
+        del pair, whole
+    return measurements
+
+
+def _core(name: str, record: PairRecord, groups: Sequence[int]) -> Core:
+    """Gather what is known of two layers at the tokens of some groups."""
+    return Core(
+        name=name,
+        x=record.x.merged(groups),
+        y=record.y.merged(groups),
+        cross=record.merged(groups),
+        sample_x=record.x.sample,
+        sample_y=record.y.sample,
+    )
+
+
+def graph_of(neighbors: Neighbors, windows: NDArray[np.int64], k: int = N_NEIGHBORS) -> Graph:
+    """Return the graph of all rows of a search, whose windows are ascending, (n,)."""
+    keep = np.ones(len(neighbors.group), dtype=bool)
+    graphs, _ = _graphs(neighbors, {"all": keep}, windows, k=k)
+    return graphs["all"]
+
+
+def _graphs(
+    found: Neighbors,
+    keeps: dict[Scope, NDArray[np.bool_]],
+    windows: NDArray[np.int64],
+    *,
+    k: int = N_NEIGHBORS,
+) -> tuple[dict[Scope, Graph], dict[Scope, Nearest]]:
+    """Restrict one search to every scope, and count pairs for all scopes in one pass."""
+    restricted = {scope: restrict(found, keep, k) for scope, keep in keeps.items()}
+    radii = np.array([corrint_radii(neighbors.distances) for neighbors in restricted.values()])
+    member = np.zeros((len(keeps), len(found.points)), dtype=bool)
+    for row, keep in zip(member, keeps.values(), strict=True):
+        row[found.group[keep]] = True
+    # A median can be a distance itself: rounding shall not decide whether it counts.
+    within = count_within(found, radii * (1 + _ROUNDING), member)
+    graphs: dict[Scope, Graph] = {}
+    nearest: dict[Scope, Nearest] = {}
+    for i, (scope, neighbors) in enumerate(restricted.items()):
+        rows = np.flatnonzero(keeps[scope])[neighbors.first]
+        counted = within[i][member[i]] / max(len(rows) - 1, 1)
+        distances, listed = neighbors.distances, neighbors.indices[:, :OVERLAP_NEIGHBORS]
+        near = rows.astype(np.int32)[listed]
+        # Points stand in the order of their first token in any scope, which may not be kept.
+        if (np.diff(rows) < 0).any():
+            order = np.argsort(rows)
+            rows, distances, near = rows[order], distances[order], near[order]
+            counted = counted[order]
+        clusters = Clusters.of(windows[rows])
+        graphs[scope] = Graph(distances, clusters, radii[i], counted)
+        nearest[scope] = Nearest(rows, near)
+    return graphs, nearest
+
+
+def curve_point(key: LayerKey, scope: Scope, graph: Graph, rank: int) -> CurvePoint:
+    """Return the intrinsic dimension at one scale with its interval."""
+    n = len(graph.distances)
+    value = gride(graph.distances, rank)
+    if not np.isfinite(value):
+        return CurvePoint(key, scope, rank, None, None, n)
+    interval = clustered(
+        value, influence.gride(graph.distances, rank, value), graph.clusters, scale="log"
+    )
+    scale = graph.distances[:, [rank - 1, 2 * rank - 1]].mean()
+    return CurvePoint(
+        key,
+        scope,
+        rank,
+        value,
+        float(scale),
+        n,
+        *((interval.std_error, interval.low, interval.high) if interval else ()),
+    )
+
+
+def _overlap(stack: StackRecord, record: PairRecord, x: Nearest, y: Nearest) -> Overlap:
+    """Compare neighbours among the tokens that are distinct points in both layers."""
+    k = OVERLAP_NEIGHBORS
+    rows = x.rows if np.array_equal(x.rows, y.rows) else np.intersect1d(x.rows, y.rows)
+    clusters = Clusters.of(stack.sample_windows[rows])
+    if len(rows) <= k:
+        return Overlap(np.zeros(0), clusters)
+    if len(rows) == len(x.rows) == len(y.rows):
+        return Overlap(neighbor_overlap(x.neighbors, y.neighbors), clusters)
+    listed = [
+        nearest_neighbors(layer.sample[rows], k).indices[:, :k] for layer in (record.x, record.y)
+    ]
+    return Overlap(neighbor_overlap(*listed), clusters)
+
+
+def _measure(key: LayerKey, scope: Scope, metric: Metric[Subject], subject: Subject) -> Measurement:
+    found = evaluate(metric, subject)
+    name, interval = metric.info.name, found.interval
+    errors = (interval.std_error, interval.low, interval.high) if interval else ()
+    return Measurement(key, scope, name, found.value, found.n, found.reason, *errors)
+
+
+def _undefined(
+    stack: StackRecord, key: LayerKey, scope: Scope, names: Iterable[str], reason: str
+) -> list[Measurement]:
+    n = int(stack.counts[list(GROUPS[scope])].sum())
+    return [Measurement(key, scope, name, None, n, reason) for name in names]
+
+
+def _layer(stack: StackRecord, record: LayerRecord, found: Neighbors | None) -> Layer:
+    key = record.key
+    few = [Moments.of(np.concatenate(rows)).n_zero for rows in record.few.values()]
+    return Layer(
+        key=key,
+        depth=key.layer / max(k.layer for k in stack.layers) if key.layer else 0.0,
+        hidden_size=record.d,
+        n_tokens=int(stack.counts.sum()),
+        n_first=int(stack.counts[FIRST]),
+        n_sinks=int(stack.counts[SINK]),
+        n_sample=len(record.sample),
+        n_duplicates=found.n_duplicates if found else 0,
+        n_zero=sum(few) + sum(moments.n_zero for moments in record.moments.values()),
+        neighbor_method=found.method if found else "exact",
+        neighbor_recall=found.recall if found else None,
+    )

@@ -1,0 +1,132 @@
+"""What a metric may look at: one layer's token vectors in one scope, summarised."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from embstore.common.cached_attribute import once
+from embstore.common.scratch import scratch
+from embstore.geometry.moments import Moments
+from embstore.geometry.row_loops import absolute_median, centre_to_single, lengths, sum_squares
+from embstore.metrics.dimension import local_dimensions
+from embstore.metrics.uncertainty import Clusters
+from embstore.types import FloatArray
+
+
+@dataclass(frozen=True, eq=False)
+class Graph:
+    """The distinct points of a sample and how far their neighbours are.
+
+    Attributes:
+        distances: to the k nearest other points, ascending along each row, (n, k).
+        clusters: the windows the points came from.
+        radii: of the correlation integral, (4,); NaN with fewer than 20 neighbours.
+        within: for each point the share of all others within each radius, (n, 4).
+    """
+
+    distances: FloatArray
+    clusters: Clusters
+    radii: FloatArray
+    within: FloatArray
+
+
+@dataclass(frozen=True, eq=False)
+class Cloud:
+    """A cloud of token vectors and the sample kept from it.
+
+    Attributes:
+        moments: of all n vectors.
+        sample: the kept ones, (n_sample, d).
+        clusters: their windows.
+        graph: the sample's nearest neighbours.
+    """
+
+    moments: Moments
+    sample: NDArray[np.floating]
+    clusters: Clusters
+    graph: Graph
+
+    @property
+    def n(self) -> int:
+        """Vectors in the cloud."""
+        return self.moments.n
+
+    @property
+    def d(self) -> int:
+        """Dimensions."""
+        return len(self.moments.mean)
+
+    @property
+    def n_unit(self) -> int:
+        """Vectors with a direction, that is of non-zero length."""
+        return self.moments.n - self.moments.n_zero
+
+    @once
+    def _eigen(self) -> tuple[FloatArray, FloatArray]:
+        return self.moments.eigen()
+
+    @once
+    def eigenvalues(self) -> FloatArray:
+        """Of the covariance, largest first, (d,)."""
+        # Their directions are for intervals, and one window has none.
+        return self._eigen[0] if len(self.clusters.counts) > 1 else self.moments.eigenvalues()
+
+    @once
+    def variance_sums(self) -> FloatArray:
+        """Squared projections on the eigenvectors, summed over each window, (n_windows, d)."""
+        values, directions = self._eigen
+        sums = np.zeros((len(self.clusters.counts), self.d))
+        total = float(values.sum())
+        if total > 0:
+            # Scaled to length about one, so that float32 neither overflows nor vanishes.
+            scale = total**-0.5
+            shape = (len(self.sample), self.d)
+            centred = scratch("cloud", shape, np.float32)
+            centre_to_single(self.sample, self.moments.mean, scale, centred)
+            projected = scratch("projected", shape, np.float32)
+            np.dot(centred, directions.astype(np.float32), out=projected)
+            sum_squares(projected, self.clusters.index, sums)
+        return sums * total
+
+    @property
+    def spread(self) -> FloatArray:
+        """Sum over each window of xᵀCx, x centred and C the covariance, (n_windows,)."""
+        return np.asarray(self.variance_sums @ self.eigenvalues)
+
+    @once
+    def to_mean(self) -> FloatArray:
+        """Product of each sampled direction with the mean direction, 0 without one, (n_sample,)."""
+        mean = self.moments.unit_sum / max(self.n_unit, 1)
+        products: NDArray[np.floating] = self.sample @ mean.astype(self.sample.dtype)
+        return self._directed(products)
+
+    def directions_at(self, coordinate: int) -> FloatArray:
+        """One coordinate of each sampled direction, 0 without a direction, (n_sample,)."""
+        return self._directed(self.sample[:, coordinate])
+
+    def _directed(self, products: NDArray[np.floating]) -> FloatArray:
+        norms = self.sample_norms
+        directed = np.zeros(len(norms))
+        np.divide(products, norms, out=directed, where=norms > 0)
+        return directed
+
+    @once
+    def sample_norms(self) -> FloatArray:
+        """Norms of the sample, (n_sample,)."""
+        norms: FloatArray = lengths(self.sample)
+        return norms
+
+    @once
+    def sample_abs_median(self) -> float:
+        """Median absolute coordinate of the sample."""
+        if not self.sample.size:
+            return float("nan")
+        if self.sample.dtype == np.float32:
+            return absolute_median(self.sample)
+        return float(np.median(np.abs(self.sample)))
+
+    @once
+    def local_dimensions(self) -> FloatArray:
+        """Levina-Bickel estimate around each distinct point of the sample, (n_distinct,)."""
+        return local_dimensions(self.graph.distances)

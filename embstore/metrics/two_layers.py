@@ -1,0 +1,220 @@
+"""What a two-layer metric may look at: a layer and the next in one scope, summarised.
+
+Scopes differ by a few tokens of many, the first of each window and the sinks, whose
+vectors are at hand. So what costs n·d² is computed once, for the tokens that all share
+(the ``Core``), and each scope corrects it by its own few tokens at n·d for each.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from embstore.common.cached_attribute import once
+from embstore.common.scratch import scratch
+from embstore.geometry.moments import EPS, CrossMoments, Moments
+from embstore.geometry.row_loops import centre_to_single, pair_terms, row_distances
+from embstore.metrics.adjacent import Overlap, Steps
+from embstore.metrics.least_squares import Fit, Gain
+from embstore.metrics.uncertainty import Clusters
+from embstore.types import FloatArray
+
+# Rows corrected at once: a block of them stays in the processor's cache.
+_BLOCK = 512
+
+
+@dataclass(frozen=True, eq=False)
+class Core:
+    """Two layers at the tokens that scopes share, or at all tokens of one scope.
+
+    Its arrays are the thread's own, one set for each ``name``: they last until the thread
+    looks at another core of that name.
+
+    Attributes:
+        name: of its arrays.
+        x: moments of the layer.
+        y: moments of the next.
+        cross: their joint second moment.
+        sample_x: the layer's kept sample of every scope, (n_sample, d_x).
+        sample_y: the next layer's, the same tokens, (n_sample, d_y).
+    """
+
+    name: str
+    x: Moments
+    y: Moments
+    cross: CrossMoments
+    sample_x: NDArray[np.floating]
+    sample_y: NDArray[np.floating]
+
+    @once
+    def fit(self) -> Fit:
+        """The least-squares map from the layer to the next."""
+        return Fit.of(self.x.scatter, self.cross.scatter, float(np.trace(self.y.scatter)))
+
+    @once
+    def scale(self) -> float:
+        """Brings the next layer's vectors to length about one, for float32."""
+        total = float(np.trace(self.y.scatter)) / max(self.x.n, 1)
+        return float(total**-0.5) if total > 0 else 1.0
+
+    @once
+    def covariance(self) -> FloatArray:
+        """Of the layer with the next, scaled, (d_x, d_y)."""
+        return np.asarray(self.cross.scatter * (self.scale**2 / max(self.x.n, 1)))
+
+    @once
+    def centred(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Both samples less the means of the core's tokens, scaled, shaped as they are."""
+        centred = []
+        for layer, sample, mean in (
+            ("x", self.sample_x, self.x.mean),
+            ("y", self.sample_y, self.y.mean),
+        ):
+            centred.append(scratch(f"{self.name} {layer}", sample.shape, np.float32))
+            centre_to_single(sample, mean, self.scale, centred[-1])
+        return centred[0], centred[1]
+
+    @once
+    def mapped(self) -> NDArray[np.float32]:
+        """The layer's centred sample times the map, (n_sample, d_y)."""
+        return self._times("mapped", self.fit.map)
+
+    @once
+    def turned(self) -> NDArray[np.float32]:
+        """The layer's centred sample times ``covariance``, (n_sample, d_y)."""
+        return self._times("turned", self.covariance)
+
+    def _times(self, what: str, matrix: FloatArray) -> NDArray[np.float32]:
+        product = scratch(f"{self.name} {what}", self.sample_y.shape, np.float32)
+        return np.dot(self.centred[0], matrix.astype(np.float32), out=product)
+
+
+@dataclass(frozen=True, eq=False)
+class Pair:
+    """A layer and the next in one scope, at the same n tokens.
+
+    Attributes:
+        core: the tokens that most of the work is done for.
+        added: the scope's other tokens in both layers, (k, d_x) and (k, d_y), which a core
+            of full rank can take in; None if the core has all.
+        x: moments of the layer.
+        y: moments of the next.
+        cross: their joint second moment.
+        rows: which of the sample are in this scope, (n_rows,).
+        clusters: the windows of these.
+        spread_x: sum over each window of xᵀC_xx x, C the covariance, (n_windows,).
+        spread_y: the same for the next layer.
+        overlap: of nearest neighbours.
+        steps: of the tokens, None where the layers differ in width.
+    """
+
+    core: Core
+    added: tuple[NDArray[np.floating], NDArray[np.floating]] | None
+    x: Moments
+    y: Moments
+    cross: CrossMoments
+    rows: NDArray[np.int64]
+    clusters: Clusters
+    spread_x: FloatArray
+    spread_y: FloatArray
+    overlap: Overlap
+    steps: Steps | None
+
+    @property
+    def n(self) -> int:
+        """Tokens in both layers."""
+        return self.x.n
+
+    @property
+    def scale(self) -> float:
+        """The squares of tokens, below, are in units of ``scale``⁻²."""
+        return self.core.scale
+
+    @property
+    def fit(self) -> Fit:
+        """The least-squares map from the layer to the next."""
+        return self._fitted[0]
+
+    @property
+    def change(self) -> float:
+        """Sum of squares of the centred differences y − x; NaN between unequal widths."""
+        if self.x.scatter.shape != self.y.scatter.shape:
+            return float("nan")
+        ends = float(np.trace(self.x.scatter) + np.trace(self.y.scatter))
+        change = ends - 2 * float(np.trace(self.cross.scatter))
+        # What rounding leaves of two equal layers is no change.
+        return change if change > len(self.x.mean) * EPS * ends else 0.0
+
+    @property
+    def squares(self) -> FloatArray:
+        """‖y‖² of the centred sample, (n_rows,)."""
+        return self._terms[0]
+
+    @property
+    def residual_squares(self) -> FloatArray:
+        """‖y − xA‖² of the centred sample, (n_rows,)."""
+        return self._terms[1]
+
+    @property
+    def joint(self) -> FloatArray:
+        """Of the centred sample xᵀC_xy y with the joint covariance, (n_rows,)."""
+        return self._terms[2]
+
+    @once
+    def change_squares(self) -> FloatArray:
+        """‖y − x‖² of the centred sample, for layers of one width, (n_rows,)."""
+        X, Y = self.core.centred
+        shift_x, shift_y = self._shift
+        distances: FloatArray = row_distances(X, Y, (shift_y - shift_x) * self.scale)
+        return distances[self.rows]
+
+    @once
+    def _shift(self) -> tuple[FloatArray, FloatArray]:
+        """The core's means less the scope's, (d_x,) and (d_y,)."""
+        return self.core.x.mean - self.x.mean, self.core.y.mean - self.y.mean
+
+    @once
+    def _beyond(self) -> tuple[FloatArray, FloatArray]:
+        """Rows whose products are what the scope's sums have beyond the core's."""
+        if self.added is None or not len(self.added[0]):
+            return np.zeros((0, len(self.x.mean))), np.zeros((0, len(self.y.mean)))
+        x, y = self.added
+        # The added tokens, and all of the core's at their mean.
+        root = self.core.x.n**0.5
+        shift_x, shift_y = self._shift
+        return (
+            np.vstack([x - self.x.mean, root * shift_x]),
+            np.vstack([y - self.y.mean, root * shift_y]),
+        )
+
+    @once
+    def _fitted(self) -> tuple[Fit, Gain]:
+        return self.core.fit.with_tokens(*self._beyond, float(np.trace(self.y.scatter)))
+
+    @once
+    def _terms(self) -> tuple[FloatArray, FloatArray, FloatArray]:
+        """‖y‖², ‖y − xA‖² and xᵀC_xy y: the core's, for other means and sums."""
+        core, gain, scale = self.core, self._fitted[1], self.scale
+        X, Y = core.centred
+        shift_x, shift_y = (shift * scale for shift in self._shift)
+        # xA for x about the scope's mean: the core's, a constant, and what the map gained.
+        leverage = X @ (gain.gain / scale).astype(np.float32)
+        gained = (gain.change * scale).astype(np.float32)
+        fixed = shift_x @ core.fit.map + (shift_x @ gain.gain) @ gain.change
+        turned = shift_x @ core.covariance
+        terms = np.empty((len(X), 3))
+        for start in range(0, len(X), _BLOCK):
+            block = slice(start, start + _BLOCK)
+            more = scratch("gained", (len(X[block]), Y.shape[1]), np.float32)
+            np.dot(leverage[block], gained, out=more)
+            pair_terms(
+                *(Y[block], shift_y, core.mapped[block], more, fixed),
+                *(core.turned[block], turned, terms[block]),
+            )
+        beyond_x, beyond_y = (
+            X @ (rows.T * scale).astype(np.float32) + shift @ rows.T * scale
+            for X, shift, rows in zip((X, Y), (shift_x, shift_y), self._beyond, strict=True)
+        )
+        joint = core.x.n * terms[:, 2] + (beyond_x * beyond_y).sum(axis=1)
+        kept = self.rows
+        return terms[kept, 0], terms[kept, 1], joint[kept] / max(self.n, 1)

@@ -1,0 +1,146 @@
+"""Feeds windows to a model and yields its hidden states, one batch at a time."""
+
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.utils.hooks import RemovableHandle
+
+from embstore.checkpoints.silence import quiet
+from embstore.errors import ModelError
+from embstore.ingestion.memory_estimate import windows_per_batch
+from embstore.models.forward_pass import block_input, block_output, forward
+from embstore.models.loaded import LoadedModel
+from embstore.models.structure import Capture
+from embstore.types import LayerKey, Stack
+
+
+@dataclass(frozen=True, eq=False)
+class HiddenBatch:
+    """All hidden states of a few windows, of every stack.
+
+    Attributes:
+        start: index of the batch's first window.
+        states: by layer, each (windows, window, d), on the CPU.
+        mask: which positions are tokens and not padding, (windows, window).
+        ids: the token ids, or places of patches, that each stack read, (windows, window).
+        seconds: what the forward pass took.
+    """
+
+    start: int
+    states: dict[LayerKey, Tensor]
+    mask: NDArray[np.bool_]
+    ids: dict[Stack, NDArray[np.int64]]
+    seconds: float
+
+
+def default_batch_size(model: LoadedModel, window: int) -> int:
+    """Choose how many windows go in at once so that their hidden states fit a fixed size."""
+    states = sum(len(plan.keys) for plan in model.stacks)
+    return windows_per_batch(states, model.facts.hidden_size, window)
+
+
+class Inputs(Protocol):
+    """Sequences to feed: windows of text, or images as sequences of patches."""
+
+    @property
+    def ids(self) -> NDArray[np.int64]:
+        """What stands where, (n_windows, window)."""
+
+    @property
+    def attention_mask(self) -> NDArray[np.bool_]:
+        """False for padding, (n_windows, window)."""
+
+    def inputs(
+        self, rows: slice
+    ) -> Mapping[str, NDArray[np.int64]] | Mapping[str, NDArray[np.float32]]:
+        """Return what the model is called with for these sequences, by name."""
+
+
+def hidden_batches(
+    model: LoadedModel,
+    windows: Inputs,
+    *,
+    batch_size: int,
+) -> Iterator[HiddenBatch]:
+    """Yield the hidden states of all windows, ``batch_size`` windows at a time.
+
+    The decoder of an encoder-decoder reads the same window shifted right by its
+    start token, as in training. Nothing of a batch is kept once the next is asked for.
+
+    Args:
+        model: the loaded model.
+        windows: what to feed.
+        batch_size: windows per forward pass.
+
+    Raises:
+        EmbstoreError: the model cannot run on a batch, or its inputs cannot be read.
+    """
+    captured: dict[LayerKey, Tensor] = {}
+    hooks = [_capture(captured, capture) for plan in model.stacks for capture in plan.captured]
+    try:
+        for start in range(0, len(windows.ids), batch_size):
+            rows = slice(start, start + batch_size)
+            # Yielded without a name: a name would keep the batch while the next is made.
+            yield _forward_batch(model, windows, rows, captured)
+    finally:
+        for hook in hooks:
+            hook.remove()
+
+
+def _forward_batch(
+    model: LoadedModel, windows: Inputs, rows: slice, captured: dict[LayerKey, Tensor]
+) -> HiddenBatch:
+    began = time.perf_counter()
+    ids = windows.ids[rows]
+    read: dict[Stack, NDArray[np.int64]] = {plan.stack: ids for plan in model.stacks}
+    inputs = {name: _on_device(array, model) for name, array in windows.inputs(rows).items()}
+    if model.facts.kind == "encoder-decoder":
+        shifted = inputs["input_ids"].roll(1, dims=1)
+        shifted[:, 0] = model.decoder_start_token_id or 0
+        read["decoder"] = shifted.cpu().numpy()
+        inputs |= {
+            "decoder_input_ids": shifted,
+            "decoder_attention_mask": inputs["attention_mask"],
+        }
+    try:
+        with torch.inference_mode(), quiet():
+            outputs = forward(model.module, inputs).states
+    except (RuntimeError, IndexError) as error:
+        # Out of memory among them, and position tables shorter than the window.
+        n_windows, window = ids.shape
+        raise ModelError(
+            f"{model.facts.name} cannot run on {n_windows} windows of {window} tokens "
+            f"({' '.join(str(error).split())[:200]}); try a smaller --batch-size or --window"
+        ) from error
+    states: dict[LayerKey, Tensor] = {}
+    for plan in model.stacks:
+        found = dict(zip(plan.returned, outputs[plan.output], strict=True)) | captured
+        states |= {key: found[key].cpu() for key in plan.keys}
+    captured.clear()
+    mask = windows.attention_mask[rows]
+    return HiddenBatch(rows.start, states, mask, read, time.perf_counter() - began)
+
+
+def _on_device(array: NDArray[np.int64] | NDArray[np.float32], model: LoadedModel) -> Tensor:
+    tensor = torch.from_numpy(array)
+    if tensor.is_floating_point():
+        tensor = tensor.to(next(model.module.parameters()).dtype)
+    return tensor.to(model.device)
+
+
+def _capture(captured: dict[LayerKey, Tensor], capture: Capture) -> RemovableHandle:
+    def hook(
+        _module: nn.Module, args: tuple[object, ...], kwargs: dict[str, object], output: object
+    ) -> None:
+        state = block_input(args, kwargs) if capture.side == "input" else block_output(output)
+        if isinstance(state, Tensor):
+            # What follows the block might work in place.
+            captured[capture.key] = state.clone()
+
+    return capture.block.register_forward_hook(hook, with_kwargs=True)

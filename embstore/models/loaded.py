@@ -1,0 +1,238 @@
+"""Loads a located model with its tokenizer, and finds out what it is."""
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+import transformers
+from transformers import (
+    AutoConfig,
+    AutoTokenizer,
+    PreTrainedTokenizerFast,
+)
+from transformers.pytorch_utils import Conv1D
+
+from embstore.checkpoints.hub import one_line
+from embstore.checkpoints.locate import Located
+from embstore.checkpoints.silence import quiet
+from embstore.errors import ModelError, UsageError
+from embstore.models.fast_linears import LinearKernel, speed_up_linears
+from embstore.models.forward_pass import takes_images
+from embstore.models.load import Weights, read_weights, refusing
+from embstore.models.structure import StackPlan, probe
+from embstore.types import Model
+
+# Families whose positions are counted from behind the padding index: 514 mean 512.
+_PADDED_POSITIONS = {
+    *("roberta", "roberta-prelayernorm", "xlm-roberta", "xlm-roberta-xl", "xmod", "camembert"),
+    *("data2vec-text", "longformer", "ibert", "mpnet"),
+}
+_DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+
+
+@dataclass(frozen=True, eq=False)
+class LoadedModel:
+    """A model in evaluation mode without its language-model head, and what is known of it."""
+
+    module: torch.nn.Module
+    facts: Model
+    stacks: tuple[StackPlan, ...]
+    attention: str
+    linear: LinearKernel
+    device: torch.device
+    decoder_start_token_id: int | None
+
+
+def load_tokenizer(located: Located) -> transformers.PreTrainedTokenizerBase:
+    """Load the tokenizer that belongs to the model.
+
+    Raises:
+        ModelError: there is none, or it cannot be read.
+    """
+    folder = located.tokenizer_folder or located.folder
+    # A GGUF file holds its own tokenizer, also where it is the base of an adapter.
+    holder = next((it for it in (located, located.base) if it and it.folder == folder), None)
+    options = holder.options if holder else {}
+    with refusing(located, "load the tokenizer of"):
+        tokenizer = AutoTokenizer.from_pretrained(
+            folder,
+            trust_remote_code=located.remote_code,
+            **options,
+        )
+        # For some families transformers builds the family's own tokenizer from parts of the
+        # file, even where the file says that it is to be taken as it is.
+        if not options and _is_generic(folder):
+            tokenizer = PreTrainedTokenizerFast.from_pretrained(folder)
+    # Without its files transformers makes some tokenizers up, empty.
+    if not tokenizer("Any text gives tokens.", add_special_tokens=False)["input_ids"]:
+        raise ModelError(
+            f"{located.name} has no usable tokenizer: it turns text into no tokens; add the "
+            "tokenizer's files to the model"
+        )
+    return tokenizer
+
+
+def _is_generic(folder: Path) -> bool:
+    try:
+        settings = json.loads((folder / "tokenizer_config.json").read_text())
+    except OSError:
+        return False
+    named = settings.get("tokenizer_class") in ("PreTrainedTokenizerFast", "TokenizersBackend")
+    return named and "auto_map" not in settings and (folder / "tokenizer.json").is_file()
+
+
+def tokenizer_sha256(tokenizer: transformers.PreTrainedTokenizerBase) -> str:
+    """Fingerprint everything that decides which ids a text becomes."""
+    backend = getattr(tokenizer, "backend_tokenizer", None)
+    if backend is not None:
+        # Truncation and padding are set by the last call, not by the tokenizer.
+        rules = json.loads(backend.to_str()) | {"truncation": None, "padding": None}
+    else:
+        rules = {"class": type(tokenizer).__name__, "vocab": tokenizer.get_vocab()}
+    return hashlib.sha256(json.dumps(rules, sort_keys=True).encode()).hexdigest()
+
+
+def load_config(located: Located) -> transformers.PretrainedConfig:
+    """Load the model's configuration; an adapter has that of its base.
+
+    Raises:
+        ModelError: it cannot be read, or is that of several models in one.
+    """
+    whole = located.base or located
+    with refusing(whole, "read the configuration of"):
+        config = AutoConfig.from_pretrained(
+            whole.folder, trust_remote_code=whole.remote_code, **whole.options
+        )
+    if not isinstance(getattr(config, "hidden_size", None), int):
+        raise ModelError(
+            f"the configuration of {whole.name}, a {config.model_type}, has no hidden_size of its "
+            "own: it is no single transformer; give the part of it that is to be measured"
+        )
+    return config
+
+
+def context_length(
+    config: transformers.PretrainedConfig, tokenizer: transformers.PreTrainedTokenizerBase
+) -> int | None:
+    """Return the longest sequence the model takes; None where neither config nor tokenizer says."""
+    # Relative positions have no limit; T5's configuration still names one.
+    limits = [getattr(config, key, None) for key in ("max_position_embeddings", "n_positions")]
+    if config.model_type in _PADDED_POSITIONS and isinstance(limits[0], int):
+        limits[0] -= (config.pad_token_id or 0) + 1
+    limits.append(tokenizer.model_max_length)
+    known = [limit for limit in limits if isinstance(limit, int) and 0 < limit < 10**9]
+    return min(known, default=None)
+
+
+def choose_device(wanted: str) -> torch.device:
+    """Turn ``auto``, ``cpu``, ``cuda``, ``cuda:1`` or ``mps`` into a device that is there.
+
+    Raises:
+        UsageError: no such device, or not on this machine.
+    """
+    if wanted == "auto":
+        if torch.cuda.is_available():
+            return torch.device("cuda")
+        return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+    try:
+        device = torch.device(wanted)
+    except RuntimeError:
+        # torch would list every device it was ever written for.
+        raise UsageError(
+            f"unknown device {wanted!r}; choose from auto, cpu, cuda, cuda:1, mps"
+        ) from None
+    try:
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError) as error:
+        raise UsageError(f"device {wanted!r} cannot be used here: {one_line(error)}") from error
+    return device
+
+
+def choose_dtype(wanted: str) -> torch.dtype:
+    """Turn a name into a dtype. ``auto`` is float32: bfloat16 shifts metrics by up to 5 %.
+
+    Raises:
+        UsageError: unknown name.
+    """
+    try:
+        return _DTYPES["float32" if wanted == "auto" else wanted]
+    except KeyError:
+        known = ", ".join(["auto", *_DTYPES])
+        raise UsageError(f"unknown dtype {wanted!r}; choose from {known}") from None
+
+
+def examine(
+    weights: Weights,
+    located: Located,
+    config: transformers.PretrainedConfig,
+    *,
+    context: int | None = None,
+    fast_linears: bool = True,
+) -> LoadedModel:
+    """Find out by a probe what kind of model the weights make, and make it fast.
+
+    Linear layers run through oneDNN where that is faster.
+
+    Args:
+        weights: the model; its linear layers may be changed in place.
+        located: where the weights came from.
+        config: the model's configuration.
+        context: its longest sequence, where known; kept as a fact about the model.
+        fast_linears: False to leave the linear layers as torch has them.
+
+    Raises:
+        ModelError: the model cannot be run, or returns no hidden states.
+    """
+    module = weights.module
+    with refusing(located, "run"):
+        found = probe(module, config)
+    facts = Model(
+        name=located.name,
+        source=located.source,
+        kind=found.kind,
+        architecture=config.model_type,
+        n_layers=sum(stack.n_layers for stack in found.stacks),
+        hidden_size=config.hidden_size,
+        n_parameters=sum(p.numel() for p in module.parameters()),
+        # Images have no vocabulary.
+        vocab_size=None if takes_images(module) else config.vocab_size,
+        context_length=context,
+        modality="vision" if takes_images(module) else "text",
+    )
+    # Last: the probe and the facts are about the model as it was saved.
+    linear: LinearKernel = "torch"
+    if fast_linears:
+        with quiet():
+            linear = speed_up_linears(module, config, transposed=Conv1D)
+    start = getattr(config, "decoder_start_token_id", None)
+    return LoadedModel(
+        module=module,
+        facts=facts,
+        stacks=found.stacks,
+        attention=weights.attention,
+        linear=linear,
+        device=next(module.parameters()).device,
+        decoder_start_token_id=(
+            start if start is not None else getattr(config, "pad_token_id", None)
+        ),
+    )
+
+
+def load_model(
+    located: Located,
+    config: transformers.PretrainedConfig,
+    *,
+    device: torch.device,
+    dtype: torch.dtype,
+    context: int | None = None,
+    fast_linears: bool = True,
+) -> LoadedModel:
+    """Read the weights and examine the model that they make.
+
+    Raises:
+        ModelError: as ``read_weights`` and ``examine``.
+    """
+    weights = read_weights(located, config, device=device, dtype=dtype)
+    return examine(weights, located, config, context=context, fast_linears=fast_linears)

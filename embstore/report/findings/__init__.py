@@ -1,0 +1,1 @@
+"""What the numbers show, in sentences."""

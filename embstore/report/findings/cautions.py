@@ -1,0 +1,193 @@
+"""Says what to beware of: doubled weights, gaps, unequal samples, inexact searches."""
+
+from collections.abc import Sequence
+
+from embstore.report.contents import Contents, Row
+from embstore.report.findings.sentences import Finding, counted, listed, shortened
+
+# A search that misses more neighbours than this biases the estimates by more than a percent.
+_RECALL = 0.98
+# Fewer tokens per dimension leave spectra too short a tail.
+_TOKENS_PER_DIMENSION = 4
+_NAMED = 4
+
+
+def same_weights(contents: Contents) -> Finding | None:
+    """Warn of revisions of one model that have the same weights."""
+    groups: dict[tuple[object, object], dict[object, int]] = {}
+    for model in contents.models:
+        for place in model.runs:
+            run = contents.runs[place]
+            revisions = groups.setdefault((model.label, run["weights_sha256"]), {})
+            revisions.setdefault(run["revision"], place)
+    doubled = {key: found for key, found in groups.items() if len(found) > 1}
+    if not doubled:
+        return None
+    examples = [f"{label}: {listed(found)}" for (label, _), found in doubled.items()]
+    n = sum(len(found) - 1 for found in doubled.values())
+    return Finding(
+        "Same weights",
+        f"{counted(n, 'checkpoint')} {'has' if n == 1 else 'have'} the weights of another "
+        f"revision of the same model, so one of the two is not what its name says "
+        f"({listed(examples)}).",
+        tuple(sorted(place for found in doubled.values() for place in found.values())),
+        "warning",
+    )
+
+
+def failed(failures: Sequence[Row]) -> Finding | None:
+    """Warn of checkpoints that could not be measured."""
+    if not failures:
+        return None
+    names = [f"{row['model']} at {row['revision']}" for row in failures]
+    return Finding(
+        "Not measured",
+        f"{counted(len(failures), 'checkpoint')} could not be measured and "
+        f"{'is' if len(failures) == 1 else 'are'} missing here: {listed(names)}. "
+        "The coverage section says why.",
+        (),
+        "warning",
+    )
+
+
+def incomplete(stored: dict[int, tuple[int, int]], contents: Contents) -> Finding | None:
+    """Warn of runs with fewer numbers than others of the same model."""
+    short: list[int] = []
+    models: set[str] = set()
+    for model in contents.models:
+        most = max((stored.get(place, (0, 0))[0] for place in model.runs), default=0)
+        few = [place for place in model.runs if stored.get(place, (0, 0))[0] < most]
+        models |= {model.label} if few else set()
+        short += few
+    if not short:
+        return None
+    return Finding(
+        "Gaps",
+        f"{counted(len(short), 'run')} of {listed(models)} "
+        f"{'has' if len(short) == 1 else 'have'} fewer numbers than other runs of the same model: "
+        "metrics or scopes were not asked for, or came with a later version.",
+        tuple(short),
+        "warning",
+    )
+
+
+def undefined(rows: Sequence[Row]) -> Finding | None:
+    """Warn of numbers that are undefined, and name the commonest reason."""
+    if not rows:
+        return None
+    n = sum(int(str(row["numbers"])) for row in rows)
+    metrics = {str(row["metric"]) for row in rows}
+    return Finding(
+        "Undefined values",
+        f"{counted(n, 'number')} of {listed(metrics)} {'is' if n == 1 else 'are'} undefined, "
+        f"most often because: {rows[0]['reason']}. The coverage section lists them.",
+        (),
+        "warning",
+    )
+
+
+def larger_hidden(larger: dict[int, int], runs: Sequence[Row]) -> Finding | None:
+    """Warn where the latest run read fewer tokens than an earlier one, which it replaces here."""
+    if not larger:
+        return None
+    names = [
+        f"{shortened(str(runs[place]['model']))} at {shortened(str(runs[place]['revision']))}: "
+        f"{int(str(runs[place]['tokens'])):,} after {tokens:,}"
+        for place, tokens in larger.items()
+    ]
+    more = len(names) - _NAMED
+    which = "; ".join(names[:_NAMED]) + (f"; and {more} more" if more > 0 else "")
+    return Finding(
+        "Smaller, later runs",
+        f"{counted(len(larger), 'latest run')} read fewer tokens than an earlier one of the same "
+        f"checkpoint and text, which this page leaves out ({which} tokens): embstore ingest "
+        "--force with as many tokens as before makes a larger one the latest again.",
+        tuple(larger),
+        "warning",
+    )
+
+
+def unequal_samples(runs: Sequence[Row]) -> Finding | None:
+    """Warn where compared runs read different amounts of text, windows or precisions."""
+    # More tokens lower every spectrum's bias and raise every dimension.
+    names = {"tokens": "tokens", "window_size": "window", "sample_size": "sample", "dtype": "dtype"}
+    found = {word: {run[column] for run in runs} for column, word in names.items()}
+    differing = [
+        f"{word} {listed(_in_order(values))}" for word, values in found.items() if len(values) > 1
+    ]
+    if not differing:
+        return None
+    return Finding(
+        "Unequal samples",
+        f"Not all runs are sampled alike ({'; '.join(differing)}), which moves dimensions and "
+        "spectra by itself: compare only runs that agree.",
+        (),
+        "warning",
+    )
+
+
+def _in_order(values: set[object]) -> list[str]:
+    """Write numbers by size with their thousands, and names by letter."""
+    numbers = sorted(value for value in values if isinstance(value, int))
+    return [f"{n:,}" for n in numbers] + sorted(v for v in values if isinstance(v, str))
+
+
+def small_samples(contents: Contents) -> Finding | None:
+    """Warn where too few tokens stand against the width for spectra to be unbiased."""
+    few = [
+        (model, place)
+        for model in contents.models
+        for place in model.runs
+        if int(str(contents.runs[place]["tokens"]))
+        < _TOKENS_PER_DIMENSION * int(str(model.facts["hidden_size"]))
+    ]
+    if not few:
+        return None
+    return Finding(
+        "Few tokens",
+        f"{counted(len(few), 'run')} of {listed({model.label for model, _ in few})} read fewer "
+        f"than {_TOKENS_PER_DIMENSION} tokens per dimension: participation ratio, effective rank "
+        "and components of variance come out too low.",
+        tuple(place for _, place in few),
+        "warning",
+    )
+
+
+def approximate(runs: Sequence[Row]) -> Finding | None:
+    """Say where neighbours were searched approximately, and warn of low recall."""
+    found = [
+        (place, run["neighbor_recall"])
+        for place, run in enumerate(runs)
+        if "pynndescent" in str(run["neighbor_method"])
+    ]
+    recalls = [recall for _, recall in found if isinstance(recall, float)]
+    if not recalls:
+        return None
+    low = min(recalls)
+    bad = low < _RECALL
+    advice = (
+        "; below .98 dimensions are biased by more than a percent: take a smaller sample"
+        if bad
+        else ""
+    )
+    return Finding(
+        "Approximate neighbours",
+        f"{counted(len(found), 'run')} searched neighbours approximately; the search found at "
+        f"least {100 * low:.1f} % of the true ones{advice}.",
+        tuple(place for place, _ in found),
+        "warning" if bad else "finding",
+    )
+
+
+def uncommitted(runs: Sequence[Row]) -> Finding | None:
+    """Warn of runs measured by code that no commit names."""
+    dirty = tuple(place for place, run in enumerate(runs) if run["git_dirty"])
+    if not dirty:
+        return None
+    return Finding(
+        "Changed code",
+        f"{counted(len(dirty), 'run')} {'was' if len(dirty) == 1 else 'were'} measured with "
+        "uncommitted changes to embstore, so no commit reproduces them exactly.",
+        dirty,
+        "warning",
+    )

@@ -1,0 +1,126 @@
+"""Says in sentences what the numbers show: the seed study's questions, then what to beware of."""
+
+from collections.abc import Iterable, Sequence
+from statistics import median
+
+from embstore.report.contents import Contents
+from embstore.report.findings import cautions
+from embstore.report.findings.bells import kinds_compared
+from embstore.report.findings.massive import massive_activations
+from embstore.report.findings.sentences import (
+    SCOPE_WORDS,
+    Finding,
+    counted,
+    listed,
+    number,
+    shortened,
+    spread,
+)
+from embstore.report.findings.training import dimension_over_training, peak_over_training
+from embstore.report.read.evidence import CEILING, Evidence, Highest, Peak
+
+# From here on, estimates from neighbours' distances fall short at usual sample sizes.
+_SHORT = 20
+
+
+def find_all(contents: Contents, evidence: Evidence) -> tuple[Finding, ...]:
+    """Draw every finding the store has the numbers for, the study's questions first."""
+    drawn = [
+        peak_by_kind(evidence.peaks),
+        kinds_compared(evidence.peaks, {str(model.facts["kind"]) for model in contents.models}),
+        peak_over_training(evidence.anisotropy),
+        dimension_over_training(evidence.dimension, evidence.estimate),
+        ceiling(evidence.highest, contents),
+        massive_activations(evidence.massive),
+        cautions.same_weights(contents),
+        cautions.failed(contents.failures),
+        cautions.incomplete(evidence.stored, contents),
+        cautions.undefined(evidence.undefined),
+        cautions.larger_hidden(evidence.larger, contents.runs),
+        cautions.unequal_samples(contents.runs),
+        cautions.small_samples(contents),
+        cautions.approximate(contents.runs),
+        cautions.uncommitted(contents.runs),
+    ]
+    return tuple(finding for finding in drawn if finding is not None)
+
+
+def peak_by_kind(peaks: Sequence[Peak]) -> Finding | None:
+    """Say how high the anisotropy profile peaks, per kind, with and without sinks."""
+    if not peaks:
+        return None
+    sentences = []
+    for kind in sorted({peak.kind for peak in peaks}):
+        mine = [peak for peak in peaks if peak.kind == kind]
+        stacks = sorted({peak.stack for peak in mine}, reverse=True)
+        parts = [_peaks_of([p for p in mine if p.stack == stack]) for stack in stacks]
+        if len(stacks) > 1:
+            parts = [f"{part} in the {stack}" for part, stack in zip(parts, stacks, strict=True)]
+        models = {peak.model for peak in mine}
+        texts = {peak.text for peak in mine}
+        over = f"; over the texts {listed(texts)}" if len(texts) > 1 else ""
+        who = f"{counted(len(models), kind)} ({listed(models)}{over})"
+        sentences.append(f"In {who}, anisotropy peaks {', and '.join(parts)}.")
+    return Finding("Peak anisotropy", " ".join(sentences), _runs(peaks))
+
+
+def _peaks_of(peaks: Sequence[Peak]) -> str:
+    full = [peak for peak in peaks if peak.scope == "all"]
+    bare = [peak for peak in peaks if peak.scope == "no_sinks"]
+    shown = full or bare or [peak for peak in peaks if peak.scope == peaks[0].scope]
+    depth = spread(_per_model([(peak.model, peak.depth) for peak in shown]))
+    text = f"at {_spread_of(shown)} at relative depth {depth}"
+    if full and bare:
+        return f"{text} (without attention sinks at {_spread_of(bare)})"
+    return text if full else f"{text} ({SCOPE_WORDS.get(shown[0].scope, shown[0].scope)})"
+
+
+def _spread_of(peaks: Sequence[Peak]) -> str:
+    return spread(_per_model([(peak.model, peak.value) for peak in peaks]))
+
+
+def _per_model(values: Iterable[tuple[str, float]]) -> list[float]:
+    """Return one value per model, the median: more texts give it no more weight."""
+    found: dict[str, list[float]] = {}
+    for model, value in values:
+        found.setdefault(model, []).append(value)
+    return [median(mine) for mine in found.values()]
+
+
+def ceiling(highest: Highest | None, contents: Contents) -> Finding | None:
+    """Say how high the dimension gets, and whether it stays below the study's ceiling."""
+    if highest is None:
+        return None
+    run = contents.runs[highest.run]
+    verdict = "below"
+    if highest.surely:
+        verdict = "above"
+    elif highest.possible > CEILING:
+        verdict = "perhaps above"
+    text = (
+        f"The highest dimension ({highest.metric}) of any layer is {number(highest.value)}"
+        f"{_interval(highest.ci_low, highest.ci_high)}, {verdict} {CEILING} "
+        f"({shortened(highest.model)} at {shortened(str(run['revision']))}, "
+        f"layer {highest.layer}, {SCOPE_WORDS.get(highest.scope, highest.scope)})."
+    )
+    if highest.surely:
+        many = "interval lies" if highest.surely == 1 else "intervals lie"
+        text += f" {highest.surely:,} {many} above {CEILING} as a whole."
+    elif highest.possible > max(CEILING, highest.ci_high or highest.value):
+        text += f" The interval of a layer reaches {number(highest.possible)}."
+    if highest.value > _SHORT:
+        text += (
+            f" Estimates above about {_SHORT} fall short: at 4,000 tokens a true 50 reads 33 "
+            "and a true 100 reads 51."
+        )
+    return Finding(f"Ceiling of {CEILING}", text, (highest.run,))
+
+
+def _interval(low: float | None, high: float | None) -> str:
+    if low is None or high is None:
+        return ""
+    return f" (95 % interval {number(low)} to {number(high)})"
+
+
+def _runs(peaks: Iterable[Peak]) -> tuple[int, ...]:
+    return tuple(sorted({peak.run for peak in peaks}))

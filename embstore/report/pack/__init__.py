@@ -1,0 +1,1 @@
+"""Measurements in few bytes that a browser reads."""

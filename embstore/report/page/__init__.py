@@ -1,0 +1,1 @@
+"""The page: sections, style and scripts, in one file."""

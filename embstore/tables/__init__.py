@@ -1,0 +1,1 @@
+"""An Arrow table, written for people or for programs."""

@@ -1,0 +1,114 @@
+from pathlib import Path
+
+import altair as alt
+import pyarrow as pa
+import pytest
+
+from embstore.api.store import Store, open_store
+from embstore.errors import QueryError, StoreError, UsageError
+from embstore.store.connection import open_database
+from embstore.store.writing import write_run
+from tests.synthetic import make_run
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
+    path = tmp_path_factory.mktemp("api") / "embstore.duckdb"
+    database = open_database(path)
+    write_run(database, make_run(name="lab/decoder"))
+    write_run(database, make_run(name="lab/encoder", kind="encoder"))
+    return open_store(path)
+
+
+def test_repr_says_what_is_there(store: Store) -> None:
+    assert repr(store) == "Store('embstore.duckdb', 2 models, 2 runs)"
+    assert store.path.name == "embstore.duckdb"
+
+
+def test_query_takes_python_values(store: Store) -> None:
+    table = store.query("layer_profile", metric="twonn", models=["lab/encoder"], scopes=["all"])
+    assert isinstance(table.table, pa.Table)
+    # The synthetic encoder's dimension is 12 plus a thousandth of the layer.
+    expected = [12.0, 12.001, 12.002, 12.003, 12.004]
+    assert table.column("value").to_pylist() == pytest.approx(expected)
+
+
+def test_a_parameter_may_be_called_name(store: Store, tmp_path: Path) -> None:
+    (tmp_path / "q.sql").write_text("-- title: t\n-- param name VARCHAR: n\nSELECT $name AS said")
+    own = open_store(store.path, queries=[tmp_path])
+    assert own.query("q", name="x").to_pylist() == [{"said": "x"}]
+    assert store.sql("SELECT $text AS a, $name AS b", text=1, name=2).num_rows == 1
+
+
+def test_sql_reads_and_cannot_write(store: Store) -> None:
+    text = "SELECT count(DISTINCT model) AS n FROM profile WHERE metric = $metric"
+    assert store.sql(text, metric="anisotropy").to_pylist() == [{"n": 2}]
+    with pytest.raises(QueryError, match="must be a SELECT"):
+        store.sql("DELETE FROM measurement")
+    with pytest.raises(UsageError, match="no value for metric"):
+        store.sql(text)
+
+
+def test_chart_is_altairs_and_knows_the_metric(store: Store) -> None:
+    chart = store.chart("layer_profile", metric="twonn", by="layer")
+    assert isinstance(chart, alt.LayerChart)
+    spec = chart.to_dict()
+    assert spec["title"] == "Intrinsic dimension (TwoNN): profile across layers"
+    assert spec["layer"][0]["encoding"]["x"]["field"] == "layer"
+    assert isinstance(store.chart("encoder_vs_decoder"), alt.FacetChart)
+    assert isinstance(store.chart("peak_layer"), alt.Chart)
+
+
+def test_a_notebook_shows_the_chart_and_the_store(store: Store, tmp_path: Path) -> None:
+    bundle = store.chart("layer_profile")._repr_mimebundle_()
+    assert isinstance(bundle, dict)
+    # A picture, which needs no network; test_inline_chart has the rest.
+    assert bundle["image/svg+xml"].startswith("<svg")
+    dark, light = (store.chart("layer_profile", theme=name).to_dict() for name in ("dark", "light"))
+    assert dark["config"]["background"] != light["config"].get("background", "white")
+    with pytest.raises(UsageError, match="theme 'red'; expected one of light, dark"):
+        store.chart("layer_profile", theme="red")
+    named = open_store(open_database(tmp_path / "n.duckdb").path)
+    write_run(open_database(named.path), make_run(name="lab/<b>"))
+    shown = named._repr_html_()
+    assert "lab/&lt;b&gt;" in shown
+    assert "<b>" not in shown
+    assert "2026-11-02 09:30 UTC" in shown
+
+
+def test_compare_takes_one_metric_or_several(store: Store) -> None:
+    one = store.compare("lab/decoder", "lab/encoder", metric="twonn", scope="all")
+    several = store.compare("lab/decoder", "lab/encoder", metric=["twonn"], scope=["all"])
+    assert one.table.equals(several.table)
+    assert one.notes[0].startswith("A is lab/decoder@main, run ")
+    assert one.to_pylist()[0]["difference"] == pytest.approx(4.0)
+    with pytest.raises(QueryError, match="did you mean lab/encoder"):
+        store.compare("lab/decoder", "encoder")
+
+
+def test_reasons_stand_beside_missing_values(store: Store) -> None:
+    asked = store.query("layer_profile", metric="twonn")
+    assert asked.column_names.index("reason") > asked.column_names.index("value") + 1
+    told = store.with_reasons(asked)
+    assert told.column_names.index("reason") == told.column_names.index("value") + 1
+    assert told["reason"].null_count == told.num_rows
+
+
+def test_info_counts(store: Store) -> None:
+    info = store.info()
+    assert (info["runs"], info["checkpoints"], info["metrics"]) == (2, 2, 3)
+    assert info["models"] == ["lab/decoder", "lab/encoder"]
+    size = info["size_bytes"]
+    assert isinstance(size, int)
+    assert size >= store.path.stat().st_size > 0
+
+
+def test_opening_a_store_that_is_not_there_makes_none(tmp_path: Path) -> None:
+    with pytest.raises(StoreError, match="no store at"):
+        open_store(tmp_path / "none.duckdb")
+    assert not list(tmp_path.iterdir())
+
+
+def test_the_environment_names_the_store(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("EMBSTORE_STORE", str(store.path))
+    assert open_store().path == store.path

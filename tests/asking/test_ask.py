@@ -1,0 +1,259 @@
+import os
+import shutil
+import subprocess
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+
+from embstore.asking.ask import (
+    bind,
+    caveat,
+    find_question,
+    find_questions,
+    metric_info,
+    readable_questions,
+    run_question,
+)
+from embstore.asking.question import parse_question
+from embstore.common.paths import resource_folder
+from embstore.errors import QueryError, UsageError
+from embstore.store.connection import Database, open_database
+from embstore.store.writing import write_failure, write_run
+from embstore.types import Failure
+from tests.synthetic import ALL_METRICS, make_run
+
+BUILT_IN = sorted(path.stem for path in resource_folder("queries").glob("*.sql"))
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory: pytest.TempPathFactory) -> Database:
+    database = open_database(tmp_path_factory.mktemp("small") / "small.duckdb")
+    write_run(database, make_run(name="lab/decoder"))
+    return database
+
+
+@pytest.fixture(scope="module")
+def training(tmp_path_factory: pytest.TempPathFactory) -> Database:
+    database = open_database(tmp_path_factory.mktemp("training") / "training.duckdb")
+    for step in range(3):
+        write_run(database, make_run(revision=f"step{step}", step=step, metrics=ALL_METRICS))
+    return database
+
+
+class TestFinding:
+    def test_lists_every_built_in_file(self) -> None:
+        assert sorted(find_questions()) == BUILT_IN
+        assert {"layer_profile", "dimension_scale", "peak_layer", "runs"} <= set(BUILT_IN)
+
+    def test_a_users_file_wins_and_the_first_folder_wins(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        for folder in ("first", "second", "third"):
+            (tmp_path / folder).mkdir()
+            text = f"-- title: from {folder}\nSELECT 1"
+            (tmp_path / folder / "runs.sql").write_text(text)
+        folders = os.pathsep.join([str(tmp_path / "second"), str(tmp_path / "third")])
+        monkeypatch.setenv("EMBSTORE_QUERIES", folders)
+        assert find_question("runs").title == "from second"
+        assert find_question("runs", [tmp_path / "first"]).title == "from first"
+        assert not find_question("runs").built_in
+        assert find_question("peak_layer").built_in
+
+    def test_a_file_is_not_a_name(self) -> None:
+        with pytest.raises(QueryError, match="--queries mine, or run plain SQL: embstore sql -i"):
+            find_question("mine/x.sql")
+
+    def test_unknown_name_offers_the_closest(self) -> None:
+        with pytest.raises(QueryError, match=r"no query 'layr_profile' \(did you mean layer_prof"):
+            find_question("layr_profile")
+        with pytest.raises(QueryError, match="list them: embstore ls queries"):
+            find_question("zzz")
+
+    def test_a_broken_file_does_not_stop_the_others(self, tmp_path: Path) -> None:
+        (tmp_path / "broken.sql").write_text("SELECT 1")
+        assert find_question("runs", [tmp_path]).name == "runs"
+        with pytest.raises(QueryError, match=r"broken\.sql:1: no title"):
+            find_questions([tmp_path])
+
+    def test_the_readable_come_with_what_is_wrong_with_the_others(self, tmp_path: Path) -> None:
+        (tmp_path / "broken.sql").write_text("SELECT 1")
+        (tmp_path / "good.sql").write_text("-- title: t\nSELECT 1")
+        (tmp_path / "runs.sql").write_text("-- title: t\n-- titel: t\nSELECT 1")
+        questions, broken = readable_questions([tmp_path])
+        # A broken file of a built-in's name does not quietly give way to it.
+        assert set(questions) == {"good", *BUILT_IN} - {"runs"}
+        assert [str(error).partition(" ")[0] for error in broken] == [
+            f"{tmp_path}/broken.sql:1:",
+            f"{tmp_path}/runs.sql:2:",
+        ]
+
+    def test_missing_folder_is_named(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        with pytest.raises(UsageError, match=r"'.*nowhere' is not a folder"):
+            find_questions([tmp_path / "nowhere"])
+        monkeypatch.setenv("EMBSTORE_QUERIES", str(tmp_path / "gone"))
+        with pytest.raises(UsageError, match=r"EMBSTORE_QUERIES: '.*gone' is not a folder"):
+            find_question("runs")
+
+
+class TestBind:
+    def test_unknown_parameter_offers_the_closest(self) -> None:
+        with pytest.raises(UsageError, match=r"no parameter 'metrics' \(did you mean metric\?\)"):
+            bind(find_question("layer_profile"), {"metrics": "twonn"})
+
+    def test_missing_parameter_is_named(self) -> None:
+        question = parse_question(
+            "-- title: t\n-- param metric VARCHAR: which\nSELECT $metric", Path("q.sql")
+        )
+        with pytest.raises(UsageError, match=r"query q: parameter metric \(VARCHAR\) is missing"):
+            bind(question)
+
+    def test_values_are_converted_and_defaults_filled_in(self) -> None:
+        values = bind(find_question("layer_profile"), {"models": "a,b", "final_norm": "yes"})
+        assert values["models"] == ["a", "b"]
+        assert values["final_norm"] is True
+        assert values["metric"] == "anisotropy"
+
+
+def test_metric_info_is_the_stores(small: Database) -> None:
+    info = metric_info(small, "twonn")
+    assert info is not None
+    assert info.unit == "dimensions"
+    assert metric_info(small, "foo") is None
+
+
+def test_declared_and_used_must_agree(small: Database, tmp_path: Path) -> None:
+    path = tmp_path / "q.sql"
+    path.write_text("-- title: a\n-- param x INTEGER = 1: b\nSELECT 1 AS one")
+    with pytest.raises(QueryError, match=r"q\.sql: parameter x is declared, but the SQL has no"):
+        run_question(small, find_question("q", [tmp_path]))
+    path.write_text("-- title: a\nSELECT $x AS x")
+    with pytest.raises(QueryError, match=r"q\.sql: the SQL uses \$x, which no '-- param x TYPE"):
+        run_question(small, find_question("q", [tmp_path]))
+
+
+@pytest.mark.parametrize("name", ["failures", "coverage"])
+def test_a_model_that_only_failed_is_known(name: str, tmp_path: Path) -> None:
+    database = open_database(tmp_path / "failed.duckdb")
+    question = find_question(name)
+    # An empty store holds no name to mistype.
+    assert run_question(database, question, {"models": "lab/anything"}).num_rows == 0
+    write_run(database, make_run(name="gpt2"))
+    when = datetime(2026, 11, 2, tzinfo=UTC)
+    failure = Failure("lab/damaged", "main", "load", "damaged", "example-text", when, "0.1.0")
+    write_failure(database, failure)
+    found = run_question(database, question, {"models": "lab/damaged"})
+    assert found["model"].unique().to_pylist() == ["lab/damaged"]
+    run_question(database, question, {"models": "gpt2"})
+    with pytest.raises(QueryError) as caught:
+        run_question(database, question, {"models": "lab/damagd"})
+    assert str(caught.value) == (
+        "no model 'lab/damagd' in this store (did you mean lab/damaged?); it has gpt2, lab/damaged"
+    )
+
+
+@pytest.mark.parametrize("empty", ["", []])
+def test_an_empty_list_is_no_answer(small: Database, empty: object) -> None:
+    message = (
+        "^query layer_profile: parameter models is empty; name at least one, or leave it out "
+        "for all$"
+    )
+    with pytest.raises(UsageError, match=message):
+        run_question(small, find_question("layer_profile"), {"models": empty})
+
+
+def test_a_users_question_is_guarded(small: Database, tmp_path: Path) -> None:
+    (tmp_path / "bad.sql").write_text("-- title: a\nSELECT * FROM read_csv('/etc/passwd')")
+    with pytest.raises(QueryError, match="read_csv"):
+        run_question(small, find_question("bad", [tmp_path]))
+    (tmp_path / "drop.sql").write_text("-- title: a\nDROP TABLE measurement")
+    with pytest.raises(QueryError, match="must be a SELECT"):
+        run_question(small, find_question("drop", [tmp_path]))
+
+
+def test_a_question_with_a_chart_is_one_file(small: Database, tmp_path: Path) -> None:
+    text = (resource_folder("queries") / "layer_profile.sql").read_text()
+    (tmp_path / "mine.sql").write_text(text)
+    assert run_question(small, find_question("mine", [tmp_path])).num_rows > 0
+
+
+def test_asking_never_imports_torch(small: Database, tmp_path: Path) -> None:
+    store = shutil.copy(small.path, tmp_path / "copy.duckdb")
+    code = (
+        "import sys\n"
+        "from embstore.api import open_store\n"
+        f"store = open_store({str(store)!r})\n"
+        "assert store.query('layer_profile').num_rows\n"
+        "assert 'altair' not in sys.modules\n"
+        "store.chart('layer_profile')\n"
+        "import embstore.metrics\n"
+        "print(sorted({'torch', 'transformers', 'sqlalchemy', 'scipy'} & set(sys.modules)))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"
+
+
+class TestCaveat:
+    """What a reader should know before trusting a dimension."""
+
+    def test_large_dimensions_are_said_to_fall_short(self) -> None:
+        rows = pa.table({"metric": ["twonn", "mle", "anisotropy"], "value": [25.0, 12.0, 0.9]})
+        found = caveat(rows)
+        assert found is not None
+        assert "above about 20 are underestimated (twonn)" in found
+
+    @pytest.mark.parametrize(
+        "column",
+        ["peak_value", "before_value", "after_value", "rest_mean", "at_peak", "peak_no_sinks"],
+    )
+    def test_columns_of_values_count_too(self, column: str) -> None:
+        assert "(twonn)" in (caveat(pa.table({"metric": ["twonn"], column: [25.0]})) or "")
+        assert caveat(pa.table({"metric": ["effective_rank"], column: [25.0]})) is None
+
+    @pytest.mark.parametrize("column", ["ci_high", "std_error", "change", "depth", "distance"])
+    def test_intervals_errors_and_differences_do_not(self, column: str) -> None:
+        assert caveat(pa.table({"metric": ["twonn"], column: [25.0]})) is None
+
+    def test_curves_count_too(self) -> None:
+        assert "(Gride)" in (caveat(pa.table({"rank": [1], "dimension": [25.0]})) or "")
+        assert caveat(pa.table({"rank": [1], "dimension": [19.0]})) is None
+        assert caveat(pa.table({"dimension": [576.0]})) is None
+
+    def test_every_number_of_every_question_is_a_value_or_known_not_to_be(
+        self, training: Database
+    ) -> None:
+        """A new column fails here until it is called like a value or stands below."""
+        others = {
+            *("change", "change_error", "change_in_errors", "relative_change", "contrast"),
+            *("rise", "rise_error", "fall", "fall_error", "share_down", "least_errors"),
+            *("distance", "largest_difference", "largest_difference_depth", "correlation"),
+            *("middle_minus_rest", "effect", "ceiling", "depth", "peak_depth", "std_error"),
+            *("ci_low", "ci_high", "sink_threshold", "neighbor_recall", "mean_distance"),
+            # Of other metrics, whatever is asked for.
+            *("similarity", "linearity", "ratio"),
+        }
+        unknown = set()
+        for name, question in find_questions().items():
+            asked = {p.name for p in question.parameters} & {"metric"}
+            table = run_question(training, question, dict.fromkeys(asked, "twonn"))
+            if not {"metric", "rank"} & set(table.column_names):
+                continue
+            for field in table.schema:
+                if not pa.types.is_floating(field.type) or field.name in others:
+                    continue
+                twenty_five = pa.array([25.0])
+                row = {"metric": pa.array(["twonn"]), "rank": [1], field.name: twenty_five}
+                if caveat(pa.table(row)) is None:
+                    unknown.add((name, field.name))
+        assert not unknown
+
+    def test_columns_called_like_metrics_count_too(self) -> None:
+        assert "(mle)" in (caveat(pa.table({"layer": [0], "mle": [24.4]})) or "")
+
+    def test_small_dimensions_and_other_metrics_need_none(self) -> None:
+        rows = pa.table({"metric": ["twonn", "effective_rank"], "value": [8.0, 300.0]})
+        assert caveat(rows) is None
+        assert caveat(pa.table({"value": [99.0]})) is None
+        assert caveat(pa.table({"metric": ["mle"], "value": pa.nulls(1, pa.float64())})) is None

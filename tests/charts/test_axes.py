@@ -1,0 +1,219 @@
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from embstore.asking.question import parse_question
+from embstore.charts.build import build_chart, save_chart
+from tests.charts.specifications import ask, find, rows, spec_of
+
+
+class TestScales:
+    SCALE = "mark=line x=mean_distance:Q y=dimension:Q color=depth:Q facet=series:N detail=state:N"
+
+    def curves(self, n_models: int, nearest: float = 1.0) -> pa.Table:
+        return pa.Table.from_pylist(
+            [
+                {
+                    "series": f"model {model}",
+                    "state": f"layer {layer}",
+                    "depth": layer / 2,
+                    "rank": 2**step,
+                    "mean_distance": nearest * 2**step,
+                    "dimension": 9.0 - step,
+                }
+                for model in range(n_models)
+                for layer in range(3)
+                for step in range(4)
+            ]
+        )
+
+    def test_distances_and_ranks_run_on_a_log_scale(self) -> None:
+        for column, base in (("mean_distance", 10), ("rank", 2)):
+            question = ask(f"mark=line x={column}:Q y=dimension:Q color=state:N")
+            for x in find(spec_of(build_chart(question, self.curves(1))), "x"):
+                assert isinstance(x, dict)
+                assert (x["scale"]["type"], x["scale"]["base"]) == ("log", base)
+                assert x["title"].endswith("(log scale)")
+
+    def test_a_distance_of_zero_has_no_logarithm(self) -> None:
+        question = ask("mark=line x=mean_distance:Q y=dimension:Q color=state:N")
+        for x in find(spec_of(build_chart(question, self.curves(1, nearest=0.0))), "x"):
+            assert isinstance(x, dict)
+            assert "type" not in x["scale"]
+            assert x["title"] == "Mean distance"
+
+    def test_numbers_in_colour_run_from_dark_to_light(self) -> None:
+        spec = spec_of(build_chart(ask(self.SCALE), self.curves(2)))
+        colors = [c for c in find(spec, "color") if isinstance(c, dict)]
+        assert all(c["scale"]["scheme"]["name"] == "viridis" for c in colors)
+        assert all(c["scale"]["domain"] == [0, 1] for c in colors)
+        # A shape per number would mean nothing.
+        assert find(spec, "shape") == []
+        assert spec["description"] == (
+            "Profile across layers. Line chart of Intrinsic dimension against Mean distance, "
+            "24 values, for model 0, model 1. Intrinsic dimension runs from 6 to 9."
+        )
+
+    def test_every_panel_has_its_own_distances(self) -> None:
+        spec = spec_of(build_chart(ask(self.SCALE), self.curves(2)))
+        assert spec["resolve"] == {"scale": {"x": "independent"}}
+        ranks = ask(self.SCALE.replace("mean_distance", "rank"))
+        assert "resolve" not in spec_of(build_chart(ranks, self.curves(2)))
+
+    def test_many_panels_are_wrapped(self) -> None:
+        few = spec_of(build_chart(ask(self.SCALE), self.curves(3)))
+        many = spec_of(build_chart(ask(self.SCALE), self.curves(4)))
+        assert "columns" not in few
+        assert many["columns"] == 3
+        assert many["facet"] == {
+            "field": "series",
+            "sort": None,
+            "title": None,
+            "type": "nominal",
+        }
+
+
+def steps(*numbers: int) -> pa.Table:
+    return pa.table({"step": numbers, "value": [1.0] * len(numbers)})
+
+
+def x_axis(chart: str, table: pa.Table) -> dict[str, Any]:
+    spec = spec_of(build_chart(ask(chart), table))
+    axis = next(x for x in find(spec, "x") if isinstance(x, dict))
+    assert isinstance(axis, dict)
+    return axis
+
+
+class TestSteps:
+    CHART = "mark=line x=step:Q:symlog y=value:Q"
+
+    def test_ticks_are_zero_and_the_powers_of_ten(self) -> None:
+        x = x_axis(self.CHART, steps(0, 1, 512, 1000, 143_000))
+        assert x["axis"]["values"] == [0, 1, 10, 100, 1000, 10_000, 100_000]
+        assert x["scale"] == {"type": "symlog", "constant": 1, "nice": False}
+        assert x["title"] == "Training step (log scale)"
+
+    def test_few_decades_have_ticks_between(self) -> None:
+        x = x_axis(self.CHART, steps(0, 1000, 2000, 10_000))
+        assert x["axis"]["values"] == [0, 1000, 2000, 5000, 10_000]
+        # Linear up to the first step: no empty decades between 0 and 1000.
+        assert x["scale"]["constant"] == 1000
+
+    def test_labels_are_short_and_each_by_itself(self, tmp_path: Path) -> None:
+        chart = build_chart(ask(self.CHART), steps(0, 1, 10, 1000, 100_000))
+        save_chart(chart, tmp_path / "a.svg")
+        labels = re.findall(r">(\d+k?)</text>", (tmp_path / "a.svg").read_text())
+        assert {"0", "1", "10", "1k", "100k"} <= set(labels)
+
+    def test_without_a_scale_steps_are_evenly_spaced(self) -> None:
+        x = x_axis("mark=line x=step:Q y=value:Q", steps(0, 1000, 143_000))
+        assert "type" not in x["scale"]
+
+    def test_all_at_zero_is_no_logarithm(self) -> None:
+        x = x_axis(self.CHART, steps(0, 0))
+        assert "type" not in x["scale"]
+
+
+class TestMany:
+    def test_the_legend_says_how_to_ask_for_fewer(self) -> None:
+        names = [f"model {i:02}" for i in range(9)]
+        text = (
+            "-- title: t\n-- param models VARCHAR[] = NULL: which\n"
+            "-- chart: mark=line x=depth:Q y=value:Q color=series:N dash=scope:N\nSELECT $models"
+        )
+        question = parse_question(text, Path("q.sql"))
+        many = spec_of(build_chart(question, rows(*names)))
+        assert "Model (9; for fewer: -p models=…)" in find(many, "title")
+        few = spec_of(build_chart(question, rows(*names[:8])))
+        assert "Model" in find(few, "title")
+        # A question that takes no models says nothing.
+        assert "Model" in find(spec_of(build_chart(ask(), rows(*names))), "title")
+
+    def test_of_one_model_fewer_revisions_are_asked_for(self) -> None:
+        names = [f"model@step{i}" for i in range(9)]
+        text = (
+            "-- title: t\n-- param models VARCHAR[] = NULL: which\n"
+            "-- param revisions VARCHAR[] = NULL: which\n"
+            "-- chart: mark=line x=depth:Q y=value:Q color=series:N dash=scope:N\nSELECT $models"
+        )
+        question = parse_question(text, Path("q.sql"))
+
+        def title(models: list[str]) -> list[object]:
+            table = rows(*names)
+            per_series = table.num_rows // len(names)
+            column = [model for model in models for _ in range(per_series)]
+            return find(
+                spec_of(build_chart(question, table.append_column("model", [column]))), "title"
+            )
+
+        assert "Model (9; for fewer: -p revisions=…)" in title(["a"] * 9)
+        assert "Model (9; for fewer: -p revisions=…)" in title(["a"] * 6 + ["b"] * 3)
+        assert "Model (9; for fewer: -p models=…)" in title(["a"] * 3 + ["b"] * 3 + ["c"] * 3)
+
+    def test_the_legend_keeps_the_order_of_the_rows(self) -> None:
+        names = ["m@step9", "m@step10", "m@step100"]
+        spec = spec_of(build_chart(ask(), rows(*names)))
+        (domain,) = {
+            tuple(c["scale"]["domain"]) for c in find(spec, "color") if isinstance(c, dict)
+        }
+        assert list(domain) == names
+
+    def test_no_entry_is_hidden(self, tmp_path: Path) -> None:
+        names = [f"model {i:02}" for i in range(40)]
+        save_chart(build_chart(ask(), rows(*names)), tmp_path / "a.svg")
+        svg = (tmp_path / "a.svg").read_text()
+        assert all(f">{name}</text>" in svg for name in names)
+
+    def test_dashes_tell_apart_lines_whose_colours_come_round(self) -> None:
+        question = ask("mark=line x=depth:Q y=value:Q color=series:N")
+        names = [f"model {i:02}" for i in range(9)]
+        (dash,) = find(spec_of(build_chart(question, rows(*names))), "strokeDash")
+        assert isinstance(dash, dict)
+        looks = list(map(str, dash["scale"]["range"]))
+        assert len(set(looks[:7])) == 1
+        assert looks[7] == looks[8] != looks[0]
+        assert not find(spec_of(build_chart(question, rows(*names[:7]))), "strokeDash")
+
+
+def test_a_single_series_is_named_unless_its_panel_names_it() -> None:
+    spec = spec_of(build_chart(ask("mark=line x=depth:Q y=value:Q color=series:N"), rows("a")))
+    colors = [c for c in find(spec, "color") if isinstance(c, dict)]
+    assert all(c["legend"] for c in colors)
+    panel = ask("mark=line x=depth:Q y=value:Q color=series:N facet=series:N")
+    spec = spec_of(build_chart(panel, rows("a")))
+    colors = [c for c in find(spec["spec"], "color") if isinstance(c, dict)]
+    assert colors
+    assert all(c["legend"] is None for c in colors)
+
+
+def test_names_of_states_always_have_the_same_looks() -> None:
+    table = pa.table({"layer": [0, 1], "run": ["a", "a"], "status": ["failed", "measured"]})
+    question = ask("mark=rect x=layer:O y=run:O color=status:N shape=status:N")
+    spec = spec_of(build_chart(question, table))
+    color = next(c for c in find(spec, "color") if isinstance(c, dict))
+    assert color["scale"]["domain"] == ["measured", "undefined", "failed", "not measured"]
+
+
+def test_changes_are_drawn_around_zero() -> None:
+    table = pa.table({"layer": [0, 1], "metric": ["a", "b"], "change_in_errors": [-3.0, 25.0]})
+    question = ask("mark=rect x=layer:O y=metric:N color=change_in_errors:Q")
+    spec = spec_of(build_chart(question, table))
+    color = next(c for c in find(spec, "color") if isinstance(c, dict))
+    assert (color["scale"]["domain"], color["scale"]["clamp"]) == ([-10.0, 10.0], True)
+    assert color["title"] == "Change in standard errors (±10 and beyond look alike)"
+
+
+def test_rows_of_names_stand_as_the_answer_orders_them() -> None:
+    table = pa.table({"layer": [0, 0], "run": ["step9", "step10"], "value": [1.0, 2.0]})
+    spec = spec_of(build_chart(ask("mark=rect x=layer:O y=run:O color=value:Q"), table))
+    (y,) = {json.dumps(y, sort_keys=True) for y in find(spec, "y")}
+    assert json.loads(y)["sort"] is None
+
+
+def test_layers_rise() -> None:
+    table = pa.table({"layer": [0, 1], "step": [1, 1], "value": [1.0, 2.0]})
+    spec = spec_of(build_chart(ask("mark=rect x=step:O y=layer:O color=value:Q"), table))
+    assert all(isinstance(y, dict) and y["sort"] == "descending" for y in find(spec, "y"))

@@ -1,0 +1,124 @@
+"""The specification of every built-in chart, as it was when somebody looked at the picture.
+
+A file in ``golden/`` is a chart without its data, and with what it repeats left out: layers
+after the first show only the channels in which they differ, tooltips only their titles, and
+what all charts of a theme share stands once, in ``config-light.json`` and
+``config-dark.json``. Where a change is meant, renew them, look at the pictures, and read
+the difference as part of the change::
+
+    EMBSTORE_RENEW_GOLDEN=1 pytest tests/charts/test_golden.py
+"""
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from embstore.api.store import Store
+from embstore.asking.ask import find_questions
+from embstore.charts.theme import THEMES, write_config
+from embstore.store.connection import open_database
+from embstore.store.writing import write_run
+from tests.synthetic import ALL_METRICS, make_run
+
+GOLDEN = Path(__file__).parent / "golden"
+RENEW = bool(os.environ.get("EMBSTORE_RENEW_GOLDEN"))
+CHARTED = sorted(name for name, question in find_questions().items() if question.encoding)
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
+    """A decoder at three steps, and an encoder."""
+    database = open_database(tmp_path_factory.mktemp("golden") / "golden.duckdb")
+    for step in (0, 10, 1000):
+        write_run(
+            database,
+            make_run(
+                name="lab/decoder",
+                revision=f"step{step}",
+                step=step,
+                n_layers=3,
+                metrics=ALL_METRICS,
+            ),
+        )
+    write_run(
+        database, make_run(name="lab/encoder", kind="encoder", n_layers=2, metrics=ALL_METRICS)
+    )
+    return Store(database)
+
+
+def without_repetition(spec: dict[str, Any]) -> dict[str, Any]:
+    """Leave out data, configuration, and what a layer has in common with the first."""
+    kept = {k: v for k, v in spec.items() if k not in {"$schema", "data", "datasets", "config"}}
+    if "spec" in kept:
+        kept["spec"] = without_repetition(kept["spec"])
+    if "vconcat" in kept:
+        kept["vconcat"] = [without_repetition(view) for view in kept["vconcat"]]
+    if "encoding" in kept:
+        kept["encoding"] = titled_tooltips(kept["encoding"])
+    if "layer" in kept:
+        layers = [without_repetition(layer) for layer in kept["layer"]]
+        first = layers[0]["encoding"]
+        for layer in layers[1:]:
+            layer["encoding"] = {
+                key: value for key, value in layer["encoding"].items() if first.get(key) != value
+            }
+        kept["layer"] = layers
+    return kept
+
+
+def titled_tooltips(encoding: dict[str, Any]) -> dict[str, Any]:
+    if "tooltip" not in encoding:
+        return encoding
+    return {**encoding, "tooltip": [tip["title"] for tip in encoding["tooltip"]]}
+
+
+def written(value: object, indent: str = "") -> str:
+    """Write JSON with each object on one line where it fits."""
+    line = json.dumps(value, ensure_ascii=False, sort_keys=True)
+    if len(indent) + len(line) <= 96 or not isinstance(value, dict | list) or not value:
+        return line
+    deeper = indent + " "
+    if isinstance(value, list):
+        inner = [deeper + written(item, deeper) for item in value]
+        return "[\n" + ",\n".join(inner) + f"\n{indent}]"
+    inner = [
+        f"{deeper}{json.dumps(key)}: {written(item, deeper)}" for key, item in sorted(value.items())
+    ]
+    return "{\n" + ",\n".join(inner) + f"\n{indent}}}"
+
+
+def compare(name: str, found: object) -> None:
+    path = GOLDEN / f"{name}.json"
+    text = written(found) + "\n"
+    if RENEW:
+        GOLDEN.mkdir(exist_ok=True)
+        path.write_text(text)
+    assert path.exists(), (
+        f"no {path}; renew: EMBSTORE_RENEW_GOLDEN=1 pytest tests/charts/test_golden.py"
+    )
+    assert text == path.read_text()
+
+
+@pytest.mark.parametrize("name", CHARTED)
+def test_chart_is_as_it_was(store: Store, name: str) -> None:
+    compare(name, without_repetition(store.chart(name).to_dict()))
+
+
+@pytest.mark.parametrize("theme", THEMES)
+def test_theme_is_as_it_was(theme: str) -> None:
+    compare(f"config-{theme}", write_config(THEMES[theme]))
+
+
+def test_every_golden_file_has_its_chart() -> None:
+    there = {path.stem for path in GOLDEN.glob("*.json")}
+    assert there == {*CHARTED, *(f"config-{theme}" for theme in THEMES)}
+
+
+@pytest.mark.skipif(RENEW, reason="it would be written, not compared")
+def test_a_changed_chart_does_not_pass(store: Store) -> None:
+    spec = without_repetition(store.chart("layer_profile", by="layer").to_dict())
+    with pytest.raises(AssertionError):
+        compare("layer_profile", spec)

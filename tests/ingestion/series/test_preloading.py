@@ -1,0 +1,63 @@
+"""The next checkpoint is loaded while one is measured, if there is room."""
+
+import threading
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import embstore
+from embstore.measuring.checkpoint import measure_batches
+from embstore.models.load import read_weights
+from tests.ingestion.series.ingests import SMALL, statuses
+
+
+def test_the_next_checkpoint_is_loaded_while_one_is_measured(
+    series: Path, text: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loaded = [threading.Event() for _ in range(3)]
+    threads = set()
+    measured = []
+
+    def read(*arguments: Any, **options: Any) -> Any:
+        weights = read_weights(*arguments, **options)
+        threads.add(threading.current_thread().name)
+        next(event for event in loaded if not event.is_set()).set()
+        return weights
+
+    def measure(*arguments: Any, **options: Any) -> Any:
+        measured.append(1)
+        if len(measured) < 3:
+            # It would never come if loading waited for this to end.
+            assert loaded[len(measured)].wait(60)
+        return measure_batches(*arguments, **options)
+
+    monkeypatch.setattr("embstore.ingestion.prefetch.read_weights", read)
+    monkeypatch.setattr("embstore.ingestion.run.measure_batches", measure)
+    assert statuses(embstore.ingest(series, corpus=text, store=tmp_path / "s.duckdb", **SMALL)) == [
+        "measured",
+        "measured",
+        "measured",
+    ]
+    assert threads == {"preparation"}
+
+
+def test_without_room_for_two_models_the_next_is_loaded_afterwards(
+    series: Path, text: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls: list[str] = []
+    for module in ("preparation", "ingestion"):
+
+        def read(*arguments: Any, module: str = module, **options: Any) -> Any:
+            calls.append(module)
+            return read_weights(*arguments, **options)
+
+        monkeypatch.setattr(f"embstore.{module}.read_weights", read)
+
+    class Memory:
+        available = 1_000_000
+
+    monkeypatch.setattr("psutil.virtual_memory", Memory)
+    embstore.ingest(series, corpus=text, store=tmp_path / "s.duckdb", **SMALL)
+    # The first has nothing beside it.
+    assert calls == ["preparation", "ingestion", "ingestion"]

@@ -1,0 +1,106 @@
+"""What a study says, and what it means."""
+
+import hashlib
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from embstore.errors import UsageError
+from embstore.ingestion.study import DTYPES, StudyModel, read_study
+from embstore.models.loaded import choose_dtype
+from embstore.types import SCOPES, Sampling
+from tests.ingestion.study.texts import FULL, SMALL
+
+
+def test_every_key_is_read(file: Path) -> None:
+    file.write_text(FULL)
+    study = read_study(file)
+    assert (study.name, study.title, study.description) == ("full", "All keys", "Two\nlines.")
+    assert (study.corpus, study.text_field) == ("hf:wikitext/a:test", "body")
+    assert study.sampling == Sampling(tokens=1024, window=128, sample=256, seed=7)
+    assert (study.scopes, study.pairs, study.dtype) == (("all", "no_sinks"), False, "bfloat16")
+    assert study.tags == {"lab": "a", "owner": "b"}
+    assert study.models == (
+        StudyModel("EleutherAI/pythia-70m", "step0,every:10", "small", False),
+        StudyModel("EleutherAI/pythia-70m", "step0,every:10", None, True),
+    )
+
+
+def test_what_is_not_said_is_the_default_of_an_ingest(file: Path) -> None:
+    file.write_text(SMALL)
+    study = read_study(file)
+    assert (study.name, study.title, study.description) == ("mine", "", "")
+    assert (study.sampling, study.scopes, study.pairs) == (Sampling(), SCOPES, True)
+    assert (study.dtype, study.text_field, study.tags) == ("auto", None, {})
+    assert study.models == (StudyModel("gpt2", None, None, False),)
+
+
+def test_the_hash_is_of_the_content_alone(file: Path, tmp_path: Path) -> None:
+    file.write_text(FULL)
+    expected = read_study(file).sha256
+    same = tmp_path / "elsewhere" / "other.toml"
+    same.parent.mkdir()
+    same.write_bytes(
+        b"\xef\xbb\xbf"
+        b'tags.owner = "b"  # a comment\r\ntags.lab = "a"\r\npairs = false\r\n'
+        b'dtype = "bfloat16"\r\n'
+        b'scopes = [\r\n "no_sinks",\r\n "all",\r\n]\r\ntext_field = "body"\r\n'
+        b'corpus = "hf:wikitext/a:test"\r\ntitle = "All keys"\r\nname = "full"\r\n'
+        b'description = "Two\\nlines."\r\n'
+        b"sampling = { seed = 0x7, sample = 256, window = 128, tokens = 1_024 }\r\n"
+        b'[[models]]\r\nname = "small"\r\nrevisions = ["step0", "every:10"]\r\n'
+        b'model = "EleutherAI/pythia-70m"\r\n'
+        b'[[models]]\r\nrandom_init = true\r\nmodel = "EleutherAI/pythia-70m"\r\n'
+        b'revisions = "step0, every:10"\r\n'
+    )
+    assert read_study(same).sha256 == expected
+    for old, new in (("seed = 7", "seed = 8"), ("step0, every", "every"), ('"small"', '"Small"')):
+        same.write_text(FULL.replace(old, new))
+        assert read_study(same).sha256 != expected
+
+
+def test_the_hash_is_the_sha256_of_canonical_json(file: Path) -> None:
+    file.write_text(SMALL)
+    canonical = b'{"corpus":"enwik8","models":[{"model":"gpt2"}]}'
+    assert read_study(file).sha256 == hashlib.sha256(canonical).hexdigest()
+
+
+def test_paths_start_at_the_file(
+    file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "texts").mkdir()
+    (tmp_path / "texts" / "a.txt").write_text("words")
+    (tmp_path / "model").mkdir()
+    specs = ["model", "./missing", "../up", "owner/name", "/abs/folder", "~/home", "x" * 300]
+    models = "".join(f'[[models]]\nmodel = "{spec}"\n' for spec in specs)
+    file.write_text(f'corpus = "texts/a.txt"\n{models}')
+    monkeypatch.chdir(tmp_path.parent)
+    study = read_study(f"{tmp_path.name}/mine.toml")
+    assert study.corpus == str(tmp_path / "texts" / "a.txt")
+    assert [model.model for model in study.models] == [
+        str(tmp_path / "model"),
+        str(tmp_path / "missing"),
+        f"{tmp_path}/../up",
+        *specs[3:],
+    ]
+    before = study.sha256
+    (tmp_path / "model").rmdir()
+    assert read_study(file).models[0].model == "model"
+    assert read_study(file).sha256 == before
+
+
+def test_dtypes_are_those_that_models_load_with() -> None:
+    for dtype in DTYPES:
+        choose_dtype(dtype)
+    with pytest.raises(UsageError, match=", ".join(DTYPES)):
+        choose_dtype("nonsense")
+
+
+def test_reading_a_study_imports_nothing_heavy() -> None:
+    code = (
+        "import sys, embstore.study; embstore.study.read_study('tiny')\n"
+        "sys.exit(any(m in sys.modules for m in ('torch', 'transformers', 'embstore.planning')))"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

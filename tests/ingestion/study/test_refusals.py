@@ -1,0 +1,187 @@
+"""What a study may not say, and how it is refused."""
+
+from pathlib import Path
+
+import pytest
+
+from embstore.errors import UsageError
+from embstore.ingestion.study import read_study
+from tests.ingestion.study.texts import SMALL
+
+
+def refusal(file: Path, text: str) -> str:
+    file.write_text(text, encoding="utf-8")
+    with pytest.raises(UsageError) as caught:
+        read_study(file)
+    message = str(caught.value)
+    assert message.isprintable()
+    prefix = f"study {file}: "
+    assert message.startswith(prefix)
+    return message.removeprefix(prefix)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("[[models]]", "[[modles]]", "unknown key 'modles'; did you mean 'models'?"),
+        ("model =", "modle =", "unknown key 'models[0].modle'; did you mean 'model'?"),
+        ("[[models]]", "zzz = 1\n[[models]]", "unknown key 'zzz'; known are name, title, "),
+        (
+            "[[models]]",
+            "[sampling]\ntoken = 3\n[[models]]",
+            "unknown key 'sampling.token'; did you mean 'tokens'?",
+        ),
+        (
+            "corpus",
+            "tokens = 9\ncorpus",
+            "'tokens' belongs in [sampling], not in the top of the file",
+        ),
+        ('"gpt2"', '"gpt2"\ndtype = "auto"', "'models[0].dtype' belongs in the top of the file, "),
+        ('"enwik8"', "3", "corpus is 3; expected a text"),
+        ('corpus = "enwik8"', "", "corpus is missing; expected a text"),
+        ('"enwik8"', '" "', "corpus is ' '; expected one line of text that is not blank"),
+        (
+            '"enwik8"',
+            r'"\u001b[2J"',
+            r"corpus is '\x1b[2J'; expected one line of text that is not blank",
+        ),
+        ('"enwik8"', '"enwik8"\ntitle = ["a"]', "title is a list; expected a text"),
+        ('"enwik8"', '"enwik8"\nname = 2024-01-01', "name is a date or time; expected a text"),
+        ('"enwik8"', '"enwik8"\npairs = 1', "pairs is 1; expected true or false"),
+        ('"enwik8"', '"enwik8"\npairs = "no"', "pairs is 'no'; expected true or false"),
+        (
+            '"enwik8"',
+            '"enwik8"\ndtype = "float64"',
+            "dtype is 'float64'; expected one of auto, float32, bfloat16, float16",
+        ),
+        (
+            '"enwik8"',
+            '"enwik8"\nscopes = ["all", "some"]',
+            "scopes is a list; expected a list of all, no_first, no_sinks",
+        ),
+        (
+            '"enwik8"',
+            '"enwik8"\nscopes = []',
+            "scopes is an empty list; expected a text or a list of texts, none of them blank",
+        ),
+        ('"enwik8"', '"enwik8"\ntags = "a"', "tags is 'a'; expected a table, as [tags]"),
+        ('"enwik8"', '"enwik8"\ntags = { n = 1 }', "tags.n is 1; expected a text"),
+        (
+            '"enwik8"',
+            '"enwik8"\ntags = { "a=b" = "c" }',
+            "tags.a=b is 'c'; expected a key that is not blank and has no =",
+        ),
+        ('"enwik8"', '"enwik8"\nsampling = 8', "sampling is 8; expected a table, as [sampling]"),
+        ('"gpt2"', "true", "models[0].model is true; expected a text"),
+        ('model = "gpt2"', "", "models[0].model is missing; expected a text"),
+        (
+            '"gpt2"',
+            '"gpt2"\n[[models]]\nmodel = "opt"\nrevisions = 3',
+            "models[1].revisions is 3; expected a text or a list of texts, none of them blank",
+        ),
+        (
+            '"gpt2"',
+            '"gpt2"\nrevisions = ["a", 3]',
+            "models[0].revisions is a list; expected a text or a list of texts, none of them",
+        ),
+        (
+            '"gpt2"',
+            '"gpt2"\nrevisions = "a,,b"',
+            "models[0].revisions is 'a,,b'; expected no blank between its commas",
+        ),
+        (
+            '"gpt2"',
+            '"gpt2@v1"\nrevisions = "a"',
+            "models[0].revisions is 'a'; expected none beside a model that names its revision",
+        ),
+        ('"gpt2"', '"gpt2"\nrandom_init = 1', "models[0].random_init is 1; expected true or false"),
+        (
+            '"gpt2"',
+            '"gpt2"\n[[models]]\nmodel = "opt"\n[[models]]\nmodel = "gpt2"\nname = "again"',
+            "models[2].model is 'gpt2'; expected no model with the same revisions twice, "
+            "as in models[0]",
+        ),
+        (
+            '[[models]]\nmodel = "gpt2"',
+            "",
+            "models is missing; expected at least one table [[models]]",
+        ),
+        (
+            '[[models]]\nmodel = "gpt2"',
+            "models = []",
+            "models is an empty list; expected at least one table [[models]]",
+        ),
+        (
+            '[[models]]\nmodel = "gpt2"',
+            'models = ["gpt2"]',
+            "models is a list; expected at least one table [[models]]",
+        ),
+    ],
+)
+def test_what_does_not_hold_is_named(file: Path, old: str, new: str, message: str) -> None:
+    assert old in SMALL
+    assert refusal(file, SMALL.replace(old, new)).startswith(message)
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("tokens = 0", "sampling.tokens is 0; expected a whole number from 1 to 2^63 - 1"),
+        ("tokens = true", "sampling.tokens is true; expected a whole number of at least 1"),
+        ("tokens = 64.0", "sampling.tokens is 64.0; expected a whole number of at least 1"),
+        ('tokens = "64"', "sampling.tokens is '64'; expected a whole number of at least 1"),
+        ("window = 0", "sampling.window is 0; expected a whole number from 1 "),
+        ("window = 9000", "sampling.window is 9000; expected no more than sampling.tokens, 8192"),
+        ("sample = -1", "sampling.sample is -1; expected a whole number from 1 "),
+        ("seed = -1", "sampling.seed is -1; expected a whole number from 0 "),
+        ("seed = 9223372036854775808", "sampling.seed is 9223372036854775808; expected a whole "),
+        (f"seed = 0x{'f' * 5000}", "sampling.seed is a huge number; expected a whole number "),
+    ],
+)
+def test_numbers_are_whole_and_bounded(file: Path, line: str, message: str) -> None:
+    assert refusal(file, f"{SMALL}[sampling]\n{line}\n").startswith(message)
+
+
+@pytest.mark.parametrize(
+    ("line", "flag"),
+    [
+        ("allow_pickle = true", "--allow-pickle"),
+        ("allow-pickle = false", "--allow-pickle"),
+        ("Trust_Remote_Code = true", "--allow-remote-code"),
+        ("allow-remote-code = true", "--allow-remote-code"),
+    ],
+)
+@pytest.mark.parametrize("place", ["{line}\n" + SMALL, SMALL + "{line}\n"])
+def test_a_study_cannot_allow_code_to_run(file: Path, line: str, flag: str, place: str) -> None:
+    message = refusal(file, place.format(line=line))
+    assert "a study cannot allow" in message
+    assert message.endswith(f"who runs it can, with {flag}")
+
+
+def test_where_it_runs_is_left_to_the_command_line(file: Path) -> None:
+    message = refusal(file, 'device = "cuda"\n' + SMALL)
+    assert message.endswith("give that on the command line, with --device")
+
+
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [
+        ('corpus = "a"\nmodels = = 3', "(at line 2, column 10)"),
+        ('corpus = "a"\nmodels = [', "(at line 2, column 11, the end)"),
+        ('corpus = "a"\ncorpus = "b"', "(at line 2, column 13, the end)"),
+    ],
+)
+def test_broken_toml_gives_line_and_column(file: Path, text: str, place: str) -> None:
+    message = refusal(file, text)
+    assert message.startswith("not TOML: ")
+    assert message.endswith(place)
+
+
+def test_files_that_are_no_studies(file: Path, tmp_path: Path) -> None:
+    assert "nested too deeply" in refusal(file, "a = " + "[" * 100_000)
+    assert refusal(file, "#" * (1 << 20) + "\n").startswith("larger than a megabyte")
+    file.write_bytes(b"name = '\xff'")
+    with pytest.raises(UsageError, match="byte 8 is not UTF-8 text"):
+        read_study(file)
+    with pytest.raises(UsageError, match=r"cannot be read \(is a directory\)"):
+        read_study(tmp_path)

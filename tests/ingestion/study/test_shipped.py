@@ -1,0 +1,76 @@
+"""The studies that come with embstore, and how one is found by its name."""
+
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from embstore.common.package_files import packaged_path
+from embstore.errors import UsageError
+from embstore.ingestion.study import read_study, shipped_studies
+from embstore.types import Sampling
+from tests.ingestion.study.texts import SMALL
+
+
+def test_a_missing_study_lists_those_there_are(tmp_path: Path) -> None:
+    with pytest.raises(UsageError) as caught:
+        read_study("shape-of-lerning.toml")
+    assert str(caught.value) == (
+        "no study 'shape-of-lerning.toml': no such file, and embstore ships "
+        "shape-of-learning, tiny; did you mean 'shape-of-learning'?"
+    )
+    with pytest.raises(
+        UsageError, match="no such file, and embstore ships shape-of-learning, tiny"
+    ):
+        read_study(tmp_path / ("x" * 300))
+
+
+def test_an_empty_name_is_refused() -> None:
+    with pytest.raises(UsageError, match=r"^--study is empty; name a file"):
+        read_study("")
+
+
+def test_a_file_goes_before_a_shipped_study_and_a_folder_does_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "tiny").mkdir()
+    assert len(read_study("tiny").models) == 2
+    (tmp_path / "tiny").rmdir()
+    (tmp_path / "tiny").write_text(SMALL)
+    assert len(read_study("tiny").models) == 1
+
+
+@pytest.mark.parametrize("name", shipped_studies())
+def test_shipped_studies_hold(name: str) -> None:
+    study = read_study(name)
+    assert study.name == name
+    assert study.title
+    assert study.description
+
+
+def test_the_tiny_study_is_on_this_machine() -> None:
+    study = read_study("tiny")
+    assert study.sampling == Sampling(tokens=4096)
+    assert packaged_path(study.corpus).is_file()
+    assert [packaged_path(model.model).exists() for model in study.models] == [True, True]
+
+
+def test_shape_of_learning_has_the_five_families_and_their_checkpoints() -> None:
+    study = read_study("shape-of-learning")
+    assert study.corpus == "enwik8"
+    models = {model.model: model.revisions for model in study.models}
+    for family, least in (("pythia", 3), ("opt-", 3), ("bloom", 3), ("Llama", 3), ("bert", 3)):
+        assert sum(family in model for model in models) >= least, family
+    steps = (models["EleutherAI/pythia-70m"] or "").split(",")
+    # Pythia's checkpoints: 0, the powers of two up to 512, then every thousand.
+    assert len(steps) == len(set(steps)) == 20
+    numbers = [int(step.removeprefix("step")) for step in steps]
+    assert numbers == sorted(numbers)
+    published = {0, *(2**i for i in range(10)), *range(1000, 143_001, 1000)}
+    assert set(numbers) <= published
+    assert models["bigscience/bloom-560m-intermediate"] == "global_step*"
+    # Hub ids: nothing was taken for a path beside the file.
+    raw = tomllib.loads(shipped_studies()["shape-of-learning"].read_text())
+    assert list(models) == [model["model"] for model in raw["models"]]
+    assert all(model.count("/") == 1 for model in models)

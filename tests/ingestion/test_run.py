@@ -1,0 +1,344 @@
+"""From model and text to stored numbers; doing it again; and the real decoder."""
+
+import json
+import shutil
+import threading
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+import embstore
+from embstore.demo import Finding
+from embstore.errors import CorpusError, ModelError, UsageError
+from embstore.ingestion import run
+from embstore.ingestion.dry_run import Preview, Work, preview
+from embstore.ingestion.plan import choose_window
+from embstore.ingestion.settings import Request, Settings, choose_scopes
+from embstore.inputs.text_windows import Windows
+from embstore.metrics.registry import METRICS, PAIR_METRICS
+from embstore.types import SCOPES, Sampling
+from tests import tiny_models
+
+SMALL: dict[str, Any] = {"tokens": 256, "window": 32, "sample": 100}
+
+
+def ingest(model: Path | list[Path], text: Path, store: Path, **options: object) -> list[str]:
+    outcomes = embstore.ingest(model, corpus=text, store=store, **{**SMALL, **options})
+    return [outcome.status for outcome in outcomes]
+
+
+def test_every_metric_of_every_layer_and_scope_is_stored(
+    tiny_llama: Path, text: Path, tmp_path: Path
+) -> None:
+    store = tmp_path / "s.duckdb"
+    assert ingest(tiny_llama, text, store) == ["measured"]
+    opened = embstore.open(store)
+    found = opened.sql("SELECT count(*) AS n, count(value) AS defined FROM profile").to_pylist()
+    n_states, n_pairs = 1 + 3 + 1, 3
+    n = 3 * (n_states * len(METRICS) + n_pairs * len(PAIR_METRICS))
+    assert found == [{"n": n, "defined": n}]
+    spectra = opened.sql("SELECT count(*) AS n, min(len(eigenvalues)) AS d FROM spectrum")
+    assert spectra.to_pylist() == [{"n": n_states * 3, "d": 32}]
+
+
+def test_a_run_keeps_how_it_was_made(tiny_llama: Path, text: Path, tmp_path: Path) -> None:
+    store = tmp_path / "s.duckdb"
+    ingest(tiny_llama, text, store, seed=7, tags={"lab": "a"}, batch_size=3)
+    (row,) = embstore.open(store).sql("SELECT * FROM run").to_pylist()
+    assert (row["tokens"], row["window_size"], row["n_windows"]) == (256, 32, 8)
+    assert (row["sample_size"], row["seed"], row["batch_size"]) == (100, 7, 3)
+    assert (row["dtype"], row["accumulation_dtype"]) == ("float32", "float64")
+    assert (row["device"], row["attention"]) == ("cpu", "sdpa")
+    assert json.loads(row["tags"]) == {"lab": "a"}
+    assert json.loads(row["metric_versions"]).keys() == {*METRICS, *PAIR_METRICS}
+    assert row["embstore_version"] == embstore.__version__
+    assert row["forward_seconds"] + row["geometry_seconds"] <= row["wall_seconds"]
+    assert row["peak_memory_bytes"] > 10**7
+
+
+def test_the_same_work_again_does_nothing(tiny_llama: Path, text: Path, tmp_path: Path) -> None:
+    store = tmp_path / "s.duckdb"
+    assert ingest(tiny_llama, text, store) == ["measured"]
+    assert ingest(tiny_llama, text, store) == ["stored"]
+    assert ingest(tiny_llama, text, store, batch_size=2, tags={"x": "y"}) == ["stored"]
+    assert embstore.open(store).info()["runs"] == 1
+
+
+def test_other_work_is_another_run(tiny_llama: Path, text: Path, tmp_path: Path) -> None:
+    store = tmp_path / "s.duckdb"
+    works: list[dict[str, Any]] = [
+        {},
+        {"seed": 1},
+        {"tokens": 288},
+        {"sample": 90},
+        {"name": "other"},
+        {"scopes": ["all"]},
+        {"pairs": False},
+    ]
+    for options in works:
+        assert ingest(tiny_llama, text, store, **options) == ["measured"], options
+    assert embstore.open(store).info()["runs"] == 7
+
+
+def test_only_the_scopes_asked_for_are_measured(
+    tiny_llama: Path, text: Path, tmp_path: Path
+) -> None:
+    store = tmp_path / "s.duckdb"
+    assert ingest(tiny_llama, text, store, scopes="no_sinks,all", pairs=False) == ["measured"]
+    assert ingest(tiny_llama, text, store, scopes=["all", "no_sinks"], pairs=False) == ["stored"]
+    opened = embstore.open(store)
+    (row,) = opened.sql("SELECT scopes, metric_versions FROM run").to_pylist()
+    assert row["scopes"] == "all,no_sinks"
+    assert json.loads(row["metric_versions"]).keys() == METRICS.keys()
+    found = opened.sql("SELECT scope, count(*) AS n FROM profile GROUP BY scope ORDER BY scope")
+    assert found.to_pylist() == [{"scope": s, "n": 5 * len(METRICS)} for s in ("all", "no_sinks")]
+
+
+@pytest.mark.parametrize(
+    ("names", "scopes"),
+    [
+        ("all", ("all",)),
+        (" no_sinks, all ", ("all", "no_sinks")),
+        (["no_first", "no_first"], ("no_first",)),
+        (reversed(SCOPES), SCOPES),
+    ],
+)
+def test_scopes_come_in_one_order(names: str | Iterable[str], scopes: tuple[str, ...]) -> None:
+    assert choose_scopes(names) == scopes
+
+
+@pytest.mark.parametrize("names", ["", "all,", "none", ["All"], []])
+def test_unknown_scopes_are_refused(names: str | list[str]) -> None:
+    with pytest.raises(UsageError, match="choose from all, no_first, no_sinks"):
+        choose_scopes(names)
+
+
+def test_force_measures_anew_and_the_latest_run_speaks(
+    tiny_llama: Path, text: Path, tmp_path: Path
+) -> None:
+    store = tmp_path / "s.duckdb"
+    ingest(tiny_llama, text, store)
+    assert ingest(tiny_llama, text, store, force=True) == ["measured"]
+    opened = embstore.open(store)
+    assert opened.sql("SELECT list(repeat ORDER BY repeat) AS r FROM run")["r"].to_pylist() == [
+        [0, 1]
+    ]
+    assert opened.sql("SELECT repeat FROM latest_run")["repeat"].to_pylist() == [1]
+    # The same work gives the same numbers.
+    pairs = opened.sql(
+        "SELECT max(abs(a.value - b.value)) AS d FROM profile a JOIN profile b "
+        "USING (stack, layer, site, scope, metric) WHERE a.repeat = 0 AND b.repeat = 1"
+    )
+    assert pairs["d"].to_pylist() == [0.0]
+
+
+def test_an_earlier_run_can_be_asked_for(tiny_llama: Path, text: Path, tmp_path: Path) -> None:
+    store = tmp_path / "s.duckdb"
+    ingest(tiny_llama, text, store)
+    ingest(tiny_llama, text, store, tokens=128)
+    opened = embstore.open(store)
+    (first,) = opened.sql("SELECT run_id FROM run WHERE tokens = 256")["run_id"].to_pylist()
+    assert set(opened.query("layer_profile")["n"].to_pylist()) == {128, 124}
+    asked = opened.query("layer_profile", runs=[first[:8]])
+    assert set(asked["n"].to_pylist()) == {256, 248}
+    assert set(asked["run_id"].to_pylist()) == {first}
+
+
+def test_several_models_in_one_call(
+    tiny_llama: Path, tiny_bert: Path, text: Path, tmp_path: Path
+) -> None:
+    store = tmp_path / "s.duckdb"
+    assert ingest([tiny_llama, tiny_bert], text, store) == ["measured", "measured"]
+    rows = embstore.open(store).query("models").to_pylist()
+    assert {(row["model"], row["kind"]) for row in rows} == {
+        ("tiny-llama", "decoder"),
+        ("tiny-bert", "encoder"),
+    }
+
+
+def work_of(shown: Preview) -> Work:
+    assert shown.work is not None
+    return shown.work
+
+
+def test_a_preview_says_what_there_is_to_do_and_writes_nothing(
+    tiny_llama: Path, tiny_bert: Path, text: Path, tmp_path: Path
+) -> None:
+    store = tmp_path / "s.duckdb"
+    settings = Settings(sampling=Sampling(**SMALL))
+    requests = [Request(str(tiny_llama)), Request(str(tiny_bert))]
+    before = preview(requests, text, store, settings)
+    assert list(tmp_path.iterdir()) == []
+    assert [(p.model, p.status, work_of(p).run_id) for p in before] == [
+        ("tiny-llama", "to do", None),
+        ("tiny-bert", "to do", None),
+    ]
+    (outcome,) = embstore.ingest(tiny_llama, corpus=text, store=store, **SMALL)
+    llama, bert = preview(requests, text, store, settings)
+    assert (llama.status, work_of(llama).run_id) == ("stored", outcome.run_id)
+    # But for the time, which is probed each time.
+    assert replace(work_of(bert), seconds=0) == replace(work_of(before[1]), seconds=0)
+    assert work_of(bert).seconds > 0 == work_of(llama).seconds
+    (row,) = embstore.open(store).sql("SELECT * FROM model").to_pylist()
+    work = work_of(llama)
+    assert (work.n_parameters, work.n_layers) == (row["n_parameters"], row["n_layers"])
+    assert (work.hidden_size, work.architecture) == (row["hidden_size"], row["architecture"])
+    assert (work.n_windows, work.n_tokens) == (8, 256)
+    again, _ = preview(requests, text, store, replace(settings, force=True))
+    assert (again.status, work_of(again).run_id) == ("to do", None)
+
+
+def test_a_preview_loads_no_weights(tiny_llama: Path, text: Path, tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(tiny_llama, tmp_path / "broken"))
+    # Whole, but without a single weight.
+    (folder / "model.safetensors").write_bytes(b"\x02" + bytes(7) + b"{}")
+    settings = Settings(sampling=Sampling(**SMALL))
+    (found,) = preview([Request(str(folder))], text, tmp_path / "s.duckdb", settings)
+    assert found.status == "to do"
+    with pytest.raises(ModelError, match="broken lacks"):
+        ingest(folder, text, tmp_path / "s.duckdb")
+
+
+@pytest.mark.parametrize(("device", "thread"), [("cpu", "MainThread"), ("cuda", "ahead_0")])
+def test_only_an_accelerator_works_ahead(
+    device: str, thread: str, tiny_llama: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def names(*_arguments: object, **_options: object) -> Iterator[str]:
+        yield threading.current_thread().name
+
+    monkeypatch.setattr(run, "hidden_batches", names)
+    model = replace(tiny_models.load(tiny_llama), device=torch.device(device))
+    windows = Windows(np.zeros((1, 4), np.int64), np.ones((1, 4), np.bool_), 0, "")
+    with run._batches(model, windows, 1) as batches:
+        assert list(map(str, batches)) == [thread]
+
+
+def test_an_exact_search_finds_all_neighbours(tiny_llama: Path, text: Path, tmp_path: Path) -> None:
+    options = {"corpus": text, "store": tmp_path / "s.duckdb", **SMALL}
+    first, second = (embstore.ingest(tiny_llama, **options)[0] for _ in range(2))
+    assert (first.least_recall, second.least_recall) == (1.0, None)
+
+
+def test_tokens_are_rounded_down_to_whole_windows(
+    tiny_llama: Path, text: Path, tmp_path: Path
+) -> None:
+    (outcome,) = embstore.ingest(
+        tiny_llama, corpus=text, store=tmp_path / "s.duckdb", tokens=100, window=32
+    )
+    assert outcome.n_tokens == 96
+
+
+@pytest.mark.parametrize(
+    ("sampling", "context", "window"),
+    [
+        (Sampling(), None, 512),
+        (Sampling(), 256, 256),
+        (Sampling(tokens=100), 256, 100),
+        (Sampling(window=64), 256, 64),
+    ],
+)
+def test_default_window(sampling: Sampling, context: int | None, window: int) -> None:
+    assert choose_window(sampling, context, "m") == window
+
+
+def test_bad_input_leaves_no_store_behind(tiny_llama: Path, text: Path, tmp_path: Path) -> None:
+    store = tmp_path / "s.duckdb"
+    with pytest.raises(UsageError, match="window of 4096 tokens is larger than the limit of tiny"):
+        ingest(tiny_llama, text, store, window=4096, tokens=4096)
+    with pytest.raises(CorpusError, match="too short for 65,536 tokens"):
+        ingest(tiny_llama, text, store, tokens=65_536)
+    with pytest.raises(ModelError, match="no such model"):
+        ingest([tiny_llama, tmp_path / "nowhere"], text, store)
+    with pytest.raises(UsageError, match="unknown device 'tpu9'"):
+        ingest(tiny_llama, text, store, device="tpu9")
+    with pytest.raises(UsageError, match="unknown dtype 'int8'"):
+        ingest(tiny_llama, text, store, dtype="int8")
+    with pytest.raises(UsageError, match="name is for one model, but 2"):
+        ingest([tiny_llama, tiny_llama], text, store, name="x")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_tokenizer_of_another_model(tiny_llama: Path, text: Path, tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(tiny_llama, tmp_path / "mixed"))
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps({**config, "vocab_size": 150}))
+    with pytest.raises(ModelError, match=r"gives token 199, but the model knows only 150"):
+        ingest(folder, text, tmp_path / "s.duckdb")
+    assert not (tmp_path / "s.duckdb").exists()
+
+
+@pytest.fixture
+def real_store(demo: Finding) -> embstore.Store:
+    """Both pretrained models on the Wikipedia excerpt, few tokens."""
+    return embstore.open(demo.store)
+
+
+def profile(store: embstore.Store, model: str, metric: str, scope: str) -> dict[int, float]:
+    rows = store.query("layer_profile", metric=metric, models=[model], scopes=[scope]).to_pylist()
+    return {row["layer"]: row["value"] for row in rows}
+
+
+def test_the_decoder_has_the_bell_and_sinks_make_it(real_store: embstore.Store) -> None:
+    """The seed study's finding, and metrics.md's values for SmolLM2."""
+    bell = profile(real_store, "SmolLM2-135M-Instruct", "anisotropy", "all")
+    assert all(bell[layer] >= 0.98 for layer in range(12, 20))
+    # metrics.md's values are of 7,168 tokens, these of 1,024: the text moves them.
+    assert bell[11] == pytest.approx(0.10, abs=0.03)
+    assert bell[0] == pytest.approx(0.31, abs=0.05)
+    without = profile(real_store, "SmolLM2-135M-Instruct", "anisotropy", "no_sinks")
+    assert all(without[layer] < 0.2 for layer in range(12, 29))
+
+
+def test_the_encoder_is_flat(real_store: embstore.Store) -> None:
+    flat = profile(real_store, "all-MiniLM-L6-v2", "anisotropy", "all")
+    assert sorted(flat) == list(range(7))
+    assert all(0.02 < value < 0.15 for value in flat.values())
+
+
+def test_the_decoders_states_before_and_after_its_final_norm_are_stored(
+    real_store: embstore.Store,
+) -> None:
+    found = real_store.sql(
+        "SELECT layer, site FROM profile WHERE model LIKE 'Smol%' AND metric = 'anisotropy' "
+        "AND scope = 'all' AND layer >= 29 ORDER BY layer, site"
+    ).to_pylist()
+    assert [(row["layer"], row["site"]) for row in found] == [
+        (29, "block"),
+        (30, "block"),
+        (30, "final_norm"),
+    ]
+
+
+def test_massive_activations_of_the_decoder_are_seen(real_store: embstore.Store) -> None:
+    largest = profile(real_store, "SmolLM2-135M-Instruct", "norm_max", "all")
+    usual = profile(real_store, "SmolLM2-135M-Instruct", "norm_p50", "all")
+    # A window's first token has a norm of 20,000 to 28,000, depending on the word; the
+    # others have some 150.
+    assert 20_000 < largest[16] < 28_000
+    assert 100 < usual[16] < 250
+
+
+def test_massive_activations_stand_in_few_coordinates_of_first_tokens(
+    real_store: embstore.Store,
+) -> None:
+    """Sun et al. 2024: the same coordinates, layer after layer, at the start of the text."""
+    found = real_store.query("massive_activations", models=["SmolLM2-135M-Instruct"])
+    rows = [row for row in found.to_pylist() if 12 <= row["layer"] <= 28]
+    assert len(rows) >= 2 * 17
+    assert len({row["coordinate"] for row in rows}) <= 3
+    assert {row["position"] for row in rows} == {0}
+    assert all(row["token"] for row in rows)
+
+
+def test_layer_0_is_full_of_duplicates(real_store: embstore.Store) -> None:
+    found = real_store.sql(
+        "SELECT layer, n_duplicates, n_sample FROM layer JOIN latest_run USING (run_id) "
+        "WHERE model LIKE 'Smol%' AND layer <= 1 ORDER BY layer"
+    ).to_pylist()
+    assert found[0]["n_duplicates"] > 400
+    assert found[1]["n_duplicates"] < 20

@@ -1,0 +1,339 @@
+"""One pass against NumPy on all states at once; scopes, sinks, padding, broken layers."""
+
+import numpy as np
+import pytest
+import torch
+
+from embstore.measuring.checkpoint import Choice, measure_batches
+from embstore.measuring.scopes import token_groups
+from embstore.metrics.adjacent import linear_cka, linearity_of
+from embstore.metrics.names import NEIGHBOR_ESTIMATES
+from embstore.metrics.registry import METRICS, PAIR_METRICS
+from embstore.models.hidden_states import HiddenBatch
+from embstore.types import SCOPES, LayerKey, Measured, Measurement, Scope
+from tests.metrics.clouds import numbers_of
+
+KEYS = [
+    LayerKey("decoder", 0, "embedding"),
+    LayerKey("decoder", 1, "block"),
+    LayerKey("decoder", 2, "block"),
+    LayerKey("decoder", 2, "final_norm"),
+]
+N_WINDOWS, WINDOW, D = 6, 20, 24
+
+
+def token_ids(shape: tuple[int, ...]) -> np.ndarray:
+    return np.arange(1000, 1000 + shape[0] * shape[1]).reshape(shape)
+
+
+def random_states(seed: int = 0) -> dict[LayerKey, np.ndarray]:
+    rng = np.random.default_rng(seed)
+    return {
+        key: rng.normal(size=(N_WINDOWS, WINDOW, D)).astype(np.float32) + key.layer for key in KEYS
+    }
+
+
+def measure(
+    states: dict[LayerKey, np.ndarray],
+    *,
+    mask: np.ndarray | None = None,
+    batch_size: int = 2,
+    positions: np.ndarray | None = None,
+    choice: Choice | None = None,
+) -> Measured:
+    mask = np.ones((N_WINDOWS, WINDOW), dtype=bool) if mask is None else mask
+    batches = (
+        HiddenBatch(
+            start=start,
+            states={k: torch.from_numpy(s[start : start + batch_size]) for k, s in states.items()},
+            mask=mask[start : start + batch_size],
+            ids={"decoder": token_ids(mask.shape)[start : start + batch_size]},
+            seconds=0.0,
+        )
+        for start in range(0, N_WINDOWS, batch_size)
+    )
+    positions = np.flatnonzero(mask) if positions is None else positions
+    return measure_batches(batches, positions, choice)
+
+
+def rows(measured: Measured) -> dict[tuple[LayerKey, Scope, str], Measurement]:
+    return {(m.key, m.scope, m.metric): m for m in measured.measurements}
+
+
+def test_a_pass_in_batches_gives_the_metrics_of_all_tokens_at_once() -> None:
+    states = random_states()
+    found = rows(measure(states))
+    for key in KEYS:
+        for name, expected in numbers_of(states[key].reshape(-1, D)).items():
+            measurement = found[key, "all", name]
+            assert measurement.value == pytest.approx(expected, rel=1e-10), (key, name)
+            assert measurement.n == N_WINDOWS * WINDOW
+
+
+def test_scope_no_first_leaves_out_the_first_token_of_each_window() -> None:
+    states = random_states()
+    found = rows(measure(states))
+    expected = numbers_of(states[KEYS[1]][:, 1:].reshape(-1, D))
+    for name, value in expected.items():
+        measurement = found[KEYS[1], "no_first", name]
+        assert measurement.value == pytest.approx(value, rel=1e-10), name
+        assert measurement.n == N_WINDOWS * (WINDOW - 1)
+
+
+def test_scope_no_sinks_leaves_out_sinks_at_every_layer() -> None:
+    states = random_states()
+    states[KEYS[2]][3, 7] *= 1000  # a sink at one block only
+    found = rows(measure(states))
+    keep = np.ones((N_WINDOWS, WINDOW), dtype=bool)
+    keep[:, 0] = False
+    keep[3, 7] = False
+    for key in KEYS:
+        for name, value in numbers_of(states[key][keep]).items():
+            assert found[key, "no_sinks", name].value == pytest.approx(value, rel=1e-10), name
+    with_sink = found[KEYS[2], "all", "anisotropy"].value or 0
+    without = found[KEYS[2], "no_sinks", "anisotropy"].value or 1
+    assert with_sink > 0.99
+    assert without < 0.5
+
+
+def test_counts_of_tokens_sinks_and_duplicates_are_kept() -> None:
+    states = random_states()
+    states[KEYS[2]][3, 7] *= 1000
+    states[KEYS[0]][1] = states[KEYS[0]][0]  # the same twenty embeddings twice
+    states[KEYS[1]][5, 5] = 0
+    layers = {layer.key: layer for layer in measure(states).layers}
+    layer = layers[KEYS[0]]
+    assert (layer.n_tokens, layer.n_first, layer.n_sinks) == (120, 6, 1)
+    assert (layer.n_sample, layer.n_duplicates) == (120, 20)
+    assert layers[KEYS[1]].n_zero == 1
+    assert [layers[key].depth for key in KEYS] == [0.0, 0.5, 1.0, 1.0]
+
+
+def test_sinks_are_judged_by_their_own_window_at_blocks_only() -> None:
+    states = {key: torch.ones(2, 10, 4) for key in KEYS}
+    states[KEYS[0]][0, 4] = 100  # large, but in the embedding
+    states[KEYS[1]][0, 5] = 8.1  # just above eight medians
+    states[KEYS[1]][0, 6] = 7.9
+    states[KEYS[1]][1] = 50.0  # a loud window without a sink
+    groups = token_groups(states, np.ones((2, 10), dtype=bool), 8.0)
+    assert groups[0].tolist() == [2, 0, 0, 0, 0, 1, 0, 0, 0, 0]
+    assert groups[1].tolist() == [2, 0, 0, 0, 0, 0, 0, 0, 0, 0]
+
+
+def test_batch_size_does_not_change_a_number() -> None:
+    states = random_states()
+    states[KEYS[2]][3, 7] *= 1000
+    one = rows(measure(states, batch_size=1))
+    for key, measurement in rows(measure(states, batch_size=4)).items():
+        # Batches are merged in another order: rounding only, of float32 between layers.
+        rounding = 1e-6 if key[2] in PAIR_METRICS else 1e-11
+        assert measurement.value == pytest.approx(one[key].value, rel=rounding), key
+        assert measurement.n == one[key].n
+
+
+@pytest.mark.parametrize("side", ["left", "right"])
+def test_padding_is_never_counted(side: str) -> None:
+    plain = random_states()
+    expected = rows(measure(plain))
+    pad = 4
+    mask = np.ones((N_WINDOWS, WINDOW + pad), dtype=bool)
+    columns = slice(0, pad) if side == "left" else slice(WINDOW, None)
+    mask[:, columns] = False
+    states = {}
+    for key, state in plain.items():
+        states[key] = np.full((*mask.shape, D), 1e6, dtype=np.float32)
+        states[key][mask] = state.reshape(-1, D)
+    for which, measurement in rows(measure(states, mask=mask)).items():
+        assert measurement.value == pytest.approx(expected[which].value, rel=1e-11), which
+        assert measurement.n == expected[which].n
+
+
+def test_a_sample_moves_only_what_it_is_behind() -> None:
+    states = random_states()
+    positions = np.arange(0, N_WINDOWS * WINDOW, 3)
+    found = rows(measure(states, positions=positions, batch_size=4))
+    flat = states[KEYS[1]].reshape(-1, D)
+    whole, part = numbers_of(flat), numbers_of(flat[positions])
+    for name in METRICS:
+        if name == "massive_ratio":
+            continue  # largest of all tokens over the median of the sample
+        from_sample = name in NEIGHBOR_ESTIMATES or name in ("norm_p01", "norm_p50", "norm_p99")
+        expected = part[name] if from_sample else whole[name]
+        assert found[KEYS[1], "all", name].value == pytest.approx(expected, rel=1e-10), name
+        assert found[KEYS[1], "all", name].n == (40 if from_sample else 120)
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_a_broken_layer_has_a_reason_and_the_others_stand(bad: float) -> None:
+    states = random_states()
+    expected = rows(measure(states))
+    states[KEYS[1]][4, 3, 2] = bad
+    found = measure(states)
+    for key, measurement in rows(found).items():
+        if key[0] == KEYS[1] and key[2] in METRICS:
+            assert measurement.value is None
+            assert measurement.reason == "1 of 120 tokens have NaN or infinite values"
+        elif key[2] in PAIR_METRICS:
+            assert measurement.value is None  # on both sides of the broken layer
+            assert measurement.reason == "this layer or the next has NaN or infinite values"
+        else:
+            assert measurement.value == pytest.approx(expected[key].value, rel=1e-12)
+    assert {spectrum.key for spectrum in found.spectra} == set(KEYS) - {KEYS[1]}
+
+
+def test_a_single_token_per_window_has_no_cloud_without_first_tokens() -> None:
+    states = {key: state[:, :1] for key, state in random_states().items()}
+    found = rows(measure(states, mask=np.ones((N_WINDOWS, 1), dtype=bool)))
+    measurement = found[KEYS[1], "no_first", "anisotropy"]
+    assert measurement.value is None
+    assert (measurement.n, measurement.reason) == (0, "0 tokens")
+
+
+def test_every_scope_is_measured_in_order() -> None:
+    assert tuple(dict.fromkeys(m.scope for m in measure(random_states()).measurements)) == SCOPES
+
+
+def test_spectra_sum_to_the_variance() -> None:
+    states = random_states()
+    spectra = {(s.key, s.scope): s for s in measure(states).spectra}
+    variance = states[KEYS[1]].reshape(-1, D).astype(np.float64).var(axis=0, ddof=1).sum()
+    assert spectra[KEYS[1], "all"].eigenvalues.sum() == pytest.approx(variance, rel=1e-12)
+    assert spectra[KEYS[1], "all"].eigenvalues.shape == (D,)
+
+
+@pytest.mark.parametrize("batch_size", [1, 4])
+def test_the_largest_coordinates_of_every_layer_are_those_of_a_full_sort(batch_size: int) -> None:
+    states = random_states()
+    states[KEYS[2]][3, 7, 11] = -500
+    states[KEYS[2]][5, 2, 11] = 500  # a tie: the earlier token first
+    found = measure(states, batch_size=batch_size).massive
+    for key in KEYS:
+        of_layer = [m for m in found if m.key == key]
+        magnitudes = np.abs(states[key])
+        expected = np.sort(magnitudes.ravel())[::-1][:16]
+        np.testing.assert_array_equal([abs(m.value) for m in of_layer], expected)
+        assert [m.rank for m in of_layer] == list(range(1, 17))
+        for m in of_layer:
+            assert states[key][m.window_index, m.position, m.coordinate] == m.value
+            assert m.token_id == 1000 + m.window_index * WINDOW + m.position
+    top = [m for m in found if m.key == KEYS[2]][:2]
+    assert [(m.window_index, m.position, m.coordinate, m.value) for m in top] == [
+        (3, 7, 11, -500.0),
+        (5, 2, 11, 500.0),
+    ]
+
+
+def test_padding_holds_no_massive_activation() -> None:
+    mask = np.ones((N_WINDOWS, WINDOW), dtype=bool)
+    mask[:, :4] = False
+    states = random_states()
+    for state in states.values():
+        state[:, :4] = 1e6
+    assert all(m.position >= 4 for m in measure(states, mask=mask).massive)
+
+
+def pair_numbers(X: np.ndarray, Y: np.ndarray) -> dict[str, float]:
+    """Every two-layer metric from whole arrays, (n, d) each, in NumPy."""
+    X, Y = X.astype(np.float64), Y.astype(np.float64)
+    Xc, Yc = X - X.mean(axis=0), Y - Y.mean(axis=0)
+    rest = Yc - Xc @ np.linalg.lstsq(Xc, Yc)[0]
+    norms = np.linalg.norm(X, axis=1), np.linalg.norm(Y, axis=1)
+    order = []
+    for Z in (X, Y):
+        apart = np.linalg.norm(Z[:, None] - Z, axis=2)
+        np.fill_diagonal(apart, np.inf)
+        order.append(np.argsort(apart, axis=1)[:, :30])
+    common = [len(set(a) & set(b)) for a, b in zip(*order, strict=True)]
+    return {
+        "linearity_next": 1 - np.square(rest).sum() / np.square(Yc).sum(),
+        "linearity_residual_next": 1 - np.square(rest).sum() / np.square(Yc - Xc).sum(),
+        "cka_next": linear_cka(Xc.T @ Xc, Xc.T @ Yc, Yc.T @ Yc),
+        "neighbor_overlap_next": float(np.mean(common)) / 30,
+        "update_ratio": float((np.linalg.norm(Y - X, axis=1) / norms[0]).mean()),
+        "adjacent_cosine": float(((X * Y).sum(axis=1) / norms[0] / norms[1]).mean()),
+    }
+
+
+@pytest.mark.parametrize("batch_size", [1, 4])
+def test_layers_are_compared_with_the_next_in_every_scope(batch_size: int) -> None:
+    states = random_states()
+    states[KEYS[2]] += states[KEYS[1]]
+    states[KEYS[2]][3, 7] *= 1000
+    found = rows(measure(states, batch_size=batch_size))
+    keep = np.ones((N_WINDOWS, WINDOW), dtype=bool)
+    for scope in SCOPES:
+        for earlier, later in ((KEYS[0], KEYS[1]), (KEYS[1], KEYS[2])):
+            expected = pair_numbers(states[earlier][keep], states[later][keep])
+            assert expected.keys() == PAIR_METRICS.keys()
+            for name, value in expected.items():
+                measurement = found[earlier, scope, name]
+                # Joint moments of ordinary tokens are products in float32, good to 1e-7.
+                assert measurement.value == pytest.approx(value, rel=1e-6), (scope, name)
+                assert measurement.n == keep.sum()
+        keep[:, 0] = False
+        keep[3, 7] &= scope != "no_first"
+    # Nothing follows the last block, and the final norm is no layer further on.
+    assert {key.layer for key, _, name in found if name in PAIR_METRICS} == {0, 1}
+
+
+def test_groups_of_tokens_too_few_for_sums_and_those_beyond_give_the_same() -> None:
+    """At half as many first tokens as dimensions their vectors become sums: 12 of 24 here."""
+    states = {key: np.concatenate([s, 2 * s, 3 - s]) for key, s in random_states().items()}
+    mask = np.ones((3 * N_WINDOWS, WINDOW), dtype=bool)
+    batches = (
+        HiddenBatch(
+            start=start,
+            states={k: torch.from_numpy(s[start : start + 2]) for k, s in states.items()},
+            mask=mask[start : start + 2],
+            ids={"decoder": token_ids(mask.shape)[start : start + 2]},
+            seconds=0.0,
+        )
+        for start in range(0, len(mask), 2)
+    )
+    found = rows(measure_batches(batches, np.flatnonzero(mask)))
+    flat = [states[key].reshape(-1, D) for key in KEYS]
+    assert found[KEYS[0], "all", "anisotropy"].value == pytest.approx(
+        numbers_of(flat[0])["anisotropy"], rel=1e-10
+    )
+    assert found[KEYS[0], "all", "linearity_next"].value == pytest.approx(
+        linearity_of(flat[0], flat[1]),
+        rel=1e-6,  # as above
+    )
+
+
+def test_duplicates_in_one_layer_leave_the_overlap_of_the_distinct() -> None:
+    states = random_states()
+    states[KEYS[0]][1] = states[KEYS[0]][0]  # the same twenty embeddings twice
+    found = rows(measure(states))[KEYS[0], "all", "neighbor_overlap_next"]
+    distinct = np.delete(np.arange(120), np.arange(20, 40))
+    flat = [states[key].reshape(-1, D)[distinct] for key in KEYS[:2]]
+    assert found.n == 100
+    assert found.value == pytest.approx(pair_numbers(*flat)["neighbor_overlap_next"])
+
+
+def test_only_what_was_chosen_is_measured() -> None:
+    states = random_states()
+    everything = rows(measure(states))
+    found = rows(measure(states, choice=Choice(scopes=("no_sinks",), pairs=False)))
+    assert {scope for _, scope, _ in found} == {"no_sinks"}
+    assert {name for _, _, name in found} == METRICS.keys()
+    for which, measurement in found.items():
+        assert measurement == everything[which]
+
+
+def test_every_number_that_can_has_an_interval_around_it() -> None:
+    for measurement in measure(random_states()).measurements:
+        if measurement.std_error is None:
+            assert measurement.metric in {"top_cosine_coordinate", "norm_max", "massive_ratio"}
+            continue
+        assert measurement.value is not None
+        assert measurement.ci_low is not None
+        assert measurement.ci_high is not None
+        assert measurement.ci_low <= measurement.value <= measurement.ci_high
+
+
+def test_the_curve_has_a_point_for_every_scale() -> None:
+    found = measure(random_states()).curves
+    ranks = [c.rank for c in found if c.key == KEYS[1] and c.scope == "all"]
+    assert ranks == [1, 2, 4, 8, 16, 32]
+    assert all(c.dimension is not None and c.std_error is not None for c in found)

@@ -1,0 +1,58 @@
+"""Running a model on a trial input that it is known to take."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor, nn
+from transformers import AutoConfig, AutoModel
+
+from embstore.errors import ModelError
+from embstore.models.forward_pass import forward, takes_images, trial_inputs
+from tests import tiny_images, tiny_models
+
+
+def built(folder: Path) -> nn.Module:
+    module: nn.Module = AutoModel.from_pretrained(folder).eval()
+    return module
+
+
+def test_trial_tokens_are_plain_words_of_the_vocabulary(tiny_llama: Path) -> None:
+    inputs = trial_inputs(built(tiny_llama), AutoConfig.from_pretrained(tiny_llama), rows=3)
+    assert inputs.keys() == {"input_ids"}
+    assert inputs["input_ids"].shape == (3, 12)
+    # Low ids usually are special.
+    assert 10 <= inputs["input_ids"].min() <= inputs["input_ids"].max() < 200
+
+
+def test_two_stacks_are_tried_on_different_tokens(tmp_path: Path) -> None:
+    module = built(tiny_models.build("t5", tmp_path))
+    inputs = trial_inputs(module, AutoConfig.from_pretrained(tmp_path), rows=2)
+    assert not torch.equal(inputs["input_ids"], inputs["decoder_input_ids"])
+    states = forward(module, inputs).states
+    assert {name: len(found) for name, found in states.items()} == {
+        "encoder_hidden_states": 4,
+        "decoder_hidden_states": 4,
+    }
+
+
+def test_models_of_images_are_tried_on_one_image(tmp_path: Path) -> None:
+    module = built(tiny_images.build("vit", tmp_path))
+    assert takes_images(module)
+    inputs = trial_inputs(module, AutoConfig.from_pretrained(tmp_path), rows=3)
+    assert {name: tuple(x.shape) for name, x in inputs.items()} == {"pixel_values": (1, 3, 32, 32)}
+    output = forward(module, inputs)
+    assert output.last is not None
+    assert output.last.shape == output.states["hidden_states"][-1].shape == (1, 17, 32)
+
+
+class Silent(nn.Module):
+    """Stands for a model that keeps its states to itself."""
+
+    def forward(self, **_inputs: object) -> dict[str, Tensor]:
+        return {"last_hidden_state": torch.zeros(1, 12, 4)}
+
+
+def test_a_model_that_returns_no_hidden_states() -> None:
+    with pytest.raises(ModelError, match="Silent returns no hidden states; it cannot be measured"):
+        forward(Silent(), {"input_ids": torch.zeros(1, 12, dtype=torch.int64)})

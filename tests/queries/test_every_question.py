@@ -1,0 +1,45 @@
+import pytest
+
+from embstore.asking.ask import bind, find_question, run_question
+from embstore.common.paths import resource_folder
+from embstore.store.connection import Database
+from embstore.store.statement import statement_parameters
+
+BUILT_IN = sorted(path.stem for path in resource_folder("queries").glob("*.sql"))
+
+
+@pytest.mark.parametrize("name", BUILT_IN)
+class TestEveryQuestion:
+    def test_declares_what_it_uses(self, name: str) -> None:
+        question = find_question(name)
+        assert {p.name for p in question.parameters} == statement_parameters(question.sql)
+        assert question.doc
+        assert all(parameter.doc for parameter in question.parameters)
+
+    def test_answers_on_an_empty_store(self, name: str, empty: Database) -> None:
+        question = find_question(name)
+        table = run_question(empty, question)
+        assert table.num_rows == 0
+        if question.encoding is not None:
+            drawn = {channel.column for channel in question.encoding.channels.values()}
+            by = {f"${p.name}" for p in question.parameters}
+            assert drawn - by <= set(table.column_names)
+
+    def test_answers_on_a_small_store_without_decimals(self, name: str, small: Database) -> None:
+        table = run_question(small, find_question(name))
+        assert table.num_rows > 0
+        assert not [field.name for field in table.schema if "decimal" in str(field.type)]
+        assert table.equals(run_question(small, find_question(name)))
+
+    def test_is_one_select(self, name: str, small: Database) -> None:
+        question = find_question(name)
+        values = bind(question)
+        assert small.select_untrusted(question.sql, values).num_rows > 0
+
+    def test_answers_on_one_run(self, name: str, one: Database) -> None:
+        needs_more = {
+            *("nearest_models", "checkpoint_changes", "duplicate_checkpoints", "failures"),
+            *("anisotropy_by_step", "dimension_by_step", "dimension_heatmap", "phases"),
+        }
+        table = run_question(one, find_question(name))
+        assert (table.num_rows > 0) == (name not in needs_more)

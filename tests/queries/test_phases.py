@@ -1,0 +1,247 @@
+"""Whether a dimension rises and falls: the verdicts of the question phases."""
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from embstore.store.connection import Database, open_database
+from embstore.store.writing import write_run
+from embstore.types import LayerKey, Scope
+from tests.queries.asking import ask, by_layer, column, copy_of
+from tests.synthetic import make_run
+
+COURSES: dict[str, tuple[Sequence[float], str]] = {
+    "up, down": ([10, 12, 15, 20, 18, 15, 12], "two phases"),
+    "up": ([10, 11, 12, 14, 16, 18, 20], "rises only"),
+    "down": ([20, 18, 16, 14, 12, 11, 10], "falls only"),
+    "still": ([10, 10.1, 9.9, 10, 10.2, 10, 9.95], "flat"),
+    "down, up": ([20, 15, 12, 10, 12, 15, 20], "falls, then rises"),
+    "down, up, down": ([20, 15, 10, 15, 20, 15, 10], "three phases"),
+    "up, down, up": ([10, 15, 20, 15, 10, 15, 20], "rises, falls, rises again"),
+    "many": ([10, 20, 10, 20, 10, 20, 10], "open"),
+    # The fall, 2.5 %, is within the errors of 1 % each: 3.2 · √2 · 1 % is 4.5 %.
+    "up, hardly down": ([10, 12, 15, 18, 20, 19.8, 19.5], "rises only"),
+}
+
+
+@pytest.fixture(scope="module")
+def courses(tmp_path_factory: pytest.TempPathFactory) -> Database:
+    """A model whose every block goes one of the courses; the embedding has noise."""
+    database = open_database(tmp_path_factory.mktemp("courses") / "courses.duckdb")
+    values = [course for course, _verdict in COURSES.values()]
+    write_series(database, values)
+    return database
+
+
+def write_series(database: Database, values: Sequence[Sequence[float]]) -> None:
+    """Write a run per step; block i has the i-th series, from 1 on, with errors of 1 %."""
+    for place in range(len(values[0])):
+
+        def number(
+            metric: str, key: LayerKey, scope: Scope, depth: float, at: int = place
+        ) -> float | None:
+            if key.site != "block":
+                return 500.0 * (1 + at % 2)
+            return values[key.layer - 1][at]
+
+        write_run(
+            database,
+            make_run(
+                name="lab/courses",
+                revision=f"step{2**place}",
+                step=2**place,
+                n_layers=len(values),
+                values=number,
+                errors={"twonn": 0.01},
+            ),
+        )
+
+
+def threshold(n_steps: int, z: float = 2.0) -> float:
+    """How many errors a move must exceed: z, and more the more pairs of steps there are."""
+    return math.sqrt(z**2 + 2 * math.log(math.comb(n_steps, 2)))
+
+
+def moves_of(values: Sequence[float], errors: Sequence[float], z: float = 2.0) -> str:
+    """Find the moves that exceed the errors, as one would by hand: an independent oracle.
+
+    From the last turn on, the first value that is too far from an earlier one in the
+    direction not yet taken turns the course; the turn is at that value.
+    """
+    z = threshold(len(values), z)
+    moves, start = "", 0
+    for now in range(len(values)):
+        for sign, move in ((1, "+"), (-1, "-")):
+            if moves.endswith(move):
+                continue
+            before = range(start, now)
+            extreme = min(before, key=lambda at: sign * values[at], default=None)
+            if extreme is None:
+                continue
+            far = sign * (values[now] - values[extreme])
+            if far > z * math.hypot(errors[now], errors[extreme]):
+                moves, start = moves + move, now
+                break
+    return moves
+
+
+class TestPhases:
+    @pytest.mark.parametrize("name", COURSES)
+    def test_the_verdict_follows_from_the_course(self, courses: Database, name: str) -> None:
+        layer = list(COURSES).index(name) + 1
+        rows = ask(courses, "phases", by="layer")
+        (row,) = [row for row in rows if row["layer"] == layer]
+        assert row["verdict"] == COURSES[name][1]
+
+    def test_peak_rise_fall_and_share(self, courses: Database) -> None:
+        row = ask(courses, "phases", by="layer")[0]
+        assert (row["layer"], row["peak_step"], row["n_steps"]) == (1, 8, 7)
+        assert (row["first_value"], row["peak_value"], row["last_value"]) == (10, 20, 12)
+        assert (row["rise"], row["fall"], row["share_down"]) == (10, 8, 1.0)
+        assert row["rise_error"] == pytest.approx(math.hypot(0.2, 0.1))
+        assert row["fall_error"] == pytest.approx(math.hypot(0.2, 0.12))
+
+    def test_a_peak_at_the_end_has_no_steps_after_it(self, courses: Database) -> None:
+        row = ask(courses, "phases", by="layer")[1]
+        assert (row["verdict"], row["share_down"], row["fall"]) == ("rises only", None, 0)
+
+    def test_the_mean_is_over_the_blocks(self, courses: Database) -> None:
+        (row,) = ask(courses, "phases")
+        values = np.array([course for course, _verdict in COURSES.values()])
+        mean = values.mean(axis=0)
+        # Neither the embedding, which is 500 and more, nor the final norm counts.
+        assert row["peak_value"] == pytest.approx(mean.max())
+        assert row["n_layers"] == len(COURSES)
+        # The errors share their tokens: the mean of the errors, not less.
+        at, low = int(mean.argmax()), int(mean[: mean.argmax() + 1].argmin())
+        assert row["rise_error"] == pytest.approx(0.01 * math.hypot(mean[at], mean[low]))
+
+    def test_few_steps_leave_it_open(self, courses: Database) -> None:
+        (row,) = ask(courses, "phases", least_steps=8)
+        assert (row["verdict"], row["reason"]) == ("open", "only 7 steps, fewer than 8")
+
+    def test_without_errors_it_is_open(self, courses: Database) -> None:
+        (row,) = ask(courses, "phases", metric="mean_cosine")
+        assert (row["verdict"], row["reason"]) == ("open", "no standard error at 7 steps")
+
+    def test_more_errors_demanded_leave_fewer_moves(self, courses: Database) -> None:
+        rows = ask(courses, "phases", by="layer", z=1000)
+        assert {row["verdict"] for row in rows} == {"flat"}
+
+    def test_random_courses_have_the_moves_an_oracle_finds(self, tmp_path: Path) -> None:
+        rng = np.random.default_rng(7)
+        # Steps of some errors' size: many borderline moves, of every number.
+        walks = 20 + np.cumsum(rng.normal(0, 0.8, size=(40, 8)), axis=1)
+        database = open_database(tmp_path / "walks.duckdb")
+        write_series(database, walks.tolist())
+        found = [row["moves"] for row in ask(database, "phases", by="layer")]
+        expected = [moves_of(walk, [0.01 * value for value in walk]) for walk in walks]
+        assert found == expected
+        assert len(set(found)) >= 5
+        found = [row["moves"] for row in ask(database, "phases", by="layer", z=0.5)]
+        assert found == [moves_of(walk, [0.01 * value for value in walk], 0.5) for walk in walks]
+
+    def test_a_long_course_is_found_in_noise_and_noise_is_not(self, tmp_path: Path) -> None:
+        """Of 60 blocks over 30 steps, 40 are flat, and 20 rise by 15 % and fall again."""
+        rng = np.random.default_rng(8)
+        truth = np.full((60, 30), 20.0)
+        truth[40:] += 3 * np.sin(np.pi * np.arange(30) / 29)
+        database = open_database(tmp_path / "noise.duckdb")
+        write_series(database, (truth * (1 + 0.01 * rng.normal(size=truth.shape))).tolist())
+        rows = ask(database, "phases", by="layer")
+        verdicts = [row["verdict"] for row in rows]
+        # A move in 2 of 100 is expected, at most in 5: more than 4 of 40 would be chance of
+        # less than 1 in 20 even then. With a fixed 3 errors more than a third would.
+        assert verdicts[:40].count("flat") >= 36
+        assert "two phases" not in verdicts[:40]
+        assert set(verdicts[40:]) == {"two phases"}
+        assert column(rows, "least_errors") == pytest.approx([threshold(30)] * 60)
+        assert threshold(30) == pytest.approx(4.02, abs=0.005)
+
+    @pytest.mark.parametrize("n_steps", [5, 20, 50, 154])
+    def test_the_rate_of_false_moves_is_that_of_one_comparison(self, n_steps: int) -> None:
+        draws = np.random.default_rng(9).normal(size=(20_000, n_steps))
+        # Of a flat course a move is found where any two steps differ by more than it takes.
+        far = np.ptp(draws, axis=1) > threshold(n_steps) * math.sqrt(2)
+        by_walking = [bool(moves_of(course, [1.0] * n_steps)) for course in draws[:200].tolist()]
+        assert by_walking == far[:200].tolist()
+        # 4.55 % is how often two equal values differ by two errors. The bound is not loose.
+        assert 0.01 < far.mean() < 0.0455
+
+    def test_gaps_take_their_layer_or_their_step(self, tmp_path: Path) -> None:
+        """Block 2 lacks a value at one step, and at another no block has any."""
+        database = open_database(tmp_path / "gaps.duckdb")
+        for step in range(1, 8):
+
+            def values(
+                metric: str, key: LayerKey, scope: Scope, depth: float, at: int = step
+            ) -> float | None:
+                return None if at == 7 or (at, key.layer) == (3, 2) else float(key.layer)
+
+            write_run(
+                database, make_run(revision=f"step{step}", step=step, n_layers=2, values=values)
+            )
+        (row,) = ask(database, "phases")
+        # Block 1 alone: had block 2 counted where it could, the mean would have moved.
+        assert (row["n_steps"], row["n_layers"], row["peak_value"]) == (6, 1, 1.0)
+        assert row["verdict"] == "flat"
+
+    def test_copies_under_another_step_are_left_out(self, tmp_path: Path) -> None:
+        database = open_database(tmp_path / "copies.duckdb")
+        runs = [
+            make_run(revision=f"step{step}", step=step, n_layers=1, values=by_layer(1, 1))
+            for step in range(1, 7)
+        ]
+        for run in runs:
+            write_run(database, run)
+        (row,) = ask(database, "phases")
+        assert row["n_steps"] == 6
+        write_run(database, copy_of(runs[0], revision="step7", step=7))
+        (row,) = ask(database, "phases")
+        # One of steps 1 and 7 is not what its name says, and nobody knows which.
+        assert (row["n_steps"], row["first_step"], row["n_left_out"]) == (5, 2, 2)
+        assert row["reason"] == "2 steps left out, whose weights another step has too"
+        (row,) = ask(database, "phases", duplicates=True)
+        assert (row["n_steps"], row["n_left_out"], row["reason"]) == (7, 0, None)
+        # The same weights under main are no contradiction.
+        write_run(database, copy_of(runs[3], revision="main"))
+        (row,) = ask(database, "phases")
+        assert row["n_steps"] == 5
+
+    @pytest.mark.parametrize("by", ["mean", "layer"])
+    def test_where_all_steps_are_copies_it_is_open(self, tmp_path: Path, by: str) -> None:
+        database = open_database(tmp_path / "copies.duckdb")
+        run = make_run(name="lab/copied", revision="step1", step=1, n_layers=2)
+        for step in range(1, 6):
+            write_run(database, copy_of(run, revision=f"step{step}", step=step))
+        rows = ask(database, "phases", by=by)
+        assert column(rows, "layer") == ([None] if by == "mean" else [1, 2])
+        for row in rows:
+            assert (row["verdict"], row["n_steps"], row["peak_step"]) == ("open", 0, None)
+            assert row["reason"] == (
+                "no step is left; 5 steps left out, whose weights another step has too"
+            )
+
+    def test_where_values_are_missing_it_is_open(self, tmp_path: Path) -> None:
+        """One block lacks a value at one step, the other at another."""
+        database = open_database(tmp_path / "missing.duckdb")
+        for step in range(1, 6):
+
+            def values(
+                metric: str, key: LayerKey, scope: Scope, depth: float, at: int = step
+            ) -> float | None:
+                return None if at == key.layer or metric == "mean_cosine" else 1.0
+
+            write_run(
+                database, make_run(revision=f"step{step}", step=step, n_layers=2, values=values)
+            )
+        (row,) = ask(database, "phases")
+        assert (row["verdict"], row["n_steps"]) == ("open", 0)
+        assert row["reason"] == "no block has a value at every step"
+        rows = ask(database, "phases", by="layer")
+        assert column(rows, "reason") == ["no value at some step"] * 2
+        (row,) = ask(database, "phases", metric="mean_cosine")
+        assert (row["verdict"], row["reason"]) == ("open", "no value at any step")

@@ -1,0 +1,105 @@
+from datetime import UTC, datetime
+
+from embstore.report.read.store import read_contents
+from embstore.store.connection import Database
+from embstore.store.writing import write_run
+from tests.report.told import changed, told
+from tests.synthetic import make_run
+
+
+def test_same_weights_warn(database: Database) -> None:
+    for step in (1, 2, 3):
+        write_run(database, make_run(name="a", revision=f"step{step}", step=step))
+    assert told(database, "Same weights") is None
+    changed(database, "checkpoint", "weights_sha256 = 'same' WHERE step > 1")
+    found = told(database, "Same weights")
+    assert found is not None
+    assert "1 checkpoint has the weights of another revision" in found.text
+    assert "a: step2, step3" in found.text
+    assert found.runs == (1, 2)
+
+
+def test_low_recall_warns_and_good_recall_is_told(database: Database) -> None:
+    write_run(database, make_run())
+    assert told(database, "Approximate neighbours") is None
+    changed(database, "layer", "neighbor_method = 'pynndescent', neighbor_recall = 0.995")
+    found = told(database, "Approximate neighbours")
+    assert found is not None
+    assert (found.tone, "99.5 %" in found.text) == ("finding", True)
+    changed(database, "layer", "neighbor_recall = 0.9 WHERE layer = 2")
+    found = told(database, "Approximate neighbours")
+    assert found is not None
+    assert (found.tone, "90.0 %" in found.text) == ("warning", True)
+
+
+def test_uneven_and_small_samples_and_dirty_code_warn(database: Database) -> None:
+    write_run(database, make_run(name="a"))
+    write_run(database, make_run(name="b", tokens=128, hidden_size=40))
+    changed(database, "run", "git_dirty = true WHERE tokens = 128")
+    uneven = told(database, "Unequal samples")
+    assert uneven is not None
+    assert "tokens 128, 256" in uneven.text
+    few = told(database, "Few tokens")
+    assert few is not None
+    assert few.text.startswith("1 run of b read fewer than 4 tokens per dimension")
+    dirty = told(database, "Changed code")
+    assert dirty is not None
+    assert dirty.runs == (1,)
+
+
+def test_gaps_and_undefined_numbers_warn(database: Database) -> None:
+    write_run(database, make_run(name="a", revision="step1", step=1))
+    write_run(
+        database,
+        make_run(
+            name="a",
+            revision="step2",
+            step=2,
+            values=lambda metric, key, scope, depth: None if metric == "twonn" else 0.5,
+        ),
+    )
+    assert told(database, "Gaps") is None
+    undefined = told(database, "Undefined values")
+    assert undefined is not None
+    # Six states in three scopes.
+    assert undefined.text.startswith("18 numbers of twonn are undefined, most often because: unde")
+    with database.begin() as connection:
+        connection.exec_driver_sql("DELETE FROM measurement WHERE value IS NULL")
+    gaps = told(database, "Gaps")
+    assert gaps is not None
+    assert gaps.runs == (1,)
+
+
+def test_a_smaller_later_run_that_hides_a_larger_one_warns(database: Database) -> None:
+    later = datetime(2026, 12, 1, tzinfo=UTC)
+    write_run(database, make_run(name="a", tokens=65536))
+    write_run(database, make_run(name="b", tokens=256))
+    assert told(database, "Smaller, later runs") is None
+    write_run(database, make_run(name="a", tokens=1024, created_at=later))
+    write_run(database, make_run(name="b", tokens=512, created_at=later))
+    # Of another text, so it hides nothing.
+    write_run(database, make_run(name="a", tokens=128, corpus="other", created_at=later))
+    found = told(database, "Smaller, later runs")
+    assert found is not None
+    assert found.tone == "warning"
+    assert found.text.startswith(
+        "1 latest run read fewer tokens than an earlier one of the same checkpoint and text, "
+        "which this page leaves out (a at main: 1,024 after 65,536 tokens): embstore ingest"
+    )
+    (hidden,) = database.select(
+        "SELECT max(run.tokens) AS tokens, arg_max(run_id, created_at) AS latest FROM run "
+        "JOIN corpus USING (corpus_id) JOIN checkpoint USING (checkpoint_id) "
+        "JOIN model USING (model_id) WHERE model.name = 'a' AND corpus.name = 'example-text'"
+    ).to_pylist()
+    assert hidden["tokens"] == 65536
+    assert [read_contents(database).runs[place]["run_id"] for place in found.runs] == [
+        hidden["latest"]
+    ]
+
+
+def test_settings_that_differ_come_in_order(database: Database) -> None:
+    for name, tokens in (("a", 65536), ("b", 512), ("c", 4096)):
+        write_run(database, make_run(name=name, tokens=tokens))
+    found = told(database, "Unequal samples")
+    assert found is not None
+    assert "(tokens 512, 4,096, 65,536; sample 512, 4,096, 65,536)" in found.text

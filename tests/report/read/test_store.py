@@ -1,0 +1,105 @@
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from embstore.errors import QueryError
+from embstore.report.read.store import read_contents
+from embstore.store.connection import Database, open_database
+from embstore.store.writing import write_failure, write_run
+from embstore.types import Failure
+from tests.synthetic import make_run
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Database:
+    return open_database(tmp_path / "reading.duckdb")
+
+
+def test_an_empty_store_has_nothing(database: Database) -> None:
+    contents = read_contents(database)
+    assert (contents.models, contents.runs, contents.newest, contents.older_runs) == ((), (), (), 0)
+
+
+def test_the_last_checkpoint_is_a_final_one_else_the_last_in_training(database: Database) -> None:
+    early, late = datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 2, 1, tzinfo=UTC)
+    write_run(database, make_run(name="a", revision="step20", step=20, created_at=late))
+    # A branch without a step is the final one, whenever it was measured.
+    write_run(database, make_run(name="a", revision="main", created_at=early))
+    write_run(database, make_run(name="b", revision="x", created_at=late))
+    write_run(database, make_run(name="b", revision="y", created_at=early))
+    write_run(database, make_run(name="c", revision="stage1-step90", step=90, created_at=late))
+    write_run(database, make_run(name="c", revision="stage2-step5", step=5, created_at=early))
+    contents = read_contents(database)
+    assert [contents.runs[place]["revision"] for place in contents.newest] == [
+        "main",
+        "x",
+        "stage2-step5",
+    ]
+
+
+def test_an_untrained_control_is_last_only_alone(database: Database) -> None:
+    write_run(database, make_run(name="a", revision="random-init-0", step=0))
+    contents = read_contents(database)
+    assert [contents.runs[place]["revision"] for place in contents.newest] == ["random-init-0"]
+    write_run(database, make_run(name="a", revision="step0", step=0))
+    contents = read_contents(database)
+    assert [contents.runs[place]["revision"] for place in contents.newest] == ["step0"]
+
+
+def test_a_repeated_run_replaces_the_older_one(database: Database) -> None:
+    write_run(database, make_run())
+    write_run(database, make_run(repeat=1, created_at=datetime(2026, 12, 1, tzinfo=UTC)))
+    contents = read_contents(database)
+    assert [run["repeat"] for run in contents.runs] == [1]
+    assert contents.older_runs == 1
+
+
+def test_states_come_in_the_order_of_the_forward_pass(database: Database) -> None:
+    write_run(database, make_run(kind="encoder-decoder", n_layers=2))
+    (model,) = read_contents(database).models
+    assert [(state.stack, state.layer, state.site) for state in model.states] == [
+        ("encoder", 0, "embedding"),
+        ("encoder", 1, "block"),
+        ("encoder", 2, "block"),
+        ("decoder", 0, "embedding"),
+        ("decoder", 1, "block"),
+        ("decoder", 2, "block"),
+        ("decoder", 2, "final_norm"),
+    ]
+
+
+def test_two_models_of_one_name_are_told_apart(database: Database) -> None:
+    write_run(database, make_run(name="same", n_layers=2))
+    write_run(database, make_run(name="same", revision="other", n_layers=3))
+    labels = {model.label for model in read_contents(database).models}
+    assert len(labels) == 2
+    assert all(label.startswith("same (") for label in labels)
+
+
+def test_only_what_still_fails_is_a_failure(database: Database) -> None:
+    failed_at = datetime(2026, 10, 1, tzinfo=UTC)
+    for revision in ("main", "broken"):
+        failure = Failure("a", revision, "load", "no memory", "t", failed_at, "0.1.0")
+        write_failure(database, failure)
+        write_failure(database, failure)
+    write_run(database, make_run(name="a", revision="main"))
+    (row,) = read_contents(database).failures
+    assert (row["revision"], row["attempts"], row["reason"]) == ("broken", 2, "no memory")
+
+
+def test_a_report_of_some_models_has_those_and_knows_the_others(database: Database) -> None:
+    write_run(database, make_run(name="lab/decoder", corpus="one"))
+    write_run(database, make_run(name="lab/encoder", kind="encoder", corpus="two"))
+    contents = read_contents(database, ["lab/encoder"])
+    assert [model.label for model in contents.models] == ["lab/encoder"]
+    assert [corpus["name"] for corpus in contents.corpora] == ["two"]
+    with pytest.raises(QueryError, match=r"no model 'lab/encodr' .*did you mean lab/encoder"):
+        read_contents(database, ["lab/encodr"])
+
+
+def test_marks_that_turn_text_around_are_replaced(database: Database) -> None:
+    write_run(database, make_run(name="a\u202eb\u2028c\x00d", corpus="x\u2066y"))
+    contents = read_contents(database)
+    assert contents.models[0].label == "a\ufffdb\ufffdc\ufffdd"
+    assert contents.runs[0]["corpus"] == contents.corpora[0]["name"] == "x\ufffdy"
