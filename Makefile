@@ -52,6 +52,8 @@ test: $(VENV)/test $(VENV)/data
 lint: $(VENV)/dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports --no-logo
+	$(BIN)/typos
 
 types: $(VENV)/dev $(VENV)/data
 	$(BIN)/mypy

@@ -64,7 +64,7 @@ def query_table() -> str:
 
 def command_table() -> str:
     """List every command with the first line of its help as Markdown."""
-    from embstore.cli import app
+    from embstore.cli.main import app
 
     rows = []
     named = [

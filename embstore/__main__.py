@@ -1,5 +1,5 @@
 """Lets ``python -m embstore`` do what the command ``embstore`` does."""
 
-from embstore.cli import main
+from embstore.cli.main import main
 
 main()

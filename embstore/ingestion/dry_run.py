@@ -9,11 +9,11 @@ from embstore.checkpoints.find import Candidate
 from embstore.checkpoints.locate import locate_files
 from embstore.errors import StoreError, reason_of
 from embstore.ingestion.duplicates import Copies
-from embstore.ingestion.memory_estimate import MemoryEstimate, Shape, estimate
+from embstore.ingestion.memory_estimate import MemoryEstimate, estimate
 from embstore.ingestion.plan import Plan, Sources, open_sources, plan, plan_extent
 from embstore.ingestion.settings import Request, Settings
 from embstore.ingestion.time_estimate import Pace, estimate_seconds, probe_pace
-from embstore.models.description import model_shape
+from embstore.models.description import Shape, model_shape
 
 
 @dataclass(frozen=True)

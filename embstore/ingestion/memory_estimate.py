@@ -8,11 +8,8 @@ the vectors of first tokens and of sinks; d/2 of either become a sum.
 from dataclasses import dataclass, fields
 
 from embstore.common.workers import n_workers as usual_workers
-
-# Hidden states of one batch, all layers together, stay below this size by default. Larger
-# batches are no faster on a CPU and make progress coarse.
-BATCH_BYTES = 80 * 2**20
-_MOST_WINDOWS = 32
+from embstore.models.description import Shape
+from embstore.models.hidden_states import windows_per_batch
 
 # What one worker holds at once, in sums and in kept samples of 4·d·n bytes.
 # A layer: scatter and directions of the last scope, and the five arrays of the next one's
@@ -33,30 +30,6 @@ _NEAREST_BYTES = 31 * 8
 # Measured with two small models: what is imported and compiled when a model first runs,
 # and what the allocator keeps.
 _RUNTIME_BYTES = 250_000_000
-
-
-@dataclass(frozen=True)
-class Shape:
-    """The size of a model.
-
-    Attributes:
-        n_parameters: without a language-model head.
-        hidden_size: d.
-        n_layers: blocks of each stack.
-        widest: the most outputs or inputs of any weight but the embeddings.
-        n_multiplied: numbers in the weights that every token is multiplied with.
-    """
-
-    n_parameters: int
-    hidden_size: int
-    n_layers: tuple[int, ...]
-    widest: int
-    n_multiplied: int
-
-    @property
-    def n_states(self) -> int:
-        """Hidden states of all stacks, if each has a final norm."""
-        return sum(n + 2 for n in self.n_layers)
 
 
 @dataclass(frozen=True)
@@ -116,15 +89,6 @@ class MemoryEstimate:
         """Return every part, and the total, by the name of a column in bytes."""
         parts = {f"{field.name}_bytes": getattr(self, field.name) for field in fields(self)}
         return {**parts, "total_bytes": self.total}
-
-
-def windows_per_batch(n_states: int, hidden_size: int, window: int) -> int:
-    """Choose how many windows go in at once so that their hidden states fit a fixed size.
-
-    >>> windows_per_batch(32, 576, 512)
-    2
-    """
-    return max(1, min(_MOST_WINDOWS, BATCH_BYTES // (n_states * window * hidden_size * 4)))
 
 
 def estimate(shape: Shape, extent: Extent, *, n_workers: int | None = None) -> MemoryEstimate:

@@ -27,8 +27,8 @@ from embstore.inputs.text_windows import Windows, draw_windows, sample_positions
 from embstore.measuring.scopes import SINK_THRESHOLD
 from embstore.metrics.registry import metric_infos
 from embstore.models.description import Outline, outline
+from embstore.models.image_reader import ModelImageReader
 from embstore.models.loaded import choose_device, choose_dtype, tokenizer_sha256
-from embstore.models.vision import processor_sha256
 from embstore.store import ids
 from embstore.store.connection import Database, open_database
 from embstore.store.writing import repeats
@@ -219,8 +219,9 @@ def _draw(
             )
         if sampling.window is not None:
             raise UsageError(f"{name} reads images, whose window is their patches; leave it out")
-        images = draw_images(text, model, tokens=sampling.tokens, seed=sampling.seed)
-        return images, processor_sha256(model.image_processor)
+        reader = ModelImageReader(model, model.image_processor)
+        images = draw_images(text, reader, tokens=sampling.tokens, seed=sampling.seed)
+        return images, reader.sha256
     if model.tokenizer is None:
         raise ModelError(
             f"{name} reads images, but the corpus is a text; give a folder of images instead"

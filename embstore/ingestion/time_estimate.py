@@ -12,7 +12,8 @@ import numpy as np
 import torch
 
 from embstore.common.workers import n_workers, workers
-from embstore.ingestion.memory_estimate import Extent, Shape
+from embstore.ingestion.memory_estimate import Extent
+from embstore.models.description import Shape
 from embstore.models.fast_linears import linear_pace
 
 # Of n kept and t fed tokens in d dimensions, in operations of one core's float32 products.

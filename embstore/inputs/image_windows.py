@@ -2,17 +2,42 @@
 
 import hashlib
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from embstore.errors import CorpusError, ModelError, UsageError
 from embstore.inputs.images import ImageFolder
-from embstore.models.description import Outline, image_positions
-from embstore.models.vision import processor_sha256
+
+if TYPE_CHECKING:
+    # Pillow comes with the vision extra only.
+    from PIL.Image import Image
 
 # As in a text, the seed has a stream of its own for what is drawn from the corpus.
 _IMAGE_STREAM = 0
+
+
+class ImageReader(Protocol):
+    """What turns images into the positions that a model has of them."""
+
+    @property
+    def name(self) -> str:
+        """What the model is called in messages."""
+
+    @property
+    def mode(self) -> str:
+        """How an image's colours are read: Pillow's ``RGB`` or ``L``."""
+
+    @property
+    def sha256(self) -> str:
+        """Of everything that decides which pixels an image becomes."""
+
+    def pixels(self, image: "Image") -> NDArray[np.float32]:
+        """Turn an image into what the model takes, (channels, height, width)."""
+
+    def positions(self, pixels: tuple[int, ...]) -> tuple[int, int]:
+        """Return how many states an image has, and how many of them are no patches."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,7 +52,7 @@ class ImageWindows:
         images: the folder they are from.
         chosen: which of its images, (n_windows,).
         pixels: channels, height and width of an image as the model takes it.
-        model: the model that takes them.
+        reader: what made the pixels.
     """
 
     ids: NDArray[np.int64]
@@ -37,7 +62,7 @@ class ImageWindows:
     images: ImageFolder
     chosen: NDArray[np.int64]
     pixels: tuple[int, ...]
-    model: Outline
+    reader: ImageReader
 
     @property
     def n_windows(self) -> int:
@@ -61,18 +86,23 @@ class ImageWindows:
             CorpusError: an image cannot be read.
             ModelError: the processor makes images of several sizes.
         """
-        pixels = [_process(self.images, int(index), self.model) for index in self.chosen[rows]]
+        pixels = [self._pixels(int(index)) for index in self.chosen[rows]]
         for one, index in zip(pixels, self.chosen[rows], strict=True):
             if one.shape != self.pixels:
                 raise ModelError(
-                    f"the image processor of {self.model.located.name} turns "
+                    f"the image processor of {self.reader.name} turns "
                     f"{self.images.names[index]} into {one.shape} numbers and others into "
                     f"{self.pixels}; give it a fixed size or crop_size"
                 )
         return {"pixel_values": np.stack(pixels)}
 
+    def _pixels(self, index: int) -> NDArray[np.float32]:
+        return self.reader.pixels(self.images.read(index, mode=self.reader.mode))
 
-def draw_images(images: ImageFolder, model: Outline, *, tokens: int, seed: int) -> ImageWindows:
+
+def draw_images(
+    images: ImageFolder, reader: ImageReader, *, tokens: int, seed: int
+) -> ImageWindows:
     """Draw as many images as make ``tokens`` positions, spread evenly over the folder by seed.
 
     The folder is cut into as many equal runs of images as are asked, and each gives one at
@@ -80,7 +110,7 @@ def draw_images(images: ImageFolder, model: Outline, *, tokens: int, seed: int) 
 
     Args:
         images: the folder.
-        model: the model that is to take them.
+        reader: of the model that is to take them.
         tokens: how many positions to draw, rounded down to whole images.
         seed: not negative.
 
@@ -91,18 +121,18 @@ def draw_images(images: ImageFolder, model: Outline, *, tokens: int, seed: int) 
     """
     if seed < 0:
         raise UsageError(f"seed {seed}: negative; give 0 or more")
-    pixels = _process(images, 0, model).shape
-    window, n_special_tokens = image_positions(model, pixels)
+    pixels = reader.pixels(images.read(0, mode=reader.mode)).shape
+    window, n_special_tokens = reader.positions(pixels)
     n_windows, n_images = tokens // window, len(images.names)
     if n_windows < 1:
         raise UsageError(
             f"{tokens:,} tokens are less than one image, which is {window:,} to "
-            f"{model.located.name}; ask for {window:,} or more tokens"
+            f"{reader.name}; ask for {window:,} or more tokens"
         )
     if n_windows > n_images:
         raise CorpusError(
             f"corpus {images.corpus.name}: too few images for {tokens:,} tokens, which are "
-            f"{n_windows:,} images to {model.located.name}: it holds {n_images:,}; ask for "
+            f"{n_windows:,} images to {reader.name}: it holds {n_images:,}; ask for "
             f"{n_images * window:,} tokens or fewer, or give more images"
         )
     sequence = np.random.SeedSequence(seed, spawn_key=(_IMAGE_STREAM,))
@@ -114,27 +144,14 @@ def draw_images(images: ImageFolder, model: Outline, *, tokens: int, seed: int) 
         ids=ids,
         attention_mask=np.ones(ids.shape, dtype=np.bool_),
         n_special_tokens=n_special_tokens,
-        sha256=_sha256(images, chosen, model),
+        sha256=_sha256(images, chosen, reader),
         images=images,
         chosen=chosen,
         pixels=pixels,
-        model=model,
+        reader=reader,
     )
 
 
-def _sha256(images: ImageFolder, chosen: NDArray[np.int64], model: Outline) -> str:
-    lines = [processor_sha256(model.image_processor), *(images.digests[i] for i in chosen)]
+def _sha256(images: ImageFolder, chosen: NDArray[np.int64], reader: ImageReader) -> str:
+    lines = [reader.sha256, *(images.digests[i] for i in chosen)]
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()
-
-
-def _process(images: ImageFolder, index: int, model: Outline) -> NDArray[np.float32]:
-    """Turn an image into what the model takes, (channels, height, width)."""
-    if model.image_processor is None:
-        raise UsageError(
-            f"{model.located.name} reads text, and {images.folder} is a folder of images; "
-            "give a text, or a model of images"
-        )
-    mode = "L" if getattr(model.config, "num_channels", 3) == 1 else "RGB"
-    image = images.read(index, mode=mode)
-    made = model.image_processor(images=[image], return_tensors="np")["pixel_values"][0]
-    return np.asarray(made, dtype=np.float32)

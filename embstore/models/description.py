@@ -7,8 +7,6 @@ import transformers
 from transformers import AutoModel
 
 from embstore.checkpoints.locate import Located
-from embstore.errors import ModelError
-from embstore.ingestion.memory_estimate import Shape
 from embstore.models.load import BUILDING, refusing
 from embstore.models.loaded import context_length, load_config, load_tokenizer
 from embstore.models.vision import load_image_processor, modality_of
@@ -36,6 +34,30 @@ class Outline:
     image_processor: transformers.BaseImageProcessor | None = None
 
 
+@dataclass(frozen=True)
+class Shape:
+    """The size of a model.
+
+    Attributes:
+        n_parameters: without a language-model head.
+        hidden_size: d.
+        n_layers: blocks of each stack.
+        widest: the most outputs or inputs of any weight but the embeddings.
+        n_multiplied: numbers in the weights that every token is multiplied with.
+    """
+
+    n_parameters: int
+    hidden_size: int
+    n_layers: tuple[int, ...]
+    widest: int
+    n_multiplied: int
+
+    @property
+    def n_states(self) -> int:
+        """Hidden states of all stacks, if each has a final norm."""
+        return sum(n + 2 for n in self.n_layers)
+
+
 def outline(located: Located) -> Outline:
     """Load a model's configuration, and its tokenizer or image processor.
 
@@ -57,7 +79,7 @@ def model_shape(model: Outline) -> Shape:
         ModelError: no model can be built from the configuration.
     """
     config = model.config
-    module = _without_numbers(model)
+    module = build_without_numbers(model)
     embeddings = {
         id(layer.weight) for layer in module.modules() if isinstance(layer, torch.nn.Embedding)
     }
@@ -72,32 +94,7 @@ def model_shape(model: Outline) -> Shape:
     )
 
 
-def image_positions(model: Outline, pixels: tuple[int, ...]) -> tuple[int, int]:
-    """Return how many states a model has of an image, and how many of them are no patches.
-
-    Args:
-        model: a model of images.
-        pixels: channels, height and width of an image as the model takes it.
-
-    Raises:
-        ModelError: it cannot take such images, or its states are not one for each patch.
-    """
-    module = _without_numbers(model)
-    with refusing(model.located, "run"), torch.inference_mode():
-        states = module(pixel_values=torch.empty((1, *pixels), device="meta"))
-        n_positions = int(states.last_hidden_state.shape[1])
-        size = model.config.patch_size
-        height, width = (size, size) if isinstance(size, int) else size
-    n_patches = (pixels[1] // height) * (pixels[2] // width)
-    if n_positions < n_patches:
-        raise ModelError(
-            f"{model.located.name} has {n_positions} states of an image of {n_patches} patches; "
-            "it cannot be measured, which takes one per patch and layer"
-        )
-    return n_positions, n_positions - n_patches
-
-
-def _without_numbers(model: Outline) -> torch.nn.Module:
+def build_without_numbers(model: Outline) -> torch.nn.Module:
     """Build a model on torch's meta device, where numbers take no memory."""
     located = model.located
     remote_code = (located.base or located).remote_code

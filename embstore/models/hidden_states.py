@@ -13,11 +13,15 @@ from torch.utils.hooks import RemovableHandle
 
 from embstore.checkpoints.silence import quiet
 from embstore.errors import ModelError
-from embstore.ingestion.memory_estimate import windows_per_batch
 from embstore.models.forward_pass import block_input, block_output, forward
 from embstore.models.loaded import LoadedModel
 from embstore.models.structure import Capture
 from embstore.types import LayerKey, Stack
+
+# Hidden states of one batch, all layers together, stay below this size by default. Larger
+# batches are no faster on a CPU and make progress coarse.
+BATCH_BYTES = 80 * 2**20
+_MOST_WINDOWS = 32
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,6 +41,15 @@ class HiddenBatch:
     mask: NDArray[np.bool_]
     ids: dict[Stack, NDArray[np.int64]]
     seconds: float
+
+
+def windows_per_batch(n_states: int, hidden_size: int, window: int) -> int:
+    """Choose how many windows go in at once so that their hidden states fit a fixed size.
+
+    >>> windows_per_batch(32, 576, 512)
+    2
+    """
+    return max(1, min(_MOST_WINDOWS, BATCH_BYTES // (n_states * window * hidden_size * 4)))
 
 
 def default_batch_size(model: LoadedModel, window: int) -> int:

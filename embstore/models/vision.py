@@ -1,8 +1,6 @@
 """Tells models of images from models of text, and loads what prepares their images."""
 
-import hashlib
 import importlib.util
-import json
 
 import transformers
 from transformers import AutoImageProcessor
@@ -54,9 +52,3 @@ def load_image_processor(located: Located) -> transformers.BaseImageProcessor:
             backend="pil",
             trust_remote_code=located.remote_code,
         )
-
-
-def processor_sha256(processor: transformers.BaseImageProcessor) -> str:
-    """Fingerprint everything that decides which pixels an image becomes."""
-    rules = {"class": type(processor).__name__} | processor.to_dict()
-    return hashlib.sha256(json.dumps(rules, sort_keys=True, default=str).encode()).hexdigest()

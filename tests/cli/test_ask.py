@@ -412,7 +412,7 @@ class TestProcess:
             ["ls", "metrics"],
         ):
             code = (
-                "import sys\nfrom embstore.cli import main\n"
+                "import sys\nfrom embstore.cli.main import main\n"
                 f"sys.argv = ['embstore', *{arguments!r}]\n"
                 "try:\n    main()\nexcept SystemExit as end:\n    assert not end.code\n"
                 "print(sorted({'torch', 'transformers'} & set(sys.modules)), file=sys.stderr)\n"

@@ -250,7 +250,7 @@ def test_a_full_disk_while_writing_stores_nothing_and_keeps_what_was_there(
         "import resource, signal, sys\n"
         "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
         f"resource.setrlimit(resource.RLIMIT_FSIZE, ({limit}, {limit}))\n"
-        "from embstore.cli import main\n"
+        "from embstore.cli.main import main\n"
         "main()\n"
     )
     arguments = ["ingest", str(tiny_llama), "--corpus", str(text), *SMALL, "--seed", "1"]

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
-from embstore import cli
+from embstore.cli import main as cli
 from embstore.cli.study import app
 from embstore.cli.terminal import TERMINAL
 from embstore.errors import UsageError

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 import typer
 
-import embstore.cli
-from embstore.cli import main
+import embstore
+from embstore.cli.main import main
 from embstore.cli.terminal import TERMINAL, Terminal
 
 
@@ -161,7 +161,7 @@ def completed(words: str, tmp_path: Path) -> list[str]:
         "COMP_CWORD": str(len(words.split(" ")) - 1),
     }
     done = subprocess.run(
-        [sys.executable, "-c", "from embstore.cli import main; main()"],
+        [sys.executable, "-c", "from embstore.cli.main import main; main()"],
         env=environment,
         cwd=tmp_path,
         capture_output=True,

@@ -14,7 +14,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from embstore.cli import app
+from embstore.cli.main import app
 from embstore.ingestion.study import read_study
 
 ROOT = Path(__file__).parents[2]

@@ -10,15 +10,10 @@ from pathlib import Path
 import pytest
 
 from embstore.ingestion.dry_run import preview
-from embstore.ingestion.memory_estimate import (
-    Extent,
-    MemoryEstimate,
-    Shape,
-    estimate,
-    windows_per_batch,
-)
+from embstore.ingestion.memory_estimate import Extent, MemoryEstimate, estimate
 from embstore.ingestion.settings import Request, Settings
-from embstore.models.hidden_states import default_batch_size
+from embstore.models.description import Shape
+from embstore.models.hidden_states import default_batch_size, windows_per_batch
 from embstore.types import Sampling
 from tests import tiny_models
 

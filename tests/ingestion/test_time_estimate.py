@@ -6,8 +6,9 @@ import pytest
 import torch
 
 from embstore.common.workers import n_workers
-from embstore.ingestion.memory_estimate import Extent, Shape
+from embstore.ingestion.memory_estimate import Extent
 from embstore.ingestion.time_estimate import Pace, estimate_seconds, probe_pace
+from embstore.models.description import Shape
 
 # One block of 64 dimensions, 12 d² weights.
 SMALL = Shape(

@@ -36,7 +36,7 @@ def parquet() -> bytes:
     [
         ("a.jsonl", RECORDS),
         ("a.NDJSON", RECORDS),
-        ("a.jsonl.gz", gzip.compress(RECORDS)),
+        ("a.jsonl.gz", gzip.compress(RECORDS, mtime=0)),
         ("a.ndjson.bz2", bz2.compress(RECORDS)),
         ("a.jsonl.zip", zipped("b", RECORDS)),
         ("a.zip", zipped("folder/b.jsonl", RECORDS)),
@@ -111,7 +111,11 @@ def test_field_of_a_source_without_fields(
 @pytest.mark.parametrize(
     ("name", "raw", "message"),
     [
-        ("a.parquet.gz", gzip.compress(parquet()), r"\.parquet inside \.gz cannot be read in"),
+        (
+            "a.parquet.gz",
+            gzip.compress(parquet(), mtime=0),
+            r"\.parquet inside \.gz cannot be read in",
+        ),
         ("a.zip", zipped("a.parquet", parquet()), r"\.parquet inside \.zip cannot be read in"),
         ("a.zip", zipped("a.pdf", b"%PDF"), r"suffix '\.pdf' is not known; known are \.txt"),
         ("a.zip", zipped("a.txt.gz", b""), r"suffix '\.gz' is not known"),

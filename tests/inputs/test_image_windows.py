@@ -15,6 +15,7 @@ from embstore.inputs.images import ImageFolder, open_images
 from embstore.measuring.checkpoint import measure_batches
 from embstore.models.description import Outline, model_shape, outline
 from embstore.models.hidden_states import hidden_batches
+from embstore.models.image_reader import ModelImageReader
 from embstore.types import LayerKey
 from tests import tiny_images, tiny_models
 
@@ -36,8 +37,14 @@ def known(folder: Path) -> Outline:
     return outline(locate(str(folder)))
 
 
+def reader(folder: Path) -> ModelImageReader:
+    model = known(folder)
+    assert model.image_processor is not None
+    return ModelImageReader(model, model.image_processor)
+
+
 def drawn(images: ImageFolder, folder: Path, tokens: int = 100, seed: int = 0) -> ImageWindows:
-    return draw_images(images, known(folder), tokens=tokens, seed=seed)
+    return draw_images(images, reader(folder), tokens=tokens, seed=seed)
 
 
 @pytest.mark.parametrize("family", tiny_images.FAMILIES)
@@ -155,11 +162,6 @@ def test_too_few_images_or_tokens(images: ImageFolder, models: dict[str, Path]) 
         drawn(images, models["vit"], tokens=16)
     with pytest.raises(UsageError, match="seed -1: negative"):
         drawn(images, models["vit"], seed=-1)
-
-
-def test_a_model_of_text(images: ImageFolder, tiny_llama: Path) -> None:
-    with pytest.raises(UsageError, match=r"tiny-llama reads text, and .* is a folder of images"):
-        drawn(images, tiny_llama)
 
 
 def test_images_of_another_size_than_the_model_takes(images: ImageFolder, tmp_path: Path) -> None:

@@ -9,8 +9,9 @@ from transformers import HubertConfig, PretrainedConfig
 from embstore.checkpoints.locate import Located
 from embstore.errors import ModelError
 from embstore.models.description import outline
+from embstore.models.image_reader import processor_sha256
 from embstore.models.loaded import load_config
-from embstore.models.vision import load_image_processor, modality_of, processor_sha256
+from embstore.models.vision import load_image_processor, modality_of
 from embstore.types import Checkpoint
 from tests import tiny_images, tiny_models
 

@@ -1,0 +1,101 @@
+"""The command line as a whole: its commands, and errors as exit codes.
+
+Importing it stays cheap: a command imports what it needs when it runs, and only
+``ingest`` and ``demo`` ever import torch.
+"""
+
+import os
+import sys
+import threading
+from typing import Annotated, NoReturn
+
+import typer
+
+from embstore._version import __version__
+from embstore.cli.ask import app as ask_app
+from embstore.cli.compare import app as compare_app
+from embstore.cli.ingest import app as ingest_app
+from embstore.cli.measure import app as measure_app
+from embstore.cli.report import app as report_app
+from embstore.cli.study import app as study_app
+from embstore.cli.terminal import TERMINAL
+from embstore.cli.wrong_usage import explain, is_help, is_wrong_usage
+from embstore.errors import EmbstoreError
+
+_INTERRUPTED = 130
+
+app = typer.Typer(
+    name="embstore",
+    help="Measure, store and query the geometry of transformer embeddings.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="Start with: embstore ingest MODEL --corpus TEXT, then embstore query layer_profile.",
+)
+app.add_typer(ingest_app)
+app.add_typer(measure_app)
+app.add_typer(ask_app)
+app.add_typer(compare_app)
+app.add_typer(report_app)
+app.add_typer(study_app, name="study")
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"embstore {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Only errors on stderr.")] = False,
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="More on stderr.")] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Tracebacks for errors.")] = False,
+    version: Annotated[  # noqa: ARG001 - handled by its callback
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
+    ] = False,
+) -> None:
+    """Measure, store and query the geometry of transformer embeddings."""
+    TERMINAL.quiet, TERMINAL.verbose, TERMINAL.debug = quiet, verbose, debug
+
+
+def main() -> None:
+    """Run the command line; the one place where errors become exit codes."""
+    try:
+        # So that what is wrong with the command line itself comes here, too.
+        code = app(prog_name="embstore", standalone_mode=False)
+    except EmbstoreError as error:
+        if TERMINAL.debug:
+            raise
+        TERMINAL.fail(str(error))
+        _leave(error.exit_code)
+    except typer.Abort:
+        TERMINAL.fail("aborted")
+        _leave(1)
+    except Exception as error:
+        if is_wrong_usage(error):
+            if not is_help(error):
+                TERMINAL.fail(explain(error))
+            _leave(error.exit_code)
+        if TERMINAL.debug:
+            raise
+        TERMINAL.fail(
+            f"unexpected {type(error).__name__}: {' '.join(str(error).split())}; this is a bug "
+            "in embstore, please report it with the output of the same command after --debug"
+        )
+        _leave(1)
+    if code == _INTERRUPTED and not TERMINAL.failed:
+        TERMINAL.fail("interrupted")
+    _leave(code if isinstance(code, int) else 0)
+
+
+def _leave(code: int) -> NoReturn:
+    """End now, also while a checkpoint is fetched in a thread, for which Python would wait.
+
+    Nothing is half-written by then.
+    """
+    if any(thread.name == "preparation" for thread in threading.enumerate()):
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+    sys.exit(code)
