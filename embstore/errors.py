@@ -80,15 +80,3 @@ class StoreLockedError(StoreError):
 
 class StoreVersionError(StoreError):
     """The store was written by a newer embstore."""
-
-
-def reason_of(error: BaseException) -> str:
-    """Return an error as one line; what is no user's mistake is named by its kind.
-
-    >>> reason_of(ModelError("no such model")), reason_of(MemoryError("no room"))
-    ('no such model', 'unexpected MemoryError: no room')
-    """
-    said = " ".join(str(error).split())
-    return (
-        said if isinstance(error, EmbstoreError) else f"unexpected {type(error).__name__}: {said}"
-    )

@@ -1,6 +1,5 @@
 """Finds questions, fills in their parameters and asks the store."""
 
-import difflib
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING
 from embstore.asking.literal_sql import portable_sql
 from embstore.asking.parameters import Parameter, Value, convert, show_value
 from embstore.asking.question import Question, read_question
+from embstore.common.messages import closest
 from embstore.common.paths import resource_folder
 from embstore.errors import QueryError, UsageError
 from embstore.metrics.names import NEIGHBOR_ESTIMATES
@@ -169,20 +169,6 @@ def caveat(table: "pa.Table") -> str | None:
         f"Dimensions above about {_DIMENSION_CEILING} are underestimated ({', '.join(sorted(high))}"
         "): at 4,000 tokens a true 50 reads 33 and a true 100 reads 51."
     )
-
-
-def closest(name: str, known: Iterable[str]) -> str:
-    """Offer the names nearest to a mistyped one, also where only case or a part fits.
-
-    >>> closest("layer_profil", ["layer_profile", "runs"])
-    ' (did you mean layer_profile?)'
-    """
-    names = list(known)
-    by_lower = {candidate.lower(): candidate for candidate in names}
-    close = [by_lower[low] for low in difflib.get_close_matches(name.lower(), by_lower, n=3)]
-    close += [other for low, other in by_lower.items() if len(name) > 2 and name.lower() in low]
-    unique = list(dict.fromkeys(close))[:3]
-    return f" (did you mean {' or '.join(unique)}?)" if unique else ""
 
 
 def _question_files(folders: Iterable[str | Path]) -> dict[str, tuple[Path, bool]]:

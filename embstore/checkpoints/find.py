@@ -14,6 +14,7 @@ from embstore.checkpoints.revisions import (
     parse_revision,
     select_revisions,
 )
+from embstore.common.messages import one_line
 from embstore.common.package_files import is_packaged, packaged_path
 from embstore.errors import ModelError, UsageError
 
@@ -91,7 +92,7 @@ def find(
         found = [replace(c, tokenizer=tokenizer) for c in _find(spec, name, revisions)]
     except (OSError, RuntimeError, ValueError) as error:
         # Not to be read, no such user, longer than names may be, with a zero byte.
-        raise ModelError(f"cannot look for {spec!r}: {hub.one_line(error)}") from error
+        raise ModelError(f"cannot look for {spec!r}: {one_line(error)}") from error
     for candidate in found:
         if not label(candidate).isprintable():
             raise UsageError(

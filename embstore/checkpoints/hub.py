@@ -32,6 +32,7 @@ from huggingface_hub.errors import (
 )
 
 from embstore.checkpoints.silence import quiet
+from embstore.common.messages import one_line
 from embstore.errors import ModelError
 
 Result = TypeVar("Result")
@@ -39,7 +40,6 @@ _LOG = logging.getLogger(__name__)
 
 # Every error of the HTTP library, whose name has changed with the Hub's own releases.
 _HTTP_ERROR: type[Exception] = HfHubHTTPError.__mro__[1]
-_MOST_CHARS = 300
 _PAUSES = (0.5, 1.0, 2.0, 4.0)
 _TOO_MANY, _TIMED_OUT, _SERVER_ERROR = 429, 408, 500
 _SHA256 = re.compile(r"[0-9a-f]{64}")
@@ -147,11 +147,6 @@ def evict(repository: str, commit: str) -> int:
     freed: int = strategy.expected_freed_size
     _LOG.info("%s: %s bytes freed", repository, freed)
     return freed
-
-
-def one_line(error: BaseException) -> str:
-    """Return an error's message as one line of bounded length, or its kind if it has none."""
-    return " ".join(str(error).split())[:_MOST_CHARS] or type(error).__name__
 
 
 def _with_retries(ask: Callable[[], Result]) -> Result:

@@ -19,6 +19,7 @@ from embstore.checkpoints.weight_files import (
     fingerprint,
     untrained_fingerprint,
 )
+from embstore.common.messages import one_line
 from embstore.errors import ModelError
 from embstore.types import Checkpoint
 
@@ -110,7 +111,7 @@ def locate_files(
         return _locate_files(candidate, permissions, as_base=as_base)
     except OSError as error:
         raise ModelError(
-            f"cannot read {candidate.place}: {hub.one_line(error)}; check its permissions"
+            f"cannot read {candidate.place}: {one_line(error)}; check its permissions"
         ) from error
 
 
@@ -196,7 +197,7 @@ def _untrained(candidate: Candidate, config: Path) -> Checkpoint:
         content = json.loads(config.read_text())
     except (OSError, ValueError) as error:
         raise ModelError(
-            f"cannot read the configuration of {candidate.name}: {hub.one_line(error)}"
+            f"cannot read the configuration of {candidate.name}: {one_line(error)}"
         ) from error
     return _checkpoint(candidate, untrained_fingerprint(content, candidate.init_seed), 0)
 

@@ -46,7 +46,7 @@ def list_(
     from embstore.cli.output import choose_format, show_answer
 
     if what not in LISTS:
-        from embstore.asking.ask import closest
+        from embstore.common.messages import closest
 
         raise UsageError(f"cannot list {what!r}{closest(what, LISTS)}; expected {', '.join(LISTS)}")
     chosen = choose_format(format_, output)

@@ -20,6 +20,7 @@ from embstore.cli.report import app as report_app
 from embstore.cli.study import app as study_app
 from embstore.cli.terminal import TERMINAL
 from embstore.cli.wrong_usage import explain, is_help, is_wrong_usage
+from embstore.common.messages import one_line
 from embstore.errors import EmbstoreError
 
 _INTERRUPTED = 130
@@ -80,7 +81,7 @@ def main() -> None:
         if TERMINAL.debug:
             raise
         TERMINAL.fail(
-            f"unexpected {type(error).__name__}: {' '.join(str(error).split())}; this is a bug "
+            f"unexpected {type(error).__name__}: {one_line(error, longest=None)}; this is a bug "
             "in embstore, please report it with the output of the same command after --debug"
         )
         _leave(1)

@@ -5,10 +5,12 @@ imports click in older ones, so errors are told apart by the name of their class
 """
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import Protocol, TypeGuard, cast
 
 import typer
+
+from embstore.common.messages import did_you_mean, one_line
 
 _COMMAND = re.compile(r"No such command '(.+?)'\.(?: Did you mean (.+)\?)?", re.DOTALL)
 _EXTRA = re.compile(r"Got unexpected extra arguments?(?:\(s\))? \((.*)\)", re.DOTALL)
@@ -67,7 +69,7 @@ def explain(error: WrongUsage) -> str:
     kind = type(error).__name__
     if kind == "NoSuchOption":
         if place := _elsewhere(error, context):
-            return _one_line(place)
+            return one_line(place, longest=None)
         said = _no_option(error, context)
     elif kind == "MissingParameter":
         said = f"{_named(error, whole=True)} is missing"
@@ -78,7 +80,7 @@ def explain(error: WrongUsage) -> str:
     else:
         said = _otherwise(error, context)
     pointer = f"; see {context.command_path} --help" if context is not None else ""
-    return _one_line(said + pointer)
+    return one_line(said + pointer, longest=None)
 
 
 def _no_option(error: WrongUsage, context: _Context | None) -> str:
@@ -86,7 +88,7 @@ def _no_option(error: WrongUsage, context: _Context | None) -> str:
     option = _option(error)
     said = f"{path} has no option {option}"
     if near := getattr(error, "possibilities", None):
-        return said + _did_you_mean(near)
+        return said + did_you_mean(near)
     if context is not None and option.startswith("--") and "--param" in _options(context.command):
         # The first thing to try where a question takes a parameter of that name.
         return f"{said}; a parameter is given as -p {option.lstrip('-')}=VALUE"
@@ -150,7 +152,7 @@ def _otherwise(error: WrongUsage, context: _Context | None = None) -> str:
     said = error.format_message()
     if found := _COMMAND.match(said):
         near = (found[2] or "").replace("'", "").split(", ")
-        return f"there is no command '{found[1]}'{_did_you_mean([n for n in near if n])}"
+        return f"there is no command '{found[1]}'{did_you_mean([n for n in near if n])}"
     if found := _EXTRA.match(said):
         return f"too many arguments: '{found[1]}'{_meant(found[1], context)}"
     return said.rstrip(".")[:1].lower() + said.rstrip(".")[1:]
@@ -179,11 +181,6 @@ def _named(error: WrongUsage, *, whole: bool = False) -> str:
     return f"option {max(parameter.opts, key=len)}{value}"
 
 
-def _did_you_mean(near: Iterable[str]) -> str:
-    names = list(near)
-    return f" (did you mean {' or '.join(names)}?)" if names else ""
-
-
 def _options(command: _Command) -> set[str]:
     return {
         option
@@ -198,9 +195,3 @@ def _below(context: _Context) -> Iterator[tuple[str, _Command]]:
     commands = cast("dict[str, _Command]", getattr(context.command, "commands", {}))
     # query stands for all others: it is the one that most people type.
     yield from sorted(commands.items(), key=lambda item: (item[0] != "query", item[0]))
-
-
-def _one_line(text: str) -> str:
-    """Keep what was typed from breaking the line or driving the terminal."""
-    shown = " ".join(text.split())
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in shown)

@@ -1,5 +1,6 @@
-"""Finds the folders that stand at the top of the checkout and inside the wheel."""
+"""Where files are: those that come with embstore, and those kept between runs."""
 
+import os
 from pathlib import Path
 
 _PACKAGE = Path(__file__).parents[1]
@@ -9,3 +10,11 @@ def resource_folder(name: str) -> Path:
     """Return the folder ``migrations`` or ``queries``, installed or in a checkout."""
     installed = _PACKAGE / f"_{name}"
     return installed if installed.is_dir() else _PACKAGE.parent / name
+
+
+def cache_folder() -> Path:
+    """Return the folder for kept files: ``EMBSTORE_CACHE``, or the system's own place."""
+    # Asking imports this module, and has no use for pooch.
+    import pooch
+
+    return Path(os.environ.get("EMBSTORE_CACHE") or pooch.os_cache("embstore")).expanduser()

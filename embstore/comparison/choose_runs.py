@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from embstore.asking.ask import closest
 from embstore.checkpoints.revisions import Revision, in_training_order
+from embstore.common.messages import closest
 from embstore.errors import QueryError
 
 if TYPE_CHECKING:

@@ -6,7 +6,8 @@ import json
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from embstore.asking.ask import caveat, closest
+from embstore.asking.ask import caveat
+from embstore.common.messages import closest
 from embstore.comparison.choose_runs import StoredRun, find_sides, stored_runs
 from embstore.comparison.differences import By, Point, Profile, compare_profiles, default_by
 from embstore.errors import QueryError, UsageError

@@ -7,7 +7,8 @@ from typing import Literal
 
 from embstore.checkpoints.find import Candidate
 from embstore.checkpoints.locate import locate_files
-from embstore.errors import StoreError, reason_of
+from embstore.common.messages import reason_of
+from embstore.errors import StoreError
 from embstore.ingestion.duplicates import Copies
 from embstore.ingestion.memory_estimate import MemoryEstimate, estimate
 from embstore.ingestion.plan import Plan, Sources, open_sources, plan, plan_extent

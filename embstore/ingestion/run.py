@@ -17,8 +17,9 @@ from typing import Literal
 from embstore._version import __version__
 from embstore.checkpoints.find import label
 from embstore.common.allocator import keep_freed_memory
+from embstore.common.messages import reason_of
 from embstore.common.workers import ahead
-from embstore.errors import IngestError, NothingMeasuredError, StoreError, reason_of
+from embstore.errors import IngestError, NothingMeasuredError, StoreError
 from embstore.ingestion.duplicates import Copies
 from embstore.ingestion.plan import Plan, Sources, open_sources
 from embstore.ingestion.prefetch import Preparation, Prepared, Trouble

@@ -9,9 +9,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Self
 
+from embstore.common.messages import one_line
 from embstore.errors import CorpusError, UsageError
 from embstore.inputs.formats import Source, find_source
-from embstore.inputs.json_parquet import one_line
 from embstore.inputs.spool import Spool, TextFacts
 from embstore.inputs.wikipedia.cleaned_cache import CleanedTexts
 from embstore.types import Corpus

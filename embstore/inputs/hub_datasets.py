@@ -6,8 +6,9 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import cast
 
+from embstore.common.messages import one_line
 from embstore.errors import CorpusError
-from embstore.inputs.json_parquet import column_of, one_line, text_of
+from embstore.inputs.json_parquet import column_of, text_of
 
 PREFIX = "hf:"
 _FORM = "hf:DATASET[/CONFIG][:SPLIT]"

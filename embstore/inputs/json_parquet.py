@@ -8,6 +8,7 @@ from typing import IO, cast
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from embstore.common.messages import one_line
 from embstore.errors import CorpusError
 
 _CHUNK_BYTES = 1 << 20
@@ -111,12 +112,6 @@ def text_of(record: object, field: str, where: str) -> str:
             f" (\\u{ord(value[error.start]):04x}), which no text can; repair or drop the record"
         ) from error
     return value.replace("\r\n", "\n").replace("\r", "\n").strip()
-
-
-def one_line(error: BaseException) -> str:
-    """Return what a library says of its error on one line, cut to a readable length."""
-    text = " ".join(str(error).split()) or type(error).__name__
-    return text if len(text) <= 240 else f"{text[:239]}…"
 
 
 def _lines(stream: IO[bytes]) -> Iterator[tuple[int, bytes]]:

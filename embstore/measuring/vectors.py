@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from embstore.common.messages import one_line
 from embstore.errors import MeasurementError, UsageError
 from embstore.geometry.moments import Moments
 from embstore.geometry.neighbors.search import nearest_neighbors
@@ -104,8 +105,9 @@ def read_vectors(path: str | Path, *, key: str | None = None) -> NDArray[np.gene
     except (UsageError, MeasurementError):
         raise
     except Exception as error:
-        reason = " ".join(str(error).split())[:200]
-        raise MeasurementError(f"{path} cannot be read as {path.suffix}: {reason}") from error
+        raise MeasurementError(
+            f"{path} cannot be read as {path.suffix}: {one_line(error)}"
+        ) from error
 
 
 def _read_npy(path: Path, key: str | None) -> NDArray[np.generic]:

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
 from embstore.checkpoints.silence import quiet
+from embstore.common.messages import one_line
 from embstore.errors import ModelError
 from embstore.models.forward_pass import block_input, block_output, forward
 from embstore.models.loaded import LoadedModel
@@ -129,7 +130,7 @@ def _forward_batch(
         n_windows, window = ids.shape
         raise ModelError(
             f"{model.facts.name} cannot run on {n_windows} windows of {window} tokens "
-            f"({' '.join(str(error).split())[:200]}); try a smaller --batch-size or --window"
+            f"({one_line(error)}); try a smaller --batch-size or --window"
         ) from error
     states: dict[LayerKey, Tensor] = {}
     for plan in model.stacks:

@@ -13,9 +13,9 @@ import transformers
 from torch import nn
 from transformers import AutoModel
 
-from embstore.checkpoints.hub import one_line
 from embstore.checkpoints.locate import Located
 from embstore.checkpoints.silence import quiet
+from embstore.common.messages import one_line
 from embstore.errors import ModelError
 from embstore.models.adapters import merge_adapter, read_adapter
 

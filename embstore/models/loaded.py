@@ -14,9 +14,9 @@ from transformers import (
 )
 from transformers.pytorch_utils import Conv1D
 
-from embstore.checkpoints.hub import one_line
 from embstore.checkpoints.locate import Located
 from embstore.checkpoints.silence import quiet
+from embstore.common.messages import one_line
 from embstore.errors import ModelError, UsageError
 from embstore.models.fast_linears import LinearKernel, speed_up_linears
 from embstore.models.forward_pass import takes_images

@@ -16,7 +16,7 @@ import pyarrow as pa
 
 from embstore.errors import QueryError, StoreError
 from embstore.store import migration
-from embstore.store.failures import one_line, reading_error
+from embstore.store.failures import duckdb_message, reading_error
 from embstore.store.locking import lock_timeout
 from embstore.store.opening import create_store, newer_store, prepare_store
 from embstore.store.session import fetch, reading, writing
@@ -100,7 +100,7 @@ class Database:
         except (duckdb.IOException, duckdb.FatalException) as error:
             raise reading_error(self.path, error) from error
         except (duckdb.Error, pa.ArrowInvalid) as error:
-            raise QueryError(one_line(error)) from error
+            raise QueryError(duckdb_message(error)) from error
 
 
 def open_database(

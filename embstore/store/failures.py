@@ -6,21 +6,21 @@ from pathlib import Path
 
 import duckdb
 
+from embstore.common.messages import one_line
 from embstore.errors import StoreError, StoreLockedError, StoreVersionError
 
 _HOLDER = re.compile(r"PID (\d+)")
 _LONGEST = 400
 
 
-def one_line(error: BaseException) -> str:
+def duckdb_message(error: BaseException) -> str:
     """Return DuckDB's message without its class, source excerpt and line breaks.
 
     Hints ("Did you mean", "Candidate bindings") stay.
     """
     text = str(error).split("\nLINE ")[0]
     text = re.sub(r"^[A-Z][A-Za-z -]* Error: ", "", text.strip())
-    text = " ".join(text.split())
-    return text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"
+    return one_line(text, longest=_LONGEST)
 
 
 def is_locked(error: BaseException) -> bool:
@@ -63,19 +63,19 @@ def opening_error(path: Path, error: duckdb.Error, waited: float) -> StoreError:
             "another file with --store"
         )
     return StoreError(
-        f"{path} cannot be opened ({one_line(error)}): restore it from a copy or name another "
-        "file with --store"
+        f"{path} cannot be opened ({duckdb_message(error)}): restore it from a copy or name "
+        "another file with --store"
     )
 
 
 def writing_error(path: Path, error: BaseException) -> StoreError:
     """Explain why a transaction on ``path`` failed."""
     return StoreError(
-        f"{path} could not be written ({one_line(error)}), and nothing was stored: check the "
+        f"{path} could not be written ({duckdb_message(error)}), and nothing was stored: check the "
         "disk's free space and the file's permissions, then run the same command again"
     )
 
 
 def reading_error(path: Path, error: BaseException) -> StoreError:
     """Explain why ``path`` opened but could not be read."""
-    return StoreError(f"{path} could not be read ({one_line(error)}): restore it from a copy")
+    return StoreError(f"{path} could not be read ({duckdb_message(error)}): restore it from a copy")

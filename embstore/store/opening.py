@@ -8,7 +8,7 @@ import duckdb
 
 from embstore.errors import StoreError, StoreVersionError
 from embstore.store import migration
-from embstore.store.failures import one_line, reading_error
+from embstore.store.failures import duckdb_message, reading_error
 from embstore.store.session import reading, writing
 
 _OTHER = "name another file with --store"
@@ -72,7 +72,7 @@ def create_store(path: Path, timeout: float) -> None:
         _link(building, path)
     except StoreError as error:
         cause = error.__cause__
-        reason = one_line(getattr(cause, "orig", None) or cause or error)
+        reason = duckdb_message(getattr(cause, "orig", None) or cause or error)
         # The reader knows the store's name, not that of the file it is built in.
         raise StoreError(
             f"{path} could not be created ({reason.replace(str(building), str(path))}): check "

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 import duckdb
 
 from embstore.errors import QueryError, UsageError
-from embstore.store.failures import one_line
+from embstore.store.failures import duckdb_message
 
 # Everything else stays out: a locked DuckDB 1.5 still runs table functions such
 # as enable_logging(storage='file', …), which writes files and aborts the process.
@@ -72,7 +72,7 @@ def check_untrusted(connection: duckdb.DuckDBPyConnection, sql: str) -> None:
         row = connection.execute(f"SELECT json_serialize_sql('{quoted}')").fetchone()
         tree = json.loads(row[0]) if row else {}
     except duckdb.Error as error:
-        raise QueryError(one_line(error)) from error
+        raise QueryError(duckdb_message(error)) from error
     except RecursionError:
         raise QueryError("the SQL is nested too deeply to be checked: simplify it") from None
     if tree.get("error", True):
@@ -92,7 +92,7 @@ def _single(connection: duckdb.DuckDBPyConnection, sql: str) -> duckdb.Statement
     try:
         statements = connection.extract_statements(sql)
     except duckdb.Error as error:
-        raise QueryError(one_line(error)) from error
+        raise QueryError(duckdb_message(error)) from error
     if len(statements) == 1:
         return statements[0]
     # DuckDB splits a PIVOT without IN into one statement that finds the values

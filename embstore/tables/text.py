@@ -6,6 +6,8 @@ from html import escape
 
 from rich.cells import cell_len, set_cell_size
 
+from embstore.common.messages import visible
+
 _MISSING = "—"
 _GAP = "  "
 _DIGITS = 4
@@ -36,9 +38,9 @@ def aligned(
         The text, and the names of the columns that did not fit.
     """
     cells = [
-        [_visible(cell) for cell in _column([row[i] for row in rows])] for i in range(len(names))
+        [visible(cell) for cell in _column([row[i] for row in rows])] for i in range(len(names))
     ]
-    heads = [_visible(name) for name in names]
+    heads = [visible(name) for name in names]
     if upright:
         return _upright(heads, cells, width, bold), ()
     numeric = [_is_numeric([row[i] for row in rows]) for i in range(len(names))]
@@ -76,7 +78,7 @@ def html(names: Sequence[str], rows: Rows) -> str:
 
     def line(tag: str, cells: Sequence[str]) -> str:
         shown = (
-            f'<{tag} style="text-align:{side}">{escape(_visible(cell))}</{tag}>'
+            f'<{tag} style="text-align:{side}">{escape(visible(cell))}</{tag}>'
             for cell, side in zip(cells, sides, strict=True)
         )
         return f"<tr>{''.join(shown)}</tr>"
@@ -121,14 +123,9 @@ def _text(value: object, decimals: int | None) -> str:
     return str(value)
 
 
-def _visible(text: str) -> str:
-    """Show control characters as escapes: a model's name must not drive the terminal."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
-
-
 def _escaped(text: str) -> str:
     """Keep Markdown and HTML in a value from taking effect."""
-    shown = _visible(text).replace("\\", "\\\\").replace("|", "\\|").replace("`", "\\`")
+    shown = visible(text).replace("\\", "\\\\").replace("|", "\\|").replace("`", "\\`")
     return shown.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 

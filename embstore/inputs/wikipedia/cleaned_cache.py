@@ -13,8 +13,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import IO, Self
 
-from embstore.common.cache_folder import cache_folder
 from embstore.common.files import write_atomically
+from embstore.common.paths import cache_folder
 from embstore.errors import EmbstoreError
 from embstore.inputs import spool
 from embstore.inputs.spool import TextFacts

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import requests
 
+from embstore.common.messages import one_line
 from embstore.errors import CorpusError
 
 _CHUNK_BYTES = 1 << 16
@@ -110,4 +111,4 @@ def _reason(error: requests.RequestException) -> str:
     ):
         if isinstance(error, kind):
             return reason
-    return " ".join(str(error).split())
+    return one_line(error)

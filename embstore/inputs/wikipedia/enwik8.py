@@ -11,7 +11,7 @@ from typing import IO
 import pooch
 from filelock import FileLock
 
-from embstore.common.cache_folder import cache_folder
+from embstore.common.paths import cache_folder
 from embstore.errors import CorpusError
 from embstore.inputs.wikipedia.download import ResumingDownload
 from embstore.inputs.zip_files import open_zipped

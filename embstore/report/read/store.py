@@ -1,10 +1,10 @@
 """Reads from the store what a report is about: models, runs, layers, what is missing."""
 
-import difflib
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from embstore.checkpoints.revisions import Revision, in_training_order
+from embstore.common.messages import closest
 from embstore.errors import QueryError
 from embstore.report.contents import Contents, ModelFacts, Row, State, untrained
 
@@ -263,7 +263,5 @@ def _check_models(database: "Database", wanted: Sequence[str]) -> None:
             continue
         if not known:
             raise QueryError(f"no model {name!r} in this store; it has none yet")
-        close = difflib.get_close_matches(name, known, n=3)
-        meant = f" (did you mean {' or '.join(close)}?)" if close else ""
         listed = ", ".join(known[:8]) + (f" and {len(known) - 8} more" * (len(known) > 8))
-        raise QueryError(f"no model {name!r} in this store{meant}; it has {listed}")
+        raise QueryError(f"no model {name!r} in this store{closest(name, known)}; it has {listed}")

@@ -1,0 +1,67 @@
+"""How a message is worded: on one line, safe on a terminal, with a hint at what was meant."""
+
+import difflib
+from collections.abc import Iterable
+
+from embstore.errors import EmbstoreError
+
+# Longer, and what embstore says around it would be lost.
+_LONGEST = 300
+
+
+def visible(text: str) -> str:
+    r"""Return a text with control characters as escapes, so that it cannot drive a terminal.
+
+    >>> visible("red: \x1b[31m")
+    'red: \\x1b[31m'
+    """
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+def one_line(said: BaseException | str, *, longest: int | None = _LONGEST) -> str:
+    r"""Return a text, or what an error says, on one line.
+
+    Args:
+        said: the text or the error; an error without a message is named by its kind.
+        longest: characters that are kept; None for all of them.
+
+    >>> one_line(OSError("disk\n  full")), one_line(MemoryError()), one_line("abcdef", longest=4)
+    ('disk full', 'MemoryError', 'abc…')
+    """
+    text = visible(" ".join(str(said).split()))
+    if not text and isinstance(said, BaseException):
+        text = type(said).__name__
+    return text if longest is None or len(text) <= longest else f"{text[: longest - 1]}…"
+
+
+def reason_of(error: BaseException) -> str:
+    """Return an error as one line; one that is no user's mistake is named by its kind.
+
+    >>> reason_of(EmbstoreError("no such model")), reason_of(MemoryError("no room"))
+    ('no such model', 'unexpected MemoryError: no room')
+    """
+    said = one_line(error, longest=None)
+    expected = isinstance(error, EmbstoreError)
+    return said if expected else f"unexpected {type(error).__name__}: {said}"
+
+
+def did_you_mean(names: Iterable[str]) -> str:
+    """Return names as a hint to put behind what was mistyped; nothing without names.
+
+    >>> did_you_mean(["runs", "ruins"])
+    ' (did you mean runs or ruins?)'
+    """
+    likely = " or ".join(names)
+    return f" (did you mean {likely}?)" if likely else ""
+
+
+def closest(name: str, known: Iterable[str]) -> str:
+    """Hint at the names nearest to a mistyped one, also where only case or a part fits.
+
+    >>> closest("layer_profil", ["layer_profile", "runs"])
+    ' (did you mean layer_profile?)'
+    """
+    by_lower = {candidate.lower(): candidate for candidate in known}
+    near = [by_lower[low] for low in difflib.get_close_matches(name.lower(), by_lower, n=3)]
+    near += [other for low, other in by_lower.items() if len(name) > 2 and name.lower() in low]
+    return did_you_mean(list(dict.fromkeys(near))[:3])
