@@ -183,7 +183,7 @@ def test_asking_never_imports_torch(small: Database, tmp_path: Path) -> None:
     store = shutil.copy(small.path, tmp_path / "copy.duckdb")
     code = (
         "import sys\n"
-        "from embstore.api import open_store\n"
+        "from embstore.api.store import open_store\n"
         f"store = open_store({str(store)!r})\n"
         "assert store.query('layer_profile').num_rows\n"
         "assert 'altair' not in sys.modules\n"

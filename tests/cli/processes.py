@@ -1,25 +1,95 @@
-"""Runs the command line as a user does: in a process of its own."""
+"""Runs the command line: here and now, or, where that is what is tested, in its own process.
 
+A process starts Python anew and, for ``ingest``, imports torch: seconds each time.
+"""
+
+import contextlib
+import io
+import logging
 import os
 import subprocess
 import sys
+import traceback
+from collections.abc import Iterator
 from pathlib import Path
+from typing import NoReturn
+
+import pytest
+
+from embstore.cli.main import main
+from embstore.cli.terminal import TERMINAL, Terminal
 
 
 def embstore(
     *arguments: str | Path, cwd: Path | None = None, **environment: str
 ) -> subprocess.CompletedProcess[str]:
-    """Run ``embstore`` to its end and return what it said."""
-    return subprocess.run(
-        command(*arguments),
-        cwd=cwd,
-        env={**os.environ, "HF_HUB_OFFLINE": "1", **environment},
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=120,
-    )
+    """Run ``embstore`` to its end in this process and return what it said.
+
+    What it finds is what a process of its own would find: arguments, working directory,
+    environment, and two streams that are no terminals.
+    """
+    words = ["embstore", *map(str, arguments)]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "argv", words)
+        for name, value in vars(Terminal()).items():
+            patch.setattr(TERMINAL, name, value)
+        for name, value in environment.items():
+            patch.setenv(name, value)
+        if cwd is not None:
+            patch.chdir(cwd)
+        # The command line ends at once where a thread still works; the tests go on.
+        patch.setattr(os, "_exit", _exit)
+        with _streams() as (out, err):
+            code = _run()
+    return subprocess.CompletedProcess(words, code, _text(out), _text(err))
 
 
 def command(*arguments: str | Path) -> list[str]:
-    return [sys.executable, "-m", "embstore", *(str(argument) for argument in arguments)]
+    """What starts ``embstore`` in a process of its own."""
+    return [sys.executable, "-m", "embstore", *map(str, arguments)]
+
+
+def _run() -> int:
+    """Return the exit code; an error that nothing catches is shown as Python would."""
+    try:
+        main()
+    except SystemExit as end:
+        return end.code if isinstance(end.code, int) else 0
+    except Exception:
+        traceback.print_exc()
+        return 1
+    raise AssertionError("the command line ended without an exit code")
+
+
+def _exit(code: int) -> NoReturn:
+    raise SystemExit(code)
+
+
+@contextlib.contextmanager
+def _streams() -> Iterator[tuple[io.TextIOWrapper, io.TextIOWrapper]]:
+    """Put streams with a buffer of bytes in place of both standard streams.
+
+    Loggers that took hold of standard error when they were made are moved along.
+    """
+    out, err = (io.TextIOWrapper(io.BytesIO(), encoding="utf-8") for _ in range(2))
+    loggers = (logging.root, *logging.root.manager.loggerDict.values())
+    handlers = {
+        handler: handler.stream
+        for logger in loggers
+        for handler in getattr(logger, "handlers", ())
+        if type(handler) is logging.StreamHandler
+    }
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        for handler in handlers:
+            handler.stream = err
+        try:
+            yield out, err
+        finally:
+            for handler, stream in handlers.items():
+                handler.stream = stream
+
+
+def _text(stream: io.TextIOWrapper) -> str:
+    """Read what was written, with line ends as a process's text has them."""
+    stream.flush()
+    return stream.buffer.getvalue().decode().replace("\r\n", "\n")  # type: ignore[attr-defined,no-any-return]

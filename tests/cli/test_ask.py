@@ -14,6 +14,7 @@ from embstore.cli import ask
 from embstore.errors import EmbstoreError, QueryError, StoreError, UsageError
 from embstore.store.connection import open_database
 from embstore.store.writing import write_run
+from tests.cli.processes import command, embstore
 from tests.synthetic import make_run
 
 
@@ -47,16 +48,6 @@ def refused(*arguments: object) -> EmbstoreError:
     assert "\n" not in str(result.exception)
     assert result.stdout == ""
     return result.exception
-
-
-def embstore(*arguments: object, **environment: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "embstore", *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        env={**os.environ, **environment},
-        check=False,
-    )
 
 
 class TestLs:
@@ -354,8 +345,9 @@ class TestProcess:
 
     def test_a_reader_that_leaves_is_no_error(self, store: Path) -> None:
         text = "SELECT a.range AS n FROM range(200000) AS a ORDER BY 1"
-        command = [sys.executable, "-m", "embstore", "sql", text, "-s", str(store)]
-        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        with subprocess.Popen(
+            command("sql", text, "-s", store), stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        ) as process:
             assert process.stdout is not None
             assert process.stderr is not None
             assert process.stdout.readline() == b"n\n"
@@ -365,9 +357,9 @@ class TestProcess:
 
     @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is full")
     def test_a_full_disk_behind_stdout_is_one_line(self, store: Path) -> None:
-        command = [sys.executable, "-m", "embstore", "query", "runs", "-s", str(store)]
+        asked = command("query", "runs", "-s", store)
         with Path("/dev/full").open("w") as full:
-            done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, check=False)
+            done = subprocess.run(asked, stdout=full, stderr=subprocess.PIPE, check=False)
         assert done.returncode == 1
         assert done.stderr == b"error: cannot write to standard output: no space left on device\n"
 
@@ -376,10 +368,10 @@ class TestProcess:
         self, store: Path, no_color: str, bold: bool
     ) -> None:
         ours, theirs = pty.openpty()
-        command = [sys.executable, "-m", "embstore", "query", "runs", "-s", str(store)]
+        asked = command("query", "runs", "-s", store)
         environment = {**os.environ, "COLUMNS": "70", "NO_COLOR": no_color}
         done = subprocess.run(
-            command, stdout=theirs, stderr=subprocess.PIPE, env=environment, check=True
+            asked, stdout=theirs, stderr=subprocess.PIPE, env=environment, check=True
         )
         os.close(theirs)
         shown = os.read(ours, 100_000).decode()
@@ -392,7 +384,7 @@ class TestProcess:
 
     def test_a_question_imports_no_pandas(self, store: Path) -> None:
         code = (
-            "import sys\nfrom embstore.api import open_store\n"
+            "import sys\nfrom embstore.api.store import open_store\n"
             f"store = open_store({str(store)!r})\n"
             "store.query('peak_layer', models=['lab/decoder'])\n"
             "repr(store.query('runs'))\n"
@@ -406,18 +398,17 @@ class TestProcess:
         assert done.stdout.startswith("model,")
 
     def test_asking_imports_no_torch(self, store: Path, tmp_path: Path) -> None:
-        for arguments in (
+        asked = [
             ["query", "layer_profile", "-p", "metric=twonn", "-s", str(store)],
             ["chart", "layer_profile", "-s", str(store), "-o", str(tmp_path / "x.svg")],
             ["ls", "metrics"],
-        ):
-            code = (
-                "import sys\nfrom embstore.cli.main import main\n"
-                f"sys.argv = ['embstore', *{arguments!r}]\n"
-                "try:\n    main()\nexcept SystemExit as end:\n    assert not end.code\n"
-                "print(sorted({'torch', 'transformers'} & set(sys.modules)), file=sys.stderr)\n"
-            )
-            done = subprocess.run(
-                [sys.executable, "-c", code], capture_output=True, text=True, check=True
-            )
-            assert done.stderr.splitlines()[-1] == "[]"
+        ]
+        code = (
+            "import sys\nfrom embstore.cli.main import main\n"
+            f"for arguments in {asked!r}:\n"
+            "    sys.argv = ['embstore', *arguments]\n"
+            "    try:\n        main()\n    except SystemExit as end:\n        assert not end.code\n"
+            "    found = {'torch', 'transformers'} & set(sys.modules)\n"
+            "    assert not found, (arguments, found)\n"
+        )
+        subprocess.run([sys.executable, "-c", code], stdout=subprocess.DEVNULL, check=True)

@@ -1,9 +1,6 @@
 """A command line that cannot be read: one line on stderr, and exit code 2."""
 
-import os
-import subprocess
-import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,8 +8,7 @@ import pytest
 import typer
 
 import embstore
-from embstore.cli.main import main
-from embstore.cli.terminal import TERMINAL, Terminal
+from tests.cli.processes import embstore as run_embstore
 
 
 @dataclass(frozen=True)
@@ -28,17 +24,12 @@ Run = Callable[..., Said]
 
 
 @pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
-    """The whole command line, without a process of its own."""
-    for name, value in vars(Terminal()).items():
-        monkeypatch.setattr(TERMINAL, name, value)
+def run() -> Run:
+    """The whole command line."""
 
     def run_(*arguments: str) -> Said:
-        monkeypatch.setattr(sys, "argv", ["embstore", *arguments])
-        with pytest.raises(SystemExit) as end:
-            main()
-        said = capsys.readouterr()
-        return Said(end.value.code, said.out, said.err)
+        done = run_embstore(*arguments)
+        return Said(done.returncode, done.stdout, done.stderr)
 
     return run_
 
@@ -154,21 +145,13 @@ def test_other_ends_keep_their_codes(
 
 
 def completed(words: str, tmp_path: Path) -> list[str]:
-    environment: Mapping[str, str] = {
-        **os.environ,
-        "_EMBSTORE_COMPLETE": "complete_bash",
-        "COMP_WORDS": words,
-        "COMP_CWORD": str(len(words.split(" ")) - 1),
-    }
-    done = subprocess.run(
-        [sys.executable, "-c", "from embstore.cli.main import main; main()"],
-        env=environment,
+    done = run_embstore(
         cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        check=True,
+        _EMBSTORE_COMPLETE="complete_bash",
+        COMP_WORDS=words,
+        COMP_CWORD=str(len(words.split(" ")) - 1),
     )
-    assert done.stderr == ""
+    assert (done.returncode, done.stderr) == (0, "")
     return done.stdout.split()
 
 
