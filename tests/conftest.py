@@ -8,13 +8,28 @@ from pathlib import Path
 import pytest
 from huggingface_hub import constants
 
-from embstore.demo import Finding, run_demo
 from tests import tiny_models
 
 # A test never reaches the network: a Hub id is only looked for in the cache. The variable
 # is for processes that tests start; here it has been read already.
 os.environ["HF_HUB_OFFLINE"] = "1"
 constants.HF_HUB_OFFLINE = True
+
+# `make quick` leaves out what is marked so; pyproject.toml says what each mark means.
+LONG = ("slow", "browser", "models")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what needs a browser, and begin with the files that have long tests.
+
+    Workers take file after file, so that what a file's tests share is made once; a long one
+    that came last would leave the other workers without work.
+    """
+    for item in items:
+        if "browser" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.browser)
+    long = {item.path for item in items if any(map(item.get_closest_marker, LONG))}
+    items.sort(key=lambda item: item.path not in long)
 
 
 @pytest.fixture(autouse=True)
@@ -55,9 +70,3 @@ def write_text(tmp_path_factory: pytest.TempPathFactory) -> Callable[[int], Path
 def text(write_text: Callable[[int], Path]) -> Path:
     """A text of 4,000 words."""
     return write_text(4000)
-
-
-@pytest.fixture(scope="session")
-def demo(tmp_path_factory: pytest.TempPathFactory) -> Finding:
-    """The demo on both pretrained models, with few tokens: the one time they are loaded."""
-    return run_demo(tmp_path_factory.mktemp("demo") / "out", tokens=1024)

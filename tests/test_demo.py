@@ -1,9 +1,7 @@
-"""The demo's files, its table and its sentence, on the real models."""
+"""The demo's files, its table and its sentence; and what it finds in two pretrained models."""
 
 import importlib.util
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pyarrow as pa
@@ -13,6 +11,13 @@ import embstore
 from embstore.demo import MODELS, STUDY, TEXT, Finding, packaged, run_demo, sink_sentence
 from embstore.errors import CorpusError, ModelError, UsageError
 from embstore.types import Sampling
+from tests.processes import finish, start
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Finding:
+    """The demo on both pretrained models, with few tokens: the one time they are loaded."""
+    return run_demo(tmp_path_factory.mktemp("demo") / "out", tokens=1024)
 
 
 def test_the_demo_leaves_a_store_and_charts(demo: Finding) -> None:
@@ -118,9 +123,7 @@ def test_models_and_text_are_those_of_the_study() -> None:
 def test_a_file_called_tiny_does_not_become_the_demo(tmp_path: Path) -> None:
     (tmp_path / "tiny").write_text("no study")
     code = "from embstore.demo import MODELS; print(len(MODELS))"
-    command = [sys.executable, "-c", code]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
-    assert done.stdout == "2\n"
+    assert finish(start(code, cwd=tmp_path)) == "2\n"
 
 
 @pytest.mark.parametrize("item", [*MODELS, TEXT])
@@ -136,3 +139,75 @@ def test_a_folder_that_cannot_be_made(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("x")
     with pytest.raises(UsageError, match="cannot make the folder"):
         run_demo(tmp_path / "file" / "demo")
+
+
+@pytest.fixture
+def real_store(demo: Finding) -> embstore.Store:
+    """Both pretrained models on the Wikipedia excerpt, few tokens."""
+    return embstore.open(demo.store)
+
+
+def profile(store: embstore.Store, model: str, metric: str, scope: str) -> dict[int, float]:
+    rows = store.query("layer_profile", metric=metric, models=[model], scopes=[scope]).to_pylist()
+    return {row["layer"]: row["value"] for row in rows}
+
+
+def test_the_decoder_has_the_bell_and_sinks_make_it(real_store: embstore.Store) -> None:
+    """The seed study's finding, and metrics.md's values for SmolLM2."""
+    bell = profile(real_store, "SmolLM2-135M-Instruct", "anisotropy", "all")
+    assert all(bell[layer] >= 0.98 for layer in range(12, 20))
+    # metrics.md's values are of 7,168 tokens, these of 1,024: the text moves them.
+    assert bell[11] == pytest.approx(0.10, abs=0.03)
+    assert bell[0] == pytest.approx(0.31, abs=0.05)
+    without = profile(real_store, "SmolLM2-135M-Instruct", "anisotropy", "no_sinks")
+    assert all(without[layer] < 0.2 for layer in range(12, 29))
+
+
+def test_the_encoder_is_flat(real_store: embstore.Store) -> None:
+    flat = profile(real_store, "all-MiniLM-L6-v2", "anisotropy", "all")
+    assert sorted(flat) == list(range(7))
+    assert all(0.02 < value < 0.15 for value in flat.values())
+
+
+def test_the_decoders_states_before_and_after_its_final_norm_are_stored(
+    real_store: embstore.Store,
+) -> None:
+    found = real_store.sql(
+        "SELECT layer, site FROM profile WHERE model LIKE 'Smol%' AND metric = 'anisotropy' "
+        "AND scope = 'all' AND layer >= 29 ORDER BY layer, site"
+    ).to_pylist()
+    assert [(row["layer"], row["site"]) for row in found] == [
+        (29, "block"),
+        (30, "block"),
+        (30, "final_norm"),
+    ]
+
+
+def test_massive_activations_of_the_decoder_are_seen(real_store: embstore.Store) -> None:
+    largest = profile(real_store, "SmolLM2-135M-Instruct", "norm_max", "all")
+    usual = profile(real_store, "SmolLM2-135M-Instruct", "norm_p50", "all")
+    # A window's first token has a norm of 20,000 to 28,000, depending on the word; the
+    # others have some 150.
+    assert 20_000 < largest[16] < 28_000
+    assert 100 < usual[16] < 250
+
+
+def test_massive_activations_stand_in_few_coordinates_of_first_tokens(
+    real_store: embstore.Store,
+) -> None:
+    """Sun et al. 2024: the same coordinates, layer after layer, at the start of the text."""
+    found = real_store.query("massive_activations", models=["SmolLM2-135M-Instruct"])
+    rows = [row for row in found.to_pylist() if 12 <= row["layer"] <= 28]
+    assert len(rows) >= 2 * 17
+    assert len({row["coordinate"] for row in rows}) <= 3
+    assert {row["position"] for row in rows} == {0}
+    assert all(row["token"] for row in rows)
+
+
+def test_layer_0_is_full_of_duplicates(real_store: embstore.Store) -> None:
+    found = real_store.sql(
+        "SELECT layer, n_duplicates, n_sample FROM layer JOIN latest_run USING (run_id) "
+        "WHERE model LIKE 'Smol%' AND layer <= 1 ORDER BY layer"
+    ).to_pylist()
+    assert found[0]["n_duplicates"] > 400
+    assert found[1]["n_duplicates"] < 20

@@ -6,7 +6,6 @@ import os
 import re
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -15,7 +14,8 @@ import pytest
 
 import embstore as api
 from embstore.metrics.registry import METRICS, PAIR_METRICS
-from tests.cli.processes import command, embstore
+from tests.cli.running import command, embstore
+from tests.processes import start as python
 
 SMALL = ("--tokens", "256", "--window", "32", "--sample", "100")
 
@@ -144,7 +144,7 @@ def test_a_locked_store_names_the_process_that_holds_it(
         f"import duckdb, time; c = duckdb.connect({str(store)!r}); "
         "print(1, flush=True); time.sleep(60)"
     )
-    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE) as holder:
+    with python(code) as holder:
         assert holder.stdout is not None
         holder.stdout.readline()
         done = embstore(
@@ -254,15 +254,10 @@ def test_a_full_disk_while_writing_stores_nothing_and_keeps_what_was_there(
         "main()\n"
     )
     arguments = ["ingest", str(tiny_llama), "--corpus", str(text), *SMALL, "--seed", "1"]
-    done = subprocess.run(
-        [sys.executable, "-c", code, *arguments],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 3, done.stderr
-    (line,) = done.stderr.splitlines()
+    process = python(code, *arguments, cwd=tmp_path)
+    _, said = process.communicate(timeout=120)
+    assert process.returncode == 3, said
+    (line,) = said.splitlines()
     assert re.search(r"embstore.duckdb", line)
     assert runs(store) == 1
     assert embstore(*arguments, cwd=tmp_path).returncode == 0

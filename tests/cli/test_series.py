@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import embstore as api
-from tests.cli.processes import embstore
+from tests.cli.running import embstore
 
 SMALL = ("--tokens", "128", "--window", "32", "--sample", "64", "--no-pairs")
 

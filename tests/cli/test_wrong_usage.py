@@ -8,7 +8,7 @@ import pytest
 import typer
 
 import embstore
-from tests.cli.processes import embstore as run_embstore
+from tests.cli.running import embstore as run_embstore
 
 
 @dataclass(frozen=True)

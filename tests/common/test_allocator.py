@@ -1,10 +1,10 @@
 """Freed memory is used again: counted in page faults, in a process of its own."""
 
 import platform
-import subprocess
-import sys
 
 import pytest
+
+from tests.processes import finish, start
 
 FAULTS = """
 import ctypes, resource, sys
@@ -31,9 +31,6 @@ print(plain, use())
 
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="glibc's own switch")
 def test_freed_memory_is_used_again() -> None:
-    done = subprocess.run(
-        [sys.executable, "-c", FAULTS], capture_output=True, text=True, check=True
-    )
-    plain, kept = map(int, done.stdout.split())
+    plain, kept = map(int, finish(start(FAULTS)).split())
     # 20 arrays of 732 pages each, some of which glibc keeps by itself.
     assert kept < 100 < plain

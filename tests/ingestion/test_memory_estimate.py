@@ -1,9 +1,6 @@
 """What a run should take, and what processes of their own did take."""
 
 import json
-import os
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -16,6 +13,7 @@ from embstore.models.description import Shape
 from embstore.models.hidden_states import default_batch_size, windows_per_batch
 from embstore.types import Sampling
 from tests import tiny_models
+from tests.processes import finish, start
 
 GB = 1e9
 # Llama 3 8B without its head, on the defaults, on four cores.
@@ -119,16 +117,8 @@ def grown(
 ) -> int:
     """Ingest in a process of its own and return by how much that grew at its peak."""
     arguments = json.dumps([str(model), str(text), str(store), batch_size, sampling])
-    done = subprocess.run(
-        [sys.executable, "-c", CHILD, arguments],
-        # With a heap for each thread glibc's peak differs by 10 MB from run to run.
-        env={**os.environ, "MALLOC_ARENA_MAX": "1"},
-        check=True,
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
-    return int(done.stdout)
+    # With a heap for each thread glibc's peak differs by 10 MB from run to run.
+    return int(finish(start(CHILD, arguments, MALLOC_ARENA_MAX="1")))
 
 
 def build(folder: Path, monkeypatch: pytest.MonkeyPatch, **settings: int) -> Path:

@@ -1,4 +1,4 @@
-"""From model and text to stored numbers; doing it again; and the real decoder."""
+"""From model and text to stored numbers; and doing it again."""
 
 import json
 import shutil
@@ -13,7 +13,6 @@ import pytest
 import torch
 
 import embstore
-from embstore.demo import Finding
 from embstore.errors import CorpusError, ModelError, UsageError
 from embstore.ingestion import run
 from embstore.ingestion.dry_run import Preview, Work, preview
@@ -270,75 +269,3 @@ def test_a_tokenizer_of_another_model(tiny_llama: Path, text: Path, tmp_path: Pa
     with pytest.raises(ModelError, match=r"gives token 199, but the model knows only 150"):
         ingest(folder, text, tmp_path / "s.duckdb")
     assert not (tmp_path / "s.duckdb").exists()
-
-
-@pytest.fixture
-def real_store(demo: Finding) -> embstore.Store:
-    """Both pretrained models on the Wikipedia excerpt, few tokens."""
-    return embstore.open(demo.store)
-
-
-def profile(store: embstore.Store, model: str, metric: str, scope: str) -> dict[int, float]:
-    rows = store.query("layer_profile", metric=metric, models=[model], scopes=[scope]).to_pylist()
-    return {row["layer"]: row["value"] for row in rows}
-
-
-def test_the_decoder_has_the_bell_and_sinks_make_it(real_store: embstore.Store) -> None:
-    """The seed study's finding, and metrics.md's values for SmolLM2."""
-    bell = profile(real_store, "SmolLM2-135M-Instruct", "anisotropy", "all")
-    assert all(bell[layer] >= 0.98 for layer in range(12, 20))
-    # metrics.md's values are of 7,168 tokens, these of 1,024: the text moves them.
-    assert bell[11] == pytest.approx(0.10, abs=0.03)
-    assert bell[0] == pytest.approx(0.31, abs=0.05)
-    without = profile(real_store, "SmolLM2-135M-Instruct", "anisotropy", "no_sinks")
-    assert all(without[layer] < 0.2 for layer in range(12, 29))
-
-
-def test_the_encoder_is_flat(real_store: embstore.Store) -> None:
-    flat = profile(real_store, "all-MiniLM-L6-v2", "anisotropy", "all")
-    assert sorted(flat) == list(range(7))
-    assert all(0.02 < value < 0.15 for value in flat.values())
-
-
-def test_the_decoders_states_before_and_after_its_final_norm_are_stored(
-    real_store: embstore.Store,
-) -> None:
-    found = real_store.sql(
-        "SELECT layer, site FROM profile WHERE model LIKE 'Smol%' AND metric = 'anisotropy' "
-        "AND scope = 'all' AND layer >= 29 ORDER BY layer, site"
-    ).to_pylist()
-    assert [(row["layer"], row["site"]) for row in found] == [
-        (29, "block"),
-        (30, "block"),
-        (30, "final_norm"),
-    ]
-
-
-def test_massive_activations_of_the_decoder_are_seen(real_store: embstore.Store) -> None:
-    largest = profile(real_store, "SmolLM2-135M-Instruct", "norm_max", "all")
-    usual = profile(real_store, "SmolLM2-135M-Instruct", "norm_p50", "all")
-    # A window's first token has a norm of 20,000 to 28,000, depending on the word; the
-    # others have some 150.
-    assert 20_000 < largest[16] < 28_000
-    assert 100 < usual[16] < 250
-
-
-def test_massive_activations_stand_in_few_coordinates_of_first_tokens(
-    real_store: embstore.Store,
-) -> None:
-    """Sun et al. 2024: the same coordinates, layer after layer, at the start of the text."""
-    found = real_store.query("massive_activations", models=["SmolLM2-135M-Instruct"])
-    rows = [row for row in found.to_pylist() if 12 <= row["layer"] <= 28]
-    assert len(rows) >= 2 * 17
-    assert len({row["coordinate"] for row in rows}) <= 3
-    assert {row["position"] for row in rows} == {0}
-    assert all(row["token"] for row in rows)
-
-
-def test_layer_0_is_full_of_duplicates(real_store: embstore.Store) -> None:
-    found = real_store.sql(
-        "SELECT layer, n_duplicates, n_sample FROM layer JOIN latest_run USING (run_id) "
-        "WHERE model LIKE 'Smol%' AND layer <= 1 ORDER BY layer"
-    ).to_pylist()
-    assert found[0]["n_duplicates"] > 400
-    assert found[1]["n_duplicates"] < 20

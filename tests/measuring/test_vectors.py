@@ -15,7 +15,7 @@ from embstore.errors import MeasurementError, UsageError
 from embstore.measuring.vectors import read_vectors
 from embstore.metrics.registry import METRICS
 from tests import manifolds
-from tests.cli.processes import embstore as run
+from tests.cli.running import embstore as run
 from tests.metrics.clouds import values_of
 
 X = manifolds.gaussian(300, 6, 25).astype(np.float32)

@@ -10,8 +10,8 @@ import pytest
 from embstore.errors import StoreError
 from embstore.store.connection import Database, open_database
 from embstore.store.writing import write_run
+from tests.processes import finish, start
 from tests.store.contents import counts, rows
-from tests.store.processes import finish, start
 from tests.synthetic import make_run
 
 

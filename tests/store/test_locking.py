@@ -8,7 +8,7 @@ import pytest
 from embstore.errors import StoreLockedError, UsageError
 from embstore.store.connection import Database, open_database
 from embstore.store.writing import write_run
-from tests.store.processes import finish, start
+from tests.processes import finish, start
 from tests.synthetic import make_run
 
 HOLD = """

@@ -12,7 +12,7 @@ from embstore.store import migration, schema
 from embstore.store.connection import Database, open_database
 from embstore.store.session import writing
 from embstore.store.writing import write_run
-from tests.store.processes import finish, start
+from tests.processes import finish, start
 from tests.synthetic import make_run
 
 VIEWS = {"curve_profile", "latest_run", "profile", "profile_latest"}

@@ -12,7 +12,7 @@ from embstore.errors import StoreError, StoreVersionError
 from embstore.store import migration
 from embstore.store.connection import Database, open_database
 from embstore.store.writing import write_run
-from tests.store.processes import finish, start
+from tests.processes import finish, start
 from tests.synthetic import make_run
 
 

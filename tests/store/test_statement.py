@@ -9,7 +9,7 @@ from embstore.errors import QueryError, UsageError
 from embstore.store.connection import Database, open_database
 from embstore.store.statement import TABLE_FUNCTIONS, statement_parameters
 from embstore.store.writing import write_run
-from tests.store.processes import finish, start
+from tests.processes import finish, start
 from tests.synthetic import make_run
 
 

@@ -1,0 +1,36 @@
+"""Pythons of their own, for what a call cannot show: kills, locks, limits, what is imported."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+_ROOT = Path(__file__).parents[1]
+
+
+def start(
+    code: str, *arguments: str | Path, cwd: Path | None = None, **environment: str
+) -> subprocess.Popen[str]:
+    """Start Python on ``code`` with the checkout on its path; warnings are errors."""
+    return subprocess.Popen(
+        [sys.executable, "-W", "error", "-c", code, *map(str, arguments)],
+        cwd=cwd,
+        env={**os.environ, "PYTHONPATH": str(_ROOT), **environment},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def finish(process: subprocess.Popen[str], *, timeout: float = 120) -> str:
+    """Wait for a process that must succeed and return what it printed."""
+    out, err = process.communicate(timeout=timeout)
+    assert process.returncode == 0, err
+    return out
+
+
+def imported(code: str, *arguments: str | Path) -> set[str]:
+    """Return the modules that Python has imported once it has run ``code``."""
+    shown = "\nimport sys\nprint('', *sys.modules, sep='\\n')"
+    return set(finish(start(code + shown, *arguments)).splitlines())
