@@ -1,4 +1,4 @@
-"""What several test modules build on: a tiny model, a text it can read, a store."""
+"""What tests of several rooms build on: tiny models, and texts that they can read."""
 
 import os
 import random
@@ -10,34 +10,36 @@ from huggingface_hub import constants
 
 from tests import tiny_models
 
-# A test never reaches the network: a Hub id is only looked for in the cache. The variable
-# is for processes that tests start; here it has been read already.
+# A test never reaches the network: a Hub id is only looked for in the cache. The Hub's client
+# has read the variable already; it is for the processes that tests start.
 os.environ["HF_HUB_OFFLINE"] = "1"
 constants.HF_HUB_OFFLINE = True
 
 # `make quick` leaves out what is marked so; pyproject.toml says what each mark means.
 LONG = ("slow", "browser", "models")
+# Tests with these fixtures need no decorator.
+MARKED = {"browser": "browser", "demo": "models"}
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what needs a browser, and begin with the files that have long tests.
+    """Mark what takes a browser or the demo, and begin with the files that have long tests.
 
     Workers take file after file, so that what a file's tests share is made once; a long one
     that came last would leave the other workers without work.
     """
     for item in items:
-        if "browser" in getattr(item, "fixturenames", ()):
-            item.add_marker(pytest.mark.browser)
+        for fixture, mark in MARKED.items():
+            if fixture in getattr(item, "fixturenames", ()):
+                item.add_marker(mark)
     long = {item.path for item in items if any(map(item.get_closest_marker, LONG))}
     items.sort(key=lambda item: item.path not in long)
 
 
 @pytest.fixture(autouse=True)
 def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
-    for variable in (
-        *("EMBSTORE_STORE", "EMBSTORE_QUERIES", "EMBSTORE_LOCK_TIMEOUT", "EMBSTORE_CACHE"),
-    ):
-        monkeypatch.delenv(variable, raising=False)
+    for name in ("STORE", "QUERIES", "LOCK_TIMEOUT", "CACHE"):
+        monkeypatch.delenv(f"EMBSTORE_{name}", raising=False)
 
 
 @pytest.fixture(scope="session")

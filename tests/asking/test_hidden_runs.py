@@ -1,5 +1,6 @@
 """A later run of fewer tokens that hides a larger one is told of."""
 
+import shutil
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,10 +16,10 @@ from tests.synthetic import make_run
 LATER = datetime(2026, 11, 3, tzinfo=UTC)
 
 
-@pytest.fixture
-def database(tmp_path: Path) -> Database:
+@pytest.fixture(scope="module")
+def filled(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Model a was measured again with fewer tokens; b with more; c over another text."""
-    database = open_database(tmp_path / "s.duckdb")
+    database = open_database(tmp_path_factory.mktemp("filled") / "s.duckdb")
     for run in (
         make_run(name="a", tokens=1024),
         make_run(name="a", tokens=8192),
@@ -29,7 +30,13 @@ def database(tmp_path: Path) -> Database:
         make_run(name="c", tokens=512, corpus="verse", created_at=LATER),
     ):
         write_run(database, run)
-    return database
+    return database.path
+
+
+@pytest.fixture
+def database(filled: Path, tmp_path: Path) -> Database:
+    """A copy of that store."""
+    return open_database(shutil.copy(filled, tmp_path))
 
 
 def note(database: Database, name: str, **params: object) -> str | None:

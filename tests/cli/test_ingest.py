@@ -179,6 +179,7 @@ def wait_for(process: "subprocess.Popen[str]", words: str) -> None:
 
 
 # Two models, so that a kill comes before, during, between and after the two runs.
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("moment", "delay"),
     [
@@ -220,6 +221,7 @@ def test_a_killed_ingest_leaves_a_clean_store_and_the_next_completes(
     assert runs(store) == 2
 
 
+@pytest.mark.slow
 def test_an_interrupt_is_exit_code_130_and_stores_nothing(
     tiny_llama: Path, write_text: Callable[[int], Path], tmp_path: Path
 ) -> None:
@@ -238,6 +240,7 @@ def test_an_interrupt_is_exit_code_130_and_stores_nothing(
     assert not (tmp_path / "embstore.duckdb").exists()
 
 
+@pytest.mark.slow
 def test_a_full_disk_while_writing_stores_nothing_and_keeps_what_was_there(
     tiny_llama: Path, text: Path, tmp_path: Path
 ) -> None:

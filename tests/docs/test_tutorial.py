@@ -56,6 +56,7 @@ def result(cells: list[dict[str, Any]], name: str) -> Any:
     return ast.literal_eval(cell["outputs"][-1]["data"]["text/plain"])
 
 
+@pytest.mark.models
 def test_it_runs_without_an_error_or_a_warning(run: list[dict[str, Any]]) -> None:
     text = shown(run)
     assert "Warning" not in text
@@ -63,6 +64,7 @@ def test_it_runs_without_an_error_or_a_warning(run: list[dict[str, Any]]) -> Non
     assert all(cell["outputs"] for cell in run)
 
 
+@pytest.mark.models
 def test_tables_and_charts_are_shown_as_such(run: list[dict[str, Any]]) -> None:
     text = shown(run)
     assert text.count("<table") >= 4
@@ -70,6 +72,7 @@ def test_tables_and_charts_are_shown_as_such(run: list[dict[str, Any]]) -> None:
     assert "http" not in text.replace("http://www.w3.org/", "")
 
 
+@pytest.mark.models
 def test_both_models_are_measured(run: list[dict[str, Any]]) -> None:
     assert result(run, "outcome.status") == [
         ("SmolLM2-135M", "measured", 2048),
@@ -77,6 +80,7 @@ def test_both_models_are_measured(run: list[dict[str, Any]]) -> None:
     ]
 
 
+@pytest.mark.models
 def test_the_bell_is_there_and_made_of_sinks(run: list[dict[str, Any]]) -> None:
     effect = result(run, "effect[key]")
     assert effect["at_peak"] > 0.95
@@ -84,6 +88,7 @@ def test_the_bell_is_there_and_made_of_sinks(run: list[dict[str, Any]]) -> None:
     assert effect["n_first"] + effect["n_sinks"] < 0.01 * effect["n_tokens"]
 
 
+@pytest.mark.models
 def test_the_gaussian_has_five_dimensions(run: list[dict[str, Any]]) -> None:
     assert result(run, "embstore.measure(X)") == pytest.approx({"twonn": 5, "mle": 5}, rel=0.1)
 

@@ -128,6 +128,7 @@ def build(folder: Path, monkeypatch: pytest.MonkeyPatch, **settings: int) -> Pat
     return tiny_models.build("llama", folder)
 
 
+@pytest.mark.slow
 @on_linux
 def test_the_estimate_is_near_what_a_process_takes(
     write_text: Callable[[int], Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -145,6 +146,7 @@ def test_the_estimate_is_near_what_a_process_takes(
     assert work.memory.total < 3 * found
 
 
+@pytest.mark.slow
 @on_linux
 def test_memory_does_not_grow_with_tokens(
     write_text: Callable[[int], Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -242,6 +242,7 @@ def minilm() -> Tokenizer:
     return tokenizer
 
 
+@pytest.mark.models
 def test_real_tokenizer(
     minilm: Tokenizer, numbered: CorpusText, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -259,6 +260,7 @@ def test_real_tokenizer(
     assert caplog.records == []
 
 
+@pytest.mark.models
 def test_real_tokenizer_reads_back_the_text(minilm: Tokenizer, numbered: CorpusText) -> None:
     windows = draw_windows(numbered, minilm, tokens=256, window=128, seed=0)
     for ids in windows.ids:

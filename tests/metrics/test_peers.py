@@ -79,6 +79,7 @@ def test_the_scale_curve_equals_dadapy(name: str) -> None:
             assert point.std_error == pytest.approx(answer["std_error"], rel=0.15)
 
 
+@pytest.mark.models
 def test_anisotropy_of_a_real_layer_equals_its_singular_values(
     minilm_layer: NDArray[np.float32],
 ) -> None:
@@ -90,6 +91,7 @@ def test_anisotropy_of_a_real_layer_equals_its_singular_values(
     )
 
 
+@pytest.mark.models
 def test_twonn_of_a_real_layer_equals_all_pairs_and_least_squares(
     minilm_layer: NDArray[np.float32],
 ) -> None:

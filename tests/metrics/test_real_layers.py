@@ -21,6 +21,8 @@ from embstore.models.loaded import load_tokenizer
 from embstore.types import LayerKey, Measured, Scope
 from tests import tiny_models
 
+pytestmark = pytest.mark.models
+
 MASSIVE = (12, 16, 20, 24, 28)
 LAYERS = (0, 1, 6, *MASSIVE, 29, 30)
 D = 576

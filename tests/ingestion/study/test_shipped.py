@@ -49,6 +49,7 @@ def test_shipped_studies_hold(name: str) -> None:
     assert study.description
 
 
+@pytest.mark.models
 def test_the_tiny_study_is_on_this_machine() -> None:
     study = read_study("tiny")
     assert study.sampling == Sampling(tokens=4096)
