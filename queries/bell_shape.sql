@@ -10,6 +10,7 @@
 --   norm does not count. The latest run of each checkpoint and text.
 -- param metric VARCHAR = 'anisotropy' in metric.name: which metric
 -- param models VARCHAR[] = NULL in model.name: only these models; NULL means all
+-- param revisions VARCHAR[] = NULL in checkpoint.revision: only these revisions
 -- param scopes VARCHAR[] = ['all', 'no_sinks'] in ('all', 'no_first', 'no_sinks'): which tokens count
 -- param ends DOUBLE = 0.1 in 0..0.5: the share of the depth that counts as an end, at each side
 -- param z DOUBLE = 3 in 0<..: how many standard errors make a difference
@@ -47,6 +48,7 @@ WITH parts AS (
     FROM profile_latest
     WHERE metric = $metric
         AND ($models::VARCHAR[] IS NULL OR list_contains($models::VARCHAR[], model))
+        AND ($revisions::VARCHAR[] IS NULL OR list_contains($revisions::VARCHAR[], revision))
         AND list_contains($scopes::VARCHAR[], scope)
         AND site <> 'final_norm'
     GROUP BY ALL

@@ -5,6 +5,7 @@
 --   with ratios in the thousands. The latest run of each checkpoint and text; the state after
 --   the final norm is left out unless asked for.
 -- param models VARCHAR[] = NULL in model.name: only these models; NULL means all
+-- param revisions VARCHAR[] = NULL in checkpoint.revision: only these revisions
 -- param least_ratio DOUBLE = 100 in 0..: only coordinates this many times the median
 -- param ranks INTEGER = 3 in 1..: how many of each layer, the largest first; 16 are stored
 -- param final_norm BOOLEAN = false: also the state after the final norm
@@ -50,6 +51,8 @@ JOIN (
     ON largest.run_id = massive.run_id AND largest.stack = massive.stack
     AND largest.layer = massive.layer AND largest.site = massive.site
 WHERE ($models::VARCHAR[] IS NULL OR list_contains($models::VARCHAR[], latest_run.model))
+    AND ($revisions::VARCHAR[] IS NULL
+        OR list_contains($revisions::VARCHAR[], latest_run.revision))
     AND massive.rank <= $ranks
     AND (massive.site <> 'final_norm' OR $final_norm::BOOLEAN)
     AND coalesce(abs(massive.value) * ratio.value / largest.value >= $least_ratio, true)

@@ -8,15 +8,18 @@
 --   verdict: two phases (up, down), rises only, falls only, flat, falls then rises, three
 --   phases (down, up, down), or rises, falls, rises again. It is left open with fewer steps
 --   than least_steps, without standard errors, with more moves, where a value is missing, or
---   where the steps differ in tokens, window, sample, seed or dtype; reason says why. The mean is
---   over the blocks with a value at every step, and its error the mean of theirs, for they
---   share their tokens; errors of two steps are taken as independent, which is cautious. Left
---   out: untrained controls, the embedding, the state after the final norm, and steps whose
---   weights another step has too (n_left_out counts them).
+--   where the steps differ in tokens, window, sample, seed or dtype; reason says why. turn_steps
+--   and turn_values tell where the course begins, turns and ends; of a flat one, where it is
+--   highest and lowest too. Mean and highest are over the blocks with a value at every step; the
+--   mean's error is the mean of theirs, for they share their tokens, and the highest block's is
+--   its own. Errors of two steps are taken as independent, which is cautious. Left out: untrained
+--   controls, the embedding, the state after the final norm, and steps whose weights another step
+--   has too (n_left_out counts them).
 -- param metric VARCHAR = 'twonn' in metric.name: which metric
 -- param models VARCHAR[] = NULL in model.name: only these models; NULL means all
 -- param scopes VARCHAR[] = ['all'] in ('all', 'no_first', 'no_sinks'): which tokens count
--- param by VARCHAR = 'mean' in ('mean', 'layer'): the mean over the blocks, or each block
+-- param by VARCHAR = 'mean' in ('mean', 'highest', 'layer'): the mean over the blocks, the highest of
+--   each step, or each block
 -- param z DOUBLE = 2 in 0<..: how many standard errors a move must exceed were there two steps only
 -- param least_steps INTEGER = 5 in 3..: fewer steps leave the verdict open
 -- param duplicates BOOLEAN = false: also steps whose weights another step has too
@@ -158,119 +161,96 @@ means AS (
         CASE WHEN $by = 'layer' THEN layer END AS of_layer,
         scope,
         step,
-        avg(value) AS value,
-        -- avg leaves NULL out: one layer without an error leaves the mean without one.
-        CASE WHEN count(std_error) = count(*) THEN avg(std_error) END AS error,
-        count(*) AS n_layers
+        CASE WHEN $by = 'highest' THEN max(value) ELSE avg(value) END AS value,
+        CASE
+            WHEN $by = 'highest' THEN first(std_error ORDER BY value DESC, layer)
+            -- avg leaves NULL out: one layer without an error leaves the mean without one.
+            WHEN count(std_error) = count(*) THEN avg(std_error) END AS error,
+        count(*) AS n_layers,
+        max(run_id) AS run_id
     FROM whole
     GROUP BY ALL
 ),
-points AS (
+courses AS (
     SELECT
-        * RENAME (of_layer AS layer),
-        row_number() OVER (PARTITION BY series, of_layer, scope ORDER BY step) AS place,
-        count(*) OVER (PARTITION BY series, of_layer, scope) AS n_steps,
+        series,
+        of_layer AS layer,
+        scope,
+        max(n_layers) AS n_layers,
+        count(*) AS n_steps,
+        count(error) AS n_errors,
         -- Bonferroni over the pairs of steps, for any two may make a move: the normal's tail
         -- beyond sqrt(z² + 2 ln p) is at most 1/p of that beyond z, since the tail over the
         -- density falls with z.
-        sqrt($z * $z + 2 * ln(greatest(1, n_steps * (n_steps - 1) / 2))) AS least_errors
+        sqrt($z * $z + 2 * ln(greatest(1, n_steps * (n_steps - 1) / 2))) AS least_errors,
+        list(step ORDER BY step) AS steps,
+        list(value ORDER BY step) AS vals,
+        list(error ORDER BY step) AS errors,
+        list(run_id ORDER BY step) AS run_ids,
+        -- Places among the steps: of the peak, and of the lowest value before and after it.
+        list_position(vals, list_max(vals)) AS peak,
+        list_position(vals, list_min(vals[:peak])) AS before,
+        peak - 1 + list_position(vals[peak:], list_min(vals[peak:])) AS after
     FROM means
+    GROUP BY ALL
 ),
--- Walks along the steps and notes each move that goes further than the errors: the highest
--- and the lowest value since the last move, and whether this one is too far from them.
+-- Walks along the steps and notes each move that goes further than the errors: here, from the
+-- highest or the lowest value since the last move.
 walk AS (
     SELECT
         series,
         layer,
         scope,
-        place,
-        value AS high,
-        error AS high_error,
-        value AS low,
-        error AS low_error,
-        '' AS moves
-    FROM points
-    WHERE place = 1
+        n_steps,
+        least_errors,
+        vals,
+        errors,
+        1 AS here,
+        1 AS high,
+        1 AS low,
+        '' AS moves,
+        []::INTEGER[] AS turns
+    FROM courses
     UNION ALL
     SELECT
         series,
         layer,
         scope,
-        place,
-        CASE WHEN move = '' THEN greatest(high, value) ELSE value END,
-        CASE WHEN move = '' AND high >= value THEN high_error ELSE error END,
-        CASE WHEN move = '' THEN least(low, value) ELSE value END,
-        CASE WHEN move = '' AND low <= value THEN low_error ELSE error END,
-        moves || move
+        n_steps,
+        least_errors,
+        vals,
+        errors,
+        here + 1,
+        CASE WHEN move = '' AND vals[high] >= vals[here + 1] THEN high ELSE here + 1 END,
+        CASE WHEN move = '' AND vals[low] <= vals[here + 1] THEN low ELSE here + 1 END,
+        moves || move,
+        CASE move WHEN '+' THEN list_append(turns, low) WHEN '-' THEN list_append(turns, high)
+            ELSE turns END
     FROM (
         SELECT
-            points.series,
-            points.layer,
-            points.scope,
-            points.place,
-            points.value,
-            points.error,
-            walk.high,
-            walk.high_error,
-            walk.low,
-            walk.low_error,
-            walk.moves,
+            *,
             CASE
-                WHEN right(walk.moves, 1) <> '+'
-                    AND points.value - walk.low
-                    > least_errors
-                    * sqrt(points.error * points.error + walk.low_error * walk.low_error)
-                    THEN '+'
-                WHEN right(walk.moves, 1) <> '-'
-                    AND walk.high - points.value
-                    > least_errors
-                    * sqrt(points.error * points.error + walk.high_error * walk.high_error)
-                    THEN '-'
+                WHEN right(moves, 1) <> '+' AND vals[here + 1] - vals[low]
+                    > least_errors * sqrt(errors[here + 1] ** 2 + errors[low] ** 2) THEN '+'
+                WHEN right(moves, 1) <> '-' AND vals[high] - vals[here + 1]
+                    > least_errors * sqrt(errors[here + 1] ** 2 + errors[high] ** 2) THEN '-'
                 ELSE '' END AS move
         FROM walk
-        JOIN points
-            ON points.series = walk.series AND points.scope = walk.scope
-            AND points.layer IS NOT DISTINCT FROM walk.layer
-            AND points.place = walk.place + 1
+        WHERE here < n_steps
     )
 ),
-peaks AS (
-    SELECT
-        *,
-        first(place) OVER highest_first AS peak_place,
-        first(step) OVER highest_first AS peak_step,
-        first(value) OVER highest_first AS peak_value,
-        first(error) OVER highest_first AS peak_error,
-        value < lag(value) OVER in_time AS goes_down
-    FROM points
-    WINDOW
-        in_time AS (PARTITION BY series, layer, scope ORDER BY place),
-        highest_first AS (PARTITION BY series, layer, scope ORDER BY value DESC, place)
-),
-courses AS (
+walked AS (
     SELECT
         series,
         layer,
         scope,
-        max(n_layers) AS n_layers,
-        count(*) AS n_steps,
-        any_value(least_errors) AS least_errors,
-        count(error) AS n_errors,
-        min(step) AS first_step,
-        max(step) AS last_step,
-        first(value ORDER BY place) AS first_value,
-        first(value ORDER BY place DESC) AS last_value,
-        any_value(peak_step) AS peak_step,
-        any_value(peak_value) AS peak_value,
-        any_value(peak_error) AS peak_error,
-        first({'value': value, 'error': error} ORDER BY value, place)
-            FILTER (WHERE place <= peak_place) AS before,
-        first({'value': value, 'error': error} ORDER BY value, place)
-            FILTER (WHERE place >= peak_place) AS after,
-        avg(CASE WHEN goes_down THEN 1.0 ELSE 0.0 END) FILTER (WHERE place > peak_place)
-            AS share_down
-    FROM peaks
-    GROUP BY series, layer, scope
+        moves,
+        -- The first move's start is no turn.
+        list_sort(list_distinct([1, n_steps] || CASE WHEN moves = ''
+            THEN [list_position(vals, list_min(vals)), list_position(vals, list_max(vals))]
+            ELSE turns[2:] END)) AS stops
+    FROM walk
+    WHERE here = n_steps
 )
 SELECT
     asked.series
@@ -304,17 +284,21 @@ SELECT
     least_errors,
     coalesce(n_steps, 0) AS n_steps,
     n_left_out,
-    first_step,
-    peak_step,
-    last_step,
-    first_value,
-    peak_value,
-    last_value,
-    peak_value - before.value AS rise,
-    sqrt(peak_error * peak_error + before.error * before.error) AS rise_error,
-    peak_value - after.value AS fall,
-    sqrt(peak_error * peak_error + after.error * after.error) AS fall_error,
-    share_down,
+    steps[1] AS first_step,
+    steps[peak] AS peak_step,
+    steps[n_steps] AS last_step,
+    vals[1] AS first_value,
+    vals[peak] AS peak_value,
+    vals[n_steps] AS last_value,
+    vals[peak] - vals[before] AS rise,
+    sqrt(errors[peak] ** 2 + errors[before] ** 2) AS rise_error,
+    vals[peak] - vals[after] AS fall,
+    sqrt(errors[peak] ** 2 + errors[after] ** 2) AS fall_error,
+    list_avg([(vals[i] < vals[i - 1])::INTEGER FOR i IN range(peak + 1, n_steps + 1)])
+        AS share_down,
+    [steps[i] FOR i IN stops] AS turn_steps,
+    [vals[i] FOR i IN stops] AS turn_values,
+    unequal,
     asked.metric,
     asked.of_layer AS layer,
     coalesce(n_layers, 0) AS n_layers,
@@ -323,17 +307,14 @@ SELECT
     asked.kind,
     asked.corpus,
     asked.stack,
-    asked.model_id
+    asked.model_id,
+    run_ids
 FROM asked
 JOIN alike ON alike.series = asked.series AND alike.scope = asked.scope
 LEFT JOIN courses
     ON courses.series = asked.series AND courses.scope = asked.scope
     AND courses.layer IS NOT DISTINCT FROM asked.of_layer
-LEFT JOIN (
-    SELECT series, layer, scope, first(moves ORDER BY place DESC) AS moves
-    FROM walk
-    GROUP BY series, layer, scope
-) AS walked
+LEFT JOIN walked
     ON walked.series = asked.series AND walked.scope = asked.scope
     AND walked.layer IS NOT DISTINCT FROM asked.of_layer
 ORDER BY asked.series, asked.of_layer, asked.scope

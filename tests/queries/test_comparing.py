@@ -282,3 +282,4 @@ class TestMeasuredUnlike:
         (row,) = ask(database, "phases", least_steps=3)
         assert row["verdict"] == "open"
         assert row["reason"] == f"steps measured with unequal {field}"
+        assert row["unequal"] == field

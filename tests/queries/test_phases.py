@@ -119,6 +119,37 @@ class TestPhases:
         at, low = int(mean.argmax()), int(mean[: mean.argmax() + 1].argmin())
         assert row["rise_error"] == pytest.approx(0.01 * math.hypot(mean[at], mean[low]))
 
+    def test_the_course_is_told_where_it_begins_turns_and_ends(self, courses: Database) -> None:
+        rows = ask(courses, "phases", by="layer")
+        found = dict(zip(COURSES, rows, strict=True))
+        assert found["up"]["turn_steps"] == [1, 64]
+        assert found["up, down"]["turn_steps"] == [1, 8, 64]
+        assert found["up, down"]["turn_values"] == [10, 20, 12]
+        assert found["down, up, down"]["turn_values"] == [20, 10, 20, 10]
+        # It turns once: the values at the end fall within their errors.
+        assert found["up, hardly down"]["turn_values"] == [10, 19.5]
+        # Of a flat one, the lowest and the highest between.
+        assert found["still"]["turn_steps"] == [1, 4, 16, 64]
+        assert found["still"]["turn_values"] == [10, 9.9, 10.2, 9.95]
+
+    def test_the_error_of_the_highest_block_is_its_own(self, courses: Database) -> None:
+        (row,) = ask(courses, "phases", by="highest")
+        highest = np.array([course for course, _verdict in COURSES.values()]).max(axis=0)
+        assert (row["peak_value"], row["n_layers"]) == (highest.max(), len(COURSES))
+        assert row["turn_values"] == [highest[0], *row["turn_values"][1:-1], highest[-1]]
+        at = int(highest.argmax())
+        low = highest[: at + 1].min()
+        assert row["rise_error"] == pytest.approx(0.01 * math.hypot(highest[at], low))
+
+    def test_the_runs_behind_a_course_come_in_the_order_of_its_steps(
+        self, courses: Database
+    ) -> None:
+        (row,) = ask(courses, "phases")
+        stored = courses.select(
+            "SELECT run_id FROM run JOIN checkpoint USING (checkpoint_id) ORDER BY step"
+        )
+        assert row["run_ids"] == stored["run_id"].to_pylist()
+
     def test_few_steps_leave_it_open(self, courses: Database) -> None:
         (row,) = ask(courses, "phases", least_steps=8)
         assert (row["verdict"], row["reason"]) == ("open", "only 7 steps, fewer than 8")

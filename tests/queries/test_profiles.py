@@ -230,6 +230,7 @@ def test_massive_activations_name_token_and_coordinate(one: Database) -> None:
     assert {row["site"] for row in rows} == {"embedding", "block"}
     asked = ask(one, "massive_activations", final_norm=True)
     assert len(asked) == len(rows) + 2
+    assert ask(one, "massive_activations", revisions=["main"]) == rows
 
 
 def test_layers_tell_checkpoints_and_texts_apart(small: Database) -> None:
@@ -279,6 +280,17 @@ class TestBellShape:
         assert (row["start_mean"], row["end_mean"]) == pytest.approx((0.05, 0.05))
         assert row["contrast"] == pytest.approx(0.9)
         assert (row["peak_layer"], row["peak_depth"]) == (2, 0.5)
+
+    def test_revisions_narrow_it(self, small: Database) -> None:
+        rows = ask(small, "bell_shape", models=["lab/steps"], scopes=["all"])
+        assert len(rows) > 1
+        revision = rows[0]["revision"]
+        assert (
+            ask(small, "bell_shape", revisions=[revision], scopes=["all"], models=["lab/steps"])[0][
+                "run_id"
+            ]
+            == rows[0]["run_id"]
+        )
 
     def test_without_errors_the_shape_is_open(self, small: Database) -> None:
         (row,) = ask(small, "bell_shape", models=["lab/decoder"], scopes=["all"])

@@ -249,6 +249,8 @@ class TestCeiling:
         }
         assert {(row["layer"], row["step"]) for row in rows} == {(1, 2)}
         assert {row["model"]: row["n_above"] for row in rows}["lab/80"] == 1
+        reached = {row["model"]: row["highest_possible"] for row in rows}
+        assert reached["lab/80"] == pytest.approx(80 + 1.96 * 4, rel=1e-3)
 
     def test_the_ceiling_may_be_another(self, high: Database) -> None:
         rows = ask(high, "dimension_ceiling", scopes=["all"], ceiling=10)
