@@ -3,7 +3,7 @@
 A number becomes a code of 16 bits on the scale of those it is packed with: whole numbers
 as they are, numbers that span orders of magnitude by their logarithm, others evenly. The
 error is half a sixty-thousandth of the span, or of a ratio's logarithm: about four digits.
-``scripts/data.js`` reads them.
+``page/scripts/lib/data.js`` reads them.
 """
 
 import base64

@@ -14,11 +14,14 @@ from embstore.report.page.guide import metrics_section, reading_section
 
 _HERE = Path(__file__).parent
 
-# In the order in which later files use earlier ones.
+# In the order in which later files use earlier ones. They are embstore's own, and so is the
+# packing of the numbers: the page has to work from disk, without one request.
 _SCRIPTS = (
-    *("data", "dom", "download", "table", "scale", "figure", "lines", "heatmap"),
-    *("provenance", "choices", "profiles", "training", "compare"),
-    *("curves", "layers", "spectra", "scales", "massive", "tables", "start"),
+    *("lib/data", "lib/dom", "lib/download", "lib/table"),
+    *("lib/scale", "lib/figure", "lib/lines", "lib/heatmap"),
+    *("views/provenance", "views/choices", "views/profiles", "views/training", "views/compare"),
+    *("views/curves", "views/layers", "views/spectra", "views/scales", "views/massive"),
+    *("views/tables", "views/start"),
 )
 
 # Sections that the script fills.

@@ -9,7 +9,7 @@ from embstore.report.contents import Contents
 from embstore.report.findings.sentences import Finding
 from embstore.report.page import html
 from embstore.report.page.html import PageText, write_page
-from embstore.report.read.store import read_contents
+from embstore.report.read.contents import read_contents
 from embstore.store.connection import Database
 from tests.report.hostile import FORMULA, SCRIPT, TEMPLATE
 
@@ -59,7 +59,8 @@ def test_scripts_never_turn_text_into_html() -> None:
 
 def test_every_script_is_on_the_page() -> None:
     folder = Path(html.__file__).parent / "scripts"
-    assert {path.stem for path in folder.glob("*.js")} == set(html._SCRIPTS)
+    scripts = {path.relative_to(folder).with_suffix("").as_posix() for path in folder.rglob("*.js")}
+    assert scripts == set(html._SCRIPTS)
 
 
 def test_names_are_escaped_and_never_filled_in(contents: Contents) -> None:
