@@ -1,6 +1,7 @@
 """The frozen records of what a report is about."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 Row = dict[str, object]
 
@@ -38,6 +39,15 @@ class ModelFacts:
 
 
 @dataclass(frozen=True)
+class RunLabel:
+    """How a run is called: its model's label and kind, and its text, apart from namesakes."""
+
+    model: str
+    kind: str
+    text: str
+
+
+@dataclass(frozen=True)
 class Contents:
     """What a report is about, without the measurements.
 
@@ -49,6 +59,9 @@ class Contents:
         metrics: what each number means.
         failures: checkpoints that could not be measured, and were not later.
         older_runs: runs that a later one of the same checkpoint and text replaces.
+        models_asked: names of the only models it is to have, as the store has them; None
+            for all.
+        newest_revisions: of the last checkpoints, as the store has them.
     """
 
     models: tuple[ModelFacts, ...]
@@ -58,8 +71,29 @@ class Contents:
     metrics: tuple[Row, ...]
     failures: tuple[Row, ...]
     older_runs: int
+    models_asked: tuple[str, ...] | None
+    newest_revisions: tuple[str, ...]
 
     @property
     def run_ids(self) -> list[str]:
         """The ids of all runs, by place."""
         return [str(run["run_id"]) for run in self.runs]
+
+    @cached_property
+    def place_of(self) -> dict[str, int]:
+        """The place of every run, by its id."""
+        return {run_id: place for place, run_id in enumerate(self.run_ids)}
+
+    @cached_property
+    def labels(self) -> list[RunLabel]:
+        """How every run is called, by place."""
+        model_of = {place: model for model in self.models for place in model.runs}
+        names = [row["name"] for row in self.corpora]
+        labels = []
+        for place, run in enumerate(self.runs):
+            text = str(run["corpus"])
+            if names.count(text) > 1:
+                text += f" ({str(run['corpus_id'])[:8]})"
+            model = model_of[place]
+            labels.append(RunLabel(model.label, str(model.facts["kind"]), text))
+        return labels

@@ -1,7 +1,7 @@
 """Builds the report of a store: one HTML file that needs nothing else."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -9,15 +9,15 @@ from embstore._version import __version__
 from embstore.errors import QueryError
 from embstore.metrics.names import NEIGHBOR_ESTIMATES
 from embstore.report.contents import Contents, Row
-from embstore.report.findings.massive import read_largest
 from embstore.report.findings.overview import find_all
 from embstore.report.findings.sentences import Finding
 from embstore.report.pack.curves import pack_scales, pack_spectra
 from embstore.report.pack.encoding import columns, json_bytes, text_of
-from embstore.report.pack.measurements import Packed, Plan, pack_metrics, plan_metrics
+from embstore.report.pack.measurements import Packed, pack_metrics
+from embstore.report.pack.selection import Selection, select_metrics
 from embstore.report.page.html import PageText, write_page
+from embstore.report.read.contents import read_contents
 from embstore.report.read.evidence import Evidence, read_evidence
-from embstore.report.read.store import read_contents
 from embstore.types import SCOPES
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ def build_report(
 ) -> Report:
     """Build the page about a store.
 
-    Numbers are read one metric at a time, so memory does not grow with their total.
+    Numbers are read some metrics at a time, so memory does not grow with their total.
     Where all of them would make the page too large, it keeps every metric for each
     model's last checkpoint, and the most asked-for ones for every checkpoint. Spectra,
     dimensions by scale and massive activations are those of the last checkpoints, always.
@@ -87,16 +87,16 @@ def build_report(
     evidence = read_evidence(database, contents)
     findings = find_all(contents, evidence)
     payload: dict[str, str] = {}
-    plans: tuple[Plan, ...] = ()
+    selections: tuple[Selection, ...] = ()
     if contents.runs:
-        plans = _plan(database, contents, chosen)
-        packed = pack_metrics(database, plans, contents.models, contents.run_ids, contents.newest)
+        selections = _select(contents, evidence, chosen)
+        packed = pack_metrics(database, selections, contents)
         lines = {
             "spectra": pack_spectra(database, contents),
             "scales": pack_scales(database, contents),
         }
-        facts = _facts(contents, evidence, plans, packed) | {
-            "massive": columns(read_largest(database, contents)),
+        facts = _facts(contents, evidence, selections, packed) | {
+            "massive": columns(evidence.largest),
             **{kind: bundle.facts for kind, bundle in lines.items()},
         }
         payload = {
@@ -115,11 +115,13 @@ def build_report(
         html=write_page(text, contents, findings, payload),
         findings=findings,
         runs=len(contents.runs),
-        shortened=tuple(plan.metric for plan in plans if not plan.every),
+        shortened=tuple(one.metric for one in selections if not one.every),
     )
 
 
-def _plan(database: "Database", contents: Contents, options: ReportOptions) -> tuple[Plan, ...]:
+def _select(
+    contents: Contents, evidence: Evidence, options: ReportOptions
+) -> tuple[Selection, ...]:
     sizes = [(model, len(SCOPES) * len(model.states)) for model in contents.models]
     newest = set(contents.newest)
     if options.metrics:
@@ -129,9 +131,8 @@ def _plan(database: "Database", contents: Contents, options: ReportOptions) -> t
                 raise QueryError(
                     f"no metric {name!r} in this store; it has {', '.join(sorted(known))}"
                 )
-    return plan_metrics(
-        database,
-        contents.run_ids,
+    return select_metrics(
+        evidence.counts.of_metric,
         cells=sum(size * len(model.runs) for model, size in sizes),
         newest_cells=sum(size * len(newest.intersection(model.runs)) for model, size in sizes),
         budget=options.budget,
@@ -140,7 +141,7 @@ def _plan(database: "Database", contents: Contents, options: ReportOptions) -> t
 
 
 def _facts(
-    contents: Contents, evidence: Evidence, plans: Sequence[Plan], packed: Packed
+    contents: Contents, evidence: Evidence, selections: Sequence[Selection], packed: Packed
 ) -> dict[str, object]:
     """Gather what the script needs besides the numbers."""
     newest = set(contents.newest)
@@ -148,7 +149,7 @@ def _facts(
     corpora = {row["corpus_id"]: place for place, row in enumerate(contents.corpora)}
     runs = []
     for place, run in enumerate(contents.runs):
-        stored, undefined = evidence.stored.get(place, (0, 0))
+        stored, undefined = evidence.counts.of_run.get(place, (0, 0))
         runs.append(
             {key: value for key, value in run.items() if key not in _OMITTED}
             | {"corpus": corpora[run["corpus_id"]], "stored": stored, "undefined": undefined}
@@ -159,25 +160,25 @@ def _facts(
             {
                 "label": model.label,
                 **model.facts,
-                "states": columns([asdict(state) for state in model.states]),
+                "states": columns([vars(state) for state in model.states]),
                 "runs": list(model.runs),
                 "newest": sorted(newest.intersection(model.runs)),
             }
             for model in contents.models
         ],
-        "metrics": [_metric(infos[plan.metric], plan) for plan in plans],
+        "metrics": [_metric(infos[one.metric], one) for one in selections],
         "corpora": list(contents.corpora),
         "runs": columns(runs),
         "failures": list(contents.failures),
-        "undefined": list(evidence.undefined),
-        "blocks": columns([asdict(block) for block in packed.blocks]),
+        "undefined": list(evidence.counts.undefined),
+        "blocks": columns([vars(chunk) for chunk in packed.chunks]),
     }
 
 
-def _metric(info: Row, plan: Plan) -> Row:
+def _metric(info: Row, selection: Selection) -> Row:
     return {
         **info,
-        "every": plan.every,
-        "intervals": plan.every_interval,
-        "neighbor": plan.metric in NEIGHBOR_ESTIMATES,
+        "every": selection.every,
+        "intervals": selection.every_interval,
+        "neighbor": selection.metric in NEIGHBOR_ESTIMATES,
     }

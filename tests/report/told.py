@@ -1,11 +1,12 @@
-"""What the tests of findings share: peaks and ways made by hand, stores of known courses."""
+"""What the tests of findings share: profiles made by hand, stores of known courses."""
 
 from typing import Literal
 
 from embstore.report.findings.overview import find_all
 from embstore.report.findings.sentences import Finding
-from embstore.report.read.evidence import Peak, read_evidence
-from embstore.report.read.store import read_contents
+from embstore.report.read.contents import read_contents
+from embstore.report.read.evidence import read_evidence
+from embstore.report.read.profiles import Outline, Profile
 from embstore.store.connection import Database
 from embstore.types import LayerKey, Run, Scope
 from tests.synthetic import Values, make_run
@@ -24,33 +25,31 @@ def changed(database: Database, table: Literal["checkpoint", "layer", "run"], se
         connection.exec_driver_sql(f"UPDATE {table} SET {sets}")
 
 
-def peak(
+def profile(
     kind: str = "decoder",
     scope: str = "all",
     value: float = 0.9,
     *,
     model: str | None = None,
     depth: float = 0.5,
-    bell: float = 0.5,
-    error: float | None = 0.01,
-) -> Peak:
-    """Make a profile's peak by hand."""
-    return Peak(
+    contrast: float | None = 0.5,
+    margin: float = 0.02,
+    outline: Outline = "bell",
+) -> Profile:
+    """Make a profile by hand; margin is how far the contrast's interval reaches."""
+    return Profile(
         run=0,
         model=model or f"a {kind}",
         kind=kind,
         text="text",
         stack="decoder",
         scope=scope,
-        layer=2,
-        depth=depth,
-        value=value,
-        start_mean=0.3,
-        middle_mean=0.2 + bell,
-        end_mean=0.1,
-        start_error=error,
-        middle_error=error,
-        end_error=error,
+        peak_depth=depth,
+        peak_value=value,
+        contrast=contrast,
+        ci_low=None if contrast is None else contrast - margin,
+        ci_high=None if contrast is None else contrast + margin,
+        outline=outline,
     )
 
 

@@ -12,25 +12,26 @@ _TOKENS_PER_DIMENSION = 4
 _NAMED = 4
 
 
-def same_weights(contents: Contents) -> Finding | None:
-    """Warn of revisions of one model that have the same weights."""
-    groups: dict[tuple[object, object], dict[object, int]] = {}
-    for model in contents.models:
-        for place in model.runs:
-            run = contents.runs[place]
-            revisions = groups.setdefault((model.label, run["weights_sha256"]), {})
-            revisions.setdefault(run["revision"], place)
-    doubled = {key: found for key, found in groups.items() if len(found) > 1}
-    if not doubled:
+def same_weights(checkpoints: Sequence[Row], contents: Contents) -> Finding | None:
+    """Warn of checkpoints of one model that have the same weights."""
+    if not checkpoints:
         return None
-    examples = [f"{label}: {listed(found)}" for (label, _), found in doubled.items()]
-    n = sum(len(found) - 1 for found in doubled.values())
+    groups: dict[tuple[str, str], list[str]] = {}
+    for row in checkpoints:
+        key = (str(row["model"]), str(row["weights_sha256"]))
+        groups.setdefault(key, []).append(str(row["revision"]))
+    examples = [f"{model}: {listed(revisions)}" for (model, _), revisions in groups.items()]
+    n = len(checkpoints) - len(groups)
     return Finding(
         "Same weights",
         f"{counted(n, 'checkpoint')} {'has' if n == 1 else 'have'} the weights of another "
         f"revision of the same model, so one of the two is not what its name says "
         f"({listed(examples)}).",
-        tuple(sorted(place for found in doubled.values() for place in found.values())),
+        tuple(
+            place
+            for place, run in enumerate(contents.runs)
+            if (run["model"], run["weights_sha256"]) in groups
+        ),
         "warning",
     )
 

@@ -11,13 +11,15 @@ from embstore.report.findings.sentences import (
     SCOPE_WORDS,
     Finding,
     counted,
+    interval,
     listed,
     number,
     shortened,
     spread,
 )
 from embstore.report.findings.training import dimension_over_training, peak_over_training
-from embstore.report.read.evidence import CEILING, Evidence, Highest, Peak
+from embstore.report.read.evidence import CEILING, Evidence, Highest
+from embstore.report.read.profiles import Profile
 
 # From here on, estimates from neighbours' distances fall short at usual sample sizes.
 _SHORT = 20
@@ -26,16 +28,16 @@ _SHORT = 20
 def find_all(contents: Contents, evidence: Evidence) -> tuple[Finding, ...]:
     """Draw every finding the store has the numbers for, the study's questions first."""
     drawn = [
-        peak_by_kind(evidence.peaks),
-        kinds_compared(evidence.peaks, {str(model.facts["kind"]) for model in contents.models}),
+        peak_by_kind(evidence.profiles),
+        kinds_compared(evidence.profiles, {str(model.facts["kind"]) for model in contents.models}),
         peak_over_training(evidence.anisotropy),
         dimension_over_training(evidence.dimension, evidence.estimate),
         ceiling(evidence.highest, contents),
         massive_activations(evidence.massive),
-        cautions.same_weights(contents),
+        cautions.same_weights(evidence.same_weights, contents),
         cautions.failed(contents.failures),
-        cautions.incomplete(evidence.stored, contents),
-        cautions.undefined(evidence.undefined),
+        cautions.incomplete(evidence.counts.of_run, contents),
+        cautions.undefined(evidence.counts.undefined),
         cautions.larger_hidden(evidence.larger, contents.runs),
         cautions.unequal_samples(contents.runs),
         cautions.small_samples(contents),
@@ -45,38 +47,39 @@ def find_all(contents: Contents, evidence: Evidence) -> tuple[Finding, ...]:
     return tuple(finding for finding in drawn if finding is not None)
 
 
-def peak_by_kind(peaks: Sequence[Peak]) -> Finding | None:
+def peak_by_kind(profiles: Sequence[Profile]) -> Finding | None:
     """Say how high the anisotropy profile peaks, per kind, with and without sinks."""
-    if not peaks:
+    if not profiles:
         return None
     sentences = []
-    for kind in sorted({peak.kind for peak in peaks}):
-        mine = [peak for peak in peaks if peak.kind == kind]
-        stacks = sorted({peak.stack for peak in mine}, reverse=True)
+    for kind in sorted({profile.kind for profile in profiles}):
+        mine = [profile for profile in profiles if profile.kind == kind]
+        stacks = sorted({profile.stack for profile in mine}, reverse=True)
         parts = [_peaks_of([p for p in mine if p.stack == stack]) for stack in stacks]
         if len(stacks) > 1:
             parts = [f"{part} in the {stack}" for part, stack in zip(parts, stacks, strict=True)]
-        models = {peak.model for peak in mine}
-        texts = {peak.text for peak in mine}
+        models = {profile.model for profile in mine}
+        texts = {profile.text for profile in mine}
         over = f"; over the texts {listed(texts)}" if len(texts) > 1 else ""
         who = f"{counted(len(models), kind)} ({listed(models)}{over})"
         sentences.append(f"In {who}, anisotropy peaks {', and '.join(parts)}.")
-    return Finding("Peak anisotropy", " ".join(sentences), _runs(peaks))
+    runs = tuple(sorted({profile.run for profile in profiles}))
+    return Finding("Peak anisotropy", " ".join(sentences), runs)
 
 
-def _peaks_of(peaks: Sequence[Peak]) -> str:
-    full = [peak for peak in peaks if peak.scope == "all"]
-    bare = [peak for peak in peaks if peak.scope == "no_sinks"]
-    shown = full or bare or [peak for peak in peaks if peak.scope == peaks[0].scope]
-    depth = spread(_per_model([(peak.model, peak.depth) for peak in shown]))
+def _peaks_of(profiles: Sequence[Profile]) -> str:
+    full = [profile for profile in profiles if profile.scope == "all"]
+    bare = [profile for profile in profiles if profile.scope == "no_sinks"]
+    shown = full or bare or [p for p in profiles if p.scope == profiles[0].scope]
+    depth = spread(_per_model([(profile.model, profile.peak_depth) for profile in shown]))
     text = f"at {_spread_of(shown)} at relative depth {depth}"
     if full and bare:
         return f"{text} (without attention sinks at {_spread_of(bare)})"
     return text if full else f"{text} ({SCOPE_WORDS.get(shown[0].scope, shown[0].scope)})"
 
 
-def _spread_of(peaks: Sequence[Peak]) -> str:
-    return spread(_per_model([(peak.model, peak.value) for peak in peaks]))
+def _spread_of(profiles: Sequence[Profile]) -> str:
+    return spread(_per_model([(profile.model, profile.peak_value) for profile in profiles]))
 
 
 def _per_model(values: Iterable[tuple[str, float]]) -> list[float]:
@@ -99,8 +102,8 @@ def ceiling(highest: Highest | None, contents: Contents) -> Finding | None:
         verdict = "perhaps above"
     text = (
         f"The highest dimension ({highest.metric}) of any layer is {number(highest.value)}"
-        f"{_interval(highest.ci_low, highest.ci_high)}, {verdict} {CEILING} "
-        f"({shortened(highest.model)} at {shortened(str(run['revision']))}, "
+        f"{interval(highest.ci_low, highest.ci_high)}, {verdict} {CEILING} "
+        f"({shortened(contents.labels[highest.run].model)} at {shortened(str(run['revision']))}, "
         f"layer {highest.layer}, {SCOPE_WORDS.get(highest.scope, highest.scope)})."
     )
     if highest.surely:
@@ -114,13 +117,3 @@ def ceiling(highest: Highest | None, contents: Contents) -> Finding | None:
             "and a true 100 reads 51."
         )
     return Finding(f"Ceiling of {CEILING}", text, (highest.run,))
-
-
-def _interval(low: float | None, high: float | None) -> str:
-    if low is None or high is None:
-        return ""
-    return f" (95 % interval {number(low)} to {number(high)})"
-
-
-def _runs(peaks: Iterable[Peak]) -> tuple[int, ...]:
-    return tuple(sorted({peak.run for peak in peaks}))

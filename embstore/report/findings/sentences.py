@@ -66,6 +66,17 @@ def spread(values: Sequence[float]) -> str:
     return f"{number(median(values))} (median; {number(min(values))} to {number(max(values))})"
 
 
+def interval(low: float | None, high: float | None) -> str:
+    """Write an interval as a reader expects it behind a number; nothing where it is unknown.
+
+    >>> interval(0.125, 12.5), interval(None, None)
+    (' (95 % interval 0.125 to 12.5)', '')
+    """
+    if low is None or high is None:
+        return ""
+    return f" (95 % interval {number(low)} to {number(high)})"
+
+
 def counted(n: int, noun: str) -> str:
     """Write a count with its noun.
 

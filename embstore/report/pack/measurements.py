@@ -1,7 +1,7 @@
-"""Chooses which measurements a page carries, and packs them.
+"""Reads and packs the measurements that a page carries.
 
-A block holds one metric of one model, its values or one end of their intervals, for every
-scope, hidden state and run, on a scale of its own.
+A chunk holds one metric of one model, its values or one end of their intervals, for every
+scope, hidden state and run, encoded by itself.
 """
 
 from collections.abc import Iterator, Sequence
@@ -11,37 +11,25 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from embstore.report.pack.encoding import UNDEFINED, Codes, Scale, encode, lay_out
+from embstore.report.pack.selection import Selection
 from embstore.types import SCOPES, FloatArray
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from embstore.report.contents import ModelFacts, State
+    from embstore.report.contents import Contents, ModelFacts, State
     from embstore.store.connection import Database
 
 Part = Literal["value", "low", "high"]
 PARTS: tuple[Part, ...] = ("value", "low", "high")
 
-
 # No geometry is this large, and differences of larger numbers overflow.
 _LARGEST = 1e300
 
-# Metrics of the last checkpoints that are read at once.
-_TOGETHER = 16
-
-# In the order in which they get a page's room for every checkpoint.
-_FIRST = (
-    *("anisotropy", "twonn", "mean_cosine", "mle", "linearity_next", "effective_rank"),
-    *("participation_ratio", "norm_p50", "massive_ratio", "lid_p50", "cka_next"),
-)
-
-_COUNTS = """
-SELECT metric, count(*) AS stored, count(ci_low) > 0 AS bounded
-FROM measurement
-JOIN (SELECT unnest($runs::VARCHAR[]) AS run_id) USING (run_id)
-GROUP BY metric
-ORDER BY metric
-"""
+# Numbers and metrics that are read at once: each reading scans the store's largest table, and
+# memory holds what one reads.
+_NUMBERS_TOGETHER = 1_000_000
+_METRICS_TOGETHER = 16
 
 _CELLS = """
 SELECT
@@ -65,28 +53,11 @@ WHERE measurement.metric IN (SELECT unnest($metrics::VARCHAR[]))
 
 
 @dataclass(frozen=True)
-class Plan:
-    """For which runs a metric goes on the page: all, or each model's last checkpoint.
+class Chunk:
+    """Where a chunk stands and how its codes are read.
 
     Attributes:
-        metric: its name.
-        every: values of every checkpoint.
-        every_interval: intervals of every checkpoint too.
-        bounded: the metric has intervals.
-    """
-
-    metric: str
-    every: bool
-    every_interval: bool
-    bounded: bool
-
-
-@dataclass(frozen=True)
-class Block:
-    """Where a block stands and how its codes are read.
-
-    Attributes:
-        metric: place of the metric among the planned ones.
+        metric: place of the metric among the selected ones.
         model: place of the model.
         part: place in PARTS.
         every: whether it has all the model's runs or the newest only.
@@ -106,71 +77,27 @@ class Block:
 
 @dataclass(frozen=True)
 class Packed:
-    """The blocks of a page and their bytes, one after another."""
+    """The chunks of a page and their bytes, one after another."""
 
-    blocks: tuple[Block, ...]
+    chunks: tuple[Chunk, ...]
     content: bytes
 
 
-def plan_metrics(
-    database: "Database",
-    run_ids: Sequence[str],
-    *,
-    cells: int,
-    newest_cells: int,
-    budget: int,
-    only: Sequence[str] | None = None,
-) -> tuple[Plan, ...]:
-    """Decide what fits: every metric of the last checkpoints, then the rest by importance.
-
-    Args:
-        database: the store.
-        run_ids: all runs of the page.
-        cells: numbers that one metric has over all runs.
-        newest_cells: the same over the last checkpoints only.
-        budget: numbers a page may hold.
-        only: these metrics, the first the most important; None for all.
-    """
-    rows = database.select(_COUNTS, {"runs": list(run_ids)}).to_pylist() if run_ids else []
-    bounded = {row["metric"]: bool(row["bounded"]) for row in rows}
-    order = only if only else [*_FIRST, *bounded]
-    names = [name for name in dict.fromkeys(order) if name in bounded]
-    left = budget - sum((3 if bounded[name] else 1) * newest_cells for name in names)
-    every: set[str] = set()
-    intervals: set[str] = set()
-    for name in names:
-        if cells <= left or not every:
-            every.add(name)
-            left -= cells
-    for name in names:
-        if bounded[name] and name in every and 2 * cells <= left:
-            intervals.add(name)
-            left -= 2 * cells
-    return tuple(Plan(name, name in every, name in intervals, bounded[name]) for name in names)
-
-
 def pack_metrics(
-    database: "Database",
-    plans: Sequence[Plan],
-    models: "Sequence[ModelFacts]",
-    run_ids: Sequence[str],
-    newest: Sequence[int],
+    database: "Database", selections: Sequence[Selection], contents: "Contents"
 ) -> Packed:
-    """Read and pack one metric after another, so that memory holds one at a time.
-
-    Those of the last checkpoints only are read some at a time: they are few numbers,
-    and the store is scanned once for all of them.
-    """
-    blocks: list[Block] = []
+    """Read and pack the metrics some at a time, so that memory does not grow with their total."""
+    chunks: list[Chunk] = []
     content: list[bytes] = []
-    frames = [_Frame(model, newest) for model in models]
-    for group in _groups(plans):
-        places = range(len(run_ids)) if plans[group[0]].every else newest
+    frames = [_Frame(model, contents.newest) for model in contents.models]
+    for group in _groups(selections):
+        every = selections[group[0]].every
+        places = range(len(contents.runs)) if every else contents.newest
         cells = database.select(
             _CELLS,
             {
-                "metrics": [plans[number].metric for number in group],
-                "runs": [run_ids[place] for place in places],
+                "metrics": [selections[number].metric for number in group],
+                "runs": [contents.run_ids[place] for place in places],
                 "places": list(places),
                 "scopes": list(SCOPES),
             },
@@ -178,29 +105,38 @@ def pack_metrics(
         which = cells["metric"].to_numpy() - 1
         for order, number in enumerate(group):
             mine = cells.filter(which == order) if len(group) > 1 else cells
-            for block, codes in _pack(mine, number, plans[number], frames):
-                blocks.append(block)
+            for chunk, codes in _pack(mine, number, selections[number], frames):
+                chunks.append(chunk)
                 content.append(lay_out(codes))
-    return Packed(tuple(blocks), b"".join(content))
+    return Packed(tuple(chunks), b"".join(content))
 
 
-def _groups(plans: Sequence[Plan]) -> list[list[int]]:
-    """Gather the places of plans that are read together."""
-    alone = [[number] for number, plan in enumerate(plans) if plan.every]
-    rest = [number for number, plan in enumerate(plans) if not plan.every]
-    return alone + [rest[i : i + _TOGETHER] for i in range(0, len(rest), _TOGETHER)]
+def _groups(selections: Sequence[Selection]) -> list[list[int]]:
+    """Gather the places of selections that are read together, those of all runs first."""
+    groups: list[list[int]] = []
+    left = 0
+    for number, selection in enumerate(selections):
+        if selection.every:
+            if selection.stored > left:
+                groups.append([])
+                left = max(_NUMBERS_TOGETHER, selection.stored)
+            groups[-1].append(number)
+            left -= selection.stored
+    rest = [number for number, selection in enumerate(selections) if not selection.every]
+    size = _METRICS_TOGETHER
+    return groups + [rest[start : start + size] for start in range(0, len(rest), size)]
 
 
 def _pack(
-    cells: "pa.Table", number: int, plan: Plan, frames: "Sequence[_Frame]"
-) -> Iterator[tuple[Block, Codes]]:
-    """Yield one metric's blocks; ends of intervals only where there are some."""
-    for part in PARTS if plan.bounded else PARTS[:1]:
-        every = plan.every if part == "value" else plan.every_interval
+    cells: "pa.Table", number: int, selection: Selection, frames: "Sequence[_Frame]"
+) -> Iterator[tuple[Chunk, Codes]]:
+    """Yield one metric's chunks; ends of intervals only where there are some."""
+    for part in PARTS if selection.bounded else PARTS[:1]:
+        every = selection.every if part == "value" else selection.every_interval
         for model, numbers in _split(cells, part, frames, every=every):
             codes, scale, low, step = encode(numbers)
             if part == "value" or (codes % UNDEFINED).any():
-                yield Block(number, model, PARTS.index(part), every, scale, low, step), codes
+                yield Chunk(number, model, PARTS.index(part), every, scale, low, step), codes
 
 
 class _Frame:

@@ -1,41 +1,44 @@
-import pytest
-
 from embstore.report.findings import bells
-from tests.report.told import peak
+from embstore.store.connection import Database
+from embstore.store.writing import write_run
+from tests.report.told import profile, told
+from tests.synthetic import make_run
 
 
 def test_kinds_are_compared_by_the_middle_against_both_ends() -> None:
-    peaks = [peak(bell=0.5), peak("encoder", bell=0.01)]
-    found = bells.kinds_compared(peaks, {"decoder", "encoder"})
+    profiles = [profile(margin=0.028), profile("encoder", contrast=0.01, outline="open")]
+    found = bells.kinds_compared(profiles, {"decoder", "encoder"})
     assert found is not None
-    # 1.96 times the root of 0.01² + 0.01².
-    assert "0.5 higher (95 % interval 0.472 to 0.528) in decoders, where 1 of 1 profile is" in (
+    assert "0.5 higher (95 % interval 0.472 to 0.528) in decoders, where 1 of 1 profile is a" in (
         found.text
     )
-    assert "0.01 higher (95 % interval -0.0177 to 0.0377) in encoders, where 0 of 1" in found.text
+    assert "0.01 higher (95 % interval -0.01 to 0.03) in encoders, where 0 of 1" in found.text
+    assert "1 left open" in found.text
     assert "each end by more than 3 standard errors and by more than 0.1" in found.text
 
 
-@pytest.mark.parametrize(
-    ("bell", "error", "expected"),
-    [
-        (0.5, 0.01, "bell"),
-        # 0.25 above the end, but only 0.05 above the start.
-        (0.15, 0.001, "open"),
-        (0.5, 0.1, "open"),
-        (0.5, None, "open"),
-        (-0.3, 0.001, "valley"),
-    ],
-)
-def test_shapes(bell: float, error: float | None, expected: str) -> None:
-    assert bells.shape(peak(bell=bell, error=error)) == expected
+def test_a_stores_profiles_are_told(database: Database) -> None:
+    """The decoder's is a bell where its errors are known; the encoder's is flat."""
+    errors = {"anisotropy": 0.005}
+    write_run(database, make_run(name="a", errors=errors))
+    write_run(database, make_run(name="b"))
+    write_run(database, make_run(name="c", kind="encoder", errors=errors))
+    found = told(database, "Encoders and decoders")
+    assert found is not None
+    assert (
+        "0.9 higher in decoders, where 1 of 2 profiles is a bell, 1 left open; it is" in found.text
+    )
+    assert "in encoders, where 0 of 1 profile is a bell (all tokens" in found.text
+    assert found.runs == (0, 1, 2)
 
 
 def test_a_kind_without_values_is_told_apart_from_one_that_is_missing() -> None:
-    missing = bells.kinds_compared([peak()], {"decoder"})
+    missing = bells.kinds_compared([profile()], {"decoder"})
     assert missing is not None
     assert missing.tone == "open"
     assert "There are no encoders here" in missing.text
-    empty = bells.kinds_compared([peak()], {"decoder", "encoder"})
+    empty = bells.kinds_compared(
+        [profile(), profile("encoder", contrast=None)], {"decoder", "encoder"}
+    )
     assert empty is not None
     assert "No encoder has values over the middle third" in empty.text

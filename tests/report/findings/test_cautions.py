@@ -1,6 +1,6 @@
 from datetime import UTC, datetime
 
-from embstore.report.read.store import read_contents
+from embstore.report.read.contents import read_contents
 from embstore.store.connection import Database
 from embstore.store.writing import write_run
 from tests.report.told import changed, told

@@ -1,18 +1,22 @@
 import pytest
 
 from embstore.report.findings import overview
+from embstore.report.read.contents import read_contents
 from embstore.report.read.evidence import Highest
-from embstore.report.read.store import read_contents
 from embstore.store.connection import Database
 from embstore.store.writing import write_run
 from embstore.types import LayerKey, Scope
-from tests.report.told import at, peak, told
+from tests.report.told import at, profile, told
 from tests.synthetic import make_run
 
 
 def test_peaks_are_told_with_and_without_sinks() -> None:
-    peaks = [peak(value=0.992), peak(scope="no_sinks", value=0.11), peak("encoder", value=0.09)]
-    found = overview.peak_by_kind(peaks)
+    profiles = [
+        profile(value=0.992),
+        profile(scope="no_sinks", value=0.11),
+        profile("encoder", value=0.09),
+    ]
+    found = overview.peak_by_kind(profiles)
     assert found is not None
     assert found.text == (
         "In 1 decoder (a decoder), anisotropy peaks at 0.992 at relative depth 0.5 (without "
@@ -23,19 +27,21 @@ def test_peaks_are_told_with_and_without_sinks() -> None:
 
 
 def test_several_models_give_a_median_and_a_range() -> None:
-    peaks = [peak(value=v, model=f"m{i}") for i, v in enumerate((0.5, 0.9, 0.7, 0.8, 0.6))]
-    found = overview.peak_by_kind(peaks)
+    profiles = [profile(value=v, model=f"m{i}") for i, v in enumerate((0.5, 0.9, 0.7, 0.8, 0.6))]
+    found = overview.peak_by_kind(profiles)
     assert found is not None
     assert "In 5 decoders (m0, m1, m2, m3 and 1 more)" in found.text
     assert "0.7 (median; 0.5 to 0.9)" in found.text
 
 
 def test_equal_values_have_no_range_and_a_model_counts_once() -> None:
-    equal = overview.peak_by_kind([peak(model="a"), peak(model="b")])
+    equal = overview.peak_by_kind([profile(model="a"), profile(model="b")])
     assert equal is not None
     assert "peaks at 0.9 at relative" in equal.text
     # Three texts of one model weigh no more than one of another.
-    unequal = overview.peak_by_kind([peak(value=0.1, model="a")] * 3 + [peak(value=0.9, model="b")])
+    unequal = overview.peak_by_kind(
+        [profile(value=0.1, model="a")] * 3 + [profile(value=0.9, model="b")]
+    )
     assert unequal is not None
     assert "peaks at 0.5 (median; 0.1 to 0.9)" in unequal.text
 
@@ -77,10 +83,10 @@ def test_intervals_decide_about_the_ceiling(
     database: Database, possible: float, surely: int, verdict: str
 ) -> None:
     write_run(database, make_run())
-    highest = Highest(0, "a", "decoder", 1, "all", "twonn", 49.0, None, None, possible, surely)
+    highest = Highest(0, 1, "all", "twonn", 49.0, None, None, possible, surely)
     found = overview.ceiling(highest, read_contents(database))
     assert found is not None
-    assert f"is 49, {verdict} 60 (a at main" in found.text
+    assert f"is 49, {verdict} 60 (lab/model at main" in found.text
 
 
 def test_untrained_controls_are_in_no_finding_about_training(database: Database) -> None:
@@ -105,9 +111,9 @@ def test_untrained_controls_are_in_no_finding_about_training(database: Database)
 
 
 def test_depths_that_differ_are_a_median_and_a_range() -> None:
-    found = overview.peak_by_kind([peak(model="a", depth=0.25), peak(model="b", depth=0.75)])
+    found = overview.peak_by_kind([profile(model="a", depth=0.25), profile(model="b", depth=0.75)])
     assert found is not None
     assert "peaks at 0.9 at relative depth 0.5 (median; 0.25 to 0.75)" in found.text
-    without = overview.peak_by_kind([peak(scope="no_first")])
+    without = overview.peak_by_kind([profile(scope="no_first")])
     assert without is not None
     assert without.text.endswith("at relative depth 0.5 (without first tokens).")

@@ -1,62 +1,33 @@
-import numpy as np
-import pytest
-
 from embstore.report.findings import training
-from embstore.report.findings.training import course
-from embstore.report.read.series import Point, Trajectory
+from embstore.report.read.training import Course
 from embstore.store.connection import Database
 from embstore.store.writing import write_run
 from tests.report.told import at, changed, told
+from tests.synthetic import make_run
+
+LEVEL = ((1, 5.0), (100, 4.99), (1000, 5.02), (10_000, 5.0))
 
 
-def way(values: list[float], *, model: str = "m", error: float | None = 0.01) -> Trajectory:
-    points = tuple(Point(i, 10**i, v, error, v, error) for i, v in enumerate(values))
-    return Trajectory(model, points)
-
-
-@pytest.mark.parametrize(
-    ("values", "expected"),
-    [
-        ([5, 9, 14, 12, 8], "rises, then falls"),
-        ([14, 9, 5, 6, 12], "falls, then rises"),
-        ([5, 6, 7, 8, 9], "rises"),
-        ([9, 8, 7, 6, 5], "falls"),
-        ([5, 5.01, 4.99, 5.02, 5], "stays level"),
-        ([5, 9, 5, 9, 9], "rises, falls, then rises"),
-        ([9, 5, 9, 5, 5], "falls, rises, then falls"),
-        ([5, 9, 5, 9, 5], "open"),
-        ([5, 9, 5, 5], "open"),
-    ],
-)
-def test_courses(values: list[float], expected: str) -> None:
-    assert course(values, [0.01] * len(values)) == expected
-
-
-def test_a_missing_error_leaves_the_course_open() -> None:
-    assert course([5, 6, 7, 8, 9], [0.01, 0.01, None, 0.01, 0.01]) == "open"
-
-
-def test_noise_has_no_course() -> None:
-    rng = np.random.default_rng(0)
-    told = [course(list(10 + rng.normal(0, 0.5, 6)), [0.5] * 6) for _ in range(200)]
-    # A move needs 4.3 errors between two of six: the range of six exceeds that in 3 % of cases.
-    assert told.count("stays level") > 180
-
-
-def test_a_move_must_exceed_its_errors() -> None:
-    values = [10.0, 11.0, 12.0, 13.0, 14.0]
-    assert course(values, [0.2] * 5) == "rises"
-    # 4 is less than 2.9 joint errors of 1.
-    assert course(values, [1.0] * 5) == "stays level"
+def course(
+    series: str,
+    verdict: str = "open",
+    *stops: tuple[int, float],
+    moves: str = "",
+    n_steps: int = 5,
+    unequal: tuple[str, ...] = (),
+) -> Course:
+    return Course(series, verdict, moves, stops, n_steps, 0, unequal, (0,))
 
 
 def test_training_is_told_by_course_and_few_checkpoints_are_open() -> None:
     found = training.dimension_over_training(
         [
-            way([7, 12, 9, 8, 8], model="a"),
-            way([7, 8, 9, 10, 11], model="b"),
-            way([1, 2], model="c"),
-            way([1, 2, 3, 4, 5], model="d", error=None),
+            course("a", "two phases", (1, 7), (10, 12), (10_000, 8), moves="+-"),
+            course("b", "rises only", (1, 7), (10_000, 11), moves="+"),
+            course("c", n_steps=2),
+            course("d"),
+            course("e", moves="+-+-"),
+            course("f", n_steps=0),
         ],
         "twonn",
     )
@@ -65,12 +36,47 @@ def test_training_is_told_by_course_and_few_checkpoints_are_open() -> None:
         "The intrinsic dimension (twonn, mean over blocks, all tokens) rises in 1 of 2 series of "
         "checkpoints (b: 7 at step 1, 11 at step 10,000); rises, then falls in 1 of 2 series of "
         "checkpoints (a: 7 at step 1, 12 at step 10, 8 at step 10,000). With fewer than 5 "
-        "steps, c stays open. Without a standard error at every step, d stays open."
+        "steps, c stays open. With more than three moves up and down, e stays open. Without a "
+        "standard error at every step, d stays open. Without a step to compare, f stays open."
     )
-    few = training.peak_over_training([way([1, 2])])
+    few = training.peak_over_training([course("c", n_steps=2)])
     assert few is not None
     assert few.tone == "open"
     assert training.peak_over_training([]) is None
+
+
+def test_one_of_several_series_is_the_example() -> None:
+    found = training.peak_over_training([course("a", "flat", *LEVEL), course("b", "flat", *LEVEL)])
+    assert found is not None
+    assert (
+        "stays level in 2 of 2 series of checkpoints (a, b; a: 5 at step 1, 4.99 at step 100, "
+        "5.02 at step 1,000, 5 at step 10,000)."
+    ) in found.text
+
+
+def test_steps_sampled_unequally_are_named_and_open() -> None:
+    found = training.dimension_over_training(
+        [course("m", moves="+-", unequal=("tokens", "window_size"))], "twonn"
+    )
+    assert found is not None
+    assert "With steps that differ in tokens and window, m stays open." in found.text
+
+
+def test_a_metric_without_values_is_open_and_not_left_out(database: Database) -> None:
+    for step in (1, 2):
+        write_run(
+            database,
+            make_run(
+                name="a",
+                revision=f"step{step}",
+                step=step,
+                values=lambda metric, key, scope, depth: None if metric == "twonn" else 0.5,
+            ),
+        )
+    found = told(database, "Dimension in training")
+    assert found is not None
+    assert found.text.endswith("open. Without a step to compare, a stays open.")
+    assert found.runs == ()
 
 
 def test_a_store_of_checkpoints_shows_both_phases(database: Database) -> None:
@@ -116,24 +122,3 @@ def test_steps_with_the_weights_of_another_are_left_out(database: Database) -> N
         "open. With fewer than 5 steps, a stays open. Left out are 2 steps of a, whose weights "
         "another step has too."
     )
-
-
-def test_an_example_tells_where_the_course_turns() -> None:
-    # The dip at the second step is within the errors of the first: no turn.
-    ways = [way([10, 9.99, 15, 12, 7], model="a"), way([12, 9, 15, 8, 7], model="b")]
-    found = training.dimension_over_training(ways, "twonn")
-    assert found is not None
-    assert "(a: 10 at step 1, 15 at step 100, 7 at step 10,000)" in found.text
-    assert "(b: 12 at step 1, 9 at step 10, 15 at step 100, 7 at step 10,000)" in found.text
-    level = training.dimension_over_training([way([5, 5.01, 4.99, 5.02, 5])], "twonn")
-    assert level is not None
-    assert "5 at step 1, 4.99 at step 100, 5.02 at step 1,000, 5 at step 10,000" in level.text
-
-
-def test_steps_sampled_unequally_are_named_and_open() -> None:
-    points = way([5, 9, 14, 12, 8]).points
-    found = training.dimension_over_training(
-        [Trajectory("m", points, unequal=("tokens", "window_size"))], "twonn"
-    )
-    assert found is not None
-    assert "With steps that differ in tokens and window, m stays open." in found.text

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from embstore.report.pack.curves import Bundle, pack_scales, pack_spectra
-from embstore.report.read.store import read_contents
+from embstore.report.read.contents import read_contents
 from embstore.store.connection import Database
 from embstore.store.writing import write_run
 from embstore.types import SCOPES, FloatArray

@@ -12,8 +12,10 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from embstore.report.pack.encoding import ABSENT, UNDEFINED, columns, encode, json_bytes, text_of
-from embstore.report.pack.measurements import Plan, pack_metrics, plan_metrics
-from embstore.report.read.store import read_contents
+from embstore.report.pack.measurements import pack_metrics
+from embstore.report.pack.selection import select_metrics
+from embstore.report.read.contents import read_contents
+from embstore.report.read.counts import read_counts
 from embstore.store.connection import Database, open_database
 from embstore.store.writing import write_run
 from embstore.types import SCOPES
@@ -89,27 +91,31 @@ def series(tmp_path: Path) -> Database:
 
 def test_packed_bytes_hold_the_stores_numbers(series: Database) -> None:
     contents = read_contents(series)
-    plans = [Plan("twonn", every=True, every_interval=False, bounded=True)]
-    packed = pack_metrics(series, plans, contents.models, contents.run_ids, contents.newest)
+    counts = read_counts(series, contents)
+    selections = select_metrics(
+        counts.of_metric, cells=500, newest_cells=50, budget=700, only=["twonn"]
+    )
+    assert [(x.metric, x.every, x.every_interval) for x in selections] == [("twonn", True, False)]
+    packed = pack_metrics(series, selections, contents)
     stored = {
         (row["run_id"], row["stack"], row["layer"], row["site"], row["scope"]): row
         for row in series.select("SELECT * FROM measurement WHERE metric = 'twonn'").to_pylist()
     }
     offset = seen = 0
-    for block in packed.blocks:
-        model = contents.models[block.model]
-        runs = model.runs if block.every else sorted(set(model.runs) & set(contents.newest))
+    for chunk in packed.chunks:
+        model = contents.models[chunk.model]
+        runs = model.runs if chunk.every else sorted(set(model.runs) & set(contents.newest))
         shape = (len(SCOPES), len(model.states), len(runs))
         n = math.prod(shape)
         raw = np.frombuffer(packed.content[offset : offset + 2 * n], dtype=np.uint8).astype(int)
         offset += 2 * n
         codes = (raw[:n] * 256 + raw[n:]).reshape(shape).cumsum(axis=-1) & 0xFFFF
-        numbers = decoded(codes, block.scale, block.low, block.step)
+        numbers = decoded(codes, chunk.scale, chunk.low, chunk.step)
         for (scope, state, run), number in np.ndenumerate(numbers):
             where = model.states[state]
             place = (contents.run_ids[runs[run]], where.stack, where.layer, where.site)
             row = stored[(*place, SCOPES[scope])]
-            column = ("value", "ci_low", "ci_high")[block.part]
+            column = ("value", "ci_low", "ci_high")[chunk.part]
             assert number == pytest.approx(row[column], rel=1e-4)
             seen += 1
     assert offset == len(packed.content)
@@ -119,20 +125,20 @@ def test_packed_bytes_hold_the_stores_numbers(series: Database) -> None:
 
 
 def test_the_last_checkpoints_come_first_then_the_metrics_asked_for_most(series: Database) -> None:
-    ids = read_contents(series).run_ids
-    plan = partial(plan_metrics, series, ids, cells=100, newest_cells=10)
-    plenty = plan(budget=10_000)
+    counts = read_counts(series, read_contents(series))
+    select = partial(select_metrics, counts.of_metric, cells=100, newest_cells=10)
+    plenty = select(budget=10_000)
     assert [x.metric for x in plenty] == ["anisotropy", "twonn", "mean_cosine"]
     assert all(x.every for x in plenty)
     assert [x.every_interval for x in plenty] == [False, True, False]
     # 50 for the last checkpoints, 200 for two metrics, and no 200 for intervals.
-    scarce = plan(budget=260)
+    scarce = select(budget=260)
     assert [x.every for x in scarce] == [True, True, False]
     assert not any(x.every_interval for x in scarce)
     # One metric is always whole.
-    none = plan(budget=0)
+    none = select(budget=0)
     assert [x.every for x in none] == [True, False, False]
-    chosen = plan(budget=0, only=["mean_cosine", "twonn"])
+    chosen = select(budget=0, only=["mean_cosine", "twonn"])
     assert [(x.metric, x.every) for x in chosen] == [
         ("mean_cosine", True),
         ("twonn", False),

@@ -81,7 +81,7 @@ def test_a_finding_names_its_runs_up_to_twenty(contents: Contents) -> None:
 
 
 def test_an_empty_store_says_how_to_fill_it() -> None:
-    nothing = Contents((), (), (), (), (), (), 0)
+    nothing = Contents((), (), (), (), (), (), 0, None, ())
     html = write_page(TEXT, nothing, (), {})
     assert "Nothing has been measured yet" in html
     assert "embstore ingest MODEL" in html

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from embstore.errors import QueryError
-from embstore.report.read.store import read_contents
+from embstore.report.read.contents import read_contents
 from embstore.store.connection import Database, open_database
 from embstore.store.writing import write_failure, write_run
 from embstore.types import Failure

@@ -1,5 +1,6 @@
 """Reads from the store what a report is about: models, runs, layers, what is missing."""
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -7,22 +8,14 @@ from embstore.checkpoints.revisions import Revision, in_training_order
 from embstore.common.messages import closest
 from embstore.errors import QueryError
 from embstore.report.contents import Contents, ModelFacts, Row, State, untrained
+from embstore.report.read.questions import ask
+from embstore.report.read.readable import readable
 
 if TYPE_CHECKING:
     from embstore.store.connection import Database
 
-# Control characters, line separators, and the marks that turn the direction of all the text
-# after them: no model needs them in its name, and one could pass for another with them.
-_UNREADABLE = dict.fromkeys(
-    [
-        *(*range(0x20), *range(0x7F, 0xA0), 0x061C, 0x200E, 0x200F),
-        *(*range(0x2028, 0x202F), *range(0x2066, 0x206A), 0xFEFF),
-    ],
-    "\ufffd",
-)
-
-# The run that the other questions take too: the latest of each checkpoint and text. Runs
-# are ordered as a reader wants to see them, and known by their place in that order.
+# The runs that the questions take too: the latest of each checkpoint and text. They are in the
+# order in which a reader wants to see them, and known by their place in it.
 _RUNS = """
 SELECT
     run.run_id,
@@ -138,45 +131,6 @@ WHERE ($models::VARCHAR[] IS NULL OR list_contains($models::VARCHAR[], model.nam
     AND run_id NOT IN (SELECT latest_run.run_id FROM latest_run)
 """
 
-_FAILURES = """
-SELECT
-    failure.model,
-    failure.revision,
-    arg_max(failure.stage, failure.failed_at) AS stage,
-    arg_max(failure.reason, failure.failed_at) AS reason,
-    arg_max(failure.corpus, failure.failed_at) AS corpus,
-    strftime(max(failure.failed_at), '%Y-%m-%dT%H:%M:%SZ') AS failed_at,
-    count(*) AS attempts
-FROM failure
-WHERE ($models::VARCHAR[] IS NULL OR list_contains($models::VARCHAR[], failure.model))
-    AND NOT EXISTS (
-        SELECT 1
-        FROM run
-        JOIN checkpoint ON checkpoint.checkpoint_id = run.checkpoint_id
-        JOIN model ON model.model_id = checkpoint.model_id
-        WHERE model.name = failure.model
-            AND checkpoint.revision = failure.revision
-            AND run.created_at > failure.failed_at
-    )
-GROUP BY failure.model, failure.revision
-ORDER BY failure.model, failure.revision
-"""
-
-
-def readable(rows: Sequence[Row]) -> list[Row]:
-    r"""Return rows whose texts can be shown: what would garble a page is a replacement mark.
-
-    >>> readable([{"name": "a\u202eb"}]) == [{"name": "a\ufffdb"}]
-    True
-    """
-    return [
-        {
-            key: value.translate(_UNREADABLE) if isinstance(value, str) else value
-            for key, value in row.items()
-        }
-        for row in rows
-    ]
-
 
 def read_contents(database: "Database", models: Sequence[str] | None = None) -> Contents:
     """Read what a report of all models, or of some, is about.
@@ -187,7 +141,9 @@ def read_contents(database: "Database", models: Sequence[str] | None = None) -> 
     chosen = {"models": list(models) if models else None}
     if models:
         _check_models(database, models)
-    runs = tuple(readable(database.select(_RUNS, chosen).to_pylist()))
+    stored = database.select(_RUNS, chosen).to_pylist()
+    runs = tuple(readable(stored))
+    newest = _newest(runs)
     places: dict[object, list[int]] = {}
     for place, run in enumerate(runs):
         places.setdefault(run["model_id"], []).append(place)
@@ -213,15 +169,38 @@ def read_contents(database: "Database", models: Sequence[str] | None = None) -> 
             for row in rows
         ),
         runs=runs,
-        newest=_newest(runs),
+        newest=newest,
         corpora=tuple(
             row
             for row in readable(database.select(_CORPORA).to_pylist())
             if row["corpus_id"] in measured
         ),
         metrics=tuple(readable(database.select(_METRICS).to_pylist())),
-        failures=tuple(readable(database.select(_FAILURES, chosen).to_pylist())),
+        failures=_failures(database, chosen["models"]),
         older_runs=int(database.select(_OLDER, chosen)["n"][0].as_py()),
+        models_asked=tuple(models) if models else None,
+        newest_revisions=tuple(sorted({stored[place]["revision"] for place in newest})),
+    )
+
+
+def _failures(database: "Database", models: list[str] | None) -> tuple[Row, ...]:
+    """Read which checkpoints still fail, with the latest reason and how often they did."""
+    found: dict[tuple[str, str], Row] = {}
+    attempts: Counter[tuple[str, str]] = Counter()
+    # The latest first.
+    for row in readable(ask(database, "failures", models=models)):
+        if row["resolved"]:
+            continue
+        checkpoint = (row["model"], row["revision"])
+        attempts[checkpoint] += 1
+        found.setdefault(checkpoint, row)
+    return tuple(
+        {
+            **{key: row[key] for key in ("model", "revision", "stage", "reason", "corpus")},
+            "failed_at": f"{row['failed_at']:%Y-%m-%dT%H:%M:%SZ}",
+            "attempts": attempts[checkpoint],
+        }
+        for checkpoint, row in sorted(found.items())
     )
 
 

@@ -1,0 +1,96 @@
+"""Counts what is stored: numbers per run and per metric, and which are undefined and why."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from embstore.report.contents import Contents, Row
+from embstore.report.read.readable import readable
+
+if TYPE_CHECKING:
+    from embstore.store.connection import Database
+
+# Both counts in one scan of the largest table. The question ``coverage`` counts too, layer by
+# layer and for one metric.
+_COUNTS = """
+SELECT
+    run_id,
+    metric,
+    count(*) AS stored,
+    count(*) - count(value) AS undefined,
+    count(ci_low) > 0 AS bounded
+FROM measurement
+JOIN (SELECT unnest($runs::VARCHAR[]) AS run_id) AS chosen USING (run_id)
+GROUP BY GROUPING SETS ((run_id), (metric))
+ORDER BY run_id, metric
+"""
+
+_UNDEFINED = """
+SELECT
+    model.name AS model,
+    metric,
+    measurement.scope,
+    measurement.reason,
+    count(*) AS numbers,
+    count(DISTINCT run_id) AS runs,
+    min(measurement.layer) AS first_layer,
+    max(measurement.layer) AS last_layer
+FROM measurement
+JOIN (SELECT unnest($runs::VARCHAR[]) AS run_id) AS chosen USING (run_id)
+JOIN run USING (run_id)
+JOIN checkpoint USING (checkpoint_id)
+JOIN model USING (model_id)
+WHERE measurement.value IS NULL
+GROUP BY ALL
+ORDER BY numbers DESC, model.name, metric, measurement.scope, measurement.reason
+LIMIT 500
+"""
+
+
+@dataclass(frozen=True)
+class MetricCount:
+    """How much of a metric is stored.
+
+    Attributes:
+        metric: its name.
+        stored: numbers over all runs of the report.
+        bounded: some of them have an interval.
+    """
+
+    metric: str
+    stored: int
+    bounded: bool
+
+
+@dataclass(frozen=True)
+class Counts:
+    """What is stored of the runs of a report.
+
+    Attributes:
+        of_run: numbers per run, by place; and how many of them are undefined.
+        of_metric: numbers per metric, by name.
+        undefined: per model, metric, scope and reason: how many and where, most first.
+    """
+
+    of_run: dict[int, tuple[int, int]]
+    of_metric: tuple[MetricCount, ...]
+    undefined: tuple[Row, ...]
+
+
+def read_counts(database: "Database", contents: Contents) -> Counts:
+    """Count what is stored of the runs of a report."""
+    runs = {"runs": contents.run_ids}
+    rows = database.select(_COUNTS, runs).to_pylist()
+    undefined = database.select(_UNDEFINED, runs).to_pylist()
+    return Counts(
+        of_run={
+            contents.place_of[row["run_id"]]: (row["stored"], row["undefined"])
+            for row in rows
+            if row["run_id"] is not None
+        },
+        of_metric=tuple(
+            MetricCount(row["metric"], row["stored"], row["bounded"])
+            for row in rows
+            if row["metric"] is not None
+        ),
+        undefined=tuple(readable(undefined)),
+    )
