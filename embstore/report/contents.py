@@ -23,13 +23,13 @@ class State:
 
 @dataclass(frozen=True)
 class ModelFacts:
-    """A model with its hidden states and the places of its runs.
+    """A model with its hidden states and its runs.
 
     Attributes:
         label: its name, with more where two models share one.
         facts: the model's row.
         states: its hidden states, in order.
-        runs: where its runs stand among all, in order.
+        runs: the places of its runs among all, in order.
     """
 
     label: str

@@ -171,7 +171,7 @@ def _facts(
         "runs": columns(runs),
         "failures": list(contents.failures),
         "undefined": list(evidence.counts.undefined),
-        "blocks": columns([vars(chunk) for chunk in packed.chunks]),
+        "chunks": columns([vars(chunk) for chunk in packed.chunks]),
     }
 
 

@@ -24,10 +24,10 @@ def kinds_compared(profiles: Sequence[Profile], kinds: Collection[str]) -> Findi
         for profile in profiles
         if profile.scope == "all" and profile.kind in _KINDS and profile.contrast is not None
     ]
-    told = [kind for kind in _KINDS if any(profile.kind == kind for profile in used)]
+    known = [kind for kind in _KINDS if any(profile.kind == kind for profile in used)]
     text = ""
-    if told:
-        each = [_of_kind(kind, [p for p in used if p.kind == kind]) for kind in told]
+    if known:
+        each = [_of_kind(kind, [p for p in used if p.kind == kind]) for kind in known]
         text = (
             "Against the mean of both ends (a tenth of the depth each), anisotropy over the middle "
             f"third of the depth is {'; it is '.join(each)} (all tokens, last checkpoints). A bell "
@@ -39,7 +39,7 @@ def kinds_compared(profiles: Sequence[Profile], kinds: Collection[str]) -> Findi
         if kind in present
         else f"there are no {kind}s here"
         for kind in _KINDS
-        if kind not in told
+        if kind not in known
     ]
     if missing:
         why = " and ".join(missing)

@@ -7,7 +7,7 @@ from embstore.report.findings.sentences import Finding, counted, listed, shorten
 
 # A search that misses more neighbours than this biases the estimates by more than a percent.
 _RECALL = 0.98
-# Fewer tokens per dimension leave spectra too short a tail.
+# With fewer tokens per dimension, spectra end too early.
 _TOKENS_PER_DIMENSION = 4
 _NAMED = 4
 
@@ -134,7 +134,7 @@ def _in_order(values: set[object]) -> list[str]:
 
 
 def small_samples(contents: Contents) -> Finding | None:
-    """Warn where too few tokens stand against the width for spectra to be unbiased."""
+    """Warn of runs with too few tokens per dimension for spectra to be unbiased."""
     few = [
         (model, place)
         for model in contents.models

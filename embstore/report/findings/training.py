@@ -82,5 +82,5 @@ def _left_out(courses: Sequence[Course]) -> str:
 
 def _example(course: Course, *, named: bool) -> str:
     """Tell the values where a course begins, turns and ends."""
-    way = ", ".join(f"{number(value)} at step {step:,}" for step, value in course.stops)
-    return f"; {shortened(course.series)}: {way}" if named else f": {way}"
+    stops = ", ".join(f"{number(value)} at step {step:,}" for step, value in course.stops)
+    return f"; {shortened(course.series)}: {stops}" if named else f": {stops}"

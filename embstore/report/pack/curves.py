@@ -67,7 +67,7 @@ class Bundle:
     """The lines of one kind: which there are, how their codes are read, and the codes.
 
     Attributes:
-        facts: for each line its run, state, scope and ranks; per model the scales.
+        facts: for each line its run, state, scope and ranks; per model how codes are read.
         content: for every line and part one code per rank, as ``lay_out`` leaves them.
     """
 
@@ -146,18 +146,18 @@ def _bundle(
     for place, line in enumerate(found):
         numbers[place, :, : line.shape[1]] = line
     codes = np.zeros(numbers.shape, dtype=np.uint16)
-    scales: dict[int, list[list[object]]] = {}
+    encodings: dict[int, list[list[object]]] = {}
     which = np.array(models, dtype=np.int64)
     for model in dict.fromkeys(models):
-        scales[model] = []
+        encodings[model] = []
         for part in range(parts):
-            codes[which == model, part], *scale = encode(numbers[which == model, part])
-            scales[model].append(list(scale))
+            codes[which == model, part], *encoding = encode(numbers[which == model, part])
+            encodings[model].append(list(encoding))
     facts: dict[str, object] = {
         "points": points,
         "parts": parts,
         "ranks": [list(mine) for mine in ranks],
         "lines": columns(lines),
-        "scales": scales,
+        "encodings": encodings,
     }
     return Bundle(facts, lay_out(codes))

@@ -1,8 +1,9 @@
 """Turns numbers and rows into few bytes that a browser reads.
 
-A number becomes a code of 16 bits on the scale of those it is packed with: whole numbers
-as they are, numbers that span orders of magnitude by their logarithm, others evenly. The
-error is half a sixty-thousandth of the span, or of a ratio's logarithm: about four digits.
+A number becomes a code of 16 bits between the lowest and the highest of those it is packed
+with: whole numbers as they are, numbers that span orders of magnitude by their logarithm,
+others evenly. The error is half a sixty-thousandth of the span, or of a ratio's logarithm:
+about four digits.
 ``page/scripts/lib/data.js`` reads them.
 """
 
@@ -17,7 +18,7 @@ from numpy.typing import NDArray
 
 from embstore.types import FloatArray
 
-Scale = Literal["whole", "even", "log"]
+Spacing = Literal["whole", "even", "log"]
 
 Codes = NDArray[np.uint16]
 
@@ -29,11 +30,11 @@ _LEVELS = UNDEFINED - 2
 _WIDE, _TOO_WIDE = 8, 1e12
 
 
-def encode(numbers: FloatArray) -> tuple[Codes, Scale, float, float]:
+def encode(numbers: FloatArray) -> tuple[Codes, Spacing, float, float]:
     """Give numbers codes of 16 bits: NaN is ABSENT, infinity UNDEFINED.
 
-    >>> codes, scale, low, step = encode(np.array([[3.0, 7.0, np.nan, np.inf]]))
-    >>> codes.tolist(), scale, low, step
+    >>> codes, spacing, low, step = encode(np.array([[3.0, 7.0, np.nan, np.inf]]))
+    >>> codes.tolist(), spacing, low, step
     ([[1, 5, 0, 65535]], 'whole', 3.0, 1.0)
     """
     finite = numbers[np.isfinite(numbers)]
@@ -42,18 +43,18 @@ def encode(numbers: FloatArray) -> tuple[Codes, Scale, float, float]:
         return codes, "whole", 0.0, 1.0
     low, high = float(finite.min()), float(finite.max())
     if high - low < _LEVELS and bool((finite == np.round(finite)).all()):
-        scale: Scale = "whole"
+        spacing: Spacing = "whole"
         levels, step = finite - low, 1.0
     elif low > 0 and _WIDE * low < high < _TOO_WIDE * low:
-        scale = "log"
+        spacing = "log"
         step = float(np.log(high / low)) / _LEVELS
         levels = np.log(finite / low) / step
     else:
-        scale = "even"
+        spacing = "even"
         step = (high - low) / _LEVELS or 1.0
         levels = (finite - low) / step
     codes[np.isfinite(numbers)] = (1 + np.round(levels)).astype(np.uint16)
-    return codes, scale, low, step
+    return codes, spacing, low, step
 
 
 def lay_out(codes: Codes) -> bytes:
@@ -69,7 +70,7 @@ def text_of(content: bytes) -> str:
 
 
 def columns(rows: Sequence[dict[str, object]]) -> dict[str, dict[str, list[object]]]:
-    """Turn rows into columns; what repeats stands once in a dictionary.
+    """Turn rows into columns; a value that repeats is written once.
 
     >>> columns([{"a": "x"}, {"a": "x"}, {"a": "y"}])
     {'a': {'values': ['x', 'y'], 'codes': [0, 0, 1]}}

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from embstore.report.pack.encoding import UNDEFINED, Codes, Scale, encode, lay_out
+from embstore.report.pack.encoding import UNDEFINED, Codes, Spacing, encode, lay_out
 from embstore.report.pack.selection import Selection
 from embstore.types import SCOPES, FloatArray
 
@@ -54,14 +54,14 @@ WHERE measurement.metric IN (SELECT unnest($metrics::VARCHAR[]))
 
 @dataclass(frozen=True)
 class Chunk:
-    """Where a chunk stands and how its codes are read.
+    """What a chunk holds and how its codes are read.
 
     Attributes:
         metric: place of the metric among the selected ones.
         model: place of the model.
         part: place in PARTS.
         every: whether it has all the model's runs or the newest only.
-        scale: how codes become numbers.
+        spacing: how codes become numbers.
         low: the number of the first code.
         step: from one code to the next: a difference, or of logarithms.
     """
@@ -70,7 +70,7 @@ class Chunk:
     model: int
     part: int
     every: bool
-    scale: Scale
+    spacing: Spacing
     low: float
     step: float
 
@@ -134,9 +134,9 @@ def _pack(
     for part in PARTS if selection.bounded else PARTS[:1]:
         every = selection.every if part == "value" else selection.every_interval
         for model, numbers in _split(cells, part, frames, every=every):
-            codes, scale, low, step = encode(numbers)
+            codes, spacing, low, step = encode(numbers)
             if part == "value" or (codes % UNDEFINED).any():
-                yield Chunk(number, model, PARTS.index(part), every, scale, low, step), codes
+                yield Chunk(number, model, PARTS.index(part), every, spacing, low, step), codes
 
 
 class _Frame:
@@ -169,7 +169,7 @@ def _split(
     for model, frame in enumerate(frames):
         runs = frame.places if every else frame.newest
         dense = np.full((len(SCOPES), len(frame.keys), len(runs)), np.nan)
-        # A model's runs stand side by side.
+        # A model's runs are neighbours.
         start, end = np.searchsorted(place, (frame.places[0], frame.places[-1] + 1))
         if start == end or not len(frame.keys):
             continue

@@ -187,7 +187,7 @@ def _findings(findings: Sequence[Finding], contents: Contents) -> str:
 
 def _finding(finding: Finding, contents: Contents) -> str:
     mark = {"finding": "", "open": "Open: ", "warning": "Note: "}[finding.tone]
-    # A line never begins with the sign.
+    # The percent sign stays with its number when a line breaks.
     words = html.escape(finding.text).replace(" %", "&nbsp;%")
     text = (
         f'<li class="{finding.tone}"><p><span class="topic">{mark}{html.escape(finding.topic)}'

@@ -86,7 +86,7 @@ def largest_table(largest: Sequence[dict[str, Any]]) -> list[Row]:
         shown = {key: row[key] for key in ("run", "state", "rank", "coordinate")}
         for key in ("value", "ratio"):
             shown[key] = None if row[key] is None else float(f"{row[key]:.5g}")
-        # Quotes show blanks, and control characters are told as JSON tells them.
+        # In JSON's quotes and escapes, blanks and control characters are seen.
         token = row["token"]
         shown["token"] = None if token is None else json.dumps(token, ensure_ascii=False)
         table.append(shown | {key: row[key] for key in ("token_id", "window_index", "position")})

@@ -15,7 +15,7 @@ _UNREADABLE = dict.fromkeys(
 
 
 def readable(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    r"""Return rows whose texts can be shown: what would garble a page is a replacement mark.
+    r"""Return rows whose texts can be shown: a replacement mark for what would garble a page.
 
     >>> readable([{"name": "a\u202eb"}]) == [{"name": "a\ufffdb"}]
     True

@@ -33,9 +33,11 @@ def unpacked(bundle: Bundle, database: Database) -> dict[tuple[Any, ...], FloatA
         state = contents.models[model].states[lines["state"][place]]
         ranks = facts["ranks"][lines["ranks"][place]]
         numbers = []
-        for part, (scale, low, step) in enumerate(facts["scales"][model]):
+        for part, (spacing, low, step) in enumerate(facts["encodings"][model]):
             code = codes[place, part, : len(ranks)].astype(float)
-            decoded = low * np.exp((code - 1) * step) if scale == "log" else low + (code - 1) * step
+            decoded = (
+                low * np.exp((code - 1) * step) if spacing == "log" else low + (code - 1) * step
+            )
             numbers.append(np.where(code == 0xFFFF, np.inf, decoded))
         key = (contents.run_ids[run], state.stack, state.layer, state.site)
         found[*key, SCOPES[lines["scope"][place]]] = np.array([ranks, *numbers])
@@ -102,4 +104,4 @@ def test_a_store_without_them_has_none(database: Database, tmp_path: Path) -> No
     write_run(database, replace(run, measured=bare))
     contents = read_contents(database)
     for bundle in (pack_spectra(database, contents), pack_scales(database, contents)):
-        assert (bundle.content, bundle.facts["lines"], bundle.facts["scales"]) == (b"", {}, {})
+        assert (bundle.content, bundle.facts["lines"], bundle.facts["encodings"]) == (b"", {}, {})

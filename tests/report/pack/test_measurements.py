@@ -22,9 +22,9 @@ from embstore.types import SCOPES
 from tests.synthetic import make_run
 
 
-def decoded(codes: NDArray[Any], scale: str, low: float, step: float) -> NDArray[np.float64]:
+def decoded(codes: NDArray[Any], spacing: str, low: float, step: float) -> NDArray[np.float64]:
     levels: NDArray[np.float64] = codes.astype(np.float64) - 1
-    numbers = low * np.exp(levels * step) if scale == "log" else low + levels * step
+    numbers = low * np.exp(levels * step) if spacing == "log" else low + levels * step
     numbers[codes == ABSENT] = np.nan
     numbers[codes == UNDEFINED] = np.inf
     return numbers
@@ -34,8 +34,8 @@ def decoded(codes: NDArray[Any], scale: str, low: float, step: float) -> NDArray
 @settings(deadline=None)
 def test_codes_keep_a_sixty_thousandth_of_the_span(values: list[float]) -> None:
     numbers = np.array([values])
-    codes, scale, low, step = encode(numbers)
-    found = decoded(codes, scale, low, step)
+    codes, spacing, low, step = encode(numbers)
+    found = decoded(codes, spacing, low, step)
     finite = np.isfinite(numbers)
     assert (np.isnan(found) == np.isnan(numbers)).all()
     assert (np.isinf(found) == np.isinf(numbers)).all()
@@ -48,21 +48,21 @@ def test_codes_keep_a_sixty_thousandth_of_the_span(values: list[float]) -> None:
 
 def test_positive_numbers_over_magnitudes_keep_four_digits() -> None:
     numbers = np.geomspace(0.01, 25_800, 500)[None, :]
-    codes, scale, low, step = encode(numbers)
-    assert scale == "log"
-    np.testing.assert_allclose(decoded(codes, scale, low, step), numbers, rtol=2e-4)
+    codes, spacing, low, step = encode(numbers)
+    assert spacing == "log"
+    np.testing.assert_allclose(decoded(codes, spacing, low, step), numbers, rtol=2e-4)
 
 
 def test_whole_numbers_stay_whole() -> None:
-    codes, scale, low, step = encode(np.array([[0.0, 575.0, 3.0]]))
-    assert scale == "whole"
-    assert decoded(codes, scale, low, step).tolist() == [[0.0, 575.0, 3.0]]
+    codes, spacing, low, step = encode(np.array([[0.0, 575.0, 3.0]]))
+    assert spacing == "whole"
+    assert decoded(codes, spacing, low, step).tolist() == [[0.0, 575.0, 3.0]]
 
 
 def test_a_constant_and_nothing_at_all_have_codes() -> None:
-    codes, scale, low, step = encode(np.full((1, 3), 0.25))
-    assert decoded(codes, scale, low, step).tolist() == [[0.25] * 3]
-    codes, scale, low, step = encode(np.full((1, 3), np.nan))
+    codes, spacing, low, step = encode(np.full((1, 3), 0.25))
+    assert decoded(codes, spacing, low, step).tolist() == [[0.25] * 3]
+    codes, spacing, low, step = encode(np.full((1, 3), np.nan))
     assert codes.tolist() == [[ABSENT] * 3]
 
 
@@ -110,7 +110,7 @@ def test_packed_bytes_hold_the_stores_numbers(series: Database) -> None:
         raw = np.frombuffer(packed.content[offset : offset + 2 * n], dtype=np.uint8).astype(int)
         offset += 2 * n
         codes = (raw[:n] * 256 + raw[n:]).reshape(shape).cumsum(axis=-1) & 0xFFFF
-        numbers = decoded(codes, chunk.scale, chunk.low, chunk.step)
+        numbers = decoded(codes, chunk.spacing, chunk.low, chunk.step)
         for (scope, state, run), number in np.ndenumerate(numbers):
             where = model.states[state]
             place = (contents.run_ids[runs[run]], where.stack, where.layer, where.site)

@@ -6,11 +6,11 @@
  *   newest: number[], [fact: string]: unknown}} Model
  * @typedef {{name: string, title: string, symbol: string, unit: string, lower: string,
  *   upper: string, every: boolean, intervals: boolean, [fact: string]: unknown}} Metric
- * @typedef {{metric: number, model: number, part: number, every: boolean, scale: string,
+ * @typedef {{metric: number, model: number, part: number, every: boolean, spacing: string,
  *   low: number, step: number, offset: number, runs: number[], size: number,
- *   numbers?: Float64Array}} Block
+ *   numbers?: Float64Array}} Chunk
  * @typedef {{models: Model[], metrics: Metric[], scopes: string[], runs: object[],
- *   corpora: object[], failures: object[], undefined: object[], blocks: Map<string, Block>,
+ *   corpora: object[], failures: object[], undefined: object[], chunks: Map<string, Chunk>,
  *   bytes: Uint8Array, modelOf: number[], spectra: Bundle, scales: Bundle,
  *   massive: object[]}} Data
  * @typedef {{status: "value"|"undefined"|"absent"|"left out", value: number, low: number,
@@ -50,7 +50,7 @@ async function loadData() {
   data.models.forEach((model, place) => {
     for (const run of model.runs) data.modelOf[run] = place;
   });
-  data.blocks = placeBlocks(data, rowsOf(facts.blocks));
+  data.chunks = placeChunks(data, rowsOf(facts.chunks));
   data.spectra = await loadBundle("spectra", facts.spectra);
   data.scales = await loadBundle("scales", facts.scales);
   data.massive = rowsOf(facts.massive);
@@ -73,40 +73,40 @@ function rowsOf(table) {
   });
 }
 
-/** Finds where each block's bytes begin; they stand one after another. */
-function placeBlocks(data, blocks) {
+/** Finds where each chunk's bytes begin; they follow one another. */
+function placeChunks(data, chunks) {
   const found = new Map();
   let offset = 0;
-  for (const block of blocks) {
-    const model = data.models[block.model];
-    block.runs = block.every ? model.runs : model.newest;
-    block.size = data.scopes.length * model.states.length * block.runs.length;
-    block.offset = offset;
-    offset += 2 * block.size;
-    found.set(`${block.metric} ${block.model} ${block.part}`, block);
+  for (const chunk of chunks) {
+    const model = data.models[chunk.model];
+    chunk.runs = chunk.every ? model.runs : model.newest;
+    chunk.size = data.scopes.length * model.states.length * chunk.runs.length;
+    chunk.offset = offset;
+    offset += 2 * chunk.size;
+    found.set(`${chunk.metric} ${chunk.model} ${chunk.part}`, chunk);
   }
   return found;
 }
 
-/** Decodes a block when it is first wanted: NaN is absent, infinity undefined. */
-function numbersOf(data, block) {
-  if (block.numbers) return block.numbers;
-  const numbers = new Float64Array(block.size);
-  const { offset, size, runs } = block;
+/** Decodes a chunk when it is first wanted: NaN is absent, infinity undefined. */
+function numbersOf(data, chunk) {
+  if (chunk.numbers) return chunk.numbers;
+  const numbers = new Float64Array(chunk.size);
+  const { offset, size, runs } = chunk;
   let code = 0;
   for (let i = 0; i < size; i += 1) {
     if (i % runs.length === 0) code = 0;
     code = (code + (data.bytes[offset + i] << 8) + data.bytes[offset + size + i]) & 0xffff;
-    numbers[i] = decode(code, block);
+    numbers[i] = decode(code, chunk);
   }
-  block.numbers = numbers;
+  chunk.numbers = numbers;
   return numbers;
 }
 
-function decode(code, { scale, low, step }) {
+function decode(code, { spacing, low, step }) {
   if (code === ABSENT) return NaN;
   if (code === UNDEFINED) return Infinity;
-  return scale === "log" ? low * Math.exp((code - 1) * step) : low + (code - 1) * step;
+  return spacing === "log" ? low * Math.exp((code - 1) * step) : low + (code - 1) * step;
 }
 
 /**
@@ -126,24 +126,24 @@ function cellOf(data, key) {
   };
 }
 
-/** A part of a cell; null where the page has not got the run. */
+/** A part of a cell; null where the page does not have the run. */
 function partOf(data, { metric, run, state, scope }, part) {
   const place = data.modelOf[run];
-  const block = data.blocks.get(`${metric} ${place} ${part}`);
-  if (!block) return NaN;
-  const column = block.runs.indexOf(run);
+  const chunk = data.chunks.get(`${metric} ${place} ${part}`);
+  if (!chunk) return NaN;
+  const column = chunk.runs.indexOf(run);
   if (column < 0) return null;
   const states = data.models[place].states.length;
-  return numbersOf(data, block)[(scope * states + state) * block.runs.length + column];
+  return numbersOf(data, chunk)[(scope * states + state) * chunk.runs.length + column];
 }
 
 /** The hidden states for which a model has a metric at all: one of two layers lacks the last. */
 function statesOf(data, metric, place) {
-  const block = data.blocks.get(`${metric} ${place} 0`);
+  const chunk = data.chunks.get(`${metric} ${place} 0`);
   const model = data.models[place];
-  if (!block) return [];
-  const numbers = numbersOf(data, block);
-  const width = block.runs.length;
+  if (!chunk) return [];
+  const numbers = numbersOf(data, chunk);
+  const width = chunk.runs.length;
   const measured = (state) =>
     data.scopes.some((_, scope) => {
       const start = (scope * model.states.length + state) * width;

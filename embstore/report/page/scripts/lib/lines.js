@@ -84,7 +84,7 @@ function drawSeries(root, series, { x, y, bands, chart }) {
   return marks;
 }
 
-/** Cuts a series where a value is missing; what stands apart is not joined. */
+/** Cuts a series where a value is missing; a point that is not joined is left out. */
 function unbroken(points) {
   const parts = [[]];
   for (const point of points) {

@@ -15,7 +15,7 @@ function scopeChoices(data) {
   return data.scopes.map((scope, value) => ({ value, label: SCOPE_WORDS[scope] ?? scope }));
 }
 
-/** The texts, told apart where they share a name. */
+/** The texts; those that share a name also by their hash. */
 function corpusChoices(data) {
   const names = data.corpora.map((corpus) => corpus.name);
   return data.corpora.map((corpus, value) => ({

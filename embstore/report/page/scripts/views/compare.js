@@ -79,7 +79,7 @@ const COMPARE_COLUMNS = [
   { key: "gap_depth", label: "at depth" },
 ];
 
-/** What a row says about one side, to be told with its provenance. */
+/** What a row says about one side, shown with its provenance. */
 function rowSelection(row, run, side, scope) {
   const [average, highest] = side ? [row.b, row.b_highest] : [row.a, row.a_highest];
   return { run, metric: row.place, scope, over: `mean ${show(average)}, highest ${show(highest)}` };

@@ -3,7 +3,7 @@
 /**
  * @typedef {{run: number, state: number, scope: number, ranks: number[], trace?: number,
  *   place: number}} Line
- * @typedef {{points: number, parts: number, scales: object, bytes: Uint8Array,
+ * @typedef {{points: number, parts: number, encodings: object, bytes: Uint8Array,
  *   lines: Map<string, Line>}} Bundle
  */
 
@@ -28,13 +28,13 @@ function lineOf(bundle, { run, scope, state }) {
 function numbersOfLine(data, bundle, line) {
   const { points, parts, bytes } = bundle;
   const size = bytes.length / 2;
-  const scales = bundle.scales[data.modelOf[line.run]];
-  return scales.map(([scale, low, step], part) => {
+  const encodings = bundle.encodings[data.modelOf[line.run]];
+  return encodings.map(([spacing, low, step], part) => {
     const start = (line.place * parts + part) * points;
     let code = 0;
     return line.ranks.map((_, i) => {
       code = (code + (bytes[start + i] << 8) + bytes[size + start + i]) & 0xffff;
-      return decode(code, { scale, low, step });
+      return decode(code, { spacing, low, step });
     });
   });
 }

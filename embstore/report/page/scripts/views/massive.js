@@ -1,4 +1,4 @@
-// Massive activations: the largest coordinates of every layer, and whose they are.
+// Massive activations: the largest coordinates of every layer, and the tokens they belong to.
 
 const TIMES = { title: "Times the layer's median", unit: "1", upper: "inf" };
 // Of the coordinates that lead some layer.
@@ -24,10 +24,10 @@ const MASSIVE_COLUMNS = [
 
 /** What the caption of one model's table says already, or is the same in all its rows. */
 function toldOnce(model, after) {
-  const told = ["model", "revision"];
-  if (model.kind !== "encoder-decoder") told.push("stack");
-  if (!after) told.push("site");
-  return new Set(told);
+  const known = ["model", "revision"];
+  if (model.kind !== "encoder-decoder") known.push("stack");
+  if (!after) known.push("site");
+  return new Set(known);
 }
 
 /** @param {Data} data @param {Element} host */
@@ -100,10 +100,10 @@ function massiveView(data, host) {
   return draw;
 }
 
-function massiveTable(data, caption, filename, rows, tell, told = new Set()) {
+function massiveTable(data, caption, filename, rows, tell, known = new Set()) {
   return makeTable({
     caption,
-    columns: MASSIVE_COLUMNS.map((column) => (told.has(column.key) ? { ...column, hidden: true } : column)),
+    columns: MASSIVE_COLUMNS.map((column) => (known.has(column.key) ? { ...column, hidden: true } : column)),
     rows: rows.map((row) => massiveRow(data, row)),
     filename,
     filter: true,

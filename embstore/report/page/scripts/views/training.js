@@ -1,4 +1,4 @@
-// Training: a heat map of layer by checkpoint, and the way of the blocks' values.
+// Training: a heat map of layer by checkpoint, and the blocks' values over the steps.
 
 /** @param {Data} data @param {Element} host */
 function trainingView(data, host) {
