@@ -46,8 +46,9 @@ def ingest(
         str | None,
         typer.Option(
             metavar="SPEC",
-            help="enwik8; a file: .txt, .jsonl, .parquet, MediaWiki .xml, also .gz, .bz2, .zip; "
-            "hf:OWNER/NAME, hf:OWNER/NAME/CONFIG:SPLIT; or a folder of images.",
+            help="enwik8; a file: .txt, .jsonl, .parquet, MediaWiki .xml, also packed as .gz, "
+            ".bz2, .xz, .zst or .zip; hf:OWNER/NAME, hf:OWNER/NAME/CONFIG:SPLIT; or a folder of "
+            "images.",
         ),
     ] = None,
     text_field: Annotated[

@@ -1,8 +1,5 @@
 """Text sources: opened once, cleaned, fingerprinted, then read by byte range."""
 
-import lzma
-import zipfile
-import zlib
 from contextlib import ExitStack, closing
 from dataclasses import asdict
 from pathlib import Path
@@ -12,14 +9,13 @@ from typing import IO, Self
 from embstore.common.messages import one_line
 from embstore.errors import CorpusError, UsageError
 from embstore.inputs.formats import Source, find_source
+from embstore.inputs.packed_files import DAMAGE
 from embstore.inputs.spool import Spool, TextFacts
 from embstore.inputs.wikipedia.cleaned_cache import CleanedTexts
 from embstore.types import Corpus
 
 # A character of UTF-8 has at most three bytes after its first.
 _MAX_CONTINUATION = 3
-# What reading raises when the bytes are not those of a whole file of its kind.
-_DAMAGE = (EOFError, OSError, lzma.LZMAError, zipfile.BadZipFile, zlib.error)
 
 
 def open_corpus(spec: str | Path, *, text_field: str | None = None) -> "CorpusText":
@@ -36,11 +32,11 @@ def open_corpus(spec: str | Path, *, text_field: str | None = None) -> "CorpusTe
     - ``hf:DATASET[/CONFIG][:SPLIT]`` is a data set of the Hugging Face Hub, or a folder
       of data files, read as a stream; the text is in the field ``text_field``.
 
-    ``.gz``, ``.bz2`` and ``.zip`` (of one file) behind any but ``.parquet`` and ``hf:`` are
-    decompressed. Documents are joined by one blank line. Line ends become ``\n`` and a
-    byte order mark goes; Unicode is not normalised, so that composed and decomposed
-    letters stay as they were. The fingerprint is the SHA-256 of the resulting UTF-8
-    text, and so the same for the same bytes on any machine.
+    ``.bz2``, ``.gz``, ``.xz``, ``.zst`` and ``.zip`` (of one file) behind any but
+    ``.parquet`` and ``hf:`` are unpacked. Documents are joined by one blank line. Line ends
+    become ``\n`` and a byte order mark goes; Unicode is not normalised, so that composed and
+    decomposed letters stay as they were. The fingerprint is the SHA-256 of the resulting
+    UTF-8 text, and so the same for the same bytes on any machine.
 
     The text goes to an unnamed temporary file as it is read; memory holds a piece of it.
     That of a large MediaWiki export, which takes minutes to clean, is kept in the cache
@@ -72,7 +68,7 @@ def open_corpus(spec: str | Path, *, text_field: str | None = None) -> "CorpusTe
         facts, file = _text_of(source)
     except (CorpusError, UsageError) as error:
         raise type(error)(f"corpus {spec}: {error}") from error
-    except _DAMAGE as error:
+    except (OSError, *DAMAGE) as error:
         raise _unreadable(spec, error) from error
     return CorpusText(Corpus(name=source.name, source=source.label, **asdict(facts)), file)
 

@@ -1,23 +1,21 @@
 """Kinds of text source, by name: how a file or an address becomes documents."""
 
-import bz2
 import codecs
-import gzip
 import io
 import re
 import stat
 from collections.abc import Callable, Generator, Iterable, Iterator
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, cast
+from typing import IO
 
 from embstore.errors import CorpusError, UsageError
 from embstore.inputs import hub_datasets
 from embstore.inputs.json_parquet import read_json_lines, read_parquet
+from embstore.inputs.packed_files import PACKINGS, open_packed
 from embstore.inputs.wikipedia import enwik8
 from embstore.inputs.wikipedia.mediawiki import read_articles
-from embstore.inputs.zip_files import open_zipped, zipped_name
+from embstore.inputs.zip_files import zipped_name
 
 _CHUNK_BYTES = 1 << 18
 _DEFAULT_FIELD = "text"
@@ -25,7 +23,6 @@ _DEFAULT_FIELD = "text"
 # A document comes in pieces, so that one of any length passes through.
 Documents = Generator[Iterable[str], None, None]
 ReadDocuments = Callable[[IO[bytes], str], Iterator[Iterable[str]]]
-Open = Callable[[Path], AbstractContextManager[IO[bytes]]]
 
 
 @dataclass(frozen=True)
@@ -45,7 +42,7 @@ class Kind:
 
     read: ReadDocuments
     has_fields: bool = False
-    # Whether a .bz2, .gz or .zip of it can be read from its beginning to its end.
+    # Whether it can be read from its beginning to its end, and so while it is unpacked.
     is_stream: bool = True
     is_slow: bool = False
 
@@ -97,11 +94,6 @@ _KINDS: dict[str, Kind] = {
     ".ndjson": Kind(read_json_lines, has_fields=True),
     ".parquet": Kind(read_parquet, has_fields=True, is_stream=False),
 }
-_PACKED: dict[str, Open] = {
-    ".bz2": cast("Open", bz2.BZ2File),
-    ".gz": cast("Open", gzip.GzipFile),
-    ".zip": open_zipped,
-}
 # Parts of a dump carry their page range behind the suffix: x.xml-p1p41242.bz2.
 _SUFFIX = re.compile(r"(?P<name>.+)(?P<suffix>\.[^.-]+)(?:-p\d+p\d+[^.]*)?\Z")
 
@@ -112,7 +104,7 @@ def find_source(spec: str, text_field: str | None) -> Source:
     Raises:
         CorpusError: it is not there, or of a kind that is not known; lists those that are.
         UsageError: ``text_field`` is given and the source has no fields.
-        EOFError, OSError, zipfile.BadZipFile: a .zip is damaged or cannot be read.
+        OSError, zipfile.BadZipFile: a .zip is damaged or cannot be read.
     """
     if spec.startswith(hub_datasets.PREFIX):
         return _dataset(spec, text_field)
@@ -133,7 +125,7 @@ def _dataset(spec: str, text_field: str | None) -> Source:
 
 def _file(path: Path, text_field: str | None) -> Source:
     _check_file(path)
-    packing = path.suffix.lower() if path.suffix.lower() in _PACKED else ""
+    packing = path.suffix.lower() if path.suffix.lower() in PACKINGS else ""
     outer = path.name.removesuffix(path.suffix) if packing else path.name
     name, suffix = _name_and_suffix(outer)
     if packing == ".zip" and suffix not in _KINDS:
@@ -148,22 +140,17 @@ def _file(path: Path, text_field: str | None) -> Source:
         raise UsageError(
             f"{suffix} has no fields, so none is called {text_field!r}; leave --text-field out"
         )
-    open_it: Open = _PACKED.get(packing, _open_plain)
     return Source(
         name=name,
         label=path.name,
-        read=lambda: _read(path, open_it, kind, text_field),
+        read=lambda: _read(path, kind, text_field),
         dump=path if kind.is_slow else None,
     )
 
 
-def _read(path: Path, open_it: Open, kind: Kind, text_field: str | None) -> Documents:
-    with open_it(path) as stream:
+def _read(path: Path, kind: Kind, text_field: str | None) -> Documents:
+    with open_packed(path) as stream:
         yield from kind.read(stream, text_field or _DEFAULT_FIELD)
-
-
-def _open_plain(path: Path) -> IO[bytes]:
-    return path.open("rb")
 
 
 def _name_and_suffix(file_name: str) -> tuple[str, str]:
@@ -176,7 +163,7 @@ def _unknown(suffix: str) -> str:
     found = f"suffix {suffix!r} is not known" if suffix[:1] == "." else "the name has no suffix"
     streams = ", ".join(suffix for suffix, kind in _KINDS.items() if kind.is_stream)
     others = ", ".join(suffix for suffix, kind in _KINDS.items() if not kind.is_stream)
-    *packings, last = _PACKED
+    *packings, last = PACKINGS
     return (
         f"{found}; known are {streams}, each also with {', '.join(packings)} or {last} behind it,"
         f" {others}, and {hub_datasets.PREFIX}DATASET"

@@ -152,7 +152,7 @@ BAD_FILES: dict[str, tuple[bytes, str]] = {
     "paper.pdf": (b"%PDF-1.7", r"suffix '\.pdf' is not known; known are \.txt, \.xml, enwik8"),
     "README": (
         b"text",
-        r"the name has no suffix; known are \.txt, \.xml, .* with \.bz2, \.gz or \.zip",
+        r"the name has no suffix; known are \.txt, .* with \.bz2, \.gz, \.xz, \.zip or \.zst",
     ),
     "a.bz2": (bz2.compress(b"text"), r"the name has no suffix; known are"),
 }

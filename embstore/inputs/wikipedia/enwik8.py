@@ -2,19 +2,14 @@
 
 import hashlib
 import logging
-import zipfile
-import zlib
-from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import IO
 
 import pooch
 from filelock import FileLock
 
 from embstore.common.paths import cache_folder
 from embstore.errors import CorpusError
-from embstore.inputs.wikipedia.download import ResumingDownload
-from embstore.inputs.zip_files import open_zipped
+from embstore.inputs.packed_files import DAMAGE, open_packed
 
 NAME = "enwik8"
 # The page of its author, Matt Mahoney: https://mattmahoney.net/dc/textdata.html
@@ -23,13 +18,16 @@ URL = "https://mattmahoney.net/dc/enwik8.zip"
 MD5 = "a1fa5ffddb56f4953e226637dabbb36a"
 
 _CHUNK_BYTES = 1 << 20
+_RETRIES = 3
+# Seconds to wait for a connection, and for the next bytes.
+_TIMEOUT = (5.0, 30.0)
 
 
 def fetch_enwik8() -> Path:
     """Return the path of ``enwik8.zip`` in the cache folder, or of ``enwik8`` put there by hand.
 
     It is fetched the first time, and its contents are checked every time, which takes a
-    second. A download that breaks off is continued by the next call. Where several
+    second. A download that fails is tried again, three times at most. Where several
     processes ask at once, one fetches and the others wait.
 
     Raises:
@@ -56,39 +54,50 @@ def _cached(folder: Path) -> Path | None:
 
 
 def _fetch(folder: Path) -> Path:
-    # What pooch would say on standard error is of no use to whoever measures a model.
+    # pooch reports its progress on standard error; whoever measures a model has no use for it.
     pooch.get_logger().setLevel(logging.WARNING)
     folder.mkdir(parents=True, exist_ok=True)
     target = folder / f"{NAME}.zip"
     with FileLock(folder / f"{NAME}.zip.lock"):
+        # No hash for pooch: the one that is published is of the contents, see _check.
+        downloads = pooch.create(
+            folder,
+            "",
+            registry={target.name: None},
+            urls={target.name: URL},
+            retry_if_failed=_RETRIES,
+        )
         try:
-            pooch.retrieve(
-                URL,
-                known_hash=None,
-                fname=target.name,
-                path=folder,
-                downloader=ResumingDownload(folder / f"{NAME}.zip.part"),
-            )
-        except CorpusError as error:
+            downloads.fetch(target.name, downloader=pooch.HTTPDownloader(timeout=_TIMEOUT))
+        except OSError as error:
+            if error.errno is not None:
+                raise
+            # Only what went wrong on the network carries no error number.
             raise CorpusError(
-                f"{error}; run it again online, or put the file at {target}"
+                f"{URL} cannot be fetched ({_network_failure(error)}); run it again online, or put"
+                f" the file at {target}"
             ) from error
     return target
 
 
+def _network_failure(error: OSError) -> str:
+    """Say what went wrong on the network; ``error`` is one of the library ``requests``."""
+    response = getattr(error, "response", None)
+    if response is not None:
+        return f"the server answers {response.status_code} {response.reason}"
+    return f"no connection, or it broke off: {type(error).__name__}"
+
+
 def _check(path: Path) -> None:
     """Refuse a file with other contents, and remove it where it was downloaded."""
-    opened: AbstractContextManager[IO[bytes]] = (
-        open_zipped(path) if path.suffix == ".zip" else path.open("rb")
-    )
     try:
-        with opened as stream:
+        with open_packed(path) as stream:
             # The checksum tells damage, not malice; MD5 is the one that is published.
             digest = hashlib.md5(usedforsecurity=False)
             while chunk := stream.read(_CHUNK_BYTES):
                 digest.update(chunk)
             found = f"MD5 {digest.hexdigest()}"
-    except (CorpusError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+    except (CorpusError, *DAMAGE) as error:
         found = f"damaged: {error}"
     if found == f"MD5 {MD5}":
         return
