@@ -93,15 +93,13 @@ def run_question(
         QueryError: the store does not have what a parameter names, the file's
             parameters do not agree with its SQL, or the SQL fails.
     """
-    from embstore.store.statement import statement_parameters
-
     values = bind(question, params)
-    _check_use(question, statement_parameters(question.sql))
+    check_use(question)
     _check_known(database, question, values)
     if question.built_in:
-        # Written in, not bound: to bind a value DuckDB's client imports pandas, if it is
+        # Values written as SQL: to bind one from Python, DuckDB imports pandas, if it is
         # there, which takes longer than most answers.
-        return database.select(portable_sql(question, values))
+        return database.select_prepared(portable_sql(question, values))
     return database.select_untrusted(question.sql, values)
 
 
@@ -120,6 +118,26 @@ def bind(question: Question, params: Mapping[str, object] | None = None) -> dict
                 f"query {question.name} has no parameter {name!r}{closest(name, declared)}; {takes}"
             )
     return {name: _value(question, parameter, given) for name, parameter in declared.items()}
+
+
+def check_use(question: Question) -> None:
+    """Hold a question's parameters and its SQL to each other.
+
+    Raises:
+        QueryError: the SQL uses a parameter that is not declared, or not one that is.
+    """
+    from embstore.store.statement import statement_parameters
+
+    used = statement_parameters(question.sql)
+    declared = {parameter.name for parameter in question.parameters}
+    for name in sorted(used - declared):
+        raise QueryError(
+            f"{question.path}: the SQL uses ${name}, which no '-- param {name} TYPE: …' declares"
+        )
+    for name in sorted(declared - used):
+        raise QueryError(
+            f"{question.path}: parameter {name} is declared, but the SQL has no ${name}"
+        )
 
 
 def metric_info(database: "Database", name: str) -> MetricInfo | None:
@@ -206,18 +224,6 @@ def _value(question: Question, parameter: Parameter, given: Mapping[str, object]
             f"give it as -p {parameter.name}=…"
         )
     return parameter.default
-
-
-def _check_use(question: Question, used: set[str]) -> None:
-    declared = {parameter.name for parameter in question.parameters}
-    for name in sorted(used - declared):
-        raise QueryError(
-            f"{question.path}: the SQL uses ${name}, which no '-- param {name} TYPE: …' declares"
-        )
-    for name in sorted(declared - used):
-        raise QueryError(
-            f"{question.path}: parameter {name} is declared, but the SQL has no ${name}"
-        )
 
 
 def _check_known(database: "Database", question: Question, values: Mapping[str, Value]) -> None:

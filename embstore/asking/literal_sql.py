@@ -1,67 +1,31 @@
 """Writes a question as SQL that runs in any DuckDB shell on the store's file."""
 
 import math
-import re
 from collections.abc import Mapping
 from datetime import date, datetime
 
 from embstore.asking.parameters import Scalar, Value
 from embstore.asking.question import Question
-from embstore.errors import QueryError
-
-# What a $name is not one in: comments, texts, quoted names, and $tag$ texts $tag$.
-_TOKEN = re.compile(
-    r"""
-    (?P<other>
-        --[^\n]*
-      | '(?:[^']|'')*'
-      | "(?:[^"]|"")*"
-      | \$(?P<tag>[A-Za-z_]\w*)?\$.*?\$(?P=tag)\$
-      | \$\$.*?\$\$
-    )
-    | (?P<escapes>(?<![\w$])[eE]'(?:[^'\\]|\\.|'')*')
-    | (?P<open>/\*)
-    | (?<![\w$])\$(?P<name>[A-Za-z_]\w*)
-    """,
-    re.VERBOSE | re.DOTALL,
-)
-_COMMENT_EDGE = re.compile(r"/\*|\*/")
 
 
 def portable_sql(question: Question, values: Mapping[str, Value]) -> str:
-    """Return a question's SQL with its parameters' values written into it.
+    """Return a question as a prepared statement, and its execution with these values.
+
+    In the shell it can be executed again with other values, by the question's name.
 
     Args:
-        question: what to ask.
-        values: of every declared parameter, as ``query.bind`` gives them.
-
-    Raises:
-        QueryError: the SQL uses a parameter without a value.
+        question: what to ask; its SQL uses each declared parameter, and no other.
+        values: of every declared parameter, as ``bind`` gives them.
     """
     types = {parameter.name: parameter.type for parameter in question.parameters}
-
-    def written(name: str) -> str:
-        if name not in types:
-            raise QueryError(
-                f"{question.path}: the SQL uses ${name}, which no '-- param {name} TYPE: …' "
-                "declares"
-            )
-        return literal(values[name], types[name])
-
-    sql, text, position = question.sql, [], 0
-    while match := _TOKEN.search(sql, position):
-        text.append(sql[position : match.start()])
-        position = match.end()
-        if match["name"] is not None:
-            text.append(written(match["name"]))
-        elif match["open"] is not None:
-            position = _end_of_comment(sql, match.start())
-            text.append(sql[match.start() : position])
-        else:
-            text.append(match[0])
-    text.append(sql[position:])
-    # On a line of its own, since the last may end in a comment.
-    return f"{''.join(text).rstrip().removesuffix(';').rstrip()}\n;\n"
+    # Quoted, since a parameter may be called like a keyword of SQL: show, format, order.
+    given = ", ".join(
+        f"{_quoted(name)} := {literal(value, types[name])}" for name, value in values.items()
+    )
+    name = _quoted(question.name)
+    sql = question.sql.rstrip().removesuffix(";").rstrip()
+    # The semicolon on a line of its own, since the last may end in a comment.
+    return f"PREPARE {name} AS\n{sql}\n;\nEXECUTE {name}{given and f'({given})'};\n"
 
 
 def literal(value: Value, type_: str) -> str:
@@ -73,13 +37,10 @@ def literal(value: Value, type_: str) -> str:
     if isinstance(value, list):
         return f"CAST([{', '.join(_scalar(item) for item in value)}] AS {type_})"
     bare = _scalar(value)
-    # These are what they look like; -1 would make a comment of a minus before it.
-    looks = isinstance(value, bool | str | datetime) or (
-        type_ == "INTEGER" and isinstance(value, int) and value >= 0
+    is_of_type = isinstance(value, bool | str | datetime) or (
+        type_ == "INTEGER" and isinstance(value, int)
     )
-    if looks:
-        return bare
-    return f"CAST({bare} AS {type_})"
+    return bare if is_of_type else f"CAST({bare} AS {type_})"
 
 
 def _scalar(value: Scalar) -> str:
@@ -102,12 +63,5 @@ def _scalar(value: Scalar) -> str:
     return "'" + value.replace("'", "''") + "'"
 
 
-def _end_of_comment(sql: str, start: int) -> int:
-    """Return where a comment ends; in DuckDB they nest."""
-    depth, position = 0, start
-    while edge := _COMMENT_EDGE.search(sql, position):
-        position = edge.end()
-        depth += 1 if edge[0] == "/*" else -1
-        if not depth:
-            return position
-    return len(sql)
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'

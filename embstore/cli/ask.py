@@ -107,7 +107,7 @@ def query(
     queries: QueriesOption = None,
 ) -> None:
     """Answer a question: run one of the .sql files over the store."""
-    from embstore.asking.ask import bind, find_question
+    from embstore.asking.ask import bind, check_use, find_question
     from embstore.cli.output import choose_format, show_answer, write_out
 
     if duckdb and not show:
@@ -118,7 +118,10 @@ def query(
     if show:
         from embstore.asking.literal_sql import portable_sql
 
-        shown = portable_sql(question, bind(question, params)) if duckdb else question.sql
+        shown = question.sql
+        if duckdb:
+            shown = portable_sql(question, bind(question, params))
+            check_use(question)
         write_out(shown.encode(), output)
         return
     from embstore.api.store import open_store

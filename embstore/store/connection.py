@@ -57,7 +57,18 @@ class Database:
             StoreError: the store cannot be opened or read.
         """
         with reading(self.path, self._timeout) as connection:
+            check_parameters(connection, sql, params or {})
             return self._fetch(connection, sql, params or {})
+
+    def select_prepared(self, sql: str) -> pa.Table:
+        """Run one of embstore's own questions, as ``PREPARE`` and ``EXECUTE``.
+
+        Raises:
+            QueryError: DuckDB refuses the statements.
+            StoreError: the store cannot be opened or read.
+        """
+        with reading(self.path, self._timeout) as connection:
+            return self._fetch(connection, sql, {})
 
     def select_untrusted(self, sql: str, params: Mapping[str, object] | None = None) -> pa.Table:
         """Run a user's ad-hoc SQL: one SELECT that sees the store and nothing else.
@@ -69,6 +80,7 @@ class Database:
         """
         with reading(self.path, self._timeout) as connection:
             check_untrusted(connection, sql)
+            check_parameters(connection, sql, params or {})
             return self._fetch(connection, sql, params or {})
 
     @contextlib.contextmanager
@@ -94,7 +106,6 @@ class Database:
     def _fetch(
         self, connection: duckdb.DuckDBPyConnection, sql: str, params: Mapping[str, object]
     ) -> pa.Table:
-        check_parameters(connection, sql, params)
         try:
             return fetch(connection, sql, params)
         except (duckdb.IOException, duckdb.FatalException) as error:

@@ -151,7 +151,11 @@ class TestQuery:
         answered = json.loads(ok("query", *asked, "-s", store, "-f", "json"))
         assert shown == [row["value"] for row in answered]
 
-    def test_show_for_duckdb_checks_parameters_and_needs_show(self) -> None:
+    def test_show_for_duckdb_checks_parameters_and_needs_show(self, tmp_path: Path) -> None:
+        (tmp_path / "mine.sql").write_text("-- title: Mine\nSELECT $y")
+        assert "mine.sql: the SQL uses $y, which no '-- param y TYPE: …' declares" in str(
+            refused("query", "mine", "--queries", tmp_path, "--show", "--duckdb")
+        )
         assert "no parameter 'x'" in str(
             refused("query", "runs", "--show", "--duckdb", "-p", "x=1")
         )
