@@ -7,13 +7,10 @@ from typing import TYPE_CHECKING
 
 from embstore.asking import ask
 from embstore.asking.answer import Answer
-from embstore.asking.hidden_runs import hiding_note
-from embstore.asking.unequal import unequal_runs
+from embstore.asking.caveats import run_caveats
 from embstore.store.connection import Database, open_database
 
 if TYPE_CHECKING:
-    import pyarrow as pa
-
     from embstore.charts.build import AnyChart
 
 _INFO = """
@@ -121,7 +118,7 @@ class Store:
         """
         question = ask.find_question(name, self._queries)
         table = ask.run_question(self._database, question, params)
-        return Answer(table, self._about_runs(table))
+        return Answer(table, run_caveats(self._database, table))
 
     def sql(self, text: str, /, **params: object) -> Answer:
         """Answer one SELECT of your own; it can read this store and nothing else.
@@ -212,16 +209,10 @@ class Store:
         table = ask.run_question(self._database, question, values)
         metric = values.get("metric")
         info = ask.metric_info(self._database, metric) if isinstance(metric, str) else None
-        known = ask.caveat(table)
-        caption = " ".join((*self._about_runs(table), *([known] if known else []))) or None
+        caption = " ".join(Answer(table, run_caveats(self._database, table)).notes) or None
         return build_chart(
             question, table, params=values, metric=info, caption=caption, theme=theme
         )
-
-    def _about_runs(self, table: "pa.Table") -> tuple[str, ...]:
-        """Say what to know of the runs behind an answer: unlike ones, and hidden ones."""
-        said = (unequal_runs(self._database, table), hiding_note(self._database, table))
-        return tuple(text for text in said if text)
 
 
 def open_store(url: str | Path | None = None, *, queries: Iterable[str | Path] = ()) -> Store:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from html import escape
 from typing import TYPE_CHECKING, Any
 
-from embstore.asking.ask import caveat
+from embstore.asking.caveats import dimension_caveat
 from embstore.tables.text import aligned, html
 from embstore.tables.values import plain_rows
 
@@ -48,7 +48,7 @@ class Answer:
     @property
     def notes(self) -> tuple[str, ...]:
         """What a reader should know before trusting the numbers."""
-        known = caveat(self._table)
+        known = dimension_caveat(self._table)
         return (*self._notes, known) if known else self._notes
 
     @property

@@ -1,7 +1,6 @@
 """Finds questions, fills in their parameters and asks the store."""
 
 import os
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,7 +11,6 @@ from embstore.asking.question import Question, read_question
 from embstore.common.messages import closest
 from embstore.common.paths import resource_folder
 from embstore.errors import QueryError, UsageError
-from embstore.metrics.names import NEIGHBOR_ESTIMATES
 from embstore.types import MetricInfo
 
 if TYPE_CHECKING:
@@ -149,44 +147,6 @@ def metric_info(database: "Database", name: str) -> MetricInfo | None:
     ).to_pylist()
     rows = [row for row in rows if row["name"] == name]
     return MetricInfo(**rows[0]) if rows else None
-
-
-# Where estimates from neighbour distances begin to fall short at usual sample sizes.
-_DIMENSION_CEILING = 20
-# Columns of the metric that a column ``metric`` names: its values, and means and peaks of
-# them. What ends otherwise is an error, an interval, a place or a difference.
-_LEVEL = re.compile(r"(.+_)?(value|mean|peak)(_no_first|_no_sinks)?")
-
-
-def caveat(table: "pa.Table") -> str | None:
-    """Return what a reader should know before trusting an answer's numbers, or None.
-
-    Args:
-        table: an answer with a column ``metric`` and columns of its values, such as
-            ``value``, ``peak_value`` or ``rest_mean``; or with columns called like metrics;
-            or the ``dimension`` of curves, beside its ``rank``.
-    """
-    columns = table.column_names
-    found: list[tuple[str, object]] = []
-    for column in columns:
-        if column in NEIGHBOR_ESTIMATES:
-            found += [(column, value) for value in table[column].to_pylist()]
-    if {"dimension", "rank"} <= set(columns):
-        found += [("Gride", value) for value in table["dimension"].to_pylist()]
-    metrics = table["metric"].to_pylist() if "metric" in columns else []
-    if NEIGHBOR_ESTIMATES.intersection(metrics):
-        for column in filter(_LEVEL.fullmatch, columns):
-            named = zip(metrics, table[column].to_pylist(), strict=True)
-            found += [(name, value) for name, value in named if name in NEIGHBOR_ESTIMATES]
-    high = {
-        name for name, value in found if isinstance(value, float) and value > _DIMENSION_CEILING
-    }
-    if not high:
-        return None
-    return (
-        f"Dimensions above about {_DIMENSION_CEILING} are underestimated ({', '.join(sorted(high))}"
-        "): at 4,000 tokens a true 50 reads 33 and a true 100 reads 51."
-    )
 
 
 def _question_files(folders: Iterable[str | Path]) -> dict[str, tuple[Path, bool]]:

@@ -38,7 +38,7 @@ def measure(
     """Measure any file of vectors; nothing is stored."""
     import pyarrow as pa
 
-    from embstore.asking.ask import caveat
+    from embstore.asking.caveats import dimension_caveat
     from embstore.cli.output import choose_format, write_table
     from embstore.measuring.vectors import measure_vectors, read_vectors
     from embstore.metrics.registry import METRICS
@@ -57,7 +57,7 @@ def measure(
     }
     table = pa.table(rows)
     write_table(table, chosen, output)
-    if note := caveat(table):
+    if note := dimension_caveat(table):
         TERMINAL.say(f"note: {note}")
 
 

@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from embstore.asking.ask import caveat
+from embstore.asking.caveats import dimension_caveat
 from embstore.common.messages import closest
 from embstore.comparison.choose_runs import StoredRun, find_sides, stored_runs
 from embstore.comparison.differences import By, Point, Profile, compare_profiles, default_by
@@ -244,7 +244,7 @@ def _dimension_note(rows: Sequence[dict[str, object]]) -> str | None:
     import pyarrow as pa
 
     both = [(row["metric"], row[side]) for row in rows for side in "ab"]
-    return caveat(
+    return dimension_caveat(
         pa.table({"metric": [name for name, _ in both], "value": [value for _, value in both]})
     )
 

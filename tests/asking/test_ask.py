@@ -3,12 +3,10 @@ import shutil
 from datetime import UTC, datetime
 from pathlib import Path
 
-import pyarrow as pa
 import pytest
 
 from embstore.asking.ask import (
     bind,
-    caveat,
     find_question,
     find_questions,
     metric_info,
@@ -22,7 +20,7 @@ from embstore.store.connection import Database, open_database
 from embstore.store.writing import write_failure, write_run
 from embstore.types import Failure
 from tests.processes import imported
-from tests.synthetic import ALL_METRICS, make_run
+from tests.synthetic import make_run
 
 BUILT_IN = sorted(path.stem for path in resource_folder("queries").glob("*.sql"))
 
@@ -31,14 +29,6 @@ BUILT_IN = sorted(path.stem for path in resource_folder("queries").glob("*.sql")
 def small(tmp_path_factory: pytest.TempPathFactory) -> Database:
     database = open_database(tmp_path_factory.mktemp("small") / "small.duckdb")
     write_run(database, make_run(name="lab/decoder"))
-    return database
-
-
-@pytest.fixture(scope="module")
-def training(tmp_path_factory: pytest.TempPathFactory) -> Database:
-    database = open_database(tmp_path_factory.mktemp("training") / "training.duckdb")
-    for step in range(3):
-        write_run(database, make_run(revision=f"step{step}", step=step, metrics=ALL_METRICS))
     return database
 
 
@@ -189,67 +179,3 @@ def test_asking_never_imports_torch(small: Database, tmp_path: Path) -> None:
         "store.chart('layer_profile')\n"
     )
     assert not {"torch", "transformers", "sqlalchemy", "scipy"} & imported(code, store)
-
-
-class TestCaveat:
-    """What a reader should know before trusting a dimension."""
-
-    def test_large_dimensions_are_said_to_fall_short(self) -> None:
-        rows = pa.table({"metric": ["twonn", "mle", "anisotropy"], "value": [25.0, 12.0, 0.9]})
-        found = caveat(rows)
-        assert found is not None
-        assert "above about 20 are underestimated (twonn)" in found
-
-    @pytest.mark.parametrize(
-        "column",
-        ["peak_value", "before_value", "after_value", "rest_mean", "at_peak", "peak_no_sinks"],
-    )
-    def test_columns_of_values_count_too(self, column: str) -> None:
-        assert "(twonn)" in (caveat(pa.table({"metric": ["twonn"], column: [25.0]})) or "")
-        assert caveat(pa.table({"metric": ["effective_rank"], column: [25.0]})) is None
-
-    @pytest.mark.parametrize("column", ["ci_high", "std_error", "change", "depth", "distance"])
-    def test_intervals_errors_and_differences_do_not(self, column: str) -> None:
-        assert caveat(pa.table({"metric": ["twonn"], column: [25.0]})) is None
-
-    def test_curves_count_too(self) -> None:
-        assert "(Gride)" in (caveat(pa.table({"rank": [1], "dimension": [25.0]})) or "")
-        assert caveat(pa.table({"rank": [1], "dimension": [19.0]})) is None
-        assert caveat(pa.table({"dimension": [576.0]})) is None
-
-    def test_every_number_of_every_question_is_a_value_or_known_not_to_be(
-        self, training: Database
-    ) -> None:
-        """A new column fails here until it is called like a value or stands below."""
-        others = {
-            *("change", "change_error", "change_in_errors", "relative_change", "contrast"),
-            *("rise", "rise_error", "fall", "fall_error", "share_down", "least_errors"),
-            *("distance", "largest_difference", "largest_difference_depth", "correlation"),
-            *("middle_minus_rest", "effect", "ceiling", "depth", "peak_depth", "std_error"),
-            *("ci_low", "ci_high", "sink_threshold", "neighbor_recall", "mean_distance"),
-            # Of other metrics, whatever is asked for.
-            *("similarity", "linearity", "ratio"),
-        }
-        unknown = set()
-        for name, question in find_questions().items():
-            asked = {p.name for p in question.parameters} & {"metric"}
-            table = run_question(training, question, dict.fromkeys(asked, "twonn"))
-            if not {"metric", "rank"} & set(table.column_names):
-                continue
-            for field in table.schema:
-                if not pa.types.is_floating(field.type) or field.name in others:
-                    continue
-                twenty_five = pa.array([25.0])
-                row = {"metric": pa.array(["twonn"]), "rank": [1], field.name: twenty_five}
-                if caveat(pa.table(row)) is None:
-                    unknown.add((name, field.name))
-        assert not unknown
-
-    def test_columns_called_like_metrics_count_too(self) -> None:
-        assert "(mle)" in (caveat(pa.table({"layer": [0], "mle": [24.4]})) or "")
-
-    def test_small_dimensions_and_other_metrics_need_none(self) -> None:
-        rows = pa.table({"metric": ["twonn", "effective_rank"], "value": [8.0, 300.0]})
-        assert caveat(rows) is None
-        assert caveat(pa.table({"value": [99.0]})) is None
-        assert caveat(pa.table({"metric": ["mle"], "value": pa.nulls(1, pa.float64())})) is None

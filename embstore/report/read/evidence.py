@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from embstore.asking.hidden_runs import hidden_runs
+from embstore.asking.caveats import hidden_runs
 from embstore.report.contents import Contents, Row
 from embstore.report.read.counts import Counts, read_counts
 from embstore.report.read.massive import Massive, find_massive, largest_table, read_largest

@@ -1,0 +1,212 @@
+"""Says what a reader should know before trusting the numbers of an answer.
+
+Large dimensions fall short; runs side by side may not have been measured alike; a later run
+of fewer tokens may hide an earlier, larger one.
+"""
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from embstore.asking.literal_sql import literal
+from embstore.metrics.names import NEIGHBOR_ESTIMATES
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from embstore.store.connection import Database
+
+# Where estimates from neighbour distances begin to fall short at usual sample sizes.
+_DIMENSION_CEILING = 20
+# Columns of the metric that a column ``metric`` names: its values, and means and peaks of
+# them. What ends otherwise is an error, an interval, a place or a difference.
+_LEVEL = re.compile(r"(.+_)?(value|mean|peak)(_no_first|_no_sinks)?")
+# What makes a row one of measured numbers, and not one about a run.
+_MEASURED = {"depth", "layer", "metric", "peak_value", "scope", "value"}
+_N_SHOWN = 4
+_N_CHECKPOINTS_NAMED = 2
+
+_DISTINCT = """
+SELECT
+    list(DISTINCT tokens ORDER BY tokens) AS tokens,
+    list(DISTINCT window_size ORDER BY window_size) AS "tokens per window",
+    list(DISTINCT sample_size ORDER BY sample_size) AS "tokens kept",
+    list(DISTINCT dtype ORDER BY dtype) AS dtype,
+    list(DISTINCT seed ORDER BY seed) AS seed
+FROM run
+WHERE run_id IN (SELECT unnest(string_split({runs}, ',')))
+"""
+# What the view latest_run leaves out, where it had more tokens. No run is later than the
+# latest.
+_HIDDEN = """
+SELECT
+    latest_run.run_id,
+    latest_run.model,
+    latest_run.revision,
+    latest_run.corpus,
+    run.tokens,
+    larger.tokens AS hidden_tokens,
+    larger.run_id AS hidden_run_id
+FROM latest_run
+JOIN run ON run.run_id = latest_run.run_id
+JOIN run AS larger
+    ON larger.checkpoint_id = run.checkpoint_id AND larger.corpus_id = run.corpus_id
+    AND larger.tokens > run.tokens
+QUALIFY row_number() OVER (
+    PARTITION BY latest_run.run_id
+    ORDER BY larger.tokens DESC, larger.created_at DESC, larger.run_id DESC
+) = 1
+ORDER BY
+    latest_run.model, latest_run.step NULLS LAST, latest_run.revision, latest_run.corpus,
+    latest_run.run_id
+"""
+
+
+def dimension_caveat(table: "pa.Table") -> str | None:
+    """Return which dimensions of an answer are so large that they fall short, or None.
+
+    Args:
+        table: an answer with a column ``metric`` and columns of its values, such as
+            ``value``, ``peak_value`` or ``rest_mean``; or with columns called like metrics;
+            or the ``dimension`` of curves, beside its ``rank``.
+    """
+    columns = table.column_names
+    found: list[tuple[str, object]] = []
+    for column in columns:
+        if column in NEIGHBOR_ESTIMATES:
+            found += [(column, value) for value in table[column].to_pylist()]
+    if {"dimension", "rank"} <= set(columns):
+        found += [("Gride", value) for value in table["dimension"].to_pylist()]
+    metrics = table["metric"].to_pylist() if "metric" in columns else []
+    if NEIGHBOR_ESTIMATES.intersection(metrics):
+        for column in filter(_LEVEL.fullmatch, columns):
+            named = zip(metrics, table[column].to_pylist(), strict=True)
+            found += [(name, value) for name, value in named if name in NEIGHBOR_ESTIMATES]
+    high = {
+        name for name, value in found if isinstance(value, float) and value > _DIMENSION_CEILING
+    }
+    if not high:
+        return None
+    return (
+        f"Dimensions above about {_DIMENSION_CEILING} are underestimated ({', '.join(sorted(high))}"
+        "): at 4,000 tokens a true 50 reads 33 and a true 100 reads 51."
+    )
+
+
+def run_caveats(database: "Database", table: "pa.Table") -> tuple[str, ...]:
+    """Return what to know of the runs behind an answer: unlike ones, and hidden ones.
+
+    Raises:
+        StoreError: the store cannot be read.
+    """
+    found = (unequal_caveat(database, table), hidden_caveat(database, table))
+    return tuple(text for text in found if text)
+
+
+def unequal_caveat(database: "Database", table: "pa.Table") -> str | None:
+    """Return what the runs behind an answer differ in besides model and text, or None.
+
+    Args:
+        database: the store that gave the answer.
+        table: the answer; without a column ``run_id`` nothing is known of its runs.
+
+    Raises:
+        StoreError: the store cannot be read.
+    """
+    names = set(table.column_names)
+    if "run_id" not in names or not names & _MEASURED:
+        return None
+    runs = [run for run in table["run_id"].unique().to_pylist() if run is not None]
+    if len(runs) < 2:
+        return None
+    # Written in, for DuckDB imports pandas to bind a value, and as one text: of thousands of
+    # runs a list takes longer to parse than the answer to find.
+    written = literal(",".join(map(str, runs)), "VARCHAR")
+    (found,) = database.select(_DISTINCT.format(runs=written)).to_pylist()
+    unlike = [
+        f"{what} ({', '.join(map(str, values[:_N_SHOWN]))}{', …' * (len(values) > _N_SHOWN)})"
+        for what, values in found.items()
+        if values is not None and len(values) > 1
+    ]
+    if not unlike:
+        return None
+    return f"These runs differ in {', '.join(unlike)}: their numbers differ for that reason too."
+
+
+@dataclass(frozen=True)
+class HiddenRun:
+    """A run that the views leave out though it had more tokens than the later one they show.
+
+    Attributes:
+        run_id: of the later run, which is shown.
+        model: whose run it is.
+        revision: of that model.
+        corpus: the text that both runs read.
+        tokens: of the later run.
+        hidden_tokens: of the largest that it hides.
+        hidden_run_id: of that one.
+    """
+
+    run_id: str
+    model: str
+    revision: str
+    corpus: str
+    tokens: int
+    hidden_tokens: int
+    hidden_run_id: str
+
+
+def hidden_runs(database: "Database") -> list[HiddenRun]:
+    """Return the largest run that each latest run of fewer tokens hides, by model and step.
+
+    Raises:
+        StoreError: the store cannot be read.
+    """
+    return [HiddenRun(**row) for row in database.select(_HIDDEN).to_pylist()]
+
+
+def hidden_caveat(database: "Database", table: "pa.Table") -> str | None:
+    """Return which runs behind an answer hide larger ones, in one line, or None.
+
+    Args:
+        database: the store that gave the answer.
+        table: the answer; without a column of runs nothing is known of them, and a list of
+            runs (it has a column ``latest``, or nothing measured) hides none.
+
+    Raises:
+        StoreError: the store cannot be read.
+    """
+    names = set(table.column_names)
+    columns = [name for name in names if name == "run_id" or name.endswith("_run_id")]
+    if not columns or "latest" in names or not names & _MEASURED:
+        return None
+    shown = {run for name in columns for run in table[name].unique().to_pylist()}
+    found = [
+        run
+        for run in hidden_runs(database)
+        if run.run_id in shown and run.hidden_run_id not in shown
+    ]
+    return describe_hidden(found) if found else None
+
+
+def describe_hidden(runs: list[HiddenRun]) -> str:
+    """Say of one or more runs that they are hidden, naming two checkpoints at most.
+
+    >>> describe_hidden([HiddenRun("a", "gpt2", "main", "wiki", 512, 8192, "b")])
+    'A later run of 512 tokens hides one of 8,192 (gpt2, main): see embstore query runs.'
+    """
+    first = {(run.model, run.revision): run for run in reversed(runs)}
+    checkpoints = list(reversed(first.values()))
+    if len(checkpoints) == 1:
+        (run,) = checkpoints
+        return (
+            f"A later run of {run.tokens:,} tokens hides one of {run.hidden_tokens:,} "
+            f"({run.model}, {run.revision}): see embstore query runs."
+        )
+    named = [
+        f"{run.model}, {run.revision}: {run.tokens:,} for {run.hidden_tokens:,} tokens"
+        for run in checkpoints[:_N_CHECKPOINTS_NAMED]
+    ]
+    rest = len(checkpoints) - len(named)
+    more = f"; and {rest:,} more checkpoint{'s' * (rest > 1)}" if rest else ""
+    return f"Later runs hide larger ones ({'; '.join(named)}{more}): see embstore query runs."

@@ -1,0 +1,213 @@
+"""What a reader should know before trusting the numbers of an answer."""
+
+import shutil
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+
+from embstore.api.store import Store
+from embstore.asking.ask import find_question, find_questions, run_question
+from embstore.asking.caveats import (
+    HiddenRun,
+    describe_hidden,
+    dimension_caveat,
+    hidden_caveat,
+    hidden_runs,
+)
+from embstore.store.connection import Database, open_database
+from embstore.store.writing import write_run
+from tests.synthetic import ALL_METRICS, make_run
+
+LATER = datetime(2026, 11, 3, tzinfo=UTC)
+
+
+@pytest.fixture(scope="module")
+def training(tmp_path_factory: pytest.TempPathFactory) -> Database:
+    database = open_database(tmp_path_factory.mktemp("training") / "training.duckdb")
+    for step in range(3):
+        write_run(database, make_run(revision=f"step{step}", step=step, metrics=ALL_METRICS))
+    return database
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    """Model c was measured with more tokens and another seed."""
+    database = open_database(tmp_path / "s.duckdb")
+    write_run(database, make_run(name="a"))
+    write_run(database, make_run(name="b"))
+    other = make_run(name="c", tokens=1024)
+    write_run(database, replace(other, configuration=replace(other.configuration, seed=7)))
+    return Store(database)
+
+
+@pytest.fixture(scope="module")
+def filled(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Model a was measured again with fewer tokens; b with more; c over another text."""
+    database = open_database(tmp_path_factory.mktemp("filled") / "s.duckdb")
+    for run in (
+        make_run(name="a", tokens=1024),
+        make_run(name="a", tokens=8192),
+        make_run(name="a", tokens=512, created_at=LATER),
+        make_run(name="b", tokens=512),
+        make_run(name="b", tokens=1024, created_at=LATER),
+        make_run(name="c", tokens=1024),
+        make_run(name="c", tokens=512, corpus="verse", created_at=LATER),
+    ):
+        write_run(database, run)
+    return database.path
+
+
+@pytest.fixture
+def database(filled: Path, tmp_path: Path) -> Database:
+    """A copy of that store."""
+    return open_database(shutil.copy(filled, tmp_path))
+
+
+def note(database: Database, name: str, **params: object) -> str | None:
+    return hidden_caveat(database, run_question(database, find_question(name), params))
+
+
+class TestDimensions:
+    """Large ones fall short."""
+
+    def test_large_dimensions_are_said_to_fall_short(self) -> None:
+        rows = pa.table({"metric": ["twonn", "mle", "anisotropy"], "value": [25.0, 12.0, 0.9]})
+        found = dimension_caveat(rows)
+        assert found is not None
+        assert "above about 20 are underestimated (twonn)" in found
+
+    @pytest.mark.parametrize(
+        "column",
+        ["peak_value", "before_value", "after_value", "rest_mean", "at_peak", "peak_no_sinks"],
+    )
+    def test_columns_of_values_count_too(self, column: str) -> None:
+        assert "(twonn)" in (
+            dimension_caveat(pa.table({"metric": ["twonn"], column: [25.0]})) or ""
+        )
+        assert dimension_caveat(pa.table({"metric": ["effective_rank"], column: [25.0]})) is None
+
+    @pytest.mark.parametrize("column", ["ci_high", "std_error", "change", "depth", "distance"])
+    def test_intervals_errors_and_differences_do_not(self, column: str) -> None:
+        assert dimension_caveat(pa.table({"metric": ["twonn"], column: [25.0]})) is None
+
+    def test_curves_count_too(self) -> None:
+        assert "(Gride)" in (dimension_caveat(pa.table({"rank": [1], "dimension": [25.0]})) or "")
+        assert dimension_caveat(pa.table({"rank": [1], "dimension": [19.0]})) is None
+        assert dimension_caveat(pa.table({"dimension": [576.0]})) is None
+
+    def test_every_number_of_every_question_is_a_value_or_known_not_to_be(
+        self, training: Database
+    ) -> None:
+        """A new column fails here until it is called like a value or stands below."""
+        others = {
+            *("change", "change_error", "change_in_errors", "relative_change", "contrast"),
+            *("rise", "rise_error", "fall", "fall_error", "share_down", "least_errors"),
+            *("distance", "largest_difference", "largest_difference_depth", "correlation"),
+            *("middle_minus_rest", "effect", "ceiling", "depth", "peak_depth", "std_error"),
+            *("ci_low", "ci_high", "sink_threshold", "neighbor_recall", "mean_distance"),
+            # Of other metrics, whatever is asked for.
+            *("similarity", "linearity", "ratio"),
+        }
+        unknown = set()
+        for name, question in find_questions().items():
+            asked = {p.name for p in question.parameters} & {"metric"}
+            table = run_question(training, question, dict.fromkeys(asked, "twonn"))
+            if not {"metric", "rank"} & set(table.column_names):
+                continue
+            for field in table.schema:
+                if not pa.types.is_floating(field.type) or field.name in others:
+                    continue
+                twenty_five = pa.array([25.0])
+                row = {"metric": pa.array(["twonn"]), "rank": [1], field.name: twenty_five}
+                if dimension_caveat(pa.table(row)) is None:
+                    unknown.add((name, field.name))
+        assert not unknown
+
+    def test_columns_called_like_metrics_count_too(self) -> None:
+        assert "(mle)" in (dimension_caveat(pa.table({"layer": [0], "mle": [24.4]})) or "")
+
+    def test_small_dimensions_and_other_metrics_need_none(self) -> None:
+        rows = pa.table({"metric": ["twonn", "effective_rank"], "value": [8.0, 300.0]})
+        assert dimension_caveat(rows) is None
+        assert dimension_caveat(pa.table({"value": [99.0]})) is None
+        assert (
+            dimension_caveat(pa.table({"metric": ["mle"], "value": pa.nulls(1, pa.float64())}))
+            is None
+        )
+
+
+class TestUnequalRuns:
+    """Numbers side by side that were not measured alike."""
+
+    def test_runs_that_differ_in_more_than_model_and_text_are_told_of(self, store: Store) -> None:
+        assert store.query("layer_profile", models=["a", "b"]).notes == ()
+        (note,) = store.query("layer_profile", models=["a", "c"]).notes
+        assert note == (
+            "These runs differ in tokens (256, 1024), tokens kept (256, 1024), seed (0, 7): their "
+            "numbers differ for that reason too."
+        )
+
+    def test_a_chart_says_it_in_its_caption(self, store: Store) -> None:
+        assert "These runs differ in tokens" in str(store.chart("layer_profile").to_dict()["title"])
+        alike = store.chart("layer_profile", models=["a", "b"])
+        assert "These runs differ" not in str(alike.to_dict()["title"])
+
+    def test_a_list_of_runs_is_no_comparison(self, store: Store) -> None:
+        assert store.query("runs").notes == ()
+
+
+class TestHiddenRuns:
+    """A later run of fewer tokens that hides a larger one."""
+
+    def test_the_largest_hidden_run_is_found(self, database: Database) -> None:
+        (found,) = hidden_runs(database)
+        assert (found.model, found.revision, found.tokens, found.hidden_tokens) == (
+            *("a", "main"),
+            *(512, 8192),
+        )
+        shown = database.select("SELECT run_id FROM latest_run WHERE model = 'a'")
+        assert [found.run_id] == shown["run_id"].to_pylist()
+
+    @pytest.mark.parametrize(
+        "name", ["layer_profile", "layers", "sink_effect", "dimension_ceiling", "nearest_models"]
+    )
+    def test_answers_that_show_it_say_so(self, database: Database, name: str) -> None:
+        if name == "nearest_models":
+            # Comparable with nothing else as it is measured.
+            write_run(database, make_run(name="d", tokens=512))
+        assert note(database, name) == (
+            "A later run of 512 tokens hides one of 8,192 (a, main): see embstore query runs."
+        )
+
+    def test_answers_without_it_do_not(self, database: Database) -> None:
+        assert note(database, "layer_profile", models=["b", "c"]) is None
+
+    def test_neighbours_and_runs_compared_count_too(self, database: Database) -> None:
+        write_run(database, make_run(name="d", tokens=512))
+        assert note(database, "nearest_models", model="d") is not None
+        write_run(database, make_run(name="a", revision="step1", step=1, tokens=512))
+        assert note(database, "layer_profile", revisions="step1") is None
+
+    @pytest.mark.parametrize("name", ["runs", "provenance", "cost", "checkpoints", "models"])
+    def test_lists_of_runs_hide_none(self, database: Database, name: str) -> None:
+        assert note(database, name) is None
+
+    def test_an_answer_that_shows_both_hides_none(self, database: Database) -> None:
+        sql = "SELECT run_id, layer, value FROM profile"
+        assert hidden_caveat(database, database.select(sql)) is None
+        assert hidden_caveat(database, database.select(f"{sql} WHERE tokens < 8192")) is not None
+
+    def test_two_are_named_and_the_rest_counted(self) -> None:
+        runs = [HiddenRun(str(n), f"m{n}", "main", "t", 512, 8192, f"h{n}") for n in range(4)]
+        assert describe_hidden(runs[:2]) == (
+            "Later runs hide larger ones (m0, main: 512 for 8,192 tokens; m1, main: 512 for 8,192 "
+            "tokens): see embstore query runs."
+        )
+        assert "; and 1 more checkpoint): see" in describe_hidden(runs[:3])
+        assert "; and 2 more checkpoints): see" in describe_hidden(runs)
+        # Over another text, the same checkpoint.
+        again = replace(runs[0], corpus="u", run_id="x")
+        assert "(m0, main): see" in describe_hidden([runs[0], again])
