@@ -9,7 +9,7 @@ import torch
 from benchmarks.peak import Peak
 from benchmarks.scale import Scale
 from benchmarks.sections import Section, Table
-from embstore.inputs.text_windows import sample_positions
+from embstore.inputs.token_sample import sample_positions
 from embstore.measuring.checkpoint import measure_batches
 from embstore.models.hidden_states import HiddenBatch
 from embstore.types import LayerKey, Sampling

@@ -8,7 +8,8 @@ import torch
 from numpy.typing import NDArray
 
 from benchmarks.scale import Scale
-from embstore.checkpoints.locate import Located, locate
+from embstore.checkpoints.locate import locate
+from embstore.checkpoints.located import Located
 from embstore.demo import MODELS, TEXT, PackagedFile, packaged
 from embstore.geometry.neighbors.search import merge_duplicates
 from embstore.ingestion.plan import choose_window

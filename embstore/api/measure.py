@@ -76,7 +76,7 @@ def ingest(
             before it are stored.
     """
     # torch and transformers: seconds to import.
-    from embstore.checkpoints.locate import Permissions
+    from embstore.checkpoints.located import Permissions
     from embstore.ingestion.settings import Request, Settings, choose_scopes
 
     several = [models] if isinstance(models, str | Path) else list(models)
@@ -142,7 +142,7 @@ def ingest_study(
     # torch and transformers: seconds to import.
     from dataclasses import replace
 
-    from embstore.checkpoints.locate import Permissions
+    from embstore.checkpoints.located import Permissions
     from embstore.ingestion.settings import settings_of
     from embstore.ingestion.study import read_study
 

@@ -18,7 +18,7 @@ from embstore.common.messages import one_line
 from embstore.common.package_files import is_packaged, packaged_path
 from embstore.errors import ModelError, UsageError
 
-Source = Literal["hub", "folder", "gguf"]
+Origin = Literal["hub", "folder", "gguf"]
 
 # A whole model has the first, an adapter the second.
 CONFIG, ADAPTER_CONFIG = "config.json", "adapter_config.json"
@@ -42,7 +42,7 @@ class Candidate:
     """
 
     name: str
-    source: Source
+    source: Origin
     place: str
     revision: Revision
     init_seed: int | None = None

@@ -5,13 +5,19 @@
 
 import importlib.util
 import json
-import re
 from collections.abc import Collection
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 
 from embstore.checkpoints import hub
-from embstore.checkpoints.find import ADAPTER_CONFIG, CONFIG, Candidate, Source, find
+from embstore.checkpoints.find import ADAPTER_CONFIG, CONFIG, Candidate, find
+from embstore.checkpoints.located import Located, Permissions
+from embstore.checkpoints.tokenizer_files import (
+    TOKENIZER_FILES,
+    requested_tokenizer,
+    small_files,
+    tokenizer_above,
+)
 from embstore.checkpoints.weight_files import (
     check_whole,
     choose_weights,
@@ -22,63 +28,6 @@ from embstore.checkpoints.weight_files import (
 from embstore.common.messages import one_line
 from embstore.errors import ModelError
 from embstore.types import Checkpoint
-
-_TOKENIZER_FILES = {
-    *("tokenizer.json", "tokenizer_config.json", "tokenizer.model"),
-    *("vocab.json", "vocab.txt", "spiece.model", "sentencepiece.bpe.model"),
-}
-# What is needed besides weights. Some repositories keep other things of these kinds too;
-# they are small beside a model.
-_SMALL_FILES = re.compile(r".*\.(json|txt|model|jinja|tiktoken)")
-_CODE = re.compile(r".*\.py")
-
-
-@dataclass(frozen=True)
-class Permissions:
-    """What of a model's files may run code of its author: pickled weights, Python modules."""
-
-    pickle: bool = False
-    remote_code: bool = False
-
-
-@dataclass(frozen=True)
-class Located:
-    """A checkpoint whose files are known, not yet loaded.
-
-    Attributes:
-        name: what the store calls the model.
-        source: where it was found.
-        folder: holds configuration and weights; of an adapter, the adapter's own folder.
-        gguf_file: the file in it that holds both; None for any other kind.
-        checkpoint: revision and fingerprint.
-        tokenizer_folder: holds the tokenizer, where that is not the folder itself.
-        base: the model that an adapter changes; None for a whole model.
-        pickled: the weights are pickled, and the user has allowed to load such.
-        remote_code: the user has allowed to run Python code that comes with the model.
-        init_seed: weights are drawn by this seed instead of read; None to read them.
-        snapshot: where on the Hub it is from; None for what is on disk.
-        weights: the names of the files with its weights.
-        download_bytes: what ``fetch_weights`` will download.
-    """
-
-    name: str
-    source: Source
-    folder: Path
-    gguf_file: str | None
-    checkpoint: Checkpoint
-    tokenizer_folder: Path | None = None
-    base: "Located | None" = None
-    pickled: bool = False
-    remote_code: bool = False
-    init_seed: int | None = None
-    snapshot: hub.Snapshot | None = field(default=None, repr=False)
-    weights: tuple[str, ...] = ()
-    download_bytes: int = 0
-
-    @property
-    def options(self) -> dict[str, str]:
-        """What ``from_pretrained`` needs besides the folder."""
-        return {"gguf_file": self.gguf_file} if self.gguf_file else {}
 
 
 def locate(
@@ -122,7 +71,7 @@ def _locate_files(candidate: Candidate, permissions: Permissions, *, as_base: bo
     if candidate.source == "hub":
         snapshot = hub.look_up(candidate.place, candidate.revision.name)
         present: Collection[str] = snapshot.files
-        folder = hub.fetch(snapshot, _small_files(present, permissions))
+        folder = hub.fetch(snapshot, small_files(present, permissions))
     else:
         present = {child.name for child in folder.iterdir()}
     if as_base and CONFIG not in present and ADAPTER_CONFIG in present:
@@ -136,8 +85,8 @@ def _locate_files(candidate: Candidate, permissions: Permissions, *, as_base: bo
         folder=folder,
         gguf_file=None,
         checkpoint=_checkpoint(candidate, "", 0),
-        tokenizer_folder=_tokenizer_of(candidate, permissions)
-        or _tokenizer_folder(folder, present, candidate.source),
+        tokenizer_folder=requested_tokenizer(candidate, permissions)
+        or tokenizer_above(folder, present, candidate.source),
         remote_code=permissions.remote_code,
         init_seed=candidate.init_seed,
         snapshot=snapshot,
@@ -226,7 +175,7 @@ def _with_weights(located: Located, present: Collection[str], permissions: Permi
         digests.append(base.checkpoint.weights_sha256)
         n_bytes += base.checkpoint.weights_bytes
         download += base.download_bytes
-        if tokenizer_folder is None and not _TOKENIZER_FILES.intersection(present):
+        if tokenizer_folder is None and not TOKENIZER_FILES.intersection(present):
             tokenizer_folder = base.tokenizer_folder or base.folder
     checkpoint = replace(
         located.checkpoint, weights_sha256=fingerprint(digests), weights_bytes=n_bytes
@@ -283,37 +232,6 @@ def _check_weights(located: Located) -> None:
     for name in located.weights:
         if name.endswith(".safetensors"):
             check_whole(located.folder / name, located.name)
-
-
-def _small_files(present: Collection[str], permissions: Permissions) -> list[str]:
-    kinds = [_SMALL_FILES, _CODE] if permissions.remote_code else [_SMALL_FILES]
-    return [name for name in present if any(kind.fullmatch(name) for kind in kinds)]
-
-
-def _tokenizer_of(candidate: Candidate, permissions: Permissions) -> Path | None:
-    """Return the folder of the model whose tokenizer was asked for."""
-    if candidate.tokenizer is None:
-        return None
-    if Path(candidate.tokenizer).is_dir():
-        return Path(candidate.tokenizer)
-    try:
-        other = find(candidate.tokenizer)[-1]
-        if other.source == "folder":
-            return Path(other.place)
-        if other.source == "gguf":
-            raise ModelError("a GGUF file; give a folder or a Hub id")  # noqa: TRY301
-        snapshot = hub.look_up(other.place, other.revision.name)
-        return hub.fetch(snapshot, _small_files(snapshot.files, permissions))
-    except ModelError as error:
-        raise ModelError(f"tokenizer {candidate.tokenizer}: {error}") from error
-
-
-def _tokenizer_folder(folder: Path, present: Collection[str], source: Source) -> Path | None:
-    """Return the folder above, if only that has a tokenizer: training often saves it once."""
-    if source != "folder" or _TOKENIZER_FILES.intersection(present):
-        return None
-    above = folder.resolve().parent
-    return above if any((above / name).is_file() for name in _TOKENIZER_FILES) else None
 
 
 def _checkpoint(candidate: Candidate, sha256: str, n_bytes: int) -> Checkpoint:

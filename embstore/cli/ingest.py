@@ -147,7 +147,7 @@ def ingest(
     if not dry_run and (format_ != "auto" or output is not None):
         raise UsageError("--format and --output are for the table of --dry-run")
     # torch and transformers: seconds to import, and only here.
-    from embstore.checkpoints.locate import Permissions
+    from embstore.checkpoints.located import Permissions
     from embstore.ingestion.settings import Request, Settings, choose_scopes, settings_of
 
     permissions = Permissions(pickle=allow_pickle, remote_code=allow_remote_code)

@@ -86,7 +86,9 @@ def stored_runs(database: "Database") -> list[StoredRun]:
     return [StoredRun(**row) for row in database.select(_RUNS).to_pylist()]
 
 
-def find_sides(runs: Sequence[StoredRun], a: str, b: str) -> tuple[StoredRun, StoredRun, list[str]]:
+def choose_runs(
+    runs: Sequence[StoredRun], a: str, b: str
+) -> tuple[StoredRun, StoredRun, list[str]]:
     """Choose the run of A and that of B that differ in the least besides.
 
     Args:

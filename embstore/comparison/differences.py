@@ -17,6 +17,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from embstore.comparison.profiles import LayerValue, Profile
+
 By = Literal["layer", "depth"]
 Part = Literal["layer", "mean", "peak_value", "peak_depth"]
 
@@ -24,32 +26,6 @@ LEVEL = 0.95
 
 # A depth is a ratio of two small whole numbers: closer than this is the same.
 _SAME_DEPTH = 1e-9
-
-
-@dataclass(frozen=True)
-class Point:
-    """A metric at one layer; ``reason`` says why ``value`` is None."""
-
-    layer: int
-    depth: float
-    value: float | None
-    std_error: float | None = None
-    reason: str | None = None
-
-
-@dataclass(frozen=True)
-class Profile:
-    """A metric over the layers of one stack, in ascending order.
-
-    Attributes:
-        points: one per layer that was measured.
-        n_layers: blocks of the stack; the last layer has this number.
-        n_windows: sequences behind the standard errors.
-    """
-
-    points: tuple[Point, ...]
-    n_layers: int
-    n_windows: int
 
 
 @dataclass(frozen=True)
@@ -104,8 +80,8 @@ def compare_profiles(a: Profile, b: Profile, *, by: By | None = None) -> tuple[D
         by: match layers of the same number or of the same depth; None for the number
             where the stacks have equally many blocks, else the depth.
 
-    >>> shallow = Profile((Point(0, 0.0, 1.0, 0.1), Point(1, 1.0, 2.0, 0.1)), 1, 50)
-    >>> deep = Profile(tuple(Point(i, i / 2, 3.0, 0.1) for i in range(3)), 2, 50)
+    >>> shallow = Profile((LayerValue(0, 0.0, 1.0, 0.1), LayerValue(1, 1.0, 2.0, 0.1)), 1, 50)
+    >>> deep = Profile(tuple(LayerValue(i, i / 2, 3.0, 0.1) for i in range(3)), 2, 50)
     >>> [(d.part, d.depth, d.difference, d.differs) for d in compare_profiles(shallow, deep)]
     ... # doctest: +NORMALIZE_WHITESPACE
     [('layer', 0.0, 2.0, True), ('layer', 1.0, 1.0, True), ('mean', None, 1.0, True),
@@ -137,11 +113,11 @@ def default_by(a: Profile, b: Profile) -> By:
 
 
 def _by_layer(a: Profile, b: Profile) -> list[tuple[int | None, float, _Estimate, _Estimate]]:
-    right = {point.layer: point for point in b.points}
+    right = {at.layer: at for at in b.values}
     return [
-        (point.layer, point.depth, _estimate(point), _estimate(right[point.layer]))
-        for point in a.points
-        if point.layer in right
+        (at.layer, at.depth, _estimate(at), _estimate(right[at.layer]))
+        for at in a.values
+        if at.layer in right
     ]
 
 
@@ -149,32 +125,32 @@ def _by_depth(a: Profile, b: Profile) -> list[tuple[int | None, float, _Estimate
     grid = a if a.n_layers <= b.n_layers else b
     same = a.n_layers == b.n_layers
     return [
-        (point.layer if same else None, point.depth, _at(a, point.depth), _at(b, point.depth))
-        for point in grid.points
+        (at.layer if same else None, at.depth, _at(a, at.depth), _at(b, at.depth))
+        for at in grid.values
     ]
 
 
 def _at(profile: Profile, depth: float) -> _Estimate:
     """Interpolate between the two layers around a depth."""
-    depths = [point.depth for point in profile.points]
+    depths = [at.depth for at in profile.values]
     above = bisect.bisect_left(depths, depth - _SAME_DEPTH)
     if above < len(depths) and abs(depths[above] - depth) <= _SAME_DEPTH:
-        return _estimate(profile.points[above])
+        return _estimate(profile.values[above])
     if not 0 < above < len(depths):
         return _Estimate(None, reason=f"not measured at depth {depth:.3g}")
-    before, after = profile.points[above - 1], profile.points[above]
-    for point in (before, after):
-        if point.value is None:
-            return _estimate(point)
+    before, after = profile.values[above - 1], profile.values[above]
+    for at in (before, after):
+        if at.value is None:
+            return _estimate(at)
     share = (depth - before.depth) / (after.depth - before.depth)
     weights = ((before, 1 - share), (after, share))
-    return _Estimate(*_weighted([(_estimate(point), weight) for point, weight in weights]))
+    return _Estimate(*_weighted([(_estimate(at), weight) for at, weight in weights]))
 
 
-def _estimate(point: Point) -> _Estimate:
-    missing = point.reason or "undefined"
-    reason = f"layer {point.layer}: {missing}" if point.value is None else None
-    return _Estimate(point.value, point.std_error, reason)
+def _estimate(at: LayerValue) -> _Estimate:
+    missing = at.reason or "undefined"
+    reason = f"layer {at.layer}: {missing}" if at.value is None else None
+    return _Estimate(at.value, at.std_error, reason)
 
 
 def _mean(estimates: Sequence[_Estimate]) -> _Estimate:
@@ -192,21 +168,19 @@ def _weighted(parts: Sequence[tuple[_Estimate, float]]) -> tuple[float, float | 
     return value, math.fsum(weight * error for error, weight in errors if error is not None)
 
 
-def _peak(profile: Profile) -> Point | None:
+def _peak(profile: Profile) -> LayerValue | None:
     """Return the highest layer; the lowest of those that tie."""
-    known = [
-        (point.value, -point.layer, point) for point in profile.points if point.value is not None
-    ]
+    known = [(at.value, -at.layer, at) for at in profile.values if at.value is not None]
     return max(known, key=lambda entry: entry[:2])[2] if known else None
 
 
-def _height(peak: Point | None) -> _Estimate:
+def _height(peak: LayerValue | None) -> _Estimate:
     if peak is None:
         return _Estimate(None, reason="no layer has a value")
     return _Estimate(peak.value, peak.std_error)
 
 
-def _place(peak: Point | None) -> _Estimate:
+def _place(peak: LayerValue | None) -> _Estimate:
     if peak is None:
         return _Estimate(None, reason="no layer has a value")
     return _Estimate(peak.depth, reason="a depth has no standard error")

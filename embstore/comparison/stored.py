@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 from embstore.asking.caveats import dimension_caveat
 from embstore.common.messages import closest
-from embstore.comparison.choose_runs import StoredRun, find_sides, stored_runs
-from embstore.comparison.differences import By, Point, Profile, compare_profiles, default_by
+from embstore.comparison.choose_runs import StoredRun, choose_runs, stored_runs
+from embstore.comparison.differences import By, compare_profiles, default_by
+from embstore.comparison.profiles import Profile, read_profiles
 from embstore.errors import QueryError, UsageError
 from embstore.types import SCOPES
 
@@ -21,26 +22,6 @@ if TYPE_CHECKING:
 MAIN_METRICS = ("anisotropy", "mean_cosine", "effective_rank", "twonn", "linearity_next")
 MAIN_SCOPES = ("all", "no_sinks")
 
-_STACKS = """
-SELECT run_id, stack, max(layer)::INTEGER AS n_layers
-FROM layer
-WHERE list_contains($runs::VARCHAR[], run_id)
-GROUP BY run_id, stack
-ORDER BY run_id, stack
-"""
-
-_POINTS = """
-SELECT m.run_id, m.metric, m.scope, m.stack, m.layer, l.depth, m.value, m.std_error, m.reason
-FROM measurement AS m
-JOIN layer AS l
-    ON l.run_id = m.run_id AND l.stack = m.stack AND l.layer = m.layer AND l.site = m.site
-WHERE list_contains($runs::VARCHAR[], m.run_id)
-    AND list_contains($metrics::VARCHAR[], m.metric)
-    AND list_contains($scopes::VARCHAR[], m.scope)
-    AND m.site <> 'final_norm'
-ORDER BY m.layer
-"""
-
 # The first six fit 60 characters, with the next two 80; by depth, ``depth`` stands in for
 # ``layer``.
 _COLUMNS = (
@@ -49,12 +30,9 @@ _COLUMNS = (
 )
 _SWAPPED = {"layer": "depth", "depth": "layer"}
 
-# A run's id, metric, scope, stack.
-_Key = tuple[str, str, str, str]
-
 
 @dataclasses.dataclass(frozen=True)
-class Compared:
+class Comparison:
     """A comparison's rows, and what its reader should know.
 
     Attributes:
@@ -78,7 +56,7 @@ def compare_stored(
     metrics: Sequence[str] = (),
     scopes: Sequence[str] = (),
     by: str | None = None,
-) -> Compared:
+) -> Comparison:
     """Compare two models, checkpoints (``MODEL@REVISION``) or runs (how an id begins).
 
     Args:
@@ -95,9 +73,9 @@ def compare_stored(
         QueryError: no such model, checkpoint, run or metric, or the two have none in common.
     """
     way = _checked(by, scopes)
-    left, right, notes = find_sides(stored_runs(database), a, b)
+    left, right, notes = choose_runs(stored_runs(database), a, b)
     wanted = _metrics(left, right, metrics, notes)
-    profiles, stacks = _profiles(database, left, right, wanted, scopes or MAIN_SCOPES)
+    profiles, stacks = read_profiles(database, left, right, wanted, scopes or MAIN_SCOPES)
     pairs = _stack_pairs(stacks[left.run_id], stacks[right.run_id], notes)
     rows: list[dict[str, object]] = []
     for metric, scope, (stack_a, stack_b) in itertools.product(
@@ -127,7 +105,7 @@ def compare_stored(
         )
     if known := _dimension_note(rows):
         notes.append(known)
-    return Compared(_table(rows), left, right, tuple(dict.fromkeys(notes)))
+    return Comparison(_table(rows), left, right, tuple(dict.fromkeys(notes)))
 
 
 def summaries(table: "pa.Table") -> "pa.Table":
@@ -168,30 +146,6 @@ def _metrics(a: StoredRun, b: StoredRun, wanted: Sequence[str], notes: list[str]
         if versions[0][name] != versions[1][name]
     ]
     return kept
-
-
-def _profiles(
-    database: "Database",
-    a: StoredRun,
-    b: StoredRun,
-    metrics: Sequence[str],
-    scopes: Sequence[str],
-) -> tuple[dict[_Key, Profile], dict[str, dict[str, int]]]:
-    """Read both runs' profiles, and how many blocks each of their stacks has."""
-    runs = {run.run_id: run for run in (a, b)}
-    stacks: dict[str, dict[str, int]] = {run_id: {} for run_id in runs}
-    for row in database.select(_STACKS, {"runs": list(runs)}).to_pylist():
-        stacks[row["run_id"]][row["stack"]] = row["n_layers"]
-    points: dict[_Key, list[Point]] = {}
-    asked = {"runs": list(runs), "metrics": list(metrics), "scopes": list(scopes)}
-    for row in database.select(_POINTS, asked).to_pylist():
-        key = (row.pop("run_id"), row.pop("metric"), row.pop("scope"), row.pop("stack"))
-        points.setdefault(key, []).append(Point(**row))
-    profiles = {
-        key: Profile(tuple(found), stacks[key[0]][key[3]], runs[key[0]].n_windows)
-        for key, found in points.items()
-    }
-    return profiles, stacks
 
 
 def _stack_pairs(a: dict[str, int], b: dict[str, int], notes: list[str]) -> list[tuple[str, str]]:

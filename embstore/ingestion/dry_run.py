@@ -14,7 +14,7 @@ from embstore.ingestion.memory_estimate import MemoryEstimate, estimate
 from embstore.ingestion.plan import Plan, Sources, open_sources, plan, plan_extent
 from embstore.ingestion.settings import Request, Settings
 from embstore.ingestion.time_estimate import Pace, estimate_seconds, probe_pace
-from embstore.models.description import Shape, model_shape
+from embstore.models.description import ModelSize, model_size
 
 
 @dataclass(frozen=True)
@@ -75,11 +75,11 @@ class _Known:
 
     Attributes:
         copies: the checkpoints with certain weights.
-        paces: of this machine, by the shape of a model: one probe is enough for a series.
+        paces: of this machine, by the size of a model: one probe is enough for a series.
     """
 
     copies: Copies
-    paces: dict[Shape, Pace] = field(default_factory=dict)
+    paces: dict[ModelSize, Pace] = field(default_factory=dict)
 
 
 def preview(
@@ -120,23 +120,23 @@ def _preview(candidate: Candidate, sources: Sources, settings: Settings, known: 
 
 def _work(planned: Plan, sources: Sources, settings: Settings, known: _Known) -> Work:
     windows = planned.windows
-    shape = model_shape(planned.model)
+    size = model_size(planned.model)
     run_id = planned.stored_run(settings)
     extent = plan_extent(planned, sources.dtype.itemsize, settings)
     seconds = 0.0
     if run_id is None:
-        if shape not in known.paces:
-            known.paces[shape] = probe_pace(shape, sources.device, sources.dtype)
-        seconds = estimate_seconds(shape, extent, known.paces[shape])
+        if size not in known.paces:
+            known.paces[size] = probe_pace(size, sources.device, sources.dtype)
+        seconds = estimate_seconds(size, extent, known.paces[size])
     return Work(
         architecture=planned.model.config.model_type,
         run_id=run_id,
         n_windows=windows.n_windows,
         n_tokens=windows.n_tokens,
-        n_layers=sum(shape.n_layers),
-        hidden_size=shape.hidden_size,
-        n_parameters=shape.n_parameters,
+        n_layers=sum(size.n_layers),
+        hidden_size=size.hidden_size,
+        n_parameters=size.n_parameters,
         download_bytes=planned.model.located.download_bytes,
-        memory=estimate(shape, extent),
+        memory=estimate(size, extent),
         seconds=seconds,
     )

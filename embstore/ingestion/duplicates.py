@@ -1,6 +1,6 @@
 """Knows which checkpoints have the weights of another one of their model."""
 
-from embstore.checkpoints.locate import Located
+from embstore.checkpoints.located import Located
 from embstore.store.connection import Database
 from embstore.store.writing import same_weights
 

@@ -8,7 +8,7 @@ the vectors of first tokens and of sinks; d/2 of either become a sum.
 from dataclasses import dataclass, fields
 
 from embstore.common.workers import n_workers as usual_workers
-from embstore.models.description import Shape
+from embstore.models.description import ModelSize
 from embstore.models.hidden_states import windows_per_batch
 
 # What one worker holds at once, in sums and in kept samples of 4·d·n bytes.
@@ -91,15 +91,15 @@ class MemoryEstimate:
         return {**parts, "total_bytes": self.total}
 
 
-def estimate(shape: Shape, extent: Extent, *, n_workers: int | None = None) -> MemoryEstimate:
+def estimate(size: ModelSize, extent: Extent, *, n_workers: int | None = None) -> MemoryEstimate:
     """Estimate a run's memory from above: what is measured lies between half and all of it.
 
     Args:
-        shape: of the model.
+        size: of the model.
         extent: of the run.
         n_workers: layers measured side by side; None for what this machine gives.
     """
-    d, n = shape.hidden_size, extent.n_sample
+    d, n = size.hidden_size, extent.n_sample
     workers = n_workers or usual_workers()
     square = 8 * d * d
     sample = 4 * d * n
@@ -107,14 +107,14 @@ def estimate(shape: Shape, extent: Extent, *, n_workers: int | None = None) -> M
     settled = extent.n_windows >= d // 2
     special = 2 * (square if settled else 4 * d * extent.n_windows)
     cross_special = 2 * square if settled else 0
-    n_pairs = sum(shape.n_layers) if extent.pairs else 0
+    n_pairs = sum(size.n_layers) if extent.pairs else 0
 
-    chosen = extent.batch_size or windows_per_batch(shape.n_states, d, extent.window)
+    chosen = extent.batch_size or windows_per_batch(size.n_states, d, extent.window)
     batch_tokens = extent.window * min(chosen, extent.n_windows)
     # States, copies of captured ones, and inside a block eight of width d (residual, norm,
     # queries, keys, values, attention) and three inner ones.
-    n_vectors = shape.n_states + len(shape.n_layers) + 8
-    activations = batch_tokens * extent.itemsize * (n_vectors * d + 3 * shape.widest)
+    n_vectors = size.n_states + len(size.n_layers) + 8
+    activations = batch_tokens * extent.itemsize * (n_vectors * d + 3 * size.widest)
     # Of one layer, or two: float32 copies, centred in float64; and the product's three sums.
     taking_in = batch_tokens * d * (32 if extent.pairs else 16) + 3 * square
 
@@ -122,10 +122,10 @@ def estimate(shape: Shape, extent: Extent, *, n_workers: int | None = None) -> M
     layer = _LAYER_SQUARES * square + _LAYER_SAMPLES * sample + per_token * n
     pair = _PAIR_SQUARES * square + _PAIR_SAMPLES * sample + per_token * n
     return MemoryEstimate(
-        weights=shape.n_parameters * extent.itemsize,
-        moments=shape.n_states * (square + special),
+        weights=size.n_parameters * extent.itemsize,
+        moments=size.n_states * (square + special),
         pairs=n_pairs * (square + cross_special),
-        sample=shape.n_states * (sample + _NEAREST_BYTES * n * extent.n_scopes),
+        sample=size.n_states * (sample + _NEAREST_BYTES * n * extent.n_scopes),
         batch=activations + workers * taking_in,
         work=workers * max(layer, pair if extent.pairs else 0),
     )

@@ -15,7 +15,7 @@ import torch
 from numpy.typing import NDArray
 
 from embstore.checkpoints.find import Candidate, find, label
-from embstore.checkpoints.locate import Located
+from embstore.checkpoints.located import Located
 from embstore.common.package_files import is_packaged, packaged_path
 from embstore.errors import CorpusError, ModelError, UsageError
 from embstore.ingestion.memory_estimate import Extent
@@ -23,10 +23,11 @@ from embstore.ingestion.settings import Request, Settings
 from embstore.inputs.corpus import CorpusText, open_corpus
 from embstore.inputs.image_windows import ImageWindows, draw_images
 from embstore.inputs.images import ImageFolder, open_images
-from embstore.inputs.text_windows import Windows, draw_windows, sample_positions
+from embstore.inputs.text_windows import Windows, draw_windows
+from embstore.inputs.token_sample import sample_positions
 from embstore.measuring.scopes import SINK_THRESHOLD
 from embstore.metrics.registry import metric_infos
-from embstore.models.description import Outline, outline
+from embstore.models.description import Description, describe
 from embstore.models.image_reader import ModelImageReader
 from embstore.models.loaded import choose_device, choose_dtype, tokenizer_sha256
 from embstore.store import ids
@@ -77,7 +78,7 @@ class Plan:
         seconds: what planning took.
     """
 
-    model: Outline
+    model: Description
     corpus: Corpus
     windows: Windows | ImageWindows
     positions: NDArray[np.int64]
@@ -165,7 +166,7 @@ def plan(located: Located, sources: Sources, settings: Settings) -> Plan:
     """
     began = time.perf_counter()
     sampling = settings.sampling
-    model = outline(located)
+    model = describe(located)
     windows, reader = _draw(model, sources.text, sampling)
     positions = sample_positions(
         windows.n_windows,
@@ -208,7 +209,7 @@ def plan(located: Located, sources: Sources, settings: Settings) -> Plan:
 
 
 def _draw(
-    model: Outline, text: CorpusText | ImageFolder, sampling: Sampling
+    model: Description, text: CorpusText | ImageFolder, sampling: Sampling
 ) -> tuple[Windows | ImageWindows, str]:
     """Choose what is fed, and fingerprint what turns a text or an image into it."""
     name = model.located.name

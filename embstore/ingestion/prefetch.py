@@ -15,12 +15,13 @@ import psutil
 
 from embstore.checkpoints import hub
 from embstore.checkpoints.find import Candidate
-from embstore.checkpoints.locate import Located, fetch_weights, locate_files
+from embstore.checkpoints.locate import fetch_weights, locate_files
+from embstore.checkpoints.located import Located
 from embstore.errors import StoreError
 from embstore.ingestion.memory_estimate import estimate
 from embstore.ingestion.plan import Plan, Sources, plan, plan_extent
 from embstore.ingestion.settings import Settings
-from embstore.models.description import model_shape
+from embstore.models.description import model_size
 from embstore.models.load import Weights, read_weights
 
 Result = TypeVar("Result")
@@ -133,7 +134,7 @@ class Preparation:
         if self._sources.device.type != "cpu" or self._sources.dtype.itemsize != 4:
             return False
         extent = plan_extent(planned, self._sources.dtype.itemsize, self._settings)
-        need = estimate(model_shape(planned.model), extent).total
+        need = estimate(model_size(planned.model), extent).total
         # The one that is measured may have hardly begun to need its own share.
         return bool(psutil.virtual_memory().available > 2 * need)
 

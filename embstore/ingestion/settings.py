@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from embstore.checkpoints.locate import Permissions
+from embstore.checkpoints.located import Permissions
 from embstore.errors import UsageError
 from embstore.ingestion.study import Study
 from embstore.types import SCOPES, Sampling, Scope, StudyMark

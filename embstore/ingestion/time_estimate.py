@@ -13,7 +13,7 @@ import torch
 
 from embstore.common.workers import n_workers, workers
 from embstore.ingestion.memory_estimate import Extent
-from embstore.models.description import Shape
+from embstore.models.description import ModelSize
 from embstore.models.fast_linears import linear_pace
 
 # Of n kept and t fed tokens in d dimensions, in operations of one core's float32 products.
@@ -41,29 +41,29 @@ class Pace:
     product: float
 
 
-def probe_pace(shape: Shape, device: torch.device, dtype: torch.dtype) -> Pace:
+def probe_pace(size: ModelSize, device: torch.device, dtype: torch.dtype) -> Pace:
     """Time products as wide as the model's, for a fraction of a second."""
     # Wider ones multiply as fast.
-    outputs, inputs = min(shape.widest, _WIDEST), min(shape.hidden_size, _WIDEST)
+    outputs, inputs = min(size.widest, _WIDEST), min(size.hidden_size, _WIDEST)
     linear = linear_pace(outputs, inputs, rows=_PROBE_ROWS, device=device, dtype=dtype)
     return Pace(linear, _product_pace(min(inputs, 1024)))
 
 
-def estimate_seconds(shape: Shape, extent: Extent, pace: Pace) -> float:
+def estimate_seconds(size: ModelSize, extent: Extent, pace: Pace) -> float:
     """Estimate how long measuring takes, without loading and downloading.
 
     Args:
-        shape: of the model.
+        size: of the model.
         extent: how much goes through it.
         pace: of this machine.
     """
     n_tokens = extent.n_windows * extent.window
-    per_token = 2 * shape.n_multiplied + 4 * extent.window * shape.hidden_size * sum(shape.n_layers)
+    per_token = 2 * size.n_multiplied + 4 * extent.window * size.hidden_size * sum(size.n_layers)
     forward = _BESIDE_LINEARS * n_tokens * per_token / pace.linear
-    d, n = float(shape.hidden_size), extent.n_sample
+    d, n = float(size.hidden_size), extent.n_sample
     of_sums = (_SUMS * n_tokens * d**2 + _DECOMPOSITION * d**3) * extent.n_scopes
     geometry = _SEARCH * n**2 * d + of_sums * (1 if extent.pairs else 1 - _PAIRS)
-    return forward + shape.n_states * geometry / (pace.product * n_workers())
+    return forward + size.n_states * geometry / (pace.product * n_workers())
 
 
 def _product_pace(width: int) -> float:

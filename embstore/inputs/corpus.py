@@ -8,7 +8,7 @@ from typing import IO, Self
 
 from embstore.common.messages import one_line
 from embstore.errors import CorpusError, UsageError
-from embstore.inputs.formats import Source, find_source
+from embstore.inputs.formats import TextSource, find_source
 from embstore.inputs.packed_files import DAMAGE
 from embstore.inputs.spool import Spool, TextFacts
 from embstore.inputs.wikipedia.cleaned_cache import CleanedTexts
@@ -122,7 +122,7 @@ def _next_character(raw: bytes, at: int) -> int:
     return at
 
 
-def _text_of(source: Source) -> tuple[TextFacts, IO[bytes]]:
+def _text_of(source: TextSource) -> tuple[TextFacts, IO[bytes]]:
     """Return the source's cleaned text as an open file: kept from before, or read now."""
     kept = CleanedTexts.of(source.dump) if source.dump else None
     if kept and (found := kept.find()):

@@ -26,7 +26,7 @@ ReadDocuments = Callable[[IO[bytes], str], Iterator[Iterable[str]]]
 
 
 @dataclass(frozen=True)
-class Source:
+class TextSource:
     """A corpus's name, the file or address it is recorded under, and how to read it."""
 
     name: str
@@ -37,8 +37,8 @@ class Source:
 
 
 @dataclass(frozen=True)
-class Kind:
-    """How documents come from the bytes of one kind of file, and from which field of them."""
+class Format:
+    """How documents come from the bytes of a file, and from which field of them."""
 
     read: ReadDocuments
     has_fields: bool = False
@@ -83,26 +83,26 @@ def _mediawiki(stream: IO[bytes], _field: str) -> Iterator[Iterable[str]]:
         yield (article,)
 
 
-# A kind of source is one entry: how its documents, each in pieces, come from a stream
-# of bytes. enwik8 and enwik9 are known by name because they have no suffix.
-_KINDS: dict[str, Kind] = {
-    ".txt": Kind(_plain_text),
-    ".xml": Kind(_mediawiki, is_slow=True),
-    "enwik8": Kind(_mediawiki, is_slow=True),
-    "enwik9": Kind(_mediawiki, is_slow=True),
-    ".jsonl": Kind(read_json_lines, has_fields=True),
-    ".ndjson": Kind(read_json_lines, has_fields=True),
-    ".parquet": Kind(read_parquet, has_fields=True, is_stream=False),
+# A format is one entry: how its documents, each in pieces, come from a stream of bytes.
+# enwik8 and enwik9 are known by name because they have no suffix.
+_FORMATS: dict[str, Format] = {
+    ".txt": Format(_plain_text),
+    ".xml": Format(_mediawiki, is_slow=True),
+    "enwik8": Format(_mediawiki, is_slow=True),
+    "enwik9": Format(_mediawiki, is_slow=True),
+    ".jsonl": Format(read_json_lines, has_fields=True),
+    ".ndjson": Format(read_json_lines, has_fields=True),
+    ".parquet": Format(read_parquet, has_fields=True, is_stream=False),
 }
 # Parts of a dump carry their page range behind the suffix: x.xml-p1p41242.bz2.
 _SUFFIX = re.compile(r"(?P<name>.+)(?P<suffix>\.[^.-]+)(?:-p\d+p\d+[^.]*)?\Z")
 
 
-def find_source(spec: str, text_field: str | None) -> Source:
+def find_source(spec: str, text_field: str | None) -> TextSource:
     """Tell from its name what a source is and how to read it; fetches ``enwik8`` if need be.
 
     Raises:
-        CorpusError: it is not there, or of a kind that is not known; lists those that are.
+        CorpusError: it is not there, or of a format that is not known; lists those that are.
         UsageError: ``text_field`` is given and the source has no fields.
         OSError, zipfile.BadZipFile: a .zip is damaged or cannot be read.
     """
@@ -114,43 +114,43 @@ def find_source(spec: str, text_field: str | None) -> Source:
     return _file(path, text_field)
 
 
-def _dataset(spec: str, text_field: str | None) -> Source:
+def _dataset(spec: str, text_field: str | None) -> TextSource:
     address = hub_datasets.parse_address(spec)
-    return Source(
+    return TextSource(
         name=address.name,
         label=f"{hub_datasets.PREFIX}{address.name}",
         read=lambda: hub_datasets.read_dataset(address, text_field or _DEFAULT_FIELD),
     )
 
 
-def _file(path: Path, text_field: str | None) -> Source:
+def _file(path: Path, text_field: str | None) -> TextSource:
     _check_file(path)
     packing = path.suffix.lower() if path.suffix.lower() in PACKINGS else ""
     outer = path.name.removesuffix(path.suffix) if packing else path.name
     name, suffix = _name_and_suffix(outer)
-    if packing == ".zip" and suffix not in _KINDS:
+    if packing == ".zip" and suffix not in _FORMATS:
         # wiki.zip may hold wiki.xml; notes.txt.zip may hold a file of any name.
         name, suffix = outer, _name_and_suffix(zipped_name(path))[1]
-    kind = _KINDS.get(suffix)
-    if kind is None:
+    format_ = _FORMATS.get(suffix)
+    if format_ is None:
         raise CorpusError(_unknown(suffix))
-    if packing and not kind.is_stream:
+    if packing and not format_.is_stream:
         raise CorpusError(f"{suffix} inside {packing} cannot be read in order; unpack it first")
-    if text_field is not None and not kind.has_fields:
+    if text_field is not None and not format_.has_fields:
         raise UsageError(
             f"{suffix} has no fields, so none is called {text_field!r}; leave --text-field out"
         )
-    return Source(
+    return TextSource(
         name=name,
         label=path.name,
-        read=lambda: _read(path, kind, text_field),
-        dump=path if kind.is_slow else None,
+        read=lambda: _read(path, format_, text_field),
+        dump=path if format_.is_slow else None,
     )
 
 
-def _read(path: Path, kind: Kind, text_field: str | None) -> Documents:
+def _read(path: Path, format_: Format, text_field: str | None) -> Documents:
     with open_packed(path) as stream:
-        yield from kind.read(stream, text_field or _DEFAULT_FIELD)
+        yield from format_.read(stream, text_field or _DEFAULT_FIELD)
 
 
 def _name_and_suffix(file_name: str) -> tuple[str, str]:
@@ -161,8 +161,8 @@ def _name_and_suffix(file_name: str) -> tuple[str, str]:
 
 def _unknown(suffix: str) -> str:
     found = f"suffix {suffix!r} is not known" if suffix[:1] == "." else "the name has no suffix"
-    streams = ", ".join(suffix for suffix, kind in _KINDS.items() if kind.is_stream)
-    others = ", ".join(suffix for suffix, kind in _KINDS.items() if not kind.is_stream)
+    streams = ", ".join(suffix for suffix, format_ in _FORMATS.items() if format_.is_stream)
+    others = ", ".join(suffix for suffix, format_ in _FORMATS.items() if not format_.is_stream)
     *packings, last = PACKINGS
     return (
         f"{found}; known are {streams}, each also with {', '.join(packings)} or {last} behind it,"

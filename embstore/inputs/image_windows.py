@@ -9,13 +9,11 @@ from numpy.typing import NDArray
 
 from embstore.errors import CorpusError, ModelError, UsageError
 from embstore.inputs.images import ImageFolder
+from embstore.inputs.seeds import WINDOW_STREAM, seeded_generator
 
 if TYPE_CHECKING:
     # Pillow comes with the vision extra only.
     from PIL.Image import Image
-
-# As in a text, the seed has a stream of its own for what is drawn from the corpus.
-_IMAGE_STREAM = 0
 
 
 class ImageReader(Protocol):
@@ -119,8 +117,7 @@ def draw_images(
         CorpusError: there are too few images, or one cannot be read.
         ModelError: the model cannot take them.
     """
-    if seed < 0:
-        raise UsageError(f"seed {seed}: negative; give 0 or more")
+    generator = seeded_generator(seed, WINDOW_STREAM)
     pixels = reader.pixels(images.read(0, mode=reader.mode)).shape
     window, n_special_tokens = reader.positions(pixels)
     n_windows, n_images = tokens // window, len(images.names)
@@ -135,8 +132,7 @@ def draw_images(
             f"{n_windows:,} images to {reader.name}: it holds {n_images:,}; ask for "
             f"{n_images * window:,} tokens or fewer, or give more images"
         )
-    sequence = np.random.SeedSequence(seed, spawn_key=(_IMAGE_STREAM,))
-    fractions = np.random.Generator(np.random.PCG64(sequence)).random(n_windows)
+    fractions = generator.random(n_windows)
     starts = np.arange(n_windows + 1) * n_images // n_windows
     chosen = starts[:-1] + (fractions * np.diff(starts)).astype(np.int64)
     ids = np.tile(np.arange(window, dtype=np.int64), (n_windows, 1))

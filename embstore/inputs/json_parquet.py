@@ -17,7 +17,7 @@ _MAX_RECORD_BYTES = 256 << 20
 _N_ROWS = 256
 _MAX_FIELDS_SHOWN = 12
 
-_KINDS = {
+_TYPE_NAMES = {
     bool: "true or false",
     int: "a number",
     float: "a number",
@@ -100,7 +100,7 @@ def text_of(record: object, field: str, where: str) -> str:
     if value is None:
         return ""
     if not isinstance(value, str):
-        kind = _KINDS.get(type(value), type(value).__name__)
+        kind = _TYPE_NAMES.get(type(value), type(value).__name__)
         raise CorpusError(
             f"{where}: field {field!r} is {kind}, not text; name another with --text-field"
         )
@@ -167,7 +167,7 @@ def _json_object(line: bytes, where: str) -> object:
 
 def _value_of(record: object, field: str, where: str) -> object:
     if not isinstance(record, dict):
-        kind = "null" if record is None else _KINDS.get(type(record), type(record).__name__)
+        kind = "null" if record is None else _TYPE_NAMES.get(type(record), type(record).__name__)
         raise CorpusError(f"{where}: {kind}, not an object with fields; give one object per line")
     if field in record:
         return cast("object", record[field])

@@ -28,7 +28,7 @@ DAMAGE = (EOFError, lzma.LZMAError, zipfile.BadZipFile, zlib.error, zstd.ZstdErr
 
 
 def _open_zstd(path: Path) -> IO[bytes]:
-    options = {zstd.DecompressionParameter.window_log_max: _ZSTD_WINDOW_LOG}
+    options: dict[int, int] = {zstd.DecompressionParameter.window_log_max: _ZSTD_WINDOW_LOG}
     return cast("IO[bytes]", zstd.ZstdFile(path, options=options))
 
 

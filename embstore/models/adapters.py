@@ -13,7 +13,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 from transformers import AutoModel
 
-from embstore.checkpoints.locate import Located
+from embstore.checkpoints.located import Located
 from embstore.errors import ModelError
 
 # Those that change weights and can be merged into them; the others change the input, or

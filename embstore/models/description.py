@@ -1,20 +1,23 @@
-"""What is known of a model before its weights: tokenizer, configuration and size."""
+"""What is known of a model before its weights: what it reads, and its size."""
 
+import importlib.util
 from dataclasses import dataclass
 
 import torch
 import transformers
-from transformers import AutoModel
+from transformers import AutoImageProcessor, AutoModel
 
-from embstore.checkpoints.locate import Located
+from embstore.checkpoints.located import Located
+from embstore.errors import ModelError
 from embstore.models.load import BUILDING, refusing
 from embstore.models.loaded import context_length, load_config, load_tokenizer
-from embstore.models.vision import load_image_processor, modality_of
 from embstore.types import Modality
+
+_MODALITIES: dict[str, Modality] = {"input_ids": "text", "pixel_values": "vision"}
 
 
 @dataclass(frozen=True, eq=False)
-class Outline:
+class Description:
     """A located model without its weights.
 
     Attributes:
@@ -35,8 +38,8 @@ class Outline:
 
 
 @dataclass(frozen=True)
-class Shape:
-    """The size of a model.
+class ModelSize:
+    """How large a model is.
 
     Attributes:
         n_parameters: without a language-model head.
@@ -58,7 +61,7 @@ class Shape:
         return sum(n + 2 for n in self.n_layers)
 
 
-def outline(located: Located) -> Outline:
+def describe(located: Located) -> Description:
     """Load a model's configuration, and its tokenizer or image processor.
 
     Raises:
@@ -67,12 +70,53 @@ def outline(located: Located) -> Outline:
     config = load_config(located)
     modality = modality_of(located, config)
     if modality == "vision":
-        return Outline(located, None, config, None, modality, load_image_processor(located))
+        return Description(located, None, config, None, modality, load_image_processor(located))
     tokenizer = load_tokenizer(located)
-    return Outline(located, tokenizer, config, context_length(config, tokenizer))
+    return Description(located, tokenizer, config, context_length(config, tokenizer))
 
 
-def model_shape(model: Outline) -> Shape:
+def modality_of(located: Located, config: transformers.PretrainedConfig) -> Modality:
+    """Tell whether a model reads text or images, without building it.
+
+    Raises:
+        ModelError: it reads neither.
+    """
+    known = transformers.MODEL_MAPPING.get(type(config), None)
+    if known is None:
+        # A model with code of its own.
+        folder = located.folder
+        has_processor = (folder / "preprocessor_config.json").is_file()
+        has_tokenizer = (folder / "tokenizer_config.json").is_file()
+        return "vision" if has_processor and not has_tokenizer else "text"
+    first = known[0] if isinstance(known, tuple | list) else known
+    if first.main_input_name not in _MODALITIES:
+        raise ModelError(
+            f"{located.name}, a {config.model_type}, reads {first.main_input_name}; embstore "
+            "measures models of text and of images"
+        )
+    return _MODALITIES[first.main_input_name]
+
+
+def load_image_processor(located: Located) -> transformers.BaseImageProcessor:
+    """Load what turns images into the pixels that a model takes, always on Pillow.
+
+    Raises:
+        ModelError: Pillow is not installed, or there is no processor, or it cannot be read.
+    """
+    if importlib.util.find_spec("PIL") is None:
+        raise ModelError(
+            f"{located.name} takes images and needs the vision extra, which is not installed; "
+            "run: pip install 'embstore[vision]'"
+        )
+    with refusing(located, "load the image processor of"):
+        return AutoImageProcessor.from_pretrained(
+            located.tokenizer_folder or located.folder,
+            backend="pil",
+            trust_remote_code=located.remote_code,
+        )
+
+
+def model_size(model: Description) -> ModelSize:
     """Count what the model is made of, without its numbers.
 
     Raises:
@@ -84,7 +128,7 @@ def model_shape(model: Outline) -> Shape:
         id(layer.weight) for layer in module.modules() if isinstance(layer, torch.nn.Embedding)
     }
     inner = [p for p in module.parameters() if p.ndim > 1 and id(p) not in embeddings]
-    return Shape(
+    return ModelSize(
         n_parameters=sum(parameter.numel() for parameter in module.parameters()),
         hidden_size=config.hidden_size,
         n_layers=_layers(config),
@@ -94,7 +138,7 @@ def model_shape(model: Outline) -> Shape:
     )
 
 
-def build_without_numbers(model: Outline) -> torch.nn.Module:
+def build_without_numbers(model: Description) -> torch.nn.Module:
     """Build a model on torch's meta device, where numbers take no memory."""
     located = model.located
     remote_code = (located.base or located).remote_code

@@ -44,7 +44,7 @@ class PackedLinear(nn.Module):
 
 
 @dataclass(frozen=True, eq=False)
-class _Site:
+class _Linear:
     """A layer that can be packed, and what it is unpacked."""
 
     layer: nn.Module
@@ -75,20 +75,20 @@ def speed_up_linears(
     Returns:
         What the linear layers now run through; ``torch`` if the model is as it was.
     """
-    sites: list[_Site] = []
+    linears: list[_Linear] = []
     packed = False
     with torch.no_grad():
         try:
             if _has_onednn() and not module.training:
-                sites = _packable(module, transposed)
-            enough = sum(site.matrix.numel() for site in sites) >= _MIN_WEIGHTS
-            packed = enough and _gains(_heaviest(sites)) and _pack_alike(module, config, sites)
+                linears = _packable(module, transposed)
+            enough = sum(linear.matrix.numel() for linear in linears) >= _MIN_WEIGHTS
+            packed = enough and _gains(_heaviest(linears)) and _pack_alike(module, config, linears)
         except Exception:  # noqa: S110 - whatever fails here, the stock layers work
             pass
         finally:
             if not packed:
-                for site in sites:
-                    _unpack(site)
+                for linear in linears:
+                    _unpack(linear)
     return "onednn" if packed else "torch"
 
 
@@ -139,14 +139,14 @@ def _packed(matrix: Tensor) -> Tensor:
     return packed
 
 
-def _packable(module: nn.Module, transposed: type[nn.Module] | None) -> list[_Site]:
+def _packable(module: nn.Module, transposed: type[nn.Module] | None) -> list[_Linear]:
     holders = Counter(
         parameter.data_ptr()
         for part in module.modules()
         for parameter in part.parameters(recurse=False)
         if _is_plain(parameter)
     )
-    sites = []
+    linears = []
     for layer in module.modules():
         kind = type(layer)
         # A subclass may mean anything by its weight: adapters, quantised numbers.
@@ -157,8 +157,8 @@ def _packable(module: nn.Module, transposed: type[nn.Module] | None) -> list[_Si
         fitting = all(_is_plain(parameter) for parameter in layer.parameters(recurse=False))
         # A tied weight would stay in memory beside its packed copy.
         if fitting and holders[layer.get_parameter("weight").data_ptr()] == 1:
-            sites.append(_Site(layer, kind, kind is transposed))
-    return sites
+            linears.append(_Linear(layer, kind, kind is transposed))
+    return linears
 
 
 def _is_plain(parameter: nn.Parameter) -> bool:
@@ -170,20 +170,20 @@ def _is_plain(parameter: nn.Parameter) -> bool:
     )
 
 
-def _heaviest(sites: Sequence[_Site]) -> _Site:
+def _heaviest(linears: Sequence[_Linear]) -> _Linear:
     """Return a layer of the shape that holds most of the weights."""
     weights: Counter[torch.Size] = Counter()
-    for site in sites:
-        weights[site.matrix.shape] += site.matrix.numel()
-    return max(sites, key=lambda site: weights[site.matrix.shape])
+    for linear in linears:
+        weights[linear.matrix.shape] += linear.matrix.numel()
+    return max(linears, key=lambda linear: weights[linear.matrix.shape])
 
 
-def _gains(site: _Site) -> bool:
+def _gains(linear: _Linear) -> bool:
     """Try one layer both ways."""
     generator = torch.Generator().manual_seed(0)
-    x = torch.randn(_TRIAL_ROWS, site.matrix.shape[1], generator=generator)
-    packed, bias = _packed(site.matrix), getattr(site.layer, "bias", None)
-    return _is_faster(lambda: _multiply(x, packed, bias), than=lambda: site.layer(x))
+    x = torch.randn(_TRIAL_ROWS, linear.matrix.shape[1], generator=generator)
+    packed, bias = _packed(linear.matrix), getattr(linear.layer, "bias", None)
+    return _is_faster(lambda: _multiply(x, packed, bias), than=lambda: linear.layer(x))
 
 
 def _is_faster(new: Callable[[], Tensor], *, than: Callable[[], Tensor]) -> bool:
@@ -197,42 +197,42 @@ def _is_faster(new: Callable[[], Tensor], *, than: Callable[[], Tensor]) -> bool
     return best[new] < _MAX_SHARE_OF_TIME * best[than]
 
 
-def _pack_alike(module: nn.Module, config: Config, sites: Sequence[_Site]) -> bool:
+def _pack_alike(module: nn.Module, config: Config, linears: Sequence[_Linear]) -> bool:
     """Pack the layers a pass calls; tell whether the hidden states stay the same."""
     called: set[nn.Module] = set()
     hooks = [
-        site.layer.register_forward_hook(lambda layer, _args, _output: called.add(layer))
-        for site in sites
+        linear.layer.register_forward_hook(lambda layer, _args, _output: called.add(layer))
+        for linear in linears
     ]
     try:
         before = _hidden_states(module, config)
     finally:
         for hook in hooks:
             hook.remove()
-    for site in sites:
+    for linear in linears:
         # Mamba takes the weight of one layer for a product of its own.
-        if site.layer in called:
-            _pack(site)
+        if linear.layer in called:
+            _pack(linear)
     return _agree(before, _hidden_states(module, config))
 
 
-def _pack(site: _Site) -> None:
-    matrix = site.matrix
+def _pack(linear: _Linear) -> None:
+    matrix = linear.matrix
     packed = _packed(matrix)
     # The dense weight is about to go: make sure that it can be had back.
     if not torch.equal(packed.to_dense(), matrix):
         raise RuntimeError("packing changed the weight")
-    site.layer.weight = nn.Parameter(packed, requires_grad=False)
-    site.layer.__class__ = PackedLinear
+    linear.layer.weight = nn.Parameter(packed, requires_grad=False)
+    linear.layer.__class__ = PackedLinear
 
 
-def _unpack(site: _Site) -> None:
-    is_packed = type(site.layer) is PackedLinear
+def _unpack(linear: _Linear) -> None:
+    is_packed = type(linear.layer) is PackedLinear
     if is_packed:
-        matrix = site.layer.get_parameter("weight").detach().to_dense()
-        weight = matrix.t().contiguous() if site.transposed else matrix
-        site.layer.__class__ = site.dense
-        site.layer.weight = nn.Parameter(weight)
+        matrix = linear.layer.get_parameter("weight").detach().to_dense()
+        weight = matrix.t().contiguous() if linear.transposed else matrix
+        linear.layer.__class__ = linear.dense
+        linear.layer.weight = nn.Parameter(weight)
 
 
 def _hidden_states(module: nn.Module, config: Config) -> list[Tensor]:

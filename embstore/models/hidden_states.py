@@ -55,7 +55,7 @@ def windows_per_batch(n_states: int, hidden_size: int, window: int) -> int:
 
 def default_batch_size(model: LoadedModel, window: int) -> int:
     """Choose how many windows go in at once so that their hidden states fit a fixed size."""
-    states = sum(len(plan.keys) for plan in model.stacks)
+    states = sum(len(layout.keys) for layout in model.stacks)
     return windows_per_batch(states, model.facts.hidden_size, window)
 
 
@@ -96,7 +96,7 @@ def hidden_batches(
         EmbstoreError: the model cannot run on a batch, or its inputs cannot be read.
     """
     captured: dict[LayerKey, Tensor] = {}
-    hooks = [_capture(captured, capture) for plan in model.stacks for capture in plan.captured]
+    hooks = [_capture(captured, capture) for layout in model.stacks for capture in layout.captured]
     try:
         for start in range(0, len(windows.ids), batch_size):
             rows = slice(start, start + batch_size)
@@ -112,7 +112,7 @@ def _forward_batch(
 ) -> HiddenBatch:
     began = time.perf_counter()
     ids = windows.ids[rows]
-    read: dict[Stack, NDArray[np.int64]] = {plan.stack: ids for plan in model.stacks}
+    read: dict[Stack, NDArray[np.int64]] = {layout.stack: ids for layout in model.stacks}
     inputs = {name: _on_device(array, model) for name, array in windows.inputs(rows).items()}
     if model.facts.kind == "encoder-decoder":
         shifted = inputs["input_ids"].roll(1, dims=1)
@@ -133,9 +133,9 @@ def _forward_batch(
             f"({one_line(error)}); try a smaller --batch-size or --window"
         ) from error
     states: dict[LayerKey, Tensor] = {}
-    for plan in model.stacks:
-        found = dict(zip(plan.returned, outputs[plan.output], strict=True)) | captured
-        states |= {key: found[key].cpu() for key in plan.keys}
+    for layout in model.stacks:
+        found = dict(zip(layout.returned, outputs[layout.output], strict=True)) | captured
+        states |= {key: found[key].cpu() for key in layout.keys}
     captured.clear()
     mask = windows.attention_mask[rows]
     return HiddenBatch(rows.start, states, mask, read, time.perf_counter() - began)

@@ -13,7 +13,7 @@ import transformers
 from torch import nn
 from transformers import AutoModel
 
-from embstore.checkpoints.locate import Located
+from embstore.checkpoints.located import Located
 from embstore.checkpoints.silence import quiet
 from embstore.common.messages import one_line
 from embstore.errors import ModelError
@@ -149,7 +149,7 @@ def _read(located: Located, dtype: torch.dtype, attention: str) -> nn.Module:
     if not whole.gguf_file:
         # Left open, transformers would take pickled weights where it finds no others.
         options["use_safetensors"] = not whole.pickled
-    module, report = (adapter.model_class if adapter else AutoModel).from_pretrained(
+    module, info = (adapter.model_class if adapter else AutoModel).from_pretrained(
         whole.folder,
         dtype=dtype,
         attn_implementation=attention,
@@ -160,11 +160,11 @@ def _read(located: Located, dtype: torch.dtype, attention: str) -> nn.Module:
         weights_only=True,
         **options,
     )
-    check_fit(module, report, whole.name)
+    check_fit(module, info, whole.name)
     return merge_adapter(module, adapter) if adapter else module
 
 
-class Report(TypedDict):
+class LoadingInfo(TypedDict):
     """What transformers says of the keys that it found, or did not find."""
 
     missing_keys: set[str]
@@ -172,22 +172,22 @@ class Report(TypedDict):
     mismatched_keys: set[tuple[str, tuple[int, ...], tuple[int, ...]]]
 
 
-def check_fit(module: nn.Module, report: Report, name: str) -> None:
+def check_fit(module: nn.Module, info: LoadingInfo, name: str) -> None:
     """Check that the file holds the weights of this model, no fewer and no other blocks.
 
     Raises:
         ModelError: some are missing, have another shape, or belong to blocks or layers that
             the configuration leaves out.
     """
-    for key, found, expected in sorted(report["mismatched_keys"]):
+    for key, found, expected in sorted(info["mismatched_keys"]):
         raise _misfit(name, f"{key} has shape {tuple(found)}, expected {tuple(expected)}")
-    missing = sorted(key for key in report["missing_keys"] if _matters(module, key))
+    missing = sorted(key for key in info["missing_keys"] if _matters(module, key))
     if missing:
         raise ModelError(
             f"{name} lacks {len(missing)} weights, {missing[0]} first; measuring would "
             "use random numbers in their place; get a complete checkpoint"
         )
-    for key in sorted(report["unexpected_keys"]):
+    for key in sorted(info["unexpected_keys"]):
         if problem := _left_out(module, key):
             raise _misfit(name, problem)
 

@@ -14,14 +14,14 @@ from transformers import (
 )
 from transformers.pytorch_utils import Conv1D
 
-from embstore.checkpoints.locate import Located
+from embstore.checkpoints.located import Located
 from embstore.checkpoints.silence import quiet
 from embstore.common.messages import one_line
 from embstore.errors import ModelError, UsageError
 from embstore.models.fast_linears import LinearKernel, speed_up_linears
 from embstore.models.forward_pass import takes_images
 from embstore.models.load import Weights, read_weights, refusing
-from embstore.models.structure import StackPlan, probe
+from embstore.models.structure import StackLayout, probe
 from embstore.types import Model
 
 # Families whose positions are counted from behind the padding index: 514 mean 512.
@@ -38,7 +38,7 @@ class LoadedModel:
 
     module: torch.nn.Module
     facts: Model
-    stacks: tuple[StackPlan, ...]
+    stacks: tuple[StackLayout, ...]
     attention: str
     linear: LinearKernel
     device: torch.device

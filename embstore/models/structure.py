@@ -34,7 +34,7 @@ class Capture:
 
 
 @dataclass(frozen=True, eq=False)
-class StackPlan:
+class StackLayout:
     """How one stack yields its hidden states.
 
     Attributes:
@@ -64,7 +64,7 @@ class Probe:
     """What the probe found."""
 
     kind: Kind
-    stacks: tuple[StackPlan, ...]
+    stacks: tuple[StackLayout, ...]
 
 
 def probe(module: nn.Module, config: Config) -> Probe:
@@ -97,7 +97,7 @@ def probe(module: nn.Module, config: Config) -> Probe:
         else:
             kind = "encoder" if _sees_ahead(module, inputs, last) else "decoder"
         wanted = [(kind, "hidden_states")]
-    return Probe(kind, tuple(_plan(stack, name, found, records) for stack, name in wanted))
+    return Probe(kind, tuple(_layout(stack, name, found, records) for stack, name in wanted))
 
 
 @dataclass
@@ -193,7 +193,7 @@ def _sees_ahead(module: nn.Module, inputs: Mapping[str, Tensor], state: Tensor) 
     return bool((after - before).norm() > 2e-6 * before.norm())
 
 
-def _plan(stack: Stack, output: str, found: Output, records: _Records) -> StackPlan:
+def _layout(stack: Stack, output: str, found: Output, records: _Records) -> StackLayout:
     """Find the list of blocks behind this stack's hidden states, and which state is which."""
     states = found.states[output]
     n_layers = len(states) - 1
@@ -207,17 +207,17 @@ def _plan(stack: Stack, output: str, found: Output, records: _Records) -> StackP
         if _same(states[0], record.first_input) and _all_same(outputs[:-1], states[1:-1]):
             if _same(outputs[-1], states[-1]):
                 normed = _normed_later(final_norm, found, states[-1], records.norms)
-                return StackPlan(stack, output, n_layers, (embedding, *blocks_keys), normed)
+                return StackLayout(stack, output, n_layers, (embedding, *blocks_keys), normed)
             # The last block's own output is overwritten by the normalised one.
             last = Capture(blocks_keys[-1], blocks[-1], "output")
             returned = (embedding, *blocks_keys[:-1], final_norm)
-            return StackPlan(stack, output, n_layers, returned, (last,))
+            return StackLayout(stack, output, n_layers, returned, (last,))
         if _all_same(outputs, states[:-1]):
             # State-space models return what each block puts out, and not the embedding.
             first = Capture(embedding, blocks[0], "input")
-            return StackPlan(stack, output, n_layers, (*blocks_keys, final_norm), (first,))
+            return StackLayout(stack, output, n_layers, (*blocks_keys, final_norm), (first,))
     # Blocks that are run in another way; what they return is taken as final.
-    return StackPlan(stack, output, n_layers, (embedding, *blocks_keys), ())
+    return StackLayout(stack, output, n_layers, (embedding, *blocks_keys), ())
 
 
 def _normed_later(

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from embstore.checkpoints.find import find
-from embstore.checkpoints.locate import Located, Permissions, fetch_weights, locate, locate_files
+from embstore.checkpoints.locate import fetch_weights, locate, locate_files
+from embstore.checkpoints.located import Located, Permissions
 from embstore.errors import ModelError
 from tests.fake_hub import FakeHub, online
 from tests.hub_cache import add_revision, commit_of

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from embstore.comparison.differences import Difference, Point, Profile, compare_profiles
+from embstore.comparison.differences import Difference, compare_profiles
+from embstore.comparison.profiles import LayerValue, Profile
 
 
 def profile(
@@ -18,7 +19,7 @@ def profile(
     last = len(values) - 1
     return Profile(
         tuple(
-            Point(i, i / last, value, error if value is not None else None)
+            LayerValue(i, i / last, value, error if value is not None else None)
             for i, (value, error) in enumerate(zip(values, each, strict=True))
         ),
         last,
@@ -89,7 +90,9 @@ class TestInterval:
         assert row.reason == "no standard error of A"
 
     def test_a_missing_value_means_no_difference_and_its_reason(self) -> None:
-        a = Profile((Point(0, 0.0, None, reason="zero variance"), Point(1, 1.0, 1.0, 0.1)), 1, 9)
+        a = Profile(
+            (LayerValue(0, 0.0, None, reason="zero variance"), LayerValue(1, 1.0, 1.0, 0.1)), 1, 9
+        )
         row = layers(compare_profiles(a, profile([1.0, 1.0])))[0]
         assert (row.a, row.b, row.difference, row.differs) == (None, 1.0, None, None)
         assert row.reason == "A: layer 0: zero variance"
@@ -128,8 +131,8 @@ class TestDepth:
 
     def test_nothing_is_continued_past_the_last_value(self) -> None:
         # Metrics of a layer and the next end one layer early.
-        coarse = Profile(tuple(Point(i, i / 3, 1.0, 0.1) for i in range(4)), 3, 9)
-        fine = Profile(tuple(Point(i, i / 4, 1.0, 0.1) for i in range(4)), 4, 9)
+        coarse = Profile(tuple(LayerValue(i, i / 3, 1.0, 0.1) for i in range(4)), 3, 9)
+        fine = Profile(tuple(LayerValue(i, i / 4, 1.0, 0.1) for i in range(4)), 4, 9)
         last = layers(compare_profiles(coarse, fine))[-1]
         assert last.difference is None
         assert last.reason == "B: not measured at depth 1"

@@ -9,7 +9,7 @@ import pytest
 from embstore.ingestion.dry_run import preview
 from embstore.ingestion.memory_estimate import Extent, MemoryEstimate, estimate
 from embstore.ingestion.settings import Request, Settings
-from embstore.models.description import Shape
+from embstore.models.description import ModelSize
 from embstore.models.hidden_states import default_batch_size, windows_per_batch
 from embstore.types import Sampling
 from tests import tiny_models
@@ -17,7 +17,7 @@ from tests.processes import finish, start
 
 GB = 1e9
 # Llama 3 8B without its head, on the defaults, on four cores.
-LARGE = Shape(
+LARGE = ModelSize(
     n_parameters=7_504_924_672,
     hidden_size=4096,
     n_layers=(32,),

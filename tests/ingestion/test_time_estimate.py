@@ -8,10 +8,10 @@ import torch
 from embstore.common.workers import n_workers
 from embstore.ingestion.memory_estimate import Extent
 from embstore.ingestion.time_estimate import Pace, estimate_seconds, probe_pace
-from embstore.models.description import Shape
+from embstore.models.description import ModelSize
 
 # One block of 64 dimensions, 12 d² weights.
-SMALL = Shape(
+SMALL = ModelSize(
     n_parameters=100_000, hidden_size=64, n_layers=(1,), widest=256, n_multiplied=12 * 64**2
 )
 EXTENT = Extent(n_windows=4, window=32, n_sample=100, n_scopes=1, pairs=False)

@@ -13,7 +13,7 @@ from embstore.errors import CorpusError, ModelError, UsageError
 from embstore.inputs.image_windows import ImageWindows, draw_images
 from embstore.inputs.images import ImageFolder, open_images
 from embstore.measuring.checkpoint import measure_batches
-from embstore.models.description import Outline, model_shape, outline
+from embstore.models.description import Description, describe, model_size
 from embstore.models.hidden_states import hidden_batches
 from embstore.models.image_reader import ModelImageReader
 from embstore.types import LayerKey
@@ -33,8 +33,8 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     return {family: tiny_images.build(family, root / family) for family in tiny_images.FAMILIES}
 
 
-def known(folder: Path) -> Outline:
-    return outline(locate(str(folder)))
+def known(folder: Path) -> Description:
+    return describe(locate(str(folder)))
 
 
 def reader(folder: Path) -> ModelImageReader:
@@ -109,7 +109,7 @@ def test_the_last_block_is_measured_before_the_final_norm(
 
 @pytest.mark.parametrize("family", tiny_images.FAMILIES)
 def test_the_size_is_known_without_weights(family: str, models: dict[str, Path]) -> None:
-    shape = model_shape(known(models[family]))
+    shape = model_size(known(models[family]))
     loaded = tiny_models.load(models[family])
     assert shape.n_parameters == loaded.facts.n_parameters
     assert (shape.hidden_size, shape.n_layers) == (32, (3,))

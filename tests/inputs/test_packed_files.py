@@ -112,7 +112,7 @@ def test_pieces_packed_one_after_another_are_one_text(packing: str, tmp_path: Pa
 def test_zst_of_a_long_window(tmp_path: Path) -> None:
     raw = b"text " * 100
     path = tmp_path / "a.txt.zst"
-    options = {
+    options: dict[int, int] = {
         zstd.CompressionParameter.window_log: 31,
         zstd.CompressionParameter.content_size_flag: 0,
     }

@@ -16,7 +16,7 @@ from transformers import (
     AutoModelForSequenceClassification,
 )
 
-from embstore.checkpoints.locate import Located
+from embstore.checkpoints.located import Located
 from embstore.errors import ModelError
 from embstore.models.load import read_weights
 from embstore.models.loaded import LoadedModel, load_config, load_model

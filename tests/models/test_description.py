@@ -6,14 +6,14 @@ import pytest
 
 from embstore.checkpoints.locate import locate
 from embstore.errors import ModelError
-from embstore.models.description import model_shape, outline
+from embstore.models.description import describe, model_size
 from tests import tiny_models
 
 
 @pytest.mark.parametrize("family", tiny_models.FAMILIES)
 def test_the_size_is_that_of_the_loaded_model(family: str, tmp_path: Path) -> None:
     folder = tiny_models.build(family, tmp_path / family)
-    shape = model_shape(outline(locate(str(folder))))
+    shape = model_size(describe(locate(str(folder))))
     loaded = tiny_models.load(folder, fast_linears=False)
     assert shape.n_parameters == loaded.facts.n_parameters
     assert shape.hidden_size == loaded.facts.hidden_size == 32
@@ -26,7 +26,7 @@ def test_the_size_is_that_of_the_loaded_model(family: str, tmp_path: Path) -> No
 
 
 def test_a_configuration_that_makes_no_model(tiny_llama: Path, tmp_path: Path) -> None:
-    known = outline(locate(str(tiny_llama)))
+    known = describe(locate(str(tiny_llama)))
     known.config.num_key_value_heads = 0
     with pytest.raises(ModelError, match="cannot build tiny-llama from its configuration: "):
-        model_shape(known)
+        model_size(known)

@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 from transformers import AutoModel
 
-from embstore.checkpoints.locate import Located
+from embstore.checkpoints.located import Located
 from embstore.models.load import read_weights
 from embstore.models.loaded import load_config
 from embstore.types import Checkpoint

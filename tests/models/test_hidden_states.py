@@ -78,12 +78,12 @@ def token_ids(n: int = 3, window: int = 10) -> np.ndarray:
 def test_kind_layers_and_sites(load: Load, family: str, kind: str, has_final_norm: bool) -> None:
     model = load(family)
     assert model.facts.kind == kind
-    for plan in model.stacks:
-        keys = plan.keys
+    for layout in model.stacks:
+        keys = layout.keys
         assert [key.layer for key in keys if key.site == "block"] == [1, 2, 3]
-        assert keys[0] == LayerKey(plan.stack, 0, "embedding")
+        assert keys[0] == LayerKey(layout.stack, 0, "embedding")
         finals = [key for key in keys if key.site == "final_norm"]
-        assert finals == ([LayerKey(plan.stack, 3, "final_norm")] if has_final_norm else [])
+        assert finals == ([LayerKey(layout.stack, 3, "final_norm")] if has_final_norm else [])
     assert model.facts.n_layers == 3 * len(model.stacks)
     assert model.facts.hidden_size == 32
 
@@ -101,8 +101,8 @@ def test_states_are_those_of_transformers_with_the_last_block_before_its_norm(
         inputs["decoder_input_ids"] = torch.cat([start, inputs["input_ids"][:, :-1]], dim=1)
     with torch.inference_mode():
         output = model.module(**inputs, output_hidden_states=True)
-    for plan in model.stacks:
-        for key, expected in zip(plan.returned, output[plan.output], strict=True):
+    for layout in model.stacks:
+        for key, expected in zip(layout.returned, output[layout.output], strict=True):
             torch.testing.assert_close(found[key], expected)
 
 
@@ -137,7 +137,7 @@ def test_the_last_block_is_measured_before_the_final_norm(
 ) -> None:
     model = load(family)
     found = states_of(model, token_ids(), np.ones((3, 10), dtype=bool))
-    n_layers = next(plan.n_layers for plan in model.stacks if plan.stack == stack)
+    n_layers = next(layout.n_layers for layout in model.stacks if layout.stack == stack)
     with torch.inference_mode():
         normalised = model.module.get_submodule(norm)(found[LayerKey(stack, n_layers, "block")])
     torch.testing.assert_close(normalised, found[LayerKey(stack, n_layers, "final_norm")])

@@ -12,9 +12,10 @@ import torch
 from safetensors.torch import load_file, save_file
 from transformers import LlamaConfig, LlamaForCausalLM
 
-from embstore.checkpoints.locate import Located, locate
+from embstore.checkpoints.locate import locate
+from embstore.checkpoints.located import Located
 from embstore.errors import ModelError
-from embstore.models.description import model_shape, outline
+from embstore.models.description import describe, model_size
 from embstore.models.load import Weights, read_weights
 from embstore.models.loaded import load_config, load_model, load_tokenizer
 from embstore.types import Checkpoint
@@ -246,7 +247,7 @@ def test_code_that_is_allowed_runs(odd: Path) -> None:
     model = load_model(located, config, device=CPU, dtype=torch.float32)
     assert (model.facts.architecture, model.facts.n_layers) == ("odd", 3)
     assert type(model.module).__name__ == "OddModel"
-    assert model_shape(outline(located)).n_parameters == model.facts.n_parameters
+    assert model_size(describe(located)).n_parameters == model.facts.n_parameters
 
 
 def test_a_tokenizers_code_is_refused_as_well(odd: Path) -> None:

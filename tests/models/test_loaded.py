@@ -7,7 +7,8 @@ import pytest
 import torch
 from transformers import AutoTokenizer, CLIPConfig
 
-from embstore.checkpoints.locate import Located, locate
+from embstore.checkpoints.locate import locate
+from embstore.checkpoints.located import Located
 from embstore.errors import ModelError, UsageError
 from embstore.models.load import read_weights
 from embstore.models.loaded import (

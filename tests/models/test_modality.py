@@ -6,12 +6,11 @@ from pathlib import Path
 import pytest
 from transformers import HubertConfig, PretrainedConfig
 
-from embstore.checkpoints.locate import Located
+from embstore.checkpoints.located import Located
 from embstore.errors import ModelError
-from embstore.models.description import outline
+from embstore.models.description import describe, load_image_processor, modality_of
 from embstore.models.image_reader import processor_sha256
 from embstore.models.loaded import load_config
-from embstore.models.vision import load_image_processor, modality_of
 from embstore.types import Checkpoint
 from tests import tiny_images, tiny_models
 
@@ -24,14 +23,14 @@ def located(folder: Path) -> Located:
 
 @pytest.mark.parametrize("family", tiny_images.FAMILIES)
 def test_models_of_images(family: str, tmp_path: Path) -> None:
-    known = outline(located(tiny_images.build(family, tmp_path)))
+    known = describe(located(tiny_images.build(family, tmp_path)))
     assert (known.modality, known.tokenizer, known.context) == ("vision", None, None)
     assert known.image_processor is not None
 
 
 @pytest.mark.parametrize("family", tiny_models.FAMILIES)
 def test_models_of_text(family: str, tmp_path: Path) -> None:
-    known = outline(located(tiny_models.build(family, tmp_path)))
+    known = describe(located(tiny_models.build(family, tmp_path)))
     assert (known.modality, known.image_processor) == ("text", None)
     assert known.tokenizer is not None
 
@@ -53,14 +52,14 @@ def test_models_with_code_of_their_own_are_told_by_their_files(tmp_path: Path) -
 def test_models_of_sound(tmp_path: Path) -> None:
     HubertConfig().save_pretrained(tmp_path)
     with pytest.raises(ModelError, match="model, a hubert, reads input_values; embstore measures"):
-        outline(located(tmp_path))
+        describe(located(tmp_path))
 
 
 def test_no_image_processor(tmp_path: Path) -> None:
     folder = tiny_images.build("vit", tmp_path)
     (folder / "preprocessor_config.json").unlink()
     with pytest.raises(ModelError, match="cannot load the image processor of model: ") as raised:
-        outline(located(folder))
+        describe(located(folder))
     assert "\n" not in str(raised.value)
 
 

@@ -1,0 +1,69 @@
+"""The seeded choice of the tokens whose vectors are kept."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from embstore.errors import UsageError
+from embstore.inputs.seeds import SAMPLE_STREAM, seeded_generator
+
+
+def sample_positions(
+    n_windows: int,
+    window: int,
+    sample: int,
+    seed: int,
+    mask: NDArray[np.bool_] | None = None,
+) -> NDArray[np.int64]:
+    """Choose the tokens whose vectors are kept, spread evenly over all windows.
+
+    Each window gives ``sample / n_windows`` of its tokens, rounded down or up at
+    random, drawn without replacement. A window with fewer tokens than that gives all,
+    and the others make up for it. With ``sample`` at or above the number of tokens
+    all are chosen. The draw is independent of the draw of windows with the same seed.
+
+    Args:
+        n_windows: number of sequences.
+        window: tokens per sequence.
+        sample: how many tokens to choose.
+        seed: not negative.
+        mask: (n_windows, window), True where a token may be chosen; None for all.
+
+    Returns:
+        Ascending flat indices into the (n_windows, window) tokens, row by row, of
+        shape (min(sample, number of tokens),).
+
+    Raises:
+        UsageError: ``sample`` is below 1, or the seed is negative.
+
+    >>> sample_positions(2, 3, 6, seed=0).tolist()
+    [0, 1, 2, 3, 4, 5]
+    """
+    if sample < 1:
+        raise UsageError(f"sample {sample}: no token would be kept; ask for at least 1")
+    generator = seeded_generator(seed, SAMPLE_STREAM)
+    allowed = np.ones((n_windows, window), dtype=np.bool_) if mask is None else mask
+    quota = _quotas(allowed.sum(axis=1), sample, order=np.argsort(generator.random(n_windows)))
+    # Masked tokens sort behind every other, beyond any quota.
+    lots = np.where(allowed, generator.random((n_windows, window)), 1.0)
+    drawn = np.argsort(lots, axis=1, kind="stable") + window * np.arange(n_windows)[:, np.newaxis]
+    return np.sort(drawn[np.arange(window) < quota[:, np.newaxis]])
+
+
+def _quotas(
+    available: NDArray[np.int64], sample: int, *, order: NDArray[np.int64]
+) -> NDArray[np.int64]:
+    """Share ``sample`` over windows as evenly as ``available`` allows.
+
+    What is left when it no longer divides goes one each to the first in ``order``.
+    """
+    quota = np.zeros_like(available)
+    left = min(sample, int(available.sum()))
+    while left:
+        open_windows = order[quota[order] < available[order]]
+        share = left // len(open_windows)
+        if share == 0:
+            quota[open_windows[:left]] += 1
+            break
+        quota[open_windows] += np.minimum(share, (available - quota)[open_windows])
+        left = min(sample, int(available.sum())) - int(quota.sum())
+    return quota
