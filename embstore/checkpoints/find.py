@@ -69,7 +69,7 @@ def find(
     init_seed: int | None = None,
     tokenizer: str | None = None,
 ) -> list[Candidate]:
-    """Find the checkpoints that a user's words stand for, in the order of training.
+    """Find the checkpoints that a user names, in the order of training.
 
     Args:
         spec: a folder with ``config.json``, a folder of such folders (all are taken), a
@@ -91,13 +91,13 @@ def find(
     try:
         found = [replace(c, tokenizer=tokenizer) for c in _find(spec, name, revisions)]
     except (OSError, RuntimeError, ValueError) as error:
-        # Not to be read, no such user, longer than names may be, with a zero byte.
+        # No permission, an unknown user in ~user, too long a name, or a zero byte in it.
         raise ModelError(f"cannot look for {spec!r}: {one_line(error)}") from error
     for candidate in found:
         if not label(candidate).isprintable():
             raise UsageError(
-                f"{label(candidate)!r} cannot be printed as a name; give another with --name, or "
-                "rename the folder"
+                f"{label(candidate)!r} holds characters that cannot be printed; give another name "
+                "with --name, or rename the folder"
             )
     return found if init_seed is None else [replace(found[-1], init_seed=init_seed)]
 
@@ -110,7 +110,7 @@ def _find(spec: str, name: str | None, revisions: str | None) -> Iterator[Candid
     if path.is_file():
         if path.suffix != ".gguf":
             raise ModelError(
-                f"{spec} is a file but not a .gguf one; "
+                f"{spec} is a file, but no .gguf file; "
                 "give a .gguf file, a model folder or a Hub id"
             )
         if revisions is not None:
@@ -160,12 +160,12 @@ def _holds_model(folder: Path) -> bool:
     try:
         return any((folder / config).is_file() for config in (CONFIG, ADAPTER_CONFIG))
     except OSError:
-        # What may not be looked into, as lost+found, is no reason to stop.
+        # Skip folders that may not be read, such as lost+found.
         return False
 
 
 def _of_trainer(folder: Path, label: str) -> Revision:
-    """Add to a folder's name what the Trainer noted in it; damaged notes say nothing."""
+    """Read step and tokens from a folder's name and the Trainer's notes in it, if whole."""
     revision = parse_revision(label)
     try:
         state = json.loads((folder / _TRAINER_STATE).read_text())

@@ -1,4 +1,4 @@
-"""The Hugging Face Hub: revisions, files and their digests, from its cache where it is far.
+"""The Hugging Face Hub: revisions, files and digests, from its cache where it is out of reach.
 
 Network errors are tried again with growing pauses. Where the Hub cannot be reached, or
 ``HF_HUB_OFFLINE`` is set, what its cache on this machine holds is used.
@@ -38,7 +38,7 @@ from embstore.errors import ModelError
 Result = TypeVar("Result")
 _LOG = logging.getLogger(__name__)
 
-# Every error of the HTTP library, whose name has changed with the Hub's own releases.
+# The base class of every error of the HTTP library, which differs between hub releases.
 _HTTP_ERROR: type[Exception] = HfHubHTTPError.__mro__[1]
 _PAUSES = (0.5, 1.0, 2.0, 4.0)
 _TOO_MANY, _TIMED_OUT, _SERVER_ERROR = 429, 408, 500
@@ -125,7 +125,7 @@ def fetch(snapshot: Snapshot, names: Collection[str]) -> Path:
     with _explained(snapshot.repository, snapshot.revision), quiet():
         folder = Path(
             _with_retries(
-                # By the revision's name: the cache then knows it, also offline.
+                # Ask by the revision's name: the cache then finds it by that name offline.
                 lambda: snapshot_download(
                     snapshot.repository,
                     revision=snapshot.revision,
@@ -172,7 +172,7 @@ def _may_pass(error: BaseException) -> bool:
     if isinstance(error, OfflineModeIsEnabled):
         return False
     if isinstance(error, LocalEntryNotFoundError):
-        # What the client says after trying its cache; the reason is behind it.
+        # The client raises this after trying its cache; the cause is the network's error.
         cause = error.__cause__ or error.__context__
         return cause is not None and _may_pass(cause)
     return isinstance(error, _HTTP_ERROR | ConnectionError | TimeoutError)

@@ -51,7 +51,7 @@ def locate_files(
     Args:
         candidate: which.
         permissions: what of its files may run code.
-        as_base: an adapter stands on it, so it must be a whole model.
+        as_base: whether it is the base of an adapter, and so must be a whole model.
 
     Raises:
         ModelError: a file is missing, damaged, or not allowed.
@@ -75,7 +75,7 @@ def _locate_files(candidate: Candidate, permissions: Permissions, *, as_base: bo
     else:
         present = {child.name for child in folder.iterdir()}
     if as_base and CONFIG not in present and ADAPTER_CONFIG in present:
-        # Which may be the first one's own folder.
+        # An adapter's configuration may even name the adapter's own folder.
         raise ModelError(f"{candidate.name} is an adapter itself; merge it into its model first")
     if CONFIG not in present and ADAPTER_CONFIG not in present:
         raise ModelError(f"{candidate.name} has no {CONFIG}; embstore cannot load it")
@@ -97,7 +97,7 @@ def _locate_files(candidate: Candidate, permissions: Permissions, *, as_base: bo
 
 
 def fetch_weights(located: Located) -> None:
-    """Bring the weights, and see that no file of them was cut short.
+    """Bring the weights, and check that none of their files was cut short.
 
     Raises:
         ModelError: a file cannot be had, or is damaged.
@@ -139,8 +139,8 @@ def _locate_gguf(candidate: Candidate) -> Located:
 def _untrained(candidate: Candidate, config: Path) -> Checkpoint:
     if candidate.init_seed is None or not config.is_file():
         raise ModelError(
-            f"{candidate.name} is an adapter and says nothing of its model's size; give the model "
-            "it stands on instead"
+            f"{candidate.name} is an adapter without the configuration of its base model; give the "
+            "base model instead"
         )
     try:
         content = json.loads(config.read_text())
@@ -152,7 +152,7 @@ def _untrained(candidate: Candidate, config: Path) -> Checkpoint:
 
 
 def _with_weights(located: Located, present: Collection[str], permissions: Permissions) -> Located:
-    """Add what the weights are, and to an adapter the model that it stands on."""
+    """Add what the weights are, and for an adapter its base model."""
     adapter = ADAPTER_CONFIG in present and not any(
         name.startswith(("model.safetensors", "pytorch_model.bin")) for name in present
     )
@@ -167,7 +167,7 @@ def _with_weights(located: Located, present: Collection[str], permissions: Permi
     located = replace(located, pickled=chosen.pickled, weights=chosen.names, base=base)
     if located.snapshot is None:
         _check_weights(located)
-    # Before digests: a file without a stated one is fetched for it.
+    # Before the digests: where the Hub states none, the file is fetched to compute it.
     download = located.snapshot.missing_bytes(chosen.names) if located.snapshot else 0
     digests, n_bytes = _digests(located)
     tokenizer_folder = located.tokenizer_folder

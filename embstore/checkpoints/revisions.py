@@ -1,4 +1,4 @@
-"""Revision names: what step of training they speak of, and which of many are wanted."""
+"""Revision names: which step of training each tells, and which of many are wanted."""
 
 import fnmatch
 import math

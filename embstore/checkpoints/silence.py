@@ -10,7 +10,7 @@ from huggingface_hub import logging as hub_logging
 from transformers import modeling_gguf_pytorch_utils
 
 _lock = threading.Lock()
-# How many are inside, and how to undo what the first of them did.
+# How many threads are inside, and how to undo what the first of them switched off.
 _inside = 0
 _undo: list[Callable[[], None]] = []
 
@@ -46,7 +46,7 @@ def _silence() -> None:
         logging.disable_progress_bar()
         _undo.append(logging.enable_progress_bar)
     hub_verbosity = hub_logging.get_verbosity()
-    # "Retrying in 1s": embstore says itself what came of it.
+    # Hide "Retrying in 1s": embstore says itself how it ended.
     hub_logging.set_verbosity(ERROR)
     _undo.append(lambda: hub_logging.set_verbosity(hub_verbosity))
     # The bar of GGUF conversion obeys neither switch.

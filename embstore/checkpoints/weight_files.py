@@ -13,7 +13,7 @@ from embstore.errors import ModelError
 _SAFE = {"model": "model.safetensors", "adapter": "adapter_model.safetensors"}
 _PICKLED = {"model": "pytorch_model.bin", "adapter": "adapter_model.bin"}
 
-# What reading a header raises that is not what a header is.
+# What reading raises where a file does not begin with a header.
 _MALFORMED = (LookupError, ValueError, TypeError, ArithmeticError, AttributeError, RecursionError)
 
 
@@ -101,7 +101,7 @@ def fingerprint(digests: Sequence[str]) -> str:
 
 
 def untrained_fingerprint(config: Mapping[str, object], seed: int) -> str:
-    """Stand for weights that are drawn: what they are drawn from, and the seed."""
+    """Return the fingerprint of weights drawn by a seed for a configuration."""
     content = json.dumps({"config": config, "init_seed": seed}, sort_keys=True)
     return hashlib.sha256(content.encode()).hexdigest()
 
@@ -117,7 +117,7 @@ def check_whole(file: Path, name: str) -> None:
         with file.open("rb") as stream:
             start = stream.read(8)
             n_header = struct.unpack("<Q", start)[0] if len(start) == 8 else size
-            # An empty text is no JSON, so it is refused below.
+            # For a header longer than the file, an empty text: json.loads refuses it.
             header = json.loads(stream.read(n_header) if n_header < size else "")
         ends = [entry["data_offsets"][1] for key, entry in header.items() if key != "__metadata__"]
         promised = 8 + n_header + int(max(ends, default=0))

@@ -1,4 +1,4 @@
-"""Finds the two runs that a comparison is of, and says in what else they differ."""
+"""Chooses the two runs to compare, and says in what else they differ."""
 
 import re
 from collections.abc import Callable, Sequence
@@ -70,7 +70,7 @@ class StoredRun:
         return f"{self.model}@{self.revision}, run {self.run_id[:8]} over {self.corpus}"
 
 
-# In what else two runs may differ, the gravest first, and how a reader is told.
+# In what else two runs may differ, as a reader is told; the most important first.
 _FACTS: Sequence[tuple[str, Callable[[StoredRun], object]]] = (
     ("numbers of tokens", lambda run: run.tokens),
     ("window sizes", lambda run: run.window_size),
@@ -89,7 +89,7 @@ def stored_runs(database: "Database") -> list[StoredRun]:
 def choose_runs(
     runs: Sequence[StoredRun], a: str, b: str
 ) -> tuple[StoredRun, StoredRun, list[str]]:
-    """Choose the run of A and that of B that differ in the least besides.
+    """Choose the run of A and the run of B that differ least in how they were measured.
 
     Args:
         runs: all there are, the latest first.
@@ -116,7 +116,7 @@ def _nearest(run: StoredRun, others: Sequence[StoredRun]) -> Sequence[StoredRun]
 
 
 def _unlike(a: StoredRun, b: StoredRun) -> tuple[bool, ...]:
-    """Order pairs of runs by how grave their differences are."""
+    """Return a key that sorts pairs of runs by how much their differences matter."""
     return (
         a.corpus_id != b.corpus_id,
         *(fact(a) != fact(b) for _, fact in _FACTS),
@@ -146,8 +146,8 @@ def _candidates(runs: Sequence[StoredRun], asked: str, notes: list[str]) -> Sequ
         found = [run for run in runs if run.run_id.startswith(asked.lower())]
         if len(found) > 1:
             raise QueryError(
-                f"run {asked!r} may be any of {len(found)}: "
-                f"{_listed([run.run_id for run in found])}; give more of its id"
+                f"run id {asked!r} is ambiguous ({len(found)} matches): "
+                f"{_listed([run.run_id for run in found])}; give more of it"
             )
         if found:
             return found

@@ -95,13 +95,13 @@ def compare_stored(
         ]
     if not rows:
         raise QueryError(f"{left} and {right} have no metric and scope in common to compare")
-    # The summaries last, where a terminal ends.
+    # The summaries last: of a long table, a terminal shows the end.
     rows.sort(key=lambda row: row["part"] != "layer")
     notes += _remarks(rows)
     if left.token_ids_sha256 == right.token_ids_sha256 and left.run_id != right.run_id:
         notes.append(
             "both read the same tokens, so their errors rise and fall together: the intervals "
-            "are wider than need be"
+            "are wider than necessary"
         )
     if known := _dimension_note(rows):
         notes.append(known)
@@ -141,7 +141,7 @@ def _metrics(a: StoredRun, b: StoredRun, wanted: Sequence[str], notes: list[str]
             notes.append(f"{name} is left out: {side} was measured without it")
     notes += [
         f"{name} is version {versions[0][name]} in A and {versions[1][name]} in B: "
-        "defined differently, so measure both with one embstore"
+        "the definitions differ, so measure both with the same embstore"
         for name in kept
         if versions[0][name] != versions[1][name]
     ]
@@ -163,14 +163,14 @@ def _stack_pairs(a: dict[str, int], b: dict[str, int], notes: list[str]) -> list
 
 
 def _matched(a: Profile, b: Profile, by: By | None) -> list[str]:
-    """Say how layers were matched where that is not plain."""
+    """Say how layers were matched where the two stacks have unequal numbers of them."""
     if a.n_layers == b.n_layers:
         return []
     blocks = f"A has {a.n_layers} blocks and B {b.n_layers}"
     if (by or default_by(a, b)) == "layer":
         fewer = min(a.n_layers, b.n_layers)
         return [
-            f"{blocks}: layers of one number are at different depths, and means are over the "
+            f"{blocks}: layers of the same number are at different depths, and means are over the "
             f"first {fewer} blocks of each"
         ]
     coarse, fine = ("A", "B") if a.n_layers < b.n_layers else ("B", "A")

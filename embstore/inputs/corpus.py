@@ -1,4 +1,4 @@
-"""Text sources: opened once, cleaned, fingerprinted, then read by byte range."""
+"""A text: opened once, cleaned, fingerprinted, then read by byte range."""
 
 from contextlib import ExitStack, closing
 from dataclasses import asdict
@@ -100,7 +100,7 @@ class CorpusText:
         return raw[_next_character(raw, 0) : _next_character(raw, n_bytes)].decode()
 
     def close(self) -> None:
-        """Let the temporary file go; the text cannot be read afterwards."""
+        """Delete the temporary file; the text cannot be read afterwards."""
         self._file.close()
 
     def __enter__(self) -> Self:
@@ -123,7 +123,7 @@ def _next_character(raw: bytes, at: int) -> int:
 
 
 def _text_of(source: TextSource) -> tuple[TextFacts, IO[bytes]]:
-    """Return the source's cleaned text as an open file: kept from before, or read now."""
+    """Return the cleaned text as an open file: from the cache folder, or read and cleaned now."""
     kept = CleanedTexts.of(source.dump) if source.dump else None
     if kept and (found := kept.find()):
         return found

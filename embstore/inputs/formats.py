@@ -1,4 +1,4 @@
-"""Kinds of text source, by name: how a file or an address becomes documents."""
+"""Formats of text, told by name: how a file or an address becomes documents."""
 
 import codecs
 import io
@@ -27,7 +27,7 @@ ReadDocuments = Callable[[IO[bytes], str], Iterator[Iterable[str]]]
 
 @dataclass(frozen=True)
 class TextSource:
-    """A corpus's name, the file or address it is recorded under, and how to read it."""
+    """A text before it is read: its name, its file or address as recorded, and how to read it."""
 
     name: str
     label: str

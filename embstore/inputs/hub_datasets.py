@@ -84,7 +84,7 @@ def _records(address: DatasetAddress, field: str) -> Iterator[object]:
         dataset = load_dataset(address.path, address.config, split=address.split, streaming=True)
         names = cast("list[str] | None", dataset.column_names)
         if names is not None:
-            # Other columns may hold pictures or sound, which would be decoded for nothing.
+            # Leave out other columns: decoding their pictures or sound takes time.
             dataset = dataset.select_columns([column_of(names, field)])
         yield from dataset
     except CorpusError:

@@ -123,13 +123,13 @@ def draw_images(
     n_windows, n_images = tokens // window, len(images.names)
     if n_windows < 1:
         raise UsageError(
-            f"{tokens:,} tokens are less than one image, which is {window:,} to "
+            f"{tokens:,} tokens are less than one image, which has {window:,} in "
             f"{reader.name}; ask for {window:,} or more tokens"
         )
     if n_windows > n_images:
         raise CorpusError(
-            f"corpus {images.corpus.name}: too few images for {tokens:,} tokens, which are "
-            f"{n_windows:,} images to {reader.name}: it holds {n_images:,}; ask for "
+            f"corpus {images.corpus.name}: too few images for {tokens:,} tokens: {reader.name} "
+            f"takes {n_windows:,} images for them, and it holds {n_images:,}; ask for "
             f"{n_images * window:,} tokens or fewer, or give more images"
         )
     fractions = generator.random(n_windows)

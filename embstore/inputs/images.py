@@ -130,7 +130,7 @@ def _decode(raw: bytes, path: Path, *, whole: bool) -> "Image":
             image.load()
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
         raise CorpusError(
-            f"corpus {path.parent}: {path.name} is no image that can be read ({error}); fetch it "
-            "again or take it out"
+            f"corpus {path.parent}: {path.name} cannot be read as an image ({error}); fetch "
+            "it again or take it out"
         ) from error
     return image

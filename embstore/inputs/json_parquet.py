@@ -196,6 +196,6 @@ def _choice(names: Iterable[str]) -> str:
     more = len(known) - _MAX_FIELDS_SHOWN
     rest = f" and {more:,} more" if more > 0 else ""
     return (
-        f"it has {', '.join(known[:_MAX_FIELDS_SHOWN])}{rest}; name the one with the text with"
+        f"it has {', '.join(known[:_MAX_FIELDS_SHOWN])}{rest}; name the field of the text with"
         " --text-field"
     )

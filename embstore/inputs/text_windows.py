@@ -13,14 +13,14 @@ from embstore.errors import CorpusError, UsageError
 from embstore.inputs.corpus import CorpusText
 from embstore.inputs.seeds import WINDOW_STREAM, seeded_generator
 
-# English takes 4 to 5 bytes per token. Only where reading begins, and how much is read
-# first, rests on this: a window that comes out short reads on.
+# English takes 4 to 5 bytes per token. A guess that decides where reading begins and how much
+# is read first, and no result: a window that comes out short reads on.
 _BYTES_PER_TOKEN = 5
-# A file of one endless word is one token however much is read: stop asking for more.
+# A file of one endless word is one token however much is read: here reading stops.
 _MAX_BYTES_PER_TOKEN = 4096
-# Scripts without spaces, and endless words, are entered anywhere.
+# In scripts without spaces, and in longer words, a window may begin anywhere.
 _MAX_WORD_CHARS = 256
-# How much of the estimated number of tokens to promise when advising.
+# The share of the estimated number of tokens that an error message says to ask for.
 _SAFE_SHARE = 0.8
 _ESTIMATION_STRATA = 32
 
@@ -185,8 +185,8 @@ def _check_window(tokenizer: Tokenizer, *, tokens: int, window: int) -> int:
     least = n_special_tokens + 2
     if window < least:
         raise UsageError(
-            f"window {window}: too small beside the {n_special_tokens} special tokens that the"
-            f" tokenizer adds; take {least} or more"
+            f"window {window}: too small, since the tokenizer adds {n_special_tokens} special"
+            f" tokens to each; take {least} or more"
         )
     return n_special_tokens
 

@@ -132,7 +132,7 @@ def model_size(model: Description) -> ModelSize:
         n_parameters=sum(parameter.numel() for parameter in module.parameters()),
         hidden_size=config.hidden_size,
         n_layers=_layers(config),
-        # The last two: experts stand in a dimension before them.
+        # Only the last two dimensions: a mixture of experts has one more before them.
         widest=max((size for p in inner for size in p.shape[-2:]), default=config.hidden_size),
         n_multiplied=sum(parameter.numel() for parameter in inner),
     )

@@ -100,7 +100,7 @@ def hidden_batches(
     try:
         for start in range(0, len(windows.ids), batch_size):
             rows = slice(start, start + batch_size)
-            # Yielded without a name: a name would keep the batch while the next is made.
+            # Give the batch no name: it would stay in memory while the next one is computed.
             yield _forward_batch(model, windows, rows, captured)
     finally:
         for hook in hooks:
@@ -126,7 +126,7 @@ def _forward_batch(
         with torch.inference_mode(), quiet():
             outputs = forward(model.module, inputs).states
     except (RuntimeError, IndexError) as error:
-        # Out of memory among them, and position tables shorter than the window.
+        # Such as too little memory, or a table of positions shorter than the window.
         n_windows, window = ids.shape
         raise ModelError(
             f"{model.facts.name} cannot run on {n_windows} windows of {window} tokens "
@@ -154,7 +154,7 @@ def _capture(captured: dict[LayerKey, Tensor], capture: Capture) -> RemovableHan
     ) -> None:
         state = block_input(args, kwargs) if capture.side == "input" else block_output(output)
         if isinstance(state, Tensor):
-            # What follows the block might work in place.
+            # Copy it: what follows the block may change it in place.
             captured[capture.key] = state.clone()
 
     return capture.block.register_forward_hook(hook, with_kwargs=True)

@@ -84,7 +84,7 @@ def image_positions(model: Description, pixels: tuple[int, ...]) -> tuple[int, i
     if n_positions < n_patches:
         raise ModelError(
             f"{model.located.name} has {n_positions} states of an image of {n_patches} patches; "
-            "it cannot be measured, which takes one per patch and layer"
+            "embstore needs one state per patch and layer"
         )
     return n_positions, n_positions - n_patches
 

@@ -147,14 +147,14 @@ def _read(located: Located, dtype: torch.dtype, attention: str) -> nn.Module:
         )
     options: dict[str, object] = dict(whole.options)
     if not whole.gguf_file:
-        # Left open, transformers would take pickled weights where it finds no others.
+        # Unless told, transformers takes pickled weights where it finds no others.
         options["use_safetensors"] = not whole.pickled
     module, info = (adapter.model_class if adapter else AutoModel).from_pretrained(
         whole.folder,
         dtype=dtype,
         attn_implementation=attention,
         output_loading_info=True,
-        # Reported below, in one line.
+        # check_fit reports them, in one line.
         ignore_mismatched_sizes=True,
         trust_remote_code=whole.remote_code,
         weights_only=True,

@@ -65,7 +65,7 @@ def load_tokenizer(located: Located) -> transformers.PreTrainedTokenizerBase:
         # file, even where the file says that it is to be taken as it is.
         if not options and _is_generic(folder):
             tokenizer = PreTrainedTokenizerFast.from_pretrained(folder)
-    # Without its files transformers makes some tokenizers up, empty.
+    # Where files are missing, transformers makes some tokenizers up, with an empty vocabulary.
     if not tokenizer("Any text gives tokens.", add_special_tokens=False)["input_ids"]:
         raise ModelError(
             f"{located.name} has no usable tokenizer: it turns text into no tokens; add the "
@@ -108,7 +108,7 @@ def load_config(located: Located) -> transformers.PretrainedConfig:
     if not isinstance(getattr(config, "hidden_size", None), int):
         raise ModelError(
             f"the configuration of {whole.name}, a {config.model_type}, has no hidden_size of its "
-            "own: it is no single transformer; give the part of it that is to be measured"
+            "own, so it is not a single transformer; give the part of it to be measured"
         )
     return config
 

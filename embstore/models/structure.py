@@ -161,7 +161,7 @@ def _check_shapes(name: str, states: Sequence[Tensor], ids: Tensor | None) -> No
         if state.ndim != 3 or state.shape[:2] != expected:
             raise ModelError(
                 f"{name} returns hidden states of shape {tuple(state.shape)} for "
-                f"{expected[-1]} tokens; it cannot be measured, which takes one per token and layer"
+                f"{expected[-1]} tokens; embstore needs one state per token and layer"
             )
 
 

@@ -100,7 +100,7 @@ def _distinct(names: Sequence[str]) -> list[str]:
 
 
 def _without_place(table: "pa.Table") -> list[str]:
-    """Name the columns of the types that Parquet lacks."""
+    """Name the columns whose types Parquet does not have."""
     import pyarrow as pa
 
     interval = pa.month_day_nano_interval()

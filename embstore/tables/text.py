@@ -1,4 +1,4 @@
-"""Lays rows out for people: columns that line up, numbers cut to what can be read."""
+"""Lays rows out for people: columns that line up, numbers of a readable length."""
 
 import math
 from collections.abc import Sequence
@@ -11,7 +11,7 @@ from embstore.common.messages import visible
 _MISSING = "—"
 _GAP = "  "
 _DIGITS = 4
-# Text columns give way first, in two steps; a number is never cut.
+# Where a line is too long, text columns are cut to these widths in turn; numbers never are.
 _TEXT_WIDTHS = (48, 32, 20)
 
 Rows = Sequence[Sequence[object]]

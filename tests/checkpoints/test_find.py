@@ -171,7 +171,9 @@ def test_what_no_model_can_be_called(spec: str, kind: type[Exception], message: 
 
 def test_a_name_that_cannot_be_printed_is_refused(tiny_llama: Path, tmp_path: Path) -> None:
     folder = shutil.copytree(tiny_llama, tmp_path / "two\nlines")
-    with pytest.raises(UsageError, match="cannot be printed as a name; give another with --name"):
+    with pytest.raises(
+        UsageError, match="holds characters that cannot be printed; give another name"
+    ):
         find(str(folder))
     assert len(find(str(folder), name="fine")) == 1
 

@@ -77,7 +77,7 @@ def test_a_folder_without_config(tmp_path: Path) -> None:
 def test_a_file_that_is_no_model(tmp_path: Path) -> None:
     path = tmp_path / "model.txt"
     path.write_text("x")
-    with pytest.raises(ModelError, match=r"is a file but not a \.gguf one"):
+    with pytest.raises(ModelError, match=r"is a file, but no \.gguf file"):
         locate(str(path))
 
 
@@ -269,7 +269,7 @@ def test_an_adapter_without_its_base(adapter: Path, cache: Path, config: str, me
 
 
 def test_an_adapter_says_nothing_of_an_untrained_model(adapter: Path) -> None:
-    with pytest.raises(ModelError, match="give the model it stands on instead"):
+    with pytest.raises(ModelError, match="give the base model instead"):
         locate_files(find(str(adapter), init_seed=0)[0], Permissions())
 
 

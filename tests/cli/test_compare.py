@@ -77,7 +77,7 @@ def test_layers_may_be_matched_by_number(store: Path) -> None:
     result = run(store, "lab/decoder", "lab/encoder", "--by", "layer", "-m", "twonn", "-f", "json")
     rows = json.loads(result.stdout)
     assert [row["layer"] for row in rows[:5]] == [0, 1, 2, 3, 4]
-    assert "layers of one number are at different depths" in result.stderr
+    assert "layers of the same number are at different depths" in result.stderr
 
 
 @pytest.mark.parametrize(

@@ -61,7 +61,7 @@ def test_no_folder_or_no_image(tmp_path: Path) -> None:
 def test_a_file_that_only_claims_to_be_an_image(tmp_path: Path) -> None:
     write_images(tmp_path, 2)
     (tmp_path / "001.png").write_text("no image")
-    with pytest.raises(CorpusError, match=r"001\.png is no image that can be read"):
+    with pytest.raises(CorpusError, match=r"001\.png cannot be read as an image"):
         open_images(tmp_path)
 
 
@@ -70,7 +70,7 @@ def test_an_image_that_is_cut_short(tmp_path: Path) -> None:
     path = tmp_path / "000.png"
     path.write_bytes(path.read_bytes()[:-200])
     images = open_images(tmp_path)
-    with pytest.raises(CorpusError, match=r"000\.png is no image that can be read"):
+    with pytest.raises(CorpusError, match=r"000\.png cannot be read as an image"):
         images.read(0, mode="RGB")
 
 

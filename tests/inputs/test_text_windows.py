@@ -222,7 +222,12 @@ def test_text_without_spaces_is_entered_anywhere(tmp_path: Path) -> None:
     ("tokens", "window", "seed", "message"),
     [
         (100, 512, 0, r"^100 tokens are less than one window of 512; ask for 512 or more tokens"),
-        (100, 3, 0, r"^window 3: too small beside the 2 special tokens .*; take 4 or more$"),
+        (
+            100,
+            3,
+            0,
+            r"^window 3: too small, since the tokenizer adds 2 special tokens .*; take 4 or more$",
+        ),
         (0, 0, 0, r"^window 0: too small"),
         (100, 50, -1, r"^seed -1: negative; give 0 or more$"),
     ],

@@ -20,7 +20,7 @@ from embstore.inputs import spool
 from embstore.inputs.spool import TextFacts
 from embstore.inputs.wikipedia import markup, mediawiki
 
-# Below, cleaning takes seconds; above, a home folder may have no room for the text.
+# Smaller dumps are cleaned in seconds; for larger ones a home folder may have no room.
 _MIN_BYTES = 20_000_000
 _MAX_BYTES = 2_000_000_000
 _CHUNK_BYTES = 1 << 20
@@ -42,7 +42,7 @@ class CleanedTexts:
         """Return the place for ``dump``'s text, None where its size makes none worthwhile."""
         if not _MIN_BYTES <= dump.stat().st_size <= _MAX_BYTES:
             return None
-        # Of one file, the name tells whether it is packed, and how.
+        # The suffix decides how the bytes are unpacked, and so is part of the key.
         sha256 = hashlib.sha256(f"{dump.suffix.lower()} {_cleaning()}".encode())
         with dump.open("rb") as stream:
             _feed(sha256.update, stream)
