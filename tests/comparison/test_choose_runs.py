@@ -1,0 +1,24 @@
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from embstore.comparison.choose_runs import choose_runs, stored_runs
+from embstore.errors import QueryError
+from embstore.store.connection import open_database
+from embstore.store.writing import write_run
+from tests.synthetic import make_run
+
+
+def test_a_run_id_that_begins_two_is_ambiguous(tmp_path: Path) -> None:
+    database = open_database(tmp_path / "s.duckdb")
+    write_run(database, make_run(name="a"))
+    (run,) = stored_runs(database)
+    runs = [replace(run, run_id=f"0123456789abcdef{n}") for n in range(3)]
+    with pytest.raises(
+        QueryError, match=r"^run id '01234567' is ambiguous \(3 matches\): 0123"
+    ) as e:
+        choose_runs(runs, "01234567", "a")
+    assert str(e.value).endswith("0123456789abcdef2; give more of it")
+    left, right, _ = choose_runs(runs, "0123456789ABCDEF1", "a")
+    assert (left.run_id, right.run_id) == (runs[1].run_id, runs[0].run_id)
