@@ -15,8 +15,8 @@ from benchmarks.scale import Scale
 from benchmarks.sections import Bar, Section, Table
 from embstore.api.store import open_store
 from embstore.demo import MODELS, TEXT, PackagedFile, packaged
+from embstore.ingestion.request import ModelSpec, Request, Settings
 from embstore.ingestion.run import ingest
-from embstore.ingestion.settings import Request, Settings
 from embstore.models.hidden_states import default_batch_size
 from embstore.models.loaded import load_config, load_model
 from embstore.types import Sampling
@@ -118,8 +118,9 @@ def ingest_once(item: PackagedFile, sampling: Sampling, device: torch.device) ->
     with tempfile.TemporaryDirectory() as folder:
         store = Path(folder) / "benchmark.duckdb"
         settings = Settings(sampling=sampling, device=str(device))
-        request = Request(str(packaged(item)), item.name)
-        for _ in ingest([request], packaged(TEXT), store, settings, progress=progress):
+        models = (ModelSpec(str(packaged(item)), item.name),)
+        request = Request(models, str(packaged(TEXT)), settings)
+        for _ in ingest(request, store, progress=progress):
             pass
         seconds = time.perf_counter() - began
         (row,) = open_store(store).query("runs").to_pylist()

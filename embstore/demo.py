@@ -13,9 +13,10 @@ from embstore.asking.ask import find_question, metric_info, run_question
 from embstore.charts.build import build_chart, save_chart
 from embstore.common.package_files import packaged_path
 from embstore.errors import CorpusError, ModelError, UsageError
+from embstore.ingestion.request import build_models, build_request, build_settings
 from embstore.ingestion.run import Begin, Outcome, error_of, ingest
-from embstore.ingestion.settings import Request, Settings
-from embstore.ingestion.study import read_study, shipped_studies
+from embstore.ingestion.studies.files import shipped_studies
+from embstore.ingestion.studies.study import read_study
 from embstore.measuring.checkpoint import Progress
 from embstore.store.connection import Database, open_database
 
@@ -32,8 +33,8 @@ class PackagedFile:
 
 
 # Not by its name alone: a file of that name in the folder one stands in would go first.
-STUDY = read_study(shipped_studies()["tiny"])
-MODELS = tuple(PackagedFile(model.name or model.model, model.model) for model in STUDY.models)
+STUDY = read_study(shipped_studies()["tiny"]).request
+MODELS = tuple(PackagedFile(spec.name or spec.model, spec.model) for spec in STUDY.models)
 TEXT = PackagedFile("English Wikipedia excerpt", STUDY.corpus)
 
 
@@ -60,7 +61,7 @@ def packaged(item: PackagedFile) -> Path:
 def run_demo(
     out: Path,
     *,
-    tokens: int = STUDY.sampling.tokens,
+    tokens: int = STUDY.settings.sampling.tokens,
     progress: Progress = lambda _stage, _done, _total: None,
     begin: Begin = lambda _checkpoint, _index, _total: None,
     tell: Callable[[Outcome], None] = lambda _outcome: None,
@@ -78,16 +79,17 @@ def run_demo(
         EmbstoreError: a package is missing, or the folder cannot be written.
     """
     text = packaged(TEXT)
-    models = [Request(str(packaged(item)), item.name) for item in MODELS]
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         reason = "it is a file" if out.is_file() else (error.strerror or str(error)).lower()
         raise UsageError(f"cannot make the folder {out}: {reason}") from error
     store = out / "embstore.duckdb"
-    settings = Settings(sampling=replace(STUDY.sampling, tokens=tokens))
+    models = [spec for item in MODELS for spec in build_models(packaged(item), name=item.name)]
+    settings = build_settings(replace(STUDY.settings.sampling, tokens=tokens))
+    request = build_request(models, text, settings)
     outcomes = []
-    for outcome in ingest(models, text, store, settings, progress=progress, begin=begin):
+    for outcome in ingest(request, store, progress=progress, begin=begin):
         tell(outcome)
         outcomes.append(outcome)
     if failed := error_of(outcomes):

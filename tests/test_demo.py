@@ -86,17 +86,16 @@ def test_doing_it_again_measures_nothing(demo: Finding) -> None:
 def test_progress_counts_every_token_and_layer(
     tiny_llama: Path, text: Path, tmp_path: Path
 ) -> None:
+    from embstore.ingestion.request import ModelSpec, Request, Settings
     from embstore.ingestion.run import ingest
-    from embstore.ingestion.settings import Request, Settings
 
+    settings = Settings(Sampling(tokens=128, window=32), batch_size=2)
     seen: list[tuple[str, int, int]] = []
     begun: list[tuple[str, int, int]] = []
     list(
         ingest(
-            [Request(str(tiny_llama))],
-            text,
+            Request((ModelSpec(str(tiny_llama)),), str(text), settings),
             tmp_path / "s.duckdb",
-            Settings(Sampling(tokens=128, window=32), batch_size=2),
             progress=lambda *report: seen.append(report),
             begin=lambda *report: begun.append(report),
         )
@@ -117,7 +116,7 @@ def test_models_and_text_are_those_of_the_study() -> None:
             "enwiki-latest-pages-articles1.xml-p000000010p000030302-shortened.bz2",
         ),
     ]
-    assert Sampling(tokens=4096) == STUDY.sampling
+    assert Sampling(tokens=4096) == STUDY.settings.sampling
 
 
 def test_a_file_called_tiny_does_not_become_the_demo(tmp_path: Path) -> None:

@@ -4,12 +4,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from embstore.errors import UsageError
 from embstore.types import SCOPES, Sampling
 
 if TYPE_CHECKING:
+    from embstore.ingestion.request import Request
     from embstore.ingestion.run import Outcome
-    from embstore.ingestion.settings import Request, Settings
 
 
 def ingest(
@@ -75,38 +74,41 @@ def ingest(
         EmbstoreError: a model, the text, an option or the store cannot be used; checkpoints
             before it are stored.
     """
-    # torch and transformers: seconds to import.
-    from embstore.checkpoints.located import Permissions
-    from embstore.ingestion.settings import Request, Settings, choose_scopes
+    from embstore.ingestion.request import (
+        build_models,
+        build_request,
+        build_settings,
+        on_this_machine,
+    )
 
-    several = [models] if isinstance(models, str | Path) else list(models)
-    if name is not None and len(several) != 1:
-        raise UsageError(f"name is for one model, but {len(several)} are given")
-    wanted = revisions if isinstance(revisions, str | None) else ",".join(revisions)
-    requests = [
-        Request(
-            str(model),
+    request = build_request(
+        build_models(
+            models,
             name=name,
-            revisions=wanted,
+            revisions=revisions,
             random_init=random_init,
-            tokenizer=None if tokenizer is None else str(tokenizer),
-        )
-        for model in several
-    ]
-    settings = Settings(
-        sampling=Sampling(tokens=tokens, window=window, sample=sample, seed=seed),
+            tokenizer=tokenizer,
+        ),
+        corpus,
+        build_settings(
+            Sampling(tokens=tokens, window=window, sample=sample, seed=seed),
+            dtype=dtype,
+            tags=tags,
+            scopes=scopes,
+            pairs=pairs,
+            text_field=text_field,
+        ),
+    )
+    request = on_this_machine(
+        request,
         batch_size=batch_size,
         device=device,
-        dtype=dtype,
-        tags=tags or {},
-        force=force,
-        scopes=choose_scopes(scopes),
-        pairs=pairs,
-        text_field=text_field,
-        permissions=Permissions(allow_pickle, allow_remote_code),
+        allow_pickle=allow_pickle,
+        allow_remote_code=allow_remote_code,
         evict=evict,
+        force=force,
     )
-    return _run(requests, corpus, store, settings)
+    return _run(request, store)
 
 
 def ingest_study(
@@ -139,33 +141,27 @@ def ingest_study(
         UsageError: the study cannot be read.
         EmbstoreError: as ``ingest``.
     """
-    # torch and transformers: seconds to import.
-    from dataclasses import replace
+    from embstore.ingestion.request import on_this_machine
+    from embstore.ingestion.studies.study import read_study
 
-    from embstore.checkpoints.located import Permissions
-    from embstore.ingestion.settings import settings_of
-    from embstore.ingestion.study import read_study
-
-    described = read_study(study)
-    requests, settings = settings_of(described)
-    settings = replace(
-        settings,
+    request = on_this_machine(
+        read_study(study).request,
         batch_size=batch_size,
         device=device,
-        permissions=Permissions(allow_pickle, allow_remote_code),
+        allow_pickle=allow_pickle,
+        allow_remote_code=allow_remote_code,
         evict=evict,
         force=force,
     )
-    return _run(requests, described.corpus, store, settings)
+    return _run(request, store)
 
 
-def _run(
-    requests: "list[Request]", corpus: str | Path, store: str | Path | None, settings: "Settings"
-) -> "list[Outcome]":
+def _run(request: "Request", store: str | Path | None) -> "list[Outcome]":
+    # torch and transformers: seconds to import.
     from embstore.ingestion.run import error_of
     from embstore.ingestion.run import ingest as run
 
-    outcomes = list(run(requests, corpus, store, settings))
+    outcomes = list(run(request, store))
     if error := error_of(outcomes):
         raise error
     return outcomes

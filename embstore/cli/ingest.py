@@ -1,11 +1,12 @@
 """The command that fills a store: ingest."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from embstore.cli.options import FormatOption, OutputOption, StoreOption, split_names
+from embstore.cli.options import FormatOption, OutputOption, StoreOption
 from embstore.cli.outcomes import show_failures, tell
 from embstore.cli.progress import progress_bar
 from embstore.cli.terminal import TERMINAL
@@ -13,8 +14,8 @@ from embstore.errors import IngestError, UsageError
 from embstore.types import SCOPES, Sampling
 
 if TYPE_CHECKING:
+    from embstore.ingestion.request import Request
     from embstore.ingestion.run import Outcome
-    from embstore.ingestion.settings import Request, Settings
 
 app = typer.Typer()
 
@@ -70,12 +71,11 @@ def ingest(
         ),
     ] = None,
     tokens: Annotated[
-        int, typer.Option(min=1, help="Tokens fed to each model, in whole windows.")
+        int, typer.Option(help="Tokens fed to each model, in whole windows.")
     ] = _DEFAULTS.tokens,
     window: Annotated[
         int | None,
         typer.Option(
-            min=1,
             help="Tokens per sequence; 512, or the model's limit if lower, unless given.",
             show_default=False,
         ),
@@ -83,17 +83,14 @@ def ingest(
     batch_size: Annotated[
         int | None,
         typer.Option(
-            min=1,
             help="Windows per forward pass; unless given, what fits 80 MB of states.",
             show_default=False,
         ),
     ] = None,
     sample: Annotated[
-        int, typer.Option(min=1, help="Tokens kept for neighbours and quantiles.")
+        int, typer.Option(help="Tokens kept for neighbours and quantiles.")
     ] = _DEFAULTS.sample,
-    seed: Annotated[
-        int, typer.Option(min=0, help="Draws windows, kept tokens and --random-init.")
-    ] = 0,
+    seed: Annotated[int, typer.Option(help="Draws windows, kept tokens and --random-init.")] = 0,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:N or mps.")] = "auto",
     dtype: Annotated[
         str, typer.Option(help="auto (float32), float32, bfloat16 or float16.")
@@ -146,61 +143,67 @@ def ingest(
     tags = _parse_tags(tag or [])
     if not dry_run and (format_ != "auto" or output is not None):
         raise UsageError("--format and --output are for the table of --dry-run")
-    # torch and transformers: seconds to import, and only here.
-    from embstore.checkpoints.located import Permissions
-    from embstore.ingestion.settings import Request, Settings, choose_scopes, settings_of
+    from embstore.ingestion.request import (
+        build_models,
+        build_request,
+        build_settings,
+        on_this_machine,
+    )
 
-    permissions = Permissions(pickle=allow_pickle, remote_code=allow_remote_code)
     if study is not None:
-        from embstore.ingestion.study import read_study
-
-        _refuse_beside_a_study(context)
-        described = read_study(study)
-        requests, settings = settings_of(described)
-        chosen_corpus = described.corpus
-        settings = replace(settings, tags={**settings.tags, **tags})
+        request = _study(study, context, tags)
     else:
-        if not models:
-            raise UsageError("no model is given; name one or more, or a --study")
-        if corpus is None:
-            raise UsageError("no text is given; add --corpus, for example --corpus enwik8")
-        if name is not None and len(models) != 1:
-            raise UsageError(f"--name is for one model, but {len(models)} are given")
-        # Empty, they would mean what is measured without them.
-        split_names("--scopes", [scopes], otherwise="all three")
-        if revisions is not None:
-            split_names("--revisions", [revisions], otherwise="the default")
-        chosen_corpus = corpus
-        requests = [Request(model, name, revisions, random_init, tokenizer) for model in models]
-        settings = Settings(
-            sampling=Sampling(tokens=tokens, window=window, sample=sample, seed=seed),
-            dtype=dtype,
-            tags=tags,
-            scopes=choose_scopes(scopes),
-            pairs=pairs,
-            text_field=text_field,
+        request = build_request(
+            build_models(
+                models or [],
+                name=name,
+                revisions=revisions,
+                random_init=random_init,
+                tokenizer=tokenizer,
+            ),
+            corpus,
+            build_settings(
+                Sampling(tokens=tokens, window=window, sample=sample, seed=seed),
+                dtype=dtype,
+                tags=tags,
+                scopes=scopes,
+                pairs=pairs,
+                text_field=text_field,
+            ),
         )
-    settings = replace(
-        settings,
+    request = on_this_machine(
+        request,
         batch_size=batch_size,
         device=device,
-        force=force,
-        permissions=permissions,
+        allow_pickle=allow_pickle,
+        allow_remote_code=allow_remote_code,
         evict=evict,
+        force=force,
     )
     if dry_run:
+        # torch and transformers: seconds to import.
         from embstore.cli.dry_run import show
         from embstore.ingestion.dry_run import preview
 
-        shown = preview(requests, chosen_corpus, store, settings)
+        shown = preview(request, store)
         show(shown, format_, output)
         if any(item.status == "cannot" for item in shown):
             raise typer.Exit(IngestError.exit_code)
         return
-    _run(requests, chosen_corpus, store, settings)
+    _run(request, store)
 
 
-def _run(requests: "list[Request]", corpus: str, store: str | None, settings: "Settings") -> None:
+def _study(study: str, context: typer.Context, tags: Mapping[str, str]) -> "Request":
+    """Read a study; options that it sets are refused, tags are added to its own."""
+    from embstore.ingestion.studies.study import read_study
+
+    _refuse_beside_a_study(context)
+    request = read_study(study).request
+    settings = replace(request.settings, tags={**request.settings.tags, **tags})
+    return replace(request, settings=settings)
+
+
+def _run(request: "Request", store: str | None) -> None:
     """Ingest, tell of each checkpoint, and end with the exit code of what failed."""
     from embstore.ingestion.run import error_of
     from embstore.ingestion.run import ingest as run_ingest
@@ -208,9 +211,7 @@ def _run(requests: "list[Request]", corpus: str, store: str | None, settings: "S
     outcomes: list[Outcome] = []
     with progress_bar() as bar, bar.interruptible():
         try:
-            for outcome in run_ingest(
-                requests, corpus, store, settings, progress=bar.progress, begin=bar.begin
-            ):
+            for outcome in run_ingest(request, store, progress=bar.progress, begin=bar.begin):
                 tell(outcome)
                 outcomes.append(outcome)
         except KeyboardInterrupt:
@@ -230,14 +231,14 @@ def _refuse_beside_a_study(context: typer.Context) -> None:
         if source is not None and source.name == "COMMANDLINE":
             options = {"models": "a MODEL", "pairs": "--pairs or --no-pairs"}
             option = options.get(parameter, f"--{parameter.replace('_', '-')}")
-            raise UsageError(f"{option} cannot stand beside --study, which decides it")
+            raise UsageError(f"{option} conflicts with --study, which sets it")
 
 
 def _parse_tags(tags: list[str]) -> dict[str, str]:
     parsed = {}
     for tag in tags:
         key, equals, value = tag.partition("=")
-        if not key or not equals:
+        if not key.strip() or not equals:
             raise UsageError(f"tag {tag!r} has no value; write it as KEY=VALUE")
         parsed[key] = value
     return parsed

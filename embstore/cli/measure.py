@@ -29,9 +29,9 @@ def measure(
         str | None, typer.Option(help="Which array, or which column of lists, of several.")
     ] = None,
     sample: Annotated[
-        int, typer.Option(min=1, help="Vectors kept for neighbours and quantiles.")
+        int, typer.Option(help="Vectors kept for neighbours and quantiles.")
     ] = _DEFAULTS.sample,
-    seed: Annotated[int, typer.Option(min=0, help="Draws the kept vectors.")] = 0,
+    seed: Annotated[int, typer.Option(help="Draws the kept vectors.")] = 0,
     format_: FormatOption = "auto",
     output: OutputOption = None,
 ) -> None:
@@ -66,7 +66,7 @@ def demo(
     out: Annotated[Path, typer.Option(metavar="DIR", help="Where store and charts go.")] = Path(
         "demo"
     ),
-    tokens: Annotated[int, typer.Option(min=1, help="Tokens fed to each model.")] = 4096,
+    tokens: Annotated[int, typer.Option(help="Tokens fed to each model.")] = 4096,
 ) -> None:
     """Measure a small decoder and a small encoder on Wikipedia, and chart them."""
     from embstore.cli.output import write_table

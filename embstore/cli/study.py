@@ -1,5 +1,6 @@
 """The commands about studies: study validate, study ls, study show."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -10,7 +11,7 @@ from embstore.cli.terminal import TERMINAL
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from embstore.ingestion.study import Study
+    from embstore.ingestion.request import ModelSpec
 
 app = typer.Typer(
     help="Check, list and show studies: TOML files that say what to measure.",
@@ -19,7 +20,7 @@ app = typer.Typer(
 
 
 def _names() -> list[str]:
-    from embstore.ingestion.study import shipped_studies
+    from embstore.ingestion.studies.files import shipped_studies
 
     return list(shipped_studies())
 
@@ -42,14 +43,14 @@ def validate(
 ) -> None:
     """Check a study and list the models it measures; nothing is fetched."""
     from embstore.cli.output import choose_format, write_table
-    from embstore.ingestion.study import read_study
+    from embstore.ingestion.studies.study import read_study
 
     chosen = choose_format(format_, output)
     found = read_study(study)
-    hidden = write_table(_models(found), chosen, output)
-    n = len(found.models)
+    hidden = write_table(_models(found.request.models), chosen, output)
+    n = len(found.request.models)
     TERMINAL.say(
-        f"{found.name} is valid: {n} model{'s' if n != 1 else ''}, corpus {found.corpus}, "
+        f"{found.name} is valid: {n} model{'s' if n != 1 else ''}, corpus {found.request.corpus}, "
         f"sha256 {found.sha256}"
     )
     if hidden:
@@ -64,13 +65,14 @@ def list_(format_: FormatOption = "auto", output: OutputOption = None) -> None:
     chosen = choose_format(format_, output)
     import pyarrow as pa
 
-    from embstore.ingestion.study import read_study, shipped_studies
+    from embstore.ingestion.studies.files import shipped_studies
+    from embstore.ingestion.studies.study import read_study
 
     rows = []
     for name, path in shipped_studies().items():
         study = read_study(path)
-        rows.append({"name": name, "title": study.title, "models": len(study.models)})
-        rows[-1] |= {"corpus": study.corpus, "sha256": study.sha256}
+        rows.append({"name": name, "title": study.title, "models": len(study.request.models)})
+        rows[-1] |= {"corpus": study.request.corpus, "sha256": study.sha256}
     hidden = write_table(pa.Table.from_pylist(rows), chosen, output)
     if hidden:
         TERMINAL.say(f"{', '.join(hidden)} do not fit this terminal; see them with -f csv")
@@ -80,20 +82,20 @@ def list_(format_: FormatOption = "auto", output: OutputOption = None) -> None:
 def show(study: StudyArgument) -> None:
     """Print a study's TOML, to copy and change."""
     from embstore.cli.output import write_out
-    from embstore.ingestion.study import study_path, study_text
+    from embstore.ingestion.studies.files import study_path, study_text
 
     write_out(study_text(study_path(study)).encode())
 
 
-def _models(study: "Study") -> "pa.Table":
+def _models(models: "Sequence[ModelSpec]") -> "pa.Table":
     import pyarrow as pa
 
     # With types, because a column of nothing but None has none.
     return pa.table(
         {
-            "model": pa.array([model.model for model in study.models], pa.string()),
-            "revisions": pa.array([model.revisions for model in study.models], pa.string()),
-            "name": pa.array([model.name for model in study.models], pa.string()),
-            "random_init": pa.array([model.random_init for model in study.models], pa.bool_()),
+            "model": pa.array([model.model for model in models], pa.string()),
+            "revisions": pa.array([model.revisions for model in models], pa.string()),
+            "name": pa.array([model.name for model in models], pa.string()),
+            "random_init": pa.array([model.random_init for model in models], pa.bool_()),
         }
     )

@@ -1,6 +1,5 @@
 """Says what an ingest would do and what it would take, without doing it."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -12,7 +11,7 @@ from embstore.errors import StoreError
 from embstore.ingestion.duplicates import Copies
 from embstore.ingestion.memory_estimate import MemoryEstimate, estimate
 from embstore.ingestion.plan import Plan, Sources, open_sources, plan, plan_extent
-from embstore.ingestion.settings import Request, Settings
+from embstore.ingestion.request import Request, Settings
 from embstore.ingestion.time_estimate import Pace, estimate_seconds, probe_pace
 from embstore.models.description import ModelSize, model_size
 
@@ -82,23 +81,24 @@ class _Known:
     paces: dict[ModelSize, Pace] = field(default_factory=dict)
 
 
-def preview(
-    models: Sequence[Request], corpus: str | Path, store: str | Path | None, settings: Settings
-) -> list[Preview]:
+def preview(request: Request, store: str | Path | None) -> list[Preview]:
     """Plan what ``ingest`` with the same arguments would do; no weights are loaded.
 
     Raises:
         EmbstoreError: as ``ingest``, but for weights that cannot be loaded or run.
     """
-    with open_sources(models, corpus, store, settings) as sources:
+    with open_sources(request, store) as sources:
         known = _Known(Copies(sources.database))
-        return [_preview(candidate, sources, settings, known) for candidate in sources.candidates]
+        return [
+            _preview(candidate, sources, request.settings, known)
+            for candidate in sources.candidates
+        ]
 
 
 def _preview(candidate: Candidate, sources: Sources, settings: Settings, known: _Known) -> Preview:
     name, revision = candidate.name, candidate.known_as
     try:
-        located = locate_files(candidate, settings.permissions)
+        located = locate_files(candidate, sources.permissions)
         work = _work(plan(located, sources, settings), sources, settings, known)
         original = known.copies.original(located)
         known.copies.note(located)

@@ -15,11 +15,11 @@ import torch
 from numpy.typing import NDArray
 
 from embstore.checkpoints.find import Candidate, find, label
-from embstore.checkpoints.located import Located
+from embstore.checkpoints.located import Located, Permissions
 from embstore.common.package_files import is_packaged, packaged_path
 from embstore.errors import CorpusError, ModelError, UsageError
 from embstore.ingestion.memory_estimate import Extent
-from embstore.ingestion.settings import Request, Settings
+from embstore.ingestion.request import ModelSpec, Request, Settings
 from embstore.inputs.corpus import CorpusText, open_corpus
 from embstore.inputs.image_windows import ImageWindows, draw_images
 from embstore.inputs.images import ImageFolder, open_images
@@ -53,6 +53,7 @@ class Sources:
         database: the store, which may not exist yet.
         device: where models run.
         dtype: of their weights.
+        permissions: what of a model's files may run code.
     """
 
     candidates: tuple[Candidate, ...]
@@ -60,6 +61,7 @@ class Sources:
     database: Database
     device: torch.device
     dtype: torch.dtype
+    permissions: Permissions
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,44 +98,35 @@ class Plan:
 
 
 @contextlib.contextmanager
-def open_sources(
-    models: Sequence[Request], corpus: str | Path, store: str | Path | None, settings: Settings
-) -> Iterator[Sources]:
+def open_sources(request: Request, store: str | Path | None) -> Iterator[Sources]:
     """Find the checkpoints, and open text and store; a missing store is not made yet.
 
+    Args:
+        request: as ``build_request`` made it, so that its values are checked.
+        store: the store's URL or path.
+
     Raises:
-        EmbstoreError: a model, the corpus, an option or the store cannot be used.
+        EmbstoreError: a model, the corpus, the device or the store cannot be used.
     """
-    if settings.batch_size is not None and settings.batch_size < 1:
-        raise UsageError(f"batch size {settings.batch_size} is too small; it must be at least 1")
-    _check_sampling(settings.sampling)
-    if not models or not str(corpus).strip():
-        raise UsageError(f"no {'text' if models else 'model'} is given; name one")
+    settings = request.settings
     device, dtype = choose_device(settings.device), choose_dtype(settings.dtype)
-    found = [candidate for model in models for candidate in _find(model, settings)]
+    permissions = Permissions(settings.allow_pickle, settings.allow_remote_code)
+    found = [candidate for model in request.models for candidate in _find(model, settings)]
     _check_names(found)
     database = open_database(store, lazy=True)
-    with _open_text(corpus, settings.text_field) as text:
+    with _open_text(request.corpus, settings.text_field) as text:
         # Each once, however often it is named.
-        yield Sources(tuple(dict.fromkeys(found)), text, database, device, dtype)
+        candidates = tuple(dict.fromkeys(found))
+        yield Sources(candidates, text, database, device, dtype, permissions)
 
 
-def _open_text(corpus: str | Path, text_field: str | None) -> CorpusText | ImageFolder:
-    path = packaged_path(str(corpus), error=CorpusError) if is_packaged(str(corpus)) else corpus
+def _open_text(corpus: str, text_field: str | None) -> CorpusText | ImageFolder:
+    path = packaged_path(corpus, error=CorpusError) if is_packaged(corpus) else corpus
     if not Path(path).is_dir():
         return open_corpus(path, text_field=text_field)
     if text_field is not None:
         raise UsageError(f"corpus {corpus} is a folder of images and has no field {text_field!r}")
     return open_images(path)
-
-
-def _check_sampling(sampling: Sampling) -> None:
-    numbers = {"tokens": sampling.tokens, "sample": sampling.sample, "window": sampling.window}
-    for name, number in numbers.items():
-        if number is not None and number < 1:
-            raise UsageError(f"{name} is {number:,}; it must be at least 1")
-    if not 0 <= sampling.seed < 2**63:
-        raise UsageError(f"seed is {sampling.seed:,}; it must be from 0 to {2**63 - 1:,}")
 
 
 def _check_names(found: Sequence[Candidate]) -> None:
@@ -148,9 +141,9 @@ def _check_names(found: Sequence[Candidate]) -> None:
             )
 
 
-def _find(model: Request, settings: Settings) -> list[Candidate]:
+def _find(model: ModelSpec, settings: Settings) -> list[Candidate]:
     return find(
-        model.spec,
+        model.model,
         name=model.name,
         revisions=model.revisions,
         init_seed=settings.sampling.seed if model.random_init else None,

@@ -20,7 +20,7 @@ from embstore.checkpoints.located import Located
 from embstore.errors import StoreError
 from embstore.ingestion.memory_estimate import estimate
 from embstore.ingestion.plan import Plan, Sources, plan, plan_extent
-from embstore.ingestion.settings import Settings
+from embstore.ingestion.request import Settings
 from embstore.models.description import model_size
 from embstore.models.load import Weights, read_weights
 
@@ -103,7 +103,7 @@ class Preparation:
         planned = None
         try:
             self._delete_downloads()
-            located = locate_files(candidate, self._settings.permissions)
+            located = locate_files(candidate, self._sources.permissions)
             self._users.update(_commits(located))
             stage = "plan"
             planned = plan(located, self._sources, self._settings)

@@ -24,7 +24,7 @@ from embstore.ingestion.duplicates import Copies
 from embstore.ingestion.plan import Plan, Sources, open_sources
 from embstore.ingestion.prefetch import Preparation, Prepared, Trouble
 from embstore.ingestion.provenance import collect
-from embstore.ingestion.settings import Request, Settings
+from embstore.ingestion.request import Request, Settings
 from embstore.inputs.image_windows import ImageWindows
 from embstore.inputs.text_windows import Windows
 from embstore.measuring.checkpoint import ACCUMULATION_DTYPE, Choice, Progress, measure_batches
@@ -68,10 +68,8 @@ class Outcome:
 
 
 def ingest(
-    models: Sequence[Request],
-    corpus: str | Path,
+    request: Request,
     store: str | Path | None,
-    settings: Settings,
     *,
     progress: Progress = lambda _stage, _done, _total: None,
     begin: Begin = lambda _checkpoint, _index, _total: None,
@@ -82,10 +80,8 @@ def ingest(
     fails does not stop the others: it is noted in the store. A lone one raises.
 
     Args:
-        models: which, in this order.
-        corpus: a text source.
+        request: which models, on what, measured how.
         store: the store's URL or path; created if it does not exist.
-        settings: how to measure.
         progress: called as (stage, done, total) while a checkpoint is being measured: stages
             are ``forward``, ``geometry`` and ``store``.
         begin: called as (checkpoint, index, total) when one is waited for or measured.
@@ -97,7 +93,8 @@ def ingest(
         EmbstoreError: no such model, or the corpus, an option or the store cannot be used.
             Checkpoints already yielded are stored.
     """
-    with open_sources(models, corpus, store, settings) as sources:
+    settings = request.settings
+    with open_sources(request, store) as sources:
         candidates = sources.candidates
         copies = Copies(sources.database)
         preparation = Preparation(sources, settings)

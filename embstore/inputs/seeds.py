@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from embstore.errors import UsageError
+from embstore.inputs.sampling import check_seed
 
 # Each has a stream of its own, so that neither draw depends on the other.
 WINDOW_STREAM, SAMPLE_STREAM = 0, 1
@@ -14,6 +14,5 @@ def seeded_generator(seed: int, stream: int) -> np.random.Generator:
     Raises:
         UsageError: the seed is negative.
     """
-    if seed < 0:
-        raise UsageError(f"seed {seed}: negative; give 0 or more")
+    check_seed(seed)
     return np.random.Generator(np.random.PCG64(np.random.SeedSequence(seed, spawn_key=(stream,))))

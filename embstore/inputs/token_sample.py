@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from embstore.errors import UsageError
+from embstore.inputs.sampling import check_sample
 from embstore.inputs.seeds import SAMPLE_STREAM, seeded_generator
 
 
@@ -38,8 +38,7 @@ def sample_positions(
     >>> sample_positions(2, 3, 6, seed=0).tolist()
     [0, 1, 2, 3, 4, 5]
     """
-    if sample < 1:
-        raise UsageError(f"sample {sample}: no token would be kept; ask for at least 1")
+    check_sample(sample)
     generator = seeded_generator(seed, SAMPLE_STREAM)
     allowed = np.ones((n_windows, window), dtype=np.bool_) if mask is None else mask
     quota = _quotas(allowed.sum(axis=1), sample, order=np.argsort(generator.random(n_windows)))

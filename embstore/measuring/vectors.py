@@ -10,6 +10,7 @@ from embstore.common.messages import one_line
 from embstore.errors import MeasurementError, UsageError
 from embstore.geometry.moments import Moments
 from embstore.geometry.neighbors.search import nearest_neighbors
+from embstore.inputs.sampling import check_sample, check_seed
 from embstore.measuring.evaluate import graph_of
 from embstore.metrics.metric import Value, evaluate
 from embstore.metrics.one_layer import Cloud
@@ -35,10 +36,7 @@ def measure_vectors(X: object, *, sample: int = 4096, seed: int = 0) -> dict[str
         MeasurementError: not such an array, empty, or with NaN or infinite values.
         UsageError: ``sample`` is below 1 or the seed negative.
     """
-    if sample < 1:
-        raise UsageError(f"sample {sample}: no vector would be kept; ask for at least 1")
-    if seed < 0:
-        raise UsageError(f"seed {seed}: negative; give 0 or more")
+    sample, seed = check_sample(sample), check_seed(seed)
     array = _as_vectors(X)
     n, d = array.shape
     moments = Moments.empty(d)

@@ -93,11 +93,11 @@ def test_a_study_is_measured_and_its_hash_is_stored(
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (("--corpus", "enwik8"), "no model is given; name one or more, or a --study"),
-        (("m",), "no text is given; add --corpus, for example --corpus enwik8"),
-        (("m", "--study", "tiny"), "a MODEL cannot stand beside --study, which decides it"),
-        (("--study", "tiny", "--tokens", "5"), "--tokens cannot stand beside --study"),
-        (("--study", "tiny", "--no-pairs"), "--pairs or --no-pairs cannot stand beside --study"),
+        (("--corpus", "enwik8"), "no model is given; name one or more, or a study"),
+        (("m",), "no corpus is given; name one, for example enwik8"),
+        (("m", "--study", "tiny"), "a MODEL conflicts with --study, which sets it"),
+        (("--study", "tiny", "--tokens", "5"), "--tokens conflicts with --study, which sets it"),
+        (("--study", "tiny", "--no-pairs"), "--pairs or --no-pairs conflicts with --study"),
         (("--study", "nothing"), "nothing"),
         (("m", "--corpus", "x", "-f", "csv"), "--format and --output are for the table"),
         (("{model}", "--corpus", "x", "--revisions", "every:0"), "give a whole number"),

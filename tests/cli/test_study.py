@@ -13,7 +13,8 @@ from embstore.cli import main as cli
 from embstore.cli.study import app
 from embstore.cli.terminal import TERMINAL
 from embstore.errors import UsageError
-from embstore.ingestion.study import read_study, shipped_studies
+from embstore.ingestion.studies.files import shipped_studies
+from embstore.ingestion.studies.study import read_study
 
 
 def run(*arguments: object) -> Result:
@@ -44,7 +45,7 @@ def test_validate_lists_the_models_and_says_what_was_checked() -> None:
     ]
     study = read_study("tiny")
     assert result.stderr == (
-        f"tiny is valid: 2 models, corpus {study.corpus}, sha256 {study.sha256}\n"
+        f"tiny is valid: 2 models, corpus {study.request.corpus}, sha256 {study.sha256}\n"
     )
 
 
@@ -59,7 +60,7 @@ def test_validate_writes_a_file(tmp_path: Path) -> None:
     ok("validate", "shape-of-learning", "-o", tmp_path / "models.csv")
     rows = list(csv.DictReader(io.StringIO((tmp_path / "models.csv").read_text())))
     assert {row["model"]: row["revisions"] for row in rows}["facebook/opt-125m"] == ""
-    assert len(rows) == len(read_study("shape-of-learning").models)
+    assert len(rows) == len(read_study("shape-of-learning").request.models)
 
 
 def test_a_study_that_does_not_hold_is_wrong_usage(tmp_path: Path) -> None:
@@ -67,7 +68,7 @@ def test_a_study_that_does_not_hold_is_wrong_usage(tmp_path: Path) -> None:
     path.write_text('corpus = "enwik8"\n[[modles]]\nmodel = "gpt2"\n')
     result = run("validate", path)
     assert isinstance(result.exception, UsageError)
-    assert str(result.exception) == f"study {path}: unknown key 'modles'; did you mean 'models'?"
+    assert str(result.exception) == f"study {path}: unknown key 'modles' (did you mean models?)"
     assert result.stdout == ""
 
 
@@ -98,7 +99,7 @@ def test_ls_has_every_shipped_study_with_its_title() -> None:
         "name": "tiny",
         "title": "A small decoder and a small encoder on English Wikipedia",
         "models": 2,
-        "corpus": read_study("tiny").corpus,
+        "corpus": read_study("tiny").request.corpus,
         "sha256": read_study("tiny").sha256,
     }
 
@@ -114,4 +115,4 @@ def test_what_is_shown_can_be_copied(tmp_path: Path) -> None:
 def test_showing_what_is_not_there() -> None:
     result = run("show", "tinny")
     assert isinstance(result.exception, UsageError)
-    assert "did you mean 'tiny'?" in str(result.exception)
+    assert "(did you mean tiny?)" in str(result.exception)

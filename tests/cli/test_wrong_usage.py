@@ -53,8 +53,8 @@ def run() -> Run:
             "option --tokens: found 'many'; expected a whole number; see embstore ingest --help",
         ),
         ("measure x.npy --sample 1.5", "option --sample: found '1.5'; expected a whole number; "),
-        ("ingest m --tokens -3", "option --tokens: found '-3'; expected 1 or more; see embstore"),
-        ("ingest m --seed=-1", "option --seed: found '-1'; expected 0 or more; see embstore"),
+        ("ingest m --tokens -3", "tokens must be at least 1, not -3"),
+        ("ingest m --seed=-1", "seed must be at least 0, not -1"),
         (
             "quer runs",
             "there is no command 'quer' (did you mean query?); see embstore --help",

@@ -15,7 +15,7 @@ import typer
 from typer.testing import CliRunner
 
 from embstore.cli.main import app
-from embstore.ingestion.study import read_study
+from embstore.ingestion.studies.study import read_study
 
 ROOT = Path(__file__).parents[2]
 _HUB_MODEL = re.compile(r"[\w.-]+/[\w.-]+(@[\w.-]+)?")
@@ -111,8 +111,8 @@ def needs_network(command: Command) -> bool:
     corpus = values["corpus"] or ""
     named = [*(values["models"] or ()), values["tokenizer"] or ""]
     if values["study"] is not None:
-        study = read_study(values["study"])
-        corpus, named = study.corpus, [model.model for model in study.models]
+        request = read_study(values["study"]).request
+        corpus, named = request.corpus, [model.model for model in request.models]
     return (
         corpus == "enwik8"
         or (corpus.startswith("hf:") and not corpus.startswith("hf:."))

@@ -8,7 +8,7 @@ import pytest
 
 from embstore.ingestion.dry_run import preview
 from embstore.ingestion.memory_estimate import Extent, MemoryEstimate, estimate
-from embstore.ingestion.settings import Request, Settings
+from embstore.ingestion.request import ModelSpec, Request, Settings
 from embstore.models.description import ModelSize
 from embstore.models.hidden_states import default_batch_size, windows_per_batch
 from embstore.types import Sampling
@@ -93,7 +93,7 @@ CHILD = """
 import json, sys
 from pathlib import Path
 from embstore.ingestion.run import ingest
-from embstore.ingestion.settings import Request, Settings
+from embstore.ingestion.request import ModelSpec, Request, Settings
 from embstore.ingestion.dry_run import preview
 from embstore.types import Sampling
 
@@ -103,7 +103,7 @@ def resident(field):
 
 model, text, store, batch_size, sampling = json.loads(sys.argv[1])
 settings = Settings(sampling=Sampling(**sampling), batch_size=batch_size)
-arguments = [Request(model)], text, store, settings
+arguments = Request((ModelSpec(model),), text, settings), store
 # Imports what a model of this kind needs.
 preview(*arguments)
 before = resident("VmRSS")
@@ -137,7 +137,8 @@ def test_the_estimate_is_near_what_a_process_takes(
     text = write_text(10_000)
     sampling = {"tokens": 4096, "sample": 1024}
     found = grown(model, text, tmp_path / "s.duckdb", **sampling)
-    (row,) = preview([Request(str(model))], text, None, Settings(sampling=Sampling(**sampling)))
+    settings = Settings(sampling=Sampling(**sampling))
+    (row,) = preview(Request((ModelSpec(str(model)),), str(text), settings), None)
     assert row.work is not None
     work = row.work
     assert found < work.memory.total

@@ -17,7 +17,7 @@ from embstore.errors import CorpusError, ModelError, UsageError
 from embstore.ingestion import run
 from embstore.ingestion.dry_run import Preview, Work, preview
 from embstore.ingestion.plan import choose_window
-from embstore.ingestion.settings import Request, Settings, choose_scopes
+from embstore.ingestion.request import ModelSpec, Request, Settings, choose_scopes
 from embstore.inputs.text_windows import Windows
 from embstore.metrics.registry import METRICS, PAIR_METRICS
 from embstore.types import SCOPES, Sampling
@@ -170,15 +170,16 @@ def test_a_preview_says_what_there_is_to_do_and_writes_nothing(
 ) -> None:
     store = tmp_path / "s.duckdb"
     settings = Settings(sampling=Sampling(**SMALL))
-    requests = [Request(str(tiny_llama)), Request(str(tiny_bert))]
-    before = preview(requests, text, store, settings)
+    models = (ModelSpec(str(tiny_llama)), ModelSpec(str(tiny_bert)))
+    request = Request(models, str(text), settings)
+    before = preview(request, store)
     assert list(tmp_path.iterdir()) == []
     assert [(p.model, p.status, work_of(p).run_id) for p in before] == [
         ("tiny-llama", "to do", None),
         ("tiny-bert", "to do", None),
     ]
     (outcome,) = embstore.ingest(tiny_llama, corpus=text, store=store, **SMALL)
-    llama, bert = preview(requests, text, store, settings)
+    llama, bert = preview(request, store)
     assert (llama.status, work_of(llama).run_id) == ("stored", outcome.run_id)
     # But for the time, which is probed each time.
     assert replace(work_of(bert), seconds=0) == replace(work_of(before[1]), seconds=0)
@@ -188,7 +189,7 @@ def test_a_preview_says_what_there_is_to_do_and_writes_nothing(
     assert (work.n_parameters, work.n_layers) == (row["n_parameters"], row["n_layers"])
     assert (work.hidden_size, work.architecture) == (row["hidden_size"], row["architecture"])
     assert (work.n_windows, work.n_tokens) == (8, 256)
-    again, _ = preview(requests, text, store, replace(settings, force=True))
+    again, _ = preview(replace(request, settings=replace(settings, force=True)), store)
     assert (again.status, work_of(again).run_id) == ("to do", None)
 
 
@@ -197,7 +198,8 @@ def test_a_preview_loads_no_weights(tiny_llama: Path, text: Path, tmp_path: Path
     # Whole, but without a single weight.
     (folder / "model.safetensors").write_bytes(b"\x02" + bytes(7) + b"{}")
     settings = Settings(sampling=Sampling(**SMALL))
-    (found,) = preview([Request(str(folder))], text, tmp_path / "s.duckdb", settings)
+    request = Request((ModelSpec(str(folder)),), str(text), settings)
+    (found,) = preview(request, tmp_path / "s.duckdb")
     assert found.status == "to do"
     with pytest.raises(ModelError, match="broken lacks"):
         ingest(folder, text, tmp_path / "s.duckdb")

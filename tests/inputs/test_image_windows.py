@@ -162,7 +162,7 @@ def test_too_few_images_or_tokens(images: ImageFolder, models: dict[str, Path]) 
         drawn(images, models["vit"], tokens=170)
     with pytest.raises(UsageError, match="16 tokens are less than one image, which is 17 to vit"):
         drawn(images, models["vit"], tokens=16)
-    with pytest.raises(UsageError, match="seed -1: negative"):
+    with pytest.raises(UsageError, match="seed must be at least 0, not -1"):
         drawn(images, models["vit"], seed=-1)
 
 

@@ -227,7 +227,7 @@ def test_text_without_spaces_is_entered_anywhere(tmp_path: Path) -> None:
             r"^window 3: too small, since the tokenizer adds 2 special tokens .*; take 4 or more$",
         ),
         (0, 0, 0, r"^window 0: too small"),
-        (100, 50, -1, r"^seed -1: negative; give 0 or more$"),
+        (100, 50, -1, r"^seed must be at least 0, not -1$"),
     ],
 )
 def test_wrong_usage(

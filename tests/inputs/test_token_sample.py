@@ -56,5 +56,5 @@ def test_every_position_is_equally_likely() -> None:
 
 
 def test_sample_below_one_is_refused() -> None:
-    with pytest.raises(UsageError, match=r"^sample 0: no token would be kept; ask for at least 1$"):
+    with pytest.raises(UsageError, match=r"^sample must be at least 1, not 0$"):
         sample_positions(2, 10, 0, seed=0)

@@ -71,9 +71,9 @@ def test_what_is_no_cloud_of_vectors(bad: object, message: str) -> None:
 
 
 def test_wrong_settings() -> None:
-    with pytest.raises(UsageError, match="sample 0"):
+    with pytest.raises(UsageError, match="sample must be at least 1, not 0"):
         embstore.measure(X, sample=0)
-    with pytest.raises(UsageError, match="seed -1"):
+    with pytest.raises(UsageError, match="seed must be at least 0, not -1"):
         embstore.measure(X, seed=-1)
 
 

@@ -32,7 +32,7 @@ assert found == 0, found
 assert "layer_profile" in find_questions()
 # What travels in the package besides code.
 from embstore.report.write import build_report
-from embstore.ingestion.study import shipped_studies
+from embstore.ingestion.studies.files import shipped_studies
 assert "</html>" in build_report(database).html
 assert "tiny" in shipped_studies()
 assert importlib.metadata.version("embstore") == embstore.__version__

@@ -15,12 +15,17 @@ from tests.ingestion.series.ingests import SMALL
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"seed": 2**63}, "seed is 9,223,372,036,854,775,808; it must be from 0"),
-        ({"seed": -1}, "seed is -1; it must be from 0"),
-        ({"tokens": 0}, "tokens is 0; it must be at least 1"),
-        ({"sample": -5}, "sample is -5; it must be at least 1"),
-        ({"models": []}, "no model is given; name one"),
-        ({"corpus": ""}, "no text is given; name one"),
+        ({"seed": 2**63}, r"seed must be at most 2\^63 - 1, not 9,223,372,036,854,775,808"),
+        ({"seed": -1}, "seed must be at least 0, not -1"),
+        ({"seed": 1.0}, r"seed must be a whole number, not 1\.0"),
+        ({"batch_size": 0}, "batch size must be at least 1, not 0"),
+        ({"tokens": 64, "window": 65}, "window must be at most 64, the tokens asked for, not 65"),
+        ({"revisions": ["step10", ""]}, "revisions has an empty name in 'step10,'; give names"),
+        ({"tags": {"a=b": "c"}}, "key must not be blank or contain =, as 'a=b' does"),
+        ({"tokens": 0}, "tokens must be at least 1, not 0"),
+        ({"sample": -5}, "sample must be at least 1, not -5"),
+        ({"models": []}, "no model is given; name one or more, or a study"),
+        ({"corpus": ""}, "no corpus is given; name one, for example enwik8"),
     ],
 )
 def test_numbers_out_of_range_and_empty_names_are_refused_first(

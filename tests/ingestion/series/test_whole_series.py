@@ -6,7 +6,7 @@ from pathlib import Path
 
 import embstore
 from embstore.ingestion.dry_run import preview
-from embstore.ingestion.settings import Request, Settings
+from embstore.ingestion.request import ModelSpec, Request, Settings
 from embstore.types import Sampling
 from tests.fake_hub import FakeHub
 from tests.hub_cache import add_revision
@@ -67,7 +67,8 @@ def test_a_preview_of_a_series_says_what_is_to_download_and_what_will_fail(
     store = tmp_path / "s.duckdb"
     embstore.ingest("lab/tiny@step10", corpus=text, store=store, **SMALL)
     settings = Settings(Sampling(tokens=128, window=32, sample=64), pairs=False)
-    shown = preview([Request("lab/tiny", revisions="all")], text, store, settings)
+    models = (ModelSpec("lab/tiny", revisions="all"),)
+    shown = preview(Request(models, str(text), settings), store)
     size = (trained[0] / "model.safetensors").stat().st_size
     assert [(s.revision, s.step, s.status, s.duplicate_of) for s in shown] == [
         ("step10", 10, "stored", None),
@@ -124,7 +125,7 @@ def test_a_study_is_an_experiment_in_one_file(series: Path, text: Path, tmp_path
         ("series", "checkpoint-30"),
         ("series", "random-init-0"),
     ]
-    from embstore.ingestion.study import read_study
+    from embstore.ingestion.studies.study import read_study
 
     marked = rows(store, "SELECT DISTINCT study, study_sha256, tags, scopes FROM run")
     assert marked == [

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from embstore.errors import UsageError
-from embstore.ingestion.study import read_study
-from tests.ingestion.study.texts import SMALL
+from embstore.ingestion.studies.study import read_study
+from tests.ingestion.studies.texts import SMALL
 
 
 def refusal(file: Path, text: str) -> str:
@@ -23,13 +23,13 @@ def refusal(file: Path, text: str) -> str:
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ("[[models]]", "[[modles]]", "unknown key 'modles'; did you mean 'models'?"),
-        ("model =", "modle =", "unknown key 'models[0].modle'; did you mean 'model'?"),
+        ("[[models]]", "[[modles]]", "unknown key 'modles' (did you mean models?)"),
+        ("model =", "modle =", "unknown key 'models[0].modle' (did you mean model?)"),
         ("[[models]]", "zzz = 1\n[[models]]", "unknown key 'zzz'; known are name, title, "),
         (
             "[[models]]",
             "[sampling]\ntoken = 3\n[[models]]",
-            "unknown key 'sampling.token'; did you mean 'tokens'?",
+            "unknown key 'sampling.token' (did you mean tokens?)",
         ),
         (
             "corpus",
@@ -52,24 +52,24 @@ def refusal(file: Path, text: str) -> str:
         (
             '"enwik8"',
             '"enwik8"\ndtype = "float64"',
-            "dtype is 'float64'; expected one of auto, float32, bfloat16, float16",
+            "unknown dtype 'float64'; choose from auto, float32, bfloat16, float16",
         ),
         (
             '"enwik8"',
             '"enwik8"\nscopes = ["all", "some"]',
-            "scopes is a list; expected a list of all, no_first, no_sinks",
+            "unknown scope 'some'; choose from all, no_first, no_sinks",
         ),
         (
             '"enwik8"',
             '"enwik8"\nscopes = []',
-            "scopes is an empty list; expected a text or a list of texts, none of them blank",
+            "scopes is an empty list; expected a text or a list of texts",
         ),
         ('"enwik8"', '"enwik8"\ntags = "a"', "tags is 'a'; expected a table, as [tags]"),
         ('"enwik8"', '"enwik8"\ntags = { n = 1 }', "tags.n is 1; expected a text"),
         (
             '"enwik8"',
             '"enwik8"\ntags = { "a=b" = "c" }',
-            "tags.a=b is 'c'; expected a key that is not blank and has no =",
+            "a tag's key must not be blank or contain =, as 'a=b' does",
         ),
         ('"enwik8"', '"enwik8"\nsampling = 8', "sampling is 8; expected a table, as [sampling]"),
         ('"gpt2"', "true", "models[0].model is true; expected a text"),
@@ -77,29 +77,28 @@ def refusal(file: Path, text: str) -> str:
         (
             '"gpt2"',
             '"gpt2"\n[[models]]\nmodel = "opt"\nrevisions = 3',
-            "models[1].revisions is 3; expected a text or a list of texts, none of them blank",
+            "models[1].revisions is 3; expected a text or a list of texts",
         ),
         (
             '"gpt2"',
             '"gpt2"\nrevisions = ["a", 3]',
-            "models[0].revisions is a list; expected a text or a list of texts, none of them",
+            "models[0].revisions[1] is 3; expected a text",
         ),
         (
             '"gpt2"',
             '"gpt2"\nrevisions = "a,,b"',
-            "models[0].revisions is 'a,,b'; expected no blank between its commas",
+            "models[0]: revisions has an empty name in 'a,,b'; give names, patterns, ",
         ),
         (
             '"gpt2"',
             '"gpt2@v1"\nrevisions = "a"',
-            "models[0].revisions is 'a'; expected none beside a model that names its revision",
+            "models[0]: gpt2@v1 names a revision after @; leave out that or the revisions",
         ),
         ('"gpt2"', '"gpt2"\nrandom_init = 1', "models[0].random_init is 1; expected true or false"),
         (
             '"gpt2"',
             '"gpt2"\n[[models]]\nmodel = "opt"\n[[models]]\nmodel = "gpt2"\nname = "again"',
-            "models[2].model is 'gpt2'; expected no model with the same revisions twice, "
-            "as in models[0]",
+            "models[2] is models[0] again, with the same revisions",
         ),
         (
             '[[models]]\nmodel = "gpt2"',
@@ -114,7 +113,7 @@ def refusal(file: Path, text: str) -> str:
         (
             '[[models]]\nmodel = "gpt2"',
             'models = ["gpt2"]',
-            "models is a list; expected at least one table [[models]]",
+            "models[0] is 'gpt2'; expected at least one table [[models]]",
         ),
     ],
 )
@@ -126,16 +125,19 @@ def test_what_does_not_hold_is_named(file: Path, old: str, new: str, message: st
 @pytest.mark.parametrize(
     ("line", "message"),
     [
-        ("tokens = 0", "sampling.tokens is 0; expected a whole number from 1 to 2^63 - 1"),
-        ("tokens = true", "sampling.tokens is true; expected a whole number of at least 1"),
-        ("tokens = 64.0", "sampling.tokens is 64.0; expected a whole number of at least 1"),
-        ('tokens = "64"', "sampling.tokens is '64'; expected a whole number of at least 1"),
-        ("window = 0", "sampling.window is 0; expected a whole number from 1 "),
-        ("window = 9000", "sampling.window is 9000; expected no more than sampling.tokens, 8192"),
-        ("sample = -1", "sampling.sample is -1; expected a whole number from 1 "),
-        ("seed = -1", "sampling.seed is -1; expected a whole number from 0 "),
-        ("seed = 9223372036854775808", "sampling.seed is 9223372036854775808; expected a whole "),
-        (f"seed = 0x{'f' * 5000}", "sampling.seed is a huge number; expected a whole number "),
+        ("tokens = 0", "tokens must be at least 1, not 0"),
+        ("tokens = true", "sampling.tokens is true; expected a whole number"),
+        ("tokens = 64.0", "sampling.tokens is 64.0; expected a whole number"),
+        ('tokens = "64"', "sampling.tokens is '64'; expected a whole number"),
+        ("window = 0", "window must be at least 1, not 0"),
+        ("window = 9000", "window must be at most 8,192, the tokens asked for, not 9,000"),
+        ("sample = -1", "sample must be at least 1, not -1"),
+        ("seed = -1", "seed must be at least 0, not -1"),
+        (
+            "seed = 9223372036854775808",
+            "seed must be at most 2^63 - 1, not 9,223,372,0",
+        ),
+        (f"seed = 0x{'f' * 5000}", "seed must be at most 2^63 - 1, not a huge number"),
     ],
 )
 def test_numbers_are_whole_and_bounded(file: Path, line: str, message: str) -> None:

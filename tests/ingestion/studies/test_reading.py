@@ -6,10 +6,11 @@ from pathlib import Path
 import pytest
 
 from embstore.errors import UsageError
-from embstore.ingestion.study import DTYPES, StudyModel, read_study
+from embstore.ingestion.request import DTYPES, ModelSpec, Request, Settings
+from embstore.ingestion.studies.study import read_study
 from embstore.models.loaded import choose_dtype
-from embstore.types import SCOPES, Sampling
-from tests.ingestion.study.texts import FULL, SMALL
+from embstore.types import Sampling, StudyMark
+from tests.ingestion.studies.texts import FULL, SMALL
 from tests.processes import imported
 
 
@@ -17,13 +18,16 @@ def test_every_key_is_read(file: Path) -> None:
     file.write_text(FULL)
     study = read_study(file)
     assert (study.name, study.title, study.description) == ("full", "All keys", "Two\nlines.")
-    assert (study.corpus, study.text_field) == ("hf:wikitext/a:test", "body")
-    assert study.sampling == Sampling(tokens=1024, window=128, sample=256, seed=7)
-    assert (study.scopes, study.pairs, study.dtype) == (("all", "no_sinks"), False, "bfloat16")
-    assert study.tags == {"lab": "a", "owner": "b"}
-    assert study.models == (
-        StudyModel("EleutherAI/pythia-70m", "step0,every:10", "small", False),
-        StudyModel("EleutherAI/pythia-70m", "step0,every:10", None, True),
+    settings = study.request.settings
+    assert (study.request.corpus, settings.text_field) == ("hf:wikitext/a:test", "body")
+    assert settings.sampling == Sampling(tokens=1024, window=128, sample=256, seed=7)
+    assert settings.scopes == ("all", "no_sinks")
+    assert (settings.pairs, settings.dtype) == (False, "bfloat16")
+    assert settings.tags == {"lab": "a", "owner": "b"}
+    assert settings.study == StudyMark("full", study.sha256)
+    assert study.request.models == (
+        ModelSpec("EleutherAI/pythia-70m", "small", "step0,every:10"),
+        ModelSpec("EleutherAI/pythia-70m", None, "step0,every:10", random_init=True),
     )
 
 
@@ -31,9 +35,9 @@ def test_what_is_not_said_is_the_default_of_an_ingest(file: Path) -> None:
     file.write_text(SMALL)
     study = read_study(file)
     assert (study.name, study.title, study.description) == ("mine", "", "")
-    assert (study.sampling, study.scopes, study.pairs) == (Sampling(), SCOPES, True)
-    assert (study.dtype, study.text_field, study.tags) == ("auto", None, {})
-    assert study.models == (StudyModel("gpt2", None, None, False),)
+    assert study.request == Request(
+        (ModelSpec("gpt2"),), "enwik8", Settings(study=StudyMark("mine", study.sha256))
+    )
 
 
 def test_the_hash_is_of_the_content_alone(file: Path, tmp_path: Path) -> None:
@@ -77,8 +81,8 @@ def test_paths_start_at_the_file(
     file.write_text(f'corpus = "texts/a.txt"\n{models}')
     monkeypatch.chdir(tmp_path.parent)
     study = read_study(f"{tmp_path.name}/mine.toml")
-    assert study.corpus == str(tmp_path / "texts" / "a.txt")
-    assert [model.model for model in study.models] == [
+    assert study.request.corpus == str(tmp_path / "texts" / "a.txt")
+    assert [model.model for model in study.request.models] == [
         str(tmp_path / "model"),
         str(tmp_path / "missing"),
         f"{tmp_path}/../up",
@@ -86,7 +90,7 @@ def test_paths_start_at_the_file(
     ]
     before = study.sha256
     (tmp_path / "model").rmdir()
-    assert read_study(file).models[0].model == "model"
+    assert read_study(file).request.models[0].model == "model"
     assert read_study(file).sha256 == before
 
 
@@ -98,5 +102,5 @@ def test_dtypes_are_those_that_models_load_with() -> None:
 
 
 def test_reading_a_study_imports_nothing_heavy() -> None:
-    found = imported("import embstore.ingestion.study as study; study.read_study('tiny')")
-    assert not {"torch", "transformers", "embstore.ingestion.plan"} & found
+    code = "from embstore.ingestion.studies.study import read_study; read_study('tiny')"
+    assert not {"torch", "transformers", "pyarrow", "embstore.ingestion.plan"} & imported(code)

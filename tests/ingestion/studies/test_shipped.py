@@ -7,26 +7,25 @@ import pytest
 
 from embstore.common.package_files import packaged_path
 from embstore.errors import UsageError
-from embstore.ingestion.study import read_study, shipped_studies
+from embstore.ingestion.studies.files import shipped_studies
+from embstore.ingestion.studies.study import read_study
 from embstore.types import Sampling
-from tests.ingestion.study.texts import SMALL
+from tests.ingestion.studies.texts import SMALL
 
 
 def test_a_missing_study_lists_those_there_are(tmp_path: Path) -> None:
     with pytest.raises(UsageError) as caught:
         read_study("shape-of-lerning.toml")
     assert str(caught.value) == (
-        "no study 'shape-of-lerning.toml': no such file, and embstore ships "
-        "shape-of-learning, tiny; did you mean 'shape-of-learning'?"
+        "no study 'shape-of-lerning.toml' (did you mean shape-of-learning?); embstore ships "
+        "shape-of-learning, tiny"
     )
-    with pytest.raises(
-        UsageError, match="no such file, and embstore ships shape-of-learning, tiny"
-    ):
+    with pytest.raises(UsageError, match=r"no study '.*'; embstore ships shape-of-learning, tiny"):
         read_study(tmp_path / ("x" * 300))
 
 
 def test_an_empty_name_is_refused() -> None:
-    with pytest.raises(UsageError, match=r"^--study is empty; name a file"):
+    with pytest.raises(UsageError, match=r"^study is empty; name a file"):
         read_study("")
 
 
@@ -35,10 +34,10 @@ def test_a_file_goes_before_a_shipped_study_and_a_folder_does_not(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "tiny").mkdir()
-    assert len(read_study("tiny").models) == 2
+    assert len(read_study("tiny").request.models) == 2
     (tmp_path / "tiny").rmdir()
     (tmp_path / "tiny").write_text(SMALL)
-    assert len(read_study("tiny").models) == 1
+    assert len(read_study("tiny").request.models) == 1
 
 
 @pytest.mark.parametrize("name", shipped_studies())
@@ -51,16 +50,16 @@ def test_shipped_studies_hold(name: str) -> None:
 
 @pytest.mark.models
 def test_the_tiny_study_is_on_this_machine() -> None:
-    study = read_study("tiny")
-    assert study.sampling == Sampling(tokens=4096)
-    assert packaged_path(study.corpus).is_file()
-    assert [packaged_path(model.model).exists() for model in study.models] == [True, True]
+    request = read_study("tiny").request
+    assert request.settings.sampling == Sampling(tokens=4096)
+    assert packaged_path(request.corpus).is_file()
+    assert [packaged_path(model.model).exists() for model in request.models] == [True, True]
 
 
 def test_shape_of_learning_has_the_five_families_and_their_checkpoints() -> None:
-    study = read_study("shape-of-learning")
-    assert study.corpus == "enwik8"
-    models = {model.model: model.revisions for model in study.models}
+    request = read_study("shape-of-learning").request
+    assert request.corpus == "enwik8"
+    models = {model.model: model.revisions for model in request.models}
     for family, least in (("pythia", 3), ("opt-", 3), ("bloom", 3), ("Llama", 3), ("bert", 3)):
         assert sum(family in model for model in models) >= least, family
     steps = (models["EleutherAI/pythia-70m"] or "").split(",")

@@ -1,0 +1,227 @@
+"""What a user asks an ingest for: the plain values of both faces and of studies, checked.
+
+Every value is checked here, once. A message names it by a word that is right for the
+command line's ``--tokens`` and for Python's ``tokens=``.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from embstore.errors import UsageError
+from embstore.inputs.sampling import check_sampling, whole_number
+from embstore.types import SCOPES, Sampling, Scope, StudyMark
+
+# What revisions may be, for messages.
+_NAMES = "give names, patterns, every:N or all, with commas between"
+
+DTYPES = ("auto", "float32", "bfloat16", "float16")
+
+
+@dataclass(frozen=True)
+class ModelSpec:
+    """A model to measure, at one or several of its checkpoints.
+
+    Attributes:
+        model: Hub id (``ID@REVISION``), model folder, folder of checkpoints, ``.gguf`` file,
+            or ``package:`` path.
+        name: what the store calls it; None for the id, or the name of folder or file.
+        revisions: which checkpoints, as ``select_revisions`` takes it.
+        random_init: measure the architecture with random weights instead, as a control.
+        tokenizer: a model whose tokenizer is used; None for its own.
+    """
+
+    model: str
+    name: str | None = None
+    revisions: str | None = None
+    random_init: bool = False
+    tokenizer: str | None = None
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How models are measured, apart from which and on what.
+
+    Attributes:
+        sampling: how much text is fed and kept.
+        batch_size: windows per forward pass; None to fit a fixed amount of memory.
+        device: ``auto``, ``cpu``, ``cuda``, ``cuda:1``, ``mps``.
+        dtype: one of ``DTYPES``; ``auto`` is float32.
+        tags: stored with the run, for the user's own filters.
+        force: measure again even if the same work is stored.
+        scopes: which sets of tokens are measured, in the order of ``SCOPES``.
+        pairs: whether each layer is compared with the next.
+        text_field: which field or column of the corpus holds its text.
+        allow_pickle: load pickled weights, which can run code.
+        allow_remote_code: run Python code that comes with a model.
+        evict: delete what an ingest has downloaded once it is measured.
+        study: what asks for all this.
+    """
+
+    sampling: Sampling = field(default_factory=Sampling)
+    batch_size: int | None = None
+    device: str = "auto"
+    dtype: str = "auto"
+    tags: Mapping[str, str] = field(default_factory=dict)
+    force: bool = False
+    scopes: tuple[Scope, ...] = SCOPES
+    pairs: bool = True
+    text_field: str | None = None
+    allow_pickle: bool = False
+    allow_remote_code: bool = False
+    evict: bool = False
+    study: StudyMark | None = None
+
+
+@dataclass(frozen=True)
+class Request:
+    """All that an ingest is asked for, but where to store it.
+
+    Attributes:
+        models: which models, in this order.
+        corpus: a text source, or a folder of images.
+        settings: how to measure.
+    """
+
+    models: tuple[ModelSpec, ...]
+    corpus: str
+    settings: Settings = field(default_factory=Settings)
+
+
+def build_request(
+    models: Iterable[ModelSpec], corpus: str | Path | None, settings: Settings
+) -> Request:
+    """Put together what ``build_models`` and ``build_settings`` return.
+
+    Raises:
+        UsageError: there is no model, or no corpus.
+    """
+    several = tuple(models)
+    if not several:
+        raise UsageError("no model is given; name one or more, or a study")
+    if corpus is None or not str(corpus).strip():
+        raise UsageError("no corpus is given; name one, for example enwik8")
+    return Request(several, str(corpus), settings)
+
+
+def build_models(
+    models: str | Path | Iterable[str | Path],
+    *,
+    name: str | None = None,
+    revisions: str | Iterable[str] | None = None,
+    random_init: bool = False,
+    tokenizer: str | Path | None = None,
+) -> tuple[ModelSpec, ...]:
+    """Return which models are asked for.
+
+    Args:
+        models: one or several.
+        name: what the store calls the model; for one alone.
+        revisions: of each model, one text with commas between or several.
+        random_init: measure untrained models instead.
+        tokenizer: a model whose tokenizer all of them use.
+
+    Raises:
+        UsageError: a name for several, or a revision that is empty.
+    """
+    several = [models] if isinstance(models, str | Path) else list(models)
+    if name is not None and len(several) > 1:
+        raise UsageError(f"name is for one model, but {len(several)} are given")
+    spec = ModelSpec(
+        model="",
+        name=name,
+        revisions=None if revisions is None else ",".join(_terms("revisions", revisions, _NAMES)),
+        random_init=random_init,
+        tokenizer=None if tokenizer is None else str(tokenizer),
+    )
+    return tuple(replace(spec, model=str(model)) for model in several)
+
+
+def build_settings(
+    sampling: Sampling,
+    *,
+    dtype: str = "auto",
+    tags: Mapping[str, str] | None = None,
+    scopes: str | Iterable[str] = SCOPES,
+    pairs: bool = True,
+    text_field: str | None = None,
+) -> Settings:
+    """Return what decides the numbers of an ingest; a study may say all of it.
+
+    Raises:
+        UsageError: one of the values will not do; says which and why.
+    """
+    if dtype not in DTYPES:
+        raise UsageError(f"unknown dtype {dtype!r}; choose from {', '.join(DTYPES)}")
+    for key in tags or {}:
+        # The command line writes tags as KEY=VALUE.
+        if not key.strip() or "=" in key:
+            raise UsageError(f"a tag's key must not be blank or contain =, as {key!r} does")
+    return Settings(
+        sampling=check_sampling(sampling),
+        dtype=dtype,
+        tags=dict(tags or {}),
+        scopes=choose_scopes(scopes),
+        pairs=pairs,
+        text_field=text_field,
+    )
+
+
+def on_this_machine(
+    request: Request,
+    *,
+    batch_size: int | None,
+    device: str,
+    allow_pickle: bool,
+    allow_remote_code: bool,
+    evict: bool,
+    force: bool,
+) -> Request:
+    """Add what only who runs an ingest can say, also where a study says the rest.
+
+    Raises:
+        UsageError: the batch size is below 1.
+    """
+    if batch_size is not None:
+        batch_size = whole_number("batch size", batch_size, least=1)
+    settings = replace(
+        request.settings,
+        batch_size=batch_size,
+        device=device,
+        allow_pickle=allow_pickle,
+        allow_remote_code=allow_remote_code,
+        evict=evict,
+        force=force,
+    )
+    return replace(request, settings=settings)
+
+
+def choose_scopes(names: str | Iterable[str]) -> tuple[Scope, ...]:
+    """Return scopes in the order of ``SCOPES``, each once.
+
+    Args:
+        names: several, or one text with commas between them.
+
+    Raises:
+        UsageError: an unknown scope, or none.
+
+    >>> choose_scopes("no_sinks,all")
+    ('all', 'no_sinks')
+    """
+    advice = f"choose from {', '.join(SCOPES)}"
+    asked = _terms("scopes", names, advice)
+    for name in asked:
+        if name not in SCOPES:
+            raise UsageError(f"unknown scope {name!r}; {advice}")
+    return tuple(scope for scope in SCOPES if scope in asked)
+
+
+def _terms(what: str, given: str | Iterable[str], advice: str) -> list[str]:
+    """Split at commas; an empty term may be a script's unset variable, and is refused."""
+    several = [given] if isinstance(given, str) else list(given)
+    terms = [term.strip() for text in several for term in text.split(",")]
+    if not any(terms):
+        raise UsageError(f"{what} is empty; {advice}")
+    if not all(terms):
+        raise UsageError(f"{what} has an empty name in {','.join(terms)!r}; {advice}")
+    return terms

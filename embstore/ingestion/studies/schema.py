@@ -1,0 +1,99 @@
+"""Which keys a study has, and of which type each is.
+
+pydantic checks the types; what a value may be is checked where the command line's and
+Python's values are, in ``ingestion/request.py``.
+"""
+
+import unicodedata
+from typing import Annotated
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic_core import PydanticCustomError
+
+from embstore.types import SCOPES, Sampling
+
+
+def _line(text: str) -> str:
+    # Control characters could write anything anywhere on a terminal.
+    if not text.strip() or any(unicodedata.category(c) == "Cc" for c in text):
+        raise PydanticCustomError("line", "one line of text that is not blank")
+    return text
+
+
+def _several(value: object) -> object:
+    return [value] if isinstance(value, str) else value
+
+
+Line = Annotated[str, AfterValidator(_line)]
+Lines = Annotated[list[Line], BeforeValidator(_several), Field(min_length=1)]
+
+
+class _Table(BaseModel):
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
+
+
+class SamplingTable(_Table):
+    """How much text is fed and kept."""
+
+    tokens: int = Sampling.tokens
+    window: int | None = Sampling.window
+    sample: int = Sampling.sample
+    seed: int = Sampling.seed
+
+
+class ModelTable(_Table):
+    """A model, at one or several of its checkpoints."""
+
+    model: Line
+    revisions: Lines | None = None
+    name: Line | None = None
+    random_init: bool = False
+    tokenizer: Line | None = None
+
+
+class StudyTable(_Table):
+    """A whole study."""
+
+    name: Line | None = None
+    title: Line | None = None
+    description: str = ""
+    corpus: Line
+    text_field: Line | None = None
+    dtype: Line = "auto"
+    scopes: Lines = list(SCOPES)
+    pairs: bool = True
+    tags: dict[str, Line] = {}
+    sampling: SamplingTable = SamplingTable()
+    models: Annotated[list[ModelTable], Field(min_length=1)]
+
+
+# The tables, by what they are called in messages.
+TABLES: dict[str, type[BaseModel]] = {
+    "the top of the file": StudyTable,
+    "[sampling]": SamplingTable,
+    "[[models]]": ModelTable,
+}
+
+# What is expected where another type than this is found, or nothing.
+EXPECTED = {
+    "models": "at least one table [[models]]",
+    "sampling": "a table, as [sampling]",
+    "tags": "a table, as [tags]",
+    "revisions": "a text or a list of texts",
+    "scopes": "a text or a list of texts",
+}
+
+_PICKLE = "allow pickled weights, which can run code when loaded; who runs it can, with"
+_CODE = "allow code that comes with a model; who runs it can, with"
+_MACHINE = "say how it runs on a machine; give that on the command line, with"
+# Keys that a study, which may be a stranger's, must not have: why it cannot have them.
+REFUSED = {
+    "allow_pickle": f"{_PICKLE} --allow-pickle",
+    "pickle": f"{_PICKLE} --allow-pickle",
+    "allow_remote_code": f"{_CODE} --allow-remote-code",
+    "remote_code": f"{_CODE} --allow-remote-code",
+    "trust_remote_code": f"{_CODE} --allow-remote-code",
+    "store": f"{_MACHINE} --store",
+    "device": f"{_MACHINE} --device",
+    "batch_size": f"{_MACHINE} --batch-size",
+}

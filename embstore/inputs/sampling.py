@@ -1,0 +1,81 @@
+"""Which numbers a sample may have: each rule once, wherever a sample is asked for."""
+
+import operator
+from dataclasses import asdict
+from typing import SupportsIndex
+
+from embstore.errors import UsageError
+from embstore.types import Sampling
+
+# The largest number that a column of the store holds.
+_LARGEST = 2**63 - 1
+
+
+def whole_number(name: str, value: SupportsIndex, *, least: int) -> int:
+    """Return a whole number from ``least`` on.
+
+    Args:
+        name: what the number is called in the message, in the command line and Python alike.
+        value: what was given; Python does not see to it that it is a number.
+        least: the smallest that will do.
+
+    Raises:
+        UsageError: it is none, or too small.
+
+    >>> whole_number("tokens", 8192, least=1)
+    8192
+    """
+    try:
+        # Python's True is a 1.
+        number = None if isinstance(value, bool) else operator.index(value)
+    except TypeError:
+        number = None
+    if number is None:
+        raise UsageError(f"{name} must be a whole number, not {value!r}")
+    if number < least:
+        raise UsageError(f"{name} must be at least {least}, not {_shown(number)}")
+    return number
+
+
+def check_seed(seed: int) -> int:
+    """Return a seed; 0 or more, as NumPy takes it.
+
+    Raises:
+        UsageError: it is none.
+    """
+    return whole_number("seed", seed, least=0)
+
+
+def check_sample(sample: int) -> int:
+    """Return how many vectors to keep; at least one.
+
+    Raises:
+        UsageError: it is none.
+    """
+    return whole_number("sample", sample, least=1)
+
+
+def check_sampling(sampling: Sampling) -> Sampling:
+    """Return a sampling all of whose numbers will do and can be stored.
+
+    Raises:
+        UsageError: one of them will not, or the window is longer than all tokens together.
+    """
+    tokens = whole_number("tokens", sampling.tokens, least=1)
+    window = sampling.window
+    if window is not None:
+        window = whole_number("window", window, least=1)
+        if window > tokens:
+            raise UsageError(
+                f"window must be at most {tokens:,}, the tokens asked for, not {window:,}"
+            )
+    checked = Sampling(tokens, window, check_sample(sampling.sample), check_seed(sampling.seed))
+    for name, number in asdict(checked).items():
+        if number is not None and number > _LARGEST:
+            raise UsageError(f"{name} must be at most 2^63 - 1, not {_shown(number)}")
+    return checked
+
+
+def _shown(number: int) -> str:
+    # Python refuses to write integers of thousands of digits.
+    return f"{number:,}" if number.bit_length() <= 128 else "a huge number"
