@@ -13,8 +13,9 @@ from embstore.asking.ask import find_question, metric_info, run_question
 from embstore.charts.build import build_chart, save_chart
 from embstore.common.package_files import packaged_path
 from embstore.errors import CorpusError, ModelError, UsageError
+from embstore.ingestion.outcome import Outcome, error_of
 from embstore.ingestion.request import build_models, build_request, build_settings
-from embstore.ingestion.run import Begin, Outcome, error_of, ingest
+from embstore.ingestion.run import Begin, ingest
 from embstore.ingestion.studies.files import shipped_studies
 from embstore.ingestion.studies.study import read_study
 from embstore.measuring.checkpoint import Progress
@@ -39,7 +40,7 @@ TEXT = PackagedFile("English Wikipedia excerpt", STUDY.corpus)
 
 
 @dataclass(frozen=True)
-class Finding:
+class DemoResult:
     """What the demo leaves behind: the store, its files, and what they show."""
 
     store: Path
@@ -65,7 +66,7 @@ def run_demo(
     progress: Progress = lambda _stage, _done, _total: None,
     begin: Begin = lambda _checkpoint, _index, _total: None,
     tell: Callable[[Outcome], None] = lambda _outcome: None,
-) -> Finding:
+) -> DemoResult:
     """Measure both models on the excerpt into ``out/embstore.duckdb`` and chart them.
 
     Args:
@@ -99,7 +100,7 @@ def run_demo(
     sentence = sink_sentence(
         run_question(database, find_question("sink_effect"), {"models": names})
     )
-    return Finding(
+    return DemoResult(
         store=store,
         files=_draw(database, out, names, sentence),
         layers=run_question(database, find_question("layers"), {"models": names}),

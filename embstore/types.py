@@ -284,7 +284,7 @@ class Failure:
         reason: one line.
         corpus: the text it was to be measured over.
         failed_at: when.
-        embstore_version: which could not.
+        embstore_version: the version that could not measure it.
         study: name of the study that asked for it, if one did.
     """
 

@@ -8,19 +8,19 @@ import pyarrow as pa
 import pytest
 
 import embstore
-from embstore.demo import MODELS, STUDY, TEXT, Finding, packaged, run_demo, sink_sentence
+from embstore.demo import MODELS, STUDY, TEXT, DemoResult, packaged, run_demo, sink_sentence
 from embstore.errors import CorpusError, ModelError, UsageError
 from embstore.types import Sampling
 from tests.processes import finish, start
 
 
 @pytest.fixture(scope="module")
-def demo(tmp_path_factory: pytest.TempPathFactory) -> Finding:
+def demo(tmp_path_factory: pytest.TempPathFactory) -> DemoResult:
     """The demo on both pretrained models, with few tokens: the one time they are loaded."""
     return run_demo(tmp_path_factory.mktemp("demo") / "out", tokens=1024)
 
 
-def test_the_demo_leaves_a_store_and_charts(demo: Finding) -> None:
+def test_the_demo_leaves_a_store_and_charts(demo: DemoResult) -> None:
     assert [path.name for path in demo.files] == [
         "anisotropy.svg",
         "anisotropy.html",
@@ -32,14 +32,14 @@ def test_the_demo_leaves_a_store_and_charts(demo: Finding) -> None:
     assert embstore.open(demo.store).info()["runs"] == 2
 
 
-def test_the_table_has_every_state_of_both_models(demo: Finding) -> None:
+def test_the_table_has_every_state_of_both_models(demo: DemoResult) -> None:
     found = demo.layers.to_pylist()
     assert len(found) == (1 + 30 + 1) + (1 + 6)
     middle = next(r for r in found if r["model"].startswith("Smol") and r["layer"] == 16)
     assert middle["anisotropy"] > 0.98 > 0.2 > middle["anisotropy_no_sinks"]
 
 
-def test_the_sentence_stands_under_the_chart_and_says_what_the_store_says(demo: Finding) -> None:
+def test_the_sentence_stands_under_the_chart_and_says_what_the_store_says(demo: DemoResult) -> None:
     effect = embstore.open(demo.store).query("sink_effect").to_pylist()
     decoder = next(row for row in effect if row["kind"] == "decoder")
     assert f"peaks at {decoder['at_peak']:.3f}"[:-5] in demo.sentence
@@ -68,7 +68,7 @@ def test_the_sentence_is_computed() -> None:
     )
 
 
-def test_the_charts_html_is_one_file_that_loads_nothing(demo: Finding) -> None:
+def test_the_charts_html_is_one_file_that_loads_nothing(demo: DemoResult) -> None:
     html = demo.files[1].read_text()
     assert not re.search(r"<script[^>]+src=", html)
     page = re.sub(r"<script.*?</script>", "", html, flags=re.DOTALL)
@@ -76,7 +76,7 @@ def test_the_charts_html_is_one_file_that_loads_nothing(demo: Finding) -> None:
     assert "<title>" in html
 
 
-def test_doing_it_again_measures_nothing(demo: Finding) -> None:
+def test_doing_it_again_measures_nothing(demo: DemoResult) -> None:
     said = []
     again = run_demo(demo.store.parent, tokens=1024, tell=lambda o: said.append(o.status))
     assert said == ["stored", "stored"]
@@ -141,7 +141,7 @@ def test_a_folder_that_cannot_be_made(tmp_path: Path) -> None:
 
 
 @pytest.fixture
-def real_store(demo: Finding) -> embstore.Store:
+def real_store(demo: DemoResult) -> embstore.Store:
     """Both pretrained models on the Wikipedia excerpt, few tokens."""
     return embstore.open(demo.store)
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from embstore.types import SCOPES, Sampling
 
 if TYPE_CHECKING:
+    from embstore.ingestion.outcome import Outcome
     from embstore.ingestion.request import Request
-    from embstore.ingestion.run import Outcome
 
 
 def ingest(
@@ -158,7 +158,7 @@ def ingest_study(
 
 def _run(request: "Request", store: str | Path | None) -> "list[Outcome]":
     # torch and transformers: seconds to import.
-    from embstore.ingestion.run import error_of
+    from embstore.ingestion.outcome import error_of
     from embstore.ingestion.run import ingest as run
 
     outcomes = list(run(request, store))

@@ -58,7 +58,7 @@ def list_(
         for error in broken:
             TERMINAL.fail(str(error))
         if broken:
-            # As ls does where it cannot read a file: who checks a folder this way sees it.
+            # As the shell's ls does for a file it cannot read, so that scripts notice.
             raise typer.Exit(QueryError.exit_code)
     else:
         from embstore.api.store import open_store

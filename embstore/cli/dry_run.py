@@ -26,7 +26,7 @@ def show(previews: Sequence["Preview"], format_: str, output: Path | None) -> No
     for_people = chosen in _FOR_PEOPLE
     table = _table(previews, units=for_people)
     if for_people and len(previews) > 1:
-        # A line for each; one alone is shown with everything, upright.
+        # Several get a line each; one alone is shown upright, with every column.
         table = table.select([name for name in _IN_BRIEF if name in table.column_names])
     write_table(table, chosen, output, upright=len(previews) == 1)
     if len(previews) > 1:

@@ -14,8 +14,8 @@ from embstore.errors import IngestError, UsageError
 from embstore.types import SCOPES, Sampling
 
 if TYPE_CHECKING:
+    from embstore.ingestion.outcome import Outcome
     from embstore.ingestion.request import Request
-    from embstore.ingestion.run import Outcome
 
 app = typer.Typer()
 
@@ -205,7 +205,7 @@ def _study(study: str, context: typer.Context, tags: Mapping[str, str]) -> "Requ
 
 def _run(request: "Request", store: str | None) -> None:
     """Ingest, tell of each checkpoint, and end with the exit code of what failed."""
-    from embstore.ingestion.run import error_of
+    from embstore.ingestion.outcome import error_of
     from embstore.ingestion.run import ingest as run_ingest
 
     outcomes: list[Outcome] = []

@@ -74,14 +74,12 @@ def demo(
 
     try:
         with progress_bar() as bar:
-            finding = run_demo(
-                out, tokens=tokens, progress=bar.progress, begin=bar.begin, tell=tell
-            )
+            result = run_demo(out, tokens=tokens, progress=bar.progress, begin=bar.begin, tell=tell)
     except KeyboardInterrupt:
         TERMINAL.fail("interrupted: the same command goes on after the last model stored")
         raise
-    write_table(finding.layers, "table", None)
-    TERMINAL.say(f"\n{finding.sentence}\n")
-    for path in finding.files:
+    write_table(result.layers, "table", None)
+    TERMINAL.say(f"\n{result.sentence}\n")
+    for path in result.files:
         TERMINAL.say(f"wrote {path}")
-    TERMINAL.say(f"next: embstore query peak_layer --store {finding.store}")
+    TERMINAL.say(f"next: embstore query peak_layer --store {result.store}")

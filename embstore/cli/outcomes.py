@@ -9,7 +9,7 @@ from rich.text import Text
 from embstore.cli.terminal import TERMINAL
 
 if TYPE_CHECKING:
-    from embstore.ingestion.run import Outcome
+    from embstore.ingestion.outcome import Outcome
 
 # Share of true neighbours that an approximate search should find.
 _GOOD_RECALL = 0.99

@@ -63,7 +63,7 @@ def _refuse_contradiction(asked: str, output: Path | None) -> None:
     """Refuse a file whose name says one format and which would hold another."""
     suffix = output.suffix.lower() if output is not None else ""
     says = _SUFFIXES.get(suffix)
-    # Any text may be in a .txt.
+    # A .txt may hold any of the text formats.
     if says is None or says == asked or (suffix == ".txt" and asked != "parquet"):
         return
     fitting = next((known for known, format_ in _SUFFIXES.items() if format_ == asked), ".txt")

@@ -90,7 +90,7 @@ def show(study: StudyArgument) -> None:
 def _models(models: "Sequence[ModelSpec]") -> "pa.Table":
     import pyarrow as pa
 
-    # With types, because a column of nothing but None has none.
+    # Types are given: from a column of None alone none could be told.
     return pa.table(
         {
             "model": pa.array([model.model for model in models], pa.string()),

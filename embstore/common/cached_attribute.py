@@ -28,6 +28,6 @@ class once(Generic[Value]):  # noqa: N801 it is used like property
     def __get__(self, instance: object, owner: type) -> "once[Value] | Value":
         if instance is None:
             return self
-        # Found there before this is asked again, for this has no __set__.
+        # Python looks here first from now on, because this class has no __set__.
         value = instance.__dict__[self._name] = self._compute(instance)
         return value

@@ -14,8 +14,8 @@ _held = threading.local()
 def scratch(name: str, shape: tuple[int, int], dtype: type[Number]) -> NDArray[Number]:
     """Return this thread's array of a name, with whatever was in it.
 
-    It is overwritten when the same thread asks for the name again, and given back with
-    the thread.
+    It is overwritten when the same thread asks for the name again, and freed when the
+    thread ends.
     """
     size = shape[0] * shape[1]
     held: NDArray[Number] | None = getattr(_held, name, None)

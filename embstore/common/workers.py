@@ -64,7 +64,7 @@ def ahead(items: Iterable[Item]) -> Generator[Item, None, None]:
     iterator = iter(items)
 
     def make() -> list[Item]:
-        # A list that is emptied: whoever else holds it holds no item.
+        # In a list, which is emptied below: the future, which keeps it, then keeps no item.
         return list(islice(iterator, 1))
 
     with ThreadPoolExecutor(1, thread_name_prefix="ahead") as pool:

@@ -10,8 +10,9 @@ from embstore.common.messages import reason_of
 from embstore.errors import StoreError
 from embstore.ingestion.duplicates import Copies
 from embstore.ingestion.memory_estimate import MemoryEstimate, estimate
-from embstore.ingestion.plan import Plan, Sources, open_sources, plan, plan_extent
+from embstore.ingestion.plan import Plan, plan, plan_extent
 from embstore.ingestion.request import Request, Settings
+from embstore.ingestion.resources import Resources, open_resources
 from embstore.ingestion.time_estimate import Pace, estimate_seconds, probe_pace
 from embstore.models.description import ModelSize, model_size
 
@@ -87,25 +88,27 @@ def preview(request: Request, store: str | Path | None) -> list[Preview]:
     Raises:
         EmbstoreError: as ``ingest``, but for weights that cannot be loaded or run.
     """
-    with open_sources(request, store) as sources:
-        known = _Known(Copies(sources.database))
+    with open_resources(request, store) as resources:
+        known = _Known(Copies(resources.database))
         return [
-            _preview(candidate, sources, request.settings, known)
-            for candidate in sources.candidates
+            _preview(candidate, resources, request.settings, known)
+            for candidate in resources.candidates
         ]
 
 
-def _preview(candidate: Candidate, sources: Sources, settings: Settings, known: _Known) -> Preview:
+def _preview(
+    candidate: Candidate, resources: Resources, settings: Settings, known: _Known
+) -> Preview:
     name, revision = candidate.name, candidate.known_as
     try:
-        located = locate_files(candidate, sources.permissions)
-        work = _work(plan(located, sources, settings), sources, settings, known)
+        located = locate_files(candidate, resources.permissions)
+        work = _work(plan(located, resources, settings), resources, settings, known)
         original = known.copies.original(located)
         known.copies.note(located)
     except StoreError:
         raise
     except Exception as error:
-        if len(sources.candidates) == 1:
+        if len(resources.candidates) == 1:
             raise
         return Preview(name, revision.name, revision.step, "cannot", reason=reason_of(error))
     return Preview(
@@ -118,15 +121,15 @@ def _preview(candidate: Candidate, sources: Sources, settings: Settings, known: 
     )
 
 
-def _work(planned: Plan, sources: Sources, settings: Settings, known: _Known) -> Work:
+def _work(planned: Plan, resources: Resources, settings: Settings, known: _Known) -> Work:
     windows = planned.windows
     size = model_size(planned.model)
     run_id = planned.stored_run(settings)
-    extent = plan_extent(planned, sources.dtype.itemsize, settings)
+    extent = plan_extent(planned, resources.dtype.itemsize, settings)
     seconds = 0.0
     if run_id is None:
         if size not in known.paces:
-            known.paces[size] = probe_pace(size, sources.device, sources.dtype)
+            known.paces[size] = probe_pace(size, resources.device, resources.dtype)
         seconds = estimate_seconds(size, extent, known.paces[size])
     return Work(
         architecture=planned.model.config.model_type,

@@ -1,37 +1,31 @@
-"""Decides what measuring a model means, and what is stored already; no weights are loaded.
+"""Decides what measuring a checkpoint means, and whether it is stored; no weights are loaded.
 
-Everything that can be wrong with the input is found here. ``ingest`` carries the plans
-out, a dry run shows them.
+What can be wrong with a model and a text together is found here. ``ingest`` carries the
+plans out, a dry run shows them.
 """
 
-import contextlib
 import time
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
-from embstore.checkpoints.find import Candidate, find, label
-from embstore.checkpoints.located import Located, Permissions
-from embstore.common.package_files import is_packaged, packaged_path
-from embstore.errors import CorpusError, ModelError, UsageError
+from embstore.checkpoints.located import Located
+from embstore.errors import ModelError, UsageError
 from embstore.ingestion.memory_estimate import Extent
-from embstore.ingestion.request import ModelSpec, Request, Settings
-from embstore.inputs.corpus import CorpusText, open_corpus
+from embstore.ingestion.request import Settings
+from embstore.ingestion.resources import Resources
+from embstore.inputs.corpus import CorpusText
 from embstore.inputs.image_windows import ImageWindows, draw_images
-from embstore.inputs.images import ImageFolder, open_images
+from embstore.inputs.images import ImageFolder
 from embstore.inputs.text_windows import Windows, draw_windows
 from embstore.inputs.token_sample import sample_positions
 from embstore.measuring.scopes import SINK_THRESHOLD
 from embstore.metrics.registry import metric_infos
 from embstore.models.description import Description, describe
 from embstore.models.image_reader import ModelImageReader
-from embstore.models.loaded import choose_device, choose_dtype, tokenizer_sha256
+from embstore.models.loaded import tokenizer_sha256
 from embstore.store import ids
-from embstore.store.connection import Database, open_database
 from embstore.store.writing import repeats
 from embstore.types import (
     Configuration,
@@ -41,27 +35,6 @@ from embstore.types import (
 )
 
 DEFAULT_WINDOW = 512
-
-
-@dataclass(frozen=True, eq=False)
-class Sources:
-    """What an ingest reads and writes, opened.
-
-    Attributes:
-        candidates: the checkpoints, model by model in the order of training.
-        text: the corpus, a text or a folder of images.
-        database: the store, which may not exist yet.
-        device: where models run.
-        dtype: of their weights.
-        permissions: what of a model's files may run code.
-    """
-
-    candidates: tuple[Candidate, ...]
-    text: CorpusText | ImageFolder
-    database: Database
-    device: torch.device
-    dtype: torch.dtype
-    permissions: Permissions
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,61 +70,7 @@ class Plan:
         return ids.run_id(self.work, self.n_stored - 1)
 
 
-@contextlib.contextmanager
-def open_sources(request: Request, store: str | Path | None) -> Iterator[Sources]:
-    """Find the checkpoints, and open text and store; a missing store is not made yet.
-
-    Args:
-        request: as ``build_request`` made it, so that its values are checked.
-        store: the store's URL or path.
-
-    Raises:
-        EmbstoreError: a model, the corpus, the device or the store cannot be used.
-    """
-    settings = request.settings
-    device, dtype = choose_device(settings.device), choose_dtype(settings.dtype)
-    permissions = Permissions(settings.allow_pickle, settings.allow_remote_code)
-    found = [candidate for model in request.models for candidate in _find(model, settings)]
-    _check_names(found)
-    database = open_database(store, lazy=True)
-    with _open_text(request.corpus, settings.text_field) as text:
-        # Each once, however often it is named.
-        candidates = tuple(dict.fromkeys(found))
-        yield Sources(candidates, text, database, device, dtype, permissions)
-
-
-def _open_text(corpus: str, text_field: str | None) -> CorpusText | ImageFolder:
-    path = packaged_path(corpus, error=CorpusError) if is_packaged(corpus) else corpus
-    if not Path(path).is_dir():
-        return open_corpus(path, text_field=text_field)
-    if text_field is not None:
-        raise UsageError(f"corpus {corpus} is a folder of images and has no field {text_field!r}")
-    return open_images(path)
-
-
-def _check_names(found: Sequence[Candidate]) -> None:
-    """Refuse two places under one name: nobody could tell their numbers apart."""
-    places: dict[str, str] = {}
-    for candidate in found:
-        place = places.setdefault(label(candidate), candidate.place)
-        if place != candidate.place:
-            raise UsageError(
-                f"{place} and {candidate.place} are both called {label(candidate)}; measure them "
-                "one at a time, each with a --name"
-            )
-
-
-def _find(model: ModelSpec, settings: Settings) -> list[Candidate]:
-    return find(
-        model.model,
-        name=model.name,
-        revisions=model.revisions,
-        init_seed=settings.sampling.seed if model.random_init else None,
-        tokenizer=model.tokenizer,
-    )
-
-
-def plan(located: Located, sources: Sources, settings: Settings) -> Plan:
+def plan(located: Located, resources: Resources, settings: Settings) -> Plan:
     """Draw the windows and the sample, and ask the store whether this work is there.
 
     Raises:
@@ -160,7 +79,7 @@ def plan(located: Located, sources: Sources, settings: Settings) -> Plan:
     began = time.perf_counter()
     sampling = settings.sampling
     model = describe(located)
-    windows, reader = _draw(model, sources.text, sampling)
+    windows, reader = _draw(model, resources.text, sampling)
     positions = sample_positions(
         windows.n_windows,
         windows.window,
@@ -174,7 +93,7 @@ def plan(located: Located, sources: Sources, settings: Settings) -> Plan:
         n_windows=windows.n_windows,
         sample_size=len(positions),
         seed=sampling.seed,
-        dtype=str(sources.dtype).removeprefix("torch."),
+        dtype=str(resources.dtype).removeprefix("torch."),
         sink_threshold=SINK_THRESHOLD,
         scopes=",".join(settings.scopes),
         n_special_tokens=windows.n_special_tokens,
@@ -184,19 +103,19 @@ def plan(located: Located, sources: Sources, settings: Settings) -> Plan:
     metrics = metric_infos(pairs=settings.pairs)
     work = ids.configuration_id(
         ids.checkpoint_id(located.name, located.checkpoint),
-        ids.corpus_id(sources.text.corpus),
+        ids.corpus_id(resources.text.corpus),
         configuration,
         {metric.name: metric.version for metric in metrics},
     )
     return Plan(
         model=model,
-        corpus=sources.text.corpus,
+        corpus=resources.text.corpus,
         windows=windows,
         positions=positions,
         configuration=configuration,
         metrics=metrics,
         work=work,
-        n_stored=repeats(sources.database, work),
+        n_stored=repeats(resources.database, work),
         seconds=time.perf_counter() - began,
     )
 

@@ -19,8 +19,9 @@ from embstore.checkpoints.locate import fetch_weights, locate_files
 from embstore.checkpoints.located import Located
 from embstore.errors import StoreError
 from embstore.ingestion.memory_estimate import estimate
-from embstore.ingestion.plan import Plan, Sources, plan, plan_extent
+from embstore.ingestion.plan import Plan, plan, plan_extent
 from embstore.ingestion.request import Settings
+from embstore.ingestion.resources import Resources
 from embstore.models.description import model_size
 from embstore.models.load import Weights, read_weights
 
@@ -63,11 +64,11 @@ class Preparation:
     file is deleted that the next checkpoint is about to share.
     """
 
-    def __init__(self, sources: Sources, settings: Settings) -> None:
-        self._sources = sources
+    def __init__(self, resources: Resources, settings: Settings) -> None:
+        self._resources = resources
         self._settings = settings
-        # What the thread looks at alone: how many prepared checkpoints use a commit of a
-        # repository, and which of those were downloaded and measured.
+        # Touched by the thread only: how many prepared checkpoints use a commit of a
+        # repository, and which commits were downloaded and are measured.
         self._users: Counter[_Commit] = Counter()
         self._measured: set[_Commit] = set()
         self._released: SimpleQueue[tuple[Located, bool]] = SimpleQueue()
@@ -81,7 +82,7 @@ class Preparation:
         Raises:
             StoreError: the store cannot be asked what it holds.
         """
-        candidates = self._sources.candidates
+        candidates = self._resources.candidates
         coming = _in_thread(partial(self._prepare, candidates[0], beside_another=False))
         for index in range(len(candidates)):
             announce(index)
@@ -90,12 +91,12 @@ class Preparation:
                 following = candidates[index + 1]
                 coming = _in_thread(partial(self._prepare, following, beside_another=True))
             yield ready
-            # Or its weights would be kept while the next ones are waited for.
+            # Drop the reference: it would keep the weights in memory meanwhile.
             del ready
         _in_thread(self._delete_downloads).result()
 
     def release(self, located: Located, *, measured: bool) -> None:
-        """Let a checkpoint's files go; those that were downloaded for it, if it is measured."""
+        """Say that a checkpoint is done with; if it is measured, its downloads may be deleted."""
         self._released.put((located, measured))
 
     def _prepare(self, candidate: Candidate, *, beside_another: bool) -> Prepared:
@@ -103,10 +104,10 @@ class Preparation:
         planned = None
         try:
             self._delete_downloads()
-            located = locate_files(candidate, self._sources.permissions)
+            located = locate_files(candidate, self._resources.permissions)
             self._users.update(_commits(located))
             stage = "plan"
-            planned = plan(located, self._sources, self._settings)
+            planned = plan(located, self._resources, self._settings)
             if planned.stored_run(self._settings):
                 return Prepared(candidate, planned)
             stage = "fetch"
@@ -118,8 +119,8 @@ class Preparation:
                 weights = read_weights(
                     located,
                     planned.model.config,
-                    device=self._sources.device,
-                    dtype=self._sources.dtype,
+                    device=self._resources.device,
+                    dtype=self._resources.dtype,
                 )
             return Prepared(candidate, planned, weights, time.perf_counter() - began)
         except StoreError:
@@ -131,15 +132,15 @@ class Preparation:
         """Tell whether a second model fits beside the one that is being measured."""
         # While a model is built in another dtype, transformers changes torch's default
         # for all threads; and an accelerator's memory is not known here.
-        if self._sources.device.type != "cpu" or self._sources.dtype.itemsize != 4:
+        if self._resources.device.type != "cpu" or self._resources.dtype.itemsize != 4:
             return False
-        extent = plan_extent(planned, self._sources.dtype.itemsize, self._settings)
+        extent = plan_extent(planned, self._resources.dtype.itemsize, self._settings)
         need = estimate(model_size(planned.model), extent).total
-        # The one that is measured may have hardly begun to need its own share.
+        # Twice, because the checkpoint being measured may not have taken its memory yet.
         return bool(psutil.virtual_memory().available > 2 * need)
 
     def _delete_downloads(self) -> None:
-        """Delete what is measured and used by no other checkpoint that is prepared."""
+        """Delete downloads of measured checkpoints that no other prepared checkpoint uses."""
         while not self._released.empty():
             located, measured = self._released.get()
             commits = _commits(located)

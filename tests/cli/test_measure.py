@@ -4,7 +4,7 @@ import pytest
 
 from embstore.cli.dry_run import readable_bytes
 from embstore.cli.outcomes import tell
-from embstore.ingestion.run import Outcome
+from embstore.ingestion.outcome import Outcome
 
 
 def test_a_poor_approximate_search_is_told_of(capsys: pytest.CaptureFixture[str]) -> None:

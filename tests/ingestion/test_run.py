@@ -14,7 +14,7 @@ import torch
 
 import embstore
 from embstore.errors import CorpusError, ModelError, UsageError
-from embstore.ingestion import run
+from embstore.ingestion import one_checkpoint
 from embstore.ingestion.dry_run import Preview, Work, preview
 from embstore.ingestion.plan import choose_window
 from embstore.ingestion.request import ModelSpec, Request, Settings, choose_scopes
@@ -212,10 +212,10 @@ def test_only_an_accelerator_works_ahead(
     def names(*_arguments: object, **_options: object) -> Iterator[str]:
         yield threading.current_thread().name
 
-    monkeypatch.setattr(run, "hidden_batches", names)
+    monkeypatch.setattr(one_checkpoint, "hidden_batches", names)
     model = replace(tiny_models.load(tiny_llama), device=torch.device(device))
     windows = Windows(np.zeros((1, 4), np.int64), np.ones((1, 4), np.bool_), 0, "")
-    with run._batches(model, windows, 1) as batches:
+    with one_checkpoint._batches(model, windows, 1) as batches:
         assert list(map(str, batches)) == [thread]
 
 

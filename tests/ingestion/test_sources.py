@@ -15,7 +15,7 @@ from transformers import AutoModel
 
 import embstore
 from embstore.errors import IngestError, ModelError, UsageError
-from embstore.ingestion.run import Outcome
+from embstore.ingestion.outcome import Outcome
 from tests import tiny_images, tiny_models
 
 SMALL: dict[str, Any] = {"tokens": 128, "window": 32, "sample": 64, "pairs": False}

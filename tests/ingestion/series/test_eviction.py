@@ -73,7 +73,7 @@ def test_what_is_not_measured_is_not_evicted(
         raise MemoryError
 
     with monkeypatch.context() as patch:
-        patch.setattr("embstore.ingestion.run.examine", fails)
+        patch.setattr("embstore.ingestion.one_checkpoint.examine", fails)
         with pytest.raises(NothingMeasuredError):
             embstore.ingest("lab/tiny", revisions="all", **options, **SMALL)
     snapshots = cache / "models--lab--tiny" / "snapshots"

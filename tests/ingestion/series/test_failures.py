@@ -10,7 +10,7 @@ import pytest
 
 import embstore
 from embstore.errors import IngestError, ModelError, NothingMeasuredError
-from embstore.ingestion.run import Outcome
+from embstore.ingestion.outcome import Outcome
 from embstore.measuring.checkpoint import measure_batches
 from embstore.models.load import read_weights
 from embstore.models.loaded import examine
@@ -81,7 +81,7 @@ def test_what_is_no_users_mistake_is_named_by_its_kind(
             raise MemoryError("no room\nfor it")
         return examine(*arguments, **options)
 
-    monkeypatch.setattr("embstore.ingestion.run.examine", fails_once)
+    monkeypatch.setattr("embstore.ingestion.one_checkpoint.examine", fails_once)
     with pytest.raises(IngestError) as caught:
         embstore.ingest(series, corpus=text, store=tmp_path / "s.duckdb", **SMALL)
     failed = caught.value.outcomes[1]
@@ -107,7 +107,7 @@ def test_a_failed_checkpoint_leaves_its_memory(
         alive.append(weakref.ref(weights.module))
         return weights
 
-    monkeypatch.setattr("embstore.ingestion.run.measure_batches", measure)
+    monkeypatch.setattr("embstore.ingestion.one_checkpoint.measure_batches", measure)
     monkeypatch.setattr("embstore.ingestion.prefetch.read_weights", read)
     with pytest.raises(IngestError):
         embstore.ingest(series, corpus=text, store=tmp_path / "s.duckdb", **SMALL)

@@ -33,7 +33,7 @@ def test_the_next_checkpoint_is_loaded_while_one_is_measured(
         return measure_batches(*arguments, **options)
 
     monkeypatch.setattr("embstore.ingestion.prefetch.read_weights", read)
-    monkeypatch.setattr("embstore.ingestion.run.measure_batches", measure)
+    monkeypatch.setattr("embstore.ingestion.one_checkpoint.measure_batches", measure)
     assert statuses(embstore.ingest(series, corpus=text, store=tmp_path / "s.duckdb", **SMALL)) == [
         "measured",
         "measured",

@@ -1,0 +1,124 @@
+"""Measures one checkpoint and stores it: the one place where compute meets the store.
+
+A run is written in one transaction after it is complete, so an interrupted ingest leaves
+the store as it was.
+"""
+
+import contextlib
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+
+from embstore.common.allocator import keep_freed_memory
+from embstore.common.workers import ahead
+from embstore.ingestion.outcome import Outcome
+from embstore.ingestion.plan import Plan
+from embstore.ingestion.prefetch import Prepared
+from embstore.ingestion.provenance import collect
+from embstore.ingestion.request import Settings
+from embstore.ingestion.resources import Resources
+from embstore.inputs.image_windows import ImageWindows
+from embstore.inputs.text_windows import Windows
+from embstore.measuring.checkpoint import ACCUMULATION_DTYPE, Choice, Progress, measure_batches
+from embstore.models.hidden_states import HiddenBatch, default_batch_size, hidden_batches
+from embstore.models.load import read_weights
+from embstore.models.loaded import LoadedModel, examine
+from embstore.store.writing import write_run
+from embstore.types import Measured, Run
+
+
+def measure_and_store(
+    prepared: Prepared, planned: Plan, resources: Resources, settings: Settings, progress: Progress
+) -> Outcome:
+    """Load the weights, measure and store."""
+    began = time.perf_counter() - planned.seconds - prepared.load_seconds
+    keep_freed_memory()
+    located, config = planned.model.located, planned.model.config
+    weights = prepared.weights or read_weights(
+        located, config, device=resources.device, dtype=resources.dtype
+    )
+    model = examine(weights, located, config, context=planned.model.context)
+    batch_size = settings.batch_size or default_batch_size(model, planned.windows.window)
+    choice = Choice(
+        settings.scopes,
+        settings.pairs,
+        device=str(resources.device),
+        seed=settings.sampling.seed,
+    )
+    with _batches(model, planned.windows, batch_size) as batches:
+        measured = measure_batches(
+            batches,
+            planned.positions,
+            choice,
+            progress=_with_total(progress, planned.windows),
+        )
+    measured = _with_words(measured, planned)
+    provenance = collect(
+        measured,
+        device=str(resources.device),
+        attention=model.attention,
+        linear=model.linear,
+        accumulation_dtype=ACCUMULATION_DTYPE,
+        batch_size=batch_size,
+        seconds=time.perf_counter() - began,
+    )
+    run = Run(
+        model=model.facts,
+        checkpoint=located.checkpoint,
+        corpus=planned.corpus,
+        configuration=planned.configuration,
+        provenance=provenance,
+        measured=measured,
+        metrics=planned.metrics,
+        repeat=planned.n_stored,
+        tags=settings.tags,
+        study=settings.study,
+    )
+    progress("store", 0, 1)
+    run_id = write_run(resources.database, run)
+    progress("store", 1, 1)
+    known = (layer.neighbor_recall for layer in measured.layers)
+    return Outcome(
+        model=located.name,
+        revision=located.checkpoint.revision,
+        status="measured",
+        run_id=run_id,
+        n_tokens=planned.windows.n_tokens,
+        seconds=time.perf_counter() - began,
+        least_recall=min((share for share in known if share is not None), default=None),
+    )
+
+
+@contextlib.contextmanager
+def _batches(
+    model: LoadedModel, windows: Windows | ImageWindows, batch_size: int
+) -> Iterator[Iterator[HiddenBatch]]:
+    """Run the model; an accelerator is one batch ahead of the CPU, which measures.
+
+    On a CPU both want the same cores, and taking turns is faster.
+    """
+    batches = hidden_batches(model, windows, batch_size=batch_size)
+    if model.device.type == "cpu":
+        yield batches
+        return
+    with contextlib.closing(ahead(batches)) as made:
+        yield made
+
+
+def _with_words(measured: Measured, planned: Plan) -> Measured:
+    """Add the text of the tokens that have massive activations."""
+    tokenizer = planned.model.tokenizer
+    if tokenizer is None:
+        return measured
+    words = {m.token_id: tokenizer.decode([m.token_id]) for m in measured.massive}
+    massive = tuple(replace(m, token=words[m.token_id]) for m in measured.massive)
+    return replace(measured, massive=massive)
+
+
+def _with_total(progress: Progress, windows: Windows | ImageWindows) -> Progress:
+    """Add the total that measuring a stream of batches cannot know."""
+
+    def report(stage: str, done: int, total: int) -> None:
+        progress(stage, done, windows.n_tokens if stage == "forward" else total)
+
+    return report

@@ -1,0 +1,93 @@
+"""Finds and opens all that an ingest reads and writes: checkpoints, corpus, store, device."""
+
+import contextlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from embstore.checkpoints.find import Candidate, find, label
+from embstore.checkpoints.located import Permissions
+from embstore.common.package_files import is_packaged, packaged_path
+from embstore.errors import CorpusError, UsageError
+from embstore.ingestion.request import ModelSpec, Request, Settings
+from embstore.inputs.corpus import CorpusText, open_corpus
+from embstore.inputs.images import ImageFolder, open_images
+from embstore.models.loaded import choose_device, choose_dtype
+from embstore.store.connection import Database, open_database
+
+
+@dataclass(frozen=True, eq=False)
+class Resources:
+    """What an ingest reads and writes, opened.
+
+    Attributes:
+        candidates: the checkpoints, model by model in the order of training.
+        text: the corpus, a text or a folder of images.
+        database: the store, which may not exist yet.
+        device: where models run.
+        dtype: of their weights.
+        permissions: what of a model's files may run code.
+    """
+
+    candidates: tuple[Candidate, ...]
+    text: CorpusText | ImageFolder
+    database: Database
+    device: torch.device
+    dtype: torch.dtype
+    permissions: Permissions
+
+
+@contextlib.contextmanager
+def open_resources(request: Request, store: str | Path | None) -> Iterator[Resources]:
+    """Find the checkpoints, and open text and store; a missing store is not made yet.
+
+    Args:
+        request: as ``build_request`` made it, so that its values are checked.
+        store: the store's URL or path.
+
+    Raises:
+        EmbstoreError: a model, the corpus, the device or the store cannot be used.
+    """
+    settings = request.settings
+    device, dtype = choose_device(settings.device), choose_dtype(settings.dtype)
+    permissions = Permissions(settings.allow_pickle, settings.allow_remote_code)
+    found = [candidate for model in request.models for candidate in _find(model, settings)]
+    _check_names(found)
+    database = open_database(store, lazy=True)
+    with _open_text(request.corpus, settings.text_field) as text:
+        # Each once, however often it is named.
+        candidates = tuple(dict.fromkeys(found))
+        yield Resources(candidates, text, database, device, dtype, permissions)
+
+
+def _open_text(corpus: str, text_field: str | None) -> CorpusText | ImageFolder:
+    path = packaged_path(corpus, error=CorpusError) if is_packaged(corpus) else corpus
+    if not Path(path).is_dir():
+        return open_corpus(path, text_field=text_field)
+    if text_field is not None:
+        raise UsageError(f"corpus {corpus} is a folder of images and has no field {text_field!r}")
+    return open_images(path)
+
+
+def _check_names(found: Sequence[Candidate]) -> None:
+    """Refuse two places under one name: nobody could tell their numbers apart."""
+    places: dict[str, str] = {}
+    for candidate in found:
+        place = places.setdefault(label(candidate), candidate.place)
+        if place != candidate.place:
+            raise UsageError(
+                f"{place} and {candidate.place} are both called {label(candidate)}; measure them "
+                "one at a time, each with a --name"
+            )
+
+
+def _find(model: ModelSpec, settings: Settings) -> list[Candidate]:
+    return find(
+        model.model,
+        name=model.name,
+        revisions=model.revisions,
+        init_seed=settings.sampling.seed if model.random_init else None,
+        tokenizer=model.tokenizer,
+    )
