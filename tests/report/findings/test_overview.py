@@ -86,7 +86,7 @@ def test_intervals_decide_about_the_ceiling(
     highest = Highest(0, 1, "all", "twonn", 49.0, None, None, possible, surely)
     found = overview.ceiling(highest, read_contents(database))
     assert found is not None
-    assert f"is 49, {verdict} 60 (lab/model at main" in found.text
+    assert f"is 49, {verdict} 60 (example/decoder-small at main" in found.text
 
 
 def test_untrained_controls_are_in_no_finding_about_training(database: Database) -> None:
