@@ -10,7 +10,7 @@ from embstore.errors import QueryError
 from embstore.metrics.names import NEIGHBOR_ESTIMATES
 from embstore.report.contents import Contents, Row
 from embstore.report.findings.overview import find_all
-from embstore.report.findings.sentences import Finding
+from embstore.report.findings.sentences import SHORT_ESTIMATES, Finding
 from embstore.report.pack.curves import pack_scales, pack_spectra
 from embstore.report.pack.encoding import columns, json_bytes, text_of
 from embstore.report.pack.measurements import Packed, pack_metrics
@@ -156,6 +156,7 @@ def _facts(
         )
     return {
         "scopes": list(SCOPES),
+        "short_estimates": SHORT_ESTIMATES,
         "models": [
             {
                 "label": model.label,

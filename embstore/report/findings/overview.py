@@ -3,12 +3,14 @@
 from collections.abc import Iterable, Sequence
 from statistics import median
 
+from embstore.asking.caveats import SHORT_ABOVE
 from embstore.report.contents import Contents
 from embstore.report.findings import cautions
 from embstore.report.findings.bells import kinds_compared
 from embstore.report.findings.massive import massive_activations
 from embstore.report.findings.sentences import (
     SCOPE_WORDS,
+    SHORT_ESTIMATES,
     Finding,
     counted,
     interval,
@@ -20,9 +22,6 @@ from embstore.report.findings.sentences import (
 from embstore.report.findings.training import dimension_over_training, peak_over_training
 from embstore.report.read.evidence import CEILING, Evidence, Highest
 from embstore.report.read.profiles import Profile
-
-# From here on, estimates from neighbours' distances fall short at usual sample sizes.
-_SHORT = 20
 
 
 def find_all(contents: Contents, evidence: Evidence) -> tuple[Finding, ...]:
@@ -111,9 +110,6 @@ def ceiling(highest: Highest | None, contents: Contents) -> Finding | None:
         text += f" {highest.surely:,} {many} above {CEILING} as a whole."
     elif highest.possible > max(CEILING, highest.ci_high or highest.value):
         text += f" The interval of a layer reaches {number(highest.possible)}."
-    if highest.value > _SHORT:
-        text += (
-            f" Estimates above about {_SHORT} fall short: at 4,000 tokens a true 50 reads 33 "
-            "and a true 100 reads 51."
-        )
+    if highest.value > SHORT_ABOVE:
+        text += f" {SHORT_ESTIMATES}"
     return Finding(f"Ceiling of {CEILING}", text, (highest.run,))

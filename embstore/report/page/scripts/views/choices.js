@@ -144,7 +144,7 @@ function metricNote(data, metric) {
         `embstore report --metrics ${key} writes one with every checkpoint.`,
     );
   }
-  if (neighbor) notes.push("Estimates above about 20 fall short: at 4,000 tokens a true 50 reads 33.");
+  if (neighbor) notes.push(data.short_estimates);
   return notes.join(" ");
 }
 

@@ -18,7 +18,7 @@ function scalesView(data, host) {
       checkbox("Logarithmic values", false, set("log", Boolean)).element,
     ],
     pointsOf: (line, { axis = "distance" }) => scalePoints(data, bundle, line, axis),
-    note: () => "Estimates above about 20 fall short: at 4,000 tokens a true 50 reads 33.",
+    note: () => data.short_estimates,
     xScale: (_, points, range) => {
       const [low, high] = extent(points.map((point) => point.x));
       return low > 0 ? logScale([low, high], range) : evenScale([0, 1], range);
