@@ -142,7 +142,7 @@ def _metric(info: "MetricInfo", notes: str) -> str:
 
 
 def schema_page() -> str:
-    """Describe every table and view of a store, column by column.
+    """Describe every table and view of a store, column by column, and every macro.
 
     Raises:
         ValueError: the schema and docs/schema.toml do not name the same columns.
@@ -180,7 +180,7 @@ def schema_page() -> str:
             parts += ["Its columns are those of `profile`.\n"]
             continue
         own = words["tables"][view["like"]]["columns"] if "like" in view else {}
-        said = {**meanings, **own, **words["view_columns"]}
+        said = {**meanings, **own, **words["view_columns"], **view.get("columns", {})}
         parts += [
             table(
                 ("column", "type", "meaning"),
@@ -188,6 +188,19 @@ def schema_page() -> str:
             ),
             "",
         ]
+    macros = _macros()
+    _agree("macro", macros, words["macros"])
+    parts += [
+        "## Macros\n",
+        table(
+            ("macro", "what it gives"),
+            (
+                (f"`{name}({', '.join(macros[name])})`", meaning)
+                for name, meaning in words["macros"].items()
+            ),
+        ),
+        "",
+    ]
     return "\n".join(parts)
 
 
@@ -199,20 +212,33 @@ def _mark(column: "Column[Any]") -> str:
 
 def _views() -> dict[str, list[tuple[str, str]]]:
     """Return the columns of each view of a new store, with their types."""
-    from embstore.store.connection import open_database
-
-    with TemporaryDirectory() as folder:
-        database = open_database(Path(folder) / "embstore.duckdb")
-        rows = database.select(
-            "SELECT view_name, column_name, c.data_type FROM duckdb_views() AS v "
-            "JOIN duckdb_columns() AS c ON c.table_name = v.view_name "
-            "AND c.schema_name = v.schema_name AND c.database_name = v.database_name "
-            "WHERE NOT v.internal ORDER BY view_name, column_index"
-        ).to_pylist()
+    rows = _in_a_new_store(
+        "SELECT view_name, column_name, c.data_type FROM duckdb_views() AS v "
+        "JOIN duckdb_columns() AS c ON c.table_name = v.view_name "
+        "AND c.schema_name = v.schema_name AND c.database_name = v.database_name "
+        "WHERE NOT v.internal ORDER BY view_name, column_index"
+    )
     found: dict[str, list[tuple[str, str]]] = {}
     for line in rows:
         found.setdefault(line["view_name"], []).append((line["column_name"], line["data_type"]))
     return found
+
+
+def _macros() -> dict[str, list[str]]:
+    """Return the parameters of each macro of a new store."""
+    rows = _in_a_new_store(
+        "SELECT function_name, parameters FROM duckdb_functions() WHERE NOT internal"
+    )
+    return {line["function_name"]: line["parameters"] for line in rows}
+
+
+def _in_a_new_store(sql: str) -> list[dict[str, Any]]:
+    from embstore.store.connection import open_database
+
+    with TemporaryDirectory() as folder:
+        database = open_database(Path(folder) / "embstore.duckdb")
+        rows: list[dict[str, Any]] = database.select(sql).to_pylist()
+    return rows
 
 
 def _diagram(tables: Iterable["Table"]) -> str:

@@ -12,109 +12,27 @@
 -- param by VARCHAR = 'step' in ('step', 'tokens_seen'): the chart's horizontal axis
 -- param scale VARCHAR = 'symlog' in ('symlog', 'linear'): of that axis; symlog is logarithmic and holds 0
 -- chart: mark=line x=$by:Q:$scale y=value:Q color=series:N dash=scope:N
-WITH called AS (
-    -- Two models may have one name: the ids tell them apart.
+WITH peaks AS (
     SELECT
-        model_id,
-        name || CASE WHEN count(*) OVER (PARTITION BY name) > 1
-            THEN ' ' || left(model_id, 8) ELSE '' END AS called
-    FROM model
-),
-measured AS (
-    SELECT
-        called.called,
-        called.model_id,
-        p.model,
-        p.kind,
-        p.revision,
-        p.step,
-        p.tokens_seen,
-        p.corpus,
-        latest_run.corpus_id,
-        p.stack,
-        p.layer,
-        p.site,
-        p.depth,
-        p.scope,
-        p.metric,
-        p.value,
-        p.std_error,
-        p.ci_low,
-        p.ci_high,
-        p.n,
-        p.tokens,
-        p.run_id,
-        -- What a revision's name says before its step tells two trainings of one name apart.
-        CASE WHEN starts_with(p.revision, 'random-init-') THEN p.revision
-            ELSE rtrim(regexp_extract(
-                lower(p.revision), '^(.*?)(?:global_?)?(?:step|checkpoint|ckpt|iter)', 1
-            ), '-_/. ') END AS course
-    FROM profile AS p
-    JOIN latest_run ON latest_run.run_id = p.run_id
-    JOIN run ON run.run_id = p.run_id
-    JOIN checkpoint ON checkpoint.checkpoint_id = run.checkpoint_id
-    JOIN called ON called.model_id = checkpoint.model_id
-    WHERE p.metric = $metric
-        AND p.step IS NOT NULL
-        AND ($random_init::BOOLEAN OR NOT starts_with(p.revision, 'random-init-'))
-        AND ($models::VARCHAR[] IS NULL OR list_contains($models::VARCHAR[], p.model))
-        AND list_contains($scopes::VARCHAR[], p.scope)
-        AND p.site <> 'final_norm'
-    -- Of two checkpoints at one step, the one measured last.
-    QUALIFY row_number() OVER (
-        PARTITION BY
-            called.model_id, course, latest_run.corpus_id, p.stack, p.scope, p.layer, p.site, p.step
-        ORDER BY p.created_at DESC, p.run_id DESC
-    ) = 1
-),
-peaks AS (
-    SELECT
-        called,
-        model_id,
-        model,
-        kind,
-        revision,
-        step,
-        tokens_seen,
-        corpus,
-        corpus_id,
-        stack,
-        course,
-        scope,
-        metric,
-        run_id,
+        display_name, model, model_id, kind, revision, step, tokens_seen, course, duplicate_of,
+        corpus, corpus_id, stack, scope, metric, run_id,
         -- The lowest of layers that tie.
         first(
             {'layer': layer, 'depth': depth, 'value': value, 'std_error': std_error,
             'ci_low': ci_low, 'ci_high': ci_high, 'n': n}
             ORDER BY value DESC NULLS LAST, layer
         ) AS peak
-    FROM measured
+    FROM training_profile
+    WHERE metric = $metric
+        AND ($random_init::BOOLEAN OR NOT untrained)
+        AND ($models::VARCHAR[] IS NULL OR list_contains($models::VARCHAR[], model))
+        AND list_contains($scopes::VARCHAR[], scope)
+        AND site <> 'final_norm'
     GROUP BY ALL
-),
-named AS (
-    SELECT
-        called
-        || CASE WHEN course <> '' AND (
-            min(course) OVER of_model < max(course) OVER of_model
-            OR starts_with(course, 'random-init-')
-        ) THEN ' · ' || course ELSE '' END
-        || CASE WHEN min(corpus_id) OVER of_model < max(corpus_id) OVER of_model
-            THEN ' · ' || corpus ELSE '' END
-        || CASE WHEN min(corpus_id) OVER of_corpus < max(corpus_id) OVER of_corpus
-            THEN ' ' || left(corpus_id, 8) ELSE '' END
-        || CASE WHEN kind = 'encoder-decoder' THEN ' · ' || stack ELSE '' END AS series,
-        *
-    FROM peaks
-    WINDOW
-        of_model AS (PARTITION BY model_id),
-        of_corpus AS (PARTITION BY model_id, corpus)
 )
 SELECT
-    series,
-    scope,
-    named.step,
-    named.tokens_seen,
+    training_series(display_name, course, corpus, corpus_id, kind, stack) AS series,
+    scope, step, tokens_seen,
     peak.layer AS peak_layer,
     peak.depth AS peak_depth,
     metric,
@@ -123,19 +41,6 @@ SELECT
     peak.ci_low AS ci_low,
     peak.ci_high AS ci_high,
     peak.n AS n,
-    first_stored.revision AS duplicate_of,
-    model,
-    kind,
-    named.revision,
-    corpus,
-    stack,
-    named.model_id,
-    run_id
-FROM named
-JOIN run USING (run_id)
-JOIN checkpoint ON checkpoint.checkpoint_id = run.checkpoint_id
-LEFT JOIN checkpoint AS first_stored ON first_stored.checkpoint_id = checkpoint.duplicate_of
--- Decide the chart's axis only.
-WHERE $by::VARCHAR IN ('step', 'tokens_seen')
-    AND $scale::VARCHAR IN ('symlog', 'linear')
-ORDER BY series, scope, named.step, run_id
+    duplicate_of, model, kind, revision, corpus, stack, model_id, run_id
+FROM peaks
+ORDER BY series, scope, step, run_id

@@ -19,15 +19,7 @@
 -- chart: mark=point x=$show:Q y=series:N color=scope:N
 WITH parts AS (
     SELECT
-        run_id,
-        model,
-        kind,
-        revision,
-        step,
-        corpus,
-        stack,
-        scope,
-        metric,
+        run_id, model, kind, revision, step, corpus, stack, scope, metric,
         first(layer ORDER BY value DESC, layer) FILTER (WHERE value IS NOT NULL) AS peak_layer,
         first(depth ORDER BY value DESC, layer) FILTER (WHERE value IS NOT NULL) AS peak_depth,
         max(value) AS peak_value,
@@ -70,14 +62,7 @@ compared AS (
     FROM parts
 )
 SELECT
-    model
-    || CASE WHEN min(revision) OVER of_model < max(revision) OVER of_model
-        THEN '@' || revision ELSE '' END
-    || CASE WHEN min(corpus) OVER of_model < max(corpus) OVER of_model
-        THEN ' · ' || corpus ELSE '' END
-    || CASE WHEN min(run_id) OVER of_corpus < max(run_id) OVER of_corpus
-        THEN ' · run ' || left(run_id, 8) ELSE '' END
-    || CASE WHEN kind = 'encoder-decoder' THEN ' · ' || stack ELSE '' END AS series,
+    series(model, revision, corpus, run_id, kind, stack) AS series,
     scope,
     CASE
         WHEN from_start = 1 AND from_end = 1 THEN 'bell'
@@ -93,25 +78,7 @@ SELECT
         AS std_error,
     contrast - 1.96 * std_error AS ci_low,
     contrast + 1.96 * std_error AS ci_high,
-    start_mean,
-    middle_mean,
-    end_mean,
-    peak_layer,
-    peak_depth,
-    peak_value,
-    metric,
-    n_missing,
-    model,
-    kind,
-    revision,
-    step,
-    corpus,
-    stack,
-    run_id
+    start_mean, middle_mean, end_mean, peak_layer, peak_depth, peak_value, metric, n_missing,
+    model, kind, revision, step, corpus, stack, run_id
 FROM compared
--- Decides the chart's axis only.
-WHERE $show::VARCHAR IN ('contrast', 'peak_depth')
-WINDOW
-    of_model AS (PARTITION BY model),
-    of_corpus AS (PARTITION BY model, revision, corpus)
 ORDER BY model, corpus, step NULLS LAST, revision, run_id, stack, scope

@@ -3,20 +3,12 @@
 --   stored before with the same weights; duplicate_checkpoints lists those.
 -- param models VARCHAR[] = NULL in model.name: only these models; NULL means all
 SELECT
-    model.name AS model,
-    checkpoint.revision,
-    checkpoint.step,
-    checkpoint.tokens_seen,
+    c.model, c.revision, c.step, c.tokens_seen,
     count(run.run_id) AS runs,
     max(run.created_at) AS latest_run,
-    first_stored.revision AS duplicate_of,
-    checkpoint.weights_bytes,
-    checkpoint.weights_sha256,
-    checkpoint.checkpoint_id
-FROM checkpoint
-JOIN model ON model.model_id = checkpoint.model_id
-LEFT JOIN checkpoint AS first_stored ON first_stored.checkpoint_id = checkpoint.duplicate_of
-LEFT JOIN run ON run.checkpoint_id = checkpoint.checkpoint_id
-WHERE $models::VARCHAR[] IS NULL OR list_contains($models::VARCHAR[], model.name)
+    c.duplicate_of, c.weights_bytes, c.weights_sha256, c.checkpoint_id
+FROM named_checkpoint AS c
+LEFT JOIN run ON run.checkpoint_id = c.checkpoint_id
+WHERE $models::VARCHAR[] IS NULL OR list_contains($models::VARCHAR[], c.model)
 GROUP BY ALL
-ORDER BY model.name, checkpoint.step NULLS LAST, checkpoint.revision, checkpoint.checkpoint_id
+ORDER BY c.model, c.step NULLS LAST, c.revision, c.checkpoint_id

@@ -7,20 +7,9 @@
 -- chart: mark=bar x=seconds_per_1000_tokens:Q y=series:N color=part:N
 WITH spent AS (
     SELECT
-        latest_run.run_id,
-        latest_run.model,
-        latest_run.kind,
-        latest_run.revision,
-        latest_run.step,
-        latest_run.corpus,
-        run.tokens,
-        run.wall_seconds,
-        run.forward_seconds,
-        run.geometry_seconds,
-        run.peak_memory_bytes,
-        run.device,
-        run.dtype,
-        run.batch_size,
+        latest_run.run_id, latest_run.model, latest_run.kind, latest_run.revision,
+        latest_run.step, latest_run.corpus, run.tokens, run.wall_seconds, run.forward_seconds,
+        run.geometry_seconds, run.peak_memory_bytes, run.device, run.dtype, run.batch_size,
         unnest([
             {'part': 'forward pass', 'seconds': run.forward_seconds},
             {'part': 'geometry', 'seconds': run.geometry_seconds},
@@ -34,32 +23,12 @@ WITH spent AS (
     WHERE $models::VARCHAR[] IS NULL OR list_contains($models::VARCHAR[], latest_run.model)
 )
 SELECT
-    model
-    || CASE WHEN min(revision) OVER of_model < max(revision) OVER of_model
-        THEN '@' || revision ELSE '' END
-    || CASE WHEN min(corpus) OVER of_model < max(corpus) OVER of_model
-        THEN ' · ' || corpus ELSE '' END
-    || CASE WHEN min(run_id) OVER of_corpus < max(run_id) OVER of_corpus
-        THEN ' · run ' || left(run_id, 8) ELSE '' END AS series,
-    part,
-    seconds,
+    series(model, revision, corpus, run_id) AS series,
+    part, seconds,
     1000 * seconds / nullif(tokens, 0) AS seconds_per_1000_tokens,
     tokens / nullif(forward_seconds + geometry_seconds, 0) AS tokens_per_second,
     geometry_seconds / nullif(forward_seconds, 0) AS geometry_over_forward,
-    wall_seconds,
-    tokens,
-    peak_memory_bytes,
-    device,
-    dtype,
-    batch_size,
-    model,
-    kind,
-    revision,
-    step,
-    corpus,
-    run_id
+    wall_seconds, tokens, peak_memory_bytes, device, dtype, batch_size, model, kind, revision,
+    step, corpus, run_id
 FROM spent
-WINDOW
-    of_model AS (PARTITION BY model),
-    of_corpus AS (PARTITION BY model, revision, corpus)
 ORDER BY model, corpus, step NULLS LAST, revision, run_id, part

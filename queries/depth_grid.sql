@@ -19,64 +19,24 @@ WITH states AS (
         AND list_contains($scopes::VARCHAR[], scope)
         AND site <> 'final_norm'
 ),
-grid AS (SELECT unnest(range($intervals::BIGINT + 1)) AS mark),
-lengths AS (SELECT run_id, stack, max(layer) AS n_layers FROM layer GROUP BY run_id, stack),
-gridded AS (
-    SELECT
-        lower.run_id,
-        lower.stack,
-        lower.scope,
-        lower.metric,
-        lower.model,
-        lower.kind,
-        lower.revision,
-        lower.step,
-        lower.corpus,
-        grid.mark / $intervals AS depth,
-        lower.layer AS layer_below,
-        upper.layer AS layer_above,
-        -- Of whole numbers, so that a layer that lies on the grid keeps its own value.
-        (grid.mark * lengths.n_layers % $intervals) / $intervals AS part,
-        lower.value + part * (upper.value - lower.value) AS value,
-        lower.ci_low + part * (upper.ci_low - lower.ci_low) AS ci_low,
-        lower.ci_high + part * (upper.ci_high - lower.ci_high) AS ci_high
-    FROM grid
-    CROSS JOIN lengths
-    JOIN states AS lower
-        ON lower.run_id = lengths.run_id AND lower.stack = lengths.stack
-        AND lower.layer = grid.mark * lengths.n_layers // $intervals
-    JOIN states AS upper
-        ON upper.run_id = lower.run_id AND upper.stack = lower.stack
-        AND upper.scope = lower.scope
-        AND upper.layer
-        = (grid.mark * lengths.n_layers + $intervals - 1) // $intervals
+grid AS (
+    SELECT run_id, stack, unnest(depth_grid($intervals, n_layers), recursive := true)
+    FROM n_stack_layers
 )
 SELECT
-    model
-    || CASE WHEN min(revision) OVER of_model < max(revision) OVER of_model
-        THEN '@' || revision ELSE '' END
-    || CASE WHEN min(corpus) OVER of_model < max(corpus) OVER of_model
-        THEN ' · ' || corpus ELSE '' END
-    || CASE WHEN min(run_id) OVER of_corpus < max(run_id) OVER of_corpus
-        THEN ' · run ' || left(run_id, 8) ELSE '' END
-    || CASE WHEN kind = 'encoder-decoder' THEN ' · ' || stack ELSE '' END AS series,
-    scope,
-    depth,
-    metric,
-    value,
-    ci_low,
-    ci_high,
-    layer_below,
-    layer_above,
-    model,
-    kind,
-    revision,
-    step,
-    corpus,
-    stack,
-    run_id
-FROM gridded
-WINDOW
-    of_model AS (PARTITION BY model),
-    of_corpus AS (PARTITION BY model, revision, corpus)
-ORDER BY model, corpus, step NULLS LAST, revision, run_id, stack, scope, depth
+    series(below.model, below.revision, below.corpus, run_id, below.kind, stack) AS series,
+    scope, grid.depth, below.metric,
+    below.value + part * (above.value - below.value) AS value,
+    below.ci_low + part * (above.ci_low - below.ci_low) AS ci_low,
+    below.ci_high + part * (above.ci_high - below.ci_high) AS ci_high,
+    below.layer AS layer_below,
+    above.layer AS layer_above,
+    below.model, below.kind, below.revision, below.step, below.corpus, stack, run_id
+FROM grid
+JOIN states AS below USING (run_id, stack)
+JOIN states AS above USING (run_id, stack, scope)
+WHERE below.layer = grid.layer_below
+    AND above.layer = grid.layer_above
+ORDER BY
+    below.model, below.corpus, below.step NULLS LAST, below.revision, run_id, stack, scope,
+    grid.depth

@@ -10,52 +10,28 @@
 -- param models VARCHAR[] = NULL in model.name: only these models; NULL means all
 -- param scopes VARCHAR[] = ['all', 'no_sinks'] in ('all', 'no_first', 'no_sinks'): which tokens count
 -- chart: mark=point x=value:Q y=series:N color=scope:N rule=ceiling:Q
-WITH called AS (
-    -- Two models may have one name: the ids tell them apart.
+WITH highest AS (
     SELECT
-        model_id,
-        name || CASE WHEN count(*) OVER (PARTITION BY name) > 1
-            THEN ' ' || left(model_id, 8) ELSE '' END AS called
-    FROM model
-),
-highest AS (
-    SELECT
-        called.called,
-        called.model_id,
-        model,
-        kind,
-        corpus,
-        stack,
-        scope,
-        metric,
+        display_name, model, model_id, kind, corpus, stack, scope, metric,
         first(
-            {'layer': layer, 'depth': depth, 'revision': profile_latest.revision,
-            'step': profile_latest.step, 'value': value,
-            'ci_low': ci_low, 'ci_high': ci_high, 'n': n, 'run_id': profile_latest.run_id}
-            ORDER BY
-                value DESC NULLS LAST, profile_latest.step NULLS LAST, profile_latest.revision,
-                layer, profile_latest.run_id
+            {'layer': layer, 'depth': depth, 'revision': revision, 'step': step, 'value': value,
+            'ci_low': ci_low, 'ci_high': ci_high, 'n': n, 'run_id': run_id}
+            ORDER BY value DESC NULLS LAST, step NULLS LAST, revision, layer, run_id
         ) AS top,
         max(coalesce(ci_high, value)) AS highest_possible,
         count(value) AS n_states,
         count(*) FILTER (WHERE value > $ceiling) AS n_above,
         count(*) FILTER (WHERE ci_low > $ceiling) AS n_surely_above
-    FROM profile_latest
-    JOIN run ON run.run_id = profile_latest.run_id
-    JOIN checkpoint ON checkpoint.checkpoint_id = run.checkpoint_id
-    JOIN called ON called.model_id = checkpoint.model_id
+    FROM named_profile
     WHERE metric = $metric
         AND ($models::VARCHAR[] IS NULL OR list_contains($models::VARCHAR[], model))
         AND list_contains($scopes::VARCHAR[], scope)
         AND site <> 'final_norm'
-        AND NOT starts_with(profile_latest.revision, 'random-init-')
+        AND NOT untrained
     GROUP BY ALL
 )
 SELECT
-    called
-    || CASE WHEN min(corpus) OVER of_model < max(corpus) OVER of_model
-        THEN ' · ' || corpus ELSE '' END
-    || CASE WHEN kind = 'encoder-decoder' THEN ' · ' || stack ELSE '' END AS series,
+    series(display_name, corpus := corpus, kind := kind, stack := stack) AS series,
     scope,
     CASE
         WHEN n_states = 0 THEN NULL
@@ -71,17 +47,9 @@ SELECT
     top.depth AS depth,
     top.revision AS revision,
     top.step AS step,
-    n_states,
-    n_above,
-    n_surely_above,
-    highest_possible,
+    n_states, n_above, n_surely_above, highest_possible,
     top.n AS n,
-    model,
-    kind,
-    corpus,
-    stack,
-    model_id,
+    model, kind, corpus, stack, model_id,
     top.run_id AS run_id
 FROM highest
-WINDOW of_model AS (PARTITION BY model_id)
 ORDER BY series, scope

@@ -10,34 +10,11 @@
 -- param by VARCHAR = 'depth' in ('depth', 'layer'): the chart's horizontal axis
 -- chart: mark=line x=$by:Q y=value:Q color=series:N dash=scope:N
 SELECT
-    p.model
-    || CASE WHEN min(p.revision) OVER of_model < max(p.revision) OVER of_model
-        THEN '@' || p.revision ELSE '' END
-    || CASE WHEN min(p.corpus) OVER of_model < max(p.corpus) OVER of_model
-        THEN ' · ' || p.corpus ELSE '' END
-    || CASE WHEN min(p.run_id) OVER of_corpus < max(p.run_id) OVER of_corpus
-        THEN ' · run ' || left(p.run_id, 8) ELSE '' END
-    || CASE WHEN p.kind = 'encoder-decoder' THEN ' · ' || p.stack ELSE '' END AS series,
-    p.scope,
-    p.layer,
-    p.depth,
-    p.site,
-    p.metric,
-    p.value,
-    p.ci_low,
-    p.ci_high,
+    series(p.model, p.revision, p.corpus, p.run_id, p.kind, p.stack) AS series,
+    p.scope, p.layer, p.depth, p.site, p.metric, p.value, p.ci_low, p.ci_high,
     lower.value AS lid_p25,
     upper.value AS lid_p75,
-    p.std_error,
-    p.n,
-    p.reason,
-    p.model,
-    p.kind,
-    p.revision,
-    p.step,
-    p.corpus,
-    p.stack,
-    p.run_id
+    p.std_error, p.n, p.reason, p.model, p.kind, p.revision, p.step, p.corpus, p.stack, p.run_id
 FROM profile_latest AS p
 LEFT JOIN measurement AS lower
     ON lower.run_id = p.run_id AND lower.stack = p.stack AND lower.layer = p.layer
@@ -50,10 +27,5 @@ WHERE p.metric = $metric
     AND ($revisions::VARCHAR[] IS NULL OR list_contains($revisions::VARCHAR[], p.revision))
     AND list_contains($scopes::VARCHAR[], p.scope)
     AND p.site <> 'final_norm'
-    -- Decides the chart's axis only.
-    AND $by::VARCHAR IN ('depth', 'layer')
-WINDOW
-    of_model AS (PARTITION BY p.model),
-    of_corpus AS (PARTITION BY p.model, p.revision, p.corpus)
 ORDER BY
     p.model, p.corpus, p.step NULLS LAST, p.revision, p.run_id, p.stack, p.scope, p.layer

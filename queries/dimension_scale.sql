@@ -11,44 +11,16 @@
 -- param final_norm BOOLEAN = false: also the state after the final norm
 -- chart: mark=line x=$by:Q y=dimension:Q color=depth:Q dash=scope:N facet=series:N detail=state:N
 SELECT
-    model
-    || CASE WHEN min(revision) OVER of_model < max(revision) OVER of_model
-        THEN '@' || revision ELSE '' END
-    || CASE WHEN min(corpus) OVER of_model < max(corpus) OVER of_model
-        THEN ' · ' || corpus ELSE '' END
-    || CASE WHEN min(run_id) OVER of_corpus < max(run_id) OVER of_corpus
-        THEN ' · run ' || left(run_id, 8) ELSE '' END
-    || CASE WHEN kind = 'encoder-decoder' THEN ' · ' || stack ELSE '' END AS series,
+    series(model, revision, corpus, run_id, kind, stack) AS series,
     'layer ' || layer
     || CASE WHEN site = 'final_norm' THEN ' after final norm' ELSE '' END AS state,
-    scope,
-    layer,
-    depth,
-    site,
-    rank,
-    mean_distance,
-    dimension,
-    std_error,
-    ci_low,
-    ci_high,
-    n,
-    model,
-    kind,
-    revision,
-    step,
-    corpus,
-    stack,
-    run_id
+    scope, layer, depth, site, rank, mean_distance, dimension, std_error, ci_low, ci_high, n,
+    model, kind, revision, step, corpus, stack, run_id
 FROM curve_profile
 WHERE run_id IN (SELECT latest_run.run_id FROM latest_run)
     AND ($models::VARCHAR[] IS NULL OR list_contains($models::VARCHAR[], model))
     AND ($layers::INTEGER[] IS NULL OR list_contains($layers::INTEGER[], layer))
     AND list_contains($scopes::VARCHAR[], scope)
     AND (site <> 'final_norm' OR $final_norm::BOOLEAN)
-    -- Decides the chart's axis only.
-    AND $by::VARCHAR IN ('mean_distance', 'rank')
-WINDOW
-    of_model AS (PARTITION BY model),
-    of_corpus AS (PARTITION BY model, revision, corpus)
 ORDER BY
     model, corpus, step NULLS LAST, revision, run_id, stack, scope, layer, site, rank

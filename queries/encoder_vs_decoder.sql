@@ -9,36 +9,12 @@
 -- chart: mark=line x=depth:Q y=value:Q color=series:N dash=scope:N facet=kind:N
 SELECT
     kind,
-    model
-    || CASE WHEN min(revision) OVER of_model < max(revision) OVER of_model
-        THEN '@' || revision ELSE '' END
-    || CASE WHEN min(corpus) OVER of_model < max(corpus) OVER of_model
-        THEN ' · ' || corpus ELSE '' END
-    || CASE WHEN min(run_id) OVER of_corpus < max(run_id) OVER of_corpus
-        THEN ' · run ' || left(run_id, 8) ELSE '' END
-    || CASE WHEN kind = 'encoder-decoder' THEN ' · ' || stack ELSE '' END AS series,
-    scope,
-    layer,
-    depth,
-    metric,
-    value,
-    std_error,
-    ci_low,
-    ci_high,
-    n,
-    reason,
-    model,
-    revision,
-    step,
-    corpus,
-    stack,
-    run_id
+    series(model, revision, corpus, run_id, kind, stack) AS series,
+    scope, layer, depth, metric, value, std_error, ci_low, ci_high, n, reason, model, revision,
+    step, corpus, stack, run_id
 FROM profile_latest
 WHERE metric = $metric
     AND ($models::VARCHAR[] IS NULL OR list_contains($models::VARCHAR[], model))
     AND list_contains($scopes::VARCHAR[], scope)
     AND site <> 'final_norm'
-WINDOW
-    of_model AS (PARTITION BY model),
-    of_corpus AS (PARTITION BY model, revision, corpus)
 ORDER BY kind, model, corpus, step NULLS LAST, revision, run_id, stack, scope, layer

@@ -14,33 +14,10 @@
 -- param final_norm BOOLEAN = false: also the state after the final norm
 -- chart: mark=line x=$by:Q y=value:Q color=series:N dash=scope:N
 SELECT
-    model
-    || CASE WHEN min(revision) OVER of_model < max(revision) OVER of_model
-        THEN '@' || revision ELSE '' END
-    || CASE WHEN min(corpus) OVER of_model < max(corpus) OVER of_model
-        THEN ' · ' || corpus ELSE '' END
-    || CASE WHEN min(run_id) OVER of_corpus < max(run_id) OVER of_corpus
-        THEN ' · run ' || left(run_id, 8) ELSE '' END
-    || CASE WHEN kind = 'encoder-decoder' THEN ' · ' || stack ELSE '' END
+    series(model, revision, corpus, run_id, kind, stack)
     || CASE WHEN site = 'final_norm' THEN ' · after final norm' ELSE '' END AS series,
-    scope,
-    layer,
-    depth,
-    site,
-    metric,
-    value,
-    ci_low,
-    ci_high,
-    n,
-    reason,
-    model,
-    kind,
-    revision,
-    step,
-    corpus,
-    stack,
-    run_id,
-    std_error
+    scope, layer, depth, site, metric, value, ci_low, ci_high, n, reason, model, kind, revision,
+    step, corpus, stack, run_id, std_error
 FROM profile
 WHERE metric = $metric
     AND CASE WHEN $runs::VARCHAR[] IS NULL
@@ -51,9 +28,4 @@ WHERE metric = $metric
     AND ($corpora::VARCHAR[] IS NULL OR list_contains($corpora::VARCHAR[], corpus))
     AND list_contains($scopes::VARCHAR[], scope)
     AND (site <> 'final_norm' OR $final_norm::BOOLEAN)
-    -- Decides the chart's axis only.
-    AND $by::VARCHAR IN ('depth', 'layer')
-WINDOW
-    of_model AS (PARTITION BY model),
-    of_corpus AS (PARTITION BY model, revision, corpus)
 ORDER BY model, corpus, step NULLS LAST, revision, run_id, stack, scope, layer, site

@@ -6,17 +6,8 @@
 -- param models VARCHAR[] = NULL in model.name: only these models; NULL means all
 -- param scope VARCHAR = 'all' in ('all', 'no_first', 'no_sinks'): which tokens count
 SELECT
-    model
-    || CASE WHEN min(revision) OVER of_model < max(revision) OVER of_model
-        THEN '@' || revision ELSE '' END
-    || CASE WHEN min(corpus) OVER of_model < max(corpus) OVER of_model
-        THEN ' · ' || corpus ELSE '' END
-    || CASE WHEN min(run_id) OVER of_corpus < max(run_id) OVER of_corpus
-        THEN ' · run ' || left(run_id, 8) ELSE '' END
-    || CASE WHEN kind = 'encoder-decoder' THEN ' · ' || stack ELSE '' END AS series,
-    stack,
-    layer,
-    site,
+    series(model, revision, corpus, run_id, kind, stack) AS series,
+    stack, layer, site,
     max(value) FILTER (metric = 'anisotropy' AND scope = 'all') AS anisotropy,
     max(value) FILTER (metric = 'anisotropy' AND scope = 'no_sinks') AS anisotropy_no_sinks,
     max(value) FILTER (metric = 'mean_cosine' AND scope = $scope) AS mean_cosine,
@@ -26,15 +17,8 @@ SELECT
     max(value) FILTER (metric = 'mle' AND scope = $scope) AS mle,
     max(value) FILTER (metric = 'norm_p50' AND scope = $scope) AS norm_p50,
     max(value) FILTER (metric = 'massive_ratio' AND scope = $scope) AS massive_ratio,
-    model,
-    revision,
-    step,
-    corpus,
-    run_id
+    model, revision, step, corpus, run_id
 FROM profile_latest
 WHERE $models::VARCHAR[] IS NULL OR list_contains($models::VARCHAR[], model)
 GROUP BY model, kind, revision, step, corpus, run_id, stack, layer, site
-WINDOW
-    of_model AS (PARTITION BY model),
-    of_corpus AS (PARTITION BY model, revision, corpus)
 ORDER BY model, corpus, step NULLS LAST, revision, run_id, stack, layer, site

@@ -8,48 +8,12 @@
 -- param models VARCHAR[] = NULL in model.name: only these models; NULL means all
 -- param scopes VARCHAR[] = ['all', 'no_sinks'] in ('all', 'no_first', 'no_sinks'): which tokens count
 -- chart: mark=point x=peak_value:Q y=series:N color=scope:N
-SELECT
-    model
-    || CASE WHEN min(revision) OVER of_model < max(revision) OVER of_model
-        THEN '@' || revision ELSE '' END
-    || CASE WHEN min(corpus) OVER of_model < max(corpus) OVER of_model
-        THEN ' · ' || corpus ELSE '' END
-    || CASE WHEN min(run_id) OVER of_corpus < max(run_id) OVER of_corpus
-        THEN ' · run ' || left(run_id, 8) ELSE '' END
-    || CASE WHEN kind = 'encoder-decoder' THEN ' · ' || stack ELSE '' END AS series,
-    scope,
-    peak_layer,
-    peak_depth,
-    peak_value,
-    first_value,
-    last_value,
-    middle_mean,
-    rest_mean,
-    middle_mean - rest_mean AS middle_minus_rest,
-    metric,
-    n_layers,
-    n_missing,
-    model,
-    kind,
-    revision,
-    step,
-    corpus,
-    stack,
-    run_id
-FROM (
+WITH peaks AS (
     SELECT
-        run_id,
-        model,
-        kind,
-        revision,
-        step,
-        corpus,
-        stack,
-        scope,
-        metric,
+        run_id, model, kind, revision, step, corpus, stack, scope, metric,
         -- The stack's own blocks: an encoder-decoder's two stacks count apart, and a metric
         -- of two layers has no value at the last.
-        any_value(last.n_layers) AS n_layers,
+        any_value(n_stack_layers.n_layers) AS n_layers,
         -- The lowest of layers that tie.
         first(layer ORDER BY value DESC, layer) FILTER (WHERE value IS NOT NULL) AS peak_layer,
         first(depth ORDER BY value DESC, layer) FILTER (WHERE value IS NOT NULL) AS peak_depth,
@@ -60,16 +24,17 @@ FROM (
         avg(value) FILTER (WHERE depth NOT BETWEEN 1 / 3 AND 2 / 3) AS rest_mean,
         count(*) FILTER (WHERE value IS NULL) AS n_missing
     FROM profile_latest
-    JOIN (
-        SELECT run_id, stack, max(layer) AS n_layers FROM layer GROUP BY run_id, stack
-    ) AS last USING (run_id, stack)
+    JOIN n_stack_layers USING (run_id, stack)
     WHERE metric = $metric
         AND ($models::VARCHAR[] IS NULL OR list_contains($models::VARCHAR[], model))
         AND list_contains($scopes::VARCHAR[], scope)
         AND site <> 'final_norm'
     GROUP BY ALL
 )
-WINDOW
-    of_model AS (PARTITION BY model),
-    of_corpus AS (PARTITION BY model, revision, corpus)
+SELECT
+    series(model, revision, corpus, run_id, kind, stack) AS series,
+    scope, peak_layer, peak_depth, peak_value, first_value, last_value, middle_mean, rest_mean,
+    middle_mean - rest_mean AS middle_minus_rest,
+    metric, n_layers, n_missing, model, kind, revision, step, corpus, stack, run_id
+FROM peaks
 ORDER BY model, corpus, step NULLS LAST, revision, run_id, stack, scope

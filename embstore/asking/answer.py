@@ -17,12 +17,12 @@ _SHOWN_ROWS = 40
 
 
 class Answer:
-    """The rows that answer a question, and what to know before trusting them.
+    """The rows that answer a question, and warnings about them.
 
-    It is read like the Arrow table it holds: ``to_pandas()``, ``to_pylist()``,
+    Use it like the Arrow table it holds: ``to_pandas()``, ``to_pylist()``,
     ``answer["value"]`` and every other method of ``pyarrow.Table``. ``pyarrow.table``,
-    ``polars.DataFrame`` and DuckDB take it as it is; where a function insists on a
-    ``pyarrow.Table``, give it ``answer.table``. A terminal and a notebook show its first rows.
+    ``polars.DataFrame`` and DuckDB accept it as it is; pass ``answer.table`` to a function that
+    requires a ``pyarrow.Table``. A terminal and a notebook show its first rows.
 
     >>> import pyarrow as pa
     >>> answer = Answer(pa.table({"layer": [0, 1], "value": [0.25, None]}))
@@ -36,7 +36,7 @@ class Answer:
     """
 
     def __init__(self, table: "pa.Table", notes: Sequence[str] = ()) -> None:
-        """Hold a table; ``notes`` are further things its reader should know."""
+        """Wrap a table; ``notes`` are shown below it, beside the warnings found in it."""
         self._table = table
         self._notes = tuple(notes)
 
@@ -84,7 +84,7 @@ class Answer:
         return self._table.__arrow_c_stream__(requested_schema)
 
     def __getattr__(self, name: str) -> Any:
-        # Only for what is not found otherwise; a half-made copy has no table to ask.
+        # Called only for unknown names. While it is being copied there is no table yet.
         if name.startswith("_"):
             raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
         return getattr(self._table, name)

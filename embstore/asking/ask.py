@@ -31,7 +31,7 @@ def find_questions(folders: Iterable[str | Path] = ()) -> dict[str, Question]:
 
     Raises:
         UsageError: a folder does not exist.
-        QueryError: a file's header does not hold.
+        QueryError: a file's header is not valid.
 
     >>> find_questions()["layer_profile"].parameters[0].name
     'metric'
@@ -45,7 +45,7 @@ def find_questions(folders: Iterable[str | Path] = ()) -> dict[str, Question]:
 def readable_questions(
     folders: Iterable[str | Path] = (),
 ) -> tuple[dict[str, Question], list[QueryError]]:
-    """Read every question that can be read, by name, and tell what is wrong with the others.
+    """Read every question that can be read, by name; return the errors of the others too.
 
     Raises:
         UsageError: a folder does not exist.
@@ -64,7 +64,7 @@ def find_question(name: str, folders: Iterable[str | Path] = ()) -> Question:
     """Read the question of that name; other files may be broken.
 
     Raises:
-        QueryError: no such question; names the closest.
+        QueryError: there is no such question; the message names the closest.
     """
     files = _question_files(folders)
     if name not in files and name.endswith(".sql"):
@@ -88,17 +88,17 @@ def run_question(
 
     Raises:
         UsageError: a parameter is missing, unknown or does not fit its type.
-        QueryError: the store does not have what a parameter names, the file's
-            parameters do not agree with its SQL, or the SQL fails.
+        QueryError: the store does not have what a parameter names, the file declares
+            other parameters than it uses, or the SQL fails.
     """
     values = bind(question, params)
-    check_use(question)
+    in_sql = values_in_sql(question, values)
     _check_known(database, question, values)
     if question.built_in:
-        # Values written as SQL: to bind one from Python, DuckDB imports pandas, if it is
-        # there, which takes longer than most answers.
-        return database.select_prepared(portable_sql(question, values))
-    return database.select_untrusted(question.sql, values)
+        # The values are written into the SQL: to bind one, DuckDB's client imports pandas
+        # if it is installed, and that takes longer than most questions.
+        return database.select_prepared(portable_sql(question, in_sql))
+    return database.select_untrusted(question.sql, in_sql)
 
 
 def bind(question: Question, params: Mapping[str, object] | None = None) -> dict[str, Value]:
@@ -118,29 +118,38 @@ def bind(question: Question, params: Mapping[str, object] | None = None) -> dict
     return {name: _value(question, parameter, given) for name, parameter in declared.items()}
 
 
-def check_use(question: Question) -> None:
-    """Hold a question's parameters and its SQL to each other.
+def values_in_sql(question: Question, values: Mapping[str, Value]) -> dict[str, Value]:
+    """Return the values that a question's SQL uses; the chart line may use the others.
+
+    Args:
+        question: what to ask.
+        values: of every declared parameter, as ``bind`` gives them.
 
     Raises:
-        QueryError: the SQL uses a parameter that is not declared, or not one that is.
+        QueryError: a parameter is used and not declared, or declared and not used.
     """
     from embstore.store.statement import statement_parameters
 
-    used = statement_parameters(question.sql)
     declared = {parameter.name for parameter in question.parameters}
-    for name in sorted(used - declared):
+    in_sql = frozenset(statement_parameters(question.sql))
+    in_chart = question.encoding.parameters if question.encoding else frozenset()
+    for place, used in (("SQL", in_sql), ("chart line", in_chart)):
+        for name in sorted(used - declared):
+            raise QueryError(
+                f"{question.path}: the {place} uses ${name}, "
+                f"which no '-- param {name} TYPE: …' declares"
+            )
+    for name in sorted(declared - in_sql - in_chart):
         raise QueryError(
-            f"{question.path}: the SQL uses ${name}, which no '-- param {name} TYPE: …' declares"
+            f"{question.path}: parameter {name} is declared, "
+            f"but neither the SQL nor the chart line has a ${name}"
         )
-    for name in sorted(declared - used):
-        raise QueryError(
-            f"{question.path}: parameter {name} is declared, but the SQL has no ${name}"
-        )
+    return {name: value for name, value in values.items() if name in in_sql}
 
 
 def metric_info(database: "Database", name: str) -> MetricInfo | None:
-    """Tell what a metric means, as the store has it; None if it does not have it."""
-    # The table is small, and DuckDB imports pandas to bind a value.
+    """Return what a metric means, as the store defines it; None if the store lacks it."""
+    # Filtered here: the table is small, and DuckDB's client imports pandas to bind a value.
     rows = database.select(
         "SELECT name, version, title, symbol, formula, unit, lower, upper, citation, uncertainty "
         "FROM metric ORDER BY version DESC"
@@ -150,7 +159,7 @@ def metric_info(database: "Database", name: str) -> MetricInfo | None:
 
 
 def _question_files(folders: Iterable[str | Path]) -> dict[str, tuple[Path, bool]]:
-    """Map names to files; of two files with one name the first wins."""
+    """Return each question's file and whether it is built in; the first of a name wins."""
     files: dict[str, tuple[Path, bool]] = {}
     for folder, built_in in _folders(folders):
         for path in sorted(folder.glob("*.sql")):
@@ -187,7 +196,7 @@ def _value(question: Question, parameter: Parameter, given: Mapping[str, object]
 
 
 def _check_known(database: "Database", question: Question, values: Mapping[str, Value]) -> None:
-    """Hold values to the columns they name, so that a typo is not an empty answer."""
+    """Refuse a name that the store does not have: a typo would give an empty answer."""
     for parameter in question.parameters:
         value = values[parameter.name]
         if not parameter.columns or value is None:
@@ -208,7 +217,7 @@ def _check_known(database: "Database", question: Question, values: Mapping[str, 
 
 def _known(database: "Database", columns: Iterable[tuple[str, str]]) -> list[str]:
     """Return what the store has in any of these columns, in order."""
-    # Written in: the header's form lets through letters and _ only.
+    # Safe to write into the SQL: the header allows only letters and _ in these names.
     each = [f'SELECT "{column}" AS known FROM "{table}"' for table, column in columns]  # noqa: S608
     found = database.select(f"{' UNION '.join(each)} ORDER BY 1").column("known").to_pylist()
     return [str(value) for value in dict.fromkeys(found) if value is not None]

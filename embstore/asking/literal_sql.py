@@ -14,8 +14,8 @@ def portable_sql(question: Question, values: Mapping[str, Value]) -> str:
     In the shell it can be executed again with other values, by the question's name.
 
     Args:
-        question: what to ask; its SQL uses each declared parameter, and no other.
-        values: of every declared parameter, as ``bind`` gives them.
+        question: what to ask.
+        values: of every parameter that its SQL uses, as ``values_in_sql`` gives them.
     """
     types = {parameter.name: parameter.type for parameter in question.parameters}
     # Quoted, since a parameter may be called like a keyword of SQL: show, format, order.

@@ -18,7 +18,7 @@ _LITERAL = re.compile(r"\s*('(?:[^']|'')*'|[^\s,']+)\s*(?:,|$)")
 
 @dataclass(frozen=True)
 class Range:
-    """The numbers that a parameter takes, as a header writes them: ``1..``, ``0..0.5``, ``0<..``.
+    """The numbers that a parameter accepts, written ``1..``, ``0..0.5`` or ``0<..`` in a header.
 
     Attributes:
         least: the smallest number.
@@ -45,7 +45,7 @@ class Range:
 
 @dataclass(frozen=True)
 class Parameter:
-    """A name that a question's SQL uses as ``$name``, with the values it takes.
+    """A name that a question uses as ``$name``, with the values it accepts.
 
     Attributes:
         name: as written after the ``$``.
@@ -54,8 +54,8 @@ class Parameter:
         required: whether a value must be given.
         default: the value when none is given; None allows NULL.
         choices: the only values allowed, if not empty.
-        columns: the store's tables and columns, one of which must hold the value; none
-            where any value will do.
+        columns: the store's tables and columns, one of which must hold the value; empty
+            where any value is accepted.
         range: the numbers allowed, if not all.
     """
 
@@ -79,8 +79,7 @@ def convert(parameter: Parameter, value: object) -> Value:
     """Turn what a person gave, text or a Python value, into the declared type.
 
     A list is given as a Python sequence or as text separated by commas (quote an
-    element that contains one). It names at least one: whether an empty one meant all or
-    none, nobody could tell.
+    element that contains one). An empty list is refused: it could mean all or none.
 
     >>> convert(Parameter("layers", "INTEGER[]", "which"), "1, 2")
     [1, 2]
@@ -145,7 +144,7 @@ def _unquoted(text: str) -> str:
 
 
 def _checked(parameter: Parameter, value: object) -> Scalar:
-    """Convert one scalar and hold it to the parameter's choices and range."""
+    """Convert one scalar and check it against the parameter's choices and range."""
     try:
         converted = TYPES[parameter.type.removesuffix("[]")](value)
     except (TypeError, ValueError, OverflowError):
@@ -165,7 +164,7 @@ def _misfit(parameter: Parameter, value: object) -> UsageError:
 
 
 def _or(parameter: Parameter) -> str:
-    """Say what a parameter stands for that is left out."""
+    """Say which value a parameter has where it is left out."""
     if parameter.required:
         return ""
     default = "all" if parameter.default is None else show_value(parameter.default)

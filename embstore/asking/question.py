@@ -11,11 +11,11 @@
     -- chart: mark=line x=$by:Q y=value:Q color=series:N dash=scope:N
     SELECT …
 
-``in table.column`` holds a value to what the store has there (in one of them, where several
-are named: ``in model.name, failure.model``), ``in ('a', 'b')`` to a list, ``in 1..``,
-``in 0..0.5`` or ``in 0<..`` to a range of numbers; ``<`` leaves its first number out. A
+``in table.column`` allows only values that the store has in that column, or in one of several
+(``in model.name, failure.model``); ``in ('a', 'b')`` only those of a list; ``in 1..``,
+``in 0..0.5`` or ``in 0<..`` only a range of numbers, where ``<`` excludes the first. A
 parameter without a default is required. ``$name`` in the chart line stands for the column
-that the parameter of that name names. A channel may end in a scale: ``x=step:Q:symlog``.
+that the parameter of that name chooses. A channel may end in a scale: ``x=step:Q:symlog``.
 """
 
 import difflib
@@ -51,7 +51,7 @@ _CHANNEL = re.compile(
 class Channel:
     """What one visual channel shows: a column (or ``$parameter``) and how to read it.
 
-    ``scale``, one of SCALES or a ``$parameter``, is the axis's; empty leaves it to the column.
+    ``scale`` is that of the axis: one of SCALES, a ``$parameter``, or empty for the default.
     """
 
     column: str
@@ -66,10 +66,16 @@ class Encoding:
     mark: str
     channels: Mapping[str, Channel]
 
+    @property
+    def parameters(self) -> frozenset[str]:
+        """The names of the parameters that choose a column or a scale."""
+        written = [text for c in self.channels.values() for text in (c.column, c.scale)]
+        return frozenset(text[1:] for text in written if text.startswith("$"))
+
 
 @dataclass(frozen=True)
 class Question:
-    """One SQL file: what it asks, what it may be told, how it is drawn.
+    """One SQL file: what it asks, its parameters, and how its answer is drawn.
 
     ``built_in`` questions are embstore's own; any other runs under the guards of
     ad-hoc SQL. ``sql`` is the whole file, so that an error's line is the file's.
@@ -104,7 +110,7 @@ def read_question(path: Path, *, built_in: bool = False) -> Question:
     """Read one question from its file.
 
     Raises:
-        QueryError: the file cannot be read, or its header does not hold; the
+        QueryError: the file cannot be read, or its header is not valid; the
             message names the file and the line.
     """
     try:
@@ -115,7 +121,7 @@ def read_question(path: Path, *, built_in: bool = False) -> Question:
 
 
 def parse_question(text: str, path: Path, *, built_in: bool = False) -> Question:
-    """Parse a question's text; ``path`` gives its name and stands in messages."""
+    """Parse a question's text; ``path`` gives the name, and messages quote it."""
     header = _Header()
     seen: dict[str, int] = {}
     for entry in _entries(text, path):
@@ -174,7 +180,7 @@ def _entries(text: str, path: Path) -> Iterator[_Entry]:
 
 
 def _refuse_misspelt_key(content: str, place: str) -> None:
-    """Refuse ``titel:`` or ``parm x``, which would else pass for a continued line."""
+    """Refuse ``titel:`` or ``parm x``, which would be read as a continuation line."""
     match = re.match(r"(\w+)(\s*:|\s+\w+\s+[A-Z]+\b)", content)
     if match is None:
         return

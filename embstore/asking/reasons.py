@@ -23,10 +23,10 @@ ORDER BY ALL
 def with_reasons(database: "Database", table: "pa.Table") -> "pa.Table":
     """Put a column ``reason`` beside ``value``: why a value is missing.
 
-    An answer that has the column already keeps what it says.
+    An answer that already has the column keeps it.
 
     Raises:
-        UsageError: the rows do not say which measurements they are of.
+        UsageError: the columns do not identify the measurements.
     """
     import pyarrow as pa
 
@@ -38,8 +38,8 @@ def with_reasons(database: "Database", table: "pa.Table") -> "pa.Table":
         lacking = [name for name in _NEEDED if name not in names]
         if lacking:
             raise UsageError(
-                f"no reasons can be told: the answer needs columns {', '.join(_NEEDED)}, and has "
-                f"no {', '.join(lacking)}"
+                f"cannot say why values are missing: that takes the columns {', '.join(_NEEDED)}, "
+                f"and the answer has no {', '.join(lacking)}"
             )
         reasons = pa.array(_found(database, table), type=pa.string())
     names = list(table.column_names)

@@ -107,7 +107,7 @@ def query(
     queries: QueriesOption = None,
 ) -> None:
     """Answer a question: run one of the .sql files over the store."""
-    from embstore.asking.ask import bind, check_use, find_question
+    from embstore.asking.ask import bind, find_question, values_in_sql
     from embstore.cli.output import choose_format, show_answer, write_out
 
     if duckdb and not show:
@@ -120,8 +120,7 @@ def query(
 
         shown = question.sql
         if duckdb:
-            shown = portable_sql(question, bind(question, params))
-            check_use(question)
+            shown = portable_sql(question, values_in_sql(question, bind(question, params)))
         write_out(shown.encode(), output)
         return
     from embstore.api.store import open_store

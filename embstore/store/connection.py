@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
 DEFAULT_STORE = "embstore.duckdb"
-# Writing waits so many times longer than a question: it has perhaps an hour's work to lose.
+# Writing waits this many times longer than a question: an hour's work may be at stake.
 _PATIENCE = 30
 
 
@@ -94,8 +94,7 @@ class Database:
         """
         patience = _PATIENCE * self._timeout
         if not self.path.exists():
-            # Removed since it was opened, perhaps an hour ago: what was measured
-            # meanwhile is not lost.
+            # Removed since it was opened, perhaps an hour ago. A new store keeps the work.
             create_store(self.path, patience)
         with writing(self.path, patience) as connection:
             found = connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar()

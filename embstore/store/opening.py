@@ -1,4 +1,4 @@
-"""What stands at a path: a store, nothing yet, or something to leave alone."""
+"""Finds out what is at a path, and creates or migrates the store there."""
 
 import os
 import uuid
@@ -17,10 +17,10 @@ _OTHER = "name another file with --store"
 def prepare_store(path: Path, timeout: float, *, create: bool, lazy: bool = False) -> None:
     """Create the store if it is missing, migrate it if it is older.
 
-    With ``lazy`` a missing store is only made sure to be possible.
+    With ``lazy`` a missing store is not created yet: only its folder is checked.
 
     Raises:
-        StoreError: what stands at ``path`` is no store and cannot become one.
+        StoreError: what is at ``path`` is not a store and cannot become one.
     """
     _check_path(path)
     if not path.exists():
@@ -56,13 +56,13 @@ def _check_folder_writable(path: Path) -> None:
 def create_store(path: Path, timeout: float) -> None:
     """Make an empty store, or nothing.
 
-    It is built beside its place and linked there: a creation that fails or is
-    killed leaves no half-made store, and of two processes creating it one wins.
+    It is built under another name and then linked to its own: a creation that fails or
+    is killed leaves no half-made store, and of two processes creating it one wins.
     """
     log = path.with_name(f"{path.name}.wal")
     if log.exists():
         raise StoreError(
-            f"{log} holds data of a store that is gone: put {path.name} back beside it, or "
+            f"{log} holds data of a store that is missing: put {path.name} back beside it, or "
             "move it away"
         )
     building = path.with_name(f".{path.name}.{uuid.uuid4().hex[:12]}")
@@ -73,7 +73,7 @@ def create_store(path: Path, timeout: float) -> None:
     except StoreError as error:
         cause = error.__cause__
         reason = duckdb_message(getattr(cause, "orig", None) or cause or error)
-        # The reader knows the store's name, not that of the file it is built in.
+        # Name the store, not the temporary file.
         raise StoreError(
             f"{path} could not be created ({reason.replace(str(building), str(path))}): check "
             f"permissions and free space of its folder, or {_OTHER}"
@@ -101,7 +101,8 @@ def _check_path(path: Path) -> None:
             raise StoreError(f"{path} is not a regular file: {_OTHER}")
         if not path.parent.is_dir():
             raise StoreError(
-                f"{path} cannot be there, for {path.parent} is not a folder: create it, or {_OTHER}"
+                f"{path} cannot be created, because {path.parent} is not a folder: create it, or "
+                f"{_OTHER}"
             )
     except OSError as error:
         raise StoreError(f"{path} cannot be reached ({error.strerror}): {_OTHER}") from error

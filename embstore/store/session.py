@@ -1,4 +1,4 @@
-"""Single connections to the store's file, open no longer than they are needed."""
+"""Connections to the store's file, each closed as soon as its one query or write is done."""
 
 import contextlib
 from collections.abc import Iterator, Mapping
@@ -66,9 +66,9 @@ def fetch(
 ) -> pa.Table:
     """Run one statement to its end, or to Ctrl-C.
 
-    DuckDB's Python client (1.5.5) answers Ctrl-C by leaving the query half done, and
-    closing the connection then sometimes waits for it for ever. So another thread
-    runs the query, out of reach of signals, and is told to stop.
+    On Ctrl-C, DuckDB's Python client (1.5.5) leaves the query half done, and closing the
+    connection may then wait for it forever. So another thread, which no signal reaches,
+    runs the query and is told to stop.
     """
 
     def run() -> pa.Table:

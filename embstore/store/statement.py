@@ -1,4 +1,4 @@
-"""What a SQL text is and may do, found out without running it."""
+"""Checks a SQL text before it runs: its parameters, and what untrusted SQL may do."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -8,8 +8,9 @@ import duckdb
 from embstore.errors import QueryError, UsageError
 from embstore.store.failures import duckdb_message
 
-# Everything else stays out: a locked DuckDB 1.5 still runs table functions such
-# as enable_logging(storage='file', …), which writes files and aborts the process.
+# All others are refused: a locked DuckDB 1.5 still runs table functions such as
+# enable_logging(storage='file', …), which writes files and aborts the process. The store's own
+# macros need no entry: they are scalar.
 TABLE_FUNCTIONS = frozenset(
     {
         "duckdb_columns",
@@ -57,8 +58,8 @@ def check_parameters(
 def check_untrusted(connection: duckdb.DuckDBPyConnection, sql: str) -> None:
     """Refuse all but one plain SELECT (or DESCRIBE, SHOW, SUMMARIZE) on the store.
 
-    These four are one statement type to DuckDB and serialise, so that every table
-    function in them can be seen; EXPLAIN and PRAGMA do not.
+    DuckDB treats these four as one statement type and can serialise them, which shows
+    every table function in them; it cannot serialise EXPLAIN and PRAGMA.
 
     Raises:
         QueryError: with the reason.

@@ -1,4 +1,4 @@
-"""Runs into the store: one transaction each, in bulk from Arrow, never twice."""
+"""Writes runs to the store: each in one transaction, in bulk from Arrow, and only once."""
 
 import dataclasses
 import json
@@ -44,8 +44,8 @@ LIMIT 1
 def write_run(database: "Database", run: Run) -> str:
     """Store a run with all its numbers and return its id.
 
-    Everything goes in one transaction. A run that is stored already, perhaps by a
-    process killed before it could say so, is left as it is.
+    All of it is written in one transaction. A run that is stored already, perhaps by a
+    process killed before it could report it, is left as it is.
 
     Raises:
         StoreError: the store is locked, newer, or cannot be written.

@@ -116,11 +116,34 @@ def test_metric_info_is_the_stores(small: Database) -> None:
 def test_declared_and_used_must_agree(small: Database, tmp_path: Path) -> None:
     path = tmp_path / "q.sql"
     path.write_text("-- title: a\n-- param x INTEGER = 1: b\nSELECT 1 AS one")
-    with pytest.raises(QueryError, match=r"q\.sql: parameter x is declared, but the SQL has no"):
+    with pytest.raises(
+        QueryError,
+        match=r"q\.sql: parameter x is declared, but neither the SQL nor the chart line has a \$x",
+    ):
         run_question(small, find_question("q", [tmp_path]))
     path.write_text("-- title: a\nSELECT $x AS x")
     with pytest.raises(QueryError, match=r"q\.sql: the SQL uses \$x, which no '-- param x TYPE"):
         run_question(small, find_question("q", [tmp_path]))
+    path.write_text("-- title: a\n-- chart: mark=line x=$by:Q y=one:Q\nSELECT 1 AS one")
+    with pytest.raises(
+        QueryError, match=r"q\.sql: the chart line uses \$by, which no '-- param by"
+    ):
+        run_question(small, find_question("q", [tmp_path]))
+
+
+def test_a_parameter_may_be_for_the_chart_alone(small: Database, tmp_path: Path) -> None:
+    (tmp_path / "q.sql").write_text(
+        "-- title: a\n"
+        "-- param by VARCHAR = 'one' in ('one', 'two'): the horizontal axis\n"
+        "-- param scale VARCHAR = 'linear' in ('linear', 'log'): of that axis\n"
+        "-- param y INTEGER = 3: the other\n"
+        "-- chart: mark=line x=$by:Q:$scale y=y:Q\n"
+        "SELECT 1 AS one, 2 AS two, $y AS y"
+    )
+    question = find_question("q", [tmp_path])
+    assert run_question(small, question, {"by": "two", "y": 4})["y"].to_pylist() == [4]
+    with pytest.raises(UsageError, match="parameter by: found 'three'; expected one of one, two"):
+        run_question(small, question, {"by": "three"})
 
 
 @pytest.mark.parametrize("name", ["failures", "coverage"])

@@ -5,7 +5,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from embstore.asking.ask import bind, find_questions
+from embstore.asking.ask import bind, find_questions, values_in_sql
 from embstore.asking.literal_sql import literal, portable_sql
 from embstore.asking.parameters import Value
 from embstore.asking.question import parse_question
@@ -33,7 +33,7 @@ def test_every_question_runs_in_plain_duckdb(database: Database, name: str) -> N
     question = find_questions()[name]
     known = {parameter.name for parameter in question.parameters}
     asked = {"models": ["lab/it's"]} if "models" in known else {}
-    values = bind(question, asked)
+    values = values_in_sql(question, bind(question, asked))
     # What they are when bound.
     answer = database.select(question.sql, values)
     with duckdb.connect(str(database.path), read_only=True) as plain:

@@ -1,6 +1,6 @@
 import pytest
 
-from embstore.asking.ask import bind, find_question, run_question
+from embstore.asking.ask import bind, find_question, run_question, values_in_sql
 from embstore.common.paths import resource_folder
 from embstore.store.connection import Database
 from embstore.store.statement import statement_parameters
@@ -12,7 +12,9 @@ BUILT_IN = sorted(path.stem for path in resource_folder("queries").glob("*.sql")
 class TestEveryQuestion:
     def test_declares_what_it_uses(self, name: str) -> None:
         question = find_question(name)
-        assert {p.name for p in question.parameters} == statement_parameters(question.sql)
+        in_chart = question.encoding.parameters if question.encoding else frozenset()
+        in_sql = statement_parameters(question.sql)
+        assert {p.name for p in question.parameters} == in_sql | in_chart
         assert question.doc
         assert all(parameter.doc for parameter in question.parameters)
 
@@ -33,8 +35,11 @@ class TestEveryQuestion:
 
     def test_is_one_select(self, name: str, small: Database) -> None:
         question = find_question(name)
-        values = bind(question)
+        values = values_in_sql(question, bind(question))
         assert small.select_untrusted(question.sql, values).num_rows > 0
+
+    def test_is_short_enough_to_read(self, name: str) -> None:
+        assert len(find_question(name).sql.splitlines()) <= 120
 
     def test_answers_on_one_run(self, name: str, one: Database) -> None:
         needs_more = {

@@ -15,7 +15,12 @@ from embstore.store.writing import write_run
 from tests.processes import finish, start
 from tests.synthetic import make_run
 
-VIEWS = {"curve_profile", "latest_run", "profile", "profile_latest"}
+VIEWS_UNTIL_0004 = {"curve_profile", "latest_run", "profile", "profile_latest"}
+VIEWS = VIEWS_UNTIL_0004 | {
+    *("display_name", "named_checkpoint", "named_run", "named_profile", "training_profile"),
+    *("n_stack_layers", "latest_metric", "failure_status"),
+}
+MACROS = "SELECT function_name AS name FROM duckdb_functions() WHERE NOT internal"
 
 
 def relations(path: Path) -> set[str]:
@@ -77,6 +82,8 @@ def test_downgrade_and_upgrade_again(path: Path, database: Database) -> None:
     with writing(path, 1) as connection:
         command.downgrade(migration.alembic_config(connection), "base")
     assert relations(path) == {"alembic_version"}
+    with duckdb.connect(path, read_only=True) as connection:
+        assert connection.execute(MACROS).fetchall() == []
     with writing(path, 1) as connection:
         migration.upgrade(connection)
     assert relations(path) == everything
@@ -133,7 +140,7 @@ def test_schema_0002_keeps_its_rows_and_says_how_they_were_made(
     with writing(old, 1) as connection:
         command.upgrade(migration.alembic_config(connection), "0002")
     tables = set(schema.metadata.tables) - {"dimension_curve", "failure"}
-    assert relations(old) == tables | {*VIEWS - {"curve_profile"}, "alembic_version"}
+    assert relations(old) == tables | {*VIEWS_UNTIL_0004 - {"curve_profile"}, "alembic_version"}
     with duckdb.connect(old) as connection:
         connection.execute(f"ATTACH '{path}' AS new (READ_ONLY)")
         for table in tables:

@@ -178,7 +178,7 @@ def test_a_newer_duckdb_file_format_is_named(path: Path) -> None:
 def test_a_log_without_its_store_is_not_lost(path: Path) -> None:
     log = path.with_name("embstore.duckdb.wal")
     log.write_bytes(b"data")
-    with pytest.raises(StoreError, match=f"{log} holds data of a store that is gone"):
+    with pytest.raises(StoreError, match=f"{log} holds data of a store that is missing"):
         open_database(path)
     assert [found.name for found in path.parent.iterdir()] == [log.name]
 
