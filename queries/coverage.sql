@@ -63,7 +63,9 @@ found AS (
 ),
 expected AS (
     SELECT
-        series(coalesce(display_name.display_name, c.model), corpus := texts.corpus)
+        coalesce(display_name.display_name, c.model)
+        || CASE WHEN min(texts.corpus) OVER of_model < max(texts.corpus) OVER of_model
+            THEN ' · ' || texts.corpus ELSE '' END
         || CASE WHEN min(states.stack) OVER of_model < max(states.stack) OVER of_model
             THEN ' · ' || states.stack ELSE '' END AS series,
         c.revision AS checkpoint,

@@ -191,12 +191,14 @@ SELECT
     training_course(c.revision) AS course,
     is_untrained(c.revision) AS untrained,
     first_stored.revision AS duplicate_of,
-    count(DISTINCT c.step) OVER (PARTITION BY c.model_id, c.weights_sha256) > 1 AS shares_weights,
+    coalesce(min(c.step) OVER same_weights < max(c.step) OVER same_weights, false)
+        AS shares_weights,
     c.weights_sha256,
     c.weights_bytes
 FROM checkpoint AS c
 JOIN display_name ON display_name.model_id = c.model_id
 LEFT JOIN checkpoint AS first_stored ON first_stored.checkpoint_id = c.duplicate_of
+WINDOW same_weights AS (PARTITION BY c.model_id, c.weights_sha256)
 """,
     "named_run": """
 SELECT
