@@ -1,19 +1,14 @@
-"""What tests of several rooms build on: tiny models, and texts that they can read."""
+"""What tests of several rooms build on: tiny models, and texts that they can read.
 
-import os
+Nothing here imports torch before a test needs it: many need it never, nor does the process
+that hands the tests out to workers.
+"""
+
 import random
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from huggingface_hub import constants
-
-from tests import tiny_models
-
-# A test never reaches the network: a Hub id is only looked for in the cache. The Hub's client
-# has read the variable already; it is for the processes that tests start.
-os.environ["HF_HUB_OFFLINE"] = "1"
-constants.HF_HUB_OFFLINE = True
 
 # `make quick` leaves out what is marked so; pyproject.toml says what each mark means.
 LONG = ("slow", "browser", "models")
@@ -45,18 +40,23 @@ def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(scope="session")
 def tiny_llama(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A decoder of three blocks with random weights, as a model folder."""
+    from tests import tiny_models
+
     return tiny_models.build("llama", tmp_path_factory.mktemp("models") / "tiny-llama")
 
 
 @pytest.fixture(scope="session")
 def tiny_bert(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An encoder of three blocks with random weights, as a model folder."""
+    from tests import tiny_models
+
     return tiny_models.build("bert", tmp_path_factory.mktemp("models") / "tiny-bert")
 
 
 @pytest.fixture(scope="session")
 def write_text(tmp_path_factory: pytest.TempPathFactory) -> Callable[[int], Path]:
     """Write a text of so many words that the tiny tokenizer knows."""
+    from tests import tiny_models
 
     def write(n_words: int) -> Path:
         rng = random.Random(n_words)
@@ -72,3 +72,11 @@ def write_text(tmp_path_factory: pytest.TempPathFactory) -> Callable[[int], Path
 def text(write_text: Callable[[int], Path]) -> Path:
     """A text of 4,000 words."""
     return write_text(4000)
+
+
+@pytest.fixture(scope="session")
+def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A new store, to be copied: creating one takes ten times as long."""
+    from embstore.store.connection import open_database
+
+    return open_database(tmp_path_factory.mktemp("empty") / "embstore.duckdb").path

@@ -2,19 +2,18 @@
 
 import csv
 import json
-import os
 import re
 import signal
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import pytest
 
 import embstore as api
 from embstore.metrics.registry import METRICS, PAIR_METRICS
-from tests.cli.running import command, embstore
+from tests.cli.running import command, embstore, fork
 from tests.processes import start as python
 
 SMALL = ("--tokens", "256", "--window", "32", "--sample", "100")
@@ -159,23 +158,9 @@ def test_a_locked_store_names_the_process_that_holds_it(
     assert runs(store) == 1
 
 
-def start(*arguments: str | Path, cwd: Path) -> "subprocess.Popen[str]":
-    return subprocess.Popen(
-        command(*arguments),
-        cwd=cwd,
-        text=True,
-        stderr=subprocess.PIPE,
-        env={**os.environ, "HF_HUB_OFFLINE": "1"},
-    )
-
-
-def wait_for(process: "subprocess.Popen[str]", words: str) -> None:
-    """Read what the process says until a line has these words."""
-    assert process.stderr is not None
-    for line in process.stderr:
-        if words in line:
-            return
-    raise AssertionError(f"ended without saying {words!r}")
+def wait_for(said: Iterable[str], words: str) -> None:
+    """Read what a process says until a line has these words."""
+    assert any(words in line for line in said), f"ended without saying {words!r}"
 
 
 # Two models, so that a kill comes before, during, between and after the two runs.
@@ -197,12 +182,12 @@ def test_a_killed_ingest_leaves_a_clean_store_and_the_next_completes(
     moment: str, delay: float, tiny_llama: Path, tiny_bert: Path, text: Path, tmp_path: Path
 ) -> None:
     arguments = ("ingest", tiny_llama, tiny_bert, "--corpus", text, *SMALL)
-    process = start("-v", *arguments, cwd=tmp_path)
-    wait_for(process, moment)
-    time.sleep(delay)
-    process.send_signal(signal.SIGKILL)
-    process.communicate()
-    assert process.returncode in (-signal.SIGKILL, 0)
+    with fork("-v", *arguments, cwd=tmp_path) as (process, said):
+        wait_for(said, moment)
+        time.sleep(delay)
+        process.kill()
+        process.join()
+    assert process.exitcode in (-signal.SIGKILL, 0)
     store = tmp_path / "embstore.duckdb"
     if store.exists():
         # Whatever is there is whole: every run has all its layers and numbers.
@@ -226,12 +211,13 @@ def test_an_interrupt_is_exit_code_130_and_stores_nothing(
     tiny_llama: Path, write_text: Callable[[int], Path], tmp_path: Path
 ) -> None:
     """One small window at a time: measuring takes long enough to be met."""
-    process = start(
+    arguments = command(
         *("-v", "ingest", tiny_llama, "--corpus", write_text(120_000), "--tokens", "96000"),
         *("--window", "32", "--batch-size", "1"),
-        cwd=tmp_path,
     )
-    wait_for(process, "reading tokens")
+    process = subprocess.Popen(arguments, cwd=tmp_path, text=True, stderr=subprocess.PIPE)
+    assert process.stderr is not None
+    wait_for(process.stderr, "reading tokens")
     process.send_signal(signal.SIGINT)
     _, said = process.communicate(timeout=60)
     assert process.returncode == 130, said

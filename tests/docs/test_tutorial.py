@@ -32,7 +32,6 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
         patch.setenv("IPYTHONDIR", str(folder / "ipython"))
         patch.setenv("JUPYTER_RUNTIME_DIR", str(folder / "runtime"))
         patch.setenv("JUPYTER_PLATFORM_DIRS", "1")
-        patch.setenv("HF_HUB_OFFLINE", "1")
         # tqdm misses ipywidgets, which the notebook does without.
         patch.setenv("PYTHONWARNINGS", "ignore:IProgress not found")
         notebook = nbformat.read(NOTEBOOK, as_version=4)

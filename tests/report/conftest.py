@@ -22,9 +22,9 @@ _FLAGS = (
 
 
 @pytest.fixture
-def database(tmp_path: Path) -> Database:
+def database(empty_store: Path, tmp_path: Path) -> Database:
     """An empty store."""
-    return open_database(tmp_path / "store.duckdb")
+    return open_database(shutil.copyfile(empty_store, tmp_path / "store.duckdb"))
 
 
 @pytest.fixture(scope="session")

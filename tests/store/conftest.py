@@ -6,12 +6,6 @@ import pytest
 from embstore.store.connection import Database, open_database
 
 
-@pytest.fixture(scope="session")
-def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A new store, to be copied: creating one takes ten times as long."""
-    return open_database(tmp_path_factory.mktemp("empty") / "embstore.duckdb").path
-
-
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
     return tmp_path / "embstore.duckdb"
