@@ -52,6 +52,7 @@ def place(prepared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pa
     return tmp_path
 
 
+@pytest.mark.slow
 @each_page
 def test_every_command_and_example_runs(
     page: Path, place: Path, prepared: Path, monkeypatch: pytest.MonkeyPatch

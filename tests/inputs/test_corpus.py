@@ -82,6 +82,7 @@ def test_dump_gives_the_same_fingerprint_under_every_name(
         assert text.corpus.sha256 == hashlib.sha256(f"{first}\n\n{second}".encode()).hexdigest()
 
 
+@pytest.mark.models
 def test_excerpt() -> None:
     found = find_spec("gensim")
     assert found is not None, "install gensim with --no-deps: it carries the text"

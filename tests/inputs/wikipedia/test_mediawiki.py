@@ -49,6 +49,7 @@ def excerpt() -> list[str]:
         return list(read_articles(stream))
 
 
+@pytest.mark.models
 def test_excerpt_gives_its_106_articles(excerpt: list[str]) -> None:
     assert len(excerpt) == 106
     # Measured: 2.90 million. Captions or footnotes kept would add .3, lists lost take .3.
@@ -57,6 +58,7 @@ def test_excerpt_gives_its_106_articles(excerpt: list[str]) -> None:
     assert "\n\nEtymology and terminology\n\nThe term anarchism is a compound word" in excerpt[0]
 
 
+@pytest.mark.models
 @pytest.mark.parametrize(
     "leftover",
     [
