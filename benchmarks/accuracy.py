@@ -8,10 +8,12 @@ from benchmarks.scale import Scale
 from benchmarks.sections import Bar, Section, Table
 from embstore.geometry.moments import Moments
 from embstore.geometry.neighbors.search import nearest_neighbors
-from embstore.metrics.adjacent import linearity_of
-from embstore.metrics.cosine import mean_cosine
 from embstore.metrics.least_squares import RANK_CUTOFF
-from embstore.metrics.spectrum import anisotropy, effective_rank, participation_ratio
+from embstore.metrics.of_one_layer.anisotropy import anisotropy
+from embstore.metrics.of_one_layer.effective_rank import effective_rank
+from embstore.metrics.of_one_layer.mean_cosine import mean_cosine
+from embstore.metrics.of_one_layer.participation_ratio import participation_ratio
+from embstore.metrics.of_two_layers.linearity import linearity_of
 
 _K = 20
 _BLOCK_ROWS = 256

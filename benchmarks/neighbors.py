@@ -10,7 +10,9 @@ from benchmarks.scale import Scale
 from benchmarks.sections import Section, Table
 from embstore.demo import MODELS
 from embstore.geometry.neighbors.search import Neighbors, nearest_neighbors
-from embstore.metrics.dimension import local_dimensions, mle, twonn
+from embstore.metrics.neighbor_ratios import local_dimensions
+from embstore.metrics.of_one_layer.mle import mle
+from embstore.metrics.of_one_layer.twonn import twonn
 from embstore.metrics.registry import N_NEIGHBORS
 
 _LAYER = 12

@@ -21,9 +21,9 @@ from benchmarks.saved_states import Cloud, clouds, distinct
 from benchmarks.scale import Scale
 from benchmarks.sections import Bar, Section, Table
 from embstore.geometry.neighbors.search import nearest_neighbors
-from embstore.metrics.adjacent import neighbor_overlap
-from embstore.metrics.dimension import twonn
-from embstore.metrics.dimension_by_scale import gride
+from embstore.metrics.gride import gride
+from embstore.metrics.of_one_layer.twonn import twonn
+from embstore.metrics.of_two_layers.neighbor_overlap import neighbor_overlap
 
 # Each rank is compared with twice it.
 _RANKS = (1, 2, 4, 8, 16, 32)

@@ -34,9 +34,9 @@ from benchmarks.scale import Scale
 from benchmarks.sections import Bar, Section, Table
 from embstore.geometry.moments import Moments
 from embstore.geometry.neighbors.search import Neighbors, nearest_neighbors
-from embstore.metrics.adjacent import linearity_of
-from embstore.metrics.dimension import twonn
-from embstore.metrics.spectrum import anisotropy
+from embstore.metrics.of_one_layer.anisotropy import anisotropy
+from embstore.metrics.of_one_layer.twonn import twonn
+from embstore.metrics.of_two_layers.linearity import linearity_of
 
 PEER = "llm-microscope==0.0.7"
 

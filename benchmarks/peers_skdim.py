@@ -19,11 +19,16 @@ from benchmarks.scale import Scale
 from benchmarks.sections import Bar, Section, Table
 from embstore.geometry.neighbors.search import nearest_neighbors
 from embstore.measuring.evaluate import graph_of
-from embstore.metrics import dimension, dimension_by_scale
+from embstore.metrics.neighbor_ratios import NEIGHBORS, local_dimensions
+from embstore.metrics.of_one_layer.corrint import CORRINT_NEIGHBORS, corrint
+from embstore.metrics.of_one_layer.mada import mada
+from embstore.metrics.of_one_layer.mle import mle
+from embstore.metrics.of_one_layer.mom import mom
+from embstore.metrics.of_one_layer.twonn import twonn
 from embstore.types import FloatArray
 
 BOTH = "TwoNN + MLE"
-_K = dimension.MLE_NEIGHBORS
+_K = NEIGHBORS
 
 
 def run(scale: Scale) -> Section:
@@ -55,23 +60,23 @@ def _searched(cloud: Cloud, k: int = _K) -> FloatArray:
 
 def _both(cloud: Cloud) -> float:
     distances = _searched(cloud)
-    local = dimension.local_dimensions(distances, k=_K)
-    return dimension.twonn(distances) + dimension.mle(local)
+    local = local_dimensions(distances, k=_K)
+    return twonn(distances) + mle(local)
 
 
 def _mle(cloud: Cloud) -> float:
-    return dimension.mle(dimension.local_dimensions(_searched(cloud), k=_K))
+    return mle(local_dimensions(_searched(cloud), k=_K))
 
 
 def _corrint(cloud: Cloud) -> float:
-    k = max(dimension_by_scale.CORRINT_NEIGHBORS)
+    k = max(CORRINT_NEIGHBORS)
     one_window = np.zeros(len(cloud.X), dtype=np.int64)
     graph = graph_of(nearest_neighbors(cloud.X, k), one_window, k)
-    return dimension_by_scale.corrint(graph.within, graph.radii)
+    return corrint(graph.within, graph.radii)
 
 
 def _their_corrint(cloud: Cloud) -> float:
-    k1, k2 = dimension_by_scale.CORRINT_NEIGHBORS
+    k1, k2 = CORRINT_NEIGHBORS
     return float(skdim.id.CorrInt(k1=k1, k2=k2).fit(cloud.X).dimension_)
 
 
@@ -92,18 +97,18 @@ _FLOAT32, _FLOAT32_AVERAGED, _ONE_PAIR = 1e-5, 1e-3, 1e-4
 
 QUANTITIES = (
     Quantity(BOTH, _both, lambda c: _their_twonn(c) + _their_mle(c), _FLOAT32),
-    Quantity("TwoNN", lambda c: dimension.twonn(_searched(c, 2)), _their_twonn, _FLOAT32),
+    Quantity("TwoNN", lambda c: twonn(_searched(c, 2)), _their_twonn, _FLOAT32),
     Quantity("MLE, k = 20", _mle, _their_mle, _FLOAT32),
     Quantity(
         "MADA, k = 20",
-        lambda c: dimension.mada(_searched(c), k=_K),
+        lambda c: mada(_searched(c), k=_K),
         lambda c: float(skdim.id.MADA().fit(c.X, n_neighbors=_K).dimension_),
         _FLOAT32_AVERAGED,
         repeats=3,
     ),
     Quantity(
         "MOM, k = 20",
-        lambda c: dimension.mom(_searched(c), k=_K),
+        lambda c: mom(_searched(c), k=_K),
         lambda c: float(skdim.id.MOM().fit(c.X, n_neighbors=_K).dimension_),
         _FLOAT32_AVERAGED,
     ),

@@ -1,24 +1,29 @@
 """The pages and tables of the documentation that are made from the code, so that they stay true.
 
-README.md has its tables filled in; docs/metrics.md and docs/schema.md are written whole. What
-the code does not say about a metric or a column stands in the TOML file of the same name.
+README.md has its tables filled in; docs/metrics.md, docs/schema.md and the module of names that
+asking needs are written whole. What the code does not say of a page or a column stands in the
+TOML file of the same name.
 """
 
 import tomllib
 from collections.abc import Callable, Iterable, Mapping
+from inspect import cleandoc
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
-from embstore.metrics.dimension_by_scale import GRIDE_RANKS
-from embstore.metrics.registry import PAIR_METRICS, metric_infos
+from embstore.metrics.families import dimension
+from embstore.metrics.gride import GRIDE_RANKS
+from embstore.metrics.registry import FAMILIES, METRICS, PAIR_METRICS, metric_infos
 
 if TYPE_CHECKING:
     from sqlalchemy import Column, Table
 
+    from embstore.metrics.metric import Metric
     from embstore.types import MetricInfo
 
 DOCS = Path(__file__).parent
+NAMES = DOCS.parent / "embstore" / "metrics" / "names.py"
 _MADE = "<!-- Made by make docs from the code and docs/{}.toml: change those. -->\n"
 
 
@@ -106,38 +111,70 @@ def fill_in(text: str) -> str:
 
 
 def metric_page() -> str:
-    """Describe every metric: what the registry says, and its traps.
-
-    Raises:
-        ValueError: the registry and docs/metrics.toml do not name the same metrics.
-    """
-    infos = {info.name: info for info in metric_infos(pairs=True)}
+    """Describe every metric, family by family: what it is, and its traps."""
     words = _words("metrics")
-    groups = words["group"]
-    _agree("metric", infos, (name for group in groups for name in group["metrics"]))
+    metrics: list[Metric[Any]] = [*METRICS.values(), *PAIR_METRICS.values()]
     parts = [_MADE.format("metrics"), words["head"].format(pairs=len(PAIR_METRICS))]
     parts += [
         table(
             ("metric", "title", "symbol", "unit"),
-            ((f"[`{i.name}`](#{i.name})", i.title, i.symbol, i.unit) for i in infos.values()),
+            (
+                (f"[`{a.name}`](#{a.name})", a.title, a.symbol, a.unit)
+                for a in (metric.description for metric in metrics)
+            ),
         )
     ]
-    for group in groups:
-        parts += [f"\n## {group['title']}\n", f"{group['text']}\n"]
-        parts += [_metric(infos[name], notes) for name, notes in group["metrics"].items()]
+    for family in FAMILIES:
+        parts += [f"\n## {family.title}\n", f"{cleandoc(family.text)}\n"]
+        parts += [_metric(metric) for metric in metrics if metric.family == family]
     ranks = ", ".join(map(str, GRIDE_RANKS))
     return "\n".join([*parts, words["tail"].format(ranks=ranks)])
 
 
-def _metric(info: "MetricInfo", notes: str) -> str:
-    error = info.uncertainty
+def _metric(metric: "Metric[Any]") -> str:
+    about, info = metric.description, metric.info
     return (
-        f"### {info.name}\n\n**{info.title}**, {info.symbol}\n\n> {info.formula}\n\n"
+        f"### {about.name}\n\n**{about.title}**, {about.symbol}\n\n> {about.formula}\n\n"
         + table(
-            ("unit", "bounds", "version", "standard error and interval", "source"),
-            [(info.unit, bounds(info), info.version, error, info.citation)],
+            ("unit", "bounds", "unchanged by", "version", "standard error and interval", "source"),
+            [
+                (
+                    about.unit,
+                    bounds(info),
+                    _unchanged_by(metric),
+                    about.version,
+                    metric.uncertainty,
+                    about.citation,
+                )
+            ],
         )
-        + f"\n\n{notes.strip()}\n"
+        + f"\n\n{cleandoc(about.notes)}\n"
+    )
+
+
+def _unchanged_by(metric: "Metric[Any]") -> str:
+    about = metric.description
+    return ", ".join([*about.unchanged_by, *([] if about.degree else ["scale"])])
+
+
+def names_module() -> str:
+    """Return the module of the metrics' names that asking needs."""
+    names = [metric.name for metric in METRICS.values() if metric.family == dimension.FAMILY]
+    return "\n".join(
+        [
+            '"""Names of metrics that asking needs to know, without what computes them.',
+            "",
+            "Made by make docs from the metrics' files: change those.",
+            '"""',
+            "",
+            "# Estimates of dimension from the distances to neighbours.",
+            "NEIGHBOR_ESTIMATES = frozenset(",
+            "    {",
+            *(f'        "{name}",' for name in names),
+            "    }",
+            ")",
+            "",
+        ]
     )
 
 
@@ -269,3 +306,4 @@ if __name__ == "__main__":
     readme.write_text(fill_in(readme.read_text()))
     (DOCS / "metrics.md").write_text(metric_page())
     (DOCS / "schema.md").write_text(schema_page())
+    NAMES.write_text(names_module())

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from embstore.asking.literal_sql import literal
+from embstore.metrics.conventions import BY_HOW_MUCH, DIMENSION_CEILING
 from embstore.metrics.names import NEIGHBOR_ESTIMATES
 
 if TYPE_CHECKING:
@@ -16,10 +17,6 @@ if TYPE_CHECKING:
 
     from embstore.store.connection import Database
 
-# Where estimates from neighbour distances begin to fall short at usual sample sizes, and by
-# how much.
-SHORT_ABOVE = 20
-SHORTFALL = "at 4,000 tokens a true 50 reads 33 and a true 100 reads 51"
 # Columns of the metric that a column ``metric`` names: its values, and means and peaks of
 # them. What ends otherwise is an error, an interval, a place or a difference.
 _LEVEL = re.compile(r"(.+_)?(value|mean|peak)(_no_first|_no_sinks)?")
@@ -84,12 +81,12 @@ def dimension_caveat(table: "pa.Table") -> str | None:
         for column in filter(_LEVEL.fullmatch, columns):
             named = zip(metrics, table[column].to_pylist(), strict=True)
             found += [(name, value) for name, value in named if name in NEIGHBOR_ESTIMATES]
-    high = {name for name, value in found if isinstance(value, float) and value > SHORT_ABOVE}
+    high = {name for name, value in found if isinstance(value, float) and value > DIMENSION_CEILING}
     if not high:
         return None
     return (
-        f"Dimensions above about {SHORT_ABOVE} are underestimated ({', '.join(sorted(high))}"
-        f"): {SHORTFALL}."
+        f"Dimensions above about {DIMENSION_CEILING} are underestimated "
+        f"({', '.join(sorted(high))}): {BY_HOW_MUCH}."
     )
 
 

@@ -18,11 +18,10 @@ from dataclasses import dataclass
 from typing import Literal
 
 from embstore.comparison.profiles import LayerValue, Profile
+from embstore.metrics.conventions import LEVEL
 
 By = Literal["layer", "depth"]
 Part = Literal["layer", "mean", "peak_value", "peak_depth"]
-
-LEVEL = 0.95
 
 # A depth is a ratio of two small whole numbers: closer than this is the same.
 _SAME_DEPTH = 1e-9

@@ -18,7 +18,7 @@ from embstore.geometry.largest_coordinates import LargestCoordinates
 from embstore.geometry.moments import CrossMoments, Moments
 from embstore.geometry.row_loops import compare_rows
 from embstore.measuring.scopes import REST, token_groups
-from embstore.metrics.adjacent import Steps
+from embstore.metrics.two_layers import Steps
 from embstore.types import LayerKey
 
 _N_GROUPS = 3

@@ -10,13 +10,13 @@ from embstore.geometry.moments import Moments
 from embstore.geometry.neighbors.search import Neighbors, count_within, nearest_neighbors, restrict
 from embstore.measuring.collect import LayerRecord, PairRecord, StackRecord
 from embstore.measuring.scopes import FIRST, GROUPS, REST, SINK
-from embstore.metrics import influence
-from embstore.metrics.adjacent import OVERLAP_NEIGHBORS, Overlap, neighbor_overlap
-from embstore.metrics.dimension_by_scale import GRIDE_RANKS, corrint_radii, gride
+from embstore.metrics import gride
 from embstore.metrics.metric import Metric, Subject, evaluate
+from embstore.metrics.of_one_layer.corrint import corrint_radii
+from embstore.metrics.of_two_layers.neighbor_overlap import OVERLAP_NEIGHBORS, neighbor_overlap
 from embstore.metrics.one_layer import Cloud, Graph
 from embstore.metrics.registry import METRICS, N_NEIGHBORS, PAIR_METRICS
-from embstore.metrics.two_layers import Core, Pair
+from embstore.metrics.two_layers import Core, Overlap, Pair
 from embstore.metrics.uncertainty import Clusters, clustered
 from embstore.types import (
     CurvePoint,
@@ -99,9 +99,9 @@ def measure_layer(
         )
         measurements += [_measure(key, scope, metric, cloud) for metric in METRICS.values()]
         spectra.append(Spectrum(key, scope, cloud.eigenvalues, cloud.n))
-        curves += [curve_point(key, scope, cloud.graph, rank) for rank in GRIDE_RANKS]
+        curves += [curve_point(key, scope, cloud.graph, rank) for rank in gride.GRIDE_RANKS]
         spread[scope] = cloud.spread
-        # Or its sums would be kept while the next scope's are made.
+        # Drop the cloud: it would keep this scope's sums while the next scope's are made.
         del cloud
     layer = _layer(stack, record, found)
     return LayerResult(layer, measurements, spectra, curves, nearest, spread)
@@ -202,11 +202,11 @@ def _graphs(
 def curve_point(key: LayerKey, scope: Scope, graph: Graph, rank: int) -> CurvePoint:
     """Return the intrinsic dimension at one scale with its interval."""
     n = len(graph.distances)
-    value = gride(graph.distances, rank)
+    value = gride.gride(graph.distances, rank)
     if not np.isfinite(value):
         return CurvePoint(key, scope, rank, None, None, n)
     interval = clustered(
-        value, influence.gride(graph.distances, rank, value), graph.clusters, scale="log"
+        value, gride.influence(graph.distances, rank, value), graph.clusters, transform="log"
     )
     scale = graph.distances[:, [rank - 1, 2 * rank - 1]].mean()
     return CurvePoint(
@@ -237,9 +237,9 @@ def _overlap(stack: StackRecord, record: PairRecord, x: Nearest, y: Nearest) -> 
 
 def _measure(key: LayerKey, scope: Scope, metric: Metric[Subject], subject: Subject) -> Measurement:
     found = evaluate(metric, subject)
-    name, interval = metric.info.name, found.interval
+    interval = found.interval
     errors = (interval.std_error, interval.low, interval.high) if interval else ()
-    return Measurement(key, scope, name, found.value, found.n, found.reason, *errors)
+    return Measurement(key, scope, metric.name, found.value, found.n, found.reason, *errors)
 
 
 def _undefined(

@@ -12,7 +12,7 @@ from embstore.geometry.moments import Moments
 from embstore.geometry.neighbors.search import nearest_neighbors
 from embstore.inputs.sampling import check_sample, check_seed
 from embstore.measuring.evaluate import graph_of
-from embstore.metrics.metric import Value, evaluate
+from embstore.metrics.metric import MetricValue, evaluate
 from embstore.metrics.one_layer import Cloud
 from embstore.metrics.registry import METRICS, N_NEIGHBORS
 from embstore.metrics.uncertainty import Clusters
@@ -20,7 +20,7 @@ from embstore.metrics.uncertainty import Clusters
 _CHUNK_ROWS = 1 << 15
 
 
-def measure_vectors(X: object, *, sample: int = 4096, seed: int = 0) -> dict[str, Value]:
+def measure_vectors(X: object, *, sample: int = 4096, seed: int = 0) -> dict[str, MetricValue]:
     """Measure every single-layer metric of a set of vectors.
 
     Args:

@@ -1,4 +1,5 @@
 """Metrics: what each measures, how it is computed, how sure it is.
 
-``registry`` lists them all; ``names`` can be imported at no cost.
+A metric is one file in ``of_one_layer`` or ``of_two_layers``; ``registry`` finds them all.
+``names`` and ``conventions`` can be imported at no cost.
 """

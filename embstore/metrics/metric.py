@@ -1,8 +1,8 @@
-"""What a catalogue entry is: the number's meaning, how it is made, and how sure it is."""
+"""What a metric is: what its number means, how it is made, and how sure it is."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Generic, Literal, TypeVar
 
 from embstore.metrics.uncertainty import Interval
 from embstore.types import MetricInfo
@@ -10,28 +10,102 @@ from embstore.types import MetricInfo
 # What a metric looks at: one layer's vectors, or those of two.
 Subject = TypeVar("Subject", contravariant=True)
 
+# The same vector added to all; all turned about the origin; each there twice.
+Change = Literal["shift", "rotation", "duplication"]
+
+
+@dataclass(frozen=True)
+class Family:
+    """Metrics that look at the same thing, as a section of docs/metrics.md.
+
+    Attributes:
+        title: of the section.
+        text: what all of them have in common, in Markdown.
+    """
+
+    title: str
+    text: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Description:
+    """What a reader should know of a metric.
+
+    Attributes:
+        name: its key in a store, permanent.
+        title: a few words.
+        symbol: short, for tables.
+        formula: in plain text.
+        bounds: lowest and highest value, written with n (vectors) and d (dimensions).
+        citation: who defined it, with the year.
+        notes: where it misleads and what to compare it with, in Markdown.
+        unchanged_by: which changes of all vectors leave it as it is.
+        degree: it grows with this power of the vectors' length; 0 if that does not matter.
+        unit: "1" for a pure number.
+        version: raised where the definition changes, which gives new runs a new id.
+    """
+
+    name: str
+    title: str
+    symbol: str
+    formula: str
+    bounds: tuple[str, str]
+    citation: str
+    notes: str
+    unchanged_by: tuple[Change, ...]
+    degree: int = 0
+    unit: str = "1"
+    version: int = 1
+
 
 @dataclass(frozen=True)
 class Metric(Generic[Subject]):
-    """A metric as the catalogue knows it.
+    """A metric, ready to be evaluated.
 
     Attributes:
-        info: what the number means.
+        description: what the number means.
+        family: the metrics it belongs with.
+        uncertainty: how its interval is made, in a line; "none" if it has none.
         compute: the number; NaN where it is undefined.
         count: how many vectors are behind it.
         interval: its standard error and interval; None where it has none.
         why: the reason for an undefined value, given the number of vectors.
     """
 
-    info: MetricInfo
+    description: Description
+    family: Family
+    uncertainty: str
     compute: Callable[[Subject], float]
     count: Callable[[Subject], int]
     interval: Callable[[Subject, float], Interval | None]
     why: Callable[[Subject, int], str]
 
+    @property
+    def name(self) -> str:
+        """Its key in a store."""
+        return self.description.name
+
+    @property
+    def info(self) -> MetricInfo:
+        """What a store keeps of its description."""
+        about = self.description
+        lower, upper = about.bounds
+        return MetricInfo(
+            name=about.name,
+            version=about.version,
+            title=about.title,
+            symbol=about.symbol,
+            formula=about.formula,
+            unit=about.unit,
+            lower=lower,
+            upper=upper,
+            citation=about.citation,
+            uncertainty=self.uncertainty,
+        )
+
 
 @dataclass(frozen=True)
-class Value:
+class MetricValue:
     """A metric's value with the number of vectors behind it; None with a reason."""
 
     value: float | None
@@ -40,10 +114,10 @@ class Value:
     interval: Interval | None = None
 
 
-def evaluate(metric: Metric[Subject], subject: Subject) -> Value:
+def evaluate(metric: Metric[Subject], subject: Subject) -> MetricValue:
     """Compute one metric with its interval; an undefined value comes with its reason."""
     n = metric.count(subject)
     number = metric.compute(subject)
     if number - number == 0:  # finite
-        return Value(number, n, interval=metric.interval(subject, number))
-    return Value(None, n, metric.why(subject, n))
+        return MetricValue(number, n, interval=metric.interval(subject, number))
+    return MetricValue(None, n, metric.why(subject, n))

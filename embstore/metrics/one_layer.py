@@ -9,7 +9,7 @@ from embstore.common.cached_attribute import once
 from embstore.common.scratch import scratch
 from embstore.geometry.moments import Moments
 from embstore.geometry.row_loops import absolute_median, centre_to_single, lengths, sum_squares
-from embstore.metrics.dimension import local_dimensions
+from embstore.metrics.neighbor_ratios import local_dimensions
 from embstore.metrics.uncertainty import Clusters
 from embstore.types import FloatArray
 

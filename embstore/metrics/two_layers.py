@@ -14,13 +14,46 @@ from embstore.common.cached_attribute import once
 from embstore.common.scratch import scratch
 from embstore.geometry.moments import EPS, CrossMoments, Moments
 from embstore.geometry.row_loops import centre_to_single, pair_terms, row_distances
-from embstore.metrics.adjacent import Overlap, Steps
 from embstore.metrics.least_squares import Fit, Gain
 from embstore.metrics.uncertainty import Clusters
 from embstore.types import FloatArray
 
 # Rows corrected at once: a block of them stays in the processor's cache.
 _BLOCK = 512
+
+
+@dataclass(frozen=True, eq=False)
+class Overlap:
+    """How many neighbours each point shares between the two layers.
+
+    Attributes:
+        shares: of its nearest neighbours, for each point distinct in both layers, (n,).
+        clusters: the points' windows.
+    """
+
+    shares: FloatArray
+    clusters: Clusters
+
+
+@dataclass(frozen=True, eq=False)
+class Steps:
+    """How far each sampled token moves and turns, and the means over all tokens.
+
+    Attributes:
+        ratios: ‖y − x‖/‖x‖ of the sample, NaN where x is zero, (n_sample,).
+        cosines: cos(x, y) of the sample, NaN where either is zero, (n_sample,).
+        mean_ratio: over all tokens with x not zero; NaN for none.
+        mean_cosine: over all tokens where neither is zero; NaN for none.
+        n_ratios: tokens behind ``mean_ratio``.
+        n_cosines: tokens behind ``mean_cosine``.
+    """
+
+    ratios: FloatArray
+    cosines: FloatArray
+    mean_ratio: float
+    mean_cosine: float
+    n_ratios: int
+    n_cosines: int
 
 
 @dataclass(frozen=True, eq=False)

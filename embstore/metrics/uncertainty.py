@@ -9,7 +9,7 @@ influence functions: Hampel 1974, doi 10.1080/01621459.1974.10482962).
 Intervals are 95 %, from Student's t with one degree of freedom less than there are
 windows, and are made on a scale on which the number is unbounded (a logarithm for
 lengths, a logit for shares), so that they keep within its bounds. They tell the spread
-over texts, not a bias such as that of all dimension estimates above 20.
+over texts, not a bias such as that of estimates of dimension.
 
 That a token is also its neighbours' neighbour is left out. So estimates from neighbours
 have errors too small or too large by some tens of percent: over 20 disjoint sets of text
@@ -26,14 +26,13 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import stdtrit
 
+from embstore.metrics.conventions import LEVEL
 from embstore.types import FloatArray
 
-LEVEL = 0.95
+# What takes a number to a scale without bounds, on which its interval is symmetric.
+Transform = Literal["linear", "log", "logit", "atanh", "count"]
 
-Scale = Literal["linear", "log", "logit", "atanh", "count"]
-
-
-_SCALES = {
+_TRANSFORMS: dict[Transform, str] = {
     "linear": "symmetric",
     "log": "on a logarithmic scale",
     "logit": "on a logit scale",
@@ -41,12 +40,15 @@ _SCALES = {
     "count": "widened to whole numbers",
 }
 
+# Quantiles this far to either side of one tell the density between them.
+_PACE = 0.05
 
-def describe(how: Literal["quantile"] | Scale) -> str:
+
+def describe(how: Literal["quantile"] | Transform) -> str:
     """Say in a line how a metric's interval is made."""
     if how == "quantile":
         return "Woodruff's interval of the quantile, windows as units"
-    return f"influence function summed over windows, Student's t, {_SCALES[how]}"
+    return f"influence function summed over windows, Student's t, {_TRANSFORMS[how]}"
 
 
 @dataclass(frozen=True)
@@ -86,7 +88,7 @@ class Clusters:
 
 
 def clustered(
-    value: float, influence: FloatArray, clusters: Clusters, *, scale: Scale
+    value: float, influence: FloatArray, clusters: Clusters, *, transform: Transform
 ) -> Interval | None:
     """Return a number's interval from how much each unit moves it.
 
@@ -94,24 +96,24 @@ def clustered(
         value: the number.
         influence: of each unit, (n,), up to a constant: it is centred here.
         clusters: their windows.
-        scale: on which the interval is symmetric.
+        transform: where the interval is symmetric.
 
     Returns:
         None with fewer than two windows, which have no spread, or where the influence
         is not finite.
     """
-    return clustered_sums(value, clusters.sums(influence), clusters, scale=scale)
+    return clustered_sums(value, clusters.sums(influence), clusters, transform=transform)
 
 
 def clustered_sums(
-    value: float, sums: FloatArray, clusters: Clusters, *, scale: Scale
+    value: float, sums: FloatArray, clusters: Clusters, *, transform: Transform
 ) -> Interval | None:
     """Do as ``clustered``, from influences already summed over windows, (n_windows,)."""
     error = _clustered_error(sums, clusters)
     if error is None:
         return None
     reach = error * _student(len(clusters.counts))
-    return Interval(error, *_ends(value, reach, scale))
+    return Interval(error, *_ends(value, reach, transform))
 
 
 def quantile_interval(values: FloatArray, q: float, clusters: Clusters) -> Interval | None:
@@ -139,6 +141,12 @@ def quantile_interval(values: FloatArray, q: float, clusters: Clusters) -> Inter
     return Interval(float(high - low) / (2 * t), float(low), float(high))
 
 
+def quantile_and_pace(x: FloatArray, q: float) -> tuple[float, float]:
+    """Return a quantile and how fast it grows with q: one over the density there."""
+    low, middle, high = np.quantile(x, [q - _PACE, q, q + _PACE])
+    return float(middle), float(high - low) / (2 * _PACE)
+
+
 def _clustered_error(sums: FloatArray, clusters: Clusters) -> float | None:
     n_windows = len(clusters.counts)
     if n_windows < 2 or not np.isfinite(sums).all():
@@ -152,17 +160,17 @@ def _student(n_windows: int) -> float:
     return float(stdtrit(n_windows - 1, 0.5 + LEVEL / 2))
 
 
-def _ends(value: float, reach: float, scale: Scale) -> tuple[float, float]:
-    if scale == "log" and value > 0:
+def _ends(value: float, reach: float, transform: Transform) -> tuple[float, float]:
+    if transform == "log" and value > 0:
         factor = math.exp(min(reach / value, 700.0))
         return value / factor, value * factor
-    if scale == "logit" and 0 < value < 1:
+    if transform == "logit" and 0 < value < 1:
         middle, half = math.log(value / (1 - value)), reach / (value * (1 - value))
         return _logistic(middle - half), _logistic(middle + half)
-    if scale == "atanh" and -1 < value < 1:
+    if transform == "atanh" and -1 < value < 1:
         middle, half = math.atanh(value), reach / (1 - value * value)
         return math.tanh(middle - half), math.tanh(middle + half)
-    if scale == "count":
+    if transform == "count":
         return math.floor(value - reach), math.ceil(value + reach)
     return value - reach, value + reach
 

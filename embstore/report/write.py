@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 
 from embstore._version import __version__
 from embstore.errors import QueryError
+from embstore.metrics.conventions import SHORTFALL
 from embstore.metrics.names import NEIGHBOR_ESTIMATES
 from embstore.report.contents import Contents, Row
 from embstore.report.findings.overview import find_all
-from embstore.report.findings.sentences import SHORT_ESTIMATES, Finding
+from embstore.report.findings.sentences import Finding
 from embstore.report.pack.curves import pack_scales, pack_spectra
 from embstore.report.pack.encoding import columns, json_bytes, text_of
 from embstore.report.pack.measurements import Packed, pack_metrics
@@ -155,8 +156,8 @@ def _facts(
             | {"corpus": corpora[run["corpus_id"]], "stored": stored, "undefined": undefined}
         )
     return {
+        "shortfall": SHORTFALL,
         "scopes": list(SCOPES),
-        "short_estimates": SHORT_ESTIMATES,
         "models": [
             {
                 "label": model.label,

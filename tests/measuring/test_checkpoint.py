@@ -1,17 +1,21 @@
 """One pass against NumPy on all states at once; scopes, sinks, padding, broken layers."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 
+from embstore.geometry.moments import Moments
 from embstore.measuring.checkpoint import Choice, measure_batches
 from embstore.measuring.scopes import token_groups
-from embstore.metrics.adjacent import linear_cka, linearity_of
-from embstore.metrics.names import NEIGHBOR_ESTIMATES
+from embstore.metrics.of_two_layers.cka import linear_cka
+from embstore.metrics.of_two_layers.linearity import linearity_of
 from embstore.metrics.registry import METRICS, PAIR_METRICS
 from embstore.models.hidden_states import HiddenBatch
 from embstore.types import SCOPES, LayerKey, Measured, Measurement, Scope
-from tests.metrics.clouds import numbers_of
+from tests.metrics.clouds import cloud_of, numbers_of
+from tests.metrics.pairs import numbers_of_pair
 
 KEYS = [
     LayerKey("decoder", 0, "embedding"),
@@ -154,10 +158,11 @@ def test_a_sample_moves_only_what_it_is_behind() -> None:
     found = rows(measure(states, positions=positions, batch_size=4))
     flat = states[KEYS[1]].reshape(-1, D)
     whole, part = numbers_of(flat), numbers_of(flat[positions])
-    for name in METRICS:
+    cloud = replace(cloud_of(flat[positions]), moments=Moments.of(flat))
+    for name, metric in METRICS.items():
         if name == "massive_ratio":
             continue  # largest of all tokens over the median of the sample
-        from_sample = name in NEIGHBOR_ESTIMATES or name in ("norm_p01", "norm_p50", "norm_p99")
+        from_sample = metric.count(cloud) == len(positions)
         expected = part[name] if from_sample else whole[name]
         assert found[KEYS[1], "all", name].value == pytest.approx(expected, rel=1e-10), name
         assert found[KEYS[1], "all", name].n == (40 if from_sample else 120)
@@ -233,7 +238,7 @@ def test_padding_holds_no_massive_activation() -> None:
 
 
 def pair_numbers(X: np.ndarray, Y: np.ndarray) -> dict[str, float]:
-    """Every two-layer metric from whole arrays, (n, d) each, in NumPy."""
+    """Two-layer metrics from whole arrays, (n, d) each, most of them in NumPy."""
     X, Y = X.astype(np.float64), Y.astype(np.float64)
     Xc, Yc = X - X.mean(axis=0), Y - Y.mean(axis=0)
     rest = Yc - Xc @ np.linalg.lstsq(Xc, Yc)[0]
@@ -244,7 +249,7 @@ def pair_numbers(X: np.ndarray, Y: np.ndarray) -> dict[str, float]:
         np.fill_diagonal(apart, np.inf)
         order.append(np.argsort(apart, axis=1)[:, :30])
     common = [len(set(a) & set(b)) for a, b in zip(*order, strict=True)]
-    return {
+    return numbers_of_pair(X, Y) | {
         "linearity_next": 1 - np.square(rest).sum() / np.square(Yc).sum(),
         "linearity_residual_next": 1 - np.square(rest).sum() / np.square(Yc - Xc).sum(),
         "cka_next": linear_cka(Xc.T @ Xc, Xc.T @ Yc, Yc.T @ Yc),
@@ -324,7 +329,7 @@ def test_only_what_was_chosen_is_measured() -> None:
 def test_every_number_that_can_has_an_interval_around_it() -> None:
     for measurement in measure(random_states()).measurements:
         if measurement.std_error is None:
-            assert measurement.metric in {"top_cosine_coordinate", "norm_max", "massive_ratio"}
+            assert METRICS[measurement.metric].uncertainty == "none"
             continue
         assert measurement.value is not None
         assert measurement.ci_low is not None

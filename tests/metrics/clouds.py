@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 from embstore.geometry.moments import Moments
 from embstore.geometry.neighbors.search import nearest_neighbors
 from embstore.measuring.evaluate import graph_of
-from embstore.metrics.metric import Value, evaluate
+from embstore.metrics.metric import MetricValue, evaluate
 from embstore.metrics.one_layer import Cloud
 from embstore.metrics.registry import METRICS, N_NEIGHBORS
 from embstore.metrics.uncertainty import Clusters
@@ -19,7 +19,7 @@ def cloud_of(X: NDArray[np.floating], windows: NDArray[np.int64] | None = None) 
     return Cloud(Moments.of(X), X, Clusters.of(windows), graph)
 
 
-def values_of(X: NDArray[np.floating]) -> dict[str, Value]:
+def values_of(X: NDArray[np.floating]) -> dict[str, MetricValue]:
     cloud = cloud_of(X)
     return {name: evaluate(metric, cloud) for name, metric in METRICS.items()}
 

@@ -16,9 +16,10 @@ from embstore.geometry.neighbors.search import nearest_neighbors
 from embstore.inputs.corpus import open_corpus
 from embstore.inputs.text_windows import draw_windows
 from embstore.measuring.evaluate import curve_point, graph_of
-from embstore.metrics.dimension import log_ratios, twonn
-from embstore.metrics.dimension_by_scale import gride_score
-from embstore.metrics.spectrum import anisotropy
+from embstore.metrics.gride import gride_score
+from embstore.metrics.neighbor_ratios import log_ratios
+from embstore.metrics.of_one_layer.anisotropy import anisotropy
+from embstore.metrics.of_one_layer.twonn import twonn
 from embstore.models.hidden_states import hidden_batches
 from embstore.models.loaded import load_tokenizer
 from embstore.types import LayerKey

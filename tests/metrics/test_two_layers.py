@@ -5,8 +5,7 @@ import pytest
 from numpy.typing import NDArray
 
 from embstore.geometry.moments import CrossMoments, Moments
-from embstore.metrics.adjacent import Overlap
-from embstore.metrics.two_layers import Core, Pair
+from embstore.metrics.two_layers import Core, Overlap, Pair
 from embstore.metrics.uncertainty import Clusters
 
 N, D_X, D_Y, FEW = 1500, 10, 10, 8

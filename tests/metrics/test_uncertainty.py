@@ -8,26 +8,25 @@ import pytest
 from numpy.typing import NDArray
 from scipy import spatial, stats
 
-from embstore.geometry.moments import CrossMoments, Moments
-from embstore.geometry.neighbors.search import nearest_neighbors
-from embstore.geometry.row_loops import compare_rows
+from embstore.geometry.moments import Moments
 from embstore.measuring.evaluate import curve_point
-from embstore.metrics.adjacent import Overlap, Steps, neighbor_overlap
-from embstore.metrics.dimension_by_scale import GRIDE_RANKS, gride
+from embstore.metrics.gride import GRIDE_RANKS, gride
 from embstore.metrics.metric import evaluate
 from embstore.metrics.one_layer import Cloud, Graph
 from embstore.metrics.registry import METRICS, PAIR_METRICS
-from embstore.metrics.two_layers import Core, Pair
-from embstore.metrics.uncertainty import Clusters, clustered, quantile_interval
+from embstore.metrics.two_layers import Pair
+from embstore.metrics.uncertainty import Clusters, Transform, clustered, describe, quantile_interval
 from embstore.types import LayerKey
 from tests.metrics.clouds import cloud_of
+from tests.metrics.pairs import pair_of
 
 N_WINDOWS, WINDOW, D = 16, 40, 24
 WINDOWS = np.repeat(np.arange(N_WINDOWS), WINDOW)
 
-WITHOUT = {"top_cosine_coordinate", "norm_max", "massive_ratio"}
-QUANTILES = {name for name in METRICS if name.startswith(("lid_", "norm_p"))}
-COUNTS = {"pca_dim_90", "pca_dim_95", "pca_dim_99"}
+ALL_METRICS = METRICS | PAIR_METRICS
+WITHOUT = {name for name, metric in ALL_METRICS.items() if metric.uncertainty == "none"}
+QUANTILES = {name for name, m in METRICS.items() if m.uncertainty == describe("quantile")}
+COUNTS = {name for name, m in METRICS.items() if m.uncertainty == describe("count")}
 
 
 def draw(rng: np.random.Generator) -> NDArray[np.float64]:
@@ -58,7 +57,7 @@ def test_windows_are_numbered_without_gaps() -> None:
 
 def test_units_of_their_own_give_the_textbook_error_of_a_mean() -> None:
     x = np.random.default_rng(0).exponential(size=200)
-    found = clustered(float(x.mean()), x, Clusters.of(np.arange(200)), scale="linear")
+    found = clustered(float(x.mean()), x, Clusters.of(np.arange(200)), transform="linear")
     expected = stats.ttest_1samp(x, 0).confidence_interval(0.95)
     assert found is not None
     assert found.std_error == pytest.approx(stats.sem(x), rel=1e-12)
@@ -68,32 +67,37 @@ def test_units_of_their_own_give_the_textbook_error_of_a_mean() -> None:
 def test_windows_of_equal_tokens_count_once_each() -> None:
     x = np.random.default_rng(0).normal(size=30)
     found = clustered(
-        float(x.mean()), np.repeat(x, 7), Clusters.of(np.repeat(np.arange(30), 7)), scale="linear"
+        float(x.mean()),
+        np.repeat(x, 7),
+        Clusters.of(np.repeat(np.arange(30), 7)),
+        transform="linear",
     )
     assert found is not None
     assert found.std_error == pytest.approx(stats.sem(x), rel=1e-12)
 
 
 def test_one_window_has_no_spread() -> None:
-    assert clustered(1.0, np.arange(5.0), Clusters.of(np.zeros(5, dtype=int)), scale="log") is None
+    assert (
+        clustered(1.0, np.arange(5.0), Clusters.of(np.zeros(5, dtype=int)), transform="log") is None
+    )
     assert quantile_interval(np.arange(5.0), 0.5, Clusters.of(np.zeros(5, dtype=int))) is None
 
 
 @pytest.mark.parametrize(
-    ("scale", "value", "low", "high"),
+    ("transform", "value", "low", "high"),
     [("log", 0.01, 0, np.inf), ("logit", 0.99, 0, 1), ("atanh", -0.9, -1, 1)],
 )
 def test_intervals_keep_within_the_bounds(
-    scale: str, value: float, low: float, high: float
+    transform: Transform, value: float, low: float, high: float
 ) -> None:
     influence = np.random.default_rng(0).normal(size=10) * 0.3
-    found = clustered(value, influence, Clusters.of(np.arange(10)), scale=scale)  # type: ignore[arg-type]
+    found = clustered(value, influence, Clusters.of(np.arange(10)), transform=transform)
     assert found is not None
     assert low < found.low < value < found.high < high
 
 
 def test_a_count_has_whole_ends() -> None:
-    found = clustered(16.0, np.arange(8.0) / 10, Clusters.of(np.arange(8)), scale="count")
+    found = clustered(16.0, np.arange(8.0) / 10, Clusters.of(np.arange(8)), transform="count")
     assert found is not None
     assert (found.low, found.high) == (15, 17)
 
@@ -225,7 +229,7 @@ def coverage() -> dict[str, float]:
     return result
 
 
-@pytest.mark.parametrize("name", sorted((METRICS.keys() | PAIR_METRICS.keys()) - WITHOUT - COUNTS))
+@pytest.mark.parametrize("name", sorted(ALL_METRICS.keys() - WITHOUT - COUNTS))
 def test_intervals_cover_the_truth_as_often_as_they_say(
     coverage: dict[str, float], name: str
 ) -> None:
@@ -244,15 +248,14 @@ def test_the_interval_of_a_count_reaches_half_a_component_beyond_its_error(
     assert found.interval.low < found.value < found.interval.high
 
 
-@pytest.mark.parametrize("name", sorted(WITHOUT))
-def test_extremes_and_indices_have_no_interval(cloud: Cloud, name: str) -> None:
-    assert evaluate(METRICS[name], cloud).interval is None
-    assert METRICS[name].info.uncertainty == "none"
+@pytest.mark.parametrize("name", METRICS)
+def test_a_metric_has_an_interval_unless_it_says_none(cloud: Cloud, name: str) -> None:
+    assert (evaluate(METRICS[name], cloud).interval is None) == (name in WITHOUT)
+    assert name in WITHOUT or "window" in METRICS[name].uncertainty
 
 
-@pytest.mark.parametrize("name", sorted(METRICS.keys() - WITHOUT))
-def test_how_an_interval_is_made_is_documented(name: str) -> None:
-    assert "window" in METRICS[name].info.uncertainty
+def test_extremes_and_indices_have_no_interval() -> None:
+    assert {"top_cosine_coordinate", "norm_max", "massive_ratio"} <= WITHOUT
 
 
 def two_layers(rng: np.random.Generator) -> Pair:
@@ -262,33 +265,6 @@ def two_layers(rng: np.random.Generator) -> Pair:
     moved = 0.2 * rng.normal(size=(N_WINDOWS, D))[WINDOWS]
     Y = turned + 0.3 * rng.normal(size=X.shape) * np.abs(X[:, :1]) + moved
     return pair_of(X, Y, WINDOWS)
-
-
-def pair_of(X: NDArray[np.float64], Y: NDArray[np.float64], windows: NDArray[np.int64]) -> Pair:
-    cross = CrossMoments.empty(D, D)
-    cross.add(X, Y)
-    ratios, cosines = np.empty(len(X)), np.empty(len(X))
-    compare_rows(X, Y, np.arange(len(X)), ratios, cosines)
-    listed = [nearest_neighbors(Z, 30).indices[:, :30] for Z in (X, Y)]
-    clusters = Clusters.of(windows)
-    spreads = []
-    for Z in (X, Y):
-        centred = Z - Z.mean(axis=0)
-        spreads.append(clusters.sums(((centred @ np.cov(Z.T)) * centred).sum(axis=1)))
-    core = Core("whole", Moments.of(X), Moments.of(Y), cross, X, Y)
-    return Pair(
-        core=core,
-        added=None,
-        x=core.x,
-        y=core.y,
-        cross=cross,
-        rows=np.arange(len(X)),
-        clusters=clusters,
-        spread_x=spreads[0],
-        spread_y=spreads[1],
-        overlap=Overlap(neighbor_overlap(*listed), clusters),
-        steps=Steps(ratios, cosines, ratios.mean(), cosines.mean(), len(X), len(X)),
-    )
 
 
 def repeated_pair(pair: Pair, times: int, extra: int | None) -> Pair:

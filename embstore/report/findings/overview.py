@@ -3,14 +3,13 @@
 from collections.abc import Iterable, Sequence
 from statistics import median
 
-from embstore.asking.caveats import SHORT_ABOVE
+from embstore.metrics.conventions import DIMENSION_CEILING, SHORTFALL
 from embstore.report.contents import Contents
 from embstore.report.findings import cautions
 from embstore.report.findings.bells import kinds_compared
 from embstore.report.findings.massive import massive_activations
 from embstore.report.findings.sentences import (
     SCOPE_WORDS,
-    SHORT_ESTIMATES,
     Finding,
     counted,
     interval,
@@ -110,6 +109,6 @@ def ceiling(highest: Highest | None, contents: Contents) -> Finding | None:
         text += f" {highest.surely:,} {many} above {CEILING} as a whole."
     elif highest.possible > max(CEILING, highest.ci_high or highest.value):
         text += f" The interval of a layer reaches {number(highest.possible)}."
-    if highest.value > SHORT_ABOVE:
-        text += f" {SHORT_ESTIMATES}"
+    if highest.value > DIMENSION_CEILING:
+        text += f" {SHORTFALL}"
     return Finding(f"Ceiling of {CEILING}", text, (highest.run,))

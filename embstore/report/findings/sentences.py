@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Literal
 
-from embstore.asking.caveats import SHORT_ABOVE, SHORTFALL
 
 # As the page's selectors name the tokens that count.
 SCOPE_WORDS = {
@@ -15,7 +14,6 @@ SCOPE_WORDS = {
     "no_sinks": "without attention sinks",
 }
 
-SHORT_ESTIMATES = f"Estimates above about {SHORT_ABOVE} fall short: {SHORTFALL}."
 
 Tone = Literal["finding", "open", "warning"]
 

@@ -9,10 +9,10 @@
  * @typedef {{metric: number, model: number, part: number, every: boolean, spacing: string,
  *   low: number, step: number, offset: number, runs: number[], size: number,
  *   numbers?: Float64Array}} Chunk
- * @typedef {{models: Model[], metrics: Metric[], scopes: string[], short_estimates: string, runs: object[],
+ * @typedef {{models: Model[], metrics: Metric[], scopes: string[], runs: object[],
  *   corpora: object[], failures: object[], undefined: object[], chunks: Map<string, Chunk>,
  *   bytes: Uint8Array, modelOf: number[], spectra: Bundle, scales: Bundle,
- *   massive: object[]}} Data
+ *   massive: object[], shortfall: string}} Data
  * @typedef {{status: "value"|"undefined"|"absent"|"left out", value: number, low: number,
  *   high: number}} Cell
  */

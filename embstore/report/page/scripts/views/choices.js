@@ -144,7 +144,7 @@ function metricNote(data, metric) {
         `embstore report --metrics ${key} writes one with every checkpoint.`,
     );
   }
-  if (neighbor) notes.push(data.short_estimates);
+  if (neighbor) notes.push(data.shortfall);
   return notes.join(" ");
 }
 

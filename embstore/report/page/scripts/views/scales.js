@@ -18,7 +18,7 @@ function scalesView(data, host) {
       checkbox("Logarithmic values", false, set("log", Boolean)).element,
     ],
     pointsOf: (line, { axis = "distance" }) => scalePoints(data, bundle, line, axis),
-    note: () => data.short_estimates,
+    note: () => data.shortfall,
     xScale: (_, points, range) => {
       const [low, high] = extent(points.map((point) => point.x));
       return low > 0 ? logScale([low, high], range) : evenScale([0, 1], range);

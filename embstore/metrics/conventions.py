@@ -1,0 +1,8 @@
+"""What holds for every number: the level of its interval, and where estimates fall short."""
+
+LEVEL = 0.95
+
+# Estimates from distances to neighbours fall short above this dimension at usual sample sizes.
+DIMENSION_CEILING = 20
+BY_HOW_MUCH = "at 4,000 tokens a true 50 reads 33 and a true 100 reads 51"
+SHORTFALL = f"Estimates above about {DIMENSION_CEILING} fall short: {BY_HOW_MUCH}."

@@ -1,0 +1,88 @@
+"""Intrinsic dimension from distances to nearest neighbours.
+
+``cloud.graph.distances`` are (n, k): to the k nearest other distinct points, ascending along
+each row, duplicates merged before the search. Errors take distances to neighbours as given:
+that a token is also its neighbours' neighbour is left out.
+"""
+
+from collections.abc import Callable
+from functools import partial
+
+from embstore.metrics.conventions import BY_HOW_MUCH, DIMENSION_CEILING
+from embstore.metrics.metric import Description, Family, Metric
+from embstore.metrics.neighbor_ratios import NEIGHBORS
+from embstore.metrics.one_layer import Cloud
+from embstore.metrics.uncertainty import Interval, clustered, describe, quantile_interval
+from embstore.types import FloatArray
+
+FAMILY = Family(
+    title="Intrinsic dimension",
+    text=f"""
+    How many coordinates the cloud locally needs. All look at distances to the nearest neighbours
+    within the sample; r_k is the distance to the k-th. Exact duplicates are merged before the
+    search, so n is the number of distinct points. They disagree by design: each looks at another
+    scale, and each has another bias ([caveats](caveats.md#estimators-of-dimension-disagree)). All
+    fall short above a dimension of about {DIMENSION_CEILING} at usual sample sizes:
+    {BY_HOW_MUCH}. Rise and fall between runs of equal n mean more than the value.
+    """,
+)
+
+
+def estimate(
+    description: Description,
+    compute: Callable[[Cloud], float],
+    influence: Callable[[Cloud, float], FloatArray],
+    *,
+    least: int = NEIGHBORS,
+) -> Metric[Cloud]:
+    """An estimate from all distinct points of the sample.
+
+    Args:
+        description: what it means.
+        compute: its value.
+        influence: how much each distinct point moves that value, (n,).
+        least: the neighbours that each point needs.
+    """
+
+    def interval(cloud: Cloud, number: float) -> Interval | None:
+        moved = influence(cloud, number)
+        return clustered(number, moved, cloud.graph.clusters, transform="log")
+
+    return Metric(
+        description,
+        FAMILY,
+        describe("log"),
+        compute=compute,
+        count=_n_points,
+        interval=interval,
+        why=partial(_why_undefined, least),
+    )
+
+
+def local_quantile(
+    description: Description, quantile: Callable[[FloatArray, float], float], q: float
+) -> Metric[Cloud]:
+    """A quantile over the dimensions around each distinct point."""
+
+    def interval(cloud: Cloud, _number: float) -> Interval | None:
+        return quantile_interval(cloud.local_dimensions, q, cloud.graph.clusters)
+
+    return Metric(
+        description,
+        FAMILY,
+        describe("quantile"),
+        compute=lambda cloud: quantile(cloud.local_dimensions, q),
+        count=_n_points,
+        interval=interval,
+        why=partial(_why_undefined, NEIGHBORS),
+    )
+
+
+def _n_points(cloud: Cloud) -> int:
+    return len(cloud.graph.distances)
+
+
+def _why_undefined(least: int, cloud: Cloud, n: int) -> str:
+    if cloud.graph.distances.shape[1] < least or n < 3:
+        return f"{n} distinct points in the sample, at least {least + 1} needed"
+    return "neighbours lie at equal distances"

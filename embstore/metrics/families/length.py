@@ -1,0 +1,53 @@
+"""Metrics of length: how long token vectors are, and whether single coordinates tower."""
+
+from collections.abc import Callable
+
+from embstore.metrics.metric import Description, Family, Metric
+from embstore.metrics.one_layer import Cloud
+from embstore.metrics.uncertainty import Interval, describe, quantile_interval
+from embstore.types import FloatArray
+
+FAMILY = Family(
+    title="Norms and large coordinates",
+    text="""
+    Lengths of the vectors as they are. The quantiles come from the sample, the maximum and the
+    largest coordinate from every token. The 16 largest coordinates of each layer stand with their
+    tokens in table `massive_activation`.
+    """,
+)
+
+
+def norm_quantile(
+    description: Description, quantile: Callable[[FloatArray, float], float], q: float
+) -> Metric[Cloud]:
+    """A quantile over the norms of the kept sample."""
+
+    def interval(cloud: Cloud, _number: float) -> Interval | None:
+        return quantile_interval(cloud.sample_norms, q, cloud.clusters)
+
+    return Metric(
+        description,
+        FAMILY,
+        describe("quantile"),
+        compute=lambda cloud: quantile(cloud.sample_norms, q),
+        count=lambda cloud: len(cloud.sample),
+        interval=interval,
+        why=_why_undefined,
+    )
+
+
+def extreme(description: Description, compute: Callable[[Cloud], float]) -> Metric[Cloud]:
+    """A number that one token decides: it has no error."""
+    return Metric(
+        description,
+        FAMILY,
+        "none",
+        compute=compute,
+        count=lambda cloud: cloud.n,
+        interval=lambda _cloud, _number: None,
+        why=_why_undefined,
+    )
+
+
+def _why_undefined(_cloud: Cloud, n: int) -> str:
+    return f"{n} tokens" if n < 1 else "more than half of all coordinates are zero"

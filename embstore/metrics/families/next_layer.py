@@ -1,0 +1,80 @@
+"""Metrics of two layers at the same tokens: how one layer's vectors become the next's.
+
+Formulas are written for a layer X and the next, Y, each row one token. Everything of
+second order comes from sums over all tokens (covariances), never from an (n, d)
+decomposition; only the errors look at the kept sample.
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from embstore.metrics.metric import Description, Family, Metric
+from embstore.metrics.two_layers import Pair
+from embstore.metrics.uncertainty import Clusters, Interval, Transform, clustered_sums, describe
+from embstore.types import FloatArray
+
+FAMILY = Family(
+    title="A layer and the next",
+    text="""
+    x is a token's vector in one layer and y the same token's in the next. The value stands with
+    the earlier layer, so the last one has none. Not measured with `--no-pairs`. The state after
+    the final norm is not a layer further on and is compared with none.
+    """,
+)
+
+
+def of_next_layer(
+    description: Description,
+    compute: Callable[[Pair], float],
+    influence: Callable[[Pair, float], tuple[FloatArray, Clusters]],
+    *,
+    transform: Transform,
+    why: Callable[[Pair, int], str],
+    count: Callable[[Pair], int] = lambda pair: pair.n,
+) -> Metric[Pair]:
+    """A metric of a layer and the next.
+
+    Args:
+        description: what it means.
+        compute: its value.
+        influence: how much each window moves that value, summed over its tokens,
+            (n_windows,), and the windows.
+        transform: where its interval is symmetric.
+        why: the reason for an undefined value, given the number of tokens.
+        count: the tokens behind the value.
+    """
+
+    def interval(pair: Pair, value: float) -> Interval | None:
+        return clustered_sums(value, *influence(pair, value), transform=transform)
+
+    return Metric(description, FAMILY, describe(transform), compute, count, interval, why)
+
+
+def mean_of_steps(
+    description: Description,
+    compute: Callable[[Pair], float],
+    values: Callable[[Pair], FloatArray],
+    *,
+    transform: Transform,
+    count: Callable[[Pair], int],
+) -> Metric[Pair]:
+    """A mean over tokens of how each moves from a layer to the next.
+
+    Args:
+        description: what it means.
+        compute: the mean over all tokens.
+        values: of the sampled tokens, NaN for those without one, (n_sample,).
+        transform: where its interval is symmetric.
+        count: the tokens behind the mean.
+    """
+
+    def influence(pair: Pair, mean: float) -> tuple[FloatArray, Clusters]:
+        found = values(pair)
+        # Tokens without a value do not move the mean.
+        return pair.clusters.sums(np.where(np.isnan(found), mean, found)), pair.clusters
+
+    def why(pair: Pair, n: int) -> str:
+        return f"{n} tokens with a direction" if pair.steps else "the two layers differ in width"
+
+    return of_next_layer(description, compute, influence, transform=transform, why=why, count=count)

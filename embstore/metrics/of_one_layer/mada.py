@@ -1,0 +1,59 @@
+"""Manifold-adaptive dimension: how much wider a ball with twice the neighbours is."""
+
+import numpy as np
+
+from embstore.metrics.families.dimension import estimate
+from embstore.metrics.metric import Description
+from embstore.metrics.neighbor_ratios import NEIGHBORS, finite
+from embstore.types import FloatArray
+
+
+def mada(distances: FloatArray, *, k: int = NEIGHBORS) -> float:
+    """Estimate the manifold-adaptive dimension, averaged over points.
+
+    Around each point ln 2 / ln(r_k / r_{k/2}): doubling the number of neighbours widens
+    their ball by 2^(1/d).
+
+    Args:
+        distances: to at least k neighbours, (n, >= k).
+        k: neighbours used, even.
+
+    Returns:
+        A positive number; NaN with fewer neighbours, or where the two radii of some
+        point are equal.
+
+    Farahmand, Szepesvári & Audibert 2007, doi 10.1145/1273496.1273530.
+
+    >>> mada(np.array([[1.0, 2.0]]), k=2)
+    1.0
+    """
+    if distances.shape[1] < k or not len(distances):
+        return float("nan")
+    return finite(float(np.mean(local_widenings(distances, k=k))))
+
+
+def local_widenings(distances: FloatArray, *, k: int = NEIGHBORS) -> FloatArray:
+    """The estimate of ``mada`` around each point, (n,); infinite where radii are equal."""
+    widening = np.log(distances[:, k - 1] / distances[:, k // 2 - 1])
+    with np.errstate(divide="ignore"):
+        return np.asarray(np.log(2.0) / widening, dtype=np.float64)
+
+
+METRICS = [
+    estimate(
+        Description(
+            name="mada",
+            title="Intrinsic dimension (manifold-adaptive)",
+            symbol="d_mada",
+            formula="mean over tokens of ln 2/ln(r_k/r_{k/2}), k = 20",
+            bounds=("0", "inf"),
+            unit="dimensions",
+            citation="Farahmand et al. 2007, doi 10.1145/1273496.1273530",
+            unchanged_by=("shift", "rotation", "duplication"),
+            notes="As `mom`, and higher still.",
+        ),
+        lambda cloud: mada(cloud.graph.distances),
+        # A mean: each point moves it by its own estimate.
+        lambda cloud, _value: local_widenings(cloud.graph.distances),
+    )
+]

@@ -1,0 +1,52 @@
+"""Maximum likelihood: one intrinsic dimension from the estimates around all points."""
+
+import numpy as np
+
+from embstore.metrics.families.dimension import estimate
+from embstore.metrics.metric import Description
+from embstore.types import FloatArray
+
+
+def mle(local: FloatArray) -> float:
+    """Summarise local estimates by their harmonic mean: one maximum-likelihood dimension.
+
+    The harmonic mean averages the inverse estimates, which are unbiased where the
+    estimates themselves are not. NaN without local estimates.
+
+    Args:
+        local: estimates around each point, (n,), as from ``local_dimensions``.
+
+    Levina & Bickel 2004; aggregation: MacKay & Ghahramani 2005.
+
+    >>> mle(np.array([2.0, 2.0]))
+    2.0
+    """
+    inverse = float(np.mean(1.0 / local)) if len(local) else 0.0
+    return 1.0 / inverse if inverse > 0 else float("nan")
+
+
+def influence(local: FloatArray, value: float) -> FloatArray:
+    """Of the harmonic mean of local dimensions, (n,)."""
+    return np.asarray(-(value**2) / local, dtype=np.float64)
+
+
+METRICS = [
+    estimate(
+        Description(
+            name="mle",
+            title="Intrinsic dimension (maximum likelihood)",
+            symbol="d_mle",
+            formula="harmonic mean over tokens of [1/(k − 1) · Σ_{j<k} ln(r_k/r_j)]⁻¹, k = 20",
+            bounds=("0", "inf"),
+            unit="dimensions",
+            citation="Levina & Bickel 2004, NeurIPS 17; MacKay & Ghahramani 2005",
+            unchanged_by=("shift", "rotation", "duplication"),
+            notes="""
+            The harmonic mean over tokens, as MacKay and Ghahramani advise: the plain mean is
+            biased upward.
+            """,
+        ),
+        lambda cloud: mle(cloud.local_dimensions),
+        lambda cloud, value: influence(cloud.local_dimensions, value),
+    )
+]

@@ -1,0 +1,82 @@
+"""Linearity: how much of the next layer a linear map of this one explains."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from embstore.geometry.moments import CrossMoments, Moments
+from embstore.metrics.families.next_layer import of_next_layer
+from embstore.metrics.least_squares import Fit
+from embstore.metrics.metric import Description
+from embstore.metrics.two_layers import Pair
+from embstore.metrics.uncertainty import Clusters
+from embstore.types import FloatArray
+
+
+def linearity(fit: Fit, n: int) -> float:
+    """Tell how well a linear map takes one layer to the next.
+
+    1 − ‖Y − XA‖²/‖Y‖² with the least-squares map A, X and Y centred, in [0, 1]. With n not
+    many times d_x a part of the fit is chance. NaN where Y has no variance, or where n is
+    so small that every map fits (n − 1 <= rank of X).
+
+    Args:
+        fit: the map.
+        n: tokens.
+
+    Razzhigaev et al. 2024, arXiv 2405.12250.
+    """
+    if not fit.total > 0 or n - 1 <= fit.rank:
+        return float("nan")
+    return 1.0 - fit.residual / fit.total
+
+
+def linearity_of(X: NDArray[np.floating], Y: NDArray[np.floating]) -> float:
+    """Return ``linearity`` of two arrays of the same tokens, (n, d_x) and (n, d_y)."""
+    cross = CrossMoments.empty(X.shape[1], Y.shape[1])
+    cross.add(X, Y)
+    total = float(np.square(Y - cross.mean_y).sum())
+    return linearity(Fit.of(Moments.of(X).scatter, cross.scatter, total), len(X))
+
+
+def influence(pair: Pair, value: float) -> tuple[FloatArray, Clusters]:
+    """The map is at its optimum, so a token counts by its own residual and length alone."""
+    moved = (1.0 - value) * pair.squares - pair.residual_squares
+    return pair.clusters.sums(moved / mean_square(pair, pair.fit.total)), pair.clusters
+
+
+def mean_square(pair: Pair, total: float) -> float:
+    """Return a sum of squares over all tokens as a mean, in units of the centred sample."""
+    return total / pair.n * pair.scale**2
+
+
+def why_undefined(pair: Pair, n: int) -> str:
+    """Say why there is no fit."""
+    if pair.x.scatter.shape != pair.y.scatter.shape:
+        return "the two layers differ in width"
+    if n - 1 <= pair.fit.rank:
+        return f"{n} tokens for rank {pair.fit.rank}: every map fits"
+    return "the next layer does not vary, or adds nothing"
+
+
+METRICS = [
+    of_next_layer(
+        Description(
+            name="linearity_next",
+            title="Linearity to the next layer",
+            symbol="L",
+            formula="1 − ‖Y − XA‖²/‖Y‖², A the least-squares map, X and Y centred",
+            bounds=("0", "1"),
+            citation="Razzhigaev et al. 2024, arXiv 2405.12250",
+            unchanged_by=("shift", "rotation", "duplication"),
+            notes="""
+            How much of the next layer a linear map explains. In a residual stream most of y is x,
+            so it is close to 1 for that reason alone: look at `linearity_residual_next` too.
+            Undefined without more tokens than the layer has directions, where every map fits.
+            """,
+        ),
+        lambda pair: linearity(pair.fit, pair.n),
+        influence,
+        transform="logit",
+        why=why_undefined,
+    )
+]
