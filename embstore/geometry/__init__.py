@@ -1,1 +1,1 @@
-"""Arrays of vectors, to sums and nearest neighbours."""
+"""From arrays of vectors to their sums and nearest neighbours."""

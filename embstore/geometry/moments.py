@@ -57,7 +57,7 @@ class Moments:
         return moments
 
     def add(self, X: NDArray[np.floating], rows: NDArray[np.int64] | None = None) -> None:
-        """Take in, in place, the rows of ``X``, (n, d), or only those told."""
+        """Add the rows of ``X``, (n, d), or only the given ones, in place."""
         rows = np.arange(len(X)) if rows is None else rows
         if not len(rows):
             return
@@ -71,7 +71,7 @@ class Moments:
         self.take_in(Moments(len(rows), mean, product, unit_sum, unit_squares, *described))
 
     def copy(self) -> "Moments":
-        """Return moments of their own that hold the same."""
+        """Return an independent copy."""
         return replace(
             self,
             mean=self.mean.copy(),
@@ -81,7 +81,7 @@ class Moments:
         )
 
     def take_in(self, other: "Moments") -> None:
-        """Take in, in place, the vectors behind other moments."""
+        """Add the vectors behind other moments, in place."""
         if other.n == 0:
             return
         n = self.n + other.n
@@ -160,7 +160,7 @@ class CrossMoments:
         return len(self.mean_x), len(self.mean_y)
 
     def copy(self) -> "CrossMoments":
-        """Return moments of their own that hold the same."""
+        """Return an independent copy."""
         return CrossMoments(self.n, self.mean_x.copy(), self.mean_y.copy(), self.scatter.copy())
 
     def add(
@@ -171,14 +171,14 @@ class CrossMoments:
         *,
         single: bool = False,
     ) -> None:
-        """Take in the same tokens' rows of ``X``, (n, d_x), and ``Y``, (n, d_y), or some.
+        """Add the same tokens' rows of ``X``, (n, d_x), and ``Y``, (n, d_y), in place.
 
         Args:
             X: the first layer's vectors.
             Y: the second layer's.
             rows: which of them; None for all.
-            single: multiply blocks of 1,024 centred rows in float32, half the cost, and
-                only sum the blocks in float64: for vectors of about one length.
+            single: multiply blocks of 1,024 centred rows in float32, at half the cost, and
+                sum the blocks in float64; good enough for vectors of about one length.
         """
         rows = np.arange(len(X)) if rows is None else rows
         step = _SINGLE_ROWS if single else max(len(rows), 1)
@@ -203,7 +203,7 @@ class CrossMoments:
         self._sum_up(len(rows), means[0], means[1], product)
 
     def take_in(self, other: "CrossMoments") -> None:
-        """Take in, in place, the tokens behind other moments."""
+        """Add the tokens behind other moments, in place."""
         if other.n:
             self._sum_up(other.n, other.mean_x, other.mean_y, other.scatter)
 
@@ -219,5 +219,5 @@ class CrossMoments:
 
 
 def _compilable(X: NDArray[np.floating]) -> NDArray[np.floating]:
-    """Compiled loops know no float16."""
+    """Convert dtypes that compiled loops cannot read, such as float16."""
     return X if X.dtype in (np.float32, np.float64) else X.astype(np.float64)

@@ -105,7 +105,7 @@ def measure_batches(
             taken = until
             tokens += int(batch.mask.sum())
             progress("forward", tokens, 0)
-            # Or it would be kept while the next one is made.
+            # Drop the batch: it would stay in memory while the next one is made.
             del batch, states
         layers = [(stack, record) for stack in stacks.values() for record in stack.layers.values()]
         pairs = [(stack, record) for stack in stacks.values() for record in stack.pairs]

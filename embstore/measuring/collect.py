@@ -25,7 +25,7 @@ _N_GROUPS = 3
 
 
 @dataclass(frozen=True, eq=False)
-class Rows:
+class BatchTokens:
     """The tokens of one batch of one stack.
 
     Attributes:
@@ -67,22 +67,22 @@ class LayerRecord:
         self.largest = LargestCoordinates()
         self.n_bad = 0
 
-    def add(self, vectors: NDArray[np.floating], rows: Rows) -> None:
+    def add(self, vectors: NDArray[np.floating], batch: BatchTokens) -> None:
         """Take in a batch's vectors, (n, d); after one that is not finite nothing more."""
-        # A sum of squares is finite where all its terms are, and costs one pass; it may
-        # overflow, so only its verdict of no trouble counts.
+        # One cheap pass first: a finite sum of squares proves that every value is finite. An
+        # infinite one proves nothing, since the sum may have overflowed.
         if not np.isfinite(np.vdot(vectors, vectors)):
             self.n_bad += int((~np.isfinite(vectors).all(axis=1)).sum())
         if self.n_bad:
             return
-        for group, chosen in rows.by_group.items():
+        for group, chosen in batch.by_group.items():
             if group in self.moments:
                 self.moments[group].add(vectors, chosen)
             else:
                 self.few.setdefault(group, []).append(vectors[chosen])
-        # Straight into place: mode "raise" would go by way of a copy.
-        np.take(vectors, rows.kept, axis=0, out=self.sample[rows.at], mode="clip")
-        self.largest.add(vectors, rows.tokens)
+        # Write into place: with mode "raise" NumPy would make a copy first.
+        np.take(vectors, batch.kept, axis=0, out=self.sample[batch.at], mode="clip")
+        self.largest.add(vectors, batch.tokens)
 
     def settle(self, group: int) -> None:
         """Turn a group's vectors into moments."""
@@ -110,11 +110,11 @@ class PairRecord:
         # By group: sum and number of update ratios, sum and number of cosines.
         self.steps = np.zeros((_N_GROUPS, 4))
 
-    def add(self, x: NDArray[np.floating], y: NDArray[np.floating], rows: Rows) -> None:
+    def add(self, x: NDArray[np.floating], y: NDArray[np.floating], batch: BatchTokens) -> None:
         """Take in the same tokens' vectors in both layers, (n, d_x) and (n, d_y)."""
         if self.x.n_bad or self.y.n_bad:
             return
-        for group, chosen in rows.by_group.items():
+        for group, chosen in batch.by_group.items():
             if group in self.cross:
                 # Sinks are a hundred times as long as other tokens.
                 self.cross[group].add(x, y, chosen, single=group == REST)
@@ -243,7 +243,7 @@ class StackRecord:
         """
         groups = token_groups(states, mask, sink_threshold)[mask]
         flat = mask.ravel()
-        rows = Rows(
+        batch = BatchTokens(
             mask=flat,
             groups=groups,
             # A position among all of the batch becomes a row among its tokens.
@@ -253,14 +253,14 @@ class StackRecord:
         )
         counts = np.bincount(groups, minlength=_N_GROUPS)
         self.counts += counts
-        self.sample_groups[at] = groups[rows.kept]
+        self.sample_groups[at] = groups[batch.kept]
         self.ids.append(ids)
 
         def add_layer(layer: LayerRecord) -> None:
-            layer.add(rows.of(states[layer.key]), rows)
+            layer.add(batch.of(states[layer.key]), batch)
 
         def add_pair(pair: PairRecord) -> None:
-            pair.add(rows.of(states[pair.x.key]), rows.of(states[pair.y.key]), rows)
+            pair.add(batch.of(states[pair.x.key]), batch.of(states[pair.y.key]), batch)
 
         # Layers first: they find out which are broken.
         for _ in pool.map(add_layer, self.layers.values()):

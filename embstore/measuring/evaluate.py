@@ -127,11 +127,12 @@ def measure_pair(
         x, y = results[record.x.key], results[record.y.key]
         whole = _core("whole", record, groups)
         added = record.few(groups)
-        # Without the vectors of the other tokens, or a full rank to add them to: anew.
-        anew = added is None or (len(added[0]) > 0 and shared.fit.cholesky is None)
+        # The shared sums can take in a scope's other tokens only if their vectors were kept and
+        # the shared ones have full rank; else everything is computed from the whole scope.
+        from_whole = added is None or (len(added[0]) > 0 and shared.fit.cholesky is None)
         pair = Pair(
-            core=whole if anew else shared,
-            added=None if anew else added,
+            core=whole if from_whole else shared,
+            added=None if from_whole else added,
             x=whole.x,
             y=whole.y,
             cross=whole.cross,
@@ -179,7 +180,7 @@ def _graphs(
     member = np.zeros((len(keeps), len(found.points)), dtype=bool)
     for row, keep in zip(member, keeps.values(), strict=True):
         row[found.group[keep]] = True
-    # A median can be a distance itself: rounding shall not decide whether it counts.
+    # A median may be one of the distances: rounding must not decide whether that one counts.
     within = count_within(found, radii * (1 + _ROUNDING), member)
     graphs: dict[Scope, Graph] = {}
     nearest: dict[Scope, Nearest] = {}

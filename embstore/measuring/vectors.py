@@ -46,7 +46,7 @@ def measure_vectors(X: object, *, sample: int = 4096, seed: int = 0) -> dict[str
     if n > sample:
         rows = np.random.default_rng(seed).choice(n, size=sample, replace=False)
         kept = array[np.sort(rows)]
-    # Nothing says which vectors belong together: each is a window of its own.
+    # Nothing tells which vectors belong together, so each is a window of its own.
     windows = np.arange(len(kept))
     graph = graph_of(nearest_neighbors(kept, N_NEIGHBORS, seed=seed), windows)
     cloud = Cloud(moments, kept, Clusters.of(windows), graph)
@@ -137,9 +137,9 @@ def _read_parquet(path: Path, key: str | None) -> NDArray[np.generic]:
     import pyarrow.parquet as pq
 
     table = pq.read_table(path)
-    kinds = {field.name: field.type for field in table.schema}
+    types = {field.name: field.type for field in table.schema}
     is_list = (pa.types.is_list, pa.types.is_large_list, pa.types.is_fixed_size_list)
-    lists = [name for name, kind in kinds.items() if any(test(kind) for test in is_list)]
+    lists = [name for name, type_ in types.items() if any(test(type_) for test in is_list)]
     if lists or key is not None:
         column = table[_choose(path, lists, key)].to_pylist()
         if None in column or len({len(row) for row in column}) > 1:
@@ -147,8 +147,8 @@ def _read_parquet(path: Path, key: str | None) -> NDArray[np.generic]:
         return np.array(column)
     numeric = [
         name
-        for name, kind in kinds.items()
-        if pa.types.is_floating(kind) or pa.types.is_integer(kind)
+        for name, type_ in types.items()
+        if pa.types.is_floating(type_) or pa.types.is_integer(type_)
     ]
     if not numeric:
         raise MeasurementError(f"{path} has no column of lists and no columns of numbers")
@@ -161,7 +161,7 @@ def _choose(path: Path, names: list[str], key: str | None) -> str:
     if key in names:
         return key
     found = ", ".join(names[:10]) or "none"
-    asked = "which of them is not said" if key is None else f"{key!r} is not among them"
+    asked = "none of them was chosen" if key is None else f"{key!r} is not one of them"
     raise UsageError(f"{path} holds the arrays {found}, and {asked}; choose one with --key")
 
 

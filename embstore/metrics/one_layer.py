@@ -69,7 +69,7 @@ class Cloud:
     @once
     def eigenvalues(self) -> FloatArray:
         """Of the covariance, largest first, (d,)."""
-        # Their directions are for intervals, and one window has none.
+        # The directions are needed for intervals only, and a single window has none.
         return self._eigen[0] if len(self.clusters.counts) > 1 else self.moments.eigenvalues()
 
     @once

@@ -85,15 +85,15 @@ class Core:
         return Fit.of(self.x.scatter, self.cross.scatter, float(np.trace(self.y.scatter)))
 
     @once
-    def scale(self) -> float:
-        """Brings the next layer's vectors to length about one, for float32."""
+    def factor(self) -> float:
+        """What brings the next layer's vectors to length about one, for float32."""
         total = float(np.trace(self.y.scatter)) / max(self.x.n, 1)
         return float(total**-0.5) if total > 0 else 1.0
 
     @once
     def covariance(self) -> FloatArray:
         """Of the layer with the next, scaled, (d_x, d_y)."""
-        return np.asarray(self.cross.scatter * (self.scale**2 / max(self.x.n, 1)))
+        return np.asarray(self.cross.scatter * (self.factor**2 / max(self.x.n, 1)))
 
     @once
     def centred(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
@@ -104,7 +104,7 @@ class Core:
             ("y", self.sample_y, self.y.mean),
         ):
             centred.append(scratch(f"{self.name} {layer}", sample.shape, np.float32))
-            centre_to_single(sample, mean, self.scale, centred[-1])
+            centre_to_single(sample, mean, self.factor, centred[-1])
         return centred[0], centred[1]
 
     @once
@@ -159,9 +159,9 @@ class Pair:
         return self.x.n
 
     @property
-    def scale(self) -> float:
-        """The squares of tokens, below, are in units of ``scale``⁻²."""
-        return self.core.scale
+    def factor(self) -> float:
+        """The squares of tokens, below, are in units of ``factor``⁻²."""
+        return self.core.factor
 
     @property
     def fit(self) -> Fit:
@@ -175,7 +175,7 @@ class Pair:
             return float("nan")
         ends = float(np.trace(self.x.scatter) + np.trace(self.y.scatter))
         change = ends - 2 * float(np.trace(self.cross.scatter))
-        # What rounding leaves of two equal layers is no change.
+        # Between two equal layers only rounding is left, which is no change.
         return change if change > len(self.x.mean) * EPS * ends else 0.0
 
     @property
@@ -198,7 +198,7 @@ class Pair:
         """‖y − x‖² of the centred sample, for layers of one width, (n_rows,)."""
         X, Y = self.core.centred
         shift_x, shift_y = self._shift
-        distances: FloatArray = row_distances(X, Y, (shift_y - shift_x) * self.scale)
+        distances: FloatArray = row_distances(X, Y, (shift_y - shift_x) * self.factor)
         return distances[self.rows]
 
     @once
@@ -227,12 +227,12 @@ class Pair:
     @once
     def _terms(self) -> tuple[FloatArray, FloatArray, FloatArray]:
         """‖y‖², ‖y − xA‖² and xᵀC_xy y: the core's, for other means and sums."""
-        core, gain, scale = self.core, self._fitted[1], self.scale
+        core, gain, factor = self.core, self._fitted[1], self.factor
         X, Y = core.centred
-        shift_x, shift_y = (shift * scale for shift in self._shift)
+        shift_x, shift_y = (shift * factor for shift in self._shift)
         # xA for x about the scope's mean: the core's, a constant, and what the map gained.
-        leverage = X @ (gain.gain / scale).astype(np.float32)
-        gained = (gain.change * scale).astype(np.float32)
+        leverage = X @ (gain.gain / factor).astype(np.float32)
+        gained = (gain.change * factor).astype(np.float32)
         fixed = shift_x @ core.fit.map + (shift_x @ gain.gain) @ gain.change
         turned = shift_x @ core.covariance
         terms = np.empty((len(X), 3))
@@ -245,7 +245,7 @@ class Pair:
                 *(core.turned[block], turned, terms[block]),
             )
         beyond_x, beyond_y = (
-            X @ (rows.T * scale).astype(np.float32) + shift @ rows.T * scale
+            X @ (rows.T * factor).astype(np.float32) + shift @ rows.T * factor
             for X, shift, rows in zip((X, Y), (shift_x, shift_y), self._beyond, strict=True)
         )
         joint = core.x.n * terms[:, 2] + (beyond_x * beyond_y).sum(axis=1)

@@ -115,8 +115,8 @@ def test_half_precision_tensors_are_read(files: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "key", "error", "message"),
     [
-        ("two.npz", None, UsageError, "holds the arrays a, b, and which of them is not said"),
-        ("two.npz", "c", UsageError, "'c' is not among them"),
+        ("two.npz", None, UsageError, "holds the arrays a, b, and none of them was chosen"),
+        ("two.npz", "c", UsageError, "'c' is not one of them"),
         ("one.npy", "a", UsageError, "leave the key out"),
         ("x.csv", None, UsageError, r"suffix '.csv'; expected \.npy, \.npz, \.parquet"),
         ("none.npy", None, MeasurementError, "no such file"),

@@ -2,6 +2,7 @@
 
 import math
 import re
+from importlib import import_module
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,8 @@ from numpy.typing import NDArray
 
 from embstore.metrics.families import dimension
 from embstore.metrics.names import NEIGHBOR_ESTIMATES
-from embstore.metrics.registry import METRICS, PAIR_METRICS, metric_infos
+from embstore.metrics.one_layer import Cloud
+from embstore.metrics.registry import METRICS, PAIR_METRICS, find_metrics, metric_infos
 from embstore.types import MetricInfo
 from tests.manifolds import rotation
 from tests.metrics.clouds import numbers_of, values_of
@@ -42,6 +44,19 @@ def test_every_metric_is_documented_and_cited(info: MetricInfo) -> None:
 def test_no_name_is_used_twice() -> None:
     assert not METRICS.keys() & PAIR_METRICS.keys()
     assert [info.name for info in metric_infos(pairs=False)] == list(METRICS)
+
+
+def test_two_metrics_of_one_name_are_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "twice"
+    folder.mkdir()
+    for name in ("__init__", "one", "other"):
+        line = "from embstore.metrics.of_one_layer.anisotropy import METRICS as METRICS\n"
+        (folder / f"{name}.py").write_text(line)
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(ValueError, match="two metrics are called 'anisotropy'"):
+        find_metrics(import_module("twice"), Cloud)
 
 
 def test_the_estimates_that_fall_short_are_those_from_neighbours() -> None:

@@ -69,8 +69,8 @@ def test_each_token_counts_as_in_float64_over_all_tokens(
         pair = pair_of(core_of("shared", X, Y, slice(FEW, None)), whole, (X[:FEW], Y[:FEW]))
     else:
         pair = pair_of(whole, whole, None)
-    scale = pair.scale**2
-    found = (pair.squares / scale, pair.residual_squares / scale, pair.joint / scale**2)
+    factor = pair.factor**2
+    found = (pair.squares / factor, pair.residual_squares / factor, pair.joint / factor**2)
     for terms, expected in zip(found, exact(X, Y), strict=True):
         # float32 products of vectors up to ``length`` times the usual.
         usual = np.median(np.abs(expected))
@@ -78,7 +78,7 @@ def test_each_token_counts_as_in_float64_over_all_tokens(
         np.testing.assert_allclose(terms[:FEW], expected[:FEW], rtol=1e-5, atol=1e-3 * usual)
     if d_y == D_X:
         moved = np.square((Y - Y.mean(axis=0)) - (X - X.mean(axis=0))).sum(axis=1)
-        np.testing.assert_allclose(pair.change_squares / scale, moved, rtol=1e-5)
+        np.testing.assert_allclose(pair.change_squares / factor, moved, rtol=1e-5)
 
 
 def test_the_map_is_that_of_all_tokens() -> None:

@@ -36,7 +36,7 @@ def approximate_candidates(points: NDArray[np.floating], m: int, *, seed: int) -
     wanted = min(max(m + _FURTHER, _LEAST_NEIGHBORS), n)
     vectors = centred(points, np.arange(n)).vectors
     with _one_at_a_time, warnings.catch_warnings():
-        # Such rows are searched in full below.
+        # Points with too few neighbours are searched in full below.
         warnings.filterwarnings("ignore", "Failed to correctly find n_neighbors")
         index = NNDescent(
             vectors, n_neighbors=wanted, max_candidates=wanted, random_state=seed, n_jobs=-1

@@ -100,7 +100,8 @@ def candidates(points: NDArray[np.floating], m: int, *, seed: int = 0) -> Candid
     for part in _parts(n):
         keys[part].partition(m - 1, axis=1)
         kept = np.sort(keys[part, :m], axis=1)
-        # A row with too few holds fillers; it is looked at again, but must point somewhere.
+        # A row with too few candidates holds fillers. It is searched again below; until then its
+        # indices must be valid.
         nearest[part] = np.maximum((kept & 0xFFFFFFFF).astype(np.int32), 0)
         largest[part] = _values(kept[:, -1])
     again = np.flatnonzero(counts < m)
@@ -141,8 +142,8 @@ def _sample_rank(n: int, m: int) -> tuple[int | None, int]:
     expected = m * _BLOCK / n
     rank = int(np.ceil(expected + 3.0 * np.sqrt(expected) + 2.0))
     met = int(np.ceil((rank + 3.0 * np.sqrt(rank)) * n / _BLOCK))
-    # Where the sample would limit nothing, every value is kept; four times m bounds the
-    # memory for many points, and costs little time.
+    # If the sample limited nothing, every value is kept. Holding at most 4·m bounds the memory
+    # for many points, and costs little time.
     return (rank, min(met, 4 * m)) if met < n and n > _BLOCK else (None, n)
 
 

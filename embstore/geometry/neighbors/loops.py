@@ -127,8 +127,8 @@ def collect(
         row = first + i
         half = halves[row]
         limit = limits[row]
-        # Few pairs hit: writing every index and keeping the place unless it is a hit
-        # has no branch to mispredict.
+        # Few pairs are near enough: write every index, and advance only past a hit, so that
+        # there is no branch to mispredict.
         n_hits = 0
         for j in range(min(i, b)):
             product = products[i, j]
@@ -172,7 +172,7 @@ def exact_distances(
 
     Args:
         points: (n, d).
-        found: candidates of each point, (n, m), best nearly sorted; reordered.
+        found: candidates of each point, (n, m), fastest if nearly sorted; reordered.
         distances: filled, ascending along each row, (n, m).
     """
     n, m = found.shape

@@ -52,7 +52,7 @@ def _all_of_float32() -> Iterator[None]:
     try:
         switch, before, exact = "allow_tf32", matmul.allow_tf32, False
     except RuntimeError:
-        # Set by its newer name, after which the older one refuses to be read.
+        # Someone set it by its newer name, after which reading the older one raises.
         switch, before, exact = "fp32_precision", matmul.fp32_precision, "ieee"
     if before != exact:
         setattr(matmul, switch, exact)

@@ -61,7 +61,7 @@ def count_listed(
             for r in range(n_radii):
                 radius = radii[scope, r]
                 for j in range(m):
-                    # Written so that NaN ends it too.
+                    # Written so that a radius of NaN ends the loop, too.
                     if not distances[i, j] <= radius:
                         break
                     other = indices[i, j]
@@ -151,7 +151,7 @@ def _count_block(
     for i in range(len(rows)):
         row = rows[i]
         start = points[row].astype(np.float64)
-        # Written everywhere and kept where near: without a branch to mispredict.
+        # Write every index, and advance only past a near one: no branch to mispredict.
         n_near = 0
         for j in range(n):
             near[n_near] = j

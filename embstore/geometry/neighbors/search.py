@@ -143,8 +143,8 @@ def restrict(neighbors: Neighbors, keep: NDArray[np.bool_], k: int) -> Neighbors
     Returns:
         Neighbours with min(k, n_distinct - 1) columns, of the points that stay, in the
         order in which they were given; ``group`` and ``first`` count the rows that stay.
-        Rows that lost too many of theirs, or more than are proven complete, are searched
-        again.
+        A row that lost too many neighbours, or whose list reaches farther than it is proven
+        complete, is searched again.
     """
     kept_groups, first, group = np.unique(
         neighbors.group[keep], return_index=True, return_inverse=True
@@ -216,7 +216,7 @@ def count_within(
 def _choose(
     method: Literal["auto", "exact", "pynndescent"], n: int, m: int, device: str
 ) -> SearchMethod:
-    # With no point outside the list there is nothing to approximate.
+    # A list of all other points leaves nothing to approximate.
     if method == "exact" or m == n - 1:
         return "exact"
     if method == "auto" and (n <= EXACT_LIMIT or device != "cpu"):

@@ -32,7 +32,7 @@ def linear_cka(xx: FloatArray, xy: FloatArray, yy: FloatArray) -> float:
 def influence(pair: Pair, value: float) -> tuple[FloatArray, Clusters]:
     """Each norm moves by a quadratic form of the token's vectors, relative to its size."""
     n = pair.n
-    joint = pair.joint / float(np.square(pair.cross.scatter * (pair.scale**2 / n)).sum())
+    joint = pair.joint / float(np.square(pair.cross.scatter * (pair.factor**2 / n)).sum())
     own = sum(
         spread / float(np.square(moments.scatter / (n - 1)).sum())
         for spread, moments in ((pair.spread_x, pair.x), (pair.spread_y, pair.y))

@@ -46,7 +46,7 @@ def influence(pair: Pair, value: float) -> tuple[FloatArray, Clusters]:
 
 def mean_square(pair: Pair, total: float) -> float:
     """Return a sum of squares over all tokens as a mean, in units of the centred sample."""
-    return total / pair.n * pair.scale**2
+    return total / pair.n * pair.factor**2
 
 
 def why_undefined(pair: Pair, n: int) -> str:
