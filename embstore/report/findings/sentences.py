@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Literal
 
-
 # As the page's selectors name the tokens that count.
 SCOPE_WORDS = {
     "all": "all tokens",
