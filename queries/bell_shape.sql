@@ -26,7 +26,7 @@ WITH parts AS (
         avg(value) FILTER (WHERE depth <= $ends) AS start_mean,
         avg(value) FILTER (WHERE depth BETWEEN 1 / 3 AND 2 / 3) AS middle_mean,
         avg(value) FILTER (WHERE depth >= 1 - $ends) AS end_mean,
-        -- avg leaves NULL out: one value without an error leaves the mean without one.
+        -- avg ignores NULL, but a mean has no error where one of its values has none.
         CASE WHEN bool_and(std_error IS NOT NULL)
             FILTER (WHERE depth <= $ends AND value IS NOT NULL)
             THEN avg(std_error) FILTER (WHERE depth <= $ends) END AS start_error,

@@ -3,7 +3,7 @@
 --   the change in standard errors of the difference. Only checkpoints measured alike are compared:
 --   over one text, with equal tokens, window_size, sample_size, seed and dtype; so errors taken
 --   as independent, as here, are cautious. Without before and after, the first and the last
---   step of each model measured so, untrained controls left out. The latest run of each; the
+--   step of each model measured alike, untrained controls left out. The latest run of each; the
 --   state after the final norm is left out.
 -- param metric VARCHAR = NULL in metric.name: only this metric; NULL means all
 -- param models VARCHAR[] = NULL in model.name: only these models; NULL means all
@@ -56,7 +56,7 @@ FROM earlier
 JOIN later
     ON later.model_id = earlier.model_id AND later.corpus_id = earlier.corpus_id
     AND later.settings = earlier.settings AND later.run_id <> earlier.run_id
-    -- Of no course where one of the two was asked for by name.
+    -- Across courses only where one of the two was asked for by name.
     AND coalesce(later.of_course = earlier.of_course, true)
 JOIN profile AS one ON one.run_id = earlier.run_id
 JOIN profile AS other

@@ -25,7 +25,7 @@ stored AS (
 checkpoints AS (
     SELECT * FROM stored
     UNION
-    -- Of several models with one name it is not known which failed.
+    -- Where several models share a name, it is not known which of them failed.
     SELECT namesake.model_id, failures.model, failures.revision, NULL
     FROM failures
     LEFT JOIN display_name AS namesake ON namesake.display_name = failures.model

@@ -41,7 +41,7 @@ points AS (
     JOIN states AS above USING (run_id, stack)
     WHERE below.layer = layer_below AND above.layer = layer_above
 ),
--- Of each profile one list of its values, and one of the depths where it has them.
+-- Each profile as two lists: its values, and the depths that have one.
 profiles AS (
     SELECT
         chosen.*, stack,
@@ -59,7 +59,7 @@ placed AS (
     FROM named
     WHERE depths IS NOT NULL
 ),
--- Most profiles have values at the same depths: of these sets there are few.
+-- Most profiles have values at the same depths, so there are few different lists of depths.
 known AS (SELECT DISTINCT corpus_id, settings, depths FROM placed),
 shared AS (
     SELECT corpus_id, settings, one.depths, other.depths AS other_depths,
@@ -67,13 +67,13 @@ shared AS (
     FROM known AS one
     JOIN known AS other USING (corpus_id, settings)
 ),
--- Only where both have a value: lists of equal length, without NULL.
+-- The values at the depths where both have one: lists of equal length, without NULL.
 cut AS (
     SELECT placed.*, shared.other_depths, list_where(numbers, are_shared) AS both_have
     FROM placed
     JOIN shared USING (corpus_id, settings, depths)
 ),
--- Of each only the nearest, which takes a tenth of the time and memory of sorting all pairs.
+-- Keeping only the nearest takes a tenth of the time and memory of sorting all pairs.
 nearest AS (
     SELECT
         one.place,

@@ -41,7 +41,7 @@ WITH measured AS (
     ) = 1
 ),
 known AS (
-    -- A step without any value says nothing; it must not take every layer with it.
+    -- Ignore a step without any value: it would make every layer incomplete.
     SELECT * FROM measured WHERE NOT left_out
     QUALIFY count(value) OVER (PARTITION BY series, scope, step) > 0
 ),
@@ -57,7 +57,7 @@ means AS (
         CASE WHEN $by = 'highest' THEN max(value) ELSE avg(value ORDER BY layer) END AS value,
         CASE
             WHEN $by = 'highest' THEN first(std_error ORDER BY value DESC, layer)
-            -- avg leaves NULL out: one layer without an error leaves the mean without one.
+            -- avg ignores NULL, but a mean has no error where one of its layers has none.
             WHEN count(std_error) = count(*) THEN avg(std_error ORDER BY layer) END AS error
     FROM whole
     GROUP BY ALL
@@ -82,7 +82,7 @@ alike AS (
     FROM measured
     GROUP BY series, scope
 ),
--- Of every series one row, also where its steps are copies or lack values.
+-- One row for each series, even where all its steps are copies or lack values.
 asked AS (
     SELECT DISTINCT series, of_layer, scope, model_id, model, kind, corpus, stack, metric
     FROM measured
