@@ -6,11 +6,6 @@ from functools import cached_property
 Row = dict[str, object]
 
 
-def untrained(run: Row) -> bool:
-    """Tell whether a run measured a control: the architecture with random weights."""
-    return str(run["revision"]).startswith("random-init-")
-
-
 @dataclass(frozen=True)
 class State:
     """One hidden state of a model, as its runs have it."""
@@ -93,7 +88,7 @@ class Contents:
         for place, run in enumerate(self.runs):
             text = str(run["corpus"])
             if names.count(text) > 1:
-                text += f" ({str(run['corpus_id'])[:8]})"
+                text += f" {str(run['corpus_id'])[:8]}"
             model = model_of[place]
             labels.append(RunLabel(model.label, str(model.facts["kind"]), text))
         return labels

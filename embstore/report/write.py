@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 # Numbers on one page: 16 bits each before packing, so a page of some megabytes.
 BUDGET = 2_000_000
 
-_OMITTED = ("model_id", "corpus_id", "model", "corpus", "corpus_sha256")
+_OMITTED = ("untrained", "model_id", "corpus_id", "model", "corpus", "corpus_sha256")
 
 
 @dataclass(frozen=True)

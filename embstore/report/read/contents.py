@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from embstore.checkpoints.revisions import Revision, in_training_order
 from embstore.common.messages import closest
 from embstore.errors import QueryError
-from embstore.report.contents import Contents, ModelFacts, Row, State, untrained
+from embstore.report.contents import Contents, ModelFacts, Row, State
 from embstore.report.read.questions import ask
 from embstore.report.read.readable import readable
 
@@ -22,6 +22,7 @@ SELECT
     model.model_id,
     model.name AS model,
     checkpoint.revision,
+    is_untrained(checkpoint.revision) AS untrained,
     checkpoint.step,
     checkpoint.tokens_seen,
     checkpoint.weights_sha256,
@@ -94,9 +95,10 @@ ORDER BY
 
 _MODELS = """
 SELECT
-    model_id, name, kind, architecture, source, n_layers, hidden_size, n_parameters,
+    display_name, model_id, name, kind, architecture, source, n_layers, hidden_size, n_parameters,
     vocab_size, context_length
 FROM model
+JOIN display_name USING (model_id)
 WHERE $models::VARCHAR[] IS NULL OR list_contains($models::VARCHAR[], name)
 ORDER BY name, model_id
 """
@@ -156,12 +158,11 @@ def read_contents(database: "Database", models: Sequence[str] | None = None) -> 
     for row in database.select(_STATES, {"models": list(states)}).to_pylist():
         model_id = row.pop("model_id")
         states[model_id].append(State(**row))
-    names = [row["name"] for row in rows]
     measured = {run["corpus_id"] for run in runs}
     return Contents(
         models=tuple(
             ModelFacts(
-                label=_label(row, shared=names.count(row["name"]) > 1),
+                label=row.pop("display_name"),
                 facts=row,
                 states=tuple(states[row["model_id"]]),
                 runs=tuple(places[row["model_id"]]),
@@ -204,10 +205,6 @@ def _failures(database: "Database", models: list[str] | None) -> tuple[Row, ...]
     )
 
 
-def _label(row: Row, *, shared: bool) -> str:
-    return f"{row['name']} ({str(row['model_id'])[:8]})" if shared else str(row["name"])
-
-
 def _newest(runs: Sequence[Row]) -> tuple[int, ...]:
     """Find the last checkpoint of every model and text, in the order of training.
 
@@ -221,7 +218,7 @@ def _newest(runs: Sequence[Row]) -> tuple[int, ...]:
 
 
 def _last(runs: Sequence[Row], places: Sequence[int]) -> int:
-    trained = [place for place in places if not untrained(runs[place])] or places
+    trained = [place for place in places if not runs[place]["untrained"]] or places
     final = [place for place in trained if runs[place]["step"] is None]
     if final:
         return max(final, key=lambda place: _created(runs[place]))

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from embstore.report.contents import Contents, Row, untrained
+from embstore.report.contents import Contents, Row
 from embstore.report.read.questions import ask
 
 if TYPE_CHECKING:
@@ -105,7 +105,7 @@ def find_massive(contents: Contents, largest: Sequence[dict[str, Any]]) -> tuple
             row["site"] != "final_norm"
             and abs(row["value"]) > LEAST_VALUE
             and (row["ratio"] or 0) >= LEAST_RATIO
-            and not untrained(contents.runs[row["run"]])
+            and not contents.runs[row["run"]]["untrained"]
         ):
             key = (row["run"], row["stack"], row["coordinate"])
             cases.setdefault(key, []).append(row)

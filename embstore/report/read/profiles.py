@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from embstore.report.contents import Contents, untrained
+from embstore.report.contents import Contents
 from embstore.report.read.questions import ask
 from embstore.types import SCOPES
 
@@ -55,7 +55,7 @@ def read_profiles(database: "Database", contents: Contents) -> tuple[Profile, ..
     """Read the profiles of the last checkpoints that were trained, by run id."""
     place_of = contents.place_of
     labels = contents.labels
-    newest = {place for place in contents.newest if not untrained(contents.runs[place])}
+    newest = {place for place in contents.newest if not contents.runs[place]["untrained"]}
     rows = ask(
         database,
         "bell_shape",

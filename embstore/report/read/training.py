@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from embstore.report.contents import Contents, untrained
+from embstore.report.contents import Contents
 from embstore.report.read.questions import ask
 from embstore.report.read.readable import readable
 
@@ -43,7 +43,7 @@ def read_courses(
     database: "Database", contents: Contents, metric: str, by: Literal["mean", "highest"]
 ) -> tuple[Course, ...]:
     """Read the courses of a metric's mean over the blocks, or of the highest block."""
-    if not any(run["step"] is not None and not untrained(run) for run in contents.runs):
+    if not any(run["step"] is not None and not run["untrained"] for run in contents.runs):
         return ()
     rows = ask(
         database,
