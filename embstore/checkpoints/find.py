@@ -1,4 +1,4 @@
-"""Finds checkpoints by what a user calls them; none of their files is read yet."""
+"""Finds checkpoints by the names that a user gives; their files are not read yet."""
 
 import json
 import re
@@ -30,15 +30,15 @@ _TOP = ("final", *(f"final-{n}" for n in range(2, 100)))
 
 @dataclass(frozen=True)
 class Candidate:
-    """A checkpoint that was found by its name; none of its files was read.
+    """A checkpoint that was found by its name; its files are not read yet.
 
     Attributes:
         name: what the store calls the model.
         source: where it was found.
         place: Hub id, folder, or GGUF file.
         revision: which of the model's states there.
-        init_seed: weights are to be drawn by this seed; None to read them.
-        tokenizer: a model whose tokenizer is to be used; None for its own.
+        init_seed: draw the weights by this seed; None to read them.
+        tokenizer: the model whose tokenizer to use; None for its own.
     """
 
     name: str

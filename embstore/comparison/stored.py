@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 MAIN_METRICS = ("anisotropy", "mean_cosine", "effective_rank", "twonn", "linearity_next")
 MAIN_SCOPES = ("all", "no_sinks")
 
-# The first six fit 60 characters, with the next two 80; by depth, ``depth`` stands in for
-# ``layer``.
+# A terminal of 60 characters shows the first six, one of 80 also the next two. Where layers are
+# matched by depth, ``depth`` and ``layer`` swap places.
 _COLUMNS = (
     *("metric", "scope", "part", "layer", "difference", "differs", "a", "b"),
     *("ci_low", "ci_high", "std_error", "depth", "stack", "layers", "reason"),

@@ -116,7 +116,7 @@ class CorpusText:
 
 
 def _next_character(raw: bytes, at: int) -> int:
-    """Move ``at`` past the continuation bytes 10xxxxxx that it may stand on."""
+    """Move ``at`` past any continuation bytes 10xxxxxx, to where a character begins."""
     while at < len(raw) and raw[at] & 0xC0 == 0x80:
         at += 1
     return at

@@ -63,7 +63,7 @@ def speed_up_linears(
 ) -> LinearKernel:
     """Pack the weights of a model's linear layers if that makes them faster and no different.
 
-    The layers are changed in place, so that whoever holds one holds the packed one; each
+    The layers are changed in place, so that every reference to one sees it packed; each
     dense weight is freed as it is packed. Left alone are subclasses of ``nn.Linear``, layers
     with hooks or that no pass calls, and weights that are tied to others.
 

@@ -19,8 +19,8 @@ from embstore.common.messages import one_line
 from embstore.errors import ModelError
 from embstore.models.adapters import merge_adapter, read_adapter
 
-# While it builds a model, transformers switches torch's initialisers for the whole process:
-# whoever builds one holds this.
+# While it builds a model, transformers replaces torch's initialisers for the whole process:
+# threads that build models take turns with this lock.
 BUILDING = threading.Lock()
 
 

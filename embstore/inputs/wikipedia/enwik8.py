@@ -54,7 +54,7 @@ def _cached(folder: Path) -> Path | None:
 
 
 def _fetch(folder: Path) -> Path:
-    # pooch reports its progress on standard error; whoever measures a model has no use for it.
+    # pooch would report its progress on standard error.
     pooch.get_logger().setLevel(logging.WARNING)
     folder.mkdir(parents=True, exist_ok=True)
     target = folder / f"{NAME}.zip"
