@@ -4,6 +4,7 @@ Nothing here imports torch before a test needs it: many need it never, nor does 
 that hands the tests out to workers.
 """
 
+import functools
 import random
 from collections.abc import Callable
 from pathlib import Path
@@ -51,6 +52,15 @@ def tiny_bert(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from tests import tiny_models
 
     return tiny_models.build("bert", tmp_path_factory.mktemp("models") / "tiny-bert")
+
+
+@pytest.fixture(scope="session")
+def build(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """Give a random model of a family, as a folder that all tests share and none changes."""
+    from tests import tiny_models
+
+    folder = tmp_path_factory.mktemp("families")
+    return functools.cache(lambda family: tiny_models.build(family, folder / family))
 
 
 @pytest.fixture(scope="session")

@@ -3,6 +3,7 @@
 import gzip
 import json
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from transformers import AutoModel
 import embstore
 from embstore.errors import IngestError, ModelError, UsageError
 from embstore.ingestion.outcome import Outcome
-from tests import tiny_images, tiny_models
+from tests import tiny_images
 
 SMALL: dict[str, Any] = {"tokens": 128, "window": 32, "sample": 64, "pairs": False}
 
@@ -149,10 +150,11 @@ def test_the_same_text_from_every_source_gives_the_same_numbers(
 
 
 @pytest.mark.parametrize("family", ["t5", "mamba", "deberta-v2", "gemma2", "electra"])
-def test_families_are_measured_from_end_to_end(family: str, text: Path, tmp_path: Path) -> None:
-    folder = tiny_models.build(family, tmp_path / family)
+def test_families_are_measured_from_end_to_end(
+    family: str, build: Callable[[str], Path], text: Path, tmp_path: Path
+) -> None:
     store = tmp_path / "s.duckdb"
-    (outcome,) = embstore.ingest(folder, corpus=text, store=store, **SMALL)
+    (outcome,) = embstore.ingest(build(family), corpus=text, store=store, **SMALL)
     assert outcome.status == "measured"
     stacks = 2 if family == "t5" else 1
     (found,) = stored(

@@ -1,5 +1,6 @@
 """A model's size without its weights is that of the loaded model, in every family."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -11,8 +12,8 @@ from tests import tiny_models
 
 
 @pytest.mark.parametrize("family", tiny_models.FAMILIES)
-def test_the_size_is_that_of_the_loaded_model(family: str, tmp_path: Path) -> None:
-    folder = tiny_models.build(family, tmp_path / family)
+def test_the_size_is_that_of_the_loaded_model(family: str, build: Callable[[str], Path]) -> None:
+    folder = build(family)
     shape = model_size(describe(locate(str(folder))))
     loaded = tiny_models.load(folder, fast_linears=False)
     assert shape.n_parameters == loaded.facts.n_parameters

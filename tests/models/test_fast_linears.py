@@ -64,8 +64,10 @@ def packed_layers(model: LoadedModel) -> list[PackedLinear]:
 
 
 @pytest.mark.parametrize("family", tiny_models.FAMILIES)
-def test_hidden_states_are_those_of_torch(family: str, tmp_path: Path, packing: None) -> None:
-    folder = tiny_models.build(family, tmp_path / family)
+def test_hidden_states_are_those_of_torch(
+    family: str, build: Callable[[str], Path], packing: None
+) -> None:
+    folder = build(family)
     expected = stock(folder)
     model = tiny_models.load(folder)
     # Falcon has a linear layer of its own, with a bias added apart.
@@ -153,9 +155,13 @@ def test_faster_means_clearly_less_time(
 @pytest.mark.parametrize("factor", [1.001, 0.0, float("nan")])
 @pytest.mark.parametrize("family", ["llama", "gpt2", "t5"])
 def test_wrong_numbers_put_the_layers_back(
-    family: str, factor: float, tmp_path: Path, packing: None, monkeypatch: pytest.MonkeyPatch
+    family: str,
+    factor: float,
+    build: Callable[[str], Path],
+    packing: None,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    model = stock(tiny_models.build(family, tmp_path / family))
+    model = stock(build(family))
     before = weights(model)
     multiply = fast_linears._multiply
     monkeypatch.setattr(fast_linears, "_multiply", lambda x, w, bias: factor * multiply(x, w, bias))
@@ -196,8 +202,10 @@ def test_a_packing_that_cannot_be_undone_is_not_begun(
 
 
 @pytest.mark.parametrize("family", ["llama", "gpt2"])
-def test_memory_holds_each_weight_once(family: str, tmp_path: Path, packing: None) -> None:
-    model = stock(tiny_models.build(family, tmp_path / family))
+def test_memory_holds_each_weight_once(
+    family: str, build: Callable[[str], Path], packing: None
+) -> None:
+    model = stock(build(family))
     n_parameters = sum(p.numel() for p in model.module.parameters())
     dense = [
         weakref.ref(layer.weight)

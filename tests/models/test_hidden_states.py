@@ -1,5 +1,6 @@
 """Kind, layers, sites and padding, for every family, on random weights."""
 
+import functools
 import weakref
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -20,16 +21,8 @@ Load = Callable[[str], LoadedModel]
 
 
 @pytest.fixture(scope="module")
-def load(tmp_path_factory: pytest.TempPathFactory) -> Load:
-    loaded: dict[str, LoadedModel] = {}
-
-    def get(family: str) -> LoadedModel:
-        if family not in loaded:
-            folder = tiny_models.build(family, tmp_path_factory.mktemp(family))
-            loaded[family] = tiny_models.load(folder)
-        return loaded[family]
-
-    return get
+def load(build: Callable[[str], Path]) -> Load:
+    return functools.cache(lambda family: tiny_models.load(build(family)))
 
 
 def states_of(

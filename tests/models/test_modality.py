@@ -1,6 +1,7 @@
 """Which models read images, and what prepares them."""
 
 import importlib.util
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -29,8 +30,8 @@ def test_models_of_images(family: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("family", tiny_models.FAMILIES)
-def test_models_of_text(family: str, tmp_path: Path) -> None:
-    known = describe(located(tiny_models.build(family, tmp_path)))
+def test_models_of_text(family: str, build: Callable[[str], Path]) -> None:
+    known = describe(located(build(family)))
     assert (known.modality, known.image_processor) == ("text", None)
     assert known.tokenizer is not None
 
