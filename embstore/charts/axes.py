@@ -1,15 +1,18 @@
-"""Writes axes, colours and legends: how numbers and names turn into places and looks."""
+"""Axes, colours and legends: how numbers and names turn into places and looks."""
 
 import math
 from collections.abc import Sequence
+from typing import Any, TypedDict, TypeVar
+
+import altair as alt
 
 from embstore.asking.question import CHANNEL_TYPES, Channel
 from embstore.charts.drawing import Drawing
-from embstore.charts.theme import CHARACTER_WIDTH, DASHES, PANELS_ABREAST, SHAPES, WIDTH, Spec
-from embstore.charts.words import Title, axis_title, is_value, title_of
+from embstore.charts.theme import CHARACTER_WIDTH, DASHES, PANELS_ABREAST, SHAPES, WIDTH
+from embstore.charts.words import axis_title, is_value, title_of
 from embstore.types import MetricInfo
 
-# Scales that run over orders of magnitude, with the base of their axis.
+# Columns that span orders of magnitude, with the base of their logarithmic axis.
 _LOGARITHMIC = {"mean_distance": 10, "rank": 2, "ratio": 10}
 # Numbers around a middle of 0, with the size from which on they look the same.
 _DIVERGING = {"change_in_errors": 10.0}
@@ -19,75 +22,91 @@ _DIVERGING = {"change_in_errors": 10.0}
 _SMALL = 0.05
 # 1000 as 1k, each label by itself: a format would give all of them one prefix, and 1 as 0k.
 _SHORT = "format(datum.value, '~s')"
-# Zero is the end of a distance, and lies on its scale whatever the data.
+# Zero is the end of a distance, and lies on its axis whatever the data.
 _FROM_ZERO = {"distance"}
 # More series than this are hard to tell apart, whatever their looks.
 _MANY = 8
 
+_Apart = TypeVar("_Apart", alt.Color, alt.Shape, alt.StrokeDash)
 
-def write_field(channel: Channel) -> Spec:
-    """Name a channel's column and type."""
+
+class Field(TypedDict):
+    """A column and how to read it, as keywords of every Altair channel."""
+
+    field: str
+    # Each channel of Altair's lists the types that it takes.
+    type: Any
+
+
+def field_of(channel: Channel, column: str = "") -> Field:
+    """Name a channel's column and type, or another column of that type.
+
+    Not in Altair's shorthand, which reads a column named ``max(a)`` as an aggregate.
+    """
     # Vega reads . and [ ] in a field's name as a path into an object.
-    name = channel.column
+    name = column or channel.column
     for special in "\\.[]":
         name = name.replace(special, f"\\{special}")
-    return {"field": name, "type": CHANNEL_TYPES[channel.type]}
+    return Field(field=name, type=CHANNEL_TYPES[channel.type])
 
 
-def write_axis(key: str, drawing: Drawing) -> Spec:
-    """Write the axis and the scale of ``x`` or ``y``."""
+def axis_of(key: str, drawing: Drawing, column: str = "") -> alt.X | alt.Y:
+    """Return ``x`` or ``y`` with its axis, or another column on the same axis."""
     channel = drawing.channels[key]
-    field = write_field(channel)
+    position: type[alt.X] | type[alt.Y] = alt.X if key == "x" else alt.Y
+    field = field_of(channel, column)
     if channel.type != "Q":
-        return _categories(key, drawing, field)
+        return position(**field, **_categories(key, drawing))
     numbers = drawing.numbers(channel)
-    axis: Spec = {"grid": key == "y" or channel.column != "layer"}
-    scale: Spec
+    grid = key == "y" or channel.column != "layer"
     note = " (log scale)"
     if channel.scale == "symlog" and max(numbers, default=0) > 0 <= min(numbers):
-        scale = {"type": "symlog", "constant": _least(numbers), "nice": False}
-        axis.update(values=_decades(numbers), labelExpr=_SHORT, labelOverlap="greedy")
+        scale = alt.Scale(type="symlog", constant=_least(numbers), nice=False)
+        axis = alt.Axis(
+            grid=grid, values=_decades(numbers), labelExpr=_SHORT, labelOverlap="greedy"
+        )
     elif (base := _base(channel)) and numbers and min(numbers) > 0:
-        scale = {"type": "log", "base": base, "nice": False}
-        axis.update(grid=key == "y", tickCount=5, format="~g")
+        scale = alt.Scale(type="log", base=base, nice=False)
+        axis = alt.Axis(grid=key == "y", tickCount=5, format="~g")
     else:
-        scale, looks = _linear(key, channel, drawing, numbers)
-        axis.update(looks)
+        scale, axis = _linear(key, channel, drawing, numbers)
+        axis.grid = grid
         note = ""
-    return {**field, "title": axis_title(key, drawing, note), "axis": axis, "scale": scale}
+    return position(**field, title=axis_title(key, drawing, note), axis=axis, scale=scale)
 
 
-def write_color(drawing: Drawing, **looks: object) -> Spec:
+def color_of(drawing: Drawing, **looks: Any) -> alt.Color:
     """Colour categories apart, and numbers from dark to light."""
     channel = drawing.channels["color"]
     if channel.type != "Q":
-        return write_legend(channel, drawing, drawing.theme.colors, **looks)
-    title = title_of(channel.column, drawing.metric)
-    scale: Spec
-    if channel.column in _DIVERGING:
-        most = max((abs(number) for number in drawing.numbers(channel)), default=1.0)
-        end = min(most, _DIVERGING[channel.column]) or 1.0
-        scale = {"scheme": "blueorange", "domain": [-end, end], "domainMid": 0, "clamp": True}
-        if most > end:
-            title = f"{title} (±{end:g} and beyond look alike)"
-    elif drawing.mark == "rect":
-        scale = {"scheme": "viridis"}
-        if channel.column in _FROM_ZERO:
-            scale["domainMin"] = 0
-    else:
-        scale = {"scheme": {"name": "viridis", "extent": list(drawing.theme.gradient)}}
-    if channel.column == "depth":
-        scale["domain"] = [0, 1]
-    legend: Spec = {"direction": "horizontal", "gradientLength": 200, **looks}
-    return {**write_field(channel), "title": title, "scale": scale, "legend": legend}
+        return _apart(alt.Color, channel, drawing, drawing.theme.colors, **looks)
+    scale, title = _gradient(channel, drawing)
+    legend = alt.Legend(direction="horizontal", gradientLength=200, **looks)
+    return alt.Color(**field_of(channel), title=title, scale=scale, legend=legend)
 
 
-def write_shape(channel: Channel, drawing: Drawing) -> Spec:
-    """Give every category a shape, beside its colour."""
-    return write_legend(channel, drawing, SHAPES)
+def edge_of(drawing: Drawing) -> alt.Stroke | None:
+    """Colour the edges of cells as the cells; None where Vega-Lite would lose the legend.
+
+    Where the colours' domain is given, it merges the legends of edges and cells, and shows
+    neither.
+    """
+    channel = drawing.channels["color"]
+    scale, title = _gradient(channel, drawing)
+    if scale["domain"] is not alt.Undefined:
+        return None
+    return alt.Stroke(**field_of(channel), title=title, scale=scale, legend=None)
 
 
-def write_dash(drawing: Drawing) -> Spec:
+def shapes_of(drawing: Drawing) -> list[alt.Shape]:
+    """Give every category a shape, beside its colour; a shape per number would mean nothing."""
+    channel = drawing.channels.get("shape", drawing.channels.get("color"))
+    if channel is None or channel.type == "Q":
+        return []
+    return [_apart(alt.Shape, channel, drawing, SHAPES)]
+
+
+def dashes_of(drawing: Drawing) -> list[alt.StrokeDash]:
     """Tell lines apart by their dashes, where another channel than colour asks for it.
 
     Where none does, series beyond the number of colours are dashed, for their colours
@@ -97,35 +116,33 @@ def write_dash(drawing: Drawing) -> Spec:
         # In one column: beside the legend of colours a row would be wider than the chart. The
         # symbol is as long as a dash needs, and no higher than a line of text.
         looks = {"columns": 1, "symbolSize": 160}
-        return {"strokeDash": write_legend(drawing.channels["dash"], drawing, DASHES, **looks)}
+        return [_apart(alt.StrokeDash, drawing.channels["dash"], drawing, DASHES, **looks)]
     colors = len(drawing.theme.colors)
     channel = drawing.channels.get("color")
     if channel is None or channel.type == "Q" or len(drawing.names(channel)) <= colors:
-        return {}
+        return []
     each = [DASHES[i // colors % len(DASHES)] for i in range(len(drawing.names(channel)))]
-    return {"strokeDash": write_legend(channel, drawing, each)}
+    return [_apart(alt.StrokeDash, channel, drawing, each)]
 
 
-def write_legend(
-    channel: Channel, drawing: Drawing, values: Sequence[object], **looks: object
-) -> Spec:
+def _apart(
+    kind: type[_Apart], channel: Channel, drawing: Drawing, values: Sequence[Any], **looks: Any
+) -> _Apart:
     """Give every category its own colour, shape or dash, named in full."""
     names = drawing.names(channel)
     longest = max(map(len, names), default=0)
     room = WIDTH if drawing.panels == 1 else WIDTH * min(drawing.panels, PANELS_ABREAST) * 0.6
     columns = max(1, int(room / (longest * CHARACTER_WIDTH + 40)))
-    legend: Spec | None = {"columns": columns, **looks}
-    if len(names) < 2 and _told_elsewhere(channel, drawing):
-        legend = None
+    legend = alt.Legend(**{"columns": columns, **looks})
     title = title_of(channel.column, None)
     if len(names) > _MANY and drawing.fewer:
         title = f"{title} ({len(names)}; for fewer: {drawing.fewer})"
-    return {
-        **write_field(channel),
-        "title": title,
-        "scale": {"domain": names, "range": [values[i % len(values)] for i in range(len(names))]},
-        "legend": legend,
-    }
+    return kind(
+        **field_of(channel),
+        title=title,
+        scale=alt.Scale(domain=names, range=[values[i % len(values)] for i in range(len(names))]),
+        legend=None if len(names) < 2 and _told_elsewhere(channel, drawing) else legend,
+    )
 
 
 def _told_elsewhere(channel: Channel, drawing: Drawing) -> bool:
@@ -135,57 +152,85 @@ def _told_elsewhere(channel: Channel, drawing: Drawing) -> bool:
     return color is None or channel.column != color.column or channel.column in named
 
 
-def _categories(key: str, drawing: Drawing, field: Spec) -> Spec:
-    """Write an axis of names, or of numbers that each take one place."""
+def _gradient(channel: Channel, drawing: Drawing) -> tuple[alt.Scale, str]:
+    """Return the colours of numbers, and the title of their legend."""
+    title = title_of(channel.column, drawing.metric)
+    if channel.column in _DIVERGING:
+        most = max((abs(number) for number in drawing.numbers(channel)), default=1.0)
+        end = min(most, _DIVERGING[channel.column]) or 1.0
+        if most > end:
+            title = f"{title} (±{end:g} and beyond look alike)"
+        return alt.Scale(scheme="blueorange", domain=[-end, end], domainMid=0, clamp=True), title
+    scale = alt.Scale(scheme="viridis")
+    if drawing.mark != "rect":
+        scale.scheme = alt.SchemeParams(name="viridis", extent=list(drawing.theme.gradient))
+    elif channel.column in _FROM_ZERO:
+        scale.domainMin = 0
+    if channel.column == "depth":
+        scale.domain = [0, 1]
+    return scale, title
+
+
+class _Named(TypedDict, total=False):
+    title: str | list[str] | None
+    axis: alt.Axis
+    scale: alt.Scale
+    sort: Any
+
+
+def _categories(key: str, drawing: Drawing) -> _Named:
+    """Describe an axis of names, or of numbers that each take one place."""
     channel = drawing.channels[key]
     heat = drawing.mark == "rect"
-    axis: Spec = {"grid": key == "y" and not heat}
+    axis = alt.Axis(grid=key == "y" and not heat)
     if heat:
         # Many cells would have their ticks side by side, as a black bar.
-        axis.update(ticks=False, labelPadding=5)
-    numeric = bool(drawing.numbers(channel))
-    title: Title = axis_title(key, drawing)
-    if numeric:
-        axis.update(labelOverlap="greedy", labelSeparation=3, labelAngle=0, labelExpr=_SHORT)
-    elif key == "x":
-        axis["labelAngle"] = -40
-    if key == "y" and not numeric:
+        axis.ticks, axis.labelPadding = False, 5
+    found = _Named(title=axis_title(key, drawing), axis=axis, scale=alt.Scale())
+    if drawing.numbers(channel):
+        axis.labelOverlap, axis.labelSeparation = "greedy", 3
+        axis.labelAngle, axis.labelExpr = 0, _SHORT
+        if key == "y" and channel.column == "layer":
+            found["sort"] = "descending"
+        return found
+    # As the answer orders them: step10 after step9.
+    found["sort"] = drawing.order(channel)
+    if channel.type == "O":
+        # Of many, some go without a label.
+        axis.labelOverlap = "greedy"
+    if key == "x":
+        axis.labelAngle = -40
+    else:
         # Names speak for themselves, and a title may be longer than their rows are high.
-        title = None
-    order: Spec = {}
-    if not numeric:
-        # As the answer orders them: step10 after step9.
-        order = {"sort": drawing.order(channel)}
-        if channel.type == "O":
-            # Of many, some go without a label.
-            axis["labelOverlap"] = "greedy"
-    elif key == "y" and channel.column == "layer":
-        order = {"sort": "descending"}
-    return {**field, "title": title, "axis": axis, "scale": {}, **order}
+        found["title"] = None
+    return found
 
 
 def _linear(
     key: str, channel: Channel, drawing: Drawing, numbers: list[float]
-) -> tuple[Spec, Spec]:
-    """Return scale and looks of an axis of evenly spaced numbers."""
+) -> tuple[alt.Scale, alt.Axis]:
+    """Return scale and axis of evenly spaced numbers."""
     metric = drawing.metric
     if channel.column in {"depth", "peak_depth"}:
-        return {"domain": [0, 1], "nice": False}, {"tickCount": 5, "format": ".1f"}
+        return alt.Scale(domain=[0, 1], nice=False), alt.Axis(tickCount=5, format=".1f")
     if numbers and all(isinstance(number, int) for number in numbers):
-        large = max(numbers, default=0) >= 10_000
-        looks: Spec = {"tickCount": 8, "tickMinStep": 1}
-        looks.update({"labelExpr": _SHORT} if large else {"format": "d"})
-        return ({"nice": False} if key == "x" else {}), looks
+        axis = alt.Axis(tickCount=8, tickMinStep=1)
+        if max(numbers) >= 10_000:
+            axis.labelExpr = _SHORT
+        else:
+            axis.format = "d"
+        return (alt.Scale(nice=False) if key == "x" else alt.Scale()), axis
+    axis = alt.Axis(tickCount=6)
     if (
         metric
         and is_value(channel.column)
         and _is_share(metric)
         and max(numbers, default=0) > _SMALL
     ):
-        return {"domain": [0, 1]}, {"tickCount": 6}
+        return alt.Scale(domain=[0, 1]), axis
     # A dot among names shows a value, not an amount: its axis need not begin at 0.
     anywhere = drawing.mark == "point" and not drawing.channels.get("rule")
-    return ({"zero": False, "padding": 12} if anywhere else {}), {"tickCount": 6}
+    return (alt.Scale(zero=False, padding=12) if anywhere else alt.Scale()), axis
 
 
 def _is_share(metric: MetricInfo) -> bool:

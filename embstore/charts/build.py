@@ -8,21 +8,23 @@ from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import altair as alt
+
 from embstore.asking.parameters import Value
 from embstore.asking.question import SCALES, Channel, Question
 from embstore.charts.drawing import ESTIMATES, INTERVAL, Drawing, Row
 from embstore.charts.files import check_suffix, render
-from embstore.charts.marks import width_of, write_view
+from embstore.charts.marks import view_of, width_of
 from embstore.charts.notebook import AnyChart as AnyChart
-from embstore.charts.notebook import chart_of
-from embstore.charts.theme import Spec, find_theme, write_config
+from embstore.charts.notebook import InlineVConcatChart
+from embstore.charts.theme import config_of, find_theme
 from embstore.charts.words import (
     NO_VALUE,
     SCOPE_NAMES,
+    caption_below,
     describe,
     headline,
     wrapped_title,
-    write_caption,
 )
 from embstore.common.files import write_atomically
 from embstore.errors import QueryError
@@ -96,7 +98,7 @@ def build_chart(
     drawing = Drawing(
         question.encoding.mark, channels, rows, metric, looks, fewer=_fewer(question, table)
     )
-    return chart_of(_spec(drawing, headline(question.title, metric), caption))
+    return _chart(drawing, headline(question.title, metric), caption)
 
 
 def save_chart(chart: AnyChart, path: str | Path) -> None:
@@ -206,17 +208,20 @@ def _fewer(question: Question, table: "pa.Table") -> str:
     return "-p models=…" if "models" in takes else ""
 
 
-def _spec(drawing: Drawing, title: str, caption: str | None) -> Spec:
-    """Write a whole chart: view, title, caption, description, looks and data."""
+def _chart(drawing: Drawing, title: str, caption: str | None) -> AnyChart:
+    """Return the whole chart: view, title, caption, description, looks and data."""
     color = drawing.channels.get("color")
     if drawing.mark == "rect" and color is not None and color.type == "Q":
         gaps = any(row[color.column] is None for row in drawing.rows)
         caption = " ".join(filter(None, [NO_VALUE if gaps else None, caption])) or None
     width = width_of(drawing)
-    below = write_caption(caption, width, drawing.theme)
-    view: Spec = {"title": wrapped_title(title, width), **write_view(drawing)}
-    chart: Spec = {"data": {"values": drawing.rows}}
-    # A view has one title: the caption is that of a concatenation around it.
-    chart.update(view if below is None else {"title": below, "vconcat": [view]})
-    words = describe(drawing, title, caption)
-    return {**chart, "description": words, "config": write_config(drawing.theme)}
+    chart: AnyChart = view_of(drawing).properties(title=wrapped_title(title, width))
+    if caption:
+        # A view has one title: the caption is that of a concatenation around it.
+        below = caption_below(caption, width, drawing.theme)
+        chart = InlineVConcatChart(vconcat=[chart], title=below)
+    return chart.properties(
+        data=alt.InlineData(values=drawing.rows),
+        description=describe(drawing, title, caption),
+        config=config_of(drawing.theme),
+    )

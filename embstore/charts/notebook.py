@@ -62,17 +62,6 @@ AnyChart: TypeAlias = (
 )
 
 
-def chart_of(spec: dict[str, Any]) -> AnyChart:
-    """Return a Vega-Lite specification as a chart of the class that its shape asks for."""
-    if "vconcat" in spec:
-        return InlineVConcatChart.from_dict(spec)
-    if "facet" in spec:
-        return InlineFacetChart.from_dict(spec)
-    if "layer" in spec:
-        return InlineLayerChart.from_dict(spec)
-    return InlineChart.from_dict(spec)
-
-
 def _view(chart: Any) -> Any:
     """Return a chart as part of another, which alone may have a configuration."""
     return _without_config(chart) if isinstance(chart, _Inline) else chart

@@ -1,11 +1,11 @@
 """The looks of a chart, on paper and on a dark screen: colours, and sizes that stay legible."""
 
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import Literal, TypeAlias, TypedDict
+
+import altair as alt
 
 from embstore.errors import UsageError
-
-Spec: TypeAlias = dict[str, object]
 
 # A theme's name, and one look per name.
 ThemeName: TypeAlias = Literal["light", "dark"]
@@ -90,52 +90,56 @@ def find_theme(name: str) -> Theme:
     return THEMES[name]
 
 
-def write_config(theme: Theme) -> Spec:
-    """Write what every chart of a theme has in common, in the grammar of Vega-Lite."""
-    words: Spec = {"labelColor": theme.ink, "titleColor": theme.ink, "labelLimit": 0}
-    return {
-        "font": FONT,
-        "background": theme.background,
-        "padding": 8,
-        "view": {"stroke": None},
-        "axis": {
+def config_of(theme: Theme) -> alt.Config:
+    """Return what every chart of a theme has in common."""
+    words = _Words(labelColor=theme.ink, titleColor=theme.ink, labelLimit=0)
+    return alt.Config(
+        font=FONT,
+        background=theme.background,
+        padding=8,
+        view=alt.ViewConfig(stroke=None),
+        axis=alt.AxisConfig(
             **words,
-            "titleLimit": 0,
-            "labelFontSize": SMALL_SIZE,
-            "titleFontSize": TEXT_SIZE,
-            "titleFontWeight": "normal",
-            "titlePadding": 8,
-            "gridColor": theme.grid,
-            "domainColor": theme.faint,
-            "labelFlush": False,
-            "tickColor": theme.faint,
-        },
-        "legend": {
+            titleLimit=0,
+            labelFontSize=SMALL_SIZE,
+            titleFontSize=TEXT_SIZE,
+            titleFontWeight="normal",
+            titlePadding=8,
+            gridColor=theme.grid,
+            domainColor=theme.faint,
+            labelFlush=False,
+            tickColor=theme.faint,
+        ),
+        legend=alt.LegendConfig(
             **words,
-            "orient": "bottom",
-            "direction": "vertical",
-            "titleLimit": 0,
-            "labelFontSize": SMALL_SIZE,
-            "titleFontSize": SMALL_SIZE,
-            "symbolSize": 70,
+            orient="bottom",
+            direction="vertical",
+            titleLimit=0,
+            labelFontSize=SMALL_SIZE,
+            titleFontSize=SMALL_SIZE,
+            symbolSize=70,
             # Vega's own limit hides what comes after the thirtieth.
-            "symbolLimit": 0,
-            "rowPadding": 4,
-            "columnPadding": 14,
-        },
-        "facet": {"spacing": PANEL_GAP},
-        "concat": {"spacing": PANEL_GAP},
-        "header": {
+            symbolLimit=0,
+            rowPadding=4,
+            columnPadding=14,
+        ),
+        facet=alt.CompositionConfig(spacing=PANEL_GAP),
+        concat=alt.CompositionConfig(spacing=PANEL_GAP),
+        header=alt.HeaderConfig(
             **words,
-            "titleFontSize": TEXT_SIZE,
-            "labelFontSize": TEXT_SIZE,
-            "labelFontWeight": "bold",
-        },
-        "title": {
-            "color": theme.ink,
-            "fontSize": TITLE_SIZE,
-            "anchor": "start",
-            "limit": 0,
-            "offset": 14,
-        },
-    }
+            titleFontSize=TEXT_SIZE,
+            labelFontSize=TEXT_SIZE,
+            labelFontWeight="bold",
+        ),
+        title=alt.TitleConfig(
+            color=theme.ink, fontSize=TITLE_SIZE, anchor="start", limit=0, offset=14
+        ),
+    )
+
+
+class _Words(TypedDict):
+    """What the labels of axes, legends and panels have in common; 0 is no limit."""
+
+    labelColor: str
+    titleColor: str
+    labelLimit: float

@@ -3,6 +3,8 @@
 import textwrap
 from typing import TypeAlias
 
+import altair as alt
+
 from embstore.charts.drawing import Drawing
 from embstore.charts.theme import (
     CHARACTER_WIDTH,
@@ -10,7 +12,6 @@ from embstore.charts.theme import (
     PANELS_ABREAST,
     SMALL_SIZE,
     TITLE_CHARACTER_WIDTH,
-    Spec,
     Theme,
 )
 from embstore.types import MetricInfo
@@ -124,16 +125,14 @@ def wrapped_title(title: str, width: int) -> str | list[str]:
     return title if len(lines) < 2 else lines
 
 
-def write_caption(caption: str | None, width: int, theme: Theme) -> Spec | None:
+def caption_below(caption: str, width: int, theme: Theme) -> alt.Title:
     """Lay out a caption; Vega-Lite has none, but a title may stand below."""
-    if not caption:
-        return None
-    return {
-        "text": textwrap.wrap(caption, int(width / CHARACTER_WIDTH)),
-        "orient": "bottom",
-        "fontSize": SMALL_SIZE,
-        "fontWeight": "normal",
-        "color": theme.faint,
-        "lineHeight": 16,
-        "offset": 12,
-    }
+    return alt.Title(
+        textwrap.wrap(caption, int(width / CHARACTER_WIDTH)),
+        orient="bottom",
+        fontSize=SMALL_SIZE,
+        fontWeight="normal",
+        color=theme.faint,
+        lineHeight=16,
+        offset=12,
+    )

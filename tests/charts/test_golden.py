@@ -18,7 +18,7 @@ import pytest
 
 from embstore.api.store import Store
 from embstore.asking.ask import find_questions
-from embstore.charts.theme import THEMES, write_config
+from embstore.charts.theme import THEMES, config_of
 from embstore.store.connection import open_database
 from embstore.store.writing import write_run
 from tests.synthetic import ALL_METRICS, make_run
@@ -109,7 +109,7 @@ def test_chart_is_as_it_was(store: Store, name: str) -> None:
 
 @pytest.mark.parametrize("theme", THEMES)
 def test_theme_is_as_it_was(theme: str) -> None:
-    compare(f"config-{theme}", write_config(THEMES[theme]))
+    compare(f"config-{theme}", config_of(THEMES[theme]).to_dict())
 
 
 def test_every_golden_file_has_its_chart() -> None:

@@ -11,7 +11,6 @@ from embstore.charts.notebook import (
     InlineHConcatChart,
     InlineLayerChart,
     InlineVConcatChart,
-    chart_of,
 )
 from tests.charts.specifications import SHARE, ask, rows, spec_of, with_intervals
 
@@ -93,9 +92,25 @@ class TestStayingAltair:
     def test_the_specification_is_that_of_altair(self, chart: AnyChart) -> None:
         spec = chart.to_dict()
         assert alt.LayerChart.from_dict(spec).to_dict() == spec
-        assert chart_of(spec).to_dict() == spec
         # Reading a chart gives Altair's own.
         assert alt.Chart.from_dict(spec).__class__.__name__ == "LayerChart"
+
+    @pytest.mark.parametrize(
+        "line",
+        [
+            "mark=bar x=value:Q y=series:N",
+            "mark=line x=depth:Q y=value:Q",
+            "mark=line x=depth:Q y=value:Q facet=kind:N",
+        ],
+    )
+    @pytest.mark.parametrize("caption", [None, "c"])
+    def test_it_may_be_made_interactive(self, line: str, caption: str | None) -> None:
+        drawn = build_chart(ask(line), rows("a"), caption=caption)
+        moving = drawn.interactive()
+        assert type(moving) is type(drawn)
+        (param,) = moving.to_dict()["params"]
+        assert param["bind"] == "scales"
+        assert shown(moving)["image/svg+xml"].startswith("<svg")
 
     def test_a_mark_may_be_laid_over_it(self, chart: AnyChart) -> None:
         rule = alt.Chart(alt.InlineData([{"y": 0.5}])).mark_rule().encode(y="y:Q")

@@ -3,7 +3,7 @@ import itertools
 import numpy as np
 import pytest
 
-from embstore.charts.theme import DARK, LIGHT, Theme, find_theme, write_config
+from embstore.charts.theme import DARK, LIGHT, Theme, config_of, find_theme
 from embstore.errors import UsageError
 
 # Machado, Oliveira and Fernandes 2009: how linear RGB looks without one kind of cone.
@@ -53,8 +53,7 @@ class TestTheme:
         assert least >= 10
 
     def test_the_configuration_has_its_colours(self, theme: Theme) -> None:
-        config = write_config(theme)
-        assert config["background"] == theme.background
+        assert config_of(theme).background == theme.background
         assert find_theme(theme.name) is theme
 
 
