@@ -104,15 +104,15 @@ def build_chart(
 def save_chart(chart: AnyChart, path: str | Path) -> None:
     """Write a chart to ``path``; the suffix is the format. The file appears whole.
 
-    ``.html`` holds all its scripts and data and loads nothing; ``.svg`` is the same
-    to the byte whenever the chart is; ``.json`` is the Vega-Lite specification.
+    ``.html`` holds all its scripts and data and loads nothing; equal charts give equal
+    ``.svg`` files, to the byte; ``.json`` is the Vega-Lite specification.
 
     Raises:
         UsageError: no such format.
         EmbstoreError: the file cannot be written.
     """
     suffix = check_suffix(path)
-    write_atomically(path, render(chart.to_dict(), suffix))
+    write_atomically(path, render(chart, suffix))
 
 
 def _resolved(question: Question, params: Mapping[str, Value]) -> dict[str, Channel]:

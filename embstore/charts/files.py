@@ -1,15 +1,21 @@
-"""Turns a chart's specification into a picture, or a page that needs no network."""
+"""Turns a chart into a picture, or a page that needs no network."""
 
 import html
+import io
 import json
 import re
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from embstore.errors import UsageError
 
+if TYPE_CHECKING:
+    import altair as alt
+
 SUFFIXES = (".html", ".svg", ".png", ".pdf", ".json")
 
-_PAGE = """<!DOCTYPE html>
+# Altair's page has no language and no title, and is white around a dark chart.
+_HEAD = """<!DOCTYPE html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
@@ -17,24 +23,15 @@ _PAGE = """<!DOCTYPE html>
 <title>{title}</title>
 <style>
 body {{ margin: 1.5rem; font-family: {font}; background: {background}; color: {ink}; }}
-main {{ overflow-x: auto; }}
-</style>
-</head>
-<body>
-<main id="chart"></main>
-<noscript>{description}</noscript>
-<script type="application/json" id="spec">{spec}</script>
-<script>{bundle}</script>
-<script>
-vegaEmbed(
-  "#chart",
-  JSON.parse(document.getElementById("spec").textContent),
-  {{ renderer: "svg", actions: {{ export: true, source: false, compiled: false, editor: false }} }},
-);
-</script>
-</body>
-</html>
-"""
+body {{ overflow-x: auto; }}
+</style>"""
+
+
+class _ForScripts(json.JSONEncoder):
+    """Writes JSON for a script on a page: ``</script>`` in a model's name would end it."""
+
+    def encode(self, o: object) -> str:
+        return super().encode(o).replace("<", "\\u003c")
 
 
 def check_suffix(path: str | Path) -> str:
@@ -50,64 +47,62 @@ def check_suffix(path: str | Path) -> str:
     return suffix
 
 
-def render(spec: dict[str, object], suffix: str) -> bytes:
-    """Return the file that shows ``spec`` in the format of ``suffix``."""
+def render(chart: "alt.TopLevelMixin", suffix: str) -> bytes:
+    """Return the file that shows ``chart`` in the format of ``suffix``."""
     if suffix == ".json":
-        return (json.dumps(spec, indent=1, ensure_ascii=False, sort_keys=True) + "\n").encode()
+        return (chart.to_json(indent=1, ensure_ascii=False) + "\n").encode()
     if suffix == ".html":
-        return _page(spec).encode()
-    import vl_convert
-
-    version = _version(spec)
-    # No base address allowed: a chart's data is inside it, nothing is fetched.
+        return _page(chart).encode()
+    if suffix == ".svg":
+        return _svg(chart).encode()
+    picture = io.BytesIO()
     if suffix == ".png":
-        return bytes(
-            vl_convert.vegalite_to_png(spec, vl_version=version, scale=2, allowed_base_urls=[])
-        )
-    if suffix == ".pdf":
-        return bytes(vl_convert.vegalite_to_pdf(spec, vl_version=version, allowed_base_urls=[]))
-    svg = vl_convert.vegalite_to_svg(spec, vl_version=version, allowed_base_urls=[])
-    words = f"<title>{html.escape(_headline(spec))}</title>"
-    words += f"<desc>{html.escape(str(spec.get('description', '')))}</desc>"
-    return re.sub(r"<svg\b[^>]*>", lambda found: found[0] + words, svg, count=1).encode()
+        # Twice as many pixels as the chart is wide: sharp in print and on good screens.
+        chart.save(picture, format="png", scale_factor=2)
+    else:
+        chart.save(picture, format="pdf")
+    return picture.getvalue()
 
 
-def _page(spec: dict[str, object]) -> str:
-    import vl_convert
+def _svg(chart: "alt.TopLevelMixin") -> str:
+    """Draw the chart, with the title and description that Altair leaves out."""
+    drawn = io.StringIO()
+    chart.save(drawn, format="svg")
+    spec = chart.to_dict(validate=False)
+    words = f"<title>{_title(spec)}</title><desc>{_description(spec)}</desc>"
+    return re.sub(r"<svg\b[^>]*>", lambda found: found[0] + words, drawn.getvalue(), count=1)
 
-    # "<" is escaped because names are other people's text: "</script>" would end the script.
-    embedded = json.dumps(spec, ensure_ascii=False, allow_nan=False).replace("<", "\\u003c")
-    bundle = vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;", _version(spec))
-    background, ink, font = _looks(spec)
-    return _PAGE.format(
-        background=background,
-        ink=ink,
-        font=font,
-        title=html.escape(_headline(spec)),
-        description=html.escape(str(spec.get("description", ""))),
-        spec=embedded,
-        bundle=bundle.replace("</script", "<\\/script"),
+
+def _page(chart: "alt.TopLevelMixin") -> str:
+    """Return Altair's page, which holds its scripts, under a head of our own."""
+    menu = {"export": True, "source": False, "compiled": False, "editor": False}
+    page = chart.to_html(
+        inline=True,
+        embed_options={"renderer": "svg", "actions": menu},
+        json_kwds={"cls": _ForScripts, "ensure_ascii": False, "allow_nan": False},
     )
+    spec = chart.to_dict(validate=False)
+    config = spec["config"]
+    head = _HEAD.format(
+        title=_title(spec),
+        font=config.get("font", "sans-serif"),
+        background=config.get("background", "#ffffff"),
+        ink=config.get("title", {}).get("color", "#222222"),
+    )
+    # The scripts hold the word <body>, too: the page's own is the last.
+    scripts, body, shown = page.partition('<meta charset="UTF-8">')[2].rpartition("<body>")
+    return f"{head}{scripts}{body}\n<noscript>{_description(spec)}</noscript>{shown}"
 
 
-def _headline(spec: dict[str, object]) -> str:
-    views = spec.get("vconcat")
-    title = views[0].get("title") if isinstance(views, list) else spec.get("title")
-    if isinstance(title, list):
-        return " ".join(map(str, title))
-    return title if isinstance(title, str) else "embstore"
+def _title(spec: dict[str, Any]) -> str:
+    """Return the title of a chart, or of the first of several, escaped and in one line."""
+    title = spec.get("vconcat", [spec])[0].get("title")
+    if isinstance(title, dict):
+        title = title.get("text")
+    words = " ".join(title) if isinstance(title, list) else title
+    return html.escape(words or "embstore")
 
 
-def _looks(spec: dict[str, object]) -> tuple[str, str, str]:
-    """Take the page's background, ink and font from the chart, so that they go together."""
-    config = spec.get("config")
-    found = config if isinstance(config, dict) else {}
-    title = found.get("title")
-    ink = title.get("color", "#222222") if isinstance(title, dict) else "#222222"
-    return found.get("background", "#ffffff"), ink, found.get("font", "sans-serif")
-
-
-def _version(spec: dict[str, object]) -> str:
-    """Take the Vega-Lite version that the chart was written for: ``6.4``."""
-    found = re.search(r"/v(\d+\.\d+)", str(spec.get("$schema", "")))
-    return found[1] if found else "6.4"
+def _description(spec: dict[str, Any]) -> str:
+    """Return what a chart shows in words, escaped."""
+    return html.escape(spec.get("description", ""))

@@ -24,10 +24,10 @@ class _Inline(_Shown):
     def _repr_mimebundle_(self, *args: object, **kwds: object) -> Any:
         if alt.renderers.active != "default" or alt.renderers.options:
             return super()._repr_mimebundle_(*args, **kwds)
-        spec = self.to_dict()
+        words = getattr(self, "description", None)
         return {
-            "image/svg+xml": render(spec, ".svg").decode(),
-            "text/plain": str(spec.get("description", "")),
+            "image/svg+xml": render(self, ".svg").decode(),
+            "text/plain": words if isinstance(words, str) else "",
         }
 
     def __or__(self, other: Any) -> "InlineHConcatChart":

@@ -1,4 +1,5 @@
 import hashlib
+import html
 import json
 import re
 import stat
@@ -41,11 +42,13 @@ class TestSave:
         # Namespaces, schema names and a link in a message; no content network.
         hosts = set(re.findall(r"https?://([\w.-]+)", page))
         assert hosts <= {"www.w3.org", "vega.github.io", "github.com"}
-        # Three scripts, each ended once: the model's name ends none.
-        assert page.count("<script") == page.count("</script") == 3
-        spec = re.search(r'id="spec">(.*?)</script>', page, re.DOTALL)
+        # Two scripts, each ended once: the model's name ends none.
+        assert page.count("<script") == page.count("</script") == 2
+        spec = re.search(r"const spec = (.*);\n", page)
         assert spec is not None
         assert json.loads(spec[1]) == spec_of(chart)
+        words = html.escape(str(spec_of(chart)["description"]))
+        assert f"<noscript>{words}</noscript>" in page
 
     def test_a_dark_chart_has_a_dark_page(self, tmp_path: Path) -> None:
         save_chart(build_chart(ask(), rows("a"), theme="dark"), tmp_path / "a.html")
