@@ -12,7 +12,7 @@ import altair as alt
 
 from embstore.asking.parameters import Value
 from embstore.asking.question import SCALES, Channel, Question
-from embstore.charts.drawing import ESTIMATES, INTERVAL, Drawing, Row
+from embstore.charts.drawing import ESTIMATES, INTERVAL, Drawing
 from embstore.charts.files import check_suffix, render
 from embstore.charts.marks import view_of, width_of
 from embstore.charts.notebook import AnyChart as AnyChart
@@ -89,7 +89,7 @@ def build_chart(
     bounds = _bounds(table) if _has_interval(question.encoding.mark, channels) else ()
     rows = _rows(table, [*drawn, *bounds])
     for row in rows:
-        # Half an interval, or one around nothing, is a gap in the band.
+        # The band has a gap where a bound or the estimate is missing.
         if any(row[name] is None for name in (*_estimates(channels), *bounds)):
             row.update(dict.fromkeys(bounds))
     _refuse_empty(question, channels, rows)
@@ -141,10 +141,10 @@ def _resolved(question: Question, params: Mapping[str, Value]) -> dict[str, Chan
     return channels
 
 
-def _rows(table: "pa.Table", columns: Sequence[str]) -> list[Row]:
+def _rows(table: "pa.Table", columns: Sequence[str]) -> list[dict[str, object]]:
     """Take the columns drawn, as JSON can hold them; NaN and infinity become gaps."""
     wanted = list(dict.fromkeys(columns))
-    rows: list[Row] = table.select(wanted).to_pylist()
+    rows: list[dict[str, object]] = table.select(wanted).to_pylist()
     for row in rows:
         for name, value in row.items():
             if isinstance(value, Decimal):
@@ -174,13 +174,15 @@ def _is_only_metric(table: "pa.Table", metric: MetricInfo) -> bool:
 
 
 def _estimates(channels: Mapping[str, Channel]) -> list[str]:
-    """Name the columns drawn that an interval may be around."""
+    """Name the columns drawn that may have an interval."""
     drawn = (channels[key].column for key in "xy" if channels[key].type == "Q")
     return [column for column in drawn if column in ESTIMATES]
 
 
-def _refuse_empty(question: Question, channels: Mapping[str, Channel], rows: list[Row]) -> None:
-    """Refuse to draw bare axes: an answer may have rows, and none with a number."""
+def _refuse_empty(
+    question: Question, channels: Mapping[str, Channel], rows: list[dict[str, object]]
+) -> None:
+    """Refuse to draw empty axes: an answer may have rows and no numbers."""
     for key in "xy":
         column = channels[key].column
         if channels[key].type == "Q" and all(row[column] is None for row in rows):

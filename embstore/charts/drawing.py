@@ -2,21 +2,18 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TypeAlias
 
 from embstore.asking.question import Channel
 from embstore.charts.theme import Theme
 from embstore.types import MetricInfo
 
-Row: TypeAlias = dict[str, object]
-
 # The columns of an answer that bound its estimate, and the columns that hold one.
 INTERVAL = ("ci_low", "ci_high")
 ESTIMATES = ("value", "dimension", "linearity", "similarity", "contrast")
-# Categories that always stand in one order and in one set of looks.
+# Categories that always have the same order and the same colours, whichever are there.
 _ORDERED = {"status": ("measured", "undefined", "failed", "not measured")}
 
-# Columns of the same names, which stand in one order on both axes.
+# Columns with the names of another column, which both axes list in the same order.
 _LIKE = {"neighbor": "series"}
 
 
@@ -36,7 +33,7 @@ class Drawing:
 
     mark: str
     channels: Mapping[str, Channel]
-    rows: list[Row]
+    rows: list[dict[str, object]]
     metric: MetricInfo | None
     theme: Theme
     fewer: str = ""
@@ -49,11 +46,11 @@ class Drawing:
         return list(dict.fromkeys([*always, *like, *found]))
 
     def order(self, channel: Channel) -> list[str] | None:
-        """Say in which order names stand along an axis; None for that of the rows."""
+        """Return the order of names along an axis; None for that of the rows."""
         return self.names(channel) if self._names_like(channel) else None
 
     def _names_like(self, channel: Channel) -> list[str]:
-        """Name the categories of the column whose order this channel's column takes over."""
+        """Return the names of the other column whose order this channel follows."""
         column = _LIKE.get(channel.column)
         if column is None or column not in self.rows[0]:
             return []

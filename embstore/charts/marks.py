@@ -5,20 +5,20 @@ from typing import Literal
 import altair as alt
 
 from embstore.asking.question import Channel
-from embstore.charts.axes import axis_of, color_of, dashes_of, edge_of, field_of, shapes_of
+from embstore.charts.axes import axis_of, field_of
 from embstore.charts.drawing import INTERVAL, Drawing
+from embstore.charts.legends import color_of, dashes_of, edge_of, shapes_of
 from embstore.charts.notebook import InlineChart, InlineFacetChart, InlineLayerChart
 from embstore.charts.theme import CHARACTER_WIDTH, HEIGHT, PANEL_SIZES, PANELS_ABREAST
 from embstore.charts.words import title_of
 
-# Of one row of names, and of a heat map's cell: no lower than a label, no higher than looks
-# like a cell.
+# Heights in pixels, of a row of names and of a cell of a heat map.
 _ROW_HEIGHT, _SMALL_ROW, _LEAST_ROW = 24, 18, 5
 _MANY_ROWS = 25
 _LEAST_CELL, _LARGEST_CELL = 9, 28
-# How much of a band's colour is seen; of a band per layer, less, for they lie on each other.
+# The opacity of a band; fainter where there is one per layer, because those overlap.
 _LIGHT, _FAINT = 0.15, 0.05
-# Of a panel, for the labels of its axis or the space to the next.
+# Pixels beside each panel, for the labels of its axis or the gap to the next panel.
 _MARGIN = 40
 
 
@@ -56,7 +56,7 @@ def _points(drawing: Drawing) -> InlineChart | InlineLayerChart:
     points = points.encode(*shapes_of(drawing))
     behind = []
     if "rule" in drawing.channels:
-        # One line for all rows, with the axis's own title, or the axis would have two.
+        # One line for all rows. It repeats the title of the axis, which else would have two.
         title = axis_of("x", drawing)["title"]
         at = alt.X(**field_of(drawing.channels["rule"]), aggregate="max", title=title)
         rule = InlineChart().mark_rule(strokeDash=[5, 4], color=drawing.theme.faint)
@@ -69,7 +69,7 @@ def _points(drawing: Drawing) -> InlineChart | InlineLayerChart:
 
 
 def _bars(drawing: Drawing) -> InlineChart:
-    # Parts of a bar touch: a seam tells them apart without their colours.
+    # A seam between the parts of a bar tells them apart without their colours.
     bars: InlineChart = _shared(drawing).mark_bar(stroke=drawing.theme.background, strokeWidth=1.5)
     return bars
 
@@ -98,7 +98,7 @@ def _shared(drawing: Drawing) -> InlineChart:
     channels = drawing.channels
     chart = InlineChart().encode(axis_of("x", drawing), axis_of("y", drawing))
     if "color" in channels:
-        # A legend takes the band's lightness otherwise.
+        # Otherwise the legend would be as faint as the band.
         looks = {"symbolOpacity": 1} if drawing.interval else {}
         chart = chart.encode(color_of(drawing, **looks))
     if "detail" in channels:
@@ -117,8 +117,8 @@ def _band(drawing: Drawing) -> InlineChart:
     """Draw the intervals: an area per line, in its colour, too light to hide a line."""
     low, high = INTERVAL
     channels = drawing.channels
-    # Clipped, for a bound may lie outside a fixed axis. A screen reader finds the bounds
-    # at the points.
+    # Clipped: a bound may lie outside a fixed axis. Silent for a screen reader, which reads
+    # the bounds at the points.
     opacity = _FAINT if "detail" in channels else _LIGHT
     band: InlineChart = InlineChart().mark_area(opacity=opacity, clip=True, aria=False)
     band = band.encode(axis_of("x", drawing), axis_of("y", drawing, low), alt.Y2(field=high))
@@ -140,7 +140,7 @@ def _size(drawing: Drawing) -> tuple[int, int | alt.Step]:
     rows = len(drawing.names(y))
     step = _ROW_HEIGHT if rows <= _MANY_ROWS else _SMALL_ROW
     if y.type == "O":
-        # Of names that need not all be read, many take little room.
+        # Not all of many ordered names need to be read, so that their rows may be low.
         step = round(min(_ROW_HEIGHT, max(_LEAST_ROW, _ROW_HEIGHT * _MANY_ROWS / rows)))
     return width, alt.Step(step)
 
@@ -163,8 +163,8 @@ def _paneled(
         chart = InlineFacetChart(spec=view, facet=panels["column"], columns=PANELS_ABREAST)
     else:
         chart = InlineFacetChart(spec=view, facet=alt.FacetMapping(**panels))
-    # Models differ in the length of their vectors, and so in every distance; and each has
-    # layers and steps of its own.
+    # Each panel has its own axis of distances, which depend on how long a model's vectors are,
+    # and its own layers and steps.
     own: dict[str, Literal["independent"]] = {
         key: "independent"
         for key in "xy"

@@ -1,8 +1,9 @@
 """Altair charts that a notebook shows without a network.
 
-Altair's own way, until a renderer is enabled, is a page that fetches its scripts from a
-server: on a closed cluster nothing appears. These charts are drawn here instead, and are
-Altair charts in everything else.
+Altair by default shows a chart as a page that loads its scripts from the network: without
+one, nothing appears. These charts show themselves as a picture made on this machine, and
+are Altair charts in everything else. Altair could be told to do so by enabling a renderer,
+but that would change how other charts in the notebook are shown.
 """
 
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -14,7 +15,7 @@ from embstore.charts.files import render
 if TYPE_CHECKING:
     _Shown = alt.TopLevelMixin
 else:
-    # Altair tries all direct subclasses of its mixin when it reads a chart.
+    # Not a direct subclass: Altair's from_dict tries each of those, and would return ours.
     _Shown = object
 
 
@@ -63,18 +64,17 @@ AnyChart: TypeAlias = (
 
 
 def _view(chart: Any) -> Any:
-    """Return a chart as part of another, which alone may have a configuration."""
-    return _without_config(chart) if isinstance(chart, _Inline) else chart
-
-
-def _without_config(chart: Any) -> Any:
+    """Return a chart without its configuration, which Altair allows on the whole only."""
+    ours = isinstance(chart, _Inline)
+    if not ours:
+        return chart
     view = chart.copy(deep=False)
     view.config = alt.Undefined
     return view
 
 
 def _around(first: Any, second: Any) -> dict[str, Any]:
-    """Give what stands on a chart of two: the first one's looks, and both descriptions."""
+    """Return what a chart of two has as a whole: the first one's looks, both descriptions."""
     found = [getattr(chart, "description", None) for chart in (first, second)]
     words = " ".join(text for text in found if isinstance(text, str))
     return {"config": first.config, "description": words or alt.Undefined}

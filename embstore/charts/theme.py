@@ -23,7 +23,8 @@ WIDTH, HEIGHT = 420, 280
 PANEL_SIZES = {1: (WIDTH, HEIGHT), 2: (280, 230), 3: (220, 200)}
 PANELS_ABREAST, PANEL_GAP = 3, 28
 
-# vl-convert brings the first, so that layout is the same everywhere; Arial is as wide.
+# vl-convert brings the first one, so that charts are laid out alike on every machine; the
+# letters of Arial have the same widths.
 FONT = "Liberation Sans, Arial, Helvetica, sans-serif"
 
 
@@ -39,9 +40,9 @@ class Theme:
         grid: lines behind the data.
         empty: a cell of a heat map without a value.
         colors: of categories, after Okabe and Ito, ordered so that the first few differ
-            most; without the one that the background swallows.
-        gradient: of numbers along lines, viridis without the end that the background
-            swallows.
+            most; without the one that is hard to see on the background.
+        gradient: of numbers along lines, the part of viridis that is easy to see on the
+            background.
     """
 
     name: ThemeName
@@ -61,7 +62,7 @@ LIGHT = Theme(
     faint="#555555",
     grid="#e4e4e4",
     empty="#ececec",
-    # Without the yellow. Seven colours and six shapes come together again after 42 series.
+    # Without the yellow. The first pair of colour and shape to be used twice is that of series 43.
     colors=("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000"),
     gradient=(0.0, 0.85),
 )

@@ -51,7 +51,7 @@ _TITLES = {
     "step": "Training step",
     "tokens_seen": "Training tokens seen",
 }
-# Where panels stand side by side.
+# Shorter, for panels side by side.
 _SHORT_TITLES = {"depth": "Relative depth"}
 _MARKS = {"rect": "Heat map"}
 
@@ -126,7 +126,7 @@ def wrapped_title(title: str, width: int) -> str | list[str]:
 
 
 def caption_below(caption: str, width: int, theme: Theme) -> alt.Title:
-    """Lay out a caption; Vega-Lite has none, but a title may stand below."""
+    """Return a caption: Vega-Lite has none, so it is a title below the chart."""
     return alt.Title(
         textwrap.wrap(caption, int(width / CHARACTER_WIDTH)),
         orient="bottom",

@@ -1,0 +1,116 @@
+"""Colours, shapes and dashes, and the legends that explain them."""
+
+from collections.abc import Sequence
+from typing import Any, TypeVar
+
+import altair as alt
+
+from embstore.asking.question import Channel
+from embstore.charts.axes import field_of
+from embstore.charts.drawing import Drawing
+from embstore.charts.theme import CHARACTER_WIDTH, DASHES, PANELS_ABREAST, SHAPES, WIDTH
+from embstore.charts.words import title_of
+
+# Numbers around a middle of 0, with the size beyond which all have the same colour.
+_DIVERGING = {"change_in_errors": 10.0}
+# Distances: their colours begin at 0, whatever the data.
+_FROM_ZERO = {"distance"}
+# More series than this are hard to tell apart, whatever their looks.
+_MANY = 8
+
+_Apart = TypeVar("_Apart", alt.Color, alt.Shape, alt.StrokeDash)
+
+
+def color_of(drawing: Drawing, **looks: Any) -> alt.Color:
+    """Colour categories apart, and numbers from dark to light."""
+    channel = drawing.channels["color"]
+    if channel.type != "Q":
+        return _apart(alt.Color, channel, drawing, drawing.theme.colors, **looks)
+    scale, title = _gradient(channel, drawing)
+    legend = alt.Legend(direction="horizontal", gradientLength=200, **looks)
+    return alt.Color(**field_of(channel), title=title, scale=scale, legend=legend)
+
+
+def edge_of(drawing: Drawing) -> alt.Stroke | None:
+    """Colour the edges of cells like the cells; None where that would lose the legend.
+
+    Where the domain of the colours is given, Vega-Lite merges the legends of edges and
+    cells, and shows neither.
+    """
+    channel = drawing.channels["color"]
+    scale, title = _gradient(channel, drawing)
+    if scale["domain"] is not alt.Undefined:
+        return None
+    return alt.Stroke(**field_of(channel), title=title, scale=scale, legend=None)
+
+
+def shapes_of(drawing: Drawing) -> list[alt.Shape]:
+    """Give every category a shape, beside its colour; a shape per number would mean nothing."""
+    channel = drawing.channels.get("shape", drawing.channels.get("color"))
+    if channel is None or channel.type == "Q":
+        return []
+    return [_apart(alt.Shape, channel, drawing, SHAPES)]
+
+
+def dashes_of(drawing: Drawing) -> list[alt.StrokeDash]:
+    """Dash lines by the question's ``dash`` channel.
+
+    Without one, dashes tell apart the series that have to share a colour.
+    """
+    if "dash" in drawing.channels:
+        # In one column: a row beside the legend of colours would be wider than the chart. The
+        # symbol is long enough to show a dash, and no higher than a line of text.
+        looks = {"columns": 1, "symbolSize": 160}
+        return [_apart(alt.StrokeDash, drawing.channels["dash"], drawing, DASHES, **looks)]
+    colors = len(drawing.theme.colors)
+    channel = drawing.channels.get("color")
+    if channel is None or channel.type == "Q" or len(drawing.names(channel)) <= colors:
+        return []
+    each = [DASHES[i // colors % len(DASHES)] for i in range(len(drawing.names(channel)))]
+    return [_apart(alt.StrokeDash, channel, drawing, each)]
+
+
+def _apart(
+    kind: type[_Apart], channel: Channel, drawing: Drawing, values: Sequence[Any], **looks: Any
+) -> _Apart:
+    """Give every category its own colour, shape or dash, named in full."""
+    names = drawing.names(channel)
+    longest = max(map(len, names), default=0)
+    room = WIDTH if drawing.panels == 1 else WIDTH * min(drawing.panels, PANELS_ABREAST) * 0.6
+    columns = max(1, int(room / (longest * CHARACTER_WIDTH + 40)))
+    legend = alt.Legend(**{"columns": columns, **looks})
+    title = title_of(channel.column, None)
+    if len(names) > _MANY and drawing.fewer:
+        title = f"{title} ({len(names)}; for fewer: {drawing.fewer})"
+    return kind(
+        **field_of(channel),
+        title=title,
+        scale=alt.Scale(domain=names, range=[values[i % len(values)] for i in range(len(names))]),
+        legend=None if len(names) < 2 and _told_elsewhere(channel, drawing) else legend,
+    )
+
+
+def _told_elsewhere(channel: Channel, drawing: Drawing) -> bool:
+    """Tell whether a single category needs no legend: something else already names it."""
+    named = {drawing.channels[key].column for key in ("facet", "y") if key in drawing.channels}
+    color = drawing.channels.get("color")
+    return color is None or channel.column != color.column or channel.column in named
+
+
+def _gradient(channel: Channel, drawing: Drawing) -> tuple[alt.Scale, str]:
+    """Return the colours of numbers, and the title of their legend."""
+    title = title_of(channel.column, drawing.metric)
+    if channel.column in _DIVERGING:
+        most = max((abs(number) for number in drawing.numbers(channel)), default=1.0)
+        end = min(most, _DIVERGING[channel.column]) or 1.0
+        if most > end:
+            title = f"{title} (±{end:g} and beyond look alike)"
+        return alt.Scale(scheme="blueorange", domain=[-end, end], domainMid=0, clamp=True), title
+    scale = alt.Scale(scheme="viridis")
+    if drawing.mark != "rect":
+        scale.scheme = alt.SchemeParams(name="viridis", extent=list(drawing.theme.gradient))
+    elif channel.column in _FROM_ZERO:
+        scale.domainMin = 0
+    if channel.column == "depth":
+        scale.domain = [0, 1]
+    return scale, title

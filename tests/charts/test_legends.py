@@ -1,0 +1,96 @@
+from pathlib import Path
+
+import pyarrow as pa
+
+from embstore.asking.question import parse_question
+from embstore.charts.build import build_chart, save_chart
+from tests.charts.specifications import ask, find, rows, spec_of
+
+
+class TestMany:
+    def test_the_legend_says_how_to_ask_for_fewer(self) -> None:
+        names = [f"model {i:02}" for i in range(9)]
+        text = (
+            "-- title: t\n-- param models VARCHAR[] = NULL: which\n"
+            "-- chart: mark=line x=depth:Q y=value:Q color=series:N dash=scope:N\nSELECT $models"
+        )
+        question = parse_question(text, Path("q.sql"))
+        many = spec_of(build_chart(question, rows(*names)))
+        assert "Model (9; for fewer: -p models=…)" in find(many, "title")
+        few = spec_of(build_chart(question, rows(*names[:8])))
+        assert "Model" in find(few, "title")
+        # A question that takes no models says nothing.
+        assert "Model" in find(spec_of(build_chart(ask(), rows(*names))), "title")
+
+    def test_of_one_model_fewer_revisions_are_asked_for(self) -> None:
+        names = [f"model@step{i}" for i in range(9)]
+        text = (
+            "-- title: t\n-- param models VARCHAR[] = NULL: which\n"
+            "-- param revisions VARCHAR[] = NULL: which\n"
+            "-- chart: mark=line x=depth:Q y=value:Q color=series:N dash=scope:N\nSELECT $models"
+        )
+        question = parse_question(text, Path("q.sql"))
+
+        def title(models: list[str]) -> list[object]:
+            table = rows(*names)
+            per_series = table.num_rows // len(names)
+            column = [model for model in models for _ in range(per_series)]
+            return find(
+                spec_of(build_chart(question, table.append_column("model", [column]))), "title"
+            )
+
+        assert "Model (9; for fewer: -p revisions=…)" in title(["a"] * 9)
+        assert "Model (9; for fewer: -p revisions=…)" in title(["a"] * 6 + ["b"] * 3)
+        assert "Model (9; for fewer: -p models=…)" in title(["a"] * 3 + ["b"] * 3 + ["c"] * 3)
+
+    def test_the_legend_keeps_the_order_of_the_rows(self) -> None:
+        names = ["m@step9", "m@step10", "m@step100"]
+        spec = spec_of(build_chart(ask(), rows(*names)))
+        (domain,) = {
+            tuple(c["scale"]["domain"]) for c in find(spec, "color") if isinstance(c, dict)
+        }
+        assert list(domain) == names
+
+    def test_no_entry_is_hidden(self, tmp_path: Path) -> None:
+        names = [f"model {i:02}" for i in range(40)]
+        save_chart(build_chart(ask(), rows(*names)), tmp_path / "a.svg")
+        svg = (tmp_path / "a.svg").read_text()
+        assert all(f">{name}</text>" in svg for name in names)
+
+    def test_dashes_tell_apart_lines_whose_colours_come_round(self) -> None:
+        question = ask("mark=line x=depth:Q y=value:Q color=series:N")
+        names = [f"model {i:02}" for i in range(9)]
+        (dash,) = find(spec_of(build_chart(question, rows(*names))), "strokeDash")
+        assert isinstance(dash, dict)
+        looks = list(map(str, dash["scale"]["range"]))
+        assert len(set(looks[:7])) == 1
+        assert looks[7] == looks[8] != looks[0]
+        assert not find(spec_of(build_chart(question, rows(*names[:7]))), "strokeDash")
+
+
+def test_a_single_series_is_named_unless_its_panel_names_it() -> None:
+    spec = spec_of(build_chart(ask("mark=line x=depth:Q y=value:Q color=series:N"), rows("a")))
+    colors = [c for c in find(spec, "color") if isinstance(c, dict)]
+    assert all(c["legend"] for c in colors)
+    panel = ask("mark=line x=depth:Q y=value:Q color=series:N facet=series:N")
+    spec = spec_of(build_chart(panel, rows("a")))
+    colors = [c for c in find(spec["spec"], "color") if isinstance(c, dict)]
+    assert colors
+    assert all(c["legend"] is None for c in colors)
+
+
+def test_names_of_states_always_have_the_same_looks() -> None:
+    table = pa.table({"layer": [0, 1], "run": ["a", "a"], "status": ["failed", "measured"]})
+    question = ask("mark=rect x=layer:O y=run:O color=status:N shape=status:N")
+    spec = spec_of(build_chart(question, table))
+    color = next(c for c in find(spec, "color") if isinstance(c, dict))
+    assert color["scale"]["domain"] == ["measured", "undefined", "failed", "not measured"]
+
+
+def test_changes_are_drawn_around_zero() -> None:
+    table = pa.table({"layer": [0, 1], "metric": ["a", "b"], "change_in_errors": [-3.0, 25.0]})
+    question = ask("mark=rect x=layer:O y=metric:N color=change_in_errors:Q")
+    spec = spec_of(build_chart(question, table))
+    color = next(c for c in find(spec, "color") if isinstance(c, dict))
+    assert (color["scale"]["domain"], color["scale"]["clamp"]) == ([-10.0, 10.0], True)
+    assert color["title"] == "Change in standard errors (±10 and beyond look alike)"
