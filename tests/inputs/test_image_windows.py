@@ -160,7 +160,7 @@ def test_too_few_images_or_tokens(images: ImageFolder, models: dict[str, Path]) 
         CorpusError, match=r"too few images for 170 tokens: .* takes 10 images .* 153 "
     ):
         drawn(images, models["vit"], tokens=170)
-    with pytest.raises(UsageError, match="16 tokens are less than one image, which is 17 to vit"):
+    with pytest.raises(UsageError, match="16 tokens are less than one image, which has 17 in vit"):
         drawn(images, models["vit"], tokens=16)
     with pytest.raises(UsageError, match="seed must be at least 0, not -1"):
         drawn(images, models["vit"], seed=-1)
