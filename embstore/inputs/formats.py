@@ -85,7 +85,7 @@ def _mediawiki(stream: IO[bytes], _field: str) -> Iterator[Iterable[str]]:
 
 # A format is one entry: how its documents, each in pieces, come from a stream of bytes.
 # enwik8 and enwik9 are known by name because they have no suffix.
-_FORMATS: dict[str, Format] = {
+FORMATS: dict[str, Format] = {
     ".txt": Format(_plain_text),
     ".xml": Format(_mediawiki, is_slow=True),
     "enwik8": Format(_mediawiki, is_slow=True),
@@ -128,10 +128,10 @@ def _file(path: Path, text_field: str | None) -> TextSource:
     packing = path.suffix.lower() if path.suffix.lower() in PACKINGS else ""
     outer = path.name.removesuffix(path.suffix) if packing else path.name
     name, suffix = _name_and_suffix(outer)
-    if packing == ".zip" and suffix not in _FORMATS:
+    if packing == ".zip" and suffix not in FORMATS:
         # wiki.zip may hold wiki.xml; notes.txt.zip may hold a file of any name.
         name, suffix = outer, _name_and_suffix(zipped_name(path))[1]
-    format_ = _FORMATS.get(suffix)
+    format_ = FORMATS.get(suffix)
     if format_ is None:
         raise CorpusError(_unknown(suffix))
     if packing and not format_.is_stream:
@@ -161,8 +161,8 @@ def _name_and_suffix(file_name: str) -> tuple[str, str]:
 
 def _unknown(suffix: str) -> str:
     found = f"suffix {suffix!r} is not known" if suffix[:1] == "." else "the name has no suffix"
-    streams = ", ".join(suffix for suffix, format_ in _FORMATS.items() if format_.is_stream)
-    others = ", ".join(suffix for suffix, format_ in _FORMATS.items() if not format_.is_stream)
+    streams = ", ".join(suffix for suffix, format_ in FORMATS.items() if format_.is_stream)
+    others = ", ".join(suffix for suffix, format_ in FORMATS.items() if not format_.is_stream)
     *packings, last = PACKINGS
     return (
         f"{found}; known are {streams}, each also with {', '.join(packings)} or {last} behind it,"

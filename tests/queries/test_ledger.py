@@ -38,6 +38,19 @@ def test_runs_tells_how_neighbors_were_found(tmp_path: Path) -> None:
     assert {(row["linear"], row["scopes"]) for row in rows} == {("torch", "all,no_first,no_sinks")}
 
 
+def test_checkpoints_come_in_the_order_of_training_with_their_copies(small: Database) -> None:
+    rows = ask(small, "checkpoints", models=["lab/steps"])
+    assert [(row["revision"], row["step"], row["duplicate_of"]) for row in rows] == [
+        ("step1", 1, None),
+        ("step2", 2, None),
+        ("step3", 3, "step2"),
+    ]
+    assert {row["runs"] for row in rows} == {1}
+    # Two texts, one checkpoint.
+    (row,) = ask(small, "checkpoints", models=["lab/texts"])
+    assert row["runs"] == 2
+
+
 class TestCost:
     def test_parts_sum_to_the_whole(self, small: Database) -> None:
         rows = ask(small, "cost", models=["lab/decoder"])
