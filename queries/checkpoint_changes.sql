@@ -11,12 +11,15 @@
 -- param after VARCHAR = NULL in checkpoint.revision: the later revision
 -- param scope VARCHAR = 'all' in ('all', 'no_first', 'no_sinks'): which tokens count
 -- chart: mark=rect x=layer:O y=metric:N color=change_in_errors:Q facet=series:N
-WITH earlier AS (
-    SELECT *, CASE WHEN $before::VARCHAR IS NULL THEN course END AS of_course
+WITH candidates AS (
+    SELECT *, step IS NOT NULL AND NOT untrained AS trained
     FROM named_run
-    WHERE ($models::VARCHAR[] IS NULL OR list_contains($models::VARCHAR[], model))
-        AND CASE WHEN $before::VARCHAR IS NULL THEN step IS NOT NULL AND NOT untrained
-            ELSE revision = $before END
+    WHERE $models::VARCHAR[] IS NULL OR list_contains($models::VARCHAR[], model)
+),
+earlier AS (
+    SELECT *, CASE WHEN $before::VARCHAR IS NULL THEN course END AS of_course
+    FROM candidates
+    WHERE CASE WHEN $before::VARCHAR IS NULL THEN trained ELSE revision = $before END
     QUALIFY row_number() OVER (
         PARTITION BY model_id, corpus_id, settings, of_course
         ORDER BY step, created_at DESC, run_id
@@ -24,9 +27,8 @@ WITH earlier AS (
 ),
 later AS (
     SELECT *, CASE WHEN $after::VARCHAR IS NULL THEN course END AS of_course
-    FROM named_run
-    WHERE CASE WHEN $after::VARCHAR IS NULL THEN step IS NOT NULL AND NOT untrained
-        ELSE revision = $after END
+    FROM candidates
+    WHERE CASE WHEN $after::VARCHAR IS NULL THEN trained ELSE revision = $after END
     QUALIFY row_number() OVER (
         PARTITION BY model_id, corpus_id, settings, of_course
         ORDER BY step DESC, created_at DESC, run_id
