@@ -51,7 +51,7 @@ def test_ingest_query_and_again(tiny_llama: Path, text: Path, tmp_path: Path) ->
         (["{model}", "--corpus", "{tmp}/text.docx"], 1, "suffix '.docx' is not known"),
         (["{model}", "--tokens", "1000000"], 1, "too short for 1,000,000 tokens"),
         (["{model}", "--window", "4096", "--tokens", "8192"], 2, "limit of tiny-llama, 128"),
-        (["{model}", "--window", "512"], 2, "larger than the limit"),
+        (["{model}", "--window", "512"], 2, "window must be at most 256, the tokens asked f"),
         (["{model}", "--tag", "novalue"], 2, "write it as KEY=VALUE"),
         (["{model}", "{model}", "--name", "x"], 2, "name is for one model, but 2"),
         (["{model}", "--device", "tpu"], 2, "unknown device 'tpu'; choose from auto, cpu"),
