@@ -107,6 +107,7 @@ class TestDimensions:
             *("rise", "rise_error", "fall", "fall_error", "share_down", "least_errors"),
             *("distance", "largest_difference", "largest_difference_depth", "correlation"),
             *("middle_minus_rest", "effect", "ceiling", "depth", "peak_depth", "std_error"),
+            "highest_possible",
             *("ci_low", "ci_high", "sink_threshold", "neighbor_recall", "mean_distance"),
             # Of other metrics, whatever is asked for.
             *("similarity", "linearity", "ratio"),
