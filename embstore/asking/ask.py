@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from embstore.asking.literal_sql import portable_sql
-from embstore.asking.parameters import Parameter, Value, convert, show_value
+from embstore.asking.parameters import Parameter, ParameterValue, convert, show_value
 from embstore.asking.question import Question, read_question
 from embstore.common.messages import closest
 from embstore.common.paths import resource_folder
@@ -101,7 +101,9 @@ def run_question(
     return database.select_untrusted(question.sql, in_sql)
 
 
-def bind(question: Question, params: Mapping[str, object] | None = None) -> dict[str, Value]:
+def bind(
+    question: Question, params: Mapping[str, object] | None = None
+) -> dict[str, ParameterValue]:
     """Give every declared parameter its value, converted to its type.
 
     Raises:
@@ -118,7 +120,9 @@ def bind(question: Question, params: Mapping[str, object] | None = None) -> dict
     return {name: _value(question, parameter, given) for name, parameter in declared.items()}
 
 
-def values_in_sql(question: Question, values: Mapping[str, Value]) -> dict[str, Value]:
+def values_in_sql(
+    question: Question, values: Mapping[str, ParameterValue]
+) -> dict[str, ParameterValue]:
     """Return the values that a question's SQL uses; the chart line may use the others.
 
     Args:
@@ -181,7 +185,7 @@ def _folders(folders: Iterable[str | Path]) -> Iterator[tuple[Path, bool]]:
     yield resource_folder("queries"), True
 
 
-def _value(question: Question, parameter: Parameter, given: Mapping[str, object]) -> Value:
+def _value(question: Question, parameter: Parameter, given: Mapping[str, object]) -> ParameterValue:
     if parameter.name in given:
         try:
             return convert(parameter, given[parameter.name])
@@ -195,7 +199,9 @@ def _value(question: Question, parameter: Parameter, given: Mapping[str, object]
     return parameter.default
 
 
-def _check_known(database: "Database", question: Question, values: Mapping[str, Value]) -> None:
+def _check_known(
+    database: "Database", question: Question, values: Mapping[str, ParameterValue]
+) -> None:
     """Refuse a name that the store does not have: a typo would give an empty answer."""
     for parameter in question.parameters:
         value = values[parameter.name]

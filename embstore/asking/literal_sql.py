@@ -4,11 +4,11 @@ import math
 from collections.abc import Mapping
 from datetime import date, datetime
 
-from embstore.asking.parameters import Scalar, Value
+from embstore.asking.parameters import ParameterValue, Scalar
 from embstore.asking.question import Question
 
 
-def portable_sql(question: Question, values: Mapping[str, Value]) -> str:
+def portable_sql(question: Question, values: Mapping[str, ParameterValue]) -> str:
     """Return a question as a prepared statement, and its execution with these values.
 
     In the shell it can be executed again with other values, by the question's name.
@@ -28,7 +28,7 @@ def portable_sql(question: Question, values: Mapping[str, Value]) -> str:
     return f"PREPARE {name} AS\n{sql}\n;\nEXECUTE {name}{given and f'({given})'};\n"
 
 
-def literal(value: Value, type_: str) -> str:
+def literal(value: ParameterValue, type_: str) -> str:
     """Write a value as SQL of exactly that type.
 
     >>> literal("it's", "VARCHAR"), literal([0.5], "DOUBLE[]"), literal(None, "DATE")

@@ -11,7 +11,7 @@ from numbers import Integral, Real
 from embstore.errors import UsageError
 
 Scalar = str | int | float | bool | date | datetime | None
-Value = Scalar | list[Scalar]
+ParameterValue = Scalar | list[Scalar]
 
 _LITERAL = re.compile(r"\s*('(?:[^']|'')*'|[^\s,']+)\s*(?:,|$)")
 
@@ -63,7 +63,7 @@ class Parameter:
     type: str
     doc: str
     required: bool = True
-    default: Value = None
+    default: ParameterValue = None
     choices: tuple[Scalar, ...] = ()
     columns: tuple[tuple[str, str], ...] = ()
     range: Range | None = None
@@ -75,7 +75,7 @@ class Parameter:
         return f"{self.name}={show_value(self.default)}"
 
 
-def convert(parameter: Parameter, value: object) -> Value:
+def convert(parameter: Parameter, value: object) -> ParameterValue:
     """Turn what a person gave, text or a Python value, into the declared type.
 
     A list is given as a Python sequence or as text separated by commas (quote an
@@ -103,7 +103,7 @@ def convert(parameter: Parameter, value: object) -> Value:
     return values
 
 
-def show_value(value: Value) -> str:
+def show_value(value: ParameterValue) -> str:
     """Show a value as it is typed on a command line; NULL for None."""
     if value is None:
         return "NULL"
@@ -114,7 +114,7 @@ def show_value(value: Value) -> str:
     return value.isoformat() if isinstance(value, date) else str(value)
 
 
-def read_literal(text: str, parameter: Parameter) -> Value:
+def read_literal(text: str, parameter: Parameter) -> ParameterValue:
     """Read a default as SQL writes it: ``'text'``, a number, NULL or ``['a', 'b']``."""
     if text.upper() == "NULL":
         return None

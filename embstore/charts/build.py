@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import altair as alt
 
-from embstore.asking.parameters import Value
+from embstore.asking.parameters import ParameterValue
 from embstore.asking.question import SCALES, Channel, Question
 from embstore.charts.drawing import ESTIMATES, INTERVAL, Drawing
 from embstore.charts.files import check_suffix, render
@@ -40,7 +40,7 @@ def build_chart(
     question: Question,
     table: "pa.Table",
     *,
-    params: Mapping[str, Value] | None = None,
+    params: Mapping[str, ParameterValue] | None = None,
     metric: MetricInfo | None = None,
     caption: str | None = None,
     theme: str = "light",
@@ -115,7 +115,7 @@ def save_chart(chart: AnyChart, path: str | Path) -> None:
     write_atomically(path, render(chart, suffix))
 
 
-def _resolved(question: Question, params: Mapping[str, Value]) -> dict[str, Channel]:
+def _resolved(question: Question, params: Mapping[str, ParameterValue]) -> dict[str, Channel]:
     """Put the parameter's column in place of each ``$parameter``."""
     assert question.encoding is not None  # noqa: S101 the caller has looked
     defaults = {parameter.name: parameter.default for parameter in question.parameters}

@@ -22,7 +22,7 @@ from embstore.inputs.text_windows import Windows, draw_windows
 from embstore.inputs.token_sample import sample_positions
 from embstore.measuring.scopes import SINK_THRESHOLD
 from embstore.metrics.registry import metric_infos
-from embstore.models.description import Description, describe
+from embstore.models.description import ModelDescription, describe
 from embstore.models.image_reader import ModelImageReader
 from embstore.models.loaded import tokenizer_sha256
 from embstore.store import ids
@@ -53,7 +53,7 @@ class Plan:
         seconds: what planning took.
     """
 
-    model: Description
+    model: ModelDescription
     corpus: Corpus
     windows: Windows | ImageWindows
     positions: NDArray[np.int64]
@@ -121,7 +121,7 @@ def plan(located: Located, resources: Resources, settings: Settings) -> Plan:
 
 
 def _draw(
-    model: Description, text: CorpusText | ImageFolder, sampling: Sampling
+    model: ModelDescription, text: CorpusText | ImageFolder, sampling: Sampling
 ) -> tuple[Windows | ImageWindows, str]:
     """Choose what is fed, and fingerprint what turns a text or an image into it."""
     name = model.located.name

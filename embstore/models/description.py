@@ -17,7 +17,7 @@ _MODALITIES: dict[str, Modality] = {"input_ids": "text", "pixel_values": "vision
 
 
 @dataclass(frozen=True, eq=False)
-class Description:
+class ModelDescription:
     """A located model without its weights.
 
     Attributes:
@@ -61,7 +61,7 @@ class ModelSize:
         return sum(n + 2 for n in self.n_layers)
 
 
-def describe(located: Located) -> Description:
+def describe(located: Located) -> ModelDescription:
     """Load a model's configuration, and its tokenizer or image processor.
 
     Raises:
@@ -70,9 +70,11 @@ def describe(located: Located) -> Description:
     config = load_config(located)
     modality = modality_of(located, config)
     if modality == "vision":
-        return Description(located, None, config, None, modality, load_image_processor(located))
+        return ModelDescription(
+            located, None, config, None, modality, load_image_processor(located)
+        )
     tokenizer = load_tokenizer(located)
-    return Description(located, tokenizer, config, context_length(config, tokenizer))
+    return ModelDescription(located, tokenizer, config, context_length(config, tokenizer))
 
 
 def modality_of(located: Located, config: transformers.PretrainedConfig) -> Modality:
@@ -116,7 +118,7 @@ def load_image_processor(located: Located) -> transformers.BaseImageProcessor:
         )
 
 
-def model_size(model: Description) -> ModelSize:
+def model_size(model: ModelDescription) -> ModelSize:
     """Count what the model is made of, without its numbers.
 
     Raises:
@@ -138,7 +140,7 @@ def model_size(model: Description) -> ModelSize:
     )
 
 
-def build_without_numbers(model: Description) -> torch.nn.Module:
+def build_without_numbers(model: ModelDescription) -> torch.nn.Module:
     """Build a model on torch's meta device, where numbers take no memory."""
     located = model.located
     remote_code = (located.base or located).remote_code

@@ -12,7 +12,7 @@ import transformers
 from numpy.typing import NDArray
 
 from embstore.errors import ModelError
-from embstore.models.description import Description, build_without_numbers
+from embstore.models.description import ModelDescription, build_without_numbers
 from embstore.models.load import refusing
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ class ModelImageReader:
         processor: its own image processor.
     """
 
-    model: Description
+    model: ModelDescription
     processor: transformers.BaseImageProcessor
 
     @property
@@ -64,7 +64,7 @@ class ModelImageReader:
         return image_positions(self.model, pixels)
 
 
-def image_positions(model: Description, pixels: tuple[int, ...]) -> tuple[int, int]:
+def image_positions(model: ModelDescription, pixels: tuple[int, ...]) -> tuple[int, int]:
     """Return how many states a model has of an image, and how many of them are no patches.
 
     Args:

@@ -7,7 +7,7 @@ import pytest
 
 from embstore.asking.ask import bind, find_questions, values_in_sql
 from embstore.asking.literal_sql import literal, portable_sql
-from embstore.asking.parameters import Value
+from embstore.asking.parameters import ParameterValue
 from embstore.asking.question import parse_question
 from embstore.store.connection import Database, open_database
 from embstore.store.writing import write_run
@@ -22,7 +22,7 @@ def database(tmp_path_factory: pytest.TempPathFactory) -> Database:
     return opened
 
 
-def written(sql: str, types: str, values: Mapping[str, Value], name: str = "q") -> str:
+def written(sql: str, types: str, values: Mapping[str, ParameterValue], name: str = "q") -> str:
     header = "\n".join(f"-- param {line}: x" for line in types.split(", ") if line)
     question = parse_question(f"-- title: t\n{header}\n{sql}", Path(f"{name}.sql"))
     return portable_sql(question, values)
@@ -67,7 +67,7 @@ def test_every_question_runs_in_plain_duckdb(database: Database, name: str) -> N
         ([True, False], "BOOLEAN[]"),
     ],
 )
-def test_a_literal_is_the_value_with_its_type(value: Value, type_: str) -> None:
+def test_a_literal_is_the_value_with_its_type(value: ParameterValue, type_: str) -> None:
     with duckdb.connect() as plain:
         found = plain.execute(f"SELECT {literal(value, type_)} AS x, typeof(x)").fetchone()
         sql = written("SELECT $x, typeof($x)", f"x {type_}", {"x": value})
@@ -109,7 +109,7 @@ def test_only_parameters_have_values(text: str) -> None:
 
 def test_names_that_are_keywords_or_odd() -> None:
     with duckdb.connect() as plain:
-        values: dict[str, Value] = {"show": "it's", "order": 1}
+        values: dict[str, ParameterValue] = {"show": "it's", "order": 1}
         sql = written(
             "SELECT $show, $order", "show VARCHAR, order INTEGER", values, 'mine, "v2" 100 %'
         )

@@ -13,7 +13,7 @@ from embstore.errors import CorpusError, ModelError, UsageError
 from embstore.inputs.image_windows import ImageWindows, draw_images
 from embstore.inputs.images import ImageFolder, open_images
 from embstore.measuring.checkpoint import measure_batches
-from embstore.models.description import Description, describe, model_size
+from embstore.models.description import ModelDescription, describe, model_size
 from embstore.models.hidden_states import hidden_batches
 from embstore.models.image_reader import ModelImageReader
 from embstore.types import LayerKey
@@ -33,7 +33,7 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     return {family: tiny_images.build(family, root / family) for family in tiny_images.FAMILIES}
 
 
-def known(folder: Path) -> Description:
+def known(folder: Path) -> ModelDescription:
     return describe(locate(str(folder)))
 
 

@@ -6,7 +6,7 @@ from embstore.report.findings.overview import find_all
 from embstore.report.findings.sentences import Finding
 from embstore.report.read.contents import read_contents
 from embstore.report.read.evidence import read_evidence
-from embstore.report.read.profiles import Outline, Profile
+from embstore.report.read.profiles import AnisotropyProfile, Outline
 from embstore.store.connection import Database
 from embstore.types import LayerKey, Run, Scope
 from tests.synthetic import Values, make_run
@@ -35,9 +35,9 @@ def profile(
     contrast: float | None = 0.5,
     margin: float = 0.02,
     outline: Outline = "bell",
-) -> Profile:
+) -> AnisotropyProfile:
     """Make a profile by hand; margin is how far the contrast's interval reaches."""
-    return Profile(
+    return AnisotropyProfile(
         run=0,
         model=model or f"a {kind}",
         kind=kind,

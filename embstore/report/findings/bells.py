@@ -4,12 +4,12 @@ from collections.abc import Collection, Sequence
 from statistics import median
 
 from embstore.report.findings.sentences import Finding, interval, number, signed
-from embstore.report.read.profiles import ERRORS, LEAST_CONTRAST, Profile
+from embstore.report.read.profiles import ERRORS, LEAST_CONTRAST, AnisotropyProfile
 
 _KINDS = ("decoder", "encoder")
 
 
-def kinds_compared(profiles: Sequence[Profile], kinds: Collection[str]) -> Finding | None:
+def kinds_compared(profiles: Sequence[AnisotropyProfile], kinds: Collection[str]) -> Finding | None:
     """Say how far the middle of each kind's profiles stands out, and how many are bells.
 
     Args:
@@ -48,7 +48,7 @@ def kinds_compared(profiles: Sequence[Profile], kinds: Collection[str]) -> Findi
     return Finding("Encoders and decoders", text.strip(), runs, "open" if missing else "finding")
 
 
-def _of_kind(kind: str, profiles: Sequence[Profile]) -> str:
+def _of_kind(kind: str, profiles: Sequence[AnisotropyProfile]) -> str:
     contrasts: dict[str, list[float]] = {}
     for profile in profiles:
         contrasts.setdefault(profile.model, []).append(profile.contrast or 0.0)

@@ -20,7 +20,7 @@ from embstore.report.findings.sentences import (
 )
 from embstore.report.findings.training import dimension_over_training, peak_over_training
 from embstore.report.read.evidence import CEILING, Evidence, Highest
-from embstore.report.read.profiles import Profile
+from embstore.report.read.profiles import AnisotropyProfile
 
 
 def find_all(contents: Contents, evidence: Evidence) -> tuple[Finding, ...]:
@@ -45,7 +45,7 @@ def find_all(contents: Contents, evidence: Evidence) -> tuple[Finding, ...]:
     return tuple(finding for finding in drawn if finding is not None)
 
 
-def peak_by_kind(profiles: Sequence[Profile]) -> Finding | None:
+def peak_by_kind(profiles: Sequence[AnisotropyProfile]) -> Finding | None:
     """Say how high the anisotropy profile peaks, per kind, with and without sinks."""
     if not profiles:
         return None
@@ -65,7 +65,7 @@ def peak_by_kind(profiles: Sequence[Profile]) -> Finding | None:
     return Finding("Peak anisotropy", " ".join(sentences), runs)
 
 
-def _peaks_of(profiles: Sequence[Profile]) -> str:
+def _peaks_of(profiles: Sequence[AnisotropyProfile]) -> str:
     full = [profile for profile in profiles if profile.scope == "all"]
     bare = [profile for profile in profiles if profile.scope == "no_sinks"]
     shown = full or bare or [p for p in profiles if p.scope == profiles[0].scope]
@@ -76,7 +76,7 @@ def _peaks_of(profiles: Sequence[Profile]) -> str:
     return text if full else f"{text} ({SCOPE_WORDS.get(shown[0].scope, shown[0].scope)})"
 
 
-def _spread_of(profiles: Sequence[Profile]) -> str:
+def _spread_of(profiles: Sequence[AnisotropyProfile]) -> str:
     return spread(_per_model([(profile.model, profile.peak_value) for profile in profiles]))
 
 

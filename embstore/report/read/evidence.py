@@ -7,7 +7,7 @@ from embstore.asking.caveats import hidden_runs
 from embstore.report.contents import Contents, Row
 from embstore.report.read.counts import Counts, read_counts
 from embstore.report.read.massive import Massive, find_massive, largest_table, read_largest
-from embstore.report.read.profiles import Profile, read_profiles
+from embstore.report.read.profiles import AnisotropyProfile, read_profiles
 from embstore.report.read.questions import ask
 from embstore.report.read.readable import readable
 from embstore.report.read.training import Course, read_courses
@@ -59,7 +59,7 @@ class Evidence:
             of that latest one.
     """
 
-    profiles: tuple[Profile, ...]
+    profiles: tuple[AnisotropyProfile, ...]
     anisotropy: tuple[Course, ...]
     dimension: tuple[Course, ...]
     estimate: str | None

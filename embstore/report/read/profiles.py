@@ -18,7 +18,7 @@ LEAST_CONTRAST = 0.1
 
 
 @dataclass(frozen=True)
-class Profile:
+class AnisotropyProfile:
     """The anisotropy of a model's last checkpoint along the depth of one stack, over one text.
 
     Attributes:
@@ -51,7 +51,7 @@ class Profile:
     outline: Outline
 
 
-def read_profiles(database: "Database", contents: Contents) -> tuple[Profile, ...]:
+def read_profiles(database: "Database", contents: Contents) -> tuple[AnisotropyProfile, ...]:
     """Read the profiles of the last checkpoints that were trained, by run id."""
     place_of = contents.place_of
     labels = contents.labels
@@ -66,7 +66,7 @@ def read_profiles(database: "Database", contents: Contents) -> tuple[Profile, ..
         least_contrast=LEAST_CONTRAST,
     )
     return tuple(
-        Profile(
+        AnisotropyProfile(
             run=place,
             model=labels[place].model,
             kind=labels[place].kind,
