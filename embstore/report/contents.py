@@ -69,7 +69,7 @@ class Contents:
     models_asked: tuple[str, ...] | None
     newest_revisions: tuple[str, ...]
 
-    @property
+    @cached_property
     def run_ids(self) -> list[str]:
         """The ids of all runs, by place."""
         return [str(run["run_id"]) for run in self.runs]
