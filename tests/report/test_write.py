@@ -6,7 +6,8 @@ import pytest
 from embstore.errors import QueryError
 from embstore.report.write import ReportOptions, build_report
 from embstore.store.connection import Database, open_database
-from embstore.store.writing import write_run
+from embstore.store.writing import write_failure, write_run
+from embstore.types import Failure
 from tests.processes import imported
 from tests.report import bulk
 from tests.synthetic import make_run
@@ -62,6 +63,19 @@ def test_what_is_asked_for_must_be_there(large: Database) -> None:
         build_report(large, ReportOptions(metrics=["twon"]))
     with pytest.raises(QueryError, match="no model 'lab/model' in this store"):
         build_report(large, ReportOptions(models=["lab/model"]))
+
+
+def test_an_empty_store_has_a_page(tmp_path: Path) -> None:
+    report = build_report(open_database(tmp_path / "empty.duckdb"))
+    assert (report.runs, report.findings) == (0, ())
+    assert "Nothing has been measured yet" in report.html
+
+
+def test_failures_alone_are_told(tmp_path: Path) -> None:
+    database = open_database(tmp_path / "failed.duckdb")
+    write_failure(database, Failure("a", "main", "load", "no memory", "t", NOW, "0.1.0"))
+    (finding,) = build_report(database).findings
+    assert finding.topic == "Not measured"
 
 
 def test_titles_are_the_readers_or_the_stores(tmp_path: Path) -> None:

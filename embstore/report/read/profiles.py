@@ -53,6 +53,8 @@ class AnisotropyProfile:
 
 def read_profiles(database: "Database", contents: Contents) -> tuple[AnisotropyProfile, ...]:
     """Read the profiles of the last checkpoints that were trained, by run id."""
+    if not contents.newest:
+        return ()
     place_of = contents.place_of
     labels = contents.labels
     newest = {place for place in contents.newest if not contents.runs[place]["untrained"]}
