@@ -165,7 +165,7 @@ class TestHeatMap:
         _edges, cells, crosses = view["spec"]["layer"]
         assert cells["mark"]["type"] == "rect"
         assert crosses["mark"]["text"] == "×"
-        assert crosses["transform"] == [{"filter": '!isValid(datum["value"])'}]
+        assert crosses["transform"] == [{"filter": "(!isValid(datum['value']))"}]
         assert spec["title"]["text"][0].startswith("× marks a cell without a value.")
 
 

@@ -46,13 +46,13 @@ def test_without_room_for_two_models_the_next_is_loaded_afterwards(
     series: Path, text: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     calls: list[str] = []
-    for module in ("preparation", "ingestion"):
+    for module in ("prefetch", "one_checkpoint"):
 
         def read(*arguments: Any, module: str = module, **options: Any) -> Any:
             calls.append(module)
             return read_weights(*arguments, **options)
 
-        monkeypatch.setattr(f"embstore.{module}.read_weights", read)
+        monkeypatch.setattr(f"embstore.ingestion.{module}.read_weights", read)
 
     class Memory:
         available = 1_000_000
@@ -60,4 +60,4 @@ def test_without_room_for_two_models_the_next_is_loaded_afterwards(
     monkeypatch.setattr("psutil.virtual_memory", Memory)
     embstore.ingest(series, corpus=text, store=tmp_path / "s.duckdb", **SMALL)
     # The first has nothing beside it.
-    assert calls == ["preparation", "ingestion", "ingestion"]
+    assert calls == ["prefetch", "one_checkpoint", "one_checkpoint"]
