@@ -1,4 +1,4 @@
-"""Pictures for papers: ``embstore.chart.save_chart`` writes a chart to a file."""
+"""The public name of ``charts.build.save_chart``, which writes a chart to a file."""
 
 from embstore.charts.build import save_chart
 

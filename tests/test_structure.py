@@ -20,6 +20,21 @@ def test_every_module_says_its_purpose() -> None:
         assert ast.get_docstring(ast.parse(path.read_text())), path
 
 
+def test_a_room_says_what_it_is_for_and_imports_nothing() -> None:
+    """Otherwise asking would import torch through the room's other modules."""
+    rooms = [path for path in MODULES if path.name == "__init__.py"][1:]
+    assert len(rooms) > 15
+    for path in rooms:
+        (only,) = ast.parse(path.read_text()).body
+        assert isinstance(only, ast.Expr), path
+
+
+def test_nothing_imports_the_package_root() -> None:
+    for path in MODULES:
+        for node in ast.walk(ast.parse(path.read_text())):
+            assert not (isinstance(node, ast.ImportFrom) and node.module == "embstore"), path
+
+
 def test_public_names_exist_and_are_documented() -> None:
     for name in embstore.__all__:
         value = getattr(embstore, name)

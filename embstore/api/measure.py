@@ -1,4 +1,4 @@
-"""The commands that measure, as functions of the Python API."""
+"""``embstore.ingest``, ``ingest_study`` and ``measure``: the commands that measure, in Python."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path

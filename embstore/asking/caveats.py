@@ -201,7 +201,7 @@ def describe_hidden(runs: list[HiddenRun]) -> str:
             f"({run.model}, {run.revision}): see embstore query runs."
         )
     named = [
-        f"{run.model}, {run.revision}: {run.tokens:,} for {run.hidden_tokens:,} tokens"
+        f"{run.model}, {run.revision}: {run.tokens:,} tokens, {run.hidden_tokens:,} before"
         for run in checkpoints[:_N_CHECKPOINTS_NAMED]
     ]
     rest = len(checkpoints) - len(named)

@@ -38,8 +38,8 @@ def with_reasons(database: "Database", table: "pa.Table") -> "pa.Table":
         lacking = [name for name in _NEEDED if name not in names]
         if lacking:
             raise UsageError(
-                f"cannot say why values are missing: that takes the columns {', '.join(_NEEDED)}, "
-                f"and the answer has no {', '.join(lacking)}"
+                f"saying why values are missing takes the columns {', '.join(_NEEDED)}; the answer "
+                f"has no {', '.join(lacking)}"
             )
         reasons = pa.array(_found(database, table), type=pa.string())
     names = list(table.column_names)

@@ -85,7 +85,7 @@ def find(
         UsageError: the revisions cannot be chosen from what is there.
     """
     if init_seed is not None and revisions is not None:
-        raise UsageError("an untrained model has no revisions; leave out one of the two options")
+        raise UsageError("an untrained model has no revisions; leave out one of the two")
     if not spec.strip():
         raise UsageError("a model's name is empty; give a folder, a file or a Hub id")
     try:
@@ -110,7 +110,7 @@ def _find(spec: str, name: str | None, revisions: str | None) -> Iterator[Candid
     if path.is_file():
         if path.suffix != ".gguf":
             raise ModelError(
-                f"{spec} is a file, but no .gguf file; "
+                f"{spec} is a file, but not a .gguf file; "
                 "give a .gguf file, a model folder or a Hub id"
             )
         if revisions is not None:
@@ -141,7 +141,7 @@ def _find_in_folder(folder: Path, name: str | None, revisions: str | None) -> It
     ]
     if not inner:
         raise ModelError(
-            f"{folder} holds no {CONFIG}, so it is no model folder; give the folder that "
+            f"{folder} holds no {CONFIG}, so it is not a model folder; give the folder that "
             "save_pretrained wrote, or one of checkpoint folders"
             if not whole
             else f"{folder} holds one model and no checkpoint folders; leave out the revisions"

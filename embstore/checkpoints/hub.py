@@ -184,7 +184,7 @@ def _is_refusal(error: Exception) -> bool:
 
 
 def _tell_unreachable(repository: str) -> None:
-    _LOG.info("%s: the Hub cannot be reached; its cache here is used", repository)
+    _LOG.info("%s: the Hub cannot be reached; using its cache on this machine", repository)
 
 
 @contextlib.contextmanager

@@ -118,7 +118,7 @@ def _locate_gguf(candidate: Candidate) -> Located:
         )
     with path.open("rb") as file:
         if file.read(4) != b"GGUF":
-            raise ModelError(f"{path} does not start with the GGUF mark; it is no GGUF file")
+            raise ModelError(f"{path} does not start with the bytes GGUF; it is not a GGUF file")
     digest = digest_of(path)
     if candidate.init_seed is None:
         checkpoint = _checkpoint(candidate, digest, path.stat().st_size)

@@ -85,7 +85,7 @@ def select_revisions(
     """
     terms = [term for part in wanted.split(",") if (term := part.strip())]
     if not terms:
-        raise UsageError("no revision is asked for; give names, a pattern, every:N or all")
+        raise UsageError("revisions is empty; give names, a pattern, every:N or all")
     ordered = in_training_order(available)
     chosen: dict[str, Revision] = {}
     for term in terms:

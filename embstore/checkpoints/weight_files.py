@@ -67,7 +67,9 @@ def _listed(folder: Path, single: str, present: Collection[str], name: str) -> t
         raise ModelError(f"{name} has an {index} that lists no weights; fetch it again") from error
     # A shard elsewhere would be read from outside the checkpoint.
     if not shards or any(Path(shard).name != shard for shard in shards):
-        raise ModelError(f"{name} has an {index} that names no plain files; fetch it again")
+        raise ModelError(
+            f"{name} has an {index} that names files outside the folder; fetch it again"
+        )
     missing = [shard for shard in shards if shard not in present]
     if missing:
         raise ModelError(

@@ -24,7 +24,9 @@ app = typer.Typer()
 def compare(
     a: Annotated[
         str,
-        typer.Argument(metavar="A", help="A model, MODEL@REVISION, or how a run's id begins."),
+        typer.Argument(
+            metavar="A", help="A model, MODEL@REVISION, or the beginning of a run's id."
+        ),
     ],
     b: Annotated[str, typer.Argument(metavar="B", help="The same; differences are B - A.")],
     metric: Annotated[

@@ -133,7 +133,7 @@ def ingest(
     dry_run: Annotated[
         bool,
         typer.Option(
-            "--dry-run", help="Say what there is to do, the memory and time it takes; no more."
+            "--dry-run", help="Only show what would be measured, and the memory and time it takes."
         ),
     ] = False,
     format_: FormatOption = "auto",

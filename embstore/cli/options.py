@@ -89,13 +89,16 @@ QueriesOption = Annotated[
     typer.Option(
         "--queries",
         metavar="DIR",
-        help="A folder of .sql files that go before the built-in ones; also EMBSTORE_QUERIES.",
+        help="A folder of your own .sql files; they go before built-in ones of the same name. "
+        "Also EMBSTORE_QUERIES.",
     ),
 ]
 QuestionArgument = Annotated[
     str,
     typer.Argument(
-        metavar="NAME", help="As embstore ls queries lists it.", autocompletion=_question_names
+        metavar="NAME",
+        help="A name that embstore ls queries lists.",
+        autocompletion=_question_names,
     ),
 ]
 ListArgument = Annotated[

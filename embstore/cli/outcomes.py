@@ -7,12 +7,10 @@ from rich.table import Table
 from rich.text import Text
 
 from embstore.cli.terminal import TERMINAL
+from embstore.metrics.conventions import GOOD_RECALL
 
 if TYPE_CHECKING:
     from embstore.ingestion.outcome import Outcome
-
-# Share of true neighbours that an approximate search should find.
-_GOOD_RECALL = 0.99
 
 
 def tell(outcome: "Outcome") -> None:
@@ -36,12 +34,12 @@ def tell(outcome: "Outcome") -> None:
             f"warning: {label}: has the same weights as {outcome.duplicate_of}; one of the two is "
             "perhaps not what its name says (embstore query duplicate_checkpoints)"
         )
-    if outcome.least_recall is not None and outcome.least_recall < _GOOD_RECALL:
+    if outcome.least_recall is not None and outcome.least_recall < GOOD_RECALL:
         from embstore.geometry.neighbors.search import EXACT_LIMIT
 
         TERMINAL.say(
             f"warning: {label}: recall {outcome.least_recall:.3f} of the approximate neighbour "
-            f"search is below {_GOOD_RECALL}; with --sample {EXACT_LIMIT} or less it is exact"
+            f"search is below {GOOD_RECALL}; with --sample {EXACT_LIMIT} or less it is exact"
         )
 
 

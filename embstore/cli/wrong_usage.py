@@ -87,11 +87,11 @@ def _as_option(word: str, context: _Context) -> str:
     if word.startswith("-"):
         return ""
     if "=" in word and "--param" in options:
-        return f"; a parameter is given as -p {word}"
+        return f"; write a parameter as -p {word}"
     if word.endswith(".duckdb") and "--store" in options:
-        return f"; the store is given as --store {word}"
+        return f"; write the store as --store {word}"
     if "." in word and "--output" in options:
-        return f"; the file to write is given as -o {word}"
+        return f"; write the output file as -o {word}"
     return ""
 
 
@@ -100,7 +100,7 @@ def _meant(option: str, near: Sequence[str], context: _Context) -> str:
     pointer = f"; see {context.command_path} --help"
     if not near and option.startswith("--") and "--param" in _options(context.command):
         # The first thing to try where a question takes a parameter of that name.
-        return f"; a parameter is given as -p {option.lstrip('-')}=VALUE{pointer}"
+        return f"; write a parameter as -p {option.lstrip('-')}=VALUE{pointer}"
     return did_you_mean(near) + pointer
 
 

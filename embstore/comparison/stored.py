@@ -100,8 +100,8 @@ def compare_stored(
     notes += _remarks(rows)
     if left.token_ids_sha256 == right.token_ids_sha256 and left.run_id != right.run_id:
         notes.append(
-            "both read the same tokens, so their errors rise and fall together: the intervals "
-            "are wider than necessary"
+            "both read the same tokens, which the intervals do not take into account: they are "
+            "wider than necessary"
         )
     if known := _dimension_note(rows):
         notes.append(known)
@@ -176,7 +176,7 @@ def _matched(a: Profile, b: Profile, by: By | None) -> list[str]:
     coarse, fine = ("A", "B") if a.n_layers < b.n_layers else ("B", "A")
     return [
         f"{blocks}: compared at the depths of {coarse}, "
-        f"{fine} interpolated between its nearest layers; means are over these depths"
+        f"{fine} is interpolated between neighbouring layers, and means are over those depths"
     ]
 
 

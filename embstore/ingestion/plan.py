@@ -131,7 +131,7 @@ def _draw(
                 f"{name} reads text, but the corpus is a folder of images; give a text"
             )
         if sampling.window is not None:
-            raise UsageError(f"{name} reads images, whose window is their patches; leave it out")
+            raise UsageError(f"{name} reads images, so the image sets the window; leave it out")
         reader = ModelImageReader(model, model.image_processor)
         images = draw_images(text, reader, tokens=sampling.tokens, seed=sampling.seed)
         return images, reader.sha256
@@ -170,8 +170,7 @@ def choose_window(sampling: Sampling, context: int | None, name: str) -> int:
     """Return the tokens per sequence: as asked, or 512, or less if the model takes less.
 
     Raises:
-        UsageError: the window asked for is longer than the model's limit or than all
-            tokens together.
+        UsageError: the window asked for is longer than the model's limit.
     """
     limit = context or sampling.tokens
     if sampling.window is None:

@@ -1,7 +1,8 @@
 """Measures checkpoints over a text into a store, one after the other; skips what is stored.
 
-Everything that can be wrong with the input is found before the weights are loaded. A
-checkpoint that fails is noted in the store, and the next one is measured.
+What can be wrong with a text or an option is found before the weights are loaded; a damaged
+image is found when it is read. A checkpoint that fails is noted in the store, and the next
+one is measured.
 """
 
 import contextlib

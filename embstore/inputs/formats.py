@@ -135,7 +135,7 @@ def _file(path: Path, text_field: str | None) -> TextSource:
     if format_ is None:
         raise CorpusError(_unknown(suffix))
     if packing and not format_.is_stream:
-        raise CorpusError(f"{suffix} inside {packing} cannot be read in order; unpack it first")
+        raise CorpusError(f"{suffix} cannot be read from inside a {packing}; unpack it first")
     if text_field is not None and not format_.has_fields:
         raise UsageError(
             f"{suffix} has no fields, so none is called {text_field!r}; leave --text-field out"

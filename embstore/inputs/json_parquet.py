@@ -64,7 +64,7 @@ def read_parquet(stream: IO[bytes], field: str) -> Iterator[Iterable[str]]:
     except UnicodeDecodeError as error:
         raise CorpusError(
             f"column {field!r} is not UTF-8 text within the {_N_ROWS} rows after row {n_rows:,};"
-            " write it again as text"
+            " write the column again as strings"
         ) from error
     except pa.ArrowException as error:
         raise CorpusError(

@@ -50,7 +50,9 @@ def _open_archive(path: Path) -> zipfile.ZipFile:
 def _open_member(archive: zipfile.ZipFile) -> IO[bytes]:
     member = _only_member(archive)
     if member.flag_bits & _ENCRYPTED:
-        raise CorpusError(f"{member.filename!r} in it is encrypted; unpack it and give that")
+        raise CorpusError(
+            f"{member.filename!r} in the archive is encrypted; unpack it and give the unpacked file"
+        )
     try:
         return archive.open(member)
     except (UnicodeDecodeError, struct.error) as error:
@@ -60,7 +62,9 @@ def _open_member(archive: zipfile.ZipFile) -> IO[bytes]:
 
 
 def _unknown(error: NotImplementedError) -> CorpusError:
-    return CorpusError(f"packed in a way that is not known here ({error}); unpack it and give that")
+    return CorpusError(
+        f"packed in a way that cannot be read here ({error}); unpack it and give the unpacked file"
+    )
 
 
 def _only_member(archive: zipfile.ZipFile) -> zipfile.ZipInfo:

@@ -158,7 +158,7 @@ def _check(tensors: Mapping[str, Tensor], adapted: nn.Module, name: str) -> None
         raise _misfit(name, "it has no tensor for any layer before the head")
     for key, tensor in tensors.items():
         if key not in places:
-            raise _misfit(name, f"{key} fits nothing in it")
+            raise _misfit(name, f"it has no parameter for {key}")
         if places[key].shape != tensor.shape:
             expected = tuple(places[key].shape)
             raise _misfit(name, f"{key} has shape {tuple(tensor.shape)}, expected {expected}")
@@ -189,7 +189,7 @@ def _without_head(model: transformers.PreTrainedModel, *, remote_code: bool) -> 
     left += [key for key, buffer in bare.named_buffers() if buffer.is_meta]
     if left:
         raise ModelError(
-            f"{type(model).__name__} cannot be taken without its head: {left[0]} is not in it; "
+            f"{type(model).__name__} cannot be separated from its head: {left[0]} is missing then; "
             "merge the adapter with peft and measure the result"
         )
     return bare

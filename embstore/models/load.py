@@ -58,7 +58,7 @@ def read_weights(
 
     Raises:
         ModelError: weights that cannot be read, that do not fit the configuration, that
-            leave parameters uninitialised, or that are not finite.
+            lack some of the model, or that are not finite.
     """
     with refusing(located, "load"), BUILDING:
         try:
@@ -216,14 +216,17 @@ def _left_out(module: nn.Module, key: str) -> str | None:
     part = module
     for name in parts[:-1]:
         if isinstance(part, nn.ModuleList) and name.isdecimal() and int(name) >= len(part):
-            return f"{key} belongs to block {name} from 0, but the configuration has {len(part)}"
+            return (
+                f"{key} is in block {name}, counted from 0, but the configuration has "
+                f"{len(part)} blocks"
+            )
         child = part._modules.get(name)
         if child is None:
             return None
         part = child
     # A layer without its bias has a place for it.
     if parts[-1] in part._parameters and part._parameters[parts[-1]] is None:
-        return f"{key} is there, but the configuration has none"
+        return f"the weights hold {key}, but the configuration has no such parameter"
     return None
 
 

@@ -108,7 +108,7 @@ def load_config(located: Located) -> transformers.PretrainedConfig:
     if not isinstance(getattr(config, "hidden_size", None), int):
         raise ModelError(
             f"the configuration of {whole.name}, a {config.model_type}, has no hidden_size of its "
-            "own, so it is not a single transformer; give the part of it to be measured"
+            "own: it combines several models; save the one you want and give that folder"
         )
     return config
 

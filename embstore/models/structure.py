@@ -175,7 +175,7 @@ def _check_repeatable(module: nn.Module, inputs: Mapping[str, Tensor], state: Te
     ):
         raise ModelError(
             f"{type(module).__name__} returns other hidden states when it is run again on the same "
-            "input; what it draws at random cannot be measured"
+            "input; a model whose output is random cannot be measured"
         )
 
 

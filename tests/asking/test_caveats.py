@@ -204,8 +204,8 @@ class TestHiddenRuns:
     def test_two_are_named_and_the_rest_counted(self) -> None:
         runs = [HiddenRun(str(n), f"m{n}", "main", "t", 512, 8192, f"h{n}") for n in range(4)]
         assert describe_hidden(runs[:2]) == (
-            "Later runs hide larger ones (m0, main: 512 for 8,192 tokens; m1, main: 512 for 8,192 "
-            "tokens): see embstore query runs."
+            "Later runs hide larger ones (m0, main: 512 tokens, 8,192 before; m1, main: 512 "
+            "tokens, 8,192 before): see embstore query runs."
         )
         assert "; and 1 more checkpoint): see" in describe_hidden(runs[:3])
         assert "; and 2 more checkpoints): see" in describe_hidden(runs)

@@ -180,5 +180,5 @@ def test_a_name_that_cannot_be_printed_is_refused(tiny_llama: Path, tmp_path: Pa
 
 
 def test_an_empty_choice_of_revisions_is_none(output: Path) -> None:
-    with pytest.raises(UsageError, match="no revision is asked for"):
+    with pytest.raises(UsageError, match="revisions is empty"):
         find(str(output), revisions="")

@@ -77,14 +77,14 @@ def test_a_folder_without_config(tmp_path: Path) -> None:
 def test_a_file_that_is_no_model(tmp_path: Path) -> None:
     path = tmp_path / "model.txt"
     path.write_text("x")
-    with pytest.raises(ModelError, match=r"is a file, but no \.gguf file"):
+    with pytest.raises(ModelError, match=r"is a file, but not a \.gguf file"):
         locate(str(path))
 
 
 def test_a_file_that_only_claims_to_be_gguf(tmp_path: Path) -> None:
     path = tmp_path / "model.gguf"
     path.write_text("x" * 100)
-    with pytest.raises(ModelError, match="does not start with the GGUF mark"):
+    with pytest.raises(ModelError, match="does not start with the bytes GGUF"):
         locate(str(path))
 
 

@@ -85,7 +85,7 @@ def test_a_commit_may_be_asked_for_where_names_need_not_be_listed() -> None:
 @pytest.mark.parametrize(
     ("wanted", "kind", "message"),
     [
-        ("", UsageError, "no revision is asked for"),
+        ("", UsageError, "revisions is empty"),
         ("every:0", UsageError, "give a whole number, as in every:10"),
         ("every:x", UsageError, "give a whole number"),
         ("every:" + 5000 * "9", UsageError, "give a whole number"),

@@ -67,8 +67,8 @@ class TestRows:
     def test_unequal_lengths_say_how_they_meet(self, database: Database) -> None:
         found = compare_stored(database, "lab/deep", "lab/decoder", metrics=["twonn"])
         assert (
-            "A has 8 blocks and B 4: compared at the depths of B, A interpolated between its "
-            "nearest layers; means are over these depths"
+            "A has 8 blocks and B 4: compared at the depths of B, A is interpolated between "
+            "neighbouring layers, and means are over those depths"
         ) in found.notes
         rows = [row for row in found.table.to_pylist() if row["part"] == "layer"]
         assert [row["depth"] for row in rows[:5]] == [0, 0.25, 0.5, 0.75, 1]
@@ -88,7 +88,7 @@ class TestRows:
         )
 
     def test_the_same_tokens_make_intervals_cautious(self, database: Database) -> None:
-        told = "both read the same tokens, so their errors rise and fall together"
+        told = "both read the same tokens, which the intervals do not take into account"
         other, _ = ids(database, "lab/twice")
         assert any(told in n for n in compare_stored(database, "lab/deep", "lab/decoder").notes)
         assert not any(told in n for n in compare_stored(database, other, "lab/decoder").notes)

@@ -74,7 +74,7 @@ def test_the_rooms_are_those_that_import_linter_watches() -> None:
         contracts = tomllib.load(file)["tool"]["importlinter"]["contracts"]
     (rooms,) = (c for c in contracts if c.get("containers") == ["embstore"])
     assert rooms["exhaustive"]
-    folders = [name for name in reversed(rooms["layers"]) if (ROOT / "embstore" / name).is_dir()]
+    folders = [name for name in rooms["layers"] if (ROOT / "embstore" / name).is_dir()]
     table = re.findall(r"^\| `embstore/(\w+)/` \|", ARCHITECTURE, re.MULTILINE)
     assert table == folders
     picture = ARCHITECTURE.partition("```mermaid")[2].partition("```")[0]

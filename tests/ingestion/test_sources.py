@@ -66,7 +66,7 @@ def test_models_and_corpora_of_different_kinds_do_not_go_together(
         embstore.ingest(vision, corpus=text, store=store, **SMALL)
     with pytest.raises(ModelError, match="tiny-llama reads text, but the corpus is a folder of"):
         embstore.ingest(tiny_llama, corpus=images, store=store, **SMALL)
-    with pytest.raises(UsageError, match="tiny-vit reads images, whose window is their patches"):
+    with pytest.raises(UsageError, match="tiny-vit reads images, so the image sets the window"):
         embstore.ingest(vision, corpus=images, store=store, **SMALL)
     with pytest.raises(UsageError, match="is a folder of images and has no field 'text'"):
         embstore.ingest(vision, corpus=images, store=store, text_field="text")

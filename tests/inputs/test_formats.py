@@ -114,7 +114,7 @@ def test_field_of_a_source_without_fields(
         (
             "a.parquet.gz",
             gzip.compress(parquet(), mtime=0),
-            r"\.parquet inside \.gz cannot be read in",
+            r"\.parquet cannot be read from inside a \.gz",
         ),
         ("a.zip", zipped("a.parquet", parquet()), r"\.parquet inside \.zip cannot be read in"),
         ("a.zip", zipped("a.pdf", b"%PDF"), r"suffix '\.pdf' is not known; known are \.txt"),

@@ -83,8 +83,10 @@ EXPECTED = {
     "scopes": "a text or a list of texts",
 }
 
-_PICKLE = "allow pickled weights, which can run code when loaded; who runs it can, with"
-_CODE = "allow code that comes with a model; who runs it can, with"
+_PICKLE = (
+    "allow pickled weights, which can run code when loaded; allow them on the command line, with"
+)
+_CODE = "allow code that comes with a model; allow it on the command line, with"
 _MACHINE = "say how it runs on a machine; give that on the command line, with"
 # Keys that a study, which may be a stranger's, must not have: why it cannot have them.
 REFUSED = {

@@ -2,11 +2,10 @@
 
 from collections.abc import Sequence
 
+from embstore.metrics.conventions import GOOD_RECALL
 from embstore.report.contents import Contents, Row
 from embstore.report.findings.sentences import Finding, counted, listed, shortened
 
-# A search that misses more neighbours than this biases the estimates by more than a percent.
-_RECALL = 0.98
 # With fewer tokens per dimension, spectra end too early.
 _TOKENS_PER_DIMENSION = 4
 _NAMED = 4
@@ -165,9 +164,10 @@ def approximate(runs: Sequence[Row]) -> Finding | None:
     if not recalls:
         return None
     low = min(recalls)
-    bad = low < _RECALL
+    bad = low < GOOD_RECALL
     advice = (
-        "; below .98 dimensions are biased by more than a percent: take a smaller sample"
+        f"; below {GOOD_RECALL:.2f} dimensions are biased by more than a percent: take a "
+        "smaller sample"
         if bad
         else ""
     )

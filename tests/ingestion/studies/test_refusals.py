@@ -157,7 +157,7 @@ def test_numbers_are_whole_and_bounded(file: Path, line: str, message: str) -> N
 def test_a_study_cannot_allow_code_to_run(file: Path, line: str, flag: str, place: str) -> None:
     message = refusal(file, place.format(line=line))
     assert "a study cannot allow" in message
-    assert message.endswith(f"who runs it can, with {flag}")
+    assert message.endswith(f"on the command line, with {flag}")
 
 
 def test_where_it_runs_is_left_to_the_command_line(file: Path) -> None:
