@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from embstore.types import MetricInfo
 
 DOCS = Path(__file__).parent
-NAMES = DOCS.parent / "embstore" / "metrics" / "names.py"
+NAMES = DOCS.parent / "embstore" / "metrics" / "neighbor_estimates.py"
 _MADE = "<!-- Made by make docs from the code and docs/{}.toml: change those. -->\n"
 
 

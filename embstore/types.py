@@ -16,6 +16,9 @@ Scope = Literal["all", "no_first", "no_sinks"]
 
 SCOPES: tuple[Scope, ...] = ("all", "no_first", "no_sinks")
 
+# What the numbers of a model may be; auto is float32.
+DTYPES = ("auto", "float32", "bfloat16", "float16")
+
 SearchMethod = Literal["exact", "pynndescent"]
 
 FloatArray = NDArray[np.float64]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from embstore.asking.literal_sql import literal
 from embstore.metrics.conventions import BY_HOW_MUCH, DIMENSION_CEILING
-from embstore.metrics.names import NEIGHBOR_ESTIMATES
+from embstore.metrics.neighbor_estimates import NEIGHBOR_ESTIMATES
 
 if TYPE_CHECKING:
     import pyarrow as pa

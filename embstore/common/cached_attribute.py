@@ -6,7 +6,7 @@ from typing import Any, Generic, TypeVar, overload
 Value = TypeVar("Value")
 
 
-class once(Generic[Value]):  # noqa: N801 it is used like property
+class cached_attribute(Generic[Value]):  # noqa: N801 it is used like property
     """A method whose value an object keeps from its first reading on.
 
     Up to Python 3.11 ``functools.cached_property`` holds a lock of the whole class while
@@ -22,10 +22,10 @@ class once(Generic[Value]):  # noqa: N801 it is used like property
         self._name = name
 
     @overload
-    def __get__(self, instance: None, owner: type) -> "once[Value]": ...
+    def __get__(self, instance: None, owner: type) -> "cached_attribute[Value]": ...
     @overload
     def __get__(self, instance: object, owner: type) -> Value: ...
-    def __get__(self, instance: object, owner: type) -> "once[Value] | Value":
+    def __get__(self, instance: object, owner: type) -> "cached_attribute[Value] | Value":
         if instance is None:
             return self
         # Python looks here first from now on, because this class has no __set__.

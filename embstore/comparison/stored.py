@@ -12,6 +12,7 @@ from embstore.comparison.choose_runs import StoredRun, choose_runs, stored_runs
 from embstore.comparison.differences import By, compare_profiles, default_by
 from embstore.comparison.profiles import Profile, read_profiles
 from embstore.errors import QueryError, UsageError
+from embstore.metrics.conventions import LEVEL
 from embstore.types import SCOPES
 
 if TYPE_CHECKING:
@@ -186,11 +187,12 @@ def _remarks(rows: Sequence[dict[str, object]]) -> list[str]:
     remarks = []
     if judged:
         remarks.append(
-            f"{sum(map(bool, judged))} of {len(judged)} layer differences exceed their 95 % "
-            f"interval; by chance alone about {0.05 * len(judged):.1f} would"
+            f"{sum(map(bool, judged))} of {len(judged)} layer differences exceed their "
+            f"{100 * LEVEL:.0f} % interval; by chance alone about "
+            f"{(1 - LEVEL) * len(judged):.1f} would"
         )
     if len(judged) < len(layers):
-        remarks.append(f"{len(layers) - len(judged)} have no interval: column reason says why")
+        remarks.append(f"{len(layers) - len(judged)} have no interval: see column reason")
     return remarks
 
 

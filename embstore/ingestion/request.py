@@ -10,12 +10,10 @@ from pathlib import Path
 
 from embstore.errors import UsageError
 from embstore.inputs.sampling import check_sampling, whole_number
-from embstore.types import SCOPES, Sampling, Scope, StudyMark
+from embstore.types import DTYPES, SCOPES, Sampling, Scope, StudyMark
 
 # What revisions may be, for messages.
 _NAMES = "give names, patterns, every:N or all, with commas between"
-
-DTYPES = ("auto", "float32", "bfloat16", "float16")
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from embstore.common.cached_attribute import once
+from embstore.common.cached_attribute import cached_attribute
 from embstore.common.workers import Workers
 from embstore.geometry.largest_coordinates import LargestCoordinates
 from embstore.geometry.moments import CrossMoments, Moments
@@ -47,7 +47,7 @@ class BatchTokens:
         vectors: NDArray[np.floating] = state.float().numpy().reshape(-1, state.shape[-1])
         return vectors if self.mask.all() else vectors[self.mask]
 
-    @once
+    @cached_attribute
     def by_group(self) -> dict[int, NDArray[np.int64]]:
         """Which of the tokens are in each group that occurs."""
         return {
@@ -156,7 +156,7 @@ class PairRecord:
             return np.empty((0, self.x.d)), np.empty((0, self.y.d))
         return np.concatenate(x), np.concatenate(y)
 
-    @once
+    @cached_attribute
     def _sampled(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         return _compare(self.x.sample, self.y.sample, np.arange(len(self.x.sample)))
 

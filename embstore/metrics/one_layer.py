@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from embstore.common.cached_attribute import once
+from embstore.common.cached_attribute import cached_attribute
 from embstore.common.scratch import scratch
 from embstore.geometry.moments import Moments
 from embstore.geometry.row_loops import absolute_median, centre_to_single, lengths, sum_squares
@@ -62,17 +62,17 @@ class Cloud:
         """Vectors with a direction, that is of non-zero length."""
         return self.moments.n - self.moments.n_zero
 
-    @once
+    @cached_attribute
     def _eigen(self) -> tuple[FloatArray, FloatArray]:
         return self.moments.eigen()
 
-    @once
+    @cached_attribute
     def eigenvalues(self) -> FloatArray:
         """Of the covariance, largest first, (d,)."""
         # The directions are needed for intervals only, and a single window has none.
         return self._eigen[0] if len(self.clusters.counts) > 1 else self.moments.eigenvalues()
 
-    @once
+    @cached_attribute
     def variance_sums(self) -> FloatArray:
         """Squared projections on the eigenvectors, summed over each window, (n_windows, d)."""
         values, directions = self._eigen
@@ -94,7 +94,7 @@ class Cloud:
         """Sum over each window of xᵀCx, x centred and C the covariance, (n_windows,)."""
         return np.asarray(self.variance_sums @ self.eigenvalues)
 
-    @once
+    @cached_attribute
     def to_mean(self) -> FloatArray:
         """Product of each sampled direction with the mean direction, 0 without one, (n_sample,)."""
         mean = self.moments.unit_sum / max(self.n_unit, 1)
@@ -111,13 +111,13 @@ class Cloud:
         np.divide(products, norms, out=directed, where=norms > 0)
         return directed
 
-    @once
+    @cached_attribute
     def sample_norms(self) -> FloatArray:
         """Norms of the sample, (n_sample,)."""
         norms: FloatArray = lengths(self.sample)
         return norms
 
-    @once
+    @cached_attribute
     def sample_abs_median(self) -> float:
         """Median absolute coordinate of the sample."""
         if not self.sample.size:
@@ -126,7 +126,7 @@ class Cloud:
             return absolute_median(self.sample)
         return float(np.median(np.abs(self.sample)))
 
-    @once
+    @cached_attribute
     def local_dimensions(self) -> FloatArray:
         """Levina-Bickel estimate around each distinct point of the sample, (n_distinct,)."""
         return local_dimensions(self.graph.distances)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from embstore.common.cached_attribute import once
+from embstore.common.cached_attribute import cached_attribute
 from embstore.common.scratch import scratch
 from embstore.geometry.moments import EPS, CrossMoments, Moments
 from embstore.geometry.row_loops import centre_to_single, pair_terms, row_distances
@@ -79,23 +79,23 @@ class Core:
     sample_x: NDArray[np.floating]
     sample_y: NDArray[np.floating]
 
-    @once
+    @cached_attribute
     def fit(self) -> Fit:
         """The least-squares map from the layer to the next."""
         return Fit.of(self.x.scatter, self.cross.scatter, float(np.trace(self.y.scatter)))
 
-    @once
+    @cached_attribute
     def factor(self) -> float:
         """What brings the next layer's vectors to length about one, for float32."""
         total = float(np.trace(self.y.scatter)) / max(self.x.n, 1)
         return float(total**-0.5) if total > 0 else 1.0
 
-    @once
+    @cached_attribute
     def covariance(self) -> FloatArray:
         """Of the layer with the next, scaled, (d_x, d_y)."""
         return np.asarray(self.cross.scatter * (self.factor**2 / max(self.x.n, 1)))
 
-    @once
+    @cached_attribute
     def centred(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Both samples less the means of the core's tokens, scaled, shaped as they are."""
         centred = []
@@ -107,12 +107,12 @@ class Core:
             centre_to_single(sample, mean, self.factor, centred[-1])
         return centred[0], centred[1]
 
-    @once
+    @cached_attribute
     def mapped(self) -> NDArray[np.float32]:
         """The layer's centred sample times the map, (n_sample, d_y)."""
         return self._times("mapped", self.fit.map)
 
-    @once
+    @cached_attribute
     def turned(self) -> NDArray[np.float32]:
         """The layer's centred sample times ``covariance``, (n_sample, d_y)."""
         return self._times("turned", self.covariance)
@@ -193,7 +193,7 @@ class Pair:
         """Of the centred sample xᵀC_xy y with the joint covariance, (n_rows,)."""
         return self._terms[2]
 
-    @once
+    @cached_attribute
     def change_squares(self) -> FloatArray:
         """‖y − x‖² of the centred sample, for layers of one width, (n_rows,)."""
         X, Y = self.core.centred
@@ -201,12 +201,12 @@ class Pair:
         distances: FloatArray = row_distances(X, Y, (shift_y - shift_x) * self.factor)
         return distances[self.rows]
 
-    @once
+    @cached_attribute
     def _shift(self) -> tuple[FloatArray, FloatArray]:
         """The core's means less the scope's, (d_x,) and (d_y,)."""
         return self.core.x.mean - self.x.mean, self.core.y.mean - self.y.mean
 
-    @once
+    @cached_attribute
     def _beyond(self) -> tuple[FloatArray, FloatArray]:
         """Rows whose products are what the scope's sums have beyond the core's."""
         if self.added is None or not len(self.added[0]):
@@ -220,11 +220,11 @@ class Pair:
             np.vstack([y - self.y.mean, root * shift_y]),
         )
 
-    @once
+    @cached_attribute
     def _fitted(self) -> tuple[Fit, Gain]:
         return self.core.fit.with_tokens(*self._beyond, float(np.trace(self.y.scatter)))
 
-    @once
+    @cached_attribute
     def _terms(self) -> tuple[FloatArray, FloatArray, FloatArray]:
         """‖y‖², ‖y − xA‖² and xᵀC_xy y: the core's, for other means and sums."""
         core, gain, factor = self.core, self._fitted[1], self.factor

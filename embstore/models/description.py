@@ -25,7 +25,6 @@ class ModelDescription:
         tokenizer: its own; None for a model of images.
         config: its configuration.
         context: its longest sequence, where known.
-        modality: what it reads.
         image_processor: its own; None for a model of text.
     """
 
@@ -33,7 +32,6 @@ class ModelDescription:
     tokenizer: transformers.PreTrainedTokenizerBase | None
     config: transformers.PretrainedConfig
     context: int | None
-    modality: Modality = "text"
     image_processor: transformers.BaseImageProcessor | None = None
 
 
@@ -68,11 +66,8 @@ def describe(located: Located) -> ModelDescription:
         ModelError: either is missing or cannot be read.
     """
     config = load_config(located)
-    modality = modality_of(located, config)
-    if modality == "vision":
-        return ModelDescription(
-            located, None, config, None, modality, load_image_processor(located)
-        )
+    if modality_of(located, config) == "vision":
+        return ModelDescription(located, None, config, None, load_image_processor(located))
     tokenizer = load_tokenizer(located)
     return ModelDescription(located, tokenizer, config, context_length(config, tokenizer))
 

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 from embstore._version import __version__
 from embstore.errors import QueryError
 from embstore.metrics.conventions import SHORTFALL
-from embstore.metrics.names import NEIGHBOR_ESTIMATES
-from embstore.report.contents import Contents, Row
+from embstore.metrics.neighbor_estimates import NEIGHBOR_ESTIMATES
 from embstore.report.findings.overview import find_all
 from embstore.report.findings.sentences import Finding
 from embstore.report.pack.curves import pack_scales, pack_spectra
@@ -19,6 +18,7 @@ from embstore.report.pack.selection import Selection, select_metrics
 from embstore.report.page.html import PageText, write_page
 from embstore.report.read.contents import read_contents
 from embstore.report.read.evidence import Evidence, read_evidence
+from embstore.report.records import Contents, Row
 from embstore.types import SCOPES
 
 if TYPE_CHECKING:

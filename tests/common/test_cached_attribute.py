@@ -2,7 +2,7 @@
 
 import threading
 
-from embstore.common.cached_attribute import once
+from embstore.common.cached_attribute import cached_attribute
 
 
 class Held:
@@ -12,7 +12,7 @@ class Held:
         self.meeting = meeting
         self.computed = 0
 
-    @once
+    @cached_attribute
     def value(self) -> int:
         """What is held."""
         self.computed += 1

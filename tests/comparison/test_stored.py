@@ -95,7 +95,7 @@ class TestRows:
 
     def test_no_standard_error_is_counted_and_explained(self, database: Database) -> None:
         found = compare_stored(database, "lab/decoder", "lab/encoder", metrics=["anisotropy"])
-        assert "10 have no interval: column reason says why" in found.notes
+        assert "10 have no interval: see column reason" in found.notes
         assert found.table["reason"][0].as_py() == "no standard error of A and B"
 
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from embstore.metrics.families import dimension
-from embstore.metrics.names import NEIGHBOR_ESTIMATES
+from embstore.metrics.neighbor_estimates import NEIGHBOR_ESTIMATES
 from embstore.metrics.one_layer import Cloud
 from embstore.metrics.registry import METRICS, PAIR_METRICS, find_metrics, metric_infos
 from embstore.types import MetricInfo

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 
 from embstore.metrics.conventions import GOOD_RECALL
-from embstore.report.contents import Contents, Row
 from embstore.report.findings.sentences import Finding, counted, listed, shortened
+from embstore.report.records import Contents, Row
 
 # With fewer tokens per dimension, spectra end too early.
 _TOKENS_PER_DIMENSION = 4

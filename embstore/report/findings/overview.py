@@ -4,7 +4,6 @@ from collections.abc import Iterable, Sequence
 from statistics import median
 
 from embstore.metrics.conventions import DIMENSION_CEILING, SHORTFALL
-from embstore.report.contents import Contents
 from embstore.report.findings import cautions
 from embstore.report.findings.bells import kinds_compared
 from embstore.report.findings.massive import massive_activations
@@ -21,6 +20,7 @@ from embstore.report.findings.sentences import (
 from embstore.report.findings.training import dimension_over_training, peak_over_training
 from embstore.report.read.evidence import CEILING, Evidence, Highest
 from embstore.report.read.profiles import AnisotropyProfile
+from embstore.report.records import Contents
 
 
 def find_all(contents: Contents, evidence: Evidence) -> tuple[Finding, ...]:

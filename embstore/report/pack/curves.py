@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from embstore.report.contents import Contents
 from embstore.report.pack.encoding import columns, encode, lay_out
+from embstore.report.records import Contents
 from embstore.types import SCOPES, FloatArray
 
 if TYPE_CHECKING:

@@ -17,7 +17,7 @@ from embstore.types import SCOPES, FloatArray
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from embstore.report.contents import Contents, ModelFacts, State
+    from embstore.report.records import Contents, ModelFacts, State
     from embstore.store.connection import Database
 
 Part = Literal["value", "low", "high"]

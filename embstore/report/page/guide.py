@@ -3,7 +3,7 @@
 import html
 from collections.abc import Sequence
 
-from embstore.report.contents import Row
+from embstore.report.records import Row
 
 _SCOPES = (
     ("all tokens", "every token but padding; the setting of the study this tool grew from."),

@@ -8,9 +8,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from embstore.report.contents import Contents, Row
 from embstore.report.findings.sentences import Finding, counted
 from embstore.report.page.guide import metrics_section, reading_section
+from embstore.report.records import Contents, Row
 
 _HERE = Path(__file__).parent
 

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 from embstore.checkpoints.revisions import Revision, in_training_order
 from embstore.common.messages import closest
 from embstore.errors import QueryError
-from embstore.report.contents import Contents, ModelFacts, Row, State
 from embstore.report.read.questions import ask
 from embstore.report.read.readable import readable
+from embstore.report.records import Contents, ModelFacts, Row, State
 
 if TYPE_CHECKING:
     from embstore.store.connection import Database

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from embstore.report.contents import Contents, Row
 from embstore.report.read.readable import readable
+from embstore.report.records import Contents, Row
 
 if TYPE_CHECKING:
     from embstore.store.connection import Database

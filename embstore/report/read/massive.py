@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from embstore.report.contents import Contents, Row
 from embstore.report.read.questions import ask
+from embstore.report.records import Contents, Row
 
 if TYPE_CHECKING:
     from embstore.store.connection import Database

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from embstore.report.contents import Contents
 from embstore.report.read.questions import ask
+from embstore.report.records import Contents
 from embstore.types import SCOPES
 
 if TYPE_CHECKING:

@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from embstore.report.contents import Contents
 from embstore.report.read.questions import ask
 from embstore.report.read.readable import readable
+from embstore.report.records import Contents
 
 if TYPE_CHECKING:
     from embstore.store.connection import Database

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from embstore.report.contents import Contents
 from embstore.report.findings.sentences import Finding
 from embstore.report.page import html
 from embstore.report.page.html import PageText, write_page
 from embstore.report.read.contents import read_contents
+from embstore.report.records import Contents
 from embstore.store.connection import Database
 from tests.report.hostile import FORMULA, SCRIPT, TEMPLATE
 
