@@ -2,16 +2,17 @@
 
 import importlib.util
 import re
+import runpy
 from pathlib import Path
 
 import pyarrow as pa
 import pytest
 
 import embstore
+import embstore.demo
 from embstore.demo import MODELS, STUDY, TEXT, DemoResult, packaged, run_demo, sink_sentence
 from embstore.errors import CorpusError, ModelError, UsageError
 from embstore.types import Sampling
-from tests.processes import finish, start
 
 
 @pytest.fixture(scope="module")
@@ -119,10 +120,13 @@ def test_models_and_text_are_those_of_the_study() -> None:
     assert Sampling(tokens=4096) == STUDY.settings.sampling
 
 
-def test_a_file_called_tiny_does_not_become_the_demo(tmp_path: Path) -> None:
+def test_a_file_called_tiny_does_not_become_the_demo(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (tmp_path / "tiny").write_text("no study")
-    code = "from embstore.demo import MODELS; print(len(MODELS))"
-    assert finish(start(code, cwd=tmp_path)) == "2\n"
+    monkeypatch.chdir(tmp_path)
+    found = runpy.run_path(embstore.demo.__file__)["MODELS"]
+    assert [model.name for model in found] == [model.name for model in MODELS]
 
 
 @pytest.mark.parametrize("item", [*MODELS, TEXT])

@@ -8,6 +8,9 @@ from embstore.geometry.neighbors.approximate import approximate_candidates, meas
 from embstore.geometry.neighbors.search import Neighbors, count_within, nearest_neighbors, restrict
 from tests.geometry.neighbors.test_search import brute_force, noise
 
+# Compiling pynndescent takes half a minute, whatever is searched.
+pytestmark = pytest.mark.slow
+
 K = 20
 
 
@@ -23,7 +26,6 @@ def surface() -> NDArray[np.float32]:
 
 @pytest.fixture(scope="module")
 def found(surface: NDArray[np.float32]) -> Neighbors:
-    # Compiling pynndescent takes half a minute, whatever is searched: once for all tests.
     return nearest_neighbors(surface, K, method="pynndescent", seed=1)
 
 
