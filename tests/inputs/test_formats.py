@@ -116,7 +116,7 @@ def test_field_of_a_source_without_fields(
             gzip.compress(parquet(), mtime=0),
             r"\.parquet cannot be read from inside a \.gz",
         ),
-        ("a.zip", zipped("a.parquet", parquet()), r"\.parquet inside \.zip cannot be read in"),
+        ("a.zip", zipped("a.parquet", parquet()), r"\.parquet cannot be read from inside a \.zip"),
         ("a.zip", zipped("a.pdf", b"%PDF"), r"suffix '\.pdf' is not known; known are \.txt"),
         ("a.zip", zipped("a.txt.gz", b""), r"suffix '\.gz' is not known"),
         ("a.zip", zipped("README", b"text"), r"the name has no suffix; .*, and hf:DATASET$"),

@@ -121,7 +121,9 @@ def test_shapes_that_the_configuration_does_not_have(tiny_llama: Path, tmp_path:
 
 def test_blocks_that_the_configuration_does_not_have(causal: Path) -> None:
     edit(causal, num_hidden_layers=2)
-    with pytest.raises(ModelError, match=r"does not fit .*model\.layers\.2\..* block 2 .* has 2;"):
+    with pytest.raises(
+        ModelError, match=r"does not fit .*model\.layers\.2\..* block 2, .* has 2 blocks;"
+    ):
         read(folder_of(causal))
 
 
