@@ -78,7 +78,7 @@ def check_untrusted(connection: duckdb.DuckDBPyConnection, sql: str) -> None:
         raise QueryError("the SQL is nested too deeply to be checked: simplify it") from None
     if tree.get("error", True):
         raise QueryError(
-            "embstore cannot check this SQL, so it is refused: write a plain SELECT "
+            "embstore cannot check this SQL, so it is refused: write a SELECT without PRAGMA "
             f"({tree.get('error_message', 'not serialisable')})"
         )
     refused = sorted(set(_table_functions(tree)) - TABLE_FUNCTIONS)
