@@ -76,6 +76,7 @@ SELECT
     middle_mean - (start_mean + end_mean) / 2 AS contrast,
     sqrt(middle_error * middle_error + (start_error + end_error) * (start_error + end_error) / 4)
         AS std_error,
+    -- 1.96 errors make the 95 % interval of many windows; a test holds it to that of the metrics.
     contrast - 1.96 * std_error AS ci_low,
     contrast + 1.96 * std_error AS ci_high,
     start_mean, middle_mean, end_mean, peak_layer, peak_depth, peak_value, metric, n_missing,

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from embstore.comparison.profiles import LayerValue, Profile
-from embstore.metrics.conventions import LEVEL
+from embstore.metrics.conventions import errors_of_an_interval
 
 By = Literal["layer", "depth"]
 Part = Literal["layer", "mean", "peak_value", "peak_depth"]
@@ -214,21 +214,19 @@ def _difference(
         unknown = a.reason or f"no standard error of {' and '.join(without)}"
         return row(difference, None, unknown)
     error = math.hypot(a.std_error, b.std_error)
-    reach = error * _student((a.std_error, b.std_error), windows)
+    reach = error * errors_of_an_interval(_freedom((a.std_error, b.std_error), windows))
     return row(difference, (error, difference - reach, difference + reach), None)
 
 
-def _student(errors: tuple[float, float], windows: tuple[int, int]) -> float:
-    """Return Student's t for the difference of two means (Welch, Satterthwaite)."""
-    from scipy.special import stdtrit
-
+def _freedom(errors: tuple[float, float], windows: tuple[int, int]) -> float:
+    """Return the degrees of freedom of the difference of two means (Welch, Satterthwaite)."""
     freedom = [max(count - 1, 1) for count in windows]
     squares = [error**2 for error in errors]
     # In shares of the sum, since squares of tiny errors vanish.
     total = sum(squares)
     if not total:
-        return 0.0
+        return math.inf
     spread = sum(
         (square / total) ** 2 / count for square, count in zip(squares, freedom, strict=True)
     )
-    return float(stdtrit(1 / spread, (1 + LEVEL) / 2))
+    return 1 / spread

@@ -1,6 +1,7 @@
 """What holds for every number: the level of its interval, and where estimates fall short."""
 
 LEVEL = 0.95
+LEVEL_IN_WORDS = f"{100 * LEVEL:.0f} %"
 
 # Estimates from distances to neighbours fall short above this dimension at usual sample sizes.
 DIMENSION_CEILING = 20
@@ -10,3 +11,15 @@ SHORTFALL = f"Estimates above about {DIMENSION_CEILING} fall short: {BY_HOW_MUCH
 # Where an approximate search finds a smaller share of the true neighbours than this, estimates
 # of dimension are biased by more than a percent.
 GOOD_RECALL = 0.98
+
+
+def errors_of_an_interval(freedom: float) -> float:
+    """Return how many standard errors an interval reaches to either side: Student's t.
+
+    >>> [round(errors_of_an_interval(freedom), 2) for freedom in (1, 15, 1e9)]
+    [12.71, 2.13, 1.96]
+    """
+    # Asking reads this module for its constants; scipy takes longer to import than that.
+    from scipy.special import stdtrit
+
+    return float(stdtrit(freedom, (1 + LEVEL) / 2))

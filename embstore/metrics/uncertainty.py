@@ -24,9 +24,8 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import stdtrit
 
-from embstore.metrics.conventions import LEVEL
+from embstore.metrics.conventions import errors_of_an_interval
 from embstore.types import FloatArray
 
 # What takes a number to a scale without bounds, on which its interval is symmetric.
@@ -112,7 +111,7 @@ def clustered_sums(
     error = _clustered_error(sums, clusters)
     if error is None:
         return None
-    reach = error * _student(len(clusters.counts))
+    reach = error * errors_of_an_interval(len(clusters.counts) - 1)
     return Interval(error, *_ends(value, reach, transform))
 
 
@@ -133,7 +132,7 @@ def quantile_interval(values: FloatArray, q: float, clusters: Clusters) -> Inter
     error = _clustered_error(clusters.sums(below), clusters)
     if error is None:
         return None
-    t = _student(len(clusters.counts))
+    t = errors_of_an_interval(len(clusters.counts) - 1)
     with np.errstate(invalid="ignore"):
         low, high = np.quantile(values, np.clip([q - t * error, q + t * error], 0.0, 1.0))
     if not (np.isfinite(low) and np.isfinite(high)):
@@ -154,10 +153,6 @@ def _clustered_error(sums: FloatArray, clusters: Clusters) -> float | None:
     n = int(clusters.counts.sum())
     centred = sums - clusters.counts * (sums.sum() / n)
     return math.sqrt(float(centred @ centred) * n_windows / (n_windows - 1)) / n
-
-
-def _student(n_windows: int) -> float:
-    return float(stdtrit(n_windows - 1, 0.5 + LEVEL / 2))
 
 
 def _ends(value: float, reach: float, transform: Transform) -> tuple[float, float]:

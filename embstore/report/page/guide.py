@@ -3,6 +3,7 @@
 import html
 from collections.abc import Sequence
 
+from embstore.metrics.conventions import LEVEL_IN_WORDS
 from embstore.report.records import Row
 
 _SCOPES = (
@@ -66,9 +67,9 @@ def reading_section() -> str:
         "a training step, such as main, else the one furthest in training. Spectra, dimensions by "
         "scale and massive activations are here for these only, and spectra at some 40 ranks; the "
         "store has all of them.</p>"
-        "\n<h3>Intervals</h3>\n<p>Bands are 95 % intervals that take a window of text as the unit, "
-        "since tokens of one window resemble each other. The table of metrics says how each is "
-        "made.</p>\n<h3>Missing numbers</h3>\n<p>A number that was never measured, one that is "
-        "undefined, and one that this page leaves out to stay small are hatched each in its own "
-        "way, and lines break there.</p>\n</section>"
+        f"\n<h3>Intervals</h3>\n<p>Bands are {LEVEL_IN_WORDS} intervals that take a window of text "
+        "as the unit, since tokens of one window resemble each other. The table of metrics says "
+        "how each is made.</p>\n<h3>Missing numbers</h3>\n<p>A number that was never measured, one "
+        "that is undefined, and one that this page leaves out to stay small are hatched each in "
+        "its own way, and lines break there.</p>\n</section>"
     )
