@@ -59,7 +59,7 @@ def query_table() -> str:
     from embstore.asking.ask import find_questions
 
     return table(
-        ("query", "what it answers", "parameters"),
+        ("question", "what it answers", "parameters"),
         (
             (f"`{name}`", q.title, ", ".join(f"`{p.name}`" for p in q.parameters) or "none")
             for name, q in find_questions().items()

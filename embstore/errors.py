@@ -6,7 +6,7 @@ The tree, with the exit code the command line gives each branch::
     ├── ModelError               1   no such model, unreadable weights
     ├── CorpusError              1   missing, empty, too short, not text
     ├── MeasurementError         1   arrays that cannot be measured
-    ├── QueryError               1   unknown query, refused or failing SQL
+    ├── QueryError               1   unknown question, refused or failing SQL
     ├── IngestError              4   some checkpoints failed, the others are stored
     │   └── NothingMeasuredError 1   all of them failed
     ├── UsageError               2   an option, parameter or suffix that does not exist
@@ -40,7 +40,7 @@ class MeasurementError(EmbstoreError):
 
 
 class QueryError(EmbstoreError):
-    """A query does not exist, is refused or fails."""
+    """A question does not exist, or its SQL is refused or fails."""
 
 
 class IngestError(EmbstoreError):

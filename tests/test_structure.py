@@ -3,6 +3,7 @@
 import ast
 import re
 import runpy
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -33,6 +34,28 @@ def test_nothing_imports_the_package_root() -> None:
     for path in MODULES:
         for node in ast.walk(ast.parse(path.read_text())):
             assert not (isinstance(node, ast.ImportFrom) and node.module == "embstore"), path
+
+
+def test_a_message_suits_the_command_line_and_python() -> None:
+    """Below ``cli/`` an option stands in a whole command, or beside what Python calls it."""
+    suitable = re.compile(r"embstore [a-z]|pip install|\(in Python |on the command line")
+    for path in MODULES:
+        if path.is_relative_to(ROOT / "embstore" / "cli"):
+            continue
+        for text in _texts(ast.parse(path.read_text())):
+            assert not re.search(r"\s--[a-z]", text) or suitable.search(text), (path, text)
+
+
+def _texts(tree: ast.AST) -> Iterator[str]:
+    """Give the string literals that are no docstrings, each with … for what is filled in."""
+    for node in ast.iter_child_nodes(tree):
+        if isinstance(node, ast.JoinedStr):
+            parts = (part.value if isinstance(part, ast.Constant) else "…" for part in node.values)
+            yield "".join(str(part) for part in parts)
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+            yield node.value
+        elif not (isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)):
+            yield from _texts(node)
 
 
 def test_public_names_exist_and_are_documented() -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from embstore.asking.literal_sql import portable_sql
 from embstore.asking.parameters import Parameter, ParameterValue, convert, show_value
 from embstore.asking.question import Question, read_question
-from embstore.common.messages import closest
+from embstore.common.messages import closest, listed
 from embstore.common.paths import resource_folder
 from embstore.errors import QueryError, UsageError
 from embstore.types import MetricInfo
@@ -70,11 +70,14 @@ def find_question(name: str, folders: Iterable[str | Path] = ()) -> Question:
     if name not in files and name.endswith(".sql"):
         folder = Path(name).parent
         raise QueryError(
-            f"{name} is not the name of a query; ask a query of your own by its name, with "
-            f"--queries {folder}, or run plain SQL: embstore sql -i {name}"
+            f"{name} is a file, not the name of a question; ask it by its name, "
+            f"embstore query {Path(name).stem} --queries {folder}, or run it as plain SQL, "
+            f"embstore sql -i {name}"
         )
     if name not in files:
-        raise QueryError(f"no query {name!r}{closest(name, files)}; list them: embstore ls queries")
+        raise QueryError(
+            f"no question {name!r}{closest(name, files)}; list them: embstore ls queries"
+        )
     path, built_in = files[name]
     return read_question(path, built_in=built_in)
 
@@ -115,7 +118,8 @@ def bind(
         if name not in declared:
             takes = f"it takes {', '.join(declared)}" if declared else "it takes none"
             raise UsageError(
-                f"query {question.name} has no parameter {name!r}{closest(name, declared)}; {takes}"
+                f"question {question.name} has no parameter {name!r}"
+                f"{closest(name, declared)}; {takes}"
             )
     return {name: _value(question, parameter, given) for name, parameter in declared.items()}
 
@@ -175,7 +179,7 @@ def _folders(folders: Iterable[str | Path]) -> Iterator[tuple[Path, bool]]:
     variable = os.environ.get(_QUERIES_VARIABLE, "")
     from_environment = [part for part in variable.split(os.pathsep) if part]
     for given, source in (
-        *((folder, "folder of queries") for folder in folders),
+        *((folder, "folder of questions") for folder in folders),
         *((folder, _QUERIES_VARIABLE) for folder in from_environment),
     ):
         folder = Path(given).expanduser()
@@ -190,11 +194,11 @@ def _value(question: Question, parameter: Parameter, given: Mapping[str, object]
         try:
             return convert(parameter, given[parameter.name])
         except UsageError as error:
-            raise UsageError(f"query {question.name}: {error}") from None
+            raise UsageError(f"question {question.name}: {error}") from None
     if parameter.required:
         raise UsageError(
-            f"query {question.name}: parameter {parameter.name} ({parameter.type}) is missing; "
-            f"give it as -p {parameter.name}=…"
+            f"question {question.name}: parameter {parameter.name} ({parameter.type}) is "
+            f"missing; give it as -p {parameter.name}=… (in Python {parameter.name}=…)"
         )
     return parameter.default
 
@@ -215,9 +219,9 @@ def _check_known(
             name = show_value(wanted)
             if name not in known:
                 what = table if column == "name" else f"{table}.{column}"
-                listed = ", ".join(known[:8]) + (f" and {len(known) - 8} more" * (len(known) > 8))
                 raise QueryError(
-                    f"no {what} {name!r} in this store{closest(name, known)}; it has {listed}"
+                    f"no {what} {name!r} in this store{closest(name, known)}; "
+                    f"it has {listed(known)}"
                 )
 
 

@@ -116,7 +116,7 @@ def read_question(path: Path, *, built_in: bool = False) -> Question:
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise QueryError(f"{path}: cannot read this query: {error}") from error
+        raise QueryError(f"{path}: cannot read this question: {error}") from error
     return parse_question(text, path, built_in=built_in)
 
 

@@ -69,20 +69,20 @@ def build_chart(
     looks = find_theme(theme)
     if question.encoding is None:
         raise QueryError(
-            f"query {question.name} has no chart; print it: embstore query {question.name}"
+            f"question {question.name} has no chart; print it: embstore query {question.name}"
         )
     channels = _resolved(question, params or {})
     for key, channel in channels.items():
         if channel.column not in table.column_names:
             raise QueryError(
                 f"{question.path}: the chart's {key} is column {channel.column!r}; "
-                f"the query returns {', '.join(table.column_names)}"
+                f"the question returns {', '.join(table.column_names)}"
             )
     if table.num_rows == 0:
-        raise QueryError(f"query {question.name}: no rows, so there is nothing to draw")
+        raise QueryError(f"question {question.name}: no rows, so there is nothing to draw")
     if table.num_rows > MAX_ROWS:
         raise QueryError(
-            f"query {question.name}: {table.num_rows} rows, more than the {MAX_ROWS} a chart "
+            f"question {question.name}: {table.num_rows} rows, more than the {MAX_ROWS} a chart "
             "can show; narrow the parameters, or aggregate in SQL"
         )
     drawn = [channel.column for channel in channels.values()]
@@ -187,7 +187,7 @@ def _refuse_empty(
         column = channels[key].column
         if channels[key].type == "Q" and all(row[column] is None for row in rows):
             raise QueryError(
-                f"query {question.name}: no row has a value in {column!r}, so there is nothing "
+                f"question {question.name}: no row has a value in {column!r}, so there is nothing "
                 f"to draw; see why: embstore query {question.name}"
             )
 

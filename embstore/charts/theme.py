@@ -5,6 +5,7 @@ from typing import Literal, TypeAlias, TypedDict
 
 import altair as alt
 
+from embstore.common.messages import unknown
 from embstore.errors import UsageError
 
 # A theme's name, and one look per name.
@@ -87,7 +88,7 @@ def find_theme(name: str) -> Theme:
         UsageError: there is none; names those that there are.
     """
     if name not in THEMES:
-        raise UsageError(f"chart theme {name!r}; expected one of {', '.join(THEMES)}")
+        raise UsageError(unknown("chart theme", name, THEMES))
     return THEMES[name]
 
 

@@ -96,8 +96,8 @@ def find(
     for candidate in found:
         if not label(candidate).isprintable():
             raise UsageError(
-                f"{label(candidate)!r} holds characters that cannot be printed; give another name "
-                "with --name, or rename the folder"
+                f"{label(candidate)!r} holds characters that cannot be printed; give another name, "
+                "or rename the folder"
             )
     return found if init_seed is None else [replace(found[-1], init_seed=init_seed)]
 
@@ -194,7 +194,7 @@ def _find_on_hub(spec: str, name: str | None, revisions: str | None) -> Iterator
     if revisions is None:
         chosen = [parse_revision(revision or "main")]
     elif revision:
-        raise UsageError(f"{spec} names a revision already; leave out @{revision} or --revisions")
+        raise UsageError(f"{spec} names a revision already; leave out @{revision} or the revisions")
     else:
         there = [parse_revision(label) for label in hub.list_revisions(repository)]
         chosen = select_revisions(revisions, there, of=repository, exact=False)

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from embstore.common.messages import listed
 from embstore.errors import ModelError, UsageError
 
 # As published: step1000 (Pythia), global_step1000 (BLOOM), checkpoint-1000 (Trainer),
@@ -22,7 +23,6 @@ _STAGE = re.compile(r"(?:^|[^a-z])stage[-_]?(?P<number>\d+)", re.IGNORECASE)
 _UNITS = {"k": 10**3, "m": 10**6, "b": 10**9, "t": 10**12}
 _WILD = re.compile(r"[*?\[]")
 _EVERY = re.compile(r"every:(?P<n>\d{1,9})")
-_SHOWN = 6
 
 
 @dataclass(frozen=True)
@@ -118,11 +118,7 @@ def _is_name(term: str) -> bool:
 
 def _there_are(ordered: Sequence[Revision]) -> str:
     names = [revision.name for revision in ordered]
-    if not names:
-        return "there is none"
-    shown = ", ".join(names[:_SHOWN])
-    more = f" and {len(names) - _SHOWN:,} more" if len(names) > _SHOWN else ""
-    return f"there are {shown}{more}"
+    return f"there are {listed(names)}" if names else "there is none"
 
 
 def _number(pattern: re.Pattern[str], name: str) -> int | None:

@@ -51,7 +51,8 @@ def choose_weights(
     if not allow_pickle:
         raise ModelError(
             f"{name} has only pickled weights ({pickled[0]}), which can run code when loaded; "
-            "convert them to safetensors, or trust their author and give --allow-pickle"
+            "convert them to safetensors, or, if you trust their author, allow them with "
+            "--allow-pickle (in Python allow_pickle=True)"
         )
     return WeightFiles(pickled, pickled=True)
 

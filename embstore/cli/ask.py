@@ -42,13 +42,15 @@ def list_(
     output: OutputOption = None,
     queries: QueriesOption = None,
 ) -> None:
-    """List what the store holds, or which metrics and queries there are."""
+    """List what the store holds, or which metrics and questions there are."""
     from embstore.cli.output import choose_format, show_answer
 
     if what not in LISTS:
         from embstore.common.messages import closest
 
-        raise UsageError(f"cannot list {what!r}{closest(what, LISTS)}; expected {', '.join(LISTS)}")
+        raise UsageError(
+            f"cannot list {what!r}{closest(what, LISTS)}; choose from {', '.join(LISTS)}"
+        )
     chosen = choose_format(format_, output)
     if what == "metrics":
         show_answer(_metrics(), chosen, output)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from embstore.cli.terminal import TERMINAL
 from embstore.common.files import write_atomically
+from embstore.common.messages import unknown
 from embstore.errors import EmbstoreError, UsageError
 from embstore.tables.formats import as_json, as_parquet, as_separated, not_in_json
 from embstore.tables.text import aligned, markdown
@@ -38,7 +39,7 @@ def choose_format(asked: str, output: Path | None) -> str:
             contradict each other.
     """
     if asked.lower() not in FORMATS:
-        raise UsageError(f"format {asked!r} is unknown; expected {', '.join(FORMATS)}")
+        raise UsageError(unknown("format", asked, FORMATS))
     asked = asked.lower()
     if asked != "auto":
         _refuse_contradiction(asked, output)

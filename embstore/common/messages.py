@@ -45,6 +45,29 @@ def reason_of(error: BaseException) -> str:
     return said if expected else f"unexpected {type(error).__name__}: {said}"
 
 
+def listed(names: Iterable[object], *, most: int = 8, between: str = ", ") -> str:
+    """Return the first few of several names, and how many more there are.
+
+    >>> listed(["a", "b", "c"]), listed(range(5000), most=2), listed([])
+    ('a, b, c', '0, 1 and 4,998 more', '')
+    """
+    every = [str(name) for name in names]
+    more = f" and {len(every) - most:,} more" if len(every) > most else ""
+    return between.join(every[:most]) + more
+
+
+def unknown(what: str, name: str, known: Iterable[str]) -> str:
+    """Say that a name is none of those there are, and name them.
+
+    >>> unknown("scope", "nosinks", ["all", "no_first", "no_sinks"])
+    "unknown scope 'nosinks' (did you mean no_sinks?); choose from all, no_first, no_sinks"
+    """
+    every = list(known)
+    # All names stand there anyway, so only a slip of the finger needs a hint.
+    slip = difflib.get_close_matches(name.lower(), every, n=1, cutoff=0.88)
+    return f"unknown {what} {name!r}{did_you_mean(slip)}; choose from {', '.join(every)}"
+
+
 def did_you_mean(names: Iterable[str]) -> str:
     """Return names as a hint to put behind what was mistyped; nothing without names.
 

@@ -7,14 +7,13 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from embstore.checkpoints.revisions import Revision, in_training_order
-from embstore.common.messages import closest
+from embstore.common.messages import closest, listed
 from embstore.errors import QueryError
 
 if TYPE_CHECKING:
     from embstore.store.connection import Database
 
 _RUN_ID = re.compile(r"[0-9a-f]{8,32}")
-_SHOWN = 6
 
 _RUNS = """
 SELECT
@@ -140,19 +139,19 @@ def _candidates(runs: Sequence[StoredRun], asked: str, notes: list[str]) -> Sequ
         known = dict.fromkeys(run.revision for run in of_model)
         raise QueryError(
             f"{model} has no revision {revision!r} in this store"
-            f"{closest(revision, known)}; it has {_listed(known)}"
+            f"{closest(revision, known)}; it has {listed(known)}"
         )
     if _RUN_ID.fullmatch(asked.lower()):
         found = [run for run in runs if run.run_id.startswith(asked.lower())]
         if len(found) > 1:
             raise QueryError(
                 f"run id {asked!r} is ambiguous ({len(found)} matches): "
-                f"{_listed([run.run_id for run in found])}; give more of it"
+                f"{listed([run.run_id for run in found])}; give more of it"
             )
         if found:
             return found
     models = dict.fromkeys(run.model for run in runs)
-    there = f"it has {_listed(models)}" if models else "it holds no runs yet"
+    there = f"it has {listed(models)}" if models else "it holds no runs yet"
     raise QueryError(
         f"no model, MODEL@REVISION or run {asked!r} in this store{closest(asked, models)}; {there}"
     )
@@ -181,8 +180,3 @@ def _caveats(a: StoredRun, b: StoredRun) -> list[str]:
     if not unlike:
         return []
     return [f"measured with different {', '.join(unlike)}: the numbers differ for that reason too"]
-
-
-def _listed(names: Sequence[str] | dict[str, None]) -> str:
-    shown = list(names)[:_SHOWN]
-    return ", ".join(shown) + (f" and {len(names) - _SHOWN} more" * (len(names) > _SHOWN))

@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from embstore.asking.caveats import dimension_caveat
-from embstore.common.messages import closest
+from embstore.common.messages import closest, unknown
 from embstore.comparison.choose_runs import StoredRun, choose_runs, stored_runs
 from embstore.comparison.differences import By, compare_profiles, default_by
 from embstore.comparison.profiles import Profile, read_profiles
 from embstore.errors import QueryError, UsageError
-from embstore.metrics.conventions import LEVEL
+from embstore.metrics.conventions import LEVEL, LEVEL_IN_WORDS
 from embstore.types import SCOPES
 
 if TYPE_CHECKING:
@@ -117,7 +117,7 @@ def summaries(table: "pa.Table") -> "pa.Table":
 def _checked(by: str | None, scopes: Sequence[str]) -> By | None:
     for scope in scopes:
         if scope not in SCOPES:
-            raise UsageError(f"scope {scope!r} is unknown; expected one of {', '.join(SCOPES)}")
+            raise UsageError(unknown("scope", scope, SCOPES))
     ways: dict[str | None, By | None] = {None: None, "layer": "layer", "depth": "depth"}
     if by not in ways:
         raise UsageError(f"layers cannot be matched by {by!r}; expected layer or depth")
@@ -188,7 +188,7 @@ def _remarks(rows: Sequence[dict[str, object]]) -> list[str]:
     if judged:
         remarks.append(
             f"{sum(map(bool, judged))} of {len(judged)} layer differences exceed their "
-            f"{100 * LEVEL:.0f} % interval; by chance alone about "
+            f"{LEVEL_IN_WORDS} interval; by chance alone about "
             f"{(1 - LEVEL) * len(judged):.1f} would"
         )
     if len(judged) < len(layers):

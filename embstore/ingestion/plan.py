@@ -178,6 +178,6 @@ def choose_window(sampling: Sampling, context: int | None, name: str) -> int:
     if context is not None and sampling.window > context:
         raise UsageError(
             f"a window of {sampling.window} tokens is larger than the limit of {name}, "
-            f"{context}; give --window {context} or less"
+            f"{context}; give a window of {context} or less"
         )
     return sampling.window

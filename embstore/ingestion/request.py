@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from embstore.common.messages import unknown
 from embstore.errors import UsageError
 from embstore.inputs.sampling import check_sampling, whole_number
 from embstore.types import DTYPES, SCOPES, Sampling, Scope, StudyMark
@@ -150,7 +151,7 @@ def build_settings(
         UsageError: one of the values will not do; says which and why.
     """
     if dtype not in DTYPES:
-        raise UsageError(f"unknown dtype {dtype!r}; choose from {', '.join(DTYPES)}")
+        raise UsageError(unknown("dtype", dtype, DTYPES))
     for key in tags or {}:
         # The command line writes tags as KEY=VALUE.
         if not key.strip() or "=" in key:
@@ -210,7 +211,7 @@ def choose_scopes(names: str | Iterable[str]) -> tuple[Scope, ...]:
     asked = _terms("scopes", names, advice)
     for name in asked:
         if name not in SCOPES:
-            raise UsageError(f"unknown scope {name!r}; {advice}")
+            raise UsageError(unknown("scope", name, SCOPES))
     return tuple(scope for scope in SCOPES if scope in asked)
 
 

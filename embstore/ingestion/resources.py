@@ -79,7 +79,7 @@ def _check_names(found: Sequence[Candidate]) -> None:
         if place != candidate.place:
             raise UsageError(
                 f"{place} and {candidate.place} are both called {label(candidate)}; measure them "
-                "one at a time, each with a --name"
+                "one at a time, each with a name of its own"
             )
 
 

@@ -13,6 +13,7 @@ from embstore.errors import CorpusError, UsageError
 from embstore.inputs import hub_datasets
 from embstore.inputs.json_parquet import read_json_lines, read_parquet
 from embstore.inputs.packed_files import PACKINGS, open_packed
+from embstore.inputs.utf8 import not_utf8, refuse_utf16
 from embstore.inputs.wikipedia import enwik8
 from embstore.inputs.wikipedia.mediawiki import read_articles
 from embstore.inputs.zip_files import zipped_name
@@ -60,18 +61,15 @@ def _decoded(stream: IO[bytes]) -> Iterator[str]:
     while not final:
         chunk = stream.read(_CHUNK_BYTES)
         final = not chunk
-        if offset == 0 and chunk.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-            raise CorpusError("UTF-16, not UTF-8; convert it, as with iconv -f utf-16 -t utf-8")
+        if offset == 0:
+            refuse_utf16(chunk)
         if (at := chunk.find(0)) >= 0:
             raise CorpusError(f"binary, not text (byte {offset + at:,} is zero); give UTF-8 text")
         n_pending = len(utf8.getstate()[0])
         try:
             text = utf8.decode(chunk, final)
         except UnicodeDecodeError as error:
-            raise CorpusError(
-                f"not UTF-8 text (byte {offset - n_pending + error.start:,} is"
-                f" 0x{error.object[error.start]:02x}); convert it, as with iconv -t utf-8"
-            ) from error
+            raise CorpusError(not_utf8(error, before=offset - n_pending)) from error
         if offset == 0:
             text = text.removeprefix("\ufeff")
         offset += len(chunk)
@@ -138,7 +136,7 @@ def _file(path: Path, text_field: str | None) -> TextSource:
         raise CorpusError(f"{suffix} cannot be read from inside a {packing}; unpack it first")
     if text_field is not None and not format_.has_fields:
         raise UsageError(
-            f"{suffix} has no fields, so none is called {text_field!r}; leave --text-field out"
+            f"{suffix} has no fields, so none is called {text_field!r}; leave out the text field"
         )
     return TextSource(
         name=name,

@@ -8,8 +8,9 @@ from typing import IO, cast
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from embstore.common.messages import one_line
+from embstore.common.messages import listed, one_line
 from embstore.errors import CorpusError
+from embstore.inputs.utf8 import not_utf8, refuse_utf16
 
 _CHUNK_BYTES = 1 << 20
 _MAX_RECORD_BYTES = 256 << 20
@@ -102,7 +103,7 @@ def text_of(record: object, field: str, where: str) -> str:
     if not isinstance(value, str):
         kind = _TYPE_NAMES.get(type(value), type(value).__name__)
         raise CorpusError(
-            f"{where}: field {field!r} is {kind}, not text; name another with --text-field"
+            f"{where}: field {field!r} is {kind}, not text; name another as the text field"
         )
     try:
         value.encode()
@@ -144,8 +145,7 @@ def _lines(stream: IO[bytes]) -> Iterator[tuple[int, bytes]]:
 
 
 def _without_mark(chunk: bytes) -> bytes:
-    if chunk.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        raise CorpusError("UTF-16, not UTF-8; convert it, as with iconv -f utf-16 -t utf-8")
+    refuse_utf16(chunk)
     return chunk.removeprefix(codecs.BOM_UTF8)
 
 
@@ -154,10 +154,7 @@ def _json_object(line: bytes, where: str) -> object:
         # Numbers are not wanted; as floats they may have any number of digits.
         return cast("object", json.loads(line.decode().rstrip("\r\n"), parse_int=float))
     except UnicodeDecodeError as error:
-        raise CorpusError(
-            f"{where}: not UTF-8 text (byte {error.start:,} of the line is"
-            f" 0x{line[error.start]:02x}); convert it, as with iconv -t utf-8"
-        ) from error
+        raise CorpusError(f"{where}: {not_utf8(error, of=' of the line')}") from error
     except json.JSONDecodeError as error:
         found = f"{error.msg.removesuffix(' at')} at character {error.pos + 1:,}"
         raise CorpusError(f"{where}: not JSON ({found}); give one object per line") from error
@@ -193,9 +190,4 @@ def _choice(names: Iterable[str]) -> str:
     known = [repr(name if len(name) <= 40 else f"{name[:39]}…") for name in names]
     if not known:
         return "it has none"
-    more = len(known) - _MAX_FIELDS_SHOWN
-    rest = f" and {more:,} more" if more > 0 else ""
-    return (
-        f"it has {', '.join(known[:_MAX_FIELDS_SHOWN])}{rest}; name the field of the text with"
-        " --text-field"
-    )
+    return f"it has {listed(known, most=_MAX_FIELDS_SHOWN)}; name one of them as the text field"

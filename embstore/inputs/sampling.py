@@ -55,6 +55,16 @@ def check_sample(sample: int) -> int:
     return whole_number("sample", sample, least=1)
 
 
+def check_window(window: int, tokens: int) -> None:
+    """Refuse a window that is longer than all tokens together.
+
+    Raises:
+        UsageError: it is.
+    """
+    if window > tokens:
+        raise UsageError(f"window must be at most {tokens:,}, the tokens asked for, not {window:,}")
+
+
 def check_sampling(sampling: Sampling) -> Sampling:
     """Return a sampling all of whose numbers will do and can be stored.
 
@@ -65,10 +75,7 @@ def check_sampling(sampling: Sampling) -> Sampling:
     window = sampling.window
     if window is not None:
         window = whole_number("window", window, least=1)
-        if window > tokens:
-            raise UsageError(
-                f"window must be at most {tokens:,}, the tokens asked for, not {window:,}"
-            )
+        check_window(window, tokens)
     checked = Sampling(tokens, window, check_sample(sampling.sample), check_seed(sampling.seed))
     for name, number in asdict(checked).items():
         if number is not None and number > _LARGEST:

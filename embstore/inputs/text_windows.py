@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from embstore.errors import CorpusError, UsageError
 from embstore.inputs.corpus import CorpusText
+from embstore.inputs.sampling import check_window
 from embstore.inputs.seeds import WINDOW_STREAM, seeded_generator
 
 # English takes 4 to 5 bytes per token. A guess that decides where reading begins and how much
@@ -175,11 +176,7 @@ def _stratum(
 
 def _check_window(tokenizer: Tokenizer, *, tokens: int, window: int) -> int:
     """Return the number of special tokens in each window."""
-    if tokens < window:
-        raise UsageError(
-            f"{tokens:,} tokens are less than one window of {window:,}; ask for {window:,} or more"
-            " tokens, or for a smaller window"
-        )
+    check_window(window, tokens)
     empty = tokenizer("", add_special_tokens=True, truncation=True, max_length=max(window, 16))
     n_special_tokens = len(empty["input_ids"])
     least = n_special_tokens + 2

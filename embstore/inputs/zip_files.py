@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import IO
 
+from embstore.common.messages import listed
 from embstore.errors import CorpusError
 
 _ENCRYPTED = 0x1
@@ -73,10 +74,9 @@ def _only_member(archive: zipfile.ZipFile) -> zipfile.ZipInfo:
         return members[0]
     if not members:
         raise CorpusError("no file is in the archive; give one with a file of text in it")
-    names = ", ".join(repr(member.filename) for member in members[:_MAX_MEMBERS_SHOWN])
-    dots = ", …" if len(members) > _MAX_MEMBERS_SHOWN else ""
+    names = listed([repr(member.filename) for member in members], most=_MAX_MEMBERS_SHOWN)
     raise CorpusError(
-        f"{len(members):,} files are in the archive ({names}{dots}); unpack it and give one of them"
+        f"{len(members):,} files are in the archive ({names}); unpack it and give one of them"
     )
 
 

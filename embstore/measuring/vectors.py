@@ -162,7 +162,7 @@ def _choose(path: Path, names: list[str], key: str | None) -> str:
         return key
     found = ", ".join(names[:10]) or "none"
     asked = "none of them was chosen" if key is None else f"{key!r} is not one of them"
-    raise UsageError(f"{path} holds the arrays {found}, and {asked}; choose one with --key")
+    raise UsageError(f"{path} holds the arrays {found}, and {asked}; name one as the key")
 
 
 _READERS: dict[str, Callable[[Path, str | None], NDArray[np.generic]]] = {

@@ -130,7 +130,7 @@ def _forward_batch(
         n_windows, window = ids.shape
         raise ModelError(
             f"{model.facts.name} cannot run on {n_windows} windows of {window} tokens "
-            f"({one_line(error)}); try a smaller --batch-size or --window"
+            f"({one_line(error)}); try a smaller batch size or window"
         ) from error
     states: dict[LayerKey, Tensor] = {}
     for layout in model.stacks:

@@ -72,7 +72,7 @@ def read_weights(
         weights.module.to(device).eval()
     except RuntimeError as error:
         raise ModelError(
-            f"{located.name} cannot be moved to {device}: {one_line(error)}; try another --device"
+            f"{located.name} cannot be moved to {device}: {one_line(error)}; try another device"
         ) from error
     return weights
 
@@ -104,8 +104,8 @@ def refusing(located: Located, action: str, rest: str = "") -> Iterator[None]:
         if "trust_remote_code" in str(error):
             raise ModelError(
                 f"{located.name} needs Python code of its own, which would run here with all your "
-                f"rights; read the .py files of {located.folder}, and if you trust them give "
-                "--allow-remote-code"
+                f"rights; read the .py files of {located.folder}, and if you trust them "
+                "allow them with --allow-remote-code (in Python allow_remote_code=True)"
             ) from error
         raise ModelError(f"cannot {action} {located.name}{rest}: {one_line(error)}") from error
 

@@ -54,17 +54,17 @@ def opening_error(path: Path, error: duckdb.Error, waited: float) -> StoreError:
         found_size = path.stat().st_size
         what = "an empty file" if found_size == 0 else f"a file of {found_size} bytes"
         return StoreError(
-            f"{path} is {what}, but not a DuckDB file: move it away or name another one "
-            "with --store"
+            f"{path} is {what}, but not a DuckDB file: move it away, or name "
+            "another file as the store"
         )
     if "Permission denied" in text or "Read-only file system" in text:
         return StoreError(
-            f"{path} cannot be opened: permission denied; change its permissions or name "
-            "another file with --store"
+            f"{path} cannot be opened: permission denied; change its permissions, or "
+            "name another file as the store"
         )
     return StoreError(
-        f"{path} cannot be opened ({duckdb_message(error)}): restore it from a copy or name "
-        "another file with --store"
+        f"{path} cannot be opened ({duckdb_message(error)}): restore it from a copy, or "
+        "name another file as the store"
     )
 
 

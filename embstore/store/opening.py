@@ -11,7 +11,7 @@ from embstore.store import migration
 from embstore.store.failures import duckdb_message, reading_error
 from embstore.store.session import reading, writing
 
-_OTHER = "name another file with --store"
+_OTHER = "name another file as the store"
 
 
 def prepare_store(path: Path, timeout: float, *, create: bool, lazy: bool = False) -> None:
@@ -26,7 +26,7 @@ def prepare_store(path: Path, timeout: float, *, create: bool, lazy: bool = Fals
     if not path.exists():
         if not create:
             raise StoreError(
-                f"no store at {path}: make one with `embstore ingest`, or name another with --store"
+                f"no store at {path}: make one with `embstore ingest`, or name another file"
             )
         if lazy:
             _check_folder_writable(path)
@@ -37,7 +37,7 @@ def prepare_store(path: Path, timeout: float, *, create: bool, lazy: bool = Fals
         return
     if found is None and not create:
         raise StoreError(
-            f"{path} has no tables: fill it with `embstore ingest`, or name another with --store"
+            f"{path} has no tables: fill it with `embstore ingest`, or name another file"
         )
     if found is not None and not migration.is_known(found):
         raise newer_store(path, found)
@@ -96,7 +96,7 @@ def _check_path(path: Path) -> None:
         raise StoreError(f"{path} has a question mark in it: choose a path without one")
     try:
         if path.is_dir():
-            raise StoreError(f"{path} is a directory: name a file in it with --store")
+            raise StoreError(f"{path} is a directory: name a file in it as the store")
         if path.exists() and not path.is_file():
             raise StoreError(f"{path} is not a regular file: {_OTHER}")
         if not path.parent.is_dir():

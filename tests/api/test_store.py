@@ -66,7 +66,7 @@ def test_a_notebook_shows_the_chart_and_the_store(store: Store, tmp_path: Path) 
     assert bundle["image/svg+xml"].startswith("<svg")
     dark, light = (store.chart("layer_profile", theme=name).to_dict() for name in ("dark", "light"))
     assert dark["config"]["background"] != light["config"].get("background", "white")
-    with pytest.raises(UsageError, match="theme 'red'; expected one of light, dark"):
+    with pytest.raises(UsageError, match=r"unknown chart theme 'red'.*; choose from light, dark"):
         store.chart("layer_profile", theme="red")
     named = open_store(open_database(tmp_path / "n.duckdb").path)
     write_run(open_database(named.path), make_run(name="lab/<b>"))

@@ -52,11 +52,15 @@ class TestFinding:
         assert find_question("peak_layer").built_in
 
     def test_a_file_is_not_a_name(self) -> None:
-        with pytest.raises(QueryError, match="--queries mine, or run plain SQL: embstore sql -i"):
+        with pytest.raises(
+            QueryError, match="--queries mine, or run it as plain SQL, embstore sql -i"
+        ):
             find_question("mine/x.sql")
 
     def test_unknown_name_offers_the_closest(self) -> None:
-        with pytest.raises(QueryError, match=r"no query 'layr_profile' \(did you mean layer_prof"):
+        with pytest.raises(
+            QueryError, match=r"no question 'layr_profile' \(did you mean layer_prof"
+        ):
             find_question("layr_profile")
         with pytest.raises(QueryError, match="list them: embstore ls queries"):
             find_question("zzz")
@@ -96,7 +100,9 @@ class TestBind:
         question = parse_question(
             "-- title: t\n-- param metric VARCHAR: which\nSELECT $metric", Path("q.sql")
         )
-        with pytest.raises(UsageError, match=r"query q: parameter metric \(VARCHAR\) is missing"):
+        with pytest.raises(
+            UsageError, match=r"question q: parameter metric \(VARCHAR\) is missing"
+        ):
             bind(question)
 
     def test_values_are_converted_and_defaults_filled_in(self) -> None:
@@ -169,7 +175,7 @@ def test_a_model_that_only_failed_is_known(name: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize("empty", ["", []])
 def test_an_empty_list_is_no_answer(small: Database, empty: object) -> None:
     message = (
-        "^query layer_profile: parameter models is empty; name at least one, or leave it out "
+        "^question layer_profile: parameter models is empty; name at least one, or leave it out "
         "for all$"
     )
     with pytest.raises(UsageError, match=message):

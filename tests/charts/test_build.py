@@ -133,15 +133,19 @@ class TestBuild:
 class TestRefusals:
     def test_no_chart_line(self) -> None:
         question = parse_question("-- title: t\nSELECT 1", Path("runs.sql"))
-        with pytest.raises(QueryError, match="query runs has no chart; print it: embstore query"):
+        with pytest.raises(
+            QueryError, match="question runs has no chart; print it: embstore query"
+        ):
             build_chart(question, rows("a"))
 
     def test_missing_column_names_file_and_columns(self) -> None:
-        with pytest.raises(QueryError, match=r"q\.sql: the chart's y is column 'v'; the query ret"):
+        with pytest.raises(
+            QueryError, match=r"q\.sql: the chart's y is column 'v'; the question ret"
+        ):
             build_chart(ask("mark=line x=depth:Q y=v:Q"), rows("a"))
 
     def test_no_rows(self) -> None:
-        with pytest.raises(QueryError, match="query q: no rows"):
+        with pytest.raises(QueryError, match="question q: no rows"):
             build_chart(ask(), rows("a").slice(0, 0))
 
     def test_rows_without_a_number(self) -> None:
@@ -150,7 +154,9 @@ class TestRefusals:
             build_chart(ask("mark=point x=x:Q y=y:Q"), table)
 
     def test_unknown_theme_names_the_known(self) -> None:
-        with pytest.raises(UsageError, match="chart theme 'sepia'; expected one of light, dark"):
+        with pytest.raises(
+            UsageError, match="unknown chart theme 'sepia'; choose from light, dark"
+        ):
             build_chart(ask(), rows("a"), theme="sepia")
 
     def test_unknown_scale_names_the_known(self) -> None:

@@ -58,5 +58,5 @@ class TestTheme:
 
 
 def test_unknown_theme_names_the_known() -> None:
-    with pytest.raises(UsageError, match="chart theme 'sepia'; expected one of light, dark"):
+    with pytest.raises(UsageError, match="unknown chart theme 'sepia'; choose from light, dark"):
         find_theme("sepia")

@@ -89,10 +89,10 @@ class TestLs:
         error = refused("ls", "layers")
         assert isinstance(error, UsageError)
         assert str(error) == (
-            "cannot list 'layers'; expected models, checkpoints, runs, metrics, queries"
+            "cannot list 'layers'; choose from models, checkpoints, runs, metrics, queries"
         )
         assert str(refused("ls", "model")).startswith(
-            "cannot list 'model' (did you mean models?); expected"
+            "cannot list 'model' (did you mean models?); choose"
         )
 
     def test_an_empty_store_says_so(self, empty: Path) -> None:
@@ -188,12 +188,16 @@ class TestQuery:
     @pytest.mark.parametrize(
         ("arguments", "kind", "message"),
         [
-            (["layer_profil"], QueryError, "no query 'layer_profil' (did you mean layer_profile"),
+            (
+                ["layer_profil"],
+                QueryError,
+                "no question 'layer_profil' (did you mean layer_profile",
+            ),
             (["layer_profile", "-p", "metric=foo"], QueryError, "no metric 'foo' in this store"),
             (
                 ["layer_profile", "-p", "x=1"],
                 UsageError,
-                "query layer_profile has no parameter 'x'",
+                "question layer_profile has no parameter 'x'",
             ),
             (["layer_profile", "-p", "metric"], UsageError, "parameter 'metric' has no value"),
             (
@@ -208,7 +212,7 @@ class TestQuery:
                 UsageError,
                 "parameter final_norm: found 'perhaps'; expected BOOLEAN",
             ),
-            (["runs", "-f", "xml"], UsageError, "format 'xml' is unknown; expected auto, table"),
+            (["runs", "-f", "xml"], UsageError, "unknown format 'xml'; choose from auto, table"),
             (["runs", "-o", "x.doc"], UsageError, "suffix '.doc'; expected .csv"),
             (["runs", "--queries", "/nowhere"], UsageError, "'/nowhere' is not a folder"),
         ],

@@ -86,10 +86,10 @@ def test_layers_may_be_matched_by_number(store: Path) -> None:
         (["lab/decoder", "lab/encodr"], QueryError, "(did you mean lab/encoder"),
         (["lab/decoder", "lab/encoder", "-m", "anisotrpy"], QueryError, "mean anisotropy?"),
         (["lab/decoder", "lab/encoder", "--by", "x"], UsageError, "expected layer or depth"),
-        (["lab/decoder", "lab/encoder", "--scope", "x"], UsageError, "scope 'x' is unknown"),
+        (["lab/decoder", "lab/encoder", "--scope", "x"], UsageError, "unknown scope 'x'"),
         (["lab/decoder", "lab/encoder", "--scope", ""], UsageError, "out for all and no_sinks"),
         (["lab/decoder", "lab/encoder", "-m", ","], UsageError, "leave --metric out for the main"),
-        (["lab/decoder", "lab/encoder", "-f", "x"], UsageError, "format 'x' is unknown"),
+        (["lab/decoder", "lab/encoder", "-f", "x"], UsageError, "unknown format 'x'"),
     ],
 )
 def test_bad_input(store: Path, arguments: list[str], kind: type[Exception], message: str) -> None:

@@ -61,7 +61,7 @@ def test_ingest_query_and_again(tiny_llama: Path, text: Path, tmp_path: Path) ->
         (["{model}", "--revisions", ","], 2, "revisions is empty; give names, patterns, ev"),
         (["{model}", "-f", "json"], 2, "are for the table of --dry-run"),
         (["{model}", "-o", "{tmp}/t.csv"], 2, "are for the table of --dry-run"),
-        (["{model}", "--dry-run", "-f", "xml"], 2, "format 'xml' is unknown"),
+        (["{model}", "--dry-run", "-f", "xml"], 2, "unknown format 'xml'"),
         (["{tmp}/nowhere", "--dry-run"], 1, "no such model: .* does not exist"),
         (["{model}", "--store", "{tmp}"], 3, "is a directory"),
         (["{model}", "--store", "{tmp}/binary.txt"], 3, "not a"),

@@ -102,7 +102,7 @@ class TestChoice:
 
     def test_unknown_names_the_known(self) -> None:
         with pytest.raises(
-            UsageError, match="format 'xml' is unknown; expected auto, table, upright, csv"
+            UsageError, match="unknown format 'xml'; choose from auto, table, upright, csv"
         ):
             choose_format("xml", None)
         with pytest.raises(UsageError, match=r"suffix '\.xls'; expected \.csv, \.tsv"):

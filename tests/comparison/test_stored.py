@@ -157,7 +157,7 @@ class TestWrongUse:
         sides = ("lab/decoder", "lab/encoder")
         with pytest.raises(QueryError, match=r"no metric 'twon' in these runs \(did you mean tw"):
             compare_stored(database, *sides, metrics=["twon"])
-        with pytest.raises(UsageError, match="scope 'some' is unknown; expected one of all, no_f"):
+        with pytest.raises(UsageError, match="unknown scope 'some'; choose from all, no_f"):
             compare_stored(database, *sides, scopes=["some"])
         with pytest.raises(UsageError, match="matched by 'step'; expected layer or depth"):
             compare_stored(database, *sides, by="step")

@@ -95,7 +95,11 @@ def test_mixed_line_ends_of_text_in_a_zip(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "raw", "found"),
     [
-        ("a.txt", b"text", r"\.txt has no fields, so none is called 'body'; leave --text-field"),
+        (
+            "a.txt",
+            b"text",
+            r"\.txt has no fields, so none is called 'body'; leave out the text field",
+        ),
         ("a.zip", zipped("b.xml", DUMP.encode()), r"\.xml has no fields"),
         ("enwik9", DUMP.encode(), r"enwik9 has no fields"),
     ],
@@ -123,7 +127,7 @@ def test_field_of_a_source_without_fields(
         ("a.txt.zip", zipped("a.txt", b"text\0"), r"binary, not text \(byte 4 is zero\)"),
         ("a.txt.zip", zipped("a.txt", b" \r\n"), r"no text is left after cleaning"),
         ("a.jsonl", b"\n\n", r"no text is left after cleaning"),
-        ("a.jsonl", b'{"body": "one"}', r"line 1: no field 'text'; it has 'body'; .*--text-field"),
+        ("a.jsonl", b'{"body": "one"}', r"line 1: no field 'text'; it has 'body'; .* text field"),
     ],
 )
 def test_bad_source(name: str, raw: bytes, message: str, tmp_path: Path) -> None:

@@ -219,7 +219,7 @@ def test_text_without_spaces_is_entered_anywhere(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("tokens", "window", "seed", "message"),
     [
-        (100, 512, 0, r"^100 tokens are less than one window of 512; ask for 512 or more tokens"),
+        (100, 512, 0, "^window must be at most 100, the tokens asked for, not 512"),
         (
             100,
             3,

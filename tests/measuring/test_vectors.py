@@ -148,4 +148,4 @@ def test_the_command(files: Path) -> None:
     assert "directions with variance" in rows["spectral_slope"]["reason"]
     refused = run("measure", files / "two.npz")
     assert refused.returncode == 2
-    assert "choose one with --key" in refused.stderr
+    assert "name one as the key" in refused.stderr

@@ -228,5 +228,7 @@ def test_no_batch_is_alive_while_the_next_is_made(load: Load) -> None:
 
 def test_a_model_that_fails_on_its_input_says_what_to_try(load: Load) -> None:
     ids = token_ids(1, window=129)
-    with pytest.raises(ModelError, match=r"cannot run on 1 windows of 129 tokens .*--window"):
+    with pytest.raises(
+        ModelError, match=r"cannot run on 1 windows of 129 tokens .*batch size or window"
+    ):
         states_of(load("gpt2"), ids, np.ones(ids.shape, dtype=bool))

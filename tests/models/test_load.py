@@ -230,7 +230,9 @@ def odd(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_code_is_refused(odd: Path, tmp_path: Path) -> None:
     located = folder_of(odd)
-    message = r"model needs Python code of its own.*if you trust them give --allow-remote-code"
+    message = (
+        r"model needs Python code of its own.*if you trust them allow them with --allow-remote-code"
+    )
     with pytest.raises(ModelError, match=message):
         load_config(located)
     config = load_config(replace(located, remote_code=True))

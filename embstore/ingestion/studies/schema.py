@@ -83,19 +83,33 @@ EXPECTED = {
     "scopes": "a text or a list of texts",
 }
 
-_PICKLE = (
-    "allow pickled weights, which can run code when loaded; allow them on the command line, with"
-)
-_CODE = "allow code that comes with a model; allow it on the command line, with"
-_MACHINE = "say how it runs on a machine; give that on the command line, with"
-# Keys that a study, which may be a stranger's, must not have: why it cannot have them.
-REFUSED = {
-    "allow_pickle": f"{_PICKLE} --allow-pickle",
-    "pickle": f"{_PICKLE} --allow-pickle",
-    "allow_remote_code": f"{_CODE} --allow-remote-code",
-    "remote_code": f"{_CODE} --allow-remote-code",
-    "trust_remote_code": f"{_CODE} --allow-remote-code",
-    "store": f"{_MACHINE} --store",
-    "device": f"{_MACHINE} --device",
-    "batch_size": f"{_MACHINE} --batch-size",
+_PICKLE = "allow pickled weights, which can run code when loaded"
+_CODE = "allow code that comes with a model"
+_MACHINE = "say how it is run"
+# Keys that a study, which may be a stranger's, must not have: what it would do with each, and
+# what says it instead.
+_LEFT_TO_THE_RUN = {
+    "allow_pickle": (_PICKLE, "allow_pickle"),
+    "pickle": (_PICKLE, "allow_pickle"),
+    "allow_remote_code": (_CODE, "allow_remote_code"),
+    "remote_code": (_CODE, "allow_remote_code"),
+    "trust_remote_code": (_CODE, "allow_remote_code"),
+    "store": (_MACHINE, "store"),
+    "device": (_MACHINE, "device"),
+    "batch_size": (_MACHINE, "batch_size"),
+    "evict": (_MACHINE, "evict"),
+    "force": (_MACHINE, "force"),
 }
+
+
+def why_refused(key: str) -> str | None:
+    """Say what a study that has this key would do, and where that is said; None if it may.
+
+    >>> why_refused("device")
+    'say how it is run; give --device (in Python device=) to the ingest'
+    """
+    what, setting = _LEFT_TO_THE_RUN.get(key.lower().replace("-", "_"), (None, ""))
+    if what is None:
+        return None
+    option = f"--{setting.replace('_', '-')}"
+    return f"{what}; give {option} (in Python {setting}=) to the ingest"

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from embstore.common.messages import closest, visible
 from embstore.errors import UsageError
-from embstore.ingestion.studies.schema import EXPECTED, REFUSED, TABLES, StudyTable
+from embstore.ingestion.studies.schema import EXPECTED, TABLES, StudyTable, why_refused
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
@@ -56,7 +56,7 @@ def check_types(content: dict[str, object], path: Path) -> StudyTable:
 def _unknown_key(place: Sequence[str | int]) -> str:
     """Say of a key what was meant, where it belongs, or why a study cannot have it."""
     key, name = str(place[-1]), repr(_written(place))
-    if reason := REFUSED.get(key.lower().replace("-", "_")):
+    if reason := why_refused(key):
         return f"{name}: a study cannot {reason}"
     within = "the top of the file" if len(place) == 1 else f"[{place[0]}]"
     within = f"[{within}]" if within == "[models]" else within

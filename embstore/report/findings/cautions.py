@@ -2,13 +2,13 @@
 
 from collections.abc import Sequence
 
+from embstore.common.messages import listed
 from embstore.metrics.conventions import GOOD_RECALL
-from embstore.report.findings.sentences import Finding, counted, listed, shortened
+from embstore.report.findings.sentences import NAMED, Finding, counted, named, shortened
 from embstore.report.records import Contents, Row
 
 # With fewer tokens per dimension, spectra end too early.
 _TOKENS_PER_DIMENSION = 4
-_NAMED = 4
 
 
 def same_weights(checkpoints: Sequence[Row], contents: Contents) -> Finding | None:
@@ -19,13 +19,13 @@ def same_weights(checkpoints: Sequence[Row], contents: Contents) -> Finding | No
     for row in checkpoints:
         key = (str(row["model"]), str(row["weights_sha256"]))
         groups.setdefault(key, []).append(str(row["revision"]))
-    examples = [f"{model}: {listed(revisions)}" for (model, _), revisions in groups.items()]
+    examples = [f"{model}: {named(revisions)}" for (model, _), revisions in groups.items()]
     n = len(checkpoints) - len(groups)
     return Finding(
         "Same weights",
         f"{counted(n, 'checkpoint')} {'has' if n == 1 else 'have'} the weights of another "
         f"revision of the same model, so one of the two is not what its name says "
-        f"({listed(examples)}).",
+        f"({named(examples)}).",
         tuple(
             place
             for place, run in enumerate(contents.runs)
@@ -43,7 +43,7 @@ def failed(failures: Sequence[Row]) -> Finding | None:
     return Finding(
         "Not measured",
         f"{counted(len(failures), 'checkpoint')} could not be measured and "
-        f"{'is' if len(failures) == 1 else 'are'} missing here: {listed(names)}. "
+        f"{'is' if len(failures) == 1 else 'are'} missing here: {named(names)}. "
         "The coverage section says why.",
         (),
         "warning",
@@ -63,7 +63,7 @@ def incomplete(stored: dict[int, tuple[int, int]], contents: Contents) -> Findin
         return None
     return Finding(
         "Gaps",
-        f"{counted(len(short), 'run')} of {listed(models)} "
+        f"{counted(len(short), 'run')} of {named(models)} "
         f"{'has' if len(short) == 1 else 'have'} fewer numbers than other runs of the same model: "
         "metrics or scopes were not asked for, or came with a later version.",
         tuple(short),
@@ -79,7 +79,7 @@ def undefined(rows: Sequence[Row]) -> Finding | None:
     metrics = {str(row["metric"]) for row in rows}
     return Finding(
         "Undefined values",
-        f"{counted(n, 'number')} of {listed(metrics)} {'is' if n == 1 else 'are'} undefined, "
+        f"{counted(n, 'number')} of {named(metrics)} {'is' if n == 1 else 'are'} undefined, "
         f"most often because: {rows[0]['reason']}. The coverage section lists them.",
         (),
         "warning",
@@ -90,17 +90,16 @@ def larger_hidden(larger: dict[int, int], runs: Sequence[Row]) -> Finding | None
     """Warn where the latest run read fewer tokens than an earlier one, which it replaces here."""
     if not larger:
         return None
-    names = [
+    each = [
         f"{shortened(str(runs[place]['model']))} at {shortened(str(runs[place]['revision']))}: "
         f"{int(str(runs[place]['tokens'])):,} after {tokens:,}"
         for place, tokens in larger.items()
     ]
-    more = len(names) - _NAMED
-    which = "; ".join(names[:_NAMED]) + (f"; and {more} more" if more > 0 else "")
+    tokens_of = listed(each, most=NAMED, between="; ")
     return Finding(
         "Smaller, later runs",
         f"{counted(len(larger), 'latest run')} read fewer tokens than an earlier one of the same "
-        f"checkpoint and text, which this page leaves out ({which} tokens): embstore ingest "
+        f"checkpoint and text, which this page leaves out ({tokens_of} tokens): embstore ingest "
         "--force with as many tokens as before makes a larger one the latest again.",
         tuple(larger),
         "warning",
@@ -113,7 +112,7 @@ def unequal_samples(runs: Sequence[Row]) -> Finding | None:
     names = {"tokens": "tokens", "window_size": "window", "sample_size": "sample", "dtype": "dtype"}
     found = {word: {run[column] for run in runs} for column, word in names.items()}
     differing = [
-        f"{word} {listed(_in_order(values))}" for word, values in found.items() if len(values) > 1
+        f"{word} {named(_in_order(values))}" for word, values in found.items() if len(values) > 1
     ]
     if not differing:
         return None
@@ -145,7 +144,7 @@ def small_samples(contents: Contents) -> Finding | None:
         return None
     return Finding(
         "Few tokens",
-        f"{counted(len(few), 'run')} of {listed({model.label for model, _ in few})} read fewer "
+        f"{counted(len(few), 'run')} of {named({model.label for model, _ in few})} read fewer "
         f"than {_TOKENS_PER_DIMENSION} tokens per dimension: participation ratio, effective rank "
         "and components of variance come out too low.",
         tuple(place for _, place in few),

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from embstore.report.findings.sentences import Finding, counted, listed, number, shortened
+from embstore.report.findings.sentences import Finding, counted, named, number, shortened
 from embstore.report.read.massive import LEAST_RATIO, LEAST_VALUE, STORED, Massive
 
 _EXAMPLES = 3
@@ -28,7 +28,7 @@ def massive_activations(found: Sequence[Massive]) -> Finding | None:
         sentences.append(_of_model(who, mine))
     more = [model for model, _, _ in list(models)[_EXAMPLES:]]
     if more:
-        sentences.append(f"{listed(more)} {'has' if len(set(more)) == 1 else 'have'} some too.")
+        sentences.append(f"{named(more)} {'has' if len(set(more)) == 1 else 'have'} some too.")
     sentences.append(
         f"Massive means above {LEAST_VALUE} in absolute value and at least {LEAST_RATIO:,} times "
         f"the median of the layer; the store has the {STORED} largest of each layer."
@@ -51,7 +51,7 @@ def _of_model(who: str, found: Sequence[Massive]) -> str:
     if len(others) == 1:
         text += f"; so is coordinate {others[0].coordinate} {_layers(others[0].layers)}"
     elif others:
-        text += f"; so are coordinates {listed([one.coordinate for one in others])} in some layer"
+        text += f"; so are coordinates {named([one.coordinate for one in others])} in some layer"
     return f"{text}."
 
 

@@ -12,7 +12,7 @@ from embstore.report.findings.sentences import (
     Finding,
     counted,
     interval,
-    listed,
+    named,
     number,
     shortened,
     spread,
@@ -58,8 +58,8 @@ def peak_by_kind(profiles: Sequence[AnisotropyProfile]) -> Finding | None:
             parts = [f"{part} in the {stack}" for part, stack in zip(parts, stacks, strict=True)]
         models = {profile.model for profile in mine}
         texts = {profile.text for profile in mine}
-        over = f"; over the texts {listed(texts)}" if len(texts) > 1 else ""
-        who = f"{counted(len(models), kind)} ({listed(models)}{over})"
+        over = f"; over the texts {named(texts)}" if len(texts) > 1 else ""
+        who = f"{counted(len(models), kind)} ({named(models)}{over})"
         sentences.append(f"In {who}, anisotropy peaks {', and '.join(parts)}.")
     runs = tuple(sorted({profile.run for profile in profiles}))
     return Finding("Peak anisotropy", " ".join(sentences), runs)

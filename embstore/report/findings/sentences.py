@@ -6,6 +6,9 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Literal
 
+from embstore.common.messages import listed
+from embstore.metrics.conventions import LEVEL_IN_WORDS
+
 # As the page's selectors name the tokens that count.
 SCOPE_WORDS = {
     "all": "all tokens",
@@ -16,7 +19,8 @@ SCOPE_WORDS = {
 
 Tone = Literal["finding", "open", "warning"]
 
-_NAMED = 4
+# How many of several things a sentence names.
+NAMED = 4
 _LONGEST = 60
 
 
@@ -75,7 +79,7 @@ def interval(low: float | None, high: float | None) -> str:
     """
     if low is None or high is None:
         return ""
-    return f" (95 % interval {number(low)} to {number(high)})"
+    return f" ({LEVEL_IN_WORDS} interval {number(low)} to {number(high)})"
 
 
 def counted(n: int, noun: str) -> str:
@@ -87,13 +91,12 @@ def counted(n: int, noun: str) -> str:
     return f"{n:,} {noun}{'' if n == 1 else 's'}"
 
 
-def listed(names: Iterable[object]) -> str:
-    """List the first few names and count the others."""
+def named(names: Iterable[object]) -> str:
+    """Name the first few of several, each once, and count the others."""
     unique = list(dict.fromkeys(str(name) for name in names))
     if not isinstance(names, Sequence | dict):
         unique.sort()
-    shown = ", ".join(shortened(name) for name in unique[:_NAMED])
-    return f"{shown} and {len(unique) - _NAMED} more" if len(unique) > _NAMED else shown
+    return listed(map(shortened, unique), most=NAMED)
 
 
 def shortened(name: str) -> str:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from embstore.report.findings.sentences import Finding, counted, listed, number, shortened
+from embstore.report.findings.sentences import Finding, counted, named, number, shortened
 from embstore.report.read.training import LEAST_STEPS, Course
 
 # The verdicts of the question, as verbs.
@@ -44,13 +44,13 @@ def _over_training(topic: str, subject: str, courses: Sequence[Course]) -> Findi
     total = sum(map(len, by_verb.values()))
     parts = []
     for verb, mine in sorted(by_verb.items(), key=lambda item: (-len(item[1]), item[0])):
-        names = listed([course.series for course in mine])
+        names = named([course.series for course in mine])
         example = _example(mine[0], named=len(mine) > 1)
         parts.append(f"{verb} in {len(mine)} of {total} series of checkpoints ({names}{example})")
     text = f"{subject} {'; '.join(parts)}." if parts else f"{subject}: open."
     for why, names_of in sorted(unclear.items()):
         verb = "stays" if len(names_of) == 1 else "stay"
-        text += f" {why}, {listed(names_of)} {verb} open."
+        text += f" {why}, {named(names_of)} {verb} open."
     text += _left_out(courses)
     runs = tuple(sorted({run for course in courses for run in course.runs}))
     return Finding(topic, text, runs, "finding" if parts else "open")
@@ -77,7 +77,7 @@ def _left_out(courses: Sequence[Course]) -> str:
         f"{counted(course.n_left_out, 'step')} of {shortened(course.series)}" for course in copied
     ]
     verb = "is" if len(copied) == 1 and copied[0].n_left_out == 1 else "are"
-    return f" Left out {verb} {listed(each)}, whose weights another step has too."
+    return f" Left out {verb} {named(each)}, whose weights another step has too."
 
 
 def _example(course: Course, *, named: bool) -> str:

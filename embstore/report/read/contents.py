@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from embstore.checkpoints.revisions import Revision, in_training_order
-from embstore.common.messages import closest
+from embstore.common.messages import closest, listed
 from embstore.errors import QueryError
 from embstore.report.read.questions import ask
 from embstore.report.read.readable import readable
@@ -239,5 +239,6 @@ def _check_models(database: "Database", wanted: Sequence[str]) -> None:
             continue
         if not known:
             raise QueryError(f"no model {name!r} in this store; it has none yet")
-        listed = ", ".join(known[:8]) + (f" and {len(known) - 8} more" * (len(known) > 8))
-        raise QueryError(f"no model {name!r} in this store{closest(name, known)}; it has {listed}")
+        raise QueryError(
+            f"no model {name!r} in this store{closest(name, known)}; it has {listed(known)}"
+        )

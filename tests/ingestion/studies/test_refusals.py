@@ -157,12 +157,15 @@ def test_numbers_are_whole_and_bounded(file: Path, line: str, message: str) -> N
 def test_a_study_cannot_allow_code_to_run(file: Path, line: str, flag: str, place: str) -> None:
     message = refusal(file, place.format(line=line))
     assert "a study cannot allow" in message
-    assert message.endswith(f"on the command line, with {flag}")
+    python = flag.removeprefix("--").replace("-", "_")
+    assert message.endswith(f"; give {flag} (in Python {python}=) to the ingest")
 
 
-def test_where_it_runs_is_left_to_the_command_line(file: Path) -> None:
-    message = refusal(file, 'device = "cuda"\n' + SMALL)
-    assert message.endswith("give that on the command line, with --device")
+@pytest.mark.parametrize("line", ['device = "cuda"', "force = true", "evict = true"])
+def test_how_it_is_run_is_not_for_a_study_to_say(file: Path, line: str) -> None:
+    name = line.split()[0]
+    message = refusal(file, f"{line}\n{SMALL}")
+    assert message.endswith(f"say how it is run; give --{name} (in Python {name}=) to the ingest")
 
 
 @pytest.mark.parametrize(
