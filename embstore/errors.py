@@ -9,7 +9,7 @@ The tree, with the exit code the command line gives each branch::
     ├── QueryError               1   unknown question, refused or failing SQL
     ├── IngestError              4   some checkpoints failed, the others are stored
     │   └── NothingMeasuredError 1   all of them failed
-    ├── UsageError               2   an option, parameter or suffix that does not exist
+    ├── UsageError               2   a value, parameter or name that cannot be used
     └── StoreError               3   the store cannot be used
         ├── StoreLockedError     3   another process holds it
         └── StoreVersionError    3   written by a newer embstore
@@ -22,7 +22,7 @@ from typing import ClassVar
 
 
 class EmbstoreError(Exception):
-    """Base of every error a user can cause; carries the process exit code."""
+    """Base of every error a user can cause; ``exit_code`` is that of the command line."""
 
     exit_code: ClassVar[int] = 1
 

@@ -71,7 +71,7 @@ class Store:
     """
 
     def __init__(self, database: Database, *, queries: Iterable[str | Path] = ()) -> None:
-        """Wrap an open database; ``queries`` are further folders of questions."""
+        """Wrap an open database; ``queries`` are folders with questions of the user's own."""
         self._database = database
         self._queries = tuple(queries)
 
@@ -109,8 +109,8 @@ class Store:
             params: the question's parameters, as Python values or as text.
 
         Returns:
-            An Arrow table that shows itself: ``.to_pandas()`` and ``polars.DataFrame`` take
-            it on.
+            An Arrow table that prints itself; ``.to_pandas()`` or ``polars.DataFrame(answer)``
+            makes it a data frame.
 
         Raises:
             QueryError: no such question, or it fails.
@@ -145,20 +145,21 @@ class Store:
     ) -> Answer:
         """Tell where two models, checkpoints or runs differ by more than their errors.
 
-        One row per metric, scope and layer, then the mean over the blocks, the peak and
+        One row for each metric, scope and layer, then the mean over the blocks, the peak and
         its depth. A difference is B − A; ``differs`` says whether its 95 % interval leaves
-        out 0. The errors of two runs are taken as independent. Over the same tokens they
-        rise and fall together, and the interval is wider than it need be. Of many layers,
-        one in twenty differs by chance alone.
+        out 0. The errors of two runs are taken as independent. Two runs over the same tokens
+        have errors that rise and fall together, so their interval is wider than necessary.
+        Among many layers one in twenty differs by chance alone.
 
         Args:
-            a: a model, ``MODEL@REVISION``, or how a run's id begins, of 8 characters or
-                more. Of several runs those that compare best are taken, then the latest.
+            a: a model, ``MODEL@REVISION``, or the first 8 or more characters of a run's id.
+                If a model has several runs, the one most like the other side's is taken, and
+                among equals the latest.
             b: the same.
-            metric: one or several; none for the main ones.
-            scope: one or several; none for ``all`` and ``no_sinks``.
-            by: match layers by number (``layer``) or by ``depth``; None for the number
-                where both have equally many blocks, else the depth.
+            metric: one or several; the main ones if not given.
+            scope: one or several; ``all`` and ``no_sinks`` if not given.
+            by: match layers by number (``layer``) or by ``depth``; None takes the number if
+                both have equally many blocks, else the depth.
 
         Returns:
             The rows; ``.notes`` says what was chosen, and what the two differ in besides.
@@ -198,8 +199,8 @@ class Store:
             params: as for ``query``.
 
         Raises:
-            QueryError: as ``query``, or the question has no chart, or no rows.
-            UsageError: as ``query``, or no such theme.
+            QueryError: as for ``query``; also if the question has no chart, or no rows.
+            UsageError: as for ``query``; also if there is no such theme.
         """
         # Altair takes as long to import as everything else together.
         from embstore.charts.build import build_chart
@@ -216,11 +217,12 @@ class Store:
 
 
 def open_store(url: str | Path | None = None, *, queries: Iterable[str | Path] = ()) -> Store:
-    """Open a store to ask it; an older one is migrated.
+    """Open a store, to ask it; one written by an older embstore is migrated first.
 
     Args:
-        url: a DuckDB file; None for ``EMBSTORE_STORE`` or ``embstore.duckdb``.
-        queries: folders with ``.sql`` files of your own.
+        url: a DuckDB file; None for what the variable ``EMBSTORE_STORE`` names, else
+            ``embstore.duckdb``.
+        queries: folders with questions of your own, as ``.sql`` files.
 
     Raises:
         StoreError: there is no store, or it cannot be used.

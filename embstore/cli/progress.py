@@ -22,10 +22,10 @@ _STAGES = {"forward": "reading tokens", "geometry": "measuring layers", _WRITING
 
 
 class _Pace(ProgressColumn):
-    """Tokens per second while tokens go through the model, and the time left.
+    """The time left and, while tokens go through the model, tokens per second.
 
-    Rich's own columns need several steps before they show a number; the average since
-    the stage began is there after the first.
+    Both come from the average since the stage began, which is known after its first step.
+    Rich's own columns show nothing before several steps.
     """
 
     def render(self, task: Task) -> Text:
@@ -38,10 +38,10 @@ class _Pace(ProgressColumn):
 
 
 class Bar:
-    """What moves the bar: ``ingest`` calls its methods ``begin`` and ``progress``.
+    """The bar as an ingest moves it, by calling ``begin`` and ``progress``.
 
     Attributes:
-        checkpoint: the name of the one that is being measured; None before the first.
+        checkpoint: the name of what is being measured; None before the first.
     """
 
     def __init__(self, bar: Progress) -> None:
@@ -54,9 +54,9 @@ class Bar:
 
     @contextlib.contextmanager
     def interruptible(self) -> Iterator[None]:
-        """Take Ctrl-C between two steps, also where Python would swallow it.
+        """Stop at Ctrl-C, even if a library catches the exception that it raises.
 
-        While a run is written it waits: that takes less than a second.
+        While a run is written to the store, wait until that is done, less than a second.
         """
 
         def interrupt(_signal: int, _frame: object) -> None:
@@ -86,7 +86,7 @@ class Bar:
             self._check()
 
     def _check(self) -> None:
-        """Obey an interrupt that an exception handler has swallowed, or that had to wait."""
+        """Stop now if Ctrl-C was caught by a library, or had to wait for the store."""
         if self._interrupted:
             self._interrupted = False
             raise KeyboardInterrupt

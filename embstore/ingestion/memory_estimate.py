@@ -1,8 +1,10 @@
 """Estimates, before a run, how much memory it takes at its peak.
 
-Written with d for the width, s = 8·d² for the bytes of one (d, d) sum in float64, and n
-for the tokens kept. Nothing grows with the tokens fed but their ids, 8 bytes each, and
-the vectors of first tokens and of sinks; d/2 of either become a sum.
+In the comments d is the width, s = 8·d² the bytes of one (d, d) matrix of sums in float64, and
+n the number of tokens whose vectors are kept.
+
+Memory hardly grows with the tokens fed: each adds its id, 8 bytes. First tokens and sinks are
+kept as vectors at first; once there are d/2 of them, a matrix of sums takes their place.
 """
 
 from dataclasses import dataclass, fields
@@ -11,24 +13,26 @@ from embstore.common.workers import n_workers as usual_workers
 from embstore.models.description import ModelSize
 from embstore.models.hidden_states import windows_per_batch
 
-# What one worker holds at once, in sums and in kept samples of 4·d·n bytes.
-# A layer: scatter and directions of the last scope, and the five arrays of the next one's
-# decomposition, or of the merge before it; the distinct points, those of two scopes, and
-# two copies to count pairs, or to project on directions.
+# What one worker holds at once: "squares" of s bytes, and "samples" of 4·d·n bytes.
+# For a layer, squares: the scatter and the directions of one scope, and five arrays while
+# those of the next are computed. Samples: the distinct points, the points of two scopes, and
+# two copies while pairs are counted.
 _LAYER_SQUARES, _LAYER_SAMPLES = 7, 5
-# A pair: three sums of a scope, and six of its decomposition; of the tokens that scopes
-# share the map, the factor it came from and the joint covariance, and that of a scope with
-# too many others. Two centred samples and two products, of the shared tokens and of such a
-# scope.
+# For a pair of layers, squares: three sums of a scope, six while they are decomposed; the map,
+# its factor and the joint covariance of the tokens that all scopes share; and the covariance of
+# a scope that has too many other tokens. Samples: two centred ones and two products, once for
+# the shared tokens and once for such a scope.
 _PAIR_SQUARES, _PAIR_SAMPLES = 13, 8
-# Of each kept token, while one worker searches: products with a block of 512, up to four
-# times 76 candidates, 76 neighbours in two forms; and 64 of these in every scope, twice.
+# Bytes for each kept token while one worker searches for neighbours: its products with a block
+# of 512 tokens, up to four times 76 candidates, and 76 neighbours in two forms. Each scope adds
+# two copies of 64 neighbours.
 _SEARCH_BYTES = 4 * 512 + 8 * 4 * 76 + 16 * 76
 _SCOPE_BYTES = 2 * 64 * 12
-# Of each kept token, layer and scope until pairs are measured: 30 neighbours and a row.
+# Bytes for each kept token, layer and scope until pairs are measured: 30 neighbours and the
+# number of a row.
 _NEAREST_BYTES = 31 * 8
-# Measured with two small models: what is imported and compiled when a model first runs,
-# and what the allocator keeps.
+# What is imported and compiled when a model first runs, and what the allocator keeps: measured
+# with two small models.
 _RUNTIME_BYTES = 250_000_000
 
 
@@ -61,9 +65,9 @@ class MemoryEstimate:
 
     Attributes:
         weights: of the model, once loaded.
-        moments: s for every hidden state (blocks, embedding, final norm), and the vectors
-            or sums of first tokens and of as many sinks.
-        pairs: s for every two adjacent layers, likewise.
+        moments: s for every hidden state (blocks, embedding, final norm), and first tokens
+            and as many sinks as vectors or sums.
+        pairs: the same for every two adjacent layers.
         sample: 4·d·n for every hidden state, and the nearest neighbours.
         batch: hidden states of one batch, the model's own activations, and for each
             worker what taking in a layer, or a pair of layers, needs.
@@ -81,7 +85,7 @@ class MemoryEstimate:
 
     @property
     def total(self) -> int:
-        """The peak: the last batch is gone before layers are measured."""
+        """The peak. The last batch is gone before layers are measured, so only one counts."""
         kept = self.weights + self.moments + self.pairs + self.sample + self.runtime
         return kept + max(self.batch, self.work)
 
@@ -92,7 +96,7 @@ class MemoryEstimate:
 
 
 def estimate(size: ModelSize, extent: Extent, *, n_workers: int | None = None) -> MemoryEstimate:
-    """Estimate a run's memory from above: what is measured lies between half and all of it.
+    """Estimate a run's memory; in tests a run took between half and all of the estimate.
 
     Args:
         size: of the model.
@@ -103,7 +107,7 @@ def estimate(size: ModelSize, extent: Extent, *, n_workers: int | None = None) -
     workers = n_workers or usual_workers()
     square = 8 * d * d
     sample = 4 * d * n
-    # As many sinks as first tokens; few of either are kept as vectors.
+    # As many sinks as first tokens are assumed. While few, they are kept as vectors.
     settled = extent.n_windows >= d // 2
     special = 2 * (square if settled else 4 * d * extent.n_windows)
     cross_special = 2 * square if settled else 0
@@ -111,11 +115,12 @@ def estimate(size: ModelSize, extent: Extent, *, n_workers: int | None = None) -
 
     chosen = extent.batch_size or windows_per_batch(size.n_states, d, extent.window)
     batch_tokens = extent.window * min(chosen, extent.n_windows)
-    # States, copies of captured ones, and inside a block eight of width d (residual, norm,
-    # queries, keys, values, attention) and three inner ones.
+    # For each token: its hidden states, copies of those that are captured, and inside a block
+    # eight vectors of width d (residual, norm, queries, keys, values, attention) and three of
+    # the widest layer.
     n_vectors = size.n_states + len(size.n_layers) + 8
     activations = batch_tokens * extent.itemsize * (n_vectors * d + 3 * size.widest)
-    # Of one layer, or two: float32 copies, centred in float64; and the product's three sums.
+    # Of one layer or of two: copies in float32, centred ones in float64, and three sums.
     taking_in = batch_tokens * d * (32 if extent.pairs else 16) + 3 * square
 
     per_token = _SEARCH_BYTES + _SCOPE_BYTES * extent.n_scopes

@@ -1,8 +1,8 @@
-"""Estimates, before a run, how long it takes: what is to be multiplied, by this machine's pace.
+"""Estimates, before a run, how long it takes: operations, divided by this machine's pace.
 
-The pace is probed: products of the model's own width, for a fraction of a second. What a
-layer's geometry takes is written as operations of such products. Their constants were
-fitted to measured layers of 256 to 4,096 dimensions, which they meet within a half.
+The pace is measured for a fraction of a second, with matrix products as wide as the model. The
+geometry of a layer is counted in the operations of such products. The constants were fitted
+to measured layers of 256 to 4,096 dimensions, and are right within a half.
 """
 
 import time
@@ -16,13 +16,16 @@ from embstore.ingestion.memory_estimate import Extent
 from embstore.models.description import ModelSize
 from embstore.models.fast_linears import linear_pace
 
-# Of n kept and t fed tokens in d dimensions, in operations of one core's float32 products.
-# Search for neighbours, once for all scopes: x n² d. Sums, projections and errors: x t d²
-# for each scope. Decompositions in float64, slow beside products: x d³ for each scope.
+# Operations for t tokens fed and n tokens kept, in d dimensions. An operation takes as long as
+# one of a float32 product on one core, so slower work has a larger factor.
+# Search for neighbours, once for all scopes: factor · n² d.
+# Sums, projections and errors, for each scope: factor · t d².
+# Decompositions in float64, for each scope: factor · d³.
 _SEARCH, _SUMS, _DECOMPOSITION = 4.0, 2.0, 30.0
-# Comparing adjacent layers is about this share of the sums and decompositions.
+# The share of sums and decompositions that is spent on comparing adjacent layers.
 _PAIRS = 0.4
-# Attention, norms and activations, beside the linear layers.
+# A forward pass takes this many times as long as its linear layers: attention, norms and
+# activations come on top.
 _BESIDE_LINEARS = 1.3
 _PROBE_ROWS, _WIDEST = 512, 8192
 _PROBE_SECONDS = 0.05
@@ -43,7 +46,7 @@ class Pace:
 
 def probe_pace(size: ModelSize, device: torch.device, dtype: torch.dtype) -> Pace:
     """Time products as wide as the model's, for a fraction of a second."""
-    # Wider ones multiply as fast.
+    # Wider products are no slower per operation.
     outputs, inputs = min(size.widest, _WIDEST), min(size.hidden_size, _WIDEST)
     linear = linear_pace(outputs, inputs, rows=_PROBE_ROWS, device=device, dtype=dtype)
     return Pace(linear, _product_pace(min(inputs, 1024)))
@@ -67,7 +70,7 @@ def estimate_seconds(size: ModelSize, extent: Extent, pace: Pace) -> float:
 
 
 def _product_pace(width: int) -> float:
-    """Return what one of all threads multiplies per second while all do."""
+    """Return what one thread multiplies per second while all threads are at work."""
     with workers() as pool:
         paces = list(pool.map(_time_products, [width] * n_workers()))
     return sum(paces) / len(paces)

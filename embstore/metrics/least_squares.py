@@ -7,13 +7,15 @@ import numpy as np
 from embstore.geometry.moments import EPS
 from embstore.types import FloatArray
 
-# Share of the largest eigenvalue below which a direction of X does not count. Sinks push those
-# of ordinary tokens to 1e-7; joint moments are known to 1e-7 of those tokens' scale, whose
-# square over a much smaller eigenvalue would pass for a fit.
+# A direction of X counts if its eigenvalue is at least this share of the largest. It must be so
+# small because sinks make the largest huge: beside it, directions of ordinary tokens have 1e-7.
+# It must not be smaller because sums of products are rounded: divided by a tinier eigenvalue,
+# the rounding error would look like a good fit.
 RANK_CUTOFF = 1e-9
 # Rows solved for at once.
 _BLOCK = 96
-# The smallest pivot of a Cholesky factor only bounds the smallest eigenvalue from above.
+# The smallest eigenvalue lies below the smallest pivot of a Cholesky factor, by an unknown
+# amount: a factor is trusted only if that pivot is this far above the cutoff.
 _SAFE_PIVOT = 100 * RANK_CUTOFF
 
 
@@ -69,7 +71,7 @@ class Fit:
             total: ‖Y‖².
         """
         variances = np.diag(xx)
-        # A coordinate without variance of its own is left out by a scale of zero.
+        # A scale of zero leaves out a coordinate that does not vary.
         usable = variances > EPS**2 * variances.max(initial=0.0)
         scale = np.zeros(len(variances))
         scale[usable] = variances[usable] ** -0.5

@@ -13,12 +13,13 @@ from embstore.geometry.neighbors.on_accelerator import candidates_torch
 from embstore.geometry.neighbors.pair_counts import count_listed, count_products
 from embstore.types import FloatArray, SearchMethod
 
-# The exact search grows with the square of the points, what pynndescent takes little faster
-# than their number: for this many of 576 dimensions 38 s against 70 s on one core.
+# The time of an exact search grows with the square of the number of points, that of
+# pynndescent little faster than the number itself. Here exact is still the faster one: 38 s
+# against 70 s on one core, at 576 dimensions.
 EXACT_LIMIT = 100_000
 
-# Candidates beyond k: float32 rounding swaps near-ties, and a restricted scope
-# loses some neighbours; a few spare ones repair both without a new search.
+# More candidates than the k wanted. float32 rounding swaps neighbours at nearly equal distance,
+# and a scope with fewer tokens loses some: the spare ones replace them without a new search.
 _SPARE = 12
 
 
@@ -201,7 +202,7 @@ def count_within(
     n = len(neighbors.points)
     counts = np.zeros((len(radii), n, radii.shape[1]), dtype=np.int64)
     if counts.size and not np.isnan(radii).all():
-        # A point missing from a list may be exactly as far as the list is proven.
+        # ">", not ">=": a point that is not on the list may be exactly ``radius`` away.
         complete = neighbors.radius > np.nanmax(radii)
         count_listed(neighbors.distances, neighbors.indices, complete, radii, member, counts)
         dense = np.flatnonzero(~complete)
@@ -216,7 +217,7 @@ def count_within(
 def _choose(
     method: Literal["auto", "exact", "pynndescent"], n: int, m: int, device: str
 ) -> SearchMethod:
-    # A list of all other points leaves nothing to approximate.
+    # If all other points are wanted, there is nothing to search for.
     if method == "exact" or m == n - 1:
         return "exact"
     if method == "auto" and (n <= EXACT_LIMIT or device != "cpu"):

@@ -48,7 +48,7 @@ def corrint(within: FloatArray, radii: FloatArray) -> float:
     if not len(within) or not 0 < a < b:
         return float("nan")
     pairs = within.mean(axis=0)
-    # The least radius, too, which the error needs.
+    # The value needs no pair within the smallest radius, but its error does.
     if not pairs[0] > 0:
         return float("nan")
     return float(np.log(pairs[3] / pairs[1]) / np.log(b / a))
@@ -65,8 +65,8 @@ def influence(cloud: Cloud, value: float) -> FloatArray:
     logs, counts = np.log(cloud.graph.radii), np.log(within.mean(axis=0))
     relative = 2.0 * within / within.mean(axis=0)
     moved = relative[:, 3] - relative[:, 1]
-    # The slope between the two radii is that in their middle; what it is above the slope
-    # around the first, the slope around the second is above it.
+    # ``value`` is the slope in the middle between the two radii. If the slope changes evenly
+    # from the first radius to the second, ``value`` is the mean of the slopes at both.
     first = (counts[2] - counts[0]) / (logs[2] - logs[0])
     slopes = (first, 2 * value - first)
     for k, slope, sign in zip(CORRINT_NEIGHBORS, slopes, (-1, 1), strict=True):
