@@ -1,10 +1,10 @@
 -- title: Maximum over the layers during training
 -- doc: One row per model, scope and training step: the largest value of any layer, and that
 --   layer. The seed study saw the maximum of a decoder's anisotropy grow with training. The
---   embedding counts as layer 0; the state after the final norm does not count. The latest
---   run of each checkpoint and text; checkpoints without a step are left out. duplicate_of
---   names a checkpoint stored before with the same weights: one of the two steps is not what
---   its name says.
+--   embedding counts as layer 0; the state after the final norm does not count. The latest run
+--   of each checkpoint and text; checkpoints without a step are left out. If duplicate_of names
+--   another checkpoint, that one was stored before with the same weights: one of the two steps
+--   is not what its name says.
 -- param metric VARCHAR = 'anisotropy' in metric.name: which metric
 -- param models VARCHAR[] = NULL in model.name: only these models; NULL means all
 -- param scopes VARCHAR[] = ['all', 'no_sinks'] in ('all', 'no_first', 'no_sinks'): which tokens count
@@ -16,7 +16,7 @@ WITH peaks AS (
     SELECT
         display_name, model, model_id, kind, revision, step, tokens_seen, course, duplicate_of,
         corpus, corpus_id, stack, scope, metric, run_id,
-        -- The lowest of layers that tie.
+        -- Of several layers with the same value the lowest.
         first(
             {'layer': layer, 'depth': depth, 'value': value, 'std_error': std_error,
             'ci_low': ci_low, 'ci_high': ci_high, 'n': n}

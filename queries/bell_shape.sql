@@ -1,13 +1,14 @@
 -- title: How much the middle stands out
 -- doc: One row per model and scope: how far the mean over the middle third of the depth lies
---   above the mean over both ends, and the depth of the peak. The middle and an end differ where
---   they do so by more than z standard errors and by more than least_contrast. shape is a bell
---   where the middle exceeds each end, a valley where it falls short of both, and rising or
---   falling where it lies between them; flat where neither differs and z standard errors of
---   each difference are less than a quarter of the middle's mean; open otherwise. The error of
---   a mean over layers is the mean of theirs, for layers share their tokens; there is none
---   where one of them has none. The embedding counts as layer 0, the state after the final
---   norm does not count. The latest run of each checkpoint and text.
+--   above the mean over both ends, and the depth of the peak. The middle differs from an end if
+--   the two are apart by more than z standard errors and by more than least_contrast. shape is
+--   bell if the middle is above both ends, valley if it is below both, rising or falling if it
+--   is above one and below the other. shape is flat if it differs from neither, and the errors
+--   are small enough to tell: z standard errors of each difference are less than a quarter of
+--   the middle's mean. Otherwise it is open. Layers share their tokens, so the error of a mean
+--   over layers is the mean of their errors; it is missing if one of them has none. The
+--   embedding counts as layer 0, the state after the final norm does not count. The latest run
+--   of each checkpoint and text.
 -- param metric VARCHAR = 'anisotropy' in metric.name: which metric
 -- param models VARCHAR[] = NULL in model.name: only these models; NULL means all
 -- param revisions VARCHAR[] = NULL in checkpoint.revision: only these revisions

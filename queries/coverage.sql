@@ -1,10 +1,10 @@
 -- title: What is measured and what is missing
 -- doc: One row per model, checkpoint, text and layer: whether the metric is measured there,
---   undefined (reason says why), not measured, or failed. Every checkpoint in the store, and
---   every one that failed, is expected at every layer of its model over every text that the
---   model was measured on; a metric of a layer and the next not at the last. A checkpoint has
---   failed over the text of a failure that no later run resolved. Of a model that never was
---   measured the layers are not known: one row, without a layer. The latest run of each
+--   undefined (reason says why), not measured, or failed. Expected is every checkpoint, stored
+--   or failed, at every layer of its model, over every text that the model was measured on. A
+--   metric of a layer and the next is not expected at the last layer. A checkpoint has failed
+--   over a text if it failed there and was not measured later. A model that was never measured
+--   has one row without a layer, because its layers are not known. The latest run of each
 --   checkpoint and text.
 -- param metric VARCHAR = 'anisotropy' in metric.name: which metric
 -- param models VARCHAR[] = NULL in model.name, failure.model: only these models; NULL means all

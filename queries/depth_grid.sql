@@ -1,9 +1,10 @@
 -- title: Profiles on a common grid of depth
--- doc: Models of unequal length at the same depths: each profile is read off at equally spaced
---   depths, by straight lines between the layers below and above; the interval likewise.
---   Where one of the two has no value there is none, and nothing is continued past the ends.
---   The latest run of each checkpoint and text; the embedding counts as layer 0, the state
---   after the final norm does not count.
+-- doc: Models with different numbers of layers at the same depths. Each profile, and its
+--   interval, is read off at equally spaced depths, on straight lines between the nearest
+--   layers below and above. If one of these two layers has no value, there is no value between
+--   them; beyond the first and the last layer there is none either. The latest run of each
+--   checkpoint and text; the embedding counts as layer 0, the state after the final norm does
+--   not count.
 -- param metric VARCHAR = 'anisotropy' in metric.name: which metric
 -- param models VARCHAR[] = NULL in model.name: only these models; NULL means all
 -- param revisions VARCHAR[] = NULL in checkpoint.revision: only these revisions

@@ -1,8 +1,8 @@
 -- title: Layer by layer during training
 -- doc: One line per layer over the steps of training, one panel per model. The seed study saw
---   the dimension first rise, then fall; phases asks whether it does here. The latest run of
---   each checkpoint and text; checkpoints without a step are left out, and so is the state
---   after the final norm.
+--   the dimension first rise, then fall; the question phases tells whether it does here. The
+--   latest run of each checkpoint and text; checkpoints without a step are left out, and so is
+--   the state after the final norm.
 -- param metric VARCHAR = 'twonn' in metric.name: which metric
 -- param models VARCHAR[] = NULL in model.name: only these models; NULL means all
 -- param layers INTEGER[] = NULL in 0..: only these layers; NULL means all

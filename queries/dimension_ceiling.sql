@@ -1,10 +1,10 @@
 -- title: Does any layer exceed the ceiling?
 -- doc: One row per model and scope: the layer and checkpoint where the dimension is highest,
---   and how many of the states measured lie above the ceiling; the seed study saw none above
---   60. exceeds is yes only where the whole interval lies above the ceiling, perhaps where a
---   part of it does; highest_possible is the highest end of any interval. Estimates above about
---   20 fall short at usual sample sizes, so that no is no proof. The latest run of each
---   checkpoint and text, without untrained controls and without the state after the final norm.
+--   and how many of the measured layers lie above the ceiling. The seed study saw none above
+--   60. exceeds is yes if the whole interval lies above the ceiling, perhaps if only a part of
+--   it does; highest_possible is the highest end of any interval. Estimates above about 20 are
+--   too low at usual sample sizes, so no is not a proof. The latest run of each checkpoint and
+--   text, without untrained controls and without the state after the final norm.
 -- param metric VARCHAR = 'twonn' in metric.name: which estimate
 -- param ceiling DOUBLE = 60 in 0<..: the dimension not to be exceeded
 -- param models VARCHAR[] = NULL in model.name: only these models; NULL means all

@@ -1,8 +1,8 @@
 -- title: Layer by training step
--- doc: One cell per layer and step of training, one panel per model. Every layer of a model is
---   paired with every step of it: a cell without a value was not measured, or is undefined
---   and has a reason. The latest run of each checkpoint and text; checkpoints without a step
---   are left out, and so is the state after the final norm.
+-- doc: One cell per layer and step of training, one panel per model. Each layer of a model has
+--   a cell at each of its steps: one without a value was not measured, or is undefined and has
+--   a reason. The latest run of each checkpoint and text; checkpoints without a step are left
+--   out, and so is the state after the final norm.
 -- param metric VARCHAR = 'twonn' in metric.name: which metric
 -- param models VARCHAR[] = NULL in model.name: only these models; NULL means all
 -- param layers INTEGER[] = NULL in 0..: only these layers; NULL means all

@@ -1,9 +1,9 @@
 -- title: Intrinsic dimension by scale
 -- doc: One line per layer: the dimension from the ratio of each token's distances to its
---   rank-th and (2·rank)-th neighbour (Gride), against the mean of the two distances, one
---   panel per model. A line that is flat over a range of scales means a dimension to rely
---   on; noise lifts it at the smallest distances, and above about 20 every such estimate
---   falls short. The latest run of each checkpoint and text.
+--   rank-th and (2·rank)-th neighbour (Gride), against the mean of the two distances, one panel
+--   per model. Rely on a dimension where its line is flat over a range of distances. Noise
+--   raises it at the smallest distances, and estimates above about 20 are too low. The latest
+--   run of each checkpoint and text.
 -- param models VARCHAR[] = NULL in model.name: only these models; NULL means all
 -- param layers INTEGER[] = NULL in 0..: only these layers; NULL means all
 -- param scopes VARCHAR[] = ['all'] in ('all', 'no_first', 'no_sinks'): which tokens count

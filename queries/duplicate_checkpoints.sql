@@ -1,7 +1,7 @@
 -- title: Checkpoints with the same weights
--- doc: One row per checkpoint whose weights another checkpoint of the same model has too.
---   Two steps of one training cannot have them: one of the two is not what its name says.
---   duplicate_of names the one that was stored first; that one has none.
+-- doc: One row per checkpoint that has the same weights as another one of its model. Two steps
+--   of one training cannot have the same weights, so one of them is not what its name says.
+--   duplicate_of names the one that was stored first; it is empty for that one.
 -- param models VARCHAR[] = NULL in model.name: only these models; NULL means all
 SELECT
     model, weights_sha256, revision, step, tokens_seen, duplicate_of,

@@ -1,8 +1,8 @@
 -- title: Encoders against decoders
--- doc: The same profile in one panel per kind of model, with and without attention
---   sinks: what a decoder's bell keeps once a few tokens with huge norms do not
---   count. The latest run of each checkpoint and text; depth makes models of unequal
---   length comparable. The state after the final norm is left out.
+-- doc: The same profile in one panel per kind of model, with and without attention sinks: it
+--   shows what is left of a decoder's bell once a few tokens with huge norms do not count. The
+--   latest run of each checkpoint and text; depth makes models with different numbers of layers
+--   comparable. The state after the final norm is left out.
 -- param metric VARCHAR = 'anisotropy' in metric.name: which metric
 -- param models VARCHAR[] = NULL in model.name: only these models; NULL means all
 -- param scopes VARCHAR[] = ['all', 'no_sinks'] in ('all', 'no_first', 'no_sinks'): which tokens count

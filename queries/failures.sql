@@ -1,6 +1,6 @@
 -- title: Checkpoints that could not be measured
 -- doc: One row per failure, the latest first. resolved says whether the same checkpoint was
---   measured later, over any text; one that still fails is tried again by the same ingest.
+--   measured later, over any text. To try one again that is not, repeat the same ingest.
 -- param models VARCHAR[] = NULL in model.name, failure.model: only these models; NULL means all
 SELECT
     failed_at, model, revision, stage, reason, resolved, corpus, study, embstore_version

@@ -1,9 +1,9 @@
 -- title: Profile across layers
--- doc: One row per model, scope and layer, one line per model and scope; the latest
---   run of each checkpoint and text. The state after the final norm is left out
---   unless asked for, and then a series of its own: it is rescaled coordinate by
---   coordinate, and not comparable with the blocks before it. A series carries the
---   revision, the text or the run only where a model has more than one.
+-- doc: One row per model, scope and layer, one line per model and scope; the latest run of each
+--   checkpoint and text. The state after the final norm is left out unless asked for; then it
+--   is a series of its own, because the norm rescales each coordinate and so it is not
+--   comparable with the blocks before it. A series is labelled with the revision, the text or
+--   the run only if a model has more than one of them.
 -- param metric VARCHAR = 'anisotropy' in metric.name: which metric
 -- param models VARCHAR[] = NULL in model.name: only these models; NULL means all
 -- param revisions VARCHAR[] = NULL in checkpoint.revision: only these revisions

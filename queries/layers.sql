@@ -1,8 +1,7 @@
 -- title: Main metrics, layer by layer
--- doc: One row per model and layer with the metrics side by side; the latest run of
---   each checkpoint and text. Anisotropy stands twice: over all tokens, and without
---   the few sink tokens whose norm can make it by itself. Everything else is of the
---   scope asked for.
+-- doc: One row per model and layer with the metrics side by side; the latest run of each
+--   checkpoint and text. Anisotropy has two columns: over all tokens, and without the few sink
+--   tokens, whose norms alone can make it large. Everything else is of the scope asked for.
 -- param models VARCHAR[] = NULL in model.name: only these models; NULL means all
 -- param scope VARCHAR = 'all' in ('all', 'no_first', 'no_sinks'): which tokens count
 SELECT

@@ -1,8 +1,8 @@
 -- title: How linear each layer's step to the next is
--- doc: The share of the next layer that the best linear map of this one explains, and the
---   share of what the next layer adds, which the residual stream does not lift to near 1. The
---   last layer has none. The latest run of each checkpoint and text, measured with pairs; the
---   state after the final norm is left out.
+-- doc: Two shares for each layer: how much of the next layer the best linear map of this one
+--   explains, and how much of what the next layer adds. The first is near 1 in any residual
+--   stream; the second is not. The last layer has none. The latest run of each checkpoint and
+--   text, measured with pairs; the state after the final norm is left out.
 -- param metrics VARCHAR[] = ['linearity_next', 'linearity_residual_next'] in ('linearity_next', 'linearity_residual_next'): which
 -- param models VARCHAR[] = NULL in model.name: only these models; NULL means all
 -- param revisions VARCHAR[] = NULL in checkpoint.revision: only these revisions

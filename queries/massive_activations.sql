@@ -1,9 +1,9 @@
 -- title: Massive activations, by token and coordinate
--- doc: The largest single coordinates of every layer, over all tokens, with the token
---   they belong to; ratio compares each with the layer's median absolute coordinate.
---   Massive activations stand in the same few coordinates and tokens layer after layer,
---   with ratios in the thousands. The latest run of each checkpoint and text; the state after
---   the final norm is left out unless asked for.
+-- doc: The largest single coordinates of every layer, over all tokens, with the token they
+--   belong to; ratio compares each with the layer's median absolute coordinate. Massive
+--   activations are found at the same few coordinates and tokens in layer after layer, with
+--   ratios in the thousands. The latest run of each checkpoint and text; the state after the
+--   final norm is left out unless asked for.
 -- param models VARCHAR[] = NULL in model.name: only these models; NULL means all
 -- param revisions VARCHAR[] = NULL in checkpoint.revision: only these revisions
 -- param least_ratio DOUBLE = 100 in 0..: only coordinates this many times the median

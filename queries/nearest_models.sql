@@ -1,10 +1,11 @@
 -- title: Which models have the most similar profile
--- doc: One row per pair: the root mean square of the difference between two profiles, read
---   off at the same depths by straight lines between layers, over the depths where both have
---   a value. distance is in the metric's own unit; correlation compares shapes whatever their
---   height. Only profiles measured alike are compared: over one text, with equal tokens,
---   window_size, sample_size, seed and dtype. The latest run of each checkpoint; by default
---   the last checkpoint of each model. The state after the final norm does not count.
+-- doc: One row per pair of models: the root mean square of the difference between their
+--   profiles. Both are read off at the same depths, on straight lines between layers; depths
+--   where one has no value are left out. distance is in the metric's own unit; correlation
+--   compares the shapes and ignores how high the profiles lie. Only profiles that were measured
+--   alike are compared: over one text, with equal tokens, window_size, sample_size, seed and
+--   dtype. The latest run of each checkpoint; by default the last checkpoint of each model. The
+--   state after the final norm does not count.
 -- param metric VARCHAR = 'anisotropy' in metric.name: which metric
 -- param models VARCHAR[] = NULL in model.name: only these models; NULL means all
 -- param model VARCHAR = NULL in model.name: only the neighbours of this model

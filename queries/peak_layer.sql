@@ -1,9 +1,9 @@
 -- title: Where the profile peaks
--- doc: One row per model and scope: the layer where the metric is highest, its value
---   there and at both ends, and middle_minus_rest, the mean over the middle third of
---   the depth minus the mean over the rest. The latest run of each checkpoint and
---   text; the embedding counts as layer 0, the state after the final norm does not
---   count. Layers without a value are left out and counted as n_missing.
+-- doc: One row per model and scope: the layer where the metric is highest, its value there and
+--   at both ends, and middle_minus_rest, the mean over the middle third of the depth minus the
+--   mean over the rest. The latest run of each checkpoint and text; the embedding counts as
+--   layer 0, the state after the final norm does not count. n_missing counts the layers without
+--   a value, which are left out.
 -- param metric VARCHAR = 'anisotropy' in metric.name: which metric
 -- param models VARCHAR[] = NULL in model.name: only these models; NULL means all
 -- param scopes VARCHAR[] = ['all', 'no_sinks'] in ('all', 'no_first', 'no_sinks'): which tokens count
@@ -14,7 +14,7 @@ WITH peaks AS (
         -- The stack's own blocks: an encoder-decoder's two stacks count apart, and a metric
         -- of two layers has no value at the last.
         any_value(n_stack_layers.n_layers) AS n_layers,
-        -- The lowest of layers that tie.
+        -- Of several layers with the same value the lowest.
         first(layer ORDER BY value DESC, layer) FILTER (WHERE value IS NOT NULL) AS peak_layer,
         first(depth ORDER BY value DESC, layer) FILTER (WHERE value IS NOT NULL) AS peak_depth,
         max(value) AS peak_value,

@@ -1,20 +1,20 @@
 -- title: Does the dimension rise and then fall?
 -- doc: One row per model and scope (and layer, with by=layer): where the metric peaks during
 --   training, how far it rises before and falls after, and the share of steps after the peak
---   that go down. A move counts only where it exceeds so many standard errors of the
---   difference, column least_errors, that noise alone makes one in a flat course of any length
---   no more often than two equal values differ by z: sqrt(z² + 2 ln p), over its p pairs of
---   steps. With z of 2 that is in at most 4.6 of 100 flat courses. The moves found decide the
---   verdict: two phases (up, down), rises only, falls only, flat, falls then rises, three
---   phases (down, up, down), or rises, falls, rises again. It is left open with fewer steps
---   than least_steps, without standard errors, with more moves, where a value is missing, or
---   where the steps differ in tokens, window, sample, seed or dtype; reason says why. turn_steps
---   and turn_values tell where the course begins, turns and ends; of a flat one, where it is
---   highest and lowest too. Mean and highest are over the blocks with a value at every step; the
---   mean's error is the mean of theirs, for they share their tokens, and the highest block's is
---   its own. Errors of two steps are taken as independent, which is cautious. Left out: untrained
---   controls, the embedding, the state after the final norm, and steps whose weights another step
---   has too (n_left_out counts them).
+--   that go down. A rise or fall counts as a move if it exceeds least_errors standard errors of
+--   the difference. least_errors is sqrt(z² + 2 ln p), over the p pairs of steps: then noise
+--   makes a move in a flat course of any length no more often than two equal values differ by
+--   z, with z of 2 in at most 4.6 of 100. The moves decide the verdict: two phases (up, down),
+--   rises only, falls only, flat, falls then rises, three phases (down, up, down), or rises,
+--   falls, rises again. The verdict is left open, and reason says why, if there are fewer steps
+--   than least_steps, more moves than these, no standard errors, a missing value, or steps that
+--   differ in tokens, window, sample, seed or dtype. turn_steps and turn_values tell where the
+--   course begins, turns and ends; of a flat one, also where it is highest and lowest. Mean and
+--   highest are over the blocks that have a value at every step. The blocks share their tokens,
+--   so the mean's error is the mean of their errors; the highest block's error is its own.
+--   Errors of two steps are taken as independent, which is cautious. Left out are untrained
+--   controls, the embedding, the state after the final norm, and steps whose weights another
+--   step has too (n_left_out counts them).
 -- param metric VARCHAR = 'twonn' in metric.name: which metric
 -- param models VARCHAR[] = NULL in model.name: only these models; NULL means all
 -- param scopes VARCHAR[] = ['all'] in ('all', 'no_first', 'no_sinks'): which tokens count

@@ -1,7 +1,8 @@
 -- title: Where a number comes from
 -- doc: One row per number, with all that made it: the metric's definition and source, the
---   model's weights, the text, the sample, the versions and the machine. Every run counts, not
---   only the latest, which latest marks; narrow it to the number in question.
+--   model's weights, the text, the sample, the versions and the machine. Numbers of every run
+--   are here, not only of the latest, which the column latest marks; narrow it to the number in
+--   question.
 -- param metric VARCHAR = 'anisotropy' in metric.name: which metric
 -- param models VARCHAR[] = NULL in model.name: only these models; NULL means all
 -- param revisions VARCHAR[] = NULL in checkpoint.revision: only these revisions

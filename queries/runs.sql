@@ -1,9 +1,9 @@
 -- title: What was measured, with what and at which cost
--- doc: One row per run, the newest first. tokens_per_second counts the forward pass
---   and the geometry, not the loading; geometry_over_forward is what measuring costs
---   on top of running the model. latest marks the run that the other questions use;
---   neighbor_recall is the least share of true neighbours found at any layer, 1 where
---   the search was exact; linear is how the model's linear layers were computed.
+-- doc: One row per run, the newest first. tokens_per_second counts the forward pass and the
+--   geometry, not the loading; geometry_over_forward is the time for the geometry as a multiple
+--   of the time for the forward pass. latest marks the run that the other questions use;
+--   neighbor_recall is the least share of true neighbours found at any layer, 1 if the search
+--   was exact; linear is how the model's linear layers were computed.
 -- param models VARCHAR[] = NULL in model.name: only these models; NULL means all
 SELECT
     model.name AS model,

@@ -1,19 +1,19 @@
 -- title: What sinks do to the peak
--- doc: Where each model's metric peaks over all tokens, and what remains there without
---   the first token of each window and without sinks, tokens whose norm at some block
---   is many times that of their window's others; effect is what sinks add at the peak. One
---   row per model and stack; the latest run of each checkpoint and text. The state after the
---   final norm is left out.
+-- doc: Where each model's metric peaks over all tokens, and what remains there without the
+--   first token of each window and without sinks: tokens whose norm, at some block, is many
+--   times the median of their window. effect is what sinks add at the peak. One row per model
+--   and stack; the latest run of each checkpoint and text. The state after the final norm is
+--   left out.
 -- param metric VARCHAR = 'anisotropy' in metric.name: which metric
 -- param models VARCHAR[] = NULL in model.name: only these models; NULL means all
 -- chart: mark=point x=effect:Q y=series:N color=kind:N
 SELECT
     series(p.model, p.revision, p.corpus, run_id, p.kind, stack) AS series,
     p.model, p.kind, p.revision, p.step, p.corpus, stack, metric,
-    -- The lowest of layers that tie.
+    -- Of several layers with the same value the lowest.
     first(layer ORDER BY p.value DESC, layer)
         FILTER (p.scope = 'all' AND p.value IS NOT NULL) AS peak_layer,
-    -- Not the largest here: a metric of two layers has no value at the last.
+    -- Counted over all metrics: a metric of two layers has no value at the last.
     any_value(n_stack_layers.n_layers) AS n_layers,
     max(p.value) FILTER (p.scope = 'all') AS at_peak,
     first(sinkless.value ORDER BY p.value DESC, layer)
