@@ -38,7 +38,7 @@ def with_reasons(database: "Database", table: "pa.Table") -> "pa.Table":
         lacking = [name for name in _NEEDED if name not in names]
         if lacking:
             raise UsageError(
-                f"saying why values are missing takes the columns {', '.join(_NEEDED)}; the answer "
+                f"reasons for missing values need the columns {', '.join(_NEEDED)}; this answer "
                 f"has no {', '.join(lacking)}"
             )
         reasons = pa.array(_found(database, table), type=pa.string())

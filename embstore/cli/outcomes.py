@@ -22,7 +22,7 @@ def tell(outcome: "Outcome") -> None:
     elif outcome.status == "stored":
         TERMINAL.say(
             f"{label}: already measured with this text and configuration "
-            f"(run {run}), nothing to do; --force measures anew"
+            f"(run {run}), nothing to do; --force measures it again"
         )
     else:
         TERMINAL.say(
@@ -38,8 +38,9 @@ def tell(outcome: "Outcome") -> None:
         from embstore.geometry.neighbors.search import EXACT_LIMIT
 
         TERMINAL.say(
-            f"warning: {label}: recall {outcome.least_recall:.3f} of the approximate neighbour "
-            f"search is below {GOOD_RECALL}; with --sample {EXACT_LIMIT} or less it is exact"
+            f"warning: {label}: the approximate search found {outcome.least_recall:.3f} of the "
+            f"true neighbours, less than {GOOD_RECALL}; with --sample {EXACT_LIMIT} or less it is "
+            "exact"
         )
 
 

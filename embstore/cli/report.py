@@ -71,8 +71,8 @@ def report(
     write_atomically(output, content)
     if page.shortened:
         TERMINAL.say(
-            f"note: to stay small, the page has {len(page.shortened)} metrics for the last "
-            "checkpoint of each model only; name those you want whole with --metrics"
+            f"note: to stay small, the page has {len(page.shortened)} metrics only for the last "
+            "checkpoint of each model; --metrics names those you want for every checkpoint"
         )
     size = f"{len(content) / 1e6:.1f} MB"
     TERMINAL.say(f"wrote {output} ({page.runs} runs, {len(page.findings)} findings, {size})")

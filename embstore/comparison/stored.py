@@ -95,7 +95,9 @@ def compare_stored(
             for found in compare_profiles(profile_a, profile_b, by=way)
         ]
     if not rows:
-        raise QueryError(f"{left} and {right} have no metric and scope in common to compare")
+        raise QueryError(
+            f"{left} and {right} have no metric and scope in common, so there is nothing to compare"
+        )
     # The summaries last: of a long table, a terminal shows the end.
     rows.sort(key=lambda row: row["part"] != "layer")
     notes += _remarks(rows)
@@ -120,7 +122,7 @@ def _checked(by: str | None, scopes: Sequence[str]) -> By | None:
             raise UsageError(unknown("scope", scope, SCOPES))
     ways: dict[str | None, By | None] = {None: None, "layer": "layer", "depth": "depth"}
     if by not in ways:
-        raise UsageError(f"layers cannot be matched by {by!r}; expected layer or depth")
+        raise UsageError(f"layers cannot be matched by {by!r}; choose layer or depth")
     return ways[by]
 
 

@@ -125,7 +125,9 @@ def build_models(
     """
     several = [models] if isinstance(models, str | Path) else list(models)
     if name is not None and len(several) > 1:
-        raise UsageError(f"name is for one model, but {len(several)} are given")
+        raise UsageError(
+            f"name is for one model, but {len(several)} are given; leave it out, or give one model"
+        )
     spec = ModelSpec(
         model="",
         name=name,

@@ -67,7 +67,10 @@ def _open_text(corpus: str, text_field: str | None) -> CorpusText | ImageFolder:
     if not Path(path).is_dir():
         return open_corpus(path, text_field=text_field)
     if text_field is not None:
-        raise UsageError(f"corpus {corpus} is a folder of images and has no field {text_field!r}")
+        raise UsageError(
+            f"corpus {corpus} is a folder of images and has no field {text_field!r}; leave out the "
+            "text field"
+        )
     return open_images(path)
 
 

@@ -47,5 +47,5 @@ def test_values_under_another_name_are_told_by_layer(database: Database) -> None
 
 def test_rows_of_no_known_measurement_have_none_to_tell(database: Database) -> None:
     table = database.select(f"SELECT run_id, avg(value) AS value {WHERE} GROUP BY run_id")
-    with pytest.raises(UsageError, match="the answer has no layer, scope, metric"):
+    with pytest.raises(UsageError, match="this answer has no layer, scope, metric"):
         with_reasons(database, table)

@@ -85,7 +85,7 @@ def test_layers_may_be_matched_by_number(store: Path) -> None:
     [
         (["lab/decoder", "lab/encodr"], QueryError, "(did you mean lab/encoder"),
         (["lab/decoder", "lab/encoder", "-m", "anisotrpy"], QueryError, "mean anisotropy?"),
-        (["lab/decoder", "lab/encoder", "--by", "x"], UsageError, "expected layer or depth"),
+        (["lab/decoder", "lab/encoder", "--by", "x"], UsageError, "choose layer or depth"),
         (["lab/decoder", "lab/encoder", "--scope", "x"], UsageError, "unknown scope 'x'"),
         (["lab/decoder", "lab/encoder", "--scope", ""], UsageError, "out for all and no_sinks"),
         (["lab/decoder", "lab/encoder", "-m", ","], UsageError, "leave --metric out for the main"),

@@ -33,7 +33,7 @@ def test_ingest_query_and_again(tiny_llama: Path, text: Path, tmp_path: Path) ->
     again = embstore(*arguments, cwd=tmp_path)
     assert again.returncode == 0
     assert "already measured" in again.stderr
-    assert "--force measures anew" in again.stderr
+    assert "--force measures it again" in again.stderr
     rows = embstore("query", "layer_profile", "-p", "scopes=all", cwd=tmp_path)
     assert len(rows.stdout.splitlines()) == 1 + 4  # header, embedding, three blocks
     quiet = embstore("-q", *arguments, cwd=tmp_path)

@@ -14,8 +14,8 @@ def test_a_poor_approximate_search_is_told_of(capsys: pytest.CaptureFixture[str]
     *measured, warning = said.err.splitlines()
     assert len(measured) == 4
     assert said.out == ""
-    assert warning.startswith("warning: m@main: recall 0.977 of the approximate neighbour search ")
-    assert "below 0.98; " in warning
+    assert warning.startswith("warning: m@main: the approximate search found 0.977 of the true ")
+    assert "less than 0.98; " in warning
 
 
 @pytest.mark.parametrize(

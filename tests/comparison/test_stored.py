@@ -159,5 +159,5 @@ class TestWrongUse:
             compare_stored(database, *sides, metrics=["twon"])
         with pytest.raises(UsageError, match="unknown scope 'some'; choose from all, no_f"):
             compare_stored(database, *sides, scopes=["some"])
-        with pytest.raises(UsageError, match="matched by 'step'; expected layer or depth"):
+        with pytest.raises(UsageError, match="matched by 'step'; choose layer or depth"):
             compare_stored(database, *sides, by="step")

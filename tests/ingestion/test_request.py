@@ -40,7 +40,7 @@ def test_revisions_that_are_empty_are_refused(revisions: str | list[str], messag
 
 
 def test_a_name_is_for_one_model() -> None:
-    with pytest.raises(UsageError, match=r"^name is for one model, but 2 are given$"):
+    with pytest.raises(UsageError, match=r"^name is for one model, but 2 are given; leave it out"):
         build_models(["a", "b"], name="x")
 
 

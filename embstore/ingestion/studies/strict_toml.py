@@ -28,7 +28,7 @@ def parse_toml(text: str, path: Path) -> dict[str, object]:
     try:
         return tomllib.loads(text)
     except RecursionError as error:
-        raise UsageError(f"study {path}: not read, because it is nested too deeply") from error
+        raise UsageError(f"study {path}: nested too deeply to be read") from error
     except ValueError as error:
         lines = text.split("\n")
         end = f"(at line {len(lines)}, column {len(lines[-1]) + 1}, the end)"

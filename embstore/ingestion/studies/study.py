@@ -128,7 +128,7 @@ def _models(tables: Sequence[ModelTable], path: Path) -> Iterator[ModelSpec]:
             raise UsageError(f"models[{i}]: {error}") from error
         first = places.setdefault((model.model, model.revisions, model.random_init), i)
         if first != i:
-            raise UsageError(f"models[{i}] is models[{first}] again, with the same revisions")
+            raise UsageError(f"models[{i}] is the same as models[{first}]; remove one of the two")
         yield model
 
 

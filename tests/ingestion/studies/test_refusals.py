@@ -98,7 +98,7 @@ def refusal(file: Path, text: str) -> str:
         (
             '"gpt2"',
             '"gpt2"\n[[models]]\nmodel = "opt"\n[[models]]\nmodel = "gpt2"\nname = "again"',
-            "models[2] is models[0] again, with the same revisions",
+            "models[2] is the same as models[0]; remove one of the two",
         ),
         (
             '[[models]]\nmodel = "gpt2"',
