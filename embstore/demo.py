@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from embstore.asking.ask import find_question, metric_info, run_question
 from embstore.charts.build import build_chart, save_chart
-from embstore.common.package_files import packaged_path
+from embstore.checkpoints.package_files import packaged_path
 from embstore.errors import CorpusError, ModelError, UsageError
 from embstore.ingestion.outcome import Outcome, error_of
 from embstore.ingestion.request import build_models, build_request, build_settings

@@ -6,7 +6,7 @@ from typing import Any, TypedDict
 import altair as alt
 
 from embstore.asking.question import CHANNEL_TYPES, Channel
-from embstore.charts.drawing import Drawing
+from embstore.charts.chart_data import ChartData
 from embstore.charts.words import axis_title, is_value
 from embstore.types import MetricInfo
 
@@ -38,14 +38,14 @@ def field_of(channel: Channel, column: str = "") -> Field:
     return Field(field=name, type=CHANNEL_TYPES[channel.type])
 
 
-def axis_of(key: str, drawing: Drawing, column: str = "") -> alt.X | alt.Y:
+def axis_of(key: str, data: ChartData, column: str = "") -> alt.X | alt.Y:
     """Return ``x`` or ``y`` with its axis, or another column on the same axis."""
-    channel = drawing.channels[key]
+    channel = data.channels[key]
     position: type[alt.X] | type[alt.Y] = alt.X if key == "x" else alt.Y
     field = field_of(channel, column)
     if channel.type != "Q":
-        return position(**field, **_categories(key, drawing))
-    numbers = drawing.numbers(channel)
+        return position(**field, **_categories(key, data))
+    numbers = data.numbers(channel)
     grid = key == "y" or channel.column != "layer"
     note = " (log scale)"
     if channel.scale == "symlog" and max(numbers, default=0) > 0 <= min(numbers):
@@ -57,10 +57,10 @@ def axis_of(key: str, drawing: Drawing, column: str = "") -> alt.X | alt.Y:
         scale = alt.Scale(type="log", base=base, nice=False)
         axis = alt.Axis(grid=key == "y", tickCount=5, format="~g")
     else:
-        scale, axis = _linear(key, channel, drawing, numbers)
+        scale, axis = _linear(key, channel, data, numbers)
         axis.grid = grid
         note = ""
-    return position(**field, title=axis_title(key, drawing, note), axis=axis, scale=scale)
+    return position(**field, title=axis_title(key, data, note), axis=axis, scale=scale)
 
 
 class _Named(TypedDict, total=False):
@@ -70,23 +70,23 @@ class _Named(TypedDict, total=False):
     sort: Any
 
 
-def _categories(key: str, drawing: Drawing) -> _Named:
+def _categories(key: str, data: ChartData) -> _Named:
     """Describe an axis of names, or of numbers that each take one place."""
-    channel = drawing.channels[key]
-    heat = drawing.mark == "rect"
+    channel = data.channels[key]
+    heat = data.mark == "rect"
     axis = alt.Axis(grid=key == "y" and not heat)
     if heat:
         # The ticks of many narrow cells would merge into a black bar.
         axis.ticks, axis.labelPadding = False, 5
-    found = _Named(title=axis_title(key, drawing), axis=axis, scale=alt.Scale())
-    if drawing.numbers(channel):
+    found = _Named(title=axis_title(key, data), axis=axis, scale=alt.Scale())
+    if data.numbers(channel):
         axis.labelOverlap, axis.labelSeparation = "greedy", 3
         axis.labelAngle, axis.labelExpr = 0, _SHORT
         if key == "y" and channel.column == "layer":
             found["sort"] = "descending"
         return found
     # In the answer's order, not the alphabet's: step10 comes after step9.
-    found["sort"] = drawing.order(channel)
+    found["sort"] = data.order(channel)
     if channel.type == "O":
         # Where labels would overlap, some are left out.
         axis.labelOverlap = "greedy"
@@ -99,10 +99,10 @@ def _categories(key: str, drawing: Drawing) -> _Named:
 
 
 def _linear(
-    key: str, channel: Channel, drawing: Drawing, numbers: list[float]
+    key: str, channel: Channel, data: ChartData, numbers: list[float]
 ) -> tuple[alt.Scale, alt.Axis]:
     """Return scale and axis of evenly spaced numbers."""
-    metric = drawing.metric
+    metric = data.metric
     if channel.column in {"depth", "peak_depth"}:
         return alt.Scale(domain=[0, 1], nice=False), alt.Axis(tickCount=5, format=".1f")
     if numbers and all(isinstance(number, int) for number in numbers):
@@ -121,7 +121,7 @@ def _linear(
     ):
         return alt.Scale(domain=[0, 1]), axis
     # A point shows a value, not an amount as a bar does: its axis need not begin at 0.
-    anywhere = drawing.mark == "point" and not drawing.channels.get("rule")
+    anywhere = data.mark == "point" and not data.channels.get("rule")
     return (alt.Scale(zero=False, padding=12) if anywhere else alt.Scale()), axis
 
 

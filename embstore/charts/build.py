@@ -12,7 +12,7 @@ import altair as alt
 
 from embstore.asking.parameters import ParameterValue
 from embstore.asking.question import SCALES, Channel, Question
-from embstore.charts.drawing import ESTIMATES, INTERVAL, Drawing
+from embstore.charts.chart_data import ESTIMATES, INTERVAL, ChartData
 from embstore.charts.files import check_suffix, render
 from embstore.charts.marks import view_of, width_of
 from embstore.charts.notebook import AnyChart as AnyChart
@@ -95,10 +95,10 @@ def build_chart(
     _refuse_empty(question, channels, rows)
     if metric is not None and not _is_only_metric(table, metric):
         metric = None
-    drawing = Drawing(
+    data = ChartData(
         question.encoding.mark, channels, rows, metric, looks, fewer=_fewer(question, table)
     )
-    return _chart(drawing, headline(question.title, metric), caption)
+    return _chart(data, headline(question.title, metric), caption)
 
 
 def save_chart(chart: AnyChart, path: str | Path) -> None:
@@ -210,20 +210,20 @@ def _fewer(question: Question, table: "pa.Table") -> str:
     return "-p models=…" if "models" in takes else ""
 
 
-def _chart(drawing: Drawing, title: str, caption: str | None) -> AnyChart:
+def _chart(data: ChartData, title: str, caption: str | None) -> AnyChart:
     """Return the whole chart: view, title, caption, description, looks and data."""
-    color = drawing.channels.get("color")
-    if drawing.mark == "rect" and color is not None and color.type == "Q":
-        gaps = any(row[color.column] is None for row in drawing.rows)
+    color = data.channels.get("color")
+    if data.mark == "rect" and color is not None and color.type == "Q":
+        gaps = any(row[color.column] is None for row in data.rows)
         caption = " ".join(filter(None, [NO_VALUE if gaps else None, caption])) or None
-    width = width_of(drawing)
-    chart: AnyChart = view_of(drawing).properties(title=wrapped_title(title, width))
+    width = width_of(data)
+    chart: AnyChart = view_of(data).properties(title=wrapped_title(title, width))
     if caption:
         # A view has one title: the caption is that of a concatenation around it.
-        below = caption_below(caption, width, drawing.theme)
+        below = caption_below(caption, width, data.theme)
         chart = InlineVConcatChart(vconcat=[chart], title=below)
     return chart.properties(
-        data=alt.InlineData(values=drawing.rows),
-        description=describe(drawing, title, caption),
-        config=config_of(drawing.theme),
+        data=alt.InlineData(values=data.rows),
+        description=describe(data, title, caption),
+        config=config_of(data.theme),
     )

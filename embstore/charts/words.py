@@ -5,7 +5,7 @@ from typing import TypeAlias
 
 import altair as alt
 
-from embstore.charts.drawing import Drawing
+from embstore.charts.chart_data import ChartData
 from embstore.charts.theme import (
     CHARACTER_WIDTH,
     PANEL_SIZES,
@@ -66,11 +66,11 @@ def title_of(column: str, metric: MetricInfo | None) -> str:
     return _TITLES.get(column, spoken[:1].upper() + spoken[1:])
 
 
-def axis_title(key: str, drawing: Drawing, note: str = "") -> Title:
+def axis_title(key: str, data: ChartData, note: str = "") -> Title:
     """Title an axis; in lines where it would be longer than the axis."""
-    column = drawing.channels[key].column
-    title = title_of(column, drawing.metric)
-    abreast = min(drawing.panels, PANELS_ABREAST)
+    column = data.channels[key].column
+    title = title_of(column, data.metric)
+    abreast = min(data.panels, PANELS_ABREAST)
     if abreast > 1:
         title = _SHORT_TITLES.get(column, title)
     length = PANEL_SIZES[abreast]["xy".index(key)]
@@ -88,32 +88,32 @@ def headline(title: str, metric: MetricInfo | None) -> str:
     return title if metric is None else f"{metric.title}: {title[:1].lower()}{title[1:]}"
 
 
-def describe(drawing: Drawing, title: str, caption: str | None) -> str:
+def describe(data: ChartData, title: str, caption: str | None) -> str:
     """Say for a screen reader what the chart shows."""
-    channels, metric = drawing.channels, drawing.metric
+    channels, metric = data.channels, data.metric
     shown = {key: title_of(channels[key].column, metric) for key in channels}
-    mark = _MARKS.get(drawing.mark, f"{drawing.mark.capitalize()} chart")
-    if drawing.mark == "rect":
+    mark = _MARKS.get(data.mark, f"{data.mark.capitalize()} chart")
+    if data.mark == "rect":
         what = f"{mark} of {shown.get('color', 'cells')} by {shown['x']} and {shown['y']}"
     else:
         what = f"{mark} of {shown['y']} against {shown['x']}"
     keys = [key for key in ("color", "dash", "shape", "facet") if key in channels]
     told_apart = {channels[key].column for key in keys if channels[key].type == "N"}
-    names = sorted({str(row[column]) for column in sorted(told_apart) for row in drawing.rows})
-    what += f", {len(drawing.rows)} values"
+    names = sorted({str(row[column]) for column in sorted(told_apart) for row in data.rows})
+    what += f", {len(data.rows)} values"
     what += f", for {', '.join(names)}." if names else "."
-    parts = [f"{title}.", what, _extent(drawing, shown)]
+    parts = [f"{title}.", what, _extent(data, shown)]
     return " ".join([part for part in [*parts, caption] if part])
 
 
-def _extent(drawing: Drawing, shown: dict[str, str]) -> str:
+def _extent(data: ChartData, shown: dict[str, str]) -> str:
     """Tell the least and the largest number of what the chart is about."""
-    key = "color" if drawing.mark == "rect" else "y"
-    if key in drawing.channels and drawing.channels[key].type != "Q":
+    key = "color" if data.mark == "rect" else "y"
+    if key in data.channels and data.channels[key].type != "Q":
         key = "x"
-    if key not in drawing.channels or drawing.channels[key].type != "Q":
+    if key not in data.channels or data.channels[key].type != "Q":
         return ""
-    numbers = drawing.numbers(drawing.channels[key])
+    numbers = data.numbers(data.channels[key])
     if not numbers:
         return ""
     return f"{shown[key]} runs from {min(numbers):.4g} to {max(numbers):.4g}."

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 from embstore.checkpoints import hub
+from embstore.checkpoints.package_files import is_packaged, packaged_path
 from embstore.checkpoints.revisions import (
     Revision,
     in_training_order,
@@ -15,7 +16,6 @@ from embstore.checkpoints.revisions import (
     select_revisions,
 )
 from embstore.common.messages import one_line
-from embstore.common.package_files import is_packaged, packaged_path
 from embstore.errors import ModelError, UsageError
 
 Origin = Literal["hub", "folder", "gguf"]

@@ -9,7 +9,7 @@ import torch
 
 from embstore.checkpoints.find import Candidate, find, label
 from embstore.checkpoints.located import Permissions
-from embstore.common.package_files import is_packaged, packaged_path
+from embstore.checkpoints.package_files import is_packaged, packaged_path
 from embstore.errors import CorpusError, UsageError
 from embstore.ingestion.request import ModelSpec, Request, Settings
 from embstore.inputs.corpus import CorpusText, open_corpus

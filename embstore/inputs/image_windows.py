@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from embstore.errors import CorpusError, ModelError, UsageError
 from embstore.inputs.images import ImageFolder
-from embstore.inputs.seeds import WINDOW_STREAM, seeded_generator
+from embstore.inputs.random_streams import WINDOW_STREAM, seeded_generator
 
 if TYPE_CHECKING:
     # Pillow comes with the vision extra only.

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from embstore.errors import CorpusError, UsageError
 from embstore.inputs.corpus import CorpusText
+from embstore.inputs.random_streams import WINDOW_STREAM, seeded_generator
 from embstore.inputs.sampling import check_window
-from embstore.inputs.seeds import WINDOW_STREAM, seeded_generator
 
 # English takes 4 to 5 bytes per token. A guess that decides where reading begins and how much
 # is read first, and no result: a window that comes out short reads on.

@@ -3,8 +3,8 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from embstore.inputs.random_streams import SAMPLE_STREAM, seeded_generator
 from embstore.inputs.sampling import check_sample
-from embstore.inputs.seeds import SAMPLE_STREAM, seeded_generator
 
 
 def sample_positions(

@@ -8,7 +8,7 @@ import pyarrow as pa
 
 from embstore.asking.question import Question, parse_question
 from embstore.charts.build import AnyChart
-from embstore.charts.drawing import INTERVAL
+from embstore.charts.chart_data import INTERVAL
 from embstore.types import MetricInfo
 
 NASTY = "</script><img src=x onerror=alert(1)>"

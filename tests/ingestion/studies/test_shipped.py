@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from embstore.common.package_files import packaged_path
+from embstore.checkpoints.package_files import packaged_path
 from embstore.errors import UsageError
 from embstore.ingestion.studies.files import shipped_studies
 from embstore.ingestion.studies.study import read_study

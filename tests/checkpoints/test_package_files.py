@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from embstore.common.package_files import is_packaged, packaged_path
+from embstore.checkpoints.package_files import is_packaged, packaged_path
 from embstore.errors import CorpusError, EmbstoreError, ModelError
 
 

@@ -18,7 +18,7 @@ _LIKE = {"neighbor": "series"}
 
 
 @dataclass(frozen=True)
-class Drawing:
+class ChartData:
     """The rows of an answer and how they are to be shown.
 
     Attributes:
