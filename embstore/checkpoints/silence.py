@@ -1,4 +1,9 @@
-"""Keeps the progress bars and advice of transformers and of the Hub's client off the terminal."""
+"""Keeps the progress bars and advice of transformers and of the Hub's client off the terminal.
+
+One module does both, in the lowest room that needs it: the switch for bars of transformers also
+flips that of the Hub's client, so the two cannot be silenced apart while one thread fetches a
+checkpoint and another loads the one before.
+"""
 
 import contextlib
 import threading
