@@ -160,7 +160,8 @@ def _checked(parameter: Parameter, value: object) -> Scalar:
 
 def _misfit(parameter: Parameter, value: object) -> UsageError:
     shown = "NULL" if value is None else repr(value)
-    return UsageError(f"parameter {parameter.name}: found {shown}; expected {parameter.type}")
+    wanted = "true or false" if parameter.type == "BOOLEAN" else parameter.type
+    return UsageError(f"parameter {parameter.name}: found {shown}; expected {wanted}")
 
 
 def _or(parameter: Parameter) -> str:

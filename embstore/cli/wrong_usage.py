@@ -12,6 +12,7 @@ from typing import Protocol, TypeGuard, cast
 import typer
 
 from embstore.common.messages import did_you_mean, one_line
+from embstore.common.paths import resource_folder
 
 
 class _Parameter(Protocol):
@@ -74,15 +75,15 @@ def _in_its_words(error: WrongUsage, context: _Context | None) -> str:
     said = said[:1].lower() + said[1:]
     if context is None:
         return said
-    hints = [hint for word in sys.argv[1:] if word in said and (hint := _as_option(word, context))]
+    hints = [hint for word in sys.argv[1:] if word in said and (hint := _meant_as(word, context))]
     pointer = f"see {context.command_path} --help"
     # Click asks whether another command was meant.
     end = f" {pointer[0].upper()}{pointer[1:]}" if said.endswith("?") else f"; {pointer}"
     return said + "".join(hints[:1]) + end
 
 
-def _as_option(word: str, context: _Context) -> str:
-    """Say with which option a word that stands alone could have been meant."""
+def _meant_as(word: str, context: _Context) -> str:
+    """Say how a word that stands in the wrong place could have been meant."""
     options = _options(context.command)
     if word.startswith("-"):
         return ""
@@ -92,6 +93,10 @@ def _as_option(word: str, context: _Context) -> str:
         return f"; write the store as --store {word}"
     if "." in word and "--output" in options:
         return f"; write the output file as -o {word}"
+    if context.command_path.endswith(" sql"):
+        return "; put the SQL in quotes"
+    if context.parent is None and (resource_folder("queries") / f"{word}.sql").is_file():
+        return f"; ask this question as embstore query {word}"
     return ""
 
 

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from embstore._version import __version__
+from embstore.common.messages import closest
 from embstore.errors import QueryError
 from embstore.metrics.conventions import SHORTFALL
 from embstore.metrics.neighbor_estimates import NEIGHBOR_ESTIMATES
@@ -130,7 +131,8 @@ def _select(
         for name in options.metrics:
             if name not in known:
                 raise QueryError(
-                    f"no metric {name!r} in this store; it has {', '.join(sorted(known))}"
+                    f"no metric {name!r} in this store{closest(name, known)}; "
+                    f"it has {', '.join(sorted(known))}"
                 )
     return select_metrics(
         evidence.counts.of_metric,

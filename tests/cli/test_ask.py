@@ -210,7 +210,7 @@ class TestQuery:
             (
                 ["layer_profile", "-p", "final_norm=perhaps"],
                 UsageError,
-                "parameter final_norm: found 'perhaps'; expected BOOLEAN",
+                "parameter final_norm: found 'perhaps'; expected true or false",
             ),
             (["runs", "-f", "xml"], UsageError, "unknown format 'xml'; choose from auto, table"),
             (["runs", "-o", "x.doc"], UsageError, "suffix '.doc'; expected .csv"),

@@ -59,7 +59,9 @@ def test_a_budget_keeps_the_last_checkpoints_of_every_metric(large: Database) ->
 
 
 def test_what_is_asked_for_must_be_there(large: Database) -> None:
-    with pytest.raises(QueryError, match="no metric 'twon' in this store; it has anisotropy"):
+    with pytest.raises(
+        QueryError, match=r"no metric 'twon' in this store \(did you mean twonn\?\); it has"
+    ):
         build_report(large, ReportOptions(metrics=["twon"]))
     with pytest.raises(QueryError, match="no model 'lab/model' in this store"):
         build_report(large, ReportOptions(models=["lab/model"]))

@@ -33,7 +33,10 @@ def study_path(spec: str | Path) -> Path:
     if str(spec) in shipped:
         return shipped[str(spec)]
     hint = closest(Path(spec).stem, shipped)
-    raise UsageError(f"no study {str(spec)!r}{hint}; embstore ships {', '.join(shipped)}")
+    raise UsageError(
+        f"no study {str(spec)!r}{hint}; give a TOML file, or one that embstore ships: "
+        f"{', '.join(shipped)}"
+    )
 
 
 def study_text(path: Path) -> str:
