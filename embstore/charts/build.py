@@ -206,8 +206,8 @@ def _fewer(question: Question, table: "pa.Table") -> str:
         series = set(zip(*(table[name].to_pylist() for name in ("model", "series")), strict=True))
         counts = Counter(model for model, _series in series)
         if 2 * max(counts.values()) > len(series):
-            return "-p revisions=…"
-    return "-p models=…" if "models" in takes else ""
+            return "revisions=…"
+    return "models=…" if "models" in takes else ""
 
 
 def _chart(data: ChartData, title: str, caption: str | None) -> AnyChart:

@@ -1,7 +1,8 @@
-"""Asks the C library to keep freed memory: handing it back and forth costs a sixth of an ingest.
+"""Asks the C library to keep freed memory, which saves a sixth of an ingest.
 
-Every batch of hidden states, and every layer's work, takes arrays of some megabytes that
-glibc by default returns to the system and fetches anew, zeroed page by page.
+Every batch of hidden states, and the work on every layer, needs arrays of some megabytes. By
+default glibc returns them to the system when they are freed, and gets the next ones from it
+page by page, filled with zeros.
 """
 
 import ctypes

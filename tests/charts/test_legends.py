@@ -16,7 +16,7 @@ class TestMany:
         )
         question = parse_question(text, Path("q.sql"))
         many = spec_of(build_chart(question, rows(*names)))
-        assert "Model (9; for fewer: -p models=…)" in find(many, "title")
+        assert "Model (9; for fewer: models=…)" in find(many, "title")
         few = spec_of(build_chart(question, rows(*names[:8])))
         assert "Model" in find(few, "title")
         # A question that takes no models says nothing.
@@ -39,9 +39,9 @@ class TestMany:
                 spec_of(build_chart(question, table.append_column("model", [column]))), "title"
             )
 
-        assert "Model (9; for fewer: -p revisions=…)" in title(["a"] * 9)
-        assert "Model (9; for fewer: -p revisions=…)" in title(["a"] * 6 + ["b"] * 3)
-        assert "Model (9; for fewer: -p models=…)" in title(["a"] * 3 + ["b"] * 3 + ["c"] * 3)
+        assert "Model (9; for fewer: revisions=…)" in title(["a"] * 9)
+        assert "Model (9; for fewer: revisions=…)" in title(["a"] * 6 + ["b"] * 3)
+        assert "Model (9; for fewer: models=…)" in title(["a"] * 3 + ["b"] * 3 + ["c"] * 3)
 
     def test_the_legend_keeps_the_order_of_the_rows(self) -> None:
         names = ["m@step9", "m@step10", "m@step100"]

@@ -1,11 +1,11 @@
 """Metrics of the covariance spectrum: how unevenly variance spreads over directions.
 
-Each is a function of the covariance eigenvalues, largest first, (d,), of which only the
-shape matters, not the scale, and is NaN where all variance is zero.
+Each is a function of the eigenvalues of the covariance, largest first, (d,). Multiplying all of
+them by one number changes nothing. It is NaN where all variance is zero.
 
-Its ``gradient`` is the derivatives with respect to the eigenvalues, (d,). A token at x
-moves eigenvalue j by (v_j · (x − mean))² − λ_j to first order, v_j its direction, so that
-is all that a standard error needs.
+Its ``gradient`` has the derivatives with respect to the eigenvalues, (d,). Nothing else is needed
+for a standard error: to first order, a token at x moves eigenvalue j, with eigenvector v_j, by
+(v_j · (x − mean))² − λ_j.
 """
 
 from collections.abc import Callable
