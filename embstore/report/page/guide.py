@@ -61,8 +61,9 @@ def reading_section() -> str:
         "<h3>Tokens counted</h3>\n"
         f'<div class="facts"><dl>{scopes}</dl></div>\n'
         "<h3>Layers</h3>\n<p>Layer 0 is the output of the embedding; relative depth is the layer "
-        "divided by their number, the axis on which models of unequal length compare. The state "
-        "after the final norm is rescaled, so it stands apart and is left out of the findings.</p>"
+        "divided by the number of layers, so that models with more and with fewer can be compared. "
+        "The state after the final norm is rescaled: it is shown apart, and left out of the "
+        "findings.</p>"
         "\n<h3>Last checkpoints</h3>\n<p>The last checkpoint of a model over a text is one without "
         "a training step, such as main, else the one furthest in training. Spectra, dimensions by "
         "scale and massive activations are here for these only, and spectra at some 40 ranks; the "

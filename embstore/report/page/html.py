@@ -43,7 +43,7 @@ _VIEWS = {
     "scales": (
         "Dimension by scale",
         "The intrinsic dimension from the distances to each token's k-th and 2k-th neighbour "
-        "(Gride). Flat over a range of scales, it is one to rely on; noise lifts it at the "
+        "(Gride). Rely on it where it is flat over a range of scales; noise raises it at the "
         "smallest distances. Last checkpoints only.",
     ),
     "massive": (
