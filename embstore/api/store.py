@@ -117,8 +117,9 @@ class Store:
             UsageError: a parameter is missing, unknown or does not fit its type.
         """
         question = ask.find_question(name, self._queries)
-        table = ask.run_question(self._database, question, params)
-        return Answer(table, run_caveats(self._database, table))
+        with self._database.held():
+            table = ask.run_question(self._database, question, params)
+            return Answer(table, run_caveats(self._database, table))
 
     def sql(self, text: str, /, **params: object) -> Answer:
         """Answer one SELECT of your own; it can read this store and nothing else.
@@ -207,10 +208,12 @@ class Store:
 
         question = ask.find_question(name, self._queries)
         values = ask.bind(question, params)
-        table = ask.run_question(self._database, question, values)
         metric = values.get("metric")
-        info = ask.metric_info(self._database, metric) if isinstance(metric, str) else None
-        caption = " ".join(Answer(table, run_caveats(self._database, table)).notes) or None
+        with self._database.held():
+            table = ask.run_question(self._database, question, values)
+            info = ask.metric_info(self._database, metric) if isinstance(metric, str) else None
+            caveats = run_caveats(self._database, table)
+        caption = " ".join(Answer(table, caveats).notes) or None
         return build_chart(
             question, table, params=values, metric=info, caption=caption, theme=theme
         )

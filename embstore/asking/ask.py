@@ -96,12 +96,13 @@ def run_question(
     """
     values = bind(question, params)
     in_sql = values_in_sql(question, values)
-    _check_known(database, question, values)
-    if question.built_in:
-        # The values are written into the SQL: to bind one, DuckDB's client imports pandas
-        # if it is installed, and that takes longer than most questions.
-        return database.select_prepared(portable_sql(question, in_sql))
-    return database.select_untrusted(question.sql, in_sql)
+    with database.held():
+        _check_known(database, question, values)
+        if question.built_in:
+            # The values are written into the SQL: to bind one, DuckDB's client imports pandas
+            # if it is installed, and that takes longer than most questions.
+            return database.select_prepared(portable_sql(question, in_sql))
+        return database.select_untrusted(question.sql, in_sql)
 
 
 def bind(
@@ -139,7 +140,7 @@ def values_in_sql(
     from embstore.store.statement import statement_parameters
 
     declared = {parameter.name for parameter in question.parameters}
-    in_sql = frozenset(statement_parameters(question.sql))
+    in_sql = statement_parameters(question.sql)
     in_chart = question.encoding.parameters if question.encoding else frozenset()
     for place, used in (("SQL", in_sql), ("chart line", in_chart)):
         for name in sorted(used - declared):

@@ -74,9 +74,10 @@ def compare_stored(
         QueryError: no such model, checkpoint, run or metric, or the two have none in common.
     """
     way = _checked(by, scopes)
-    left, right, notes = choose_runs(stored_runs(database), a, b)
-    wanted = _metrics(left, right, metrics, notes)
-    profiles, stacks = read_profiles(database, left, right, wanted, scopes or MAIN_SCOPES)
+    with database.held():
+        left, right, notes = choose_runs(stored_runs(database), a, b)
+        wanted = _metrics(left, right, metrics, notes)
+        profiles, stacks = read_profiles(database, left, right, wanted, scopes or MAIN_SCOPES)
     pairs = _stack_pairs(stacks[left.run_id], stacks[right.run_id], notes)
     rows: list[dict[str, object]] = []
     for metric, scope, (stack_a, stack_b) in itertools.product(

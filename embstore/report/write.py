@@ -85,27 +85,12 @@ def build_report(
         StoreError: the store cannot be read.
     """
     chosen = options or ReportOptions()
-    contents = read_contents(database, chosen.models)
-    evidence = read_evidence(database, contents)
+    with database.held():
+        contents = read_contents(database, chosen.models)
+        evidence = read_evidence(database, contents)
+        selections = _select(contents, evidence, chosen) if contents.runs else ()
+        payload = _payload(database, contents, evidence, selections) if contents.runs else {}
     findings = find_all(contents, evidence)
-    payload: dict[str, str] = {}
-    selections: tuple[Selection, ...] = ()
-    if contents.runs:
-        selections = _select(contents, evidence, chosen)
-        packed = pack_metrics(database, selections, contents)
-        lines = {
-            "spectra": pack_spectra(database, contents),
-            "scales": pack_scales(database, contents),
-        }
-        facts = _facts(contents, evidence, selections, packed) | {
-            "massive": columns(evidence.largest),
-            **{kind: bundle.facts for kind, bundle in lines.items()},
-        }
-        payload = {
-            "facts": text_of(json_bytes(facts)),
-            "numbers": text_of(packed.content),
-            **{f"{kind}-numbers": text_of(bundle.content) for kind, bundle in lines.items()},
-        }
     written = (now or datetime.now(UTC)).strftime("%Y-%m-%d %H:%M UTC")
     text = PageText(
         title=chosen.title or f"Geometry of hidden states: {database.path.stem}",
@@ -141,6 +126,26 @@ def _select(
         budget=options.budget,
         only=options.metrics,
     )
+
+
+def _payload(
+    database: "Database", contents: Contents, evidence: Evidence, selections: Sequence[Selection]
+) -> dict[str, str]:
+    """Pack what the page's script reads."""
+    packed = pack_metrics(database, selections, contents)
+    lines = {
+        "spectra": pack_spectra(database, contents),
+        "scales": pack_scales(database, contents),
+    }
+    facts = _facts(contents, evidence, selections, packed) | {
+        "massive": columns(evidence.largest),
+        **{kind: bundle.facts for kind, bundle in lines.items()},
+    }
+    return {
+        "facts": text_of(json_bytes(facts)),
+        "numbers": text_of(packed.content),
+        **{f"{kind}-numbers": text_of(bundle.content) for kind, bundle in lines.items()},
+    }
 
 
 def _facts(

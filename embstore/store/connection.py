@@ -1,7 +1,7 @@
 """The store: opened once, then asked and written to.
 
-Connections live for one query or one transaction, so that the file is locked no
-longer than that and many processes can share it.
+Connections live for one query, a few that belong together, or one transaction, so that
+the file is locked no longer than that and many processes can share it.
 """
 
 import contextlib
@@ -19,7 +19,7 @@ from embstore.store import migration
 from embstore.store.failures import duckdb_message, reading_error
 from embstore.store.locking import lock_timeout
 from embstore.store.opening import create_store, newer_store, prepare_store
-from embstore.store.session import fetch, reading, writing
+from embstore.store.session import fetch, holding, reading, writing
 from embstore.store.statement import check_parameters, check_untrusted
 
 if TYPE_CHECKING:
@@ -82,6 +82,19 @@ class Database:
             check_untrusted(connection, sql)
             check_parameters(connection, sql, params or {})
             return self._fetch(connection, sql, params or {})
+
+    @contextlib.contextmanager
+    def held(self) -> Iterator[None]:
+        """Answer several questions from one moment of the store, and sooner.
+
+        The file is opened once for all of them, and is not written to until the last. Keep
+        slow work that is no question out of it: a writer waits as long.
+
+        Raises:
+            StoreError: the store cannot be opened.
+        """
+        with holding(self.path, self._timeout):
+            yield
 
     @contextlib.contextmanager
     def begin(self) -> "Iterator[Connection]":

@@ -1,5 +1,6 @@
 """Checks a SQL text before it runs: its parameters, and what untrusted SQL may do."""
 
+import functools
 import json
 from collections.abc import Iterator, Mapping
 
@@ -25,14 +26,15 @@ TABLE_FUNCTIONS = frozenset(
 )
 
 
-def statement_parameters(sql: str) -> set[str]:
+@functools.lru_cache(maxsize=64)
+def statement_parameters(sql: str) -> frozenset[str]:
     """Return the names of the ``$named`` parameters that one statement uses.
 
     >>> sorted(statement_parameters("SELECT $a + $b + $a"))
     ['a', 'b']
     """
     with duckdb.connect(config={"enable_external_access": "false"}) as connection:
-        return set(_single(connection, sql).named_parameters)
+        return frozenset(_single(connection, sql).named_parameters)
 
 
 def check_parameters(

@@ -1,9 +1,9 @@
 """Writes runs to the store: each in one transaction, in bulk from Arrow, and only once."""
 
-import dataclasses
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -41,6 +41,19 @@ LIMIT 1
 """
 
 
+@dataclass(frozen=True)
+class _Rows:
+    """A run as rows: its own, those that other runs may share, and its numbers in bulk."""
+
+    run: Row
+    model: Row
+    checkpoint: Row
+    corpus: Row
+    metrics: list[Row]
+    twin_of: dict[str, str]
+    numbers: dict[sa.Table, pa.Table]
+
+
 def write_run(database: "Database", run: Run) -> str:
     """Store a run with all its numbers and return its id.
 
@@ -50,66 +63,76 @@ def write_run(database: "Database", run: Run) -> str:
     Raises:
         StoreError: the store is locked, newer, or cannot be written.
     """
+    (run_id,) = write_runs(database, [run])
+    return run_id
+
+
+def write_runs(database: "Database", runs: Iterable[Run]) -> list[str]:
+    """Store several runs as ``write_run`` does, all in one transaction; return their ids.
+
+    Raises:
+        StoreError: the store is locked, newer, or cannot be written.
+    """
+    # Built before the file is locked.
+    built = [_rows(run) for run in runs]
+    with database.begin() as connection:
+        new = [rows.numbers for rows in built if _insert_facts(connection, rows)]
+        for table in new[0] if new else ():
+            insert_from_arrow(connection, table, pa.concat_tables(rows[table] for rows in new))
+    return [str(rows.run["run_id"]) for rows in built]
+
+
+def _rows(run: Run) -> _Rows:
     versions = {metric.name: metric.version for metric in run.metrics}
     checkpoint_id = ids.checkpoint_id(run.model.name, run.checkpoint)
     corpus_id = ids.corpus_id(run.corpus)
     configuration_id = ids.configuration_id(checkpoint_id, corpus_id, run.configuration, versions)
     run_id = ids.run_id(configuration_id, run.repeat)
     model_id = ids.model_id(run.model)
-    run_row: Row = {
+    row: Row = {
         "run_id": run_id,
         "configuration_id": configuration_id,
         "repeat": run.repeat,
         "checkpoint_id": checkpoint_id,
         "corpus_id": corpus_id,
-        **dataclasses.asdict(run.configuration),
+        **vars(run.configuration),
         "metric_versions": _canonical(versions),
-        **dataclasses.asdict(run.provenance),
+        **vars(run.provenance),
         "tags": _canonical(run.tags),
         "study": run.study.name if run.study else None,
         "study_sha256": run.study.sha256 if run.study else None,
     }
-    model_row: Row = {"model_id": model_id, **dataclasses.asdict(run.model)}
-    checkpoint_row: Row = {
-        "checkpoint_id": checkpoint_id,
-        "model_id": model_id,
-        **dataclasses.asdict(run.checkpoint),
-    }
-    corpus_row: Row = {"corpus_id": corpus_id, **dataclasses.asdict(run.corpus)}
     measured = run.measured
-    # Built before the file is locked.
-    bulk = [
-        (schema.run, _arrow(schema.run, [run_row])),
-        (schema.layer, _arrow(schema.layer, [_keyed(run_id, x) for x in measured.layers])),
-        (
-            schema.measurement,
-            _arrow(schema.measurement, [_measurement(run_id, x) for x in measured.measurements]),
-        ),
-        (
-            schema.spectrum,
-            _arrow(schema.spectrum, [_spectrum(run_id, x) for x in measured.spectra if _finite(x)]),
-        ),
-        (
-            schema.massive_activation,
-            _arrow(schema.massive_activation, [_keyed(run_id, x) for x in measured.massive]),
-        ),
-        (
-            schema.dimension_curve,
-            _arrow(schema.dimension_curve, [_curve(run_id, x) for x in measured.curves]),
-        ),
-    ]
-    with database.begin() as connection:
-        if _present(connection, schema.run, [run_id]):
-            return run_id
-        _insert_absent(connection, schema.model, [model_row])
-        twins = connection.execute(sa.text(_TWINS), _twin_of(run.model.name, run.checkpoint))
-        checkpoint_row["duplicate_of"] = next((twin.checkpoint_id for twin in twins), None)
-        _insert_absent(connection, schema.checkpoint, [checkpoint_row])
-        _insert_absent(connection, schema.corpus, [corpus_row])
-        _insert_absent(connection, schema.metric, [dataclasses.asdict(x) for x in run.metrics])
-        for table, rows in bulk:
-            insert_from_arrow(connection, table, rows)
-    return run_id
+    numbers = {
+        schema.layer: [_keyed(run_id, x) for x in measured.layers],
+        schema.measurement: [_measurement(run_id, x) for x in measured.measurements],
+        schema.spectrum: [_spectrum(run_id, x) for x in measured.spectra if _finite(x)],
+        schema.massive_activation: [_keyed(run_id, x) for x in measured.massive],
+        schema.dimension_curve: [_curve(run_id, x) for x in measured.curves],
+    }
+    return _Rows(
+        run=row,
+        model={"model_id": model_id, **vars(run.model)},
+        checkpoint={"checkpoint_id": checkpoint_id, "model_id": model_id, **vars(run.checkpoint)},
+        corpus={"corpus_id": corpus_id, **vars(run.corpus)},
+        metrics=[dict(vars(metric)) for metric in run.metrics],
+        twin_of=_twin_of(run.model.name, run.checkpoint),
+        numbers={table: _arrow(table, rows) for table, rows in numbers.items()},
+    )
+
+
+def _insert_facts(connection: sa.Connection, rows: _Rows) -> bool:
+    """Store all but the numbers; return False for a run that is stored already."""
+    if not _insert_absent(connection, schema.run, [rows.run]):
+        return False
+    _insert_absent(connection, schema.model, [rows.model])
+    twins = connection.execute(sa.text(_TWINS), rows.twin_of)
+    duplicate_of = next((twin.checkpoint_id for twin in twins), None)
+    checkpoint = {**rows.checkpoint, "duplicate_of": duplicate_of}
+    _insert_absent(connection, schema.checkpoint, [checkpoint])
+    _insert_absent(connection, schema.corpus, [rows.corpus])
+    _insert_absent(connection, schema.metric, rows.metrics)
+    return True
 
 
 def repeats(database: "Database", configuration_id: str) -> int:
@@ -136,7 +159,7 @@ def write_failure(database: "Database", failure: Failure) -> None:
     Raises:
         StoreError: the store is locked, newer, or cannot be written.
     """
-    row = _arrow(schema.failure, [dataclasses.asdict(failure)])
+    row = _arrow(schema.failure, [vars(failure)])
     with database.begin() as connection:
         insert_from_arrow(connection, schema.failure, row)
 
@@ -156,8 +179,10 @@ def _canonical(content: Mapping[str, object]) -> str:
 def _keyed(
     run_id: str, record: Layer | Measurement | MassiveActivation | CurvePoint
 ) -> dict[str, Any]:
-    row = dataclasses.asdict(record)
-    return {"run_id": run_id, **row.pop("key"), **row}
+    # Not dataclasses.asdict, which copies every value: a run has thousands of records.
+    row = {"run_id": run_id, **vars(record.key), **vars(record)}
+    del row["key"]
+    return row
 
 
 def _measurement(run_id: str, measurement: Measurement) -> Row:
@@ -192,7 +217,7 @@ def _spectrum(run_id: str, spectrum: Spectrum) -> Row:
     key: LayerKey = spectrum.key
     return {
         "run_id": run_id,
-        **dataclasses.asdict(key),
+        **vars(key),
         "scope": spectrum.scope,
         "eigenvalues": spectrum.eigenvalues,
         "trace": float(spectrum.eigenvalues.sum()),
@@ -223,18 +248,16 @@ def _arrow(table: sa.Table, rows: Sequence[Row]) -> pa.Table:
     return pa.Table.from_pylist(list(rows), schema=pa.schema(fields))
 
 
-def _present(connection: sa.Connection, table: sa.Table, key: Sequence[object]) -> bool:
-    columns = table.primary_key.columns
-    same = [column == value for column, value in zip(columns, key, strict=True)]
-    return (
-        connection.execute(sa.select(sa.literal(1)).select_from(table).where(*same)).first()
-        is not None
-    )
+def _insert_absent(connection: sa.Connection, table: sa.Table, rows: Sequence[Row]) -> int:
+    """Insert the rows whose key is new, and return how many.
 
-
-def _insert_absent(connection: sa.Connection, table: sa.Table, rows: Sequence[Row]) -> None:
-    """Insert the rows whose key is new; the transaction holds the file, so no race."""
-    keys = [column.name for column in table.primary_key.columns]
-    new = [row for row in rows if not _present(connection, table, [row[key] for key in keys])]
+    The transaction holds the file, so nobody else inserts them meanwhile.
+    """
+    columns = list(table.primary_key.columns)
+    keys = [tuple(row[column.name] for column in columns) for row in rows]
+    stored = connection.execute(sa.select(*columns).where(sa.tuple_(*columns).in_(keys)))
+    known = {tuple(row) for row in stored}
+    new = [row for row, key in zip(rows, keys, strict=True) if key not in known]
     if new:
         insert_from_arrow(connection, table, _arrow(table, new))
+    return len(new)

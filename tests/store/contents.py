@@ -13,10 +13,11 @@ def rows(database: Database, sql: str, **params: object) -> list[Row]:
 
 
 def counts(database: Database) -> dict[str, int]:
-    return {
-        name: int(database.select(f"SELECT count(*) AS n FROM {name}")["n"][0].as_py())
-        for name in schema.metadata.tables
-    }
+    with database.held():
+        return {
+            name: int(database.select(f"SELECT count(*) AS n FROM {name}")["n"][0].as_py())
+            for name in schema.metadata.tables
+        }
 
 
 def configuration_id(run: Run) -> str:

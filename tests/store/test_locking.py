@@ -5,7 +5,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from embstore.errors import StoreLockedError, UsageError
+from embstore.errors import QueryError, StoreLockedError, UsageError
 from embstore.store.connection import Database, open_database
 from embstore.store.writing import write_run
 from tests.processes import finish, start
@@ -109,6 +109,42 @@ def test_threads_share_one_database(database: Database) -> None:
         thread.join()
     assert failures == []
     assert database.select("SELECT run_id FROM run").num_rows == 15
+
+
+def test_questions_that_belong_together_open_the_store_once(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened: list[object] = []
+    connect = duckdb.connect
+
+    def counting(*arguments: object, **options: object) -> duckdb.DuckDBPyConnection:
+        opened.append(arguments)
+        return connect(*arguments, **options)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(duckdb, "connect", counting)
+    with database.held():
+        zone = database.select("SELECT current_setting('TimeZone') AS zone")
+        assert zone["zone"].to_pylist() == ["UTC"]
+        with pytest.raises(QueryError):
+            database.select("SELECT nothing")
+        # Whoever asks, and however deep.
+        other = open_database(database.path)
+        with other.held():
+            assert other.select("SELECT count(*) AS n FROM run")["n"].to_pylist() == [0]
+        assert database.select_untrusted("SELECT 1 AS n").num_rows == 1
+        assert len(opened) == 1
+    database.select("SELECT 1 AS n")
+    assert len(opened) == 2
+
+
+def test_nobody_writes_while_questions_belong_together(database: Database) -> None:
+    writer = threading.Thread(target=write_run, args=(database, make_run()))
+    with database.held():
+        writer.start()
+        writer.join(0.1)
+        assert database.select("SELECT run_id FROM run").num_rows == 0
+    writer.join()
+    assert database.select("SELECT run_id FROM run").num_rows == 1
 
 
 @pytest.mark.parametrize("text", ["soon", "-1", "inf", "nan"])
