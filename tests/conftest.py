@@ -86,7 +86,7 @@ def text(write_text: Callable[[int], Path]) -> Path:
 
 @pytest.fixture(scope="session")
 def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A new store, to be copied: creating one takes ten times as long."""
-    from embstore.store.connection import open_database
+    """A new store, to be copied; ``tests.stores.new_store`` does so."""
+    from tests.stores import new_store
 
-    return open_database(tmp_path_factory.mktemp("empty") / "embstore.duckdb").path
+    return new_store(tmp_path_factory.mktemp("empty") / "embstore.duckdb").path

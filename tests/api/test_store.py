@@ -8,15 +8,20 @@ from embstore.api.store import Store, open_store
 from embstore.errors import QueryError, StoreError, UsageError
 from embstore.store.connection import open_database
 from embstore.store.writing import write_run
+from tests.stores import new_store
 from tests.synthetic import make_run
 
 
 @pytest.fixture(scope="module")
 def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
     path = tmp_path_factory.mktemp("api") / "embstore.duckdb"
-    database = open_database(path)
-    write_run(database, make_run(name="lab/decoder"))
-    write_run(database, make_run(name="lab/encoder", kind="encoder"))
+    new_store(
+        path,
+        [
+            make_run(name="lab/decoder"),
+            make_run(name="lab/encoder", kind="encoder"),
+        ],
+    )
     return open_store(path)
 
 
@@ -68,7 +73,7 @@ def test_a_notebook_shows_the_chart_and_the_store(store: Store, tmp_path: Path) 
     assert dark["config"]["background"] != light["config"].get("background", "white")
     with pytest.raises(UsageError, match=r"unknown chart theme 'red'.*; choose from light, dark"):
         store.chart("layer_profile", theme="red")
-    named = open_store(open_database(tmp_path / "n.duckdb").path)
+    named = open_store(new_store(tmp_path / "n.duckdb").path)
     write_run(open_database(named.path), make_run(name="lab/<b>"))
     shown = named._repr_html_()
     assert "lab/&lt;b&gt;" in shown

@@ -16,10 +16,11 @@ from embstore.asking.ask import (
 from embstore.asking.question import parse_question
 from embstore.common.paths import resource_folder
 from embstore.errors import QueryError, UsageError
-from embstore.store.connection import Database, open_database
+from embstore.store.connection import Database
 from embstore.store.writing import write_failure, write_run
 from embstore.types import Failure
 from tests.processes import imported
+from tests.stores import new_store
 from tests.synthetic import make_run
 
 BUILT_IN = sorted(path.stem for path in resource_folder("queries").glob("*.sql"))
@@ -27,9 +28,9 @@ BUILT_IN = sorted(path.stem for path in resource_folder("queries").glob("*.sql")
 
 @pytest.fixture(scope="module")
 def small(tmp_path_factory: pytest.TempPathFactory) -> Database:
-    database = open_database(tmp_path_factory.mktemp("small") / "small.duckdb")
-    write_run(database, make_run(name="lab/decoder"))
-    return database
+    return new_store(
+        tmp_path_factory.mktemp("small") / "small.duckdb", [make_run(name="lab/decoder")]
+    )
 
 
 class TestFinding:
@@ -154,7 +155,7 @@ def test_a_parameter_may_be_for_the_chart_alone(small: Database, tmp_path: Path)
 
 @pytest.mark.parametrize("name", ["failures", "coverage"])
 def test_a_model_that_only_failed_is_known(name: str, tmp_path: Path) -> None:
-    database = open_database(tmp_path / "failed.duckdb")
+    database = new_store(tmp_path / "failed.duckdb")
     question = find_question(name)
     # An empty store holds no name to mistype.
     assert run_question(database, question, {"models": "lab/anything"}).num_rows == 0

@@ -19,6 +19,7 @@ from embstore.asking.caveats import (
 )
 from embstore.store.connection import Database, open_database
 from embstore.store.writing import write_run
+from tests.stores import new_store
 from tests.synthetic import ALL_METRICS, make_run
 
 LATER = datetime(2026, 11, 3, tzinfo=UTC)
@@ -26,18 +27,22 @@ LATER = datetime(2026, 11, 3, tzinfo=UTC)
 
 @pytest.fixture(scope="module")
 def training(tmp_path_factory: pytest.TempPathFactory) -> Database:
-    database = open_database(tmp_path_factory.mktemp("training") / "training.duckdb")
-    for step in range(3):
-        write_run(database, make_run(revision=f"step{step}", step=step, metrics=ALL_METRICS))
-    return database
+    return new_store(
+        tmp_path_factory.mktemp("training") / "training.duckdb",
+        [make_run(revision=f"step{step}", step=step, metrics=ALL_METRICS) for step in range(3)],
+    )
 
 
 @pytest.fixture
 def store(tmp_path: Path) -> Store:
     """Model c was measured with more tokens and another seed."""
-    database = open_database(tmp_path / "s.duckdb")
-    write_run(database, make_run(name="a"))
-    write_run(database, make_run(name="b"))
+    database = new_store(
+        tmp_path / "s.duckdb",
+        [
+            make_run(name="a"),
+            make_run(name="b"),
+        ],
+    )
     other = make_run(name="c", tokens=1024)
     write_run(database, replace(other, configuration=replace(other.configuration, seed=7)))
     return Store(database)
@@ -46,17 +51,18 @@ def store(tmp_path: Path) -> Store:
 @pytest.fixture(scope="module")
 def filled(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Model a was measured again with fewer tokens; b with more; c over another text."""
-    database = open_database(tmp_path_factory.mktemp("filled") / "s.duckdb")
-    for run in (
-        make_run(name="a", tokens=1024),
-        make_run(name="a", tokens=8192),
-        make_run(name="a", tokens=512, created_at=LATER),
-        make_run(name="b", tokens=512),
-        make_run(name="b", tokens=1024, created_at=LATER),
-        make_run(name="c", tokens=1024),
-        make_run(name="c", tokens=512, corpus="verse", created_at=LATER),
-    ):
-        write_run(database, run)
+    database = new_store(
+        tmp_path_factory.mktemp("filled") / "s.duckdb",
+        [
+            make_run(name="a", tokens=1024),
+            make_run(name="a", tokens=8192),
+            make_run(name="a", tokens=512, created_at=LATER),
+            make_run(name="b", tokens=512),
+            make_run(name="b", tokens=1024, created_at=LATER),
+            make_run(name="c", tokens=1024),
+            make_run(name="c", tokens=512, corpus="verse", created_at=LATER),
+        ],
+    )
     return database.path
 
 
@@ -113,9 +119,14 @@ class TestDimensions:
             *("similarity", "linearity", "ratio"),
         }
         unknown = set()
-        for name, question in find_questions().items():
-            asked = {p.name for p in question.parameters} & {"metric"}
-            table = run_question(training, question, dict.fromkeys(asked, "twonn"))
+        with training.held():
+            answers = {
+                question.name: run_question(training, question, asked)
+                for question in find_questions().values()
+                for names in [{parameter.name for parameter in question.parameters}]
+                for asked in [dict.fromkeys(names & {"metric"}, "twonn")]
+            }
+        for name, table in answers.items():
             if not {"metric", "rank"} & set(table.column_names):
                 continue
             for field in table.schema:

@@ -9,17 +9,20 @@ from embstore.asking.ask import bind, find_questions, values_in_sql
 from embstore.asking.literal_sql import literal, portable_sql
 from embstore.asking.parameters import ParameterValue
 from embstore.asking.question import parse_question
-from embstore.store.connection import Database, open_database
-from embstore.store.writing import write_run
+from embstore.store.connection import Database
+from tests.stores import new_store
 from tests.synthetic import ALL_METRICS, make_run
 
 
 @pytest.fixture(scope="module")
 def database(tmp_path_factory: pytest.TempPathFactory) -> Database:
-    opened = open_database(tmp_path_factory.mktemp("portable") / "embstore.duckdb")
-    write_run(opened, make_run(name="lab/it's", metrics=ALL_METRICS))
-    write_run(opened, make_run(name="lab/encoder", kind="encoder", metrics=ALL_METRICS))
-    return opened
+    return new_store(
+        tmp_path_factory.mktemp("portable") / "embstore.duckdb",
+        [
+            make_run(name="lab/it's", metrics=ALL_METRICS),
+            make_run(name="lab/encoder", kind="encoder", metrics=ALL_METRICS),
+        ],
+    )
 
 
 def written(sql: str, types: str, values: Mapping[str, ParameterValue], name: str = "q") -> str:

@@ -2,9 +2,9 @@ import pytest
 
 from embstore.asking.reasons import with_reasons
 from embstore.errors import UsageError
-from embstore.store.connection import Database, open_database
-from embstore.store.writing import write_run
+from embstore.store.connection import Database
 from embstore.types import LayerKey, Scope
+from tests.stores import new_store
 from tests.synthetic import make_run
 
 
@@ -14,9 +14,10 @@ def gap(metric: str, key: LayerKey, scope: Scope, depth: float) -> float | None:
 
 @pytest.fixture(scope="module")
 def database(tmp_path_factory: pytest.TempPathFactory) -> Database:
-    opened = open_database(tmp_path_factory.mktemp("reasons") / "embstore.duckdb")
-    write_run(opened, make_run(name="lab/gap", values=gap))
-    return opened
+    return new_store(
+        tmp_path_factory.mktemp("reasons") / "embstore.duckdb",
+        [make_run(name="lab/gap", values=gap)],
+    )
 
 
 WHERE = "FROM profile WHERE metric = 'twonn' AND scope = 'all' AND site <> 'final_norm'"

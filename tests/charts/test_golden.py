@@ -19,8 +19,7 @@ import pytest
 from embstore.api.store import Store
 from embstore.asking.ask import find_questions
 from embstore.charts.theme import THEMES, config_of
-from embstore.store.connection import open_database
-from embstore.store.writing import write_run
+from tests.stores import new_store
 from tests.synthetic import ALL_METRICS, make_run
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -31,20 +30,21 @@ CHARTED = sorted(name for name, question in find_questions().items() if question
 @pytest.fixture(scope="module")
 def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
     """A decoder at three steps, and an encoder."""
-    database = open_database(tmp_path_factory.mktemp("golden") / "golden.duckdb")
-    for step in (0, 10, 1000):
-        write_run(
-            database,
-            make_run(
-                name="lab/decoder",
-                revision=f"step{step}",
-                step=step,
-                n_layers=3,
-                metrics=ALL_METRICS,
+    database = new_store(
+        tmp_path_factory.mktemp("golden") / "golden.duckdb",
+        [
+            *(
+                make_run(
+                    name="lab/decoder",
+                    revision=f"step{step}",
+                    step=step,
+                    n_layers=3,
+                    metrics=ALL_METRICS,
+                )
+                for step in (0, 10, 1000)
             ),
-        )
-    write_run(
-        database, make_run(name="lab/encoder", kind="encoder", n_layers=2, metrics=ALL_METRICS)
+            make_run(name="lab/encoder", kind="encoder", n_layers=2, metrics=ALL_METRICS),
+        ],
     )
     return Store(database)
 

@@ -11,25 +11,28 @@ from typer.testing import CliRunner, Result
 from embstore.asking.ask import find_question
 from embstore.cli import ask
 from embstore.errors import EmbstoreError, QueryError, StoreError, UsageError
-from embstore.store.connection import open_database
-from embstore.store.writing import write_run
 from tests.cli.running import command, embstore
 from tests.processes import imported
+from tests.stores import new_store
 from tests.synthetic import make_run
 
 
 @pytest.fixture(scope="module")
 def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("ask") / "embstore.duckdb"
-    database = open_database(path)
-    write_run(database, make_run(name="lab/decoder"))
-    write_run(database, make_run(name="lab/encoder", kind="encoder"))
+    new_store(
+        path,
+        [
+            make_run(name="lab/decoder"),
+            make_run(name="lab/encoder", kind="encoder"),
+        ],
+    )
     return path
 
 
 @pytest.fixture
 def empty(tmp_path: Path) -> Path:
-    return open_database(tmp_path / "empty.duckdb").path
+    return new_store(tmp_path / "empty.duckdb").path
 
 
 def run(*arguments: object, stdin: str | None = None) -> Result:

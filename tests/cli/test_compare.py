@@ -6,17 +6,20 @@ from typer.testing import CliRunner, Result
 
 from embstore.cli import compare
 from embstore.errors import QueryError, UsageError
-from embstore.store.connection import open_database
-from embstore.store.writing import write_run
+from tests.stores import new_store
 from tests.synthetic import make_run
 
 
 @pytest.fixture(scope="module")
 def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("compare") / "embstore.duckdb"
-    database = open_database(path)
-    write_run(database, make_run(name="lab/decoder"))
-    write_run(database, make_run(name="lab/encoder", kind="encoder", n_layers=6))
+    new_store(
+        path,
+        [
+            make_run(name="lab/decoder"),
+            make_run(name="lab/encoder", kind="encoder", n_layers=6),
+        ],
+    )
     return path
 
 

@@ -5,17 +5,20 @@ from typer.testing import CliRunner, Result
 
 from embstore.cli import report
 from embstore.errors import EmbstoreError, QueryError, StoreError, UsageError
-from embstore.store.connection import open_database
-from embstore.store.writing import write_run
+from tests.stores import new_store
 from tests.synthetic import make_run
 
 
 @pytest.fixture(scope="module")
 def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("report") / "embstore.duckdb"
-    database = open_database(path)
-    write_run(database, make_run(name="lab/decoder"))
-    write_run(database, make_run(name="lab/encoder", kind="encoder"))
+    new_store(
+        path,
+        [
+            make_run(name="lab/decoder"),
+            make_run(name="lab/encoder", kind="encoder"),
+        ],
+    )
     return path
 
 
@@ -42,7 +45,7 @@ def test_a_dash_writes_to_standard_output(store: Path) -> None:
 
 
 def test_an_empty_store_is_no_error(tmp_path: Path) -> None:
-    store = open_database(tmp_path / "empty.duckdb").path
+    store = new_store(tmp_path / "empty.duckdb").path
     result = run("-s", store, "-o", tmp_path / "empty.html")
     assert result.exception is None
     assert "wrote" in result.stderr

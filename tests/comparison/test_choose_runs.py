@@ -5,14 +5,12 @@ import pytest
 
 from embstore.comparison.choose_runs import choose_runs, stored_runs
 from embstore.errors import QueryError
-from embstore.store.connection import open_database
-from embstore.store.writing import write_run
+from tests.stores import new_store
 from tests.synthetic import make_run
 
 
 def test_a_run_id_that_begins_two_is_ambiguous(tmp_path: Path) -> None:
-    database = open_database(tmp_path / "s.duckdb")
-    write_run(database, make_run(name="a"))
+    database = new_store(tmp_path / "s.duckdb", [make_run(name="a")])
     (run,) = stored_runs(database)
     runs = [replace(run, run_id=f"0123456789abcdef{n}") for n in range(3)]
     with pytest.raises(

@@ -6,8 +6,8 @@ import pytest
 from embstore.comparison.choose_runs import stored_runs
 from embstore.comparison.stored import compare_stored, summaries
 from embstore.errors import QueryError, UsageError
-from embstore.store.connection import Database, open_database
-from embstore.store.writing import write_run
+from embstore.store.connection import Database
+from tests.stores import new_store
 from tests.synthetic import make_run
 
 DAY = datetime(2026, 11, 2, tzinfo=UTC)
@@ -15,22 +15,22 @@ DAY = datetime(2026, 11, 2, tzinfo=UTC)
 
 @pytest.fixture(scope="module")
 def database(tmp_path_factory: pytest.TempPathFactory) -> Database:
-    opened = open_database(tmp_path_factory.mktemp("comparing") / "embstore.duckdb")
-    for run in (
-        make_run(name="lab/decoder"),
-        make_run(name="lab/deep", n_layers=8),
-        make_run(name="lab/encoder", kind="encoder"),
-        make_run(name="lab/both", kind="encoder-decoder"),
-        make_run(name="lab/series", revision="step1", step=1),
-        make_run(name="lab/series", revision="step20", step=20),
-        make_run(name="lab/series", revision="step3", step=3),
-        # The later run is over another text.
-        make_run(name="lab/twice"),
-        make_run(name="lab/twice", corpus="other-text", created_at=DAY + timedelta(days=9)),
-        make_run(name="lab/long", tokens=512, seed=3),
-    ):
-        write_run(opened, run)
-    return opened
+    return new_store(
+        tmp_path_factory.mktemp("comparing") / "embstore.duckdb",
+        [
+            make_run(name="lab/decoder"),
+            make_run(name="lab/deep", n_layers=8),
+            make_run(name="lab/encoder", kind="encoder"),
+            make_run(name="lab/both", kind="encoder-decoder"),
+            make_run(name="lab/series", revision="step1", step=1),
+            make_run(name="lab/series", revision="step20", step=20),
+            make_run(name="lab/series", revision="step3", step=3),
+            # The later run is over another text.
+            make_run(name="lab/twice"),
+            make_run(name="lab/twice", corpus="other-text", created_at=DAY + timedelta(days=9)),
+            make_run(name="lab/long", tokens=512, seed=3),
+        ],
+    )
 
 
 def ids(database: Database, model: str) -> list[str]:
@@ -149,7 +149,7 @@ class TestSides:
 
     def test_an_empty_store_says_so(self, tmp_path: Path) -> None:
         with pytest.raises(QueryError, match="it holds no runs yet"):
-            compare_stored(open_database(tmp_path / "empty.duckdb"), "a", "b")
+            compare_stored(new_store(tmp_path / "empty.duckdb"), "a", "b")
 
 
 class TestWrongUse:

@@ -4,10 +4,11 @@ from datetime import UTC, datetime
 
 import pytest
 
-from embstore.store.connection import Database, open_database
-from embstore.store.writing import write_failure, write_run
+from embstore.store.connection import Database
+from embstore.store.writing import write_failure
 from embstore.types import Failure, LayerKey, Scope
 from tests.queries.asking import copy_of
+from tests.stores import new_store
 from tests.synthetic import ALL_METRICS, make_run
 
 
@@ -17,30 +18,29 @@ def with_a_gap(metric: str, key: LayerKey, scope: Scope, depth: float) -> float 
 
 @pytest.fixture(scope="session")
 def empty(tmp_path_factory: pytest.TempPathFactory) -> Database:
-    return open_database(tmp_path_factory.mktemp("empty") / "empty.duckdb")
+    return new_store(tmp_path_factory.mktemp("empty") / "empty.duckdb")
 
 
 @pytest.fixture(scope="session")
 def one(tmp_path_factory: pytest.TempPathFactory) -> Database:
-    database = open_database(tmp_path_factory.mktemp("one") / "one.duckdb")
-    write_run(database, make_run(metrics=ALL_METRICS))
-    return database
+    return new_store(tmp_path_factory.mktemp("one") / "one.duckdb", [make_run(metrics=ALL_METRICS)])
 
 
 @pytest.fixture(scope="session")
 def small(tmp_path_factory: pytest.TempPathFactory) -> Database:
-    database = open_database(tmp_path_factory.mktemp("small") / "small.duckdb")
-    for run in (
-        make_run(name="lab/decoder", metrics=ALL_METRICS),
-        make_run(name="lab/encoder", kind="encoder", n_layers=2),
-        make_run(name="lab/t5", kind="encoder-decoder", n_layers=2),
-        make_run(name="lab/steps", revision="step1", step=1, values=with_a_gap),
-        make_run(name="lab/steps", revision="step2", step=2),
-        copy_of(make_run(name="lab/steps", revision="step2", step=2), revision="step3", step=3),
-        make_run(name="lab/texts", corpus="prose"),
-        make_run(name="lab/texts", corpus="verse"),
-    ):
-        write_run(database, run)
+    database = new_store(
+        tmp_path_factory.mktemp("small") / "small.duckdb",
+        [
+            make_run(name="lab/decoder", metrics=ALL_METRICS),
+            make_run(name="lab/encoder", kind="encoder", n_layers=2),
+            make_run(name="lab/t5", kind="encoder-decoder", n_layers=2),
+            make_run(name="lab/steps", revision="step1", step=1, values=with_a_gap),
+            make_run(name="lab/steps", revision="step2", step=2),
+            copy_of(make_run(name="lab/steps", revision="step2", step=2), revision="step3", step=3),
+            make_run(name="lab/texts", corpus="prose"),
+            make_run(name="lab/texts", corpus="verse"),
+        ],
+    )
     failed_at = datetime(2026, 11, 2, tzinfo=UTC)
     write_failure(
         database,

@@ -9,10 +9,11 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from embstore.store.connection import Database, open_database
+from embstore.store.connection import Database
 from embstore.store.writing import write_run
 from embstore.types import LayerKey, Run, Scope
 from tests.queries.asking import ask, by_layer, column
+from tests.stores import new_store
 from tests.synthetic import Values, make_run
 
 
@@ -45,17 +46,22 @@ def optional(numbers: npt.NDArray[np.float64]) -> Values:
 
 @pytest.fixture(scope="module")
 def models(tmp_path_factory: pytest.TempPathFactory) -> Database:
-    database = open_database(tmp_path_factory.mktemp("models") / "models.duckdb")
-    for name, n_layers, values in (
-        ("lab/straight-3", 3, straight),
-        ("lab/straight-8", 8, straight),
-        ("lab/shifted", 4, shifted),
-        ("lab/steps", 4, steps),
-        ("lab/gap", 4, gap_at_one),
-    ):
-        write_run(database, make_run(name=name, n_layers=n_layers, values=values))
-    write_run(database, make_run(name="lab/other-text", corpus="verse", values=straight))
-    return database
+    return new_store(
+        tmp_path_factory.mktemp("models") / "models.duckdb",
+        [
+            *(
+                make_run(name=name, n_layers=n_layers, values=values)
+                for name, n_layers, values in (
+                    ("lab/straight-3", 3, straight),
+                    ("lab/straight-8", 8, straight),
+                    ("lab/shifted", 4, shifted),
+                    ("lab/steps", 4, steps),
+                    ("lab/gap", 4, gap_at_one),
+                )
+            ),
+            make_run(name="lab/other-text", corpus="verse", values=straight),
+        ],
+    )
 
 
 class TestDepthGrid:
@@ -94,7 +100,7 @@ class TestDepthGrid:
         assert row["ci_high"] == pytest.approx(0.5 * 1.098)
 
     def test_the_final_norm_does_not_count(self, tmp_path: Path) -> None:
-        database = open_database(tmp_path / "norm.duckdb")
+        database = new_store(tmp_path / "norm.duckdb")
 
         def values(metric: str, key: LayerKey, scope: Scope, depth: float) -> float | None:
             return 99.0 if key.site == "final_norm" else depth
@@ -126,7 +132,7 @@ class TestNearestModels:
     def test_random_profiles_with_gaps_are_as_numpy_finds_them(self, tmp_path: Path) -> None:
         """Of several depths, some without a value somewhere, and one with none at all."""
         rng = np.random.default_rng(3)
-        database = open_database(tmp_path / "random.duckdb")
+        database = new_store(tmp_path / "random.duckdb")
         grid = np.arange(21) / 20
         profiles: dict[str, npt.NDArray[np.float64]] = {}
         for place, n_layers in enumerate([2, 3, 3, 4, 4, 4, 7, 12, 12, 12, 5]):
@@ -178,17 +184,17 @@ class TestNearestModels:
         assert {row["model"]: row["neighbor"] for row in rows}["lab/straight-3"] == "lab/straight-8"
 
     def test_the_last_checkpoint_stands_for_its_model(self, tmp_path: Path) -> None:
-        database = open_database(tmp_path / "steps.duckdb")
-        for step in (5, 10):
-            write_run(
-                database,
-                make_run(name="lab/a", revision=f"step{step}", step=step, values=straight),
-            )
-        write_run(
-            database,
-            make_run(name="lab/a", revision="random-init-0", step=0, values=straight),
+        database = new_store(
+            tmp_path / "steps.duckdb",
+            [
+                *(
+                    make_run(name="lab/a", revision=f"step{step}", step=step, values=straight)
+                    for step in (5, 10)
+                ),
+                make_run(name="lab/a", revision="random-init-0", step=0, values=straight),
+                make_run(name="lab/b", values=shifted),
+            ],
         )
-        write_run(database, make_run(name="lab/b", values=shifted))
         rows = ask(database, "nearest_models")
         assert len(rows) == 2
         assert len(ask(database, "nearest_models", checkpoints="all")) == 4 * 3
@@ -199,24 +205,24 @@ class TestNearestModels:
 
 @pytest.fixture(scope="module")
 def training(tmp_path_factory: pytest.TempPathFactory) -> Database:
-    database = open_database(tmp_path_factory.mktemp("training") / "training.duckdb")
-    for revision, step, value in (
-        ("random-init-0", 0, 99.0),
-        ("step1", 1, 10.0),
-        ("step2", 2, 15.0),
-        ("step4", 4, 20.0),
-        ("main", None, 30.0),
-    ):
-        write_run(
-            database,
+    return new_store(
+        tmp_path_factory.mktemp("training") / "training.duckdb",
+        [
             make_run(
                 revision=revision,
                 step=step,
                 n_layers=2,
                 values=by_layer(value, value, value),
-            ),
-        )
-    return database
+            )
+            for revision, step, value in (
+                ("random-init-0", 0, 99.0),
+                ("step1", 1, 10.0),
+                ("step2", 2, 15.0),
+                ("step4", 4, 20.0),
+                ("main", None, 30.0),
+            )
+        ],
+    )
 
 
 class TestCheckpointChanges:
@@ -255,10 +261,14 @@ def measured_otherwise(run: Run, field: str) -> Run:
 @pytest.mark.parametrize("field", ["tokens", "window_size", "sample_size", "seed", "dtype"])
 class TestMeasuredUnlike:
     def test_nearest_models_compares_like_with_like(self, tmp_path: Path, field: str) -> None:
-        database = open_database(tmp_path / "near.duckdb")
-        write_run(database, make_run(name="lab/a"))
-        write_run(database, make_run(name="lab/b"))
-        write_run(database, measured_otherwise(make_run(name="lab/c"), field))
+        database = new_store(
+            tmp_path / "near.duckdb",
+            [
+                make_run(name="lab/a"),
+                make_run(name="lab/b"),
+                measured_otherwise(make_run(name="lab/c"), field),
+            ],
+        )
         rows = ask(database, "nearest_models")
         assert {(row["model"], row["neighbor_model"]) for row in rows} == {
             ("lab/a", "lab/b"),
@@ -266,7 +276,7 @@ class TestMeasuredUnlike:
         }
 
     def test_checkpoint_changes_compares_like_with_like(self, tmp_path: Path, field: str) -> None:
-        database = open_database(tmp_path / "changes.duckdb")
+        database = new_store(tmp_path / "changes.duckdb")
         for step in (1, 2, 3):
             run = make_run(revision=f"step{step}", step=step)
             write_run(database, measured_otherwise(run, field) if step == 3 else run)
@@ -275,7 +285,7 @@ class TestMeasuredUnlike:
         assert ask(database, "checkpoint_changes", before="step1", after="step3") == []
 
     def test_phases_are_open(self, tmp_path: Path, field: str) -> None:
-        database = open_database(tmp_path / "phases.duckdb")
+        database = new_store(tmp_path / "phases.duckdb")
         for step in (1, 2, 3):
             run = make_run(revision=f"step{step}", step=step, n_layers=1, values=by_layer(1, step))
             write_run(database, measured_otherwise(run, field) if step == 2 else run)

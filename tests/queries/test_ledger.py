@@ -6,10 +6,11 @@ from pathlib import Path
 import pytest
 
 from embstore.asking.ask import find_question, run_question
-from embstore.store.connection import Database, open_database
-from embstore.store.writing import write_failure, write_run
+from embstore.store.connection import Database
+from embstore.store.writing import write_failure, write_run, write_runs
 from embstore.types import Failure
 from tests.queries.asking import ask, column
+from tests.stores import new_store
 from tests.synthetic import make_run
 
 
@@ -22,7 +23,7 @@ def test_runs_tells_cost(small: Database) -> None:
 
 
 def test_runs_tells_how_neighbors_were_found(tmp_path: Path) -> None:
-    database = open_database(tmp_path / "recall.duckdb")
+    database = new_store(tmp_path / "recall.duckdb")
     run = make_run()
     first, second, *rest = run.measured.layers
     layers = (
@@ -31,8 +32,13 @@ def test_runs_tells_how_neighbors_were_found(tmp_path: Path) -> None:
         *rest,
     )
     measured = dataclasses.replace(run.measured, layers=layers)
-    write_run(database, dataclasses.replace(run, measured=measured))
-    write_run(database, make_run(seed=1))
+    write_runs(
+        database,
+        [
+            dataclasses.replace(run, measured=measured),
+            make_run(seed=1),
+        ],
+    )
     rows = run_question(database, find_question("runs")).to_pylist()
     assert {row["seed"]: row["neighbor_recall"] for row in rows} == {0: 0.98, 1: 1.0}
     assert {(row["linear"], row["scopes"]) for row in rows} == {("torch", "all,no_first,no_sinks")}
@@ -65,7 +71,7 @@ class TestCost:
         assert {row["geometry_over_forward"] for row in rows} == {0.2}
 
     def test_the_rest_is_never_negative(self, tmp_path: Path) -> None:
-        database = open_database(tmp_path / "beside.duckdb")
+        database = new_store(tmp_path / "beside.duckdb")
         run = make_run()
         beside = dataclasses.replace(run.provenance, wall_seconds=2.6)
         write_run(database, dataclasses.replace(run, provenance=beside))
@@ -91,7 +97,7 @@ class TestCoverage:
     def test_a_text_measured_for_one_checkpoint_is_missing_for_the_other(
         self, tmp_path: Path
     ) -> None:
-        database = open_database(tmp_path / "texts.duckdb")
+        database = new_store(tmp_path / "texts.duckdb")
         for revision, corpus in (("step1", "prose"), ("step1", "verse"), ("step2", "prose")):
             step = int(revision[-1])
             write_run(database, make_run(revision=revision, step=step, corpus=corpus))
@@ -102,14 +108,15 @@ class TestCoverage:
         assert sorted(int(str(layer)) for layer in column(missing, "layer")) == [0, 1, 2, 3, 4]
 
     def test_checkpoints_stand_in_the_order_of_their_steps(self, tmp_path: Path) -> None:
-        database = open_database(tmp_path / "order.duckdb")
-        for step in (10, 9, 100):
-            write_run(database, make_run(revision=f"step{step}", step=step, n_layers=1))
+        database = new_store(
+            tmp_path / "order.duckdb",
+            [make_run(revision=f"step{step}", step=step, n_layers=1) for step in (10, 9, 100)],
+        )
         shown = list(dict.fromkeys(column(ask(database, "coverage"), "checkpoint")))
         assert shown == ["step9", "step10", "step100"]
 
     def test_a_model_that_never_was_measured_has_one_row(self, tmp_path: Path) -> None:
-        database = open_database(tmp_path / "never.duckdb")
+        database = new_store(tmp_path / "never.duckdb")
         failed_at = make_run().provenance.created_at
         write_failure(
             database, Failure("lab/never", "main", "load", "too large", "prose", failed_at, "0.1.0")
@@ -118,12 +125,17 @@ class TestCoverage:
         assert (row["status"], row["reason"], row["layer"]) == ("failed", "too large", None)
 
     def test_a_failure_resolved_since_counts_no_more(self, tmp_path: Path) -> None:
-        database = open_database(tmp_path / "resolved.duckdb")
+        database = new_store(tmp_path / "resolved.duckdb")
         failed_at = make_run().provenance.created_at
         later = failed_at.replace(year=failed_at.year + 1)
-        write_run(database, make_run(revision="step1", created_at=later))
-        write_run(database, make_run(revision="step1", corpus="verse", created_at=later))
-        write_run(database, make_run(revision="step2", created_at=later))
+        write_runs(
+            database,
+            [
+                make_run(revision="step1", created_at=later),
+                make_run(revision="step1", corpus="verse", created_at=later),
+                make_run(revision="step2", created_at=later),
+            ],
+        )
         for revision, corpus, at in (
             ("step2", "verse", failed_at),
             ("step3", "verse", failed_at),
@@ -142,7 +154,7 @@ class TestCoverage:
         }
 
     def test_a_failure_over_a_text_of_its_own_is_shown(self, tmp_path: Path) -> None:
-        database = open_database(tmp_path / "own.duckdb")
+        database = new_store(tmp_path / "own.duckdb")
         run = make_run()
         write_run(database, run)
         at = run.provenance.created_at
@@ -177,7 +189,7 @@ class TestProvenance:
         assert row["latest"] is True
 
     def test_every_run_counts_and_an_id_narrows_to_one(self, tmp_path: Path) -> None:
-        database = open_database(tmp_path / "two.duckdb")
+        database = new_store(tmp_path / "two.duckdb")
         early = make_run().provenance.created_at
         old = write_run(database, make_run(seed=1, created_at=early))
         new = write_run(database, make_run(created_at=early.replace(year=2027)))

@@ -7,10 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from embstore.store.connection import Database, open_database
-from embstore.store.writing import write_run
+from embstore.store.connection import Database
+from embstore.store.writing import write_run, write_runs
 from embstore.types import LayerKey, Scope
 from tests.queries.asking import ask, by_layer, column, copy_of
+from tests.stores import new_store
 from tests.synthetic import make_run
 
 COURSES: dict[str, tuple[Sequence[float], str]] = {
@@ -30,7 +31,7 @@ COURSES: dict[str, tuple[Sequence[float], str]] = {
 @pytest.fixture(scope="module")
 def courses(tmp_path_factory: pytest.TempPathFactory) -> Database:
     """A model whose every block goes one of the courses; the embedding has noise."""
-    database = open_database(tmp_path_factory.mktemp("courses") / "courses.duckdb")
+    database = new_store(tmp_path_factory.mktemp("courses") / "courses.duckdb")
     values = [course for course, _verdict in COURSES.values()]
     write_series(database, values)
     return database
@@ -38,6 +39,7 @@ def courses(tmp_path_factory: pytest.TempPathFactory) -> Database:
 
 def write_series(database: Database, values: Sequence[Sequence[float]]) -> None:
     """Write a run per step; block i has the i-th series, from 1 on, with errors of 1 %."""
+    runs = []
     for place in range(len(values[0])):
 
         def number(
@@ -47,8 +49,7 @@ def write_series(database: Database, values: Sequence[Sequence[float]]) -> None:
                 return 500.0 * (1 + at % 2)
             return values[key.layer - 1][at]
 
-        write_run(
-            database,
+        runs.append(
             make_run(
                 name="lab/courses",
                 revision=f"step{2**place}",
@@ -56,8 +57,9 @@ def write_series(database: Database, values: Sequence[Sequence[float]]) -> None:
                 n_layers=len(values),
                 values=number,
                 errors={"twonn": 0.01},
-            ),
+            )
         )
+    write_runs(database, runs)
 
 
 def threshold(n_steps: int, z: float = 2.0) -> float:
@@ -168,7 +170,7 @@ class TestPhases:
         rng = np.random.default_rng(7)
         # Steps of some errors' size: many borderline moves, of every number.
         walks = 20 + np.cumsum(rng.normal(0, 0.8, size=(40, 8)), axis=1)
-        database = open_database(tmp_path / "walks.duckdb")
+        database = new_store(tmp_path / "walks.duckdb")
         write_series(database, walks.tolist())
         found = [row["moves"] for row in ask(database, "phases", by="layer")]
         expected = [moves_of(walk, [0.01 * value for value in walk]) for walk in walks]
@@ -182,7 +184,7 @@ class TestPhases:
         rng = np.random.default_rng(8)
         truth = np.full((60, 30), 20.0)
         truth[40:] += 3 * np.sin(np.pi * np.arange(30) / 29)
-        database = open_database(tmp_path / "noise.duckdb")
+        database = new_store(tmp_path / "noise.duckdb")
         write_series(database, (truth * (1 + 0.01 * rng.normal(size=truth.shape))).tolist())
         rows = ask(database, "phases", by="layer")
         verdicts = [row["verdict"] for row in rows]
@@ -206,7 +208,8 @@ class TestPhases:
 
     def test_gaps_take_their_layer_or_their_step(self, tmp_path: Path) -> None:
         """Block 2 lacks a value at one step, and at another no block has any."""
-        database = open_database(tmp_path / "gaps.duckdb")
+        database = new_store(tmp_path / "gaps.duckdb")
+        runs = []
         for step in range(1, 8):
 
             def values(
@@ -214,22 +217,20 @@ class TestPhases:
             ) -> float | None:
                 return None if at == 7 or (at, key.layer) == (3, 2) else float(key.layer)
 
-            write_run(
-                database, make_run(revision=f"step{step}", step=step, n_layers=2, values=values)
-            )
+            runs.append(make_run(revision=f"step{step}", step=step, n_layers=2, values=values))
+        write_runs(database, runs)
         (row,) = ask(database, "phases")
         # Block 1 alone: had block 2 counted where it could, the mean would have moved.
         assert (row["n_steps"], row["n_layers"], row["peak_value"]) == (6, 1, 1.0)
         assert row["verdict"] == "flat"
 
     def test_copies_under_another_step_are_left_out(self, tmp_path: Path) -> None:
-        database = open_database(tmp_path / "copies.duckdb")
+        database = new_store(tmp_path / "copies.duckdb")
         runs = [
             make_run(revision=f"step{step}", step=step, n_layers=1, values=by_layer(1, 1))
             for step in range(1, 7)
         ]
-        for run in runs:
-            write_run(database, run)
+        write_runs(database, runs)
         (row,) = ask(database, "phases")
         assert row["n_steps"] == 6
         write_run(database, copy_of(runs[0], revision="step7", step=7))
@@ -246,10 +247,11 @@ class TestPhases:
 
     @pytest.mark.parametrize("by", ["mean", "layer"])
     def test_where_all_steps_are_copies_it_is_open(self, tmp_path: Path, by: str) -> None:
-        database = open_database(tmp_path / "copies.duckdb")
+        database = new_store(tmp_path / "copies.duckdb")
         run = make_run(name="lab/copied", revision="step1", step=1, n_layers=2)
-        for step in range(1, 6):
-            write_run(database, copy_of(run, revision=f"step{step}", step=step))
+        write_runs(
+            database, [copy_of(run, revision=f"step{step}", step=step) for step in range(1, 6)]
+        )
         rows = ask(database, "phases", by=by)
         assert column(rows, "layer") == ([None] if by == "mean" else [1, 2])
         for row in rows:
@@ -260,7 +262,8 @@ class TestPhases:
 
     def test_where_values_are_missing_it_is_open(self, tmp_path: Path) -> None:
         """One block lacks a value at one step, the other at another."""
-        database = open_database(tmp_path / "missing.duckdb")
+        database = new_store(tmp_path / "missing.duckdb")
+        runs = []
         for step in range(1, 6):
 
             def values(
@@ -268,9 +271,8 @@ class TestPhases:
             ) -> float | None:
                 return None if at == key.layer or metric == "mean_cosine" else 1.0
 
-            write_run(
-                database, make_run(revision=f"step{step}", step=step, n_layers=2, values=values)
-            )
+            runs.append(make_run(revision=f"step{step}", step=step, n_layers=2, values=values))
+        write_runs(database, runs)
         (row,) = ask(database, "phases")
         assert (row["verdict"], row["n_steps"]) == ("open", 0)
         assert row["reason"] == "no block has a value at every step"

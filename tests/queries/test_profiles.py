@@ -7,9 +7,10 @@ from embstore.api.store import Store
 from embstore.asking.ask import find_question, run_question
 from embstore.errors import QueryError
 from embstore.metrics.conventions import errors_of_an_interval
-from embstore.store.connection import Database, open_database
+from embstore.store.connection import Database
 from embstore.store.writing import write_run
 from tests.queries.asking import ask, by_layer, column
+from tests.stores import new_store
 from tests.synthetic import make_run
 
 # The values at depths 0, ½ and 1, and what shape that is at errors of 5 %.
@@ -116,7 +117,7 @@ class TestDimensionScale:
         assert {x["series"] for x in rows} >= {"lab/steps@step1", "lab/t5 · encoder"}
 
     def test_only_the_latest_run_counts(self, tmp_path: Path) -> None:
-        database = open_database(tmp_path / "two.duckdb")
+        database = new_store(tmp_path / "two.duckdb")
         early = make_run().provenance.created_at
         write_run(database, make_run(seed=1, created_at=early))
         latest = write_run(database, make_run(created_at=early.replace(year=2027)))
@@ -205,8 +206,7 @@ def test_dimension_profile_has_interval_and_quartiles(one: Database) -> None:
 
 
 def test_dimension_profile_of_a_store_without_its_metric_has_no_rows(tmp_path: Path) -> None:
-    database = open_database(tmp_path / "few.duckdb")
-    write_run(database, make_run())
+    database = new_store(tmp_path / "few.duckdb", [make_run()])
     assert ask(database, "dimension_profile") == []
     assert len(ask(database, "dimension_profile", metric="twonn")) == 5
 
@@ -250,9 +250,13 @@ def test_layers_tell_checkpoints_and_texts_apart(small: Database) -> None:
     "question", ["layer_profile", "peak_layer", "depth_grid", "bell_shape", "cost", "layers"]
 )
 def test_steps_stand_in_the_order_of_their_numbers(tmp_path: Path, question: str) -> None:
-    database = open_database(tmp_path / "order.duckdb")
-    for revision, step in (("main", None), ("step10", 10), ("step9", 9), ("step100", 100)):
-        write_run(database, make_run(revision=revision, step=step, n_layers=2))
+    database = new_store(
+        tmp_path / "order.duckdb",
+        [
+            make_run(revision=revision, step=step, n_layers=2)
+            for revision, step in (("main", None), ("step10", 10), ("step9", 9), ("step100", 100))
+        ],
+    )
     shown = dict.fromkeys(column(ask(database, question), "revision"))
     assert list(shown) == ["step9", "step10", "step100", "main"]
 
@@ -260,18 +264,18 @@ def test_steps_stand_in_the_order_of_their_numbers(tmp_path: Path, question: str
 @pytest.fixture(scope="module")
 def shapes(tmp_path_factory: pytest.TempPathFactory) -> Database:
     """Five models of three layers, called by the values at their depths 0, ½ and 1."""
-    database = open_database(tmp_path_factory.mktemp("shapes") / "shapes.duckdb")
-    for values in SHAPES:
-        write_run(
-            database,
+    return new_store(
+        tmp_path_factory.mktemp("shapes") / "shapes.duckdb",
+        [
             make_run(
                 name="lab/" + "-".join(map(str, values)),
                 n_layers=2,
                 values=by_layer(*values),
                 errors={"anisotropy": 0.05},
-            ),
-        )
-    return database
+            )
+            for values in SHAPES
+        ],
+    )
 
 
 class TestBellShape:
@@ -314,7 +318,7 @@ class TestBellShape:
 
     def test_a_layer_without_an_error_leaves_no_interval(self, tmp_path: Path) -> None:
         """Of the two layers in the middle third one has an error, and one has none."""
-        database = open_database(tmp_path / "half.duckdb")
+        database = new_store(tmp_path / "half.duckdb")
         run = make_run(n_layers=5, values=by_layer(1, 2, 9, 9, 2, 1), errors={"anisotropy": 0.01})
         measurements = [
             dataclasses.replace(m, std_error=None) if m.key.layer == 3 else m
@@ -340,14 +344,14 @@ class TestBellShape:
     def test_flat_only_where_nothing_could_hide(
         self, tmp_path: Path, values: tuple[float, ...], error: float, shape: str
     ) -> None:
-        database = open_database(tmp_path / "flat.duckdb")
+        database = new_store(tmp_path / "flat.duckdb")
         errors = {"anisotropy": error}
         write_run(database, make_run(n_layers=2, values=by_layer(*values), errors=errors))
         (row,) = ask(database, "bell_shape", scopes=["all"])
         assert row["shape"] == shape
 
     def test_the_least_contrast_is_a_parameter(self, tmp_path: Path) -> None:
-        database = open_database(tmp_path / "least.duckdb")
+        database = new_store(tmp_path / "least.duckdb")
         values = by_layer(0.09, 0.12, 0.09)
         write_run(database, make_run(n_layers=2, values=values, errors={"anisotropy": 0.0005}))
         (row,) = ask(database, "bell_shape", scopes=["all"], least_contrast=0.02)

@@ -6,10 +6,11 @@ from pathlib import Path
 import pytest
 
 from embstore.api.store import Store
-from embstore.store.connection import Database, open_database
-from embstore.store.writing import write_run
+from embstore.store.connection import Database
+from embstore.store.writing import write_run, write_runs
 from embstore.types import LayerKey, Run, Scope
 from tests.queries.asking import ask, by_layer, column
+from tests.stores import new_store
 from tests.synthetic import Values, make_run
 
 STEPS = (0, 1, 10, 100, 1000, 10_000, 100_000)
@@ -40,21 +41,30 @@ def checkpoint(place: int, *, name: str = "lab/grows", prefix: str = "step") -> 
 
 @pytest.fixture(scope="module")
 def training(tmp_path_factory: pytest.TempPathFactory) -> Database:
-    database = open_database(tmp_path_factory.mktemp("training") / "training.duckdb")
-    for place in range(4):
-        write_run(database, checkpoint(place))
-    for place in (0, 2):
-        write_run(database, checkpoint(place, name="lab/stages", prefix="stage1-step"))
-        write_run(database, checkpoint(place, name="lab/stages", prefix="stage2-step"))
-    for seed in (0, 1):
-        write_run(
-            database,
-            make_run(
-                name="lab/grows", revision=f"random-init-{seed}", step=0, values=bell_that_grows(9)
+    return new_store(
+        tmp_path_factory.mktemp("training") / "training.duckdb",
+        [
+            *(checkpoint(place) for place in range(4)),
+            *(
+                run
+                for place in (0, 2)
+                for run in (
+                    checkpoint(place, name="lab/stages", prefix="stage1-step"),
+                    checkpoint(place, name="lab/stages", prefix="stage2-step"),
+                )
             ),
-        )
-    write_run(database, make_run(name="lab/grows", revision="main", values=bell_that_grows(9)))
-    return database
+            *(
+                make_run(
+                    name="lab/grows",
+                    revision=f"random-init-{seed}",
+                    step=0,
+                    values=bell_that_grows(9),
+                )
+                for seed in (0, 1)
+            ),
+            make_run(name="lab/grows", revision="main", values=bell_that_grows(9)),
+        ],
+    )
 
 
 class TestAnisotropyByStep:
@@ -104,9 +114,13 @@ class TestAnisotropyByStep:
         }
 
     def test_of_two_texts_each_is_a_series(self, tmp_path: Path) -> None:
-        database = open_database(tmp_path / "texts.duckdb")
-        for corpus in ("prose", "verse"):
-            write_run(database, make_run(name="lab/a", revision="step1", step=1, corpus=corpus))
+        database = new_store(
+            tmp_path / "texts.duckdb",
+            [
+                make_run(name="lab/a", revision="step1", step=1, corpus=corpus)
+                for corpus in ("prose", "verse")
+            ],
+        )
         rows = ask(database, "anisotropy_by_step", scopes=["all"])
         assert column(rows, "series") == ["lab/a · prose", "lab/a · verse"]
 
@@ -136,7 +150,7 @@ class TestHeatMap:
     @pytest.fixture
     def sparse(self, tmp_path: Path) -> Database:
         """Two steps, of which the second lacks layer 2 and has no value in layer 1."""
-        database = open_database(tmp_path / "sparse.duckdb")
+        database = new_store(tmp_path / "sparse.duckdb")
 
         def values(metric: str, key: LayerKey, scope: Scope, depth: float) -> float | None:
             return None if key.layer == 1 else depth
@@ -172,7 +186,7 @@ class TestHeatMap:
 @pytest.fixture(scope="module")
 def twins(tmp_path_factory: pytest.TempPathFactory) -> Database:
     """One name, two models: of two layers with the value 5, of four with the value 9."""
-    database = open_database(tmp_path_factory.mktemp("twins") / "twins.duckdb")
+    database = new_store(tmp_path_factory.mktemp("twins") / "twins.duckdb")
     for n_layers, value in ((2, 5.0), (4, 9.0)):
         for step in range(1, 6):
             values = by_layer(*[value] * (n_layers + 1))
@@ -222,19 +236,21 @@ class TestTwoModelsWithOneName:
 @pytest.fixture(scope="module")
 def high(tmp_path_factory: pytest.TempPathFactory) -> Database:
     """Three models of dimensions 20, 58 and 80 in their highest layer, 5 % errors."""
-    database = open_database(tmp_path_factory.mktemp("high") / "high.duckdb")
+    database = new_store(tmp_path_factory.mktemp("high") / "high.duckdb")
     for top in (20.0, 58.0, 80.0):
-        for step, share in ((1, 0.5), (2, 1.0)):
-            write_run(
-                database,
+        write_runs(
+            database,
+            [
                 make_run(
                     name=f"lab/{top:.0f}",
                     revision=f"step{step}",
                     step=step,
                     n_layers=2,
                     values=by_layer(0.5 * top * share, top * share, 0.5 * top * share),
-                ),
-            )
+                )
+                for step, share in ((1, 0.5), (2, 1.0))
+            ],
+        )
     return database
 
 

@@ -10,9 +10,9 @@ import sqlalchemy as sa
 from duckdb_sqlalchemy import insert_from_arrow
 
 from embstore.store import schema
-from embstore.store.connection import Database, open_database
+from embstore.store.connection import Database
 from embstore.store.ids import content_id
-from embstore.store.writing import write_run
+from tests.stores import new_store
 from tests.synthetic import make_run
 
 _START = datetime(2026, 11, 2, 9, 30, tzinfo=UTC)
@@ -116,10 +116,9 @@ def fill(
     The last checkpoints have spectra of ``width`` numbers, dimensions by scale and the
     largest coordinates too.
     """
-    database = open_database(path)
-    for number in range(models):
-        write_run(
-            database,
+    database = new_store(
+        path,
+        [
             make_run(
                 name=f"lab/model-{number:02d}",
                 kind="encoder" if number % 5 == 4 else "decoder",
@@ -128,8 +127,10 @@ def fill(
                 tokens_seen=0,
                 n_layers=n_layers,
                 created_at=_START,
-            ),
-        )
+            )
+            for number in range(models)
+        ],
+    )
     # As Pythia's: powers of two, then every thousand.
     steps = [0, *(2**i for i in range(10)), *range(1000, 1_000_000, 1000)][:checkpoints]
     known = database.select("SELECT model_id, name FROM model").to_pylist()

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from embstore.report.write import build_report
-from embstore.store.connection import Database, open_database
+from embstore.store.connection import Database
 from tests.report import hostile
+from tests.stores import new_store
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -22,9 +23,9 @@ _FLAGS = (
 
 
 @pytest.fixture
-def database(empty_store: Path, tmp_path: Path) -> Database:
+def database(tmp_path: Path) -> Database:
     """An empty store."""
-    return open_database(shutil.copyfile(empty_store, tmp_path / "store.duckdb"))
+    return new_store(tmp_path / "store.duckdb")
 
 
 @pytest.fixture(scope="session")

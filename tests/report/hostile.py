@@ -3,9 +3,10 @@
 from datetime import UTC, datetime
 from pathlib import Path
 
-from embstore.store.connection import Database, open_database
-from embstore.store.writing import write_failure, write_run
+from embstore.store.connection import Database
+from embstore.store.writing import write_failure
 from embstore.types import Failure, LayerKey, Scope
+from tests.stores import new_store
 from tests.synthetic import bell, make_run
 
 SCRIPT = "</script><img src=x onerror=\"document.title='owned'\">"
@@ -23,24 +24,27 @@ def gappy(metric: str, key: LayerKey, scope: Scope, depth: float) -> float | Non
 
 def fill(path: Path) -> Database:
     """Fill a new store; every name that can come from outside is hostile somewhere."""
-    database = open_database(path)
-    for step in (0, 10, 1000, 20000, 143000):
-        write_run(
-            database,
-            make_run(
-                name=SCRIPT,
-                revision=f"step{step} {SCRIPT}",
-                step=step,
-                tokens_seen=step * 2048,
-                corpus=SCRIPT,
-                tags={"note": SCRIPT, SCRIPT: "value"},
-                values=gappy,
-                created_at=_NOW,
+    database = new_store(
+        path,
+        [
+            *(
+                make_run(
+                    name=SCRIPT,
+                    revision=f"step{step} {SCRIPT}",
+                    step=step,
+                    tokens_seen=step * 2048,
+                    corpus=SCRIPT,
+                    tags={"note": SCRIPT, SCRIPT: "value"},
+                    values=gappy,
+                    created_at=_NOW,
+                )
+                for step in (0, 10, 1000, 20000, 143000)
             ),
-        )
-    write_run(database, make_run(name=FORMULA, kind="encoder", corpus=SCRIPT))
-    write_run(database, make_run(name=TEMPLATE, kind="encoder-decoder", corpus=SCRIPT))
-    write_run(database, make_run(name="lab/plain", corpus=TEMPLATE, architecture=SCRIPT))
+            make_run(name=FORMULA, kind="encoder", corpus=SCRIPT),
+            make_run(name=TEMPLATE, kind="encoder-decoder", corpus=SCRIPT),
+            make_run(name="lab/plain", corpus=TEMPLATE, architecture=SCRIPT),
+        ],
+    )
     write_failure(
         database,
         Failure(

@@ -4,12 +4,13 @@ from pathlib import Path
 import pytest
 
 from embstore.errors import QueryError
-from embstore.report.write import ReportOptions, build_report
-from embstore.store.connection import Database, open_database
-from embstore.store.writing import write_failure, write_run
+from embstore.report.write import Report, ReportOptions, build_report
+from embstore.store.connection import Database
+from embstore.store.writing import write_failure
 from embstore.types import Failure
 from tests.processes import imported
 from tests.report import bulk
+from tests.stores import new_store
 from tests.synthetic import make_run
 
 NOW = datetime(2026, 11, 3, tzinfo=UTC)
@@ -27,18 +28,24 @@ def large(tmp_path_factory: pytest.TempPathFactory) -> Database:
     )
 
 
+@pytest.fixture(scope="module")
+def whole(large: Database) -> Report:
+    return build_report(large, now=NOW)
+
+
+@pytest.mark.slow
 def test_the_page_is_the_same_every_time(large: Database) -> None:
     options = ReportOptions(models=["lab/model-01"])
     first = build_report(large, options, now=NOW).html
     assert build_report(large, options, now=NOW).html == first
 
 
-def test_a_page_carries_few_bytes_a_number(large: Database) -> None:
-    report = build_report(large, now=NOW)
+@pytest.mark.slow
+def test_a_page_carries_few_bytes_a_number(large: Database, whole: Report) -> None:
     n = large.select("SELECT count(*) AS n FROM measurement")["n"][0].as_py()
-    assert report.runs == 750
-    assert report.shortened == ()
-    assert {finding.topic for finding in report.findings} >= {
+    assert whole.runs == 750
+    assert whole.shortened == ()
+    assert {finding.topic for finding in whole.findings} >= {
         "Peak anisotropy",
         "Anisotropy in training",
         "Dimension in training",
@@ -46,43 +53,44 @@ def test_a_page_carries_few_bytes_a_number(large: Database) -> None:
     }
     # A value and both ends of its interval: six bytes, eight in base64, besides script and runs.
     assert n > 150_000
-    assert len(report.html) < 8 * n
+    assert len(whole.html) < 8 * n
 
 
-def test_a_budget_keeps_the_last_checkpoints_of_every_metric(large: Database) -> None:
-    full = build_report(large, now=NOW)
+@pytest.mark.slow
+def test_a_budget_keeps_the_last_checkpoints_of_every_metric(
+    large: Database, whole: Report
+) -> None:
     small = build_report(large, ReportOptions(budget=75_000), now=NOW)
     assert small.shortened == ("mean_cosine", "mle", "cka_next")
-    assert len(small.html) < len(full.html) / 2
+    assert len(small.html) < len(whole.html) / 2
     chosen = build_report(large, ReportOptions(budget=75_000, metrics=["mle"]), now=NOW)
     assert chosen.shortened == ()
 
 
-def test_what_is_asked_for_must_be_there(large: Database) -> None:
+def test_what_is_asked_for_must_be_there(hostile_store: Database) -> None:
     with pytest.raises(
         QueryError, match=r"no metric 'twon' in this store \(did you mean twonn\?\); it has"
     ):
-        build_report(large, ReportOptions(metrics=["twon"]))
+        build_report(hostile_store, ReportOptions(metrics=["twon"]))
     with pytest.raises(QueryError, match="no model 'lab/model' in this store"):
-        build_report(large, ReportOptions(models=["lab/model"]))
+        build_report(hostile_store, ReportOptions(models=["lab/model"]))
 
 
 def test_an_empty_store_has_a_page(tmp_path: Path) -> None:
-    report = build_report(open_database(tmp_path / "empty.duckdb"))
+    report = build_report(new_store(tmp_path / "empty.duckdb"))
     assert (report.runs, report.findings) == (0, ())
     assert "Nothing has been measured yet" in report.html
 
 
 def test_failures_alone_are_told(tmp_path: Path) -> None:
-    database = open_database(tmp_path / "failed.duckdb")
+    database = new_store(tmp_path / "failed.duckdb")
     write_failure(database, Failure("a", "main", "load", "no memory", "t", NOW, "0.1.0"))
     (finding,) = build_report(database).findings
     assert finding.topic == "Not measured"
 
 
 def test_titles_are_the_readers_or_the_stores(tmp_path: Path) -> None:
-    database = open_database(tmp_path / "mine.duckdb")
-    write_run(database, make_run())
+    database = new_store(tmp_path / "mine.duckdb", [make_run()])
     assert "<title>Geometry of hidden states: mine</title>" in build_report(database).html
     named = build_report(database, ReportOptions(title="<Two> & more")).html
     assert "<h1>&lt;Two&gt; &amp; more</h1>" in named

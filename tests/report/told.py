@@ -14,8 +14,10 @@ from tests.synthetic import Values, make_run
 
 def told(database: Database, topic: str) -> Finding | None:
     """Return the finding of one topic that a store's report has."""
-    contents = read_contents(database)
-    every = find_all(contents, read_evidence(database, contents))
+    with database.held():
+        contents = read_contents(database)
+        evidence = read_evidence(database, contents)
+    every = find_all(contents, evidence)
     return next((finding for finding in every if finding.topic == topic), None)
 
 

@@ -1,9 +1,9 @@
-import shutil
 from pathlib import Path
 
 import pytest
 
-from embstore.store.connection import Database, open_database
+from embstore.store.connection import Database
+from tests.stores import new_store
 
 
 @pytest.fixture
@@ -12,6 +12,5 @@ def path(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def database(path: Path, empty_store: Path) -> Database:
-    shutil.copyfile(empty_store, path)
-    return open_database(path)
+def database(path: Path) -> Database:
+    return new_store(path)

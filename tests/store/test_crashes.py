@@ -14,6 +14,9 @@ from tests.processes import finish, start
 from tests.store.contents import counts, rows
 from tests.synthetic import make_run
 
+# Each starts a Python and kills or starves it.
+pytestmark = pytest.mark.slow
+
 
 def test_a_run_that_breaks_the_schema_is_not_stored_in_part(database: Database) -> None:
     run = make_run()
@@ -74,8 +77,8 @@ os.kill(os.getpid(), signal.SIGKILL)
 def test_a_killed_writer_leaves_whole_runs(
     path: Path, database: Database, insert: int, stored: int
 ) -> None:
-    # Model and checkpoint are new, then come run, layer, measurement, spectrum, massive
-    # activations and dimension curves; 9 is after the commit.
+    # The run, its model and checkpoint, then layer, measurement, spectrum, massive activations
+    # and dimension curves; 9 is after the commit.
     write_run(database, make_run())
     process = start(KILLED, path, str(insert))
     process.communicate(timeout=60)

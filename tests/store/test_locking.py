@@ -76,6 +76,7 @@ def test_the_file_is_free_between_calls(path: Path, database: Database) -> None:
     finish(start(code, path))
 
 
+@pytest.mark.slow
 def test_concurrent_writers_lose_nothing(path: Path) -> None:
     # The file does not exist yet, so they race for creating it as well.
     for process in [start(WRITE, path, str(writer)) for writer in range(3)]:
@@ -91,6 +92,7 @@ def test_concurrent_writers_lose_nothing(path: Path) -> None:
     assert [found.name for found in path.parent.iterdir()] == [path.name]
 
 
+@pytest.mark.slow
 def test_threads_share_one_database(database: Database) -> None:
     failures: list[Exception] = []
 

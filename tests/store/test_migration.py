@@ -11,7 +11,7 @@ from sqlalchemy import Table
 from embstore.store import migration, schema
 from embstore.store.connection import Database, open_database
 from embstore.store.session import writing
-from embstore.store.writing import write_run
+from embstore.store.writing import write_run, write_runs
 from tests.processes import finish, start
 from tests.synthetic import make_run
 
@@ -134,8 +134,13 @@ def test_an_older_store_is_migrated_when_opened_and_keeps_its_runs(
 def test_schema_0002_keeps_its_rows_and_says_how_they_were_made(
     path: Path, database: Database, tmp_path: Path
 ) -> None:
-    write_run(database, make_run())
-    write_run(database, make_run(seed=1))
+    write_runs(
+        database,
+        [
+            make_run(),
+            make_run(seed=1),
+        ],
+    )
     old = tmp_path / "old.duckdb"
     with writing(old, 1) as connection:
         command.upgrade(migration.alembic_config(connection), "0002")

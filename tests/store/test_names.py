@@ -8,7 +8,7 @@ import duckdb
 import pytest
 
 from embstore.store.connection import Database
-from embstore.store.writing import write_failure, write_run
+from embstore.store.writing import write_failure, write_run, write_runs
 from embstore.types import Failure
 from tests.synthetic import make_run
 
@@ -51,9 +51,14 @@ def test_two_models_of_one_name_are_told_apart(database: Database) -> None:
 
 
 def test_a_label_says_only_what_differs_in_the_answer(database: Database) -> None:
-    write_run(database, make_run(name="a", revision="r1", corpus="prose"))
-    write_run(database, make_run(name="a", revision="r2", corpus="verse"))
-    write_run(database, make_run(name="b", kind="encoder-decoder"))
+    write_runs(
+        database,
+        [
+            make_run(name="a", revision="r1", corpus="prose"),
+            make_run(name="a", revision="r2", corpus="verse"),
+            make_run(name="b", kind="encoder-decoder"),
+        ],
+    )
     sql = (
         "SELECT DISTINCT series(model, revision, corpus, run_id, kind, stack) AS series "
         "FROM profile WHERE {} ORDER BY series"
@@ -67,10 +72,15 @@ def test_a_label_says_only_what_differs_in_the_answer(database: Database) -> Non
 
 
 def test_of_two_checkpoints_at_one_step_the_one_measured_last(database: Database) -> None:
-    write_run(database, make_run(revision="step5", step=5, created_at=LATE))
-    write_run(database, make_run(revision="global_step5", step=5, created_at=EARLY))
-    write_run(database, make_run(revision="other-step5", step=5, created_at=EARLY))
-    write_run(database, make_run(revision="main", created_at=LATE))
+    write_runs(
+        database,
+        [
+            make_run(revision="step5", step=5, created_at=LATE),
+            make_run(revision="global_step5", step=5, created_at=EARLY),
+            make_run(revision="other-step5", step=5, created_at=EARLY),
+            make_run(revision="main", created_at=LATE),
+        ],
+    )
     found = database.select("SELECT DISTINCT revision FROM training_profile ORDER BY revision")
     assert found["revision"].to_pylist() == ["other-step5", "step5"]
     everything = database.select("SELECT DISTINCT revision FROM named_profile")

@@ -218,6 +218,7 @@ os.chmod(folder, 0o755) if os.getuid() != 65534 else None
 """
 
 
+@pytest.mark.slow
 def test_without_write_permission_a_store_can_only_be_read() -> None:
     with tempfile.TemporaryDirectory() as folder:
         Path(folder).chmod(0o755)
@@ -241,6 +242,7 @@ except StoreError as error:
 """
 
 
+@pytest.mark.slow
 def test_a_full_disk_leaves_no_half_made_store(path: Path) -> None:
     out = finish(start(FULL, path))
     assert re.match(rf"{path} could not be created \(.*File too large\): check permissions", out)
@@ -261,6 +263,7 @@ open_database(sys.argv[1])
 """
 
 
+@pytest.mark.slow
 def test_a_killed_creation_does_not_stand_in_the_way(path: Path) -> None:
     process = start(KILLED, path)
     process.communicate(timeout=60)

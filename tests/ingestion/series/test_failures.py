@@ -89,6 +89,7 @@ def test_what_is_no_users_mistake_is_named_by_its_kind(
     assert (failed.stage, failed.reason) == ("measure", "unexpected MemoryError: no room for it")
 
 
+@pytest.mark.slow
 def test_a_failed_checkpoint_leaves_its_memory(
     series: Path, text: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

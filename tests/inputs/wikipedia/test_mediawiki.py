@@ -214,6 +214,7 @@ def peak_bytes(n_pages: int) -> int:
         tracemalloc.stop()
 
 
+@pytest.mark.slow
 def test_memory_does_not_grow_with_the_dump() -> None:
     small, large = peak_bytes(40), peak_bytes(400)  # 0.3 and 3 MB
     # 64 KB of allocator noise; keeping one byte in forty would show.

@@ -1,6 +1,6 @@
 from embstore.report.findings import bells
 from embstore.store.connection import Database
-from embstore.store.writing import write_run
+from embstore.store.writing import write_runs
 from tests.report.told import profile, told
 from tests.synthetic import make_run
 
@@ -20,9 +20,14 @@ def test_kinds_are_compared_by_the_middle_against_both_ends() -> None:
 def test_a_stores_profiles_are_told(database: Database) -> None:
     """The decoder's is a bell where its errors are known; the encoder's is flat."""
     errors = {"anisotropy": 0.005}
-    write_run(database, make_run(name="a", errors=errors))
-    write_run(database, make_run(name="b"))
-    write_run(database, make_run(name="c", kind="encoder", errors=errors))
+    write_runs(
+        database,
+        [
+            make_run(name="a", errors=errors),
+            make_run(name="b"),
+            make_run(name="c", kind="encoder", errors=errors),
+        ],
+    )
     found = told(database, "Encoders and decoders")
     assert found is not None
     assert (

@@ -2,14 +2,15 @@ from datetime import UTC, datetime
 
 from embstore.report.read.contents import read_contents
 from embstore.store.connection import Database
-from embstore.store.writing import write_run
+from embstore.store.writing import write_run, write_runs
 from tests.report.told import changed, told
 from tests.synthetic import make_run
 
 
 def test_same_weights_warn(database: Database) -> None:
-    for step in (1, 2, 3):
-        write_run(database, make_run(name="a", revision=f"step{step}", step=step))
+    write_runs(
+        database, [make_run(name="a", revision=f"step{step}", step=step) for step in (1, 2, 3)]
+    )
     assert told(database, "Same weights") is None
     changed(database, "checkpoint", "weights_sha256 = 'same' WHERE step > 1")
     found = told(database, "Same weights")
@@ -33,8 +34,13 @@ def test_low_recall_warns_and_good_recall_is_told(database: Database) -> None:
 
 
 def test_uneven_and_small_samples_and_dirty_code_warn(database: Database) -> None:
-    write_run(database, make_run(name="a"))
-    write_run(database, make_run(name="b", tokens=128, hidden_size=40))
+    write_runs(
+        database,
+        [
+            make_run(name="a"),
+            make_run(name="b", tokens=128, hidden_size=40),
+        ],
+    )
     changed(database, "run", "git_dirty = true WHERE tokens = 128")
     uneven = told(database, "Unequal samples")
     assert uneven is not None
@@ -48,15 +54,17 @@ def test_uneven_and_small_samples_and_dirty_code_warn(database: Database) -> Non
 
 
 def test_gaps_and_undefined_numbers_warn(database: Database) -> None:
-    write_run(database, make_run(name="a", revision="step1", step=1))
-    write_run(
+    write_runs(
         database,
-        make_run(
-            name="a",
-            revision="step2",
-            step=2,
-            values=lambda metric, key, scope, depth: None if metric == "twonn" else 0.5,
-        ),
+        [
+            make_run(name="a", revision="step1", step=1),
+            make_run(
+                name="a",
+                revision="step2",
+                step=2,
+                values=lambda metric, key, scope, depth: None if metric == "twonn" else 0.5,
+            ),
+        ],
     )
     assert told(database, "Gaps") is None
     undefined = told(database, "Undefined values")
@@ -72,11 +80,21 @@ def test_gaps_and_undefined_numbers_warn(database: Database) -> None:
 
 def test_a_smaller_later_run_that_hides_a_larger_one_warns(database: Database) -> None:
     later = datetime(2026, 12, 1, tzinfo=UTC)
-    write_run(database, make_run(name="a", tokens=65536))
-    write_run(database, make_run(name="b", tokens=256))
+    write_runs(
+        database,
+        [
+            make_run(name="a", tokens=65536),
+            make_run(name="b", tokens=256),
+        ],
+    )
     assert told(database, "Smaller, later runs") is None
-    write_run(database, make_run(name="a", tokens=1024, created_at=later))
-    write_run(database, make_run(name="b", tokens=512, created_at=later))
+    write_runs(
+        database,
+        [
+            make_run(name="a", tokens=1024, created_at=later),
+            make_run(name="b", tokens=512, created_at=later),
+        ],
+    )
     # Of another text, so it hides nothing.
     write_run(database, make_run(name="a", tokens=128, corpus="other", created_at=later))
     found = told(database, "Smaller, later runs")
@@ -98,8 +116,13 @@ def test_a_smaller_later_run_that_hides_a_larger_one_warns(database: Database) -
 
 
 def test_settings_that_differ_come_in_order(database: Database) -> None:
-    for name, tokens in (("a", 65536), ("b", 512), ("c", 4096)):
-        write_run(database, make_run(name=name, tokens=tokens))
+    write_runs(
+        database,
+        [
+            make_run(name=name, tokens=tokens)
+            for name, tokens in (("a", 65536), ("b", 512), ("c", 4096))
+        ],
+    )
     found = told(database, "Unequal samples")
     assert found is not None
     assert "(tokens 512, 4,096, 65,536; sample 512, 4,096, 65,536)" in found.text

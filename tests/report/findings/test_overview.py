@@ -4,7 +4,7 @@ from embstore.report.findings import overview
 from embstore.report.read.contents import read_contents
 from embstore.report.read.evidence import Highest
 from embstore.store.connection import Database
-from embstore.store.writing import write_run
+from embstore.store.writing import write_run, write_runs
 from embstore.types import LayerKey, Scope
 from tests.report.told import at, profile, told
 from tests.synthetic import make_run
@@ -90,8 +90,7 @@ def test_intervals_decide_about_the_ceiling(
 
 
 def test_untrained_controls_are_in_no_finding_about_training(database: Database) -> None:
-    for step in (0, 10, 100, 500, 1000):
-        write_run(database, at(step, f"step{step}"))
+    write_runs(database, [at(step, f"step{step}") for step in (0, 10, 100, 500, 1000)])
     wild = make_run(
         name="a",
         revision="random-init-0",

@@ -1,7 +1,7 @@
 from embstore.report.findings import training
 from embstore.report.read.training import Course
 from embstore.store.connection import Database
-from embstore.store.writing import write_run
+from embstore.store.writing import write_runs
 from tests.report.told import at, changed, told
 from tests.synthetic import make_run
 
@@ -63,16 +63,18 @@ def test_steps_sampled_unequally_are_named_and_open() -> None:
 
 
 def test_a_metric_without_values_is_open_and_not_left_out(database: Database) -> None:
-    for step in (1, 2):
-        write_run(
-            database,
+    write_runs(
+        database,
+        [
             make_run(
                 name="a",
                 revision=f"step{step}",
                 step=step,
                 values=lambda metric, key, scope, depth: None if metric == "twonn" else 0.5,
-            ),
-        )
+            )
+            for step in (1, 2)
+        ],
+    )
     found = told(database, "Dimension in training")
     assert found is not None
     assert found.text.endswith("open. Without a step to compare, a stays open.")
@@ -80,8 +82,7 @@ def test_a_metric_without_values_is_open_and_not_left_out(database: Database) ->
 
 
 def test_a_store_of_checkpoints_shows_both_phases(database: Database) -> None:
-    for step in (0, 10, 100, 500, 1000):
-        write_run(database, at(step, f"step{step}"))
+    write_runs(database, [at(step, f"step{step}") for step in (0, 10, 100, 500, 1000)])
     grown = told(database, "Anisotropy in training")
     assert grown is not None
     assert "rises in 1 of 1 series of checkpoints (a: 0.15 at step 0, 0.95 at step 1,000)" in (
@@ -103,9 +104,14 @@ def test_a_store_of_checkpoints_shows_both_phases(database: Database) -> None:
 
 def test_two_trainings_of_one_name_are_not_spliced(database: Database) -> None:
     back = {0: 1000, 10: 500, 100: 100, 500: 10, 1000: 0}
-    for step, like in back.items():
-        write_run(database, at(step, f"step{step}"))
-        write_run(database, at(step, f"seed2-step{step}", like=like))
+    write_runs(
+        database,
+        [
+            run
+            for step, like in back.items()
+            for run in (at(step, f"step{step}"), at(step, f"seed2-step{step}", like=like))
+        ],
+    )
     found = told(database, "Anisotropy in training")
     assert found is not None
     assert "falls in 1 of 2 series of checkpoints (a · seed2: 0.95 at step 0" in found.text
@@ -113,8 +119,7 @@ def test_two_trainings_of_one_name_are_not_spliced(database: Database) -> None:
 
 
 def test_steps_with_the_weights_of_another_are_left_out(database: Database) -> None:
-    for step in (0, 10, 100, 500, 1000):
-        write_run(database, at(step, f"step{step}"))
+    write_runs(database, [at(step, f"step{step}") for step in (0, 10, 100, 500, 1000)])
     changed(database, "checkpoint", "weights_sha256 = 'same' WHERE step IN (10, 1000)")
     found = told(database, "Dimension in training")
     assert found is not None

@@ -8,7 +8,7 @@ import pytest
 from embstore.report.pack.curves import Bundle, pack_scales, pack_spectra
 from embstore.report.read.contents import read_contents
 from embstore.store.connection import Database
-from embstore.store.writing import write_run
+from embstore.store.writing import write_run, write_runs
 from embstore.types import SCOPES, FloatArray
 from tests.synthetic import make_run
 
@@ -45,9 +45,14 @@ def unpacked(bundle: Bundle, database: Database) -> dict[tuple[Any, ...], FloatA
 
 
 def test_spectra_are_the_last_checkpoints_shares_by_rank(database: Database) -> None:
-    write_run(database, make_run(name="a", revision="step1", step=1, hidden_size=300))
-    write_run(database, make_run(name="a", revision="step2", step=2, hidden_size=300))
-    write_run(database, make_run(name="b", kind="encoder-decoder", hidden_size=16))
+    write_runs(
+        database,
+        [
+            make_run(name="a", revision="step1", step=1, hidden_size=300),
+            make_run(name="a", revision="step2", step=2, hidden_size=300),
+            make_run(name="b", kind="encoder-decoder", hidden_size=16),
+        ],
+    )
     found = unpacked(pack_spectra(database, read_contents(database)), database)
     stored = database.select(
         "SELECT spectrum.* FROM spectrum JOIN run USING (run_id) "

@@ -16,9 +16,9 @@ from embstore.report.pack.measurements import pack_metrics
 from embstore.report.pack.selection import select_metrics
 from embstore.report.read.contents import read_contents
 from embstore.report.read.counts import read_counts
-from embstore.store.connection import Database, open_database
-from embstore.store.writing import write_run
+from embstore.store.connection import Database
 from embstore.types import SCOPES
+from tests.stores import new_store
 from tests.synthetic import make_run
 
 
@@ -82,11 +82,13 @@ def test_text_is_the_same_every_time_and_not_a_number_is_refused() -> None:
 
 @pytest.fixture
 def series(tmp_path: Path) -> Database:
-    database = open_database(tmp_path / "series.duckdb")
-    for step in (0, 10, 100):
-        write_run(database, make_run(name="a", revision=f"step{step}", step=step))
-    write_run(database, make_run(name="b", kind="encoder-decoder"))
-    return database
+    return new_store(
+        tmp_path / "series.duckdb",
+        [
+            *(make_run(name="a", revision=f"step{step}", step=step) for step in (0, 10, 100)),
+            make_run(name="b", kind="encoder-decoder"),
+        ],
+    )
 
 
 def test_packed_bytes_hold_the_stores_numbers(series: Database) -> None:

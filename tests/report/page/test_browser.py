@@ -6,10 +6,11 @@ import axe_playwright_python
 import pytest
 
 from embstore.report.write import build_report
-from embstore.store.connection import Database, open_database
+from embstore.store.connection import Database
 from tests.report.conftest import Open
 from tests.report.hostile import FORMULA, SCRIPT
 from tests.report.visiting import choose, downloaded, ready
+from tests.stores import new_store
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -254,7 +255,7 @@ def test_an_old_browser_is_told_so(hostile_page: Path, browser: "Browser") -> No
 
 def test_an_empty_store_has_a_page_that_says_so(visit: Open, tmp_path: Path) -> None:
     path = tmp_path / "empty.html"
-    report = build_report(open_database(tmp_path / "empty.duckdb"))
+    report = build_report(new_store(tmp_path / "empty.duckdb"))
     path.write_text(report.html, encoding="utf-8")
     page = visit(path).page
     assert "Nothing has been measured yet" in page.locator("main").inner_text()

@@ -10,11 +10,12 @@ import axe_playwright_python
 import pytest
 
 from embstore.report.write import build_report
-from embstore.store.connection import Database, open_database
+from embstore.store.connection import Database
 from embstore.store.writing import write_run
 from tests.report.conftest import Open
 from tests.report.hostile import SCRIPT
 from tests.report.visiting import choose, downloaded, ready
+from tests.stores import new_store
 from tests.synthetic import ALL_METRICS, make_run
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ BARE = "lab/bare"
 @pytest.fixture(scope="module")
 def store(tmp_path_factory: pytest.TempPathFactory) -> Database:
     """Two checkpoints of a wide model, an encoder-decoder, and a model without any lines."""
-    database = open_database(tmp_path_factory.mktemp("lines") / "store.duckdb")
+    database = new_store(tmp_path_factory.mktemp("lines") / "store.duckdb")
     for step in (1, 2):
         run = make_run(
             name=PEAKED, revision=f"step{step}", step=step, hidden_size=96, metrics=ALL_METRICS
@@ -179,7 +180,7 @@ def test_a_ratio_that_was_not_measured_is_said(
 
 
 def test_a_store_without_lines_says_so(visit: Open, tmp_path: Path) -> None:
-    database = open_database(tmp_path / "bare.duckdb")
+    database = new_store(tmp_path / "bare.duckdb")
     run = make_run()
     bare = replace(run.measured, spectra=(), curves=(), massive=())
     write_run(database, replace(run, measured=bare))

@@ -5,15 +5,16 @@ import pytest
 
 from embstore.errors import QueryError
 from embstore.report.read.contents import read_contents
-from embstore.store.connection import Database, open_database
-from embstore.store.writing import write_failure, write_run
+from embstore.store.connection import Database
+from embstore.store.writing import write_failure, write_run, write_runs
 from embstore.types import Failure
+from tests.stores import new_store
 from tests.synthetic import make_run
 
 
 @pytest.fixture
 def database(tmp_path: Path) -> Database:
-    return open_database(tmp_path / "reading.duckdb")
+    return new_store(tmp_path / "reading.duckdb")
 
 
 def test_an_empty_store_has_nothing(database: Database) -> None:
@@ -25,11 +26,16 @@ def test_the_last_checkpoint_is_a_final_one_else_the_last_in_training(database: 
     early, late = datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 2, 1, tzinfo=UTC)
     write_run(database, make_run(name="a", revision="step20", step=20, created_at=late))
     # A branch without a step is the final one, whenever it was measured.
-    write_run(database, make_run(name="a", revision="main", created_at=early))
-    write_run(database, make_run(name="b", revision="x", created_at=late))
-    write_run(database, make_run(name="b", revision="y", created_at=early))
-    write_run(database, make_run(name="c", revision="stage1-step90", step=90, created_at=late))
-    write_run(database, make_run(name="c", revision="stage2-step5", step=5, created_at=early))
+    write_runs(
+        database,
+        [
+            make_run(name="a", revision="main", created_at=early),
+            make_run(name="b", revision="x", created_at=late),
+            make_run(name="b", revision="y", created_at=early),
+            make_run(name="c", revision="stage1-step90", step=90, created_at=late),
+            make_run(name="c", revision="stage2-step5", step=5, created_at=early),
+        ],
+    )
     contents = read_contents(database)
     assert [contents.runs[place]["revision"] for place in contents.newest] == [
         "main",
@@ -48,8 +54,13 @@ def test_an_untrained_control_is_last_only_alone(database: Database) -> None:
 
 
 def test_a_repeated_run_replaces_the_older_one(database: Database) -> None:
-    write_run(database, make_run())
-    write_run(database, make_run(repeat=1, created_at=datetime(2026, 12, 1, tzinfo=UTC)))
+    write_runs(
+        database,
+        [
+            make_run(),
+            make_run(repeat=1, created_at=datetime(2026, 12, 1, tzinfo=UTC)),
+        ],
+    )
     contents = read_contents(database)
     assert [run["repeat"] for run in contents.runs] == [1]
     assert contents.older_runs == 1
@@ -70,8 +81,13 @@ def test_states_come_in_the_order_of_the_forward_pass(database: Database) -> Non
 
 
 def test_two_models_of_one_name_are_told_apart(database: Database) -> None:
-    write_run(database, make_run(name="same", n_layers=2))
-    write_run(database, make_run(name="same", revision="other", n_layers=3))
+    write_runs(
+        database,
+        [
+            make_run(name="same", n_layers=2),
+            make_run(name="same", revision="other", n_layers=3),
+        ],
+    )
     models = read_contents(database).models
     # As every question names them.
     assert {model.label for model in models} == {
@@ -92,8 +108,13 @@ def test_only_what_still_fails_is_a_failure(database: Database) -> None:
 
 
 def test_a_report_of_some_models_has_those_and_knows_the_others(database: Database) -> None:
-    write_run(database, make_run(name="lab/decoder", corpus="one"))
-    write_run(database, make_run(name="lab/encoder", kind="encoder", corpus="two"))
+    write_runs(
+        database,
+        [
+            make_run(name="lab/decoder", corpus="one"),
+            make_run(name="lab/encoder", kind="encoder", corpus="two"),
+        ],
+    )
     contents = read_contents(database, ["lab/encoder"])
     assert [model.label for model in contents.models] == ["lab/encoder"]
     assert [corpus["name"] for corpus in contents.corpora] == ["two"]

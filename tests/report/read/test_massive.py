@@ -5,7 +5,7 @@ from embstore.report.read.contents import read_contents
 from embstore.report.read.massive import Massive, find_massive, largest_table, read_largest
 from embstore.report.read.readable import readable
 from embstore.store.connection import Database
-from embstore.store.writing import write_run
+from embstore.store.writing import write_run, write_runs
 from embstore.types import LayerKey, MassiveActivation, Run, Scope
 from tests.report.hostile import SCRIPT
 from tests.synthetic import ALL_METRICS, make_run
@@ -69,14 +69,24 @@ def test_a_massive_coordinate_is_known_by_its_layers_and_cases(database: Databas
 def test_what_is_not_massive_or_not_known_to_be_is_not_found(database: Database) -> None:
     write_run(database, run_with([(1, 99.0, 3, 0), (4, 600.0, 3, 0)], name="a"))
     # Its runs have no median to compare with.
-    write_run(database, make_run(name="b"))
-    write_run(database, run_with(PEAKS, name="c", revision="random-init-0"))
+    write_runs(
+        database,
+        [
+            make_run(name="b"),
+            run_with(PEAKS, name="c", revision="random-init-0"),
+        ],
+    )
     assert found_in(database) == ()
 
 
 def test_the_table_has_the_three_largest_of_each_layer(database: Database) -> None:
-    write_run(database, run_with(PEAKS, name="a"))
-    write_run(database, make_run(name=SCRIPT))
+    write_runs(
+        database,
+        [
+            run_with(PEAKS, name="a"),
+            make_run(name=SCRIPT),
+        ],
+    )
     contents = read_contents(database)
     rows = readable(largest_table(read_largest(database, contents)))
     mine = [row for row in rows if contents.runs[int(str(row["run"]))]["model"] == "a"]

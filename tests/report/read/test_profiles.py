@@ -3,14 +3,18 @@ import pytest
 from embstore.report.read.contents import read_contents
 from embstore.report.read.profiles import read_profiles
 from embstore.store.connection import Database
-from embstore.store.writing import write_run
+from embstore.store.writing import write_run, write_runs
 from tests.synthetic import make_run
 
 
 def test_profiles_are_those_of_the_last_trained_checkpoints(database: Database) -> None:
-    for step in (1, 2):
-        write_run(database, make_run(name="a", revision=f"step{step}", step=step))
-    write_run(database, make_run(name="b", kind="encoder", corpus="other"))
+    write_runs(
+        database,
+        [
+            *(make_run(name="a", revision=f"step{step}", step=step) for step in (1, 2)),
+            make_run(name="b", kind="encoder", corpus="other"),
+        ],
+    )
     # Alone it is a last checkpoint, and untrained.
     write_run(database, make_run(name="c", revision="random-init-0", step=0))
     contents = read_contents(database)
