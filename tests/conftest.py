@@ -82,11 +82,3 @@ def write_text(tmp_path_factory: pytest.TempPathFactory) -> Callable[[int], Path
 def text(write_text: Callable[[int], Path]) -> Path:
     """A text of 4,000 words."""
     return write_text(4000)
-
-
-@pytest.fixture(scope="session")
-def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A new store, to be copied; ``tests.stores.new_store`` does so."""
-    from tests.stores import new_store
-
-    return new_store(tmp_path_factory.mktemp("empty") / "embstore.duckdb").path

@@ -339,6 +339,7 @@ class TestChart:
         assert not (tmp_path / "p.svg").exists()
 
 
+@pytest.mark.slow
 class TestProcess:
     def test_exit_codes_and_one_line_errors(self, store: Path) -> None:
         for code, arguments in (

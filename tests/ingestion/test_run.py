@@ -68,6 +68,7 @@ def test_the_same_work_again_does_nothing(tiny_llama: Path, text: Path, tmp_path
     assert embstore.open(store).info()["runs"] == 1
 
 
+@pytest.mark.slow
 def test_other_work_is_another_run(tiny_llama: Path, text: Path, tmp_path: Path) -> None:
     store = tmp_path / "s.duckdb"
     works: list[dict[str, Any]] = [

@@ -229,6 +229,7 @@ def coverage() -> dict[str, float]:
     return result
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", sorted(ALL_METRICS.keys() - WITHOUT - COUNTS))
 def test_intervals_cover_the_truth_as_often_as_they_say(
     coverage: dict[str, float], name: str

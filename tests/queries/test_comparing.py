@@ -129,6 +129,7 @@ class TestNearestModels:
         assert "lab/other-text" not in column(rows, "neighbor")
         assert {row["n_depths"] for row in rows} == {4}
 
+    @pytest.mark.slow
     def test_random_profiles_with_gaps_are_as_numpy_finds_them(self, tmp_path: Path) -> None:
         """Of several depths, some without a value somewhere, and one with none at all."""
         rng = np.random.default_rng(3)

@@ -179,6 +179,7 @@ class TestPhases:
         found = [row["moves"] for row in ask(database, "phases", by="layer", z=0.5)]
         assert found == [moves_of(walk, [0.01 * value for value in walk], 0.5) for walk in walks]
 
+    @pytest.mark.slow
     def test_a_long_course_is_found_in_noise_and_noise_is_not(self, tmp_path: Path) -> None:
         """Of 60 blocks over 30 steps, 40 are flat, and 20 rise by 15 % and fall again."""
         rng = np.random.default_rng(8)

@@ -1,5 +1,6 @@
 """What the tests of findings share: profiles made by hand, stores of known courses."""
 
+import functools
 from typing import Literal
 
 from embstore.report.findings.overview import find_all
@@ -14,11 +15,17 @@ from tests.synthetic import Values, make_run
 
 def told(database: Database, topic: str) -> Finding | None:
     """Return the finding of one topic that a store's report has."""
+    every = _findings(database, database.path.stat().st_mtime_ns)
+    return next((finding for finding in every if finding.topic == topic), None)
+
+
+@functools.lru_cache(maxsize=1)
+def _findings(database: Database, changed: int) -> tuple[Finding, ...]:
+    """Read a store once for as long as nothing is written to it."""
     with database.held():
         contents = read_contents(database)
         evidence = read_evidence(database, contents)
-    every = find_all(contents, evidence)
-    return next((finding for finding in every if finding.topic == topic), None)
+    return find_all(contents, evidence)
 
 
 def changed(database: Database, table: Literal["checkpoint", "layer", "run"], sets: str) -> None:

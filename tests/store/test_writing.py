@@ -2,7 +2,6 @@
 
 import dataclasses
 import math
-import shutil
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
@@ -10,10 +9,11 @@ import numpy as np
 import pytest
 
 from embstore.store import ids, schema
-from embstore.store.connection import Database, open_database
+from embstore.store.connection import Database
 from embstore.store.writing import write_run, write_runs
 from embstore.types import Measurement, Spectrum, StudyMark
 from tests.store.contents import configuration_id, counts, rows
+from tests.stores import new_store
 from tests.synthetic import METRICS, make_run
 
 
@@ -185,18 +185,14 @@ def test_a_run_names_its_study(database: Database) -> None:
 
 
 def test_runs_written_together_are_stored_as_one_after_the_other(
-    tmp_path: Path, empty_store: Path
+    tmp_path: Path,
 ) -> None:
     """A copy, a run given twice and one that is stored already among them."""
     first = make_run(name="lab/steps", revision="step1", step=1)
     checkpoint = dataclasses.replace(first.checkpoint, revision="step2", step=2)
     copy = dataclasses.replace(first, checkpoint=checkpoint)
     runs = [make_run(), first, copy, first, make_run(kind="encoder", name="lab/encoder")]
-    together, singly = (
-        open_database(shutil.copyfile(empty_store, tmp_path / name)) for name in ("a", "b")
-    )
-    for database in (together, singly):
-        write_run(database, runs[0])
+    together, singly = (new_store(tmp_path / name, runs[:1]) for name in ("a", "b"))
     found = write_runs(together, runs)
     assert found == [write_run(singly, run) for run in runs]
     assert found[1] == found[3]
