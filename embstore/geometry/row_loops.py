@@ -188,6 +188,37 @@ def count_common(
 
 
 @compiled()
+def add_shared(
+    first: NDArray[np.integer],
+    second: NDArray[np.integer],
+    shares: NDArray[np.float64],
+    added: NDArray[np.float64],
+) -> None:
+    """Add to each index what it does to the rows that list it: whether both lists do.
+
+    From that goes what any index would do in its place: the row's share for each list that
+    it is in, halved.
+
+    Args:
+        first: indices below n, each once a row, (n, k).
+        second: the same.
+        shares: of each row's indices that are in both, (n,).
+        added: added to, (n,).
+    """
+    n, k = first.shape
+    seen = np.full(n, -1, dtype=np.int64)
+    for i in range(n):
+        usual = shares[i] / 2
+        for j in range(k):
+            seen[first[i, j]] = i
+            added[first[i, j]] -= usual
+        for j in range(k):
+            added[second[i, j]] -= usual
+            if seen[second[i, j]] == i:
+                added[second[i, j]] += 1.0
+
+
+@compiled()
 def peaks(X: NDArray[np.floating]) -> NDArray[np.float64]:
     """Return the largest absolute coordinate of each row of ``X``, (n, d), as (n,)."""
     n, d = X.shape
@@ -218,9 +249,14 @@ def centre_to_single(
 def sum_squares(
     X: NDArray[np.floating], index: NDArray[np.int64], sums: NDArray[np.float64]
 ) -> None:
-    """Add the squared coordinates of each row of ``X``, (n, d), to row ``index[i]`` of ``sums``."""
+    """Add the squared coordinates of each row of ``X``, (n, d), to row ``index[i]`` of ``sums``.
+
+    A row whose index is -1 does not count.
+    """
     n, d = X.shape
     for i in range(n):
+        if index[i] < 0:
+            continue
         for c in range(d):
             value = np.float64(X[i, c])
             sums[index[i], c] += value * value

@@ -1,10 +1,11 @@
 """What is kept of a stack while its batches go by: sums, a sample, and little else.
 
-Memory does not grow with the number of tokens: a group of tokens too few for a (d, d)
-sum of its own is kept as vectors until it has d/2 of them.
+Memory does not grow with the number of tokens. First tokens and sinks are few and decide
+much, so their vectors are kept whole, behind the sample: up to d/2 of them stand in the
+place of a (d, d) sum, and errors look at as many as a quarter of the sample.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -17,11 +18,18 @@ from embstore.common.workers import Workers
 from embstore.geometry.largest_coordinates import LargestCoordinates
 from embstore.geometry.moments import CrossMoments, Moments
 from embstore.geometry.row_loops import compare_rows
-from embstore.measuring.scopes import REST, token_groups
+from embstore.measuring.scopes import FIRST, REST, SINK, token_groups
+from embstore.metrics.clusters import Clusters
 from embstore.metrics.two_layers import Steps
 from embstore.types import LayerKey
 
 _N_GROUPS = 3
+# Share of the sample that vectors of a group with sums of its own may take in addition.
+_MORE_KEPT = 0.25
+
+
+# By group without sums of its own: where its vectors stand among a layer's units.
+Few = Mapping[int, NDArray[np.int64]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,6 +41,7 @@ class BatchTokens:
         groups: each token's group, (n,).
         kept: which of the tokens are sampled, (n_kept,).
         at: the rows of the sample that they become.
+        also_kept: which of the tokens are kept beside the sample, (n_also_kept,).
         tokens: flat position of each token among all windows, (n,).
     """
 
@@ -40,6 +49,7 @@ class BatchTokens:
     groups: NDArray[np.int8]
     kept: NDArray[np.int64]
     at: slice
+    also_kept: NDArray[np.int64]
     tokens: NDArray[np.int64]
 
     def of(self, state: Tensor) -> NDArray[np.floating]:
@@ -56,14 +66,20 @@ class BatchTokens:
 
 
 class LayerRecord:
-    """One layer: moments and few vectors by group, the sample, the largest coordinates."""
+    """One layer: moments by group, the sample, further vectors, the largest coordinates.
+
+    Attributes:
+        moments: of each group that has sums.
+        n_bad: tokens with a value that is not finite.
+    """
 
     def __init__(self, key: LayerKey, d: int, n_sample: int) -> None:
         self.key = key
         self.d = d
         self.moments: dict[int, Moments] = {REST: Moments.empty(d)}
-        self.few: dict[int, list[NDArray[np.floating]]] = {}
-        self.sample = np.empty((n_sample, d), dtype=np.float32)
+        self.n_sample = n_sample
+        self._room = np.empty((n_sample, d), dtype=np.float32)
+        self._used = n_sample
         self.largest = LargestCoordinates()
         self.n_bad = 0
 
@@ -78,25 +94,49 @@ class LayerRecord:
         for group, chosen in batch.by_group.items():
             if group in self.moments:
                 self.moments[group].add(vectors, chosen)
-            else:
-                self.few.setdefault(group, []).append(vectors[chosen])
         # Write into place: with mode "raise" NumPy would make a copy first.
-        np.take(vectors, batch.kept, axis=0, out=self.sample[batch.at], mode="clip")
+        np.take(vectors, batch.kept, axis=0, out=self._room[batch.at], mode="clip")
+        self._keep(vectors, batch)
         self.largest.add(vectors, batch.tokens)
 
-    def settle(self, group: int) -> None:
-        """Turn a group's vectors into moments."""
-        self.moments[group] = Moments.of(np.concatenate(self.few.pop(group)))
+    def _keep(self, vectors: NDArray[np.floating], batch: BatchTokens) -> None:
+        first, self._used = self._used, self._used + len(batch.also_kept)
+        if self._used > len(self._room):
+            # Room for as many again; what is not written to takes no memory.
+            room = np.empty((self._used + self.n_sample, self.d), np.float32)
+            room[:first] = self._room[:first]
+            self._room = room
+        kept = self._room[first : self._used]
+        np.take(vectors, batch.also_kept, axis=0, out=kept, mode="clip")
 
-    def merged(self, groups: Iterable[int]) -> Moments:
-        """Return the moments of all vectors of some groups, the rest among them."""
+    @property
+    def units(self) -> NDArray[np.floating]:
+        """The sample, then the vectors kept beside it, (n_units, d)."""
+        return self._room[: self._used]
+
+    @property
+    def sample(self) -> NDArray[np.floating]:
+        """The sample's vectors, (n_sample, d)."""
+        return self._room[: self.n_sample]
+
+    def settle(self, group: int, rows: NDArray[np.int64]) -> None:
+        """Turn a group's vectors, which ``units`` has at those rows, into moments."""
+        self.moments[group] = Moments.of(self.units[rows])
+
+    def merged(self, groups: Iterable[int], few: Few) -> Moments:
+        """Return the moments of all vectors of some groups, the rest among them.
+
+        Args:
+            groups: which.
+            few: the rows of ``units`` of groups without sums.
+        """
         others = [group for group in groups if group != REST]
         merged = self.moments[REST].copy() if others else self.moments[REST]
         for group in others:
             if group in self.moments:
                 merged.take_in(self.moments[group])
-            elif group in self.few:
-                merged.add(np.concatenate(self.few[group]))
+            elif group in few:
+                merged.add(self.units, few[group])
         return merged
 
 
@@ -125,50 +165,46 @@ class PairRecord:
                     *(np.nansum(cosines), np.isfinite(cosines).sum()),
                 ]
 
-    def settle(self, group: int) -> None:
-        """Turn a group's vectors, which its layers still keep, into moments."""
+    def settle(self, group: int, rows: NDArray[np.int64]) -> None:
+        """Turn a group's vectors, which its layers have at those rows, into moments."""
         self.cross[group] = CrossMoments.empty(self.x.d, self.y.d)
-        self.cross[group].add(*(np.concatenate(layer.few[group]) for layer in (self.x, self.y)))
+        self.cross[group].add(self.x.units[rows], self.y.units[rows])
 
-    def merged(self, groups: Iterable[int]) -> CrossMoments:
+    def merged(self, groups: Iterable[int], few: Few) -> CrossMoments:
         """Return the joint moments of all tokens of some groups, the rest among them."""
         others = [group for group in groups if group != REST]
         merged = self.cross[REST].copy() if others else self.cross[REST]
         for group in others:
             if group in self.cross:
                 merged.take_in(self.cross[group])
-            elif group in self.x.few:
-                merged.add(*(np.concatenate(layer.few[group]) for layer in (self.x, self.y)))
+            elif group in few:
+                merged.add(self.x.units[few[group]], self.y.units[few[group]])
         return merged
 
     def few(
-        self, groups: Iterable[int]
+        self, groups: Iterable[int], few: Few
     ) -> tuple[NDArray[np.floating], NDArray[np.floating]] | None:
         """Return both layers' vectors of some groups but the rest; None if some are sums."""
         others = [group for group in groups if group != REST]
         if any(group in self.cross for group in others):
             return None
-        x, y = (
-            [rows for group in others for rows in layer.few.get(group, [])]
-            for layer in (self.x, self.y)
-        )
-        if not x:
-            return np.empty((0, self.x.d)), np.empty((0, self.y.d))
-        return np.concatenate(x), np.concatenate(y)
+        rows = [few[group] for group in others if group in few]
+        chosen = np.concatenate(rows) if rows else np.zeros(0, dtype=np.int64)
+        return self.x.units[chosen], self.y.units[chosen]
 
     @cached_attribute
-    def _sampled(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        return _compare(self.x.sample, self.y.sample, np.arange(len(self.x.sample)))
+    def _kept(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        return _compare(self.x.units, self.y.units, np.arange(len(self.x.units)))
 
-    def merged_steps(self, groups: Iterable[int], keep: NDArray[np.bool_]) -> Steps | None:
-        """Return how far the tokens of some groups move; ``keep`` are those of the sample."""
+    def merged_steps(self, groups: Iterable[int]) -> Steps | None:
+        """Return how far the tokens of some groups move, and each kept token."""
         if self.x.d != self.y.d:
             return None
         ratio, n_ratios, cosine, n_cosines = self.steps[list(groups)].sum(axis=0)
-        ratios, cosines = self._sampled
+        ratios, cosines = self._kept
         return Steps(
-            ratios[keep],
-            cosines[keep],
+            ratios,
+            cosines,
             mean_ratio=ratio / n_ratios if n_ratios else float("nan"),
             mean_cosine=cosine / n_cosines if n_cosines else float("nan"),
             n_ratios=int(n_ratios),
@@ -213,8 +249,16 @@ class StackRecord:
         self.counts = np.zeros(_N_GROUPS, dtype=np.int64)
         self.sample_groups = np.zeros(n_sample, dtype=np.int8)
         self.sample_windows = positions // window
+        # Of the vectors kept beside the sample: their groups and windows.
+        self.kept_groups = np.zeros(0, dtype=np.int8)
+        self.kept_windows = np.zeros(0, dtype=np.int64)
+        # By group, the window from which on its vectors are no longer kept.
+        self.kept_until: dict[int, int] = {}
+        # Tokens of each window by group, a row per window.
+        self.by_window: list[NDArray[np.int64]] = []
         # Token ids read so far, a row per window: 8 bytes a token.
         self.ids: list[NDArray[np.int64]] = []
+        self._settled: set[int] = set()
         self._few_limit = min(record.d for record in self.layers.values()) // 2
 
     def add(
@@ -243,17 +287,27 @@ class StackRecord:
         """
         groups = token_groups(states, mask, sink_threshold)[mask]
         flat = mask.ravel()
+        windows = np.repeat(np.arange(len(mask)), mask.sum(axis=1))
+        self.by_window.append(
+            np.bincount(windows * _N_GROUPS + groups, minlength=len(mask) * _N_GROUPS).reshape(
+                -1, _N_GROUPS
+            )
+        )
+        also_kept = np.flatnonzero(np.isin(groups, self._still_kept(start)))
         batch = BatchTokens(
             mask=flat,
             groups=groups,
             # A position among all of the batch becomes a row among its tokens.
             kept=(np.cumsum(flat) - 1)[sampled],
             at=at,
+            also_kept=also_kept,
             tokens=np.flatnonzero(flat) + start * mask.shape[1],
         )
         counts = np.bincount(groups, minlength=_N_GROUPS)
         self.counts += counts
         self.sample_groups[at] = groups[batch.kept]
+        self.kept_groups = np.concatenate([self.kept_groups, groups[also_kept]])
+        self.kept_windows = np.concatenate([self.kept_windows, windows[also_kept] + start])
         self.ids.append(ids)
 
         def add_layer(layer: LayerRecord) -> None:
@@ -271,11 +325,54 @@ class StackRecord:
             if group != REST and self.counts[group] >= self._few_limit:
                 self._settle(group)
 
+    def _still_kept(self, start: int) -> list[int]:
+        """Return the groups whose vectors are kept from window ``start`` on."""
+        for group in (SINK, FIRST):
+            full = len(self.kept_groups) > _MORE_KEPT * len(self.sample_groups)
+            if group in self._settled and full:
+                self.kept_until.setdefault(group, start)
+        return [group for group in (SINK, FIRST) if group not in self.kept_until]
+
     def _settle(self, group: int) -> None:
-        # Pairs first: they need the vectors that their layers still keep.
+        if group in self._settled:
+            return
+        rows = self.few[group]
+        self._settled.add(group)
         for pair in self.pairs:
-            if group in pair.x.few and group in pair.y.few:
-                pair.settle(group)
+            if not (pair.x.n_bad or pair.y.n_bad):
+                pair.settle(group, rows)
         for layer in self.layers.values():
-            if group in layer.few:
-                layer.settle(group)
+            if not layer.n_bad:
+                layer.settle(group, rows)
+
+    @property
+    def few(self) -> Few:
+        """Where the vectors of groups without sums stand among a layer's units."""
+        return {
+            group: np.flatnonzero(self.kept_groups == group) + len(self.sample_groups)
+            for group in (SINK, FIRST)
+            if group not in self._settled and self.counts[group]
+        }
+
+    def clusters(self, groups: Sequence[int]) -> Clusters:
+        """Return the windows of a layer's units in some groups, and what they stand for."""
+        sampled = np.isin(self.sample_groups, groups)
+        rest = np.zeros(len(self.kept_groups), dtype=np.bool_)
+        units = np.concatenate([self.sample_windows, self.kept_windows])
+        none = np.zeros(len(units), dtype=np.bool_)
+        counts = np.concatenate(self.by_window)[:, list(groups)].sum(axis=1)
+        if len(self.sample_groups) == self.counts.sum():
+            every = np.concatenate([sampled, rest])
+            return Clusters.of_sample(units, every, none, np.zeros_like(counts))
+        # Where all of a group's vectors were kept, the sample's own of it say nothing more.
+        whole = [group for group in groups if group != REST]
+        until = min([self.kept_until.get(group, len(counts)) for group in whole], default=0)
+        sampled &= (self.sample_windows >= until) | ~np.isin(self.sample_groups, whole)
+        rest = np.isin(self.kept_groups, whole) & (self.kept_windows < until)
+        counts[:until] -= np.concatenate(self.by_window)[:until][:, whole].sum(axis=1)
+        return Clusters.of_sample(
+            units,
+            np.concatenate([none[: len(sampled)], rest]),
+            np.concatenate([sampled, np.zeros_like(rest)]),
+            counts,
+        )

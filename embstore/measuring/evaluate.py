@@ -8,16 +8,17 @@ from numpy.typing import NDArray
 
 from embstore.geometry.moments import Moments
 from embstore.geometry.neighbors.search import Neighbors, count_within, nearest_neighbors, restrict
-from embstore.measuring.collect import LayerRecord, PairRecord, StackRecord
+from embstore.measuring.collect import Few, LayerRecord, PairRecord, StackRecord
 from embstore.measuring.scopes import FIRST, GROUPS, REST, SINK
 from embstore.metrics import gride
+from embstore.metrics.clusters import Clusters
 from embstore.metrics.metric import Metric, Subject, evaluate
 from embstore.metrics.of_one_layer.corrint import corrint_radii
-from embstore.metrics.of_two_layers.neighbor_overlap import OVERLAP_NEIGHBORS, neighbor_overlap
+from embstore.metrics.of_two_layers.neighbor_overlap import OVERLAP_NEIGHBORS, overlap
 from embstore.metrics.one_layer import Cloud, Graph
 from embstore.metrics.registry import METRICS, N_NEIGHBORS, PAIR_METRICS
 from embstore.metrics.two_layers import Core, Overlap, Pair
-from embstore.metrics.uncertainty import Clusters, clustered
+from embstore.metrics.uncertainty import clustered
 from embstore.types import (
     CurvePoint,
     FloatArray,
@@ -92,10 +93,12 @@ def measure_layer(
     spread: dict[Scope, FloatArray] = {}
     for scope, keep in keeps.items():
         cloud = Cloud(
-            moments=record.merged(GROUPS[scope]),
+            moments=record.merged(GROUPS[scope], stack.few),
             sample=record.sample if keep.all() else record.sample[keep],
             clusters=Clusters.of(stack.sample_windows[keep]),
             graph=graphs[scope],
+            units=record.units,
+            unit_clusters=stack.clusters(GROUPS[scope]),
         )
         measurements += [_measure(key, scope, metric, cloud) for metric in METRICS.values()]
         spectra.append(Spectrum(key, scope, cloud.eigenvalues, cloud.n))
@@ -116,17 +119,17 @@ def measure_pair(
     """Compare a layer with the next in every scope; numbers stand with the earlier one."""
     key = record.x.key
     measurements: list[Measurement] = []
-    shared = _core("shared", record, (REST,))
+    few = stack.few
+    shared = _core("shared", record, (REST,), few)
     for scope in scopes:
         if record.x.n_bad or record.y.n_bad:
             reason = "this layer or the next has NaN or infinite values"
             measurements += _undefined(stack, key, scope, PAIR_METRICS, reason)
             continue
         groups = GROUPS[scope]
-        keep = np.isin(stack.sample_groups, groups)
         x, y = results[record.x.key], results[record.y.key]
-        whole = _core("whole", record, groups)
-        added = record.few(groups)
+        whole = _core("whole", record, groups, few)
+        added = record.few(groups, few)
         # The shared sums can take in a scope's other tokens only if their vectors were kept and
         # the shared ones have full rank; else everything is computed from the whole scope.
         from_whole = added is None or (len(added[0]) > 0 and shared.fit.cholesky is None)
@@ -136,27 +139,26 @@ def measure_pair(
             x=whole.x,
             y=whole.y,
             cross=whole.cross,
-            rows=np.flatnonzero(keep),
-            clusters=Clusters.of(stack.sample_windows[keep]),
+            clusters=stack.clusters(groups),
             spread_x=x.spread[scope],
             spread_y=y.spread[scope],
             overlap=_overlap(stack, record, x.nearest[scope], y.nearest[scope]),
-            steps=record.merged_steps(groups, keep),
+            steps=record.merged_steps(groups),
         )
         measurements += [_measure(key, scope, metric, pair) for metric in PAIR_METRICS.values()]
         del pair, whole
     return measurements
 
 
-def _core(name: str, record: PairRecord, groups: Sequence[int]) -> Core:
+def _core(name: str, record: PairRecord, groups: Sequence[int], few: Few) -> Core:
     """Gather what is known of two layers at the tokens of some groups."""
     return Core(
         name=name,
-        x=record.x.merged(groups),
-        y=record.y.merged(groups),
-        cross=record.merged(groups),
-        sample_x=record.x.sample,
-        sample_y=record.y.sample,
+        x=record.x.merged(groups, few),
+        y=record.y.merged(groups, few),
+        cross=record.merged(groups, few),
+        units_x=record.x.units,
+        units_y=record.y.units,
     )
 
 
@@ -187,16 +189,16 @@ def _graphs(
     for i, (scope, neighbors) in enumerate(restricted.items()):
         rows = np.flatnonzero(keeps[scope])[neighbors.first]
         counted = within[i][member[i]] / max(len(rows) - 1, 1)
-        distances, listed = neighbors.distances, neighbors.indices[:, :OVERLAP_NEIGHBORS]
-        near = rows.astype(np.int32)[listed]
+        distances, indices = neighbors.distances, neighbors.indices
         # Points stand in the order of their first token in any scope, which may not be kept.
         if (np.diff(rows) < 0).any():
             order = np.argsort(rows)
-            rows, distances, near = rows[order], distances[order], near[order]
+            place = np.argsort(order).astype(np.int32)
+            rows, distances, indices = rows[order], distances[order], place[indices[order]]
             counted = counted[order]
         clusters = Clusters.of(windows[rows])
-        graphs[scope] = Graph(distances, clusters, radii[i], counted)
-        nearest[scope] = Nearest(rows, near)
+        graphs[scope] = Graph(distances, indices, clusters, radii[i], counted)
+        nearest[scope] = Nearest(rows, rows.astype(np.int32)[indices[:, :OVERLAP_NEIGHBORS]])
     return graphs, nearest
 
 
@@ -206,9 +208,8 @@ def curve_point(key: LayerKey, scope: Scope, graph: Graph, rank: int) -> CurvePo
     value = gride.gride(graph.distances, rank)
     if not np.isfinite(value):
         return CurvePoint(key, scope, rank, None, None, n)
-    interval = clustered(
-        value, gride.influence(graph.distances, rank, value), graph.clusters, transform="log"
-    )
+    influence = gride.influence(graph, rank, value)
+    interval = clustered(value, influence, graph.clusters, transform="log")
     scale = graph.distances[:, [rank - 1, 2 * rank - 1]].mean()
     return CurvePoint(
         key,
@@ -227,13 +228,15 @@ def _overlap(stack: StackRecord, record: PairRecord, x: Nearest, y: Nearest) -> 
     rows = x.rows if np.array_equal(x.rows, y.rows) else np.intersect1d(x.rows, y.rows)
     clusters = Clusters.of(stack.sample_windows[rows])
     if len(rows) <= k:
-        return Overlap(np.zeros(0), clusters)
+        return Overlap(np.zeros(0), clusters, np.zeros(0))
     if len(rows) == len(x.rows) == len(y.rows):
-        return Overlap(neighbor_overlap(x.neighbors, y.neighbors), clusters)
+        places = np.zeros(rows[-1] + 1, dtype=np.int32)
+        places[rows] = np.arange(len(rows))
+        return overlap(places[x.neighbors], places[y.neighbors], clusters)
     listed = [
         nearest_neighbors(layer.sample[rows], k).indices[:, :k] for layer in (record.x, record.y)
     ]
-    return Overlap(neighbor_overlap(*listed), clusters)
+    return overlap(listed[0], listed[1], clusters)
 
 
 def _measure(key: LayerKey, scope: Scope, metric: Metric[Subject], subject: Subject) -> Measurement:
@@ -252,7 +255,7 @@ def _undefined(
 
 def _layer(stack: StackRecord, record: LayerRecord, found: Neighbors | None) -> Layer:
     key = record.key
-    few = [Moments.of(np.concatenate(rows)).n_zero for rows in record.few.values()]
+    few = [Moments.of(record.units[rows]).n_zero for rows in stack.few.values()]
     return Layer(
         key=key,
         depth=key.layer / max(k.layer for k in stack.layers) if key.layer else 0.0,

@@ -12,10 +12,10 @@ from embstore.geometry.moments import Moments
 from embstore.geometry.neighbors.search import nearest_neighbors
 from embstore.inputs.sampling import check_sample, check_seed
 from embstore.measuring.evaluate import graph_of
+from embstore.metrics.clusters import Clusters
 from embstore.metrics.metric import MetricValue, evaluate
 from embstore.metrics.one_layer import Cloud
 from embstore.metrics.registry import METRICS, N_NEIGHBORS
-from embstore.metrics.uncertainty import Clusters
 
 _CHUNK_ROWS = 1 << 15
 
@@ -49,7 +49,8 @@ def measure_vectors(X: object, *, sample: int = 4096, seed: int = 0) -> dict[str
     # Nothing tells which vectors belong together, so each is a window of its own.
     windows = np.arange(len(kept))
     graph = graph_of(nearest_neighbors(kept, N_NEIGHBORS, seed=seed), windows)
-    cloud = Cloud(moments, kept, Clusters.of(windows), graph)
+    clusters = Clusters.of(windows)
+    cloud = Cloud(moments, kept, clusters, graph, kept, clusters)
     return {name: evaluate(metric, cloud) for name, metric in METRICS.items()}
 
 

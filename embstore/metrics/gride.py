@@ -4,6 +4,7 @@ import numpy as np
 from scipy.special import digamma
 
 from embstore.metrics.neighbor_ratios import log_ratios
+from embstore.metrics.one_layer import Graph
 from embstore.types import FloatArray
 
 # Scales of the Gride curve: it compares the 2n-th with the n-th neighbour.
@@ -65,7 +66,21 @@ def gride_score(x: FloatArray, rank: int, value: float) -> tuple[FloatArray, flo
     return scores, 1.0 / value**2 + (rank - 1) * float(np.mean(near * tilt**2))
 
 
-def influence(distances: FloatArray, rank: int, value: float) -> FloatArray:
-    """Of the maximum-likelihood dimension at one scale: its score over the information, (n,)."""
-    scores, information = gride_score(log_ratios(distances, rank=rank), rank, value)
-    return scores / information
+def influence(graph: Graph, rank: int, value: float) -> FloatArray:
+    """Of the maximum-likelihood dimension at one scale, (n,).
+
+    Each point moves it by its score over the information, and by its effect as the neighbour
+    of others: without one of the nearer ``rank`` both radii grow, r_n by 1/(nd) of a
+    logarithm on average and r_2n by half of that; without one of the others r_2n alone.
+    """
+    x = log_ratios(graph.distances, rank=rank)
+    scores, information = gride_score(x, rank, value)
+    if rank == 1:
+        return scores / information
+    step = 1e-4 * float(x.mean())
+    slope = (gride_score(x + step, rank, value)[0] - gride_score(x - step, rank, value)[0]) / (
+        2 * step
+    )
+    side = np.where(np.arange(2 * rank) < rank, 1.0, -1.0)
+    effects = slope[:, np.newaxis] * side / (2 * rank * value)
+    return np.asarray((scores + graph.on_neighbors(effects)) / information)

@@ -1,17 +1,42 @@
 """What a metric is: what its number means, how it is made, and how sure it is."""
 
+import math
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Generic, Literal, TypeVar
+from dataclasses import dataclass, replace
+from typing import Generic, Literal, Protocol, TypeVar
 
 from embstore.metrics.uncertainty import Interval
 from embstore.types import MetricInfo
 
-# What a metric looks at: one layer's vectors, or those of two.
-Subject = TypeVar("Subject", contravariant=True)
+
+class Vectors(Protocol):
+    """What a metric looks at: one layer's vectors, or those of two."""
+
+    @property
+    def d(self) -> int:
+        """Dimensions, of the first layer if there are two."""
+
+
+Subject = TypeVar("Subject", bound=Vectors, contravariant=True)
 
 # The same vector added to all; all turned about the origin; each there twice.
 Change = Literal["shift", "rotation", "duplication"]
+
+
+# What lowest and highest values are said with, for n vectors of d dimensions.
+_LIMITS: dict[str, Callable[[int, int], float]] = {
+    "-inf": lambda _n, _d: -math.inf,
+    "-1/(n - 1)": lambda n, _d: -1.0 / max(n - 1, 1),
+    "-1": lambda _n, _d: -1.0,
+    "0": lambda _n, _d: 0.0,
+    "1/d": lambda _n, d: 1.0 / d,
+    "1": lambda _n, _d: 1.0,
+    "log(min(n, d))": lambda n, d: math.log(min(n, d)),
+    "min(n, d)": lambda n, d: float(min(n, d)),
+    "d - 1": lambda _n, d: float(d - 1),
+    "d": lambda _n, d: float(d),
+    "inf": lambda _n, _d: math.inf,
+}
 
 
 @dataclass(frozen=True)
@@ -56,6 +81,20 @@ class Description:
     degree: int = 0
     unit: str = "1"
     version: int = 1
+
+    def __post_init__(self) -> None:
+        """Check that the bounds can be computed.
+
+        Raises:
+            ValueError: they are written with something that is not in ``_LIMITS``.
+        """
+        if unknown := set(self.bounds) - _LIMITS.keys():
+            raise ValueError(f"{self.name}: unknown bounds {', '.join(sorted(unknown))}")
+
+    def limits(self, n: int, d: int) -> tuple[float, float]:
+        """Return the lowest and the highest value for n vectors of d dimensions."""
+        low, high = self.bounds
+        return _LIMITS[low](n, d), _LIMITS[high](n, d)
 
 
 @dataclass(frozen=True)
@@ -119,5 +158,14 @@ def evaluate(metric: Metric[Subject], subject: Subject) -> MetricValue:
     n = metric.count(subject)
     number = metric.compute(subject)
     if number - number == 0:  # finite
-        return MetricValue(number, n, interval=metric.interval(subject, number))
+        interval = metric.interval(subject, number)
+        if interval is not None:
+            interval = _within(interval, number, *metric.description.limits(n, subject.d))
+        return MetricValue(number, n, interval=interval)
     return MetricValue(None, n, metric.why(subject, n))
+
+
+def _within(interval: Interval, number: float, lowest: float, highest: float) -> Interval:
+    """Cut an interval off at the metric's bounds, but never the number itself, as rounded."""
+    low, high = max(interval.low, min(lowest, number)), min(interval.high, max(highest, number))
+    return replace(interval, low=low, high=high)

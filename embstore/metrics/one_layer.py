@@ -9,8 +9,8 @@ from embstore.common.cached_attribute import cached_attribute
 from embstore.common.scratch import scratch
 from embstore.geometry.moments import Moments
 from embstore.geometry.row_loops import absolute_median, centre_to_single, lengths, sum_squares
+from embstore.metrics.clusters import AS_NEIGHBOR, Clusters
 from embstore.metrics.neighbor_ratios import local_dimensions
-from embstore.metrics.uncertainty import Clusters
 from embstore.types import FloatArray
 
 
@@ -20,15 +20,29 @@ class Graph:
 
     Attributes:
         distances: to the k nearest other points, ascending along each row, (n, k).
+        indices: which points these are, (n, k).
         clusters: the windows the points came from.
         radii: of the correlation integral, (4,); NaN with fewer than 20 neighbours.
         within: for each point the share of all others within each radius, (n, 4).
     """
 
     distances: FloatArray
+    indices: NDArray[np.int32]
     clusters: Clusters
     radii: FloatArray
     within: FloatArray
+
+    def on_neighbors(self, effects: FloatArray) -> FloatArray:
+        """Sum up what counts of what each point does to others, as their neighbour, (n,).
+
+        Args:
+            effects: how much each of a point's nearest neighbours, by being there, moves
+                what is around that point, (n, <= k).
+        """
+        indices = self.indices[:, : effects.shape[1]]
+        effects = effects[: len(indices)]
+        sums = np.bincount(indices.ravel(), effects.ravel(), minlength=len(self.distances))
+        return np.asarray(AS_NEIGHBOR * sums)
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,12 +54,16 @@ class Cloud:
         sample: the kept ones, (n_sample, d).
         clusters: their windows.
         graph: the sample's nearest neighbours.
+        units: the vectors that errors of numbers from all n look at, (n_units, d).
+        unit_clusters: their windows, and for how many vectors they stand.
     """
 
     moments: Moments
     sample: NDArray[np.floating]
     clusters: Clusters
     graph: Graph
+    units: NDArray[np.floating]
+    unit_clusters: Clusters
 
     @property
     def n(self) -> int:
@@ -70,46 +88,51 @@ class Cloud:
     def eigenvalues(self) -> FloatArray:
         """Of the covariance, largest first, (d,)."""
         # The directions are needed for intervals only, and a single window has none.
-        return self._eigen[0] if len(self.clusters.counts) > 1 else self.moments.eigenvalues()
+        return self._eigen[0] if self.unit_clusters.n_windows > 1 else self.moments.eigenvalues()
 
     @cached_attribute
     def variance_sums(self) -> FloatArray:
-        """Squared projections on the eigenvectors, summed over each window, (n_windows, d)."""
+        """Squared projections on the eigenvectors, summed over each cell, (n_cells, d)."""
         values, directions = self._eigen
-        sums = np.zeros((len(self.clusters.counts), self.d))
+        sums = np.zeros((self.unit_clusters.counts.size, self.d))
         total = float(values.sum())
         if total > 0:
             # Scaled to length about one, so that float32 neither overflows nor vanishes.
             scale = total**-0.5
-            shape = (len(self.sample), self.d)
+            shape = (len(self.units), self.d)
             centred = scratch("cloud", shape, np.float32)
-            centre_to_single(self.sample, self.moments.mean, scale, centred)
+            centre_to_single(self.units, self.moments.mean, scale, centred)
             projected = scratch("projected", shape, np.float32)
             np.dot(centred, directions.astype(np.float32), out=projected)
-            sum_squares(projected, self.clusters.index, sums)
+            sum_squares(projected, self.unit_clusters.cells, sums)
         return sums * total
 
     @property
     def spread(self) -> FloatArray:
-        """Sum over each window of xᵀCx, x centred and C the covariance, (n_windows,)."""
+        """Sum over each cell of xᵀCx, x centred and C the covariance, (n_cells,)."""
         return np.asarray(self.variance_sums @ self.eigenvalues)
 
     @cached_attribute
     def to_mean(self) -> FloatArray:
-        """Product of each sampled direction with the mean direction, 0 without one, (n_sample,)."""
+        """Product of each unit's direction with the mean direction, 0 without one, (n_units,)."""
         mean = self.moments.unit_sum / max(self.n_unit, 1)
-        products: NDArray[np.floating] = self.sample @ mean.astype(self.sample.dtype)
+        products: NDArray[np.floating] = self.units @ mean.astype(self.units.dtype)
         return self._directed(products)
 
     def directions_at(self, coordinate: int) -> FloatArray:
-        """One coordinate of each sampled direction, 0 without a direction, (n_sample,)."""
-        return self._directed(self.sample[:, coordinate])
+        """One coordinate of each unit's direction, 0 without a direction, (n_units,)."""
+        return self._directed(self.units[:, coordinate])
 
     def _directed(self, products: NDArray[np.floating]) -> FloatArray:
-        norms = self.sample_norms
+        norms = self._unit_norms
         directed = np.zeros(len(norms))
         np.divide(products, norms, out=directed, where=norms > 0)
         return directed
+
+    @cached_attribute
+    def _unit_norms(self) -> FloatArray:
+        norms: FloatArray = lengths(self.units)
+        return norms
 
     @cached_attribute
     def sample_norms(self) -> FloatArray:

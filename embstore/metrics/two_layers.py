@@ -14,8 +14,8 @@ from embstore.common.cached_attribute import cached_attribute
 from embstore.common.scratch import scratch
 from embstore.geometry.moments import EPS, CrossMoments, Moments
 from embstore.geometry.row_loops import centre_to_single, pair_terms, row_distances
+from embstore.metrics.clusters import Clusters, Totals
 from embstore.metrics.least_squares import Fit, Gain
-from embstore.metrics.uncertainty import Clusters
 from embstore.types import FloatArray
 
 # Rows corrected at once: a block of them stays in the processor's cache.
@@ -29,19 +29,22 @@ class Overlap:
     Attributes:
         shares: of its nearest neighbours, for each point distinct in both layers, (n,).
         clusters: the points' windows.
+        as_neighbor: what counts of what each point adds to the shares of others, beyond what
+            the neighbour would that took its place, (n,).
     """
 
     shares: FloatArray
     clusters: Clusters
+    as_neighbor: FloatArray
 
 
 @dataclass(frozen=True, eq=False)
 class Steps:
-    """How far each sampled token moves and turns, and the means over all tokens.
+    """How far each kept token moves and turns, and the means over all tokens.
 
     Attributes:
-        ratios: ‖y − x‖/‖x‖ of the sample, NaN where x is zero, (n_sample,).
-        cosines: cos(x, y) of the sample, NaN where either is zero, (n_sample,).
+        ratios: ‖y − x‖/‖x‖ of the units, NaN where x is zero, (n_units,).
+        cosines: cos(x, y) of the units, NaN where either is zero, (n_units,).
         mean_ratio: over all tokens with x not zero; NaN for none.
         mean_cosine: over all tokens where neither is zero; NaN for none.
         n_ratios: tokens behind ``mean_ratio``.
@@ -68,16 +71,16 @@ class Core:
         x: moments of the layer.
         y: moments of the next.
         cross: their joint second moment.
-        sample_x: the layer's kept sample of every scope, (n_sample, d_x).
-        sample_y: the next layer's, the same tokens, (n_sample, d_y).
+        units_x: the layer's kept vectors of every scope, (n_units, d_x).
+        units_y: the next layer's, the same tokens, (n_units, d_y).
     """
 
     name: str
     x: Moments
     y: Moments
     cross: CrossMoments
-    sample_x: NDArray[np.floating]
-    sample_y: NDArray[np.floating]
+    units_x: NDArray[np.floating]
+    units_y: NDArray[np.floating]
 
     @cached_attribute
     def fit(self) -> Fit:
@@ -97,28 +100,28 @@ class Core:
 
     @cached_attribute
     def centred(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Both samples less the means of the core's tokens, scaled, shaped as they are."""
+        """Both layers' units less the means of the core's tokens, scaled, as they are shaped."""
         centred = []
-        for layer, sample, mean in (
-            ("x", self.sample_x, self.x.mean),
-            ("y", self.sample_y, self.y.mean),
+        for layer, units, mean in (
+            ("x", self.units_x, self.x.mean),
+            ("y", self.units_y, self.y.mean),
         ):
-            centred.append(scratch(f"{self.name} {layer}", sample.shape, np.float32))
-            centre_to_single(sample, mean, self.factor, centred[-1])
+            centred.append(scratch(f"{self.name} {layer}", units.shape, np.float32))
+            centre_to_single(units, mean, self.factor, centred[-1])
         return centred[0], centred[1]
 
     @cached_attribute
     def mapped(self) -> NDArray[np.float32]:
-        """The layer's centred sample times the map, (n_sample, d_y)."""
+        """The layer's centred units times the map, (n_units, d_y)."""
         return self._times("mapped", self.fit.map)
 
     @cached_attribute
     def turned(self) -> NDArray[np.float32]:
-        """The layer's centred sample times ``covariance``, (n_sample, d_y)."""
+        """The layer's centred units times ``covariance``, (n_units, d_y)."""
         return self._times("turned", self.covariance)
 
     def _times(self, what: str, matrix: FloatArray) -> NDArray[np.float32]:
-        product = scratch(f"{self.name} {what}", self.sample_y.shape, np.float32)
+        product = scratch(f"{self.name} {what}", self.units_y.shape, np.float32)
         return np.dot(self.centred[0], matrix.astype(np.float32), out=product)
 
 
@@ -133,9 +136,8 @@ class Pair:
         x: moments of the layer.
         y: moments of the next.
         cross: their joint second moment.
-        rows: which of the sample are in this scope, (n_rows,).
-        clusters: the windows of these.
-        spread_x: sum over each window of xᵀC_xx x, C the covariance, (n_windows,).
+        clusters: the windows of the core's units, as far as they are in this scope.
+        spread_x: sum over each cell of xᵀC_xx x, C the covariance, (n_cells,).
         spread_y: the same for the next layer.
         overlap: of nearest neighbours.
         steps: of the tokens, None where the layers differ in width.
@@ -146,7 +148,6 @@ class Pair:
     x: Moments
     y: Moments
     cross: CrossMoments
-    rows: NDArray[np.int64]
     clusters: Clusters
     spread_x: FloatArray
     spread_y: FloatArray
@@ -157,6 +158,15 @@ class Pair:
     def n(self) -> int:
         """Tokens in both layers."""
         return self.x.n
+
+    @property
+    def d(self) -> int:
+        """Dimensions of the earlier layer."""
+        return len(self.x.mean)
+
+    def totals(self, influence: FloatArray) -> Totals | None:
+        """Return what each window moves a number, from what each unit does, (n_units,)."""
+        return self.clusters.totals(self.clusters.sums(influence))
 
     @property
     def factor(self) -> float:
@@ -180,26 +190,26 @@ class Pair:
 
     @property
     def squares(self) -> FloatArray:
-        """‖y‖² of the centred sample, (n_rows,)."""
+        """‖y‖² of the centred units, (n_units,)."""
         return self._terms[0]
 
     @property
     def residual_squares(self) -> FloatArray:
-        """‖y − xA‖² of the centred sample, (n_rows,)."""
+        """‖y − xA‖² of the centred units, (n_units,)."""
         return self._terms[1]
 
     @property
     def joint(self) -> FloatArray:
-        """Of the centred sample xᵀC_xy y with the joint covariance, (n_rows,)."""
+        """Of the centred units xᵀC_xy y with the joint covariance, (n_units,)."""
         return self._terms[2]
 
     @cached_attribute
     def change_squares(self) -> FloatArray:
-        """‖y − x‖² of the centred sample, for layers of one width, (n_rows,)."""
+        """‖y − x‖² of the centred units, for layers of one width, (n_units,)."""
         X, Y = self.core.centred
         shift_x, shift_y = self._shift
         distances: FloatArray = row_distances(X, Y, (shift_y - shift_x) * self.factor)
-        return distances[self.rows]
+        return distances
 
     @cached_attribute
     def _shift(self) -> tuple[FloatArray, FloatArray]:
@@ -249,5 +259,4 @@ class Pair:
             for X, shift, rows in zip((X, Y), (shift_x, shift_y), self._beyond, strict=True)
         )
         joint = core.x.n * terms[:, 2] + (beyond_x * beyond_y).sum(axis=1)
-        kept = self.rows
-        return terms[kept, 0], terms[kept, 1], joint[kept] / max(self.n, 1)
+        return terms[:, 0], terms[:, 1], joint / max(self.n, 1)

@@ -6,17 +6,18 @@ from numpy.typing import NDArray
 from embstore.geometry.moments import Moments
 from embstore.geometry.neighbors.search import nearest_neighbors
 from embstore.measuring.evaluate import graph_of
+from embstore.metrics.clusters import Clusters
 from embstore.metrics.metric import MetricValue, evaluate
 from embstore.metrics.one_layer import Cloud
 from embstore.metrics.registry import METRICS, N_NEIGHBORS
-from embstore.metrics.uncertainty import Clusters
 
 
 def cloud_of(X: NDArray[np.floating], windows: NDArray[np.int64] | None = None) -> Cloud:
     """Every row counts and is in the sample; each is its own window unless told."""
     windows = np.arange(len(X)) if windows is None else windows
     graph = graph_of(nearest_neighbors(X, N_NEIGHBORS), windows)
-    return Cloud(Moments.of(X), X, Clusters.of(windows), graph)
+    clusters = Clusters.of(windows)
+    return Cloud(Moments.of(X), X, clusters, graph, X, clusters)
 
 
 def values_of(X: NDArray[np.floating]) -> dict[str, MetricValue]:

@@ -6,11 +6,11 @@ from numpy.typing import NDArray
 from embstore.geometry.moments import CrossMoments, Moments
 from embstore.geometry.neighbors.search import nearest_neighbors
 from embstore.geometry.row_loops import compare_rows
+from embstore.metrics.clusters import Clusters
 from embstore.metrics.metric import evaluate
-from embstore.metrics.of_two_layers.neighbor_overlap import OVERLAP_NEIGHBORS, neighbor_overlap
+from embstore.metrics.of_two_layers.neighbor_overlap import OVERLAP_NEIGHBORS, overlap
 from embstore.metrics.registry import PAIR_METRICS
-from embstore.metrics.two_layers import Core, Overlap, Pair, Steps
-from embstore.metrics.uncertainty import Clusters
+from embstore.metrics.two_layers import Core, Pair, Steps
 
 N, D = 400, 12
 
@@ -52,11 +52,10 @@ def pair_of(
         x=core.x,
         y=core.y,
         cross=cross,
-        rows=np.arange(n),
         clusters=clusters,
         spread_x=spreads[0],
         spread_y=spreads[1],
-        overlap=Overlap(neighbor_overlap(*listed), Clusters.of(windows[found[0].first])),
+        overlap=overlap(*listed, Clusters.of(windows[found[0].first])),
         steps=Steps(ratios, cosines, ratios.mean(), cosines.mean(), n, n),
     )
 

@@ -5,8 +5,8 @@ import pytest
 from numpy.typing import NDArray
 
 from embstore.geometry.moments import CrossMoments, Moments
+from embstore.metrics.clusters import Clusters
 from embstore.metrics.two_layers import Core, Overlap, Pair
-from embstore.metrics.uncertainty import Clusters
 
 N, D_X, D_Y, FEW = 1500, 10, 10, 8
 
@@ -38,11 +38,10 @@ def pair_of(
         x=whole.x,
         y=whole.y,
         cross=whole.cross,
-        rows=np.arange(N),
         clusters=clusters,
         spread_x=nothing,
         spread_y=nothing,
-        overlap=Overlap(nothing, clusters),
+        overlap=Overlap(nothing, clusters, nothing),
         steps=None,
     )
 

@@ -1,13 +1,21 @@
 """Intrinsic dimension from distances to nearest neighbours.
 
 ``cloud.graph.distances`` are (n, k): to the k nearest other distinct points, ascending along
-each row, duplicates merged before the search. Errors take distances to neighbours as given:
-that a token is also its neighbours' neighbour is left out.
+each row, duplicates merged before the search.
+
+A point moves an estimate in two ways: by what is around it, and as the neighbour of others.
+Its effect on those is what it does to their local number beyond what the neighbour would do
+that takes its place if it leaves, to first order and on average over a uniform
+neighbourhood. For estimates that look at two neighbours the second way adds nothing (seen
+in ``benchmarks/coverage.py``), and is left out.
 """
 
 from collections.abc import Callable
 from functools import partial
 
+import numpy as np
+
+from embstore.metrics.clusters import Totals
 from embstore.metrics.conventions import BY_HOW_MUCH, DIMENSION_CEILING
 from embstore.metrics.metric import Description, Family, Metric
 from embstore.metrics.neighbor_ratios import NEIGHBORS
@@ -26,6 +34,10 @@ FAMILY = Family(
     {BY_HOW_MUCH}. Rise and fall between runs of equal n mean more than the value.
     """,
 )
+
+
+# Points this far to either side of a quantile count as near it: of fewer the sum is noise.
+_AROUND = 0.25
 
 
 def estimate(
@@ -59,13 +71,33 @@ def estimate(
     )
 
 
+def inverse_effects(distances: FloatArray, k: int = NEIGHBORS) -> FloatArray:
+    """How much each neighbour moves the inverse dimension around a point, (n, k − 1).
+
+    That is the mean of ln(r_k/r_j) over j < k: each adds its own.
+    """
+    logs = np.log(distances[:, k - 1 : k] / distances[:, : k - 1])
+    return np.asarray((logs - logs.mean(axis=1, keepdims=True)) / (k - 1))
+
+
 def local_quantile(
     description: Description, quantile: Callable[[FloatArray, float], float], q: float
 ) -> Metric[Cloud]:
     """A quantile over the dimensions around each distinct point."""
 
     def interval(cloud: Cloud, _number: float) -> Interval | None:
-        return quantile_interval(cloud.local_dimensions, q, cloud.graph.clusters)
+        inverse = 1.0 / cloud.local_dimensions
+        # Those around the quantile tell how many points a change takes to its other side.
+        near = np.quantile(inverse, np.clip([1 - q - _AROUND, 1 - q + _AROUND], 0.0, 1.0))
+        dense = ((inverse >= near[0]) & (inverse <= near[1])) / (near[1] - near[0])
+
+        def share_below(limit: float) -> Totals | None:
+            below = (cloud.local_dimensions <= limit).astype(np.float64)
+            effects = dense[:, np.newaxis] * inverse_effects(cloud.graph.distances)
+            clusters = cloud.graph.clusters
+            return clusters.totals(clusters.sums(below + cloud.graph.on_neighbors(effects)))
+
+        return quantile_interval(cloud.local_dimensions, q, share_below)
 
     return Metric(
         description,

@@ -31,13 +31,13 @@ def directional(
     Args:
         description: what it means.
         compute: its value.
-        influence: how much each sampled vector moves that value, (n_sample,).
+        influence: how much each unit of the cloud moves that value, (n_units,).
         transform: where its interval is symmetric.
     """
 
     def interval(cloud: Cloud, number: float) -> Interval | None:
         moved = influence(cloud, number)
-        return clustered(number, moved, cloud.clusters, transform=transform)
+        return clustered(number, moved, cloud.unit_clusters, transform=transform)
 
     return Metric(
         description,

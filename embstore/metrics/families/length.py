@@ -2,6 +2,9 @@
 
 from collections.abc import Callable
 
+import numpy as np
+
+from embstore.metrics.clusters import Totals
 from embstore.metrics.metric import Description, Family, Metric
 from embstore.metrics.one_layer import Cloud
 from embstore.metrics.uncertainty import Interval, describe, quantile_interval
@@ -23,7 +26,12 @@ def norm_quantile(
     """A quantile over the norms of the kept sample."""
 
     def interval(cloud: Cloud, _number: float) -> Interval | None:
-        return quantile_interval(cloud.sample_norms, q, cloud.clusters)
+        norms, clusters = cloud.sample_norms, cloud.clusters
+
+        def share_below(limit: float) -> Totals | None:
+            return clusters.totals(clusters.sums((norms <= limit).astype(np.float64)))
+
+        return quantile_interval(norms, q, share_below)
 
     return Metric(
         description,

@@ -9,9 +9,10 @@ from collections.abc import Callable
 
 import numpy as np
 
+from embstore.metrics.clusters import Totals
 from embstore.metrics.metric import Description, Family, Metric
 from embstore.metrics.two_layers import Pair
-from embstore.metrics.uncertainty import Clusters, Interval, Transform, clustered_sums, describe
+from embstore.metrics.uncertainty import Interval, Transform, describe, from_totals
 from embstore.types import FloatArray
 
 FAMILY = Family(
@@ -27,7 +28,7 @@ FAMILY = Family(
 def of_next_layer(
     description: Description,
     compute: Callable[[Pair], float],
-    influence: Callable[[Pair, float], tuple[FloatArray, Clusters]],
+    totals: Callable[[Pair, float], Totals | None],
     *,
     transform: Transform,
     why: Callable[[Pair, int], str],
@@ -38,15 +39,15 @@ def of_next_layer(
     Args:
         description: what it means.
         compute: its value.
-        influence: how much each window moves that value, summed over its tokens,
-            (n_windows,), and the windows.
+        totals: how much each window moves that value.
         transform: where its interval is symmetric.
         why: the reason for an undefined value, given the number of tokens.
         count: the tokens behind the value.
     """
 
     def interval(pair: Pair, value: float) -> Interval | None:
-        return clustered_sums(value, *influence(pair, value), transform=transform)
+        # Tokens are multiplied in float32.
+        return from_totals(value, totals(pair, value), transform=transform, rounding=1e-6)
 
     return Metric(description, FAMILY, describe(transform), compute, count, interval, why)
 
@@ -64,17 +65,17 @@ def mean_of_steps(
     Args:
         description: what it means.
         compute: the mean over all tokens.
-        values: of the sampled tokens, NaN for those without one, (n_sample,).
+        values: of the pair's units, NaN for those without one, (n_units,).
         transform: where its interval is symmetric.
         count: the tokens behind the mean.
     """
 
-    def influence(pair: Pair, mean: float) -> tuple[FloatArray, Clusters]:
+    def totals(pair: Pair, mean: float) -> Totals | None:
         found = values(pair)
         # Tokens without a value do not move the mean.
-        return pair.clusters.sums(np.where(np.isnan(found), mean, found)), pair.clusters
+        return pair.totals(np.where(np.isnan(found), mean, found))
 
     def why(pair: Pair, n: int) -> str:
         return f"{n} tokens with a direction" if pair.steps else "the two layers differ in width"
 
-    return of_next_layer(description, compute, influence, transform=transform, why=why, count=count)
+    return of_next_layer(description, compute, totals, transform=transform, why=why, count=count)

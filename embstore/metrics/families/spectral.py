@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 from embstore.metrics.metric import Description, Family, Metric
 from embstore.metrics.one_layer import Cloud
-from embstore.metrics.uncertainty import Interval, Transform, clustered_sums, describe
+from embstore.metrics.uncertainty import Interval, Transform, describe, from_totals
 from embstore.types import FloatArray
 
 FAMILY = Family(
@@ -38,7 +38,9 @@ def spectral(
 
     def interval(cloud: Cloud, number: float) -> Interval | None:
         sums = cloud.variance_sums @ gradient(cloud.eigenvalues)
-        return clustered_sums(number, sums, cloud.clusters, transform=transform)
+        totals = cloud.unit_clusters.totals(sums)
+        # Projections are multiplied in float32.
+        return from_totals(number, totals, transform=transform, rounding=1e-6)
 
     return Metric(
         description,

@@ -5,6 +5,7 @@ import numpy as np
 from embstore.metrics.families.dimension import estimate
 from embstore.metrics.metric import Description
 from embstore.metrics.neighbor_ratios import NEIGHBORS, finite
+from embstore.metrics.one_layer import Cloud
 from embstore.types import FloatArray
 
 
@@ -39,6 +40,18 @@ def local_widenings(distances: FloatArray, *, k: int = NEIGHBORS) -> FloatArray:
         return np.asarray(np.log(2.0) / widening, dtype=np.float64)
 
 
+def influence(cloud: Cloud, _value: float) -> FloatArray:
+    """Of the mean over points of ln 2/ln(r_k/r_{k/2}), (n,).
+
+    Without one of the nearer half both radii grow, r_{k/2} by twice as much as r_k, by 1/(kd)
+    of a logarithm on average; without one of the farther half r_k alone.
+    """
+    own = local_widenings(cloud.graph.distances)
+    side = np.where(np.arange(NEIGHBORS) < NEIGHBORS // 2, -1.0, 1.0)
+    effects = own[:, np.newaxis] * side / (NEIGHBORS * np.log(2.0))
+    return own + cloud.graph.on_neighbors(effects)
+
+
 METRICS = [
     estimate(
         Description(
@@ -53,7 +66,6 @@ METRICS = [
             notes="As `mom`, and higher still.",
         ),
         lambda cloud: mada(cloud.graph.distances),
-        # A mean: each point moves it by its own estimate.
-        lambda cloud, _value: local_widenings(cloud.graph.distances),
+        influence,
     )
 ]

@@ -2,8 +2,9 @@
 
 import numpy as np
 
-from embstore.metrics.families.dimension import estimate
+from embstore.metrics.families.dimension import estimate, inverse_effects
 from embstore.metrics.metric import Description
+from embstore.metrics.one_layer import Cloud
 from embstore.types import FloatArray
 
 
@@ -25,9 +26,10 @@ def mle(local: FloatArray) -> float:
     return 1.0 / inverse if inverse > 0 else float("nan")
 
 
-def influence(local: FloatArray, value: float) -> FloatArray:
+def influence(cloud: Cloud, value: float) -> FloatArray:
     """Of the harmonic mean of local dimensions, (n,)."""
-    return np.asarray(-(value**2) / local, dtype=np.float64)
+    on_others = cloud.graph.on_neighbors(inverse_effects(cloud.graph.distances))
+    return np.asarray(-(value**2) * (1.0 / cloud.local_dimensions + on_others))
 
 
 METRICS = [
@@ -47,6 +49,6 @@ METRICS = [
             """,
         ),
         lambda cloud: mle(cloud.local_dimensions),
-        lambda cloud, value: influence(cloud.local_dimensions, value),
+        influence,
     )
 ]

@@ -5,6 +5,7 @@ import numpy as np
 from embstore.metrics.families.dimension import estimate
 from embstore.metrics.metric import Description
 from embstore.metrics.neighbor_ratios import NEIGHBORS, finite
+from embstore.metrics.one_layer import Cloud
 from embstore.types import FloatArray
 
 
@@ -39,6 +40,15 @@ def local_moments(distances: FloatArray, *, k: int = NEIGHBORS) -> FloatArray:
         return np.asarray(mean / (radius - mean), dtype=np.float64)
 
 
+def influence(cloud: Cloud, _value: float) -> FloatArray:
+    """Of the mean over points of u/(1 − u), u the mean of a point's distances over r_k, (n,)."""
+    k = NEIGHBORS
+    shares = cloud.graph.distances[:, :k] / cloud.graph.distances[:, k - 1 : k]
+    mean = shares.mean(axis=1, keepdims=True)
+    effects = (shares - mean) / (k * np.square(1.0 - mean))
+    return np.asarray(local_moments(cloud.graph.distances) + cloud.graph.on_neighbors(effects))
+
+
 METRICS = [
     estimate(
         Description(
@@ -56,7 +66,6 @@ METRICS = [
             """,
         ),
         lambda cloud: mom(cloud.graph.distances),
-        # A mean: each point moves it by its own estimate.
-        lambda cloud, _value: local_moments(cloud.graph.distances),
+        influence,
     )
 ]

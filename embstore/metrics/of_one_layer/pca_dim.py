@@ -36,15 +36,16 @@ def pca_dim(eigenvalues: FloatArray, share: float) -> float:
 def gradient(eigenvalues: FloatArray, share: float) -> FloatArray:
     """Differentiate ``pca_dim`` as if the number of components were continuous.
 
-    One more component adds p_m to the variance reached, so m moves by minus the change
-    of what the first m reach, over p_m.
+    Of the last component the part counts that is needed, so that m − 1 + part components
+    reach the share exactly.
     """
-    total = eigenvalues.sum()
     m = int(pca_dim(eigenvalues, share))
-    reached = eigenvalues[:m].sum() / total
-    gradient = np.full(len(eigenvalues), reached / total)
-    gradient[:m] -= 1.0 / total
-    return np.asarray(gradient * (total / eigenvalues[m - 1]))
+    last = eigenvalues[m - 1]
+    part = (share * eigenvalues.sum() - eigenvalues[: m - 1].sum()) / last
+    gradient = np.full(len(eigenvalues), share / last)
+    gradient[: m - 1] -= 1.0 / last
+    gradient[m - 1] -= part / last
+    return gradient
 
 
 METRICS = [

@@ -2,10 +2,10 @@
 
 import numpy as np
 
+from embstore.metrics.clusters import Totals
 from embstore.metrics.families.next_layer import of_next_layer
 from embstore.metrics.metric import Description
 from embstore.metrics.two_layers import Pair
-from embstore.metrics.uncertainty import Clusters
 from embstore.types import FloatArray
 
 
@@ -29,15 +29,16 @@ def linear_cka(xx: FloatArray, xy: FloatArray, yy: FloatArray) -> float:
     return min(1.0, float(np.square(xy).sum()) / product) if product > 0 else float("nan")
 
 
-def influence(pair: Pair, value: float) -> tuple[FloatArray, Clusters]:
+def totals(pair: Pair, value: float) -> Totals | None:
     """Each norm moves by a quadratic form of the token's vectors, relative to its size."""
     n = pair.n
     joint = pair.joint / float(np.square(pair.cross.scatter * (pair.factor**2 / n)).sum())
     own = sum(
-        spread / float(np.square(moments.scatter / (n - 1)).sum())
+        spread * (n / (n - 1)) / float(np.square(moments.scatter / (n - 1)).sum())
         for spread, moments in ((pair.spread_x, pair.x), (pair.spread_y, pair.y))
     )
-    return value * (2 * pair.clusters.sums(joint) - own), pair.clusters
+    sums = value * (2 * pair.clusters.sums(joint) - own)
+    return pair.clusters.totals(sums)
 
 
 def _why_undefined(_pair: Pair, n: int) -> str:
@@ -60,7 +61,7 @@ METRICS = [
             """,
         ),
         lambda pair: linear_cka(pair.x.scatter, pair.cross.scatter, pair.y.scatter),
-        influence,
+        totals,
         transform="logit",
         why=_why_undefined,
     )

@@ -4,12 +4,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from embstore.geometry.moments import CrossMoments, Moments
+from embstore.metrics.clusters import Totals
 from embstore.metrics.families.next_layer import of_next_layer
 from embstore.metrics.least_squares import Fit
 from embstore.metrics.metric import Description
 from embstore.metrics.two_layers import Pair
-from embstore.metrics.uncertainty import Clusters
-from embstore.types import FloatArray
 
 
 def linearity(fit: Fit, n: int) -> float:
@@ -38,10 +37,10 @@ def linearity_of(X: NDArray[np.floating], Y: NDArray[np.floating]) -> float:
     return linearity(Fit.of(Moments.of(X).scatter, cross.scatter, total), len(X))
 
 
-def influence(pair: Pair, value: float) -> tuple[FloatArray, Clusters]:
+def totals(pair: Pair, value: float) -> Totals | None:
     """The map is at its optimum, so a token counts by its own residual and length alone."""
     moved = (1.0 - value) * pair.squares - pair.residual_squares
-    return pair.clusters.sums(moved / mean_square(pair, pair.fit.total)), pair.clusters
+    return pair.totals(moved / mean_square(pair, pair.fit.total))
 
 
 def mean_square(pair: Pair, total: float) -> float:
@@ -75,7 +74,7 @@ METRICS = [
             """,
         ),
         lambda pair: linearity(pair.fit, pair.n),
-        influence,
+        totals,
         transform="logit",
         why=why_undefined,
     )

@@ -1,12 +1,11 @@
 """Linearity of the residual: how much of what the next layer adds a linear map explains."""
 
+from embstore.metrics.clusters import Totals
 from embstore.metrics.families.next_layer import of_next_layer
 from embstore.metrics.least_squares import Fit
 from embstore.metrics.metric import Description
 from embstore.metrics.of_two_layers.linearity import mean_square, why_undefined
 from embstore.metrics.two_layers import Pair
-from embstore.metrics.uncertainty import Clusters
-from embstore.types import FloatArray
 
 
 def linearity_residual(fit: Fit, change: float, n: int) -> float:
@@ -27,10 +26,10 @@ def linearity_residual(fit: Fit, change: float, n: int) -> float:
     return min(1.0, max(0.0, 1.0 - fit.residual / change))
 
 
-def influence(pair: Pair, value: float) -> tuple[FloatArray, Clusters]:
+def totals(pair: Pair, value: float) -> Totals | None:
     """The map is at its optimum, so a token counts by its own residual and change alone."""
     moved = (1.0 - value) * pair.change_squares - pair.residual_squares
-    return pair.clusters.sums(moved / mean_square(pair, pair.change)), pair.clusters
+    return pair.totals(moved / mean_square(pair, pair.change))
 
 
 METRICS = [
@@ -49,7 +48,7 @@ METRICS = [
             """,
         ),
         lambda pair: linearity_residual(pair.fit, pair.change, pair.n),
-        influence,
+        totals,
         transform="logit",
         why=why_undefined,
     )

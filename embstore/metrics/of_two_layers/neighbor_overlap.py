@@ -3,14 +3,18 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from embstore.geometry.row_loops import count_common
+from embstore.geometry.row_loops import add_shared, count_common
+from embstore.metrics.clusters import Clusters, Totals
 from embstore.metrics.families.next_layer import of_next_layer
 from embstore.metrics.metric import Description
-from embstore.metrics.two_layers import Pair
-from embstore.metrics.uncertainty import Clusters
+from embstore.metrics.two_layers import Overlap, Pair
 from embstore.types import FloatArray
 
 OVERLAP_NEIGHBORS = 30
+
+# More than of one layer's neighbours counts (``clusters.AS_NEIGHBOR``), as fewer are mutual
+# in both layers: between none of them, 1, and all, √2 − 1.
+_AS_NEIGHBOR = 0.75
 
 
 def neighbor_overlap(
@@ -34,15 +38,31 @@ def neighbor_overlap(
     return np.asarray(count_common(neighbors_x, neighbors_y, largest + 1) / k)
 
 
+def overlap(
+    neighbors_x: NDArray[np.int32], neighbors_y: NDArray[np.int32], clusters: Clusters
+) -> Overlap:
+    """Compare two layers' neighbours of the same points.
+
+    Args:
+        neighbors_x: indices of each point's k nearest others in one layer, (n, k).
+        neighbors_y: in the other.
+        clusters: the points' windows.
+    """
+    shares = neighbor_overlap(neighbors_x, neighbors_y)
+    as_neighbor = np.zeros(len(shares))
+    add_shared(neighbors_x, neighbors_y, shares, as_neighbor)
+    return Overlap(shares, clusters, _AS_NEIGHBOR / neighbors_x.shape[1] * as_neighbor)
+
+
 def mean_overlap(pair: Pair) -> float:
     """Return the mean share over points; NaN for none."""
     return float(pair.overlap.shares.mean()) if len(pair.overlap.shares) else float("nan")
 
 
-def influence(pair: Pair, _value: float) -> tuple[FloatArray, Clusters]:
-    """A mean: each point moves it by its own share."""
-    overlap = pair.overlap
-    return overlap.clusters.sums(overlap.shares), overlap.clusters
+def totals(pair: Pair, _value: float) -> Totals | None:
+    """A mean: each point moves it by its own share, and as the neighbour of others."""
+    found = pair.overlap
+    return found.clusters.totals(found.clusters.sums(found.shares + found.as_neighbor))
 
 
 def _why_undefined(_pair: Pair, n: int) -> str:
@@ -65,9 +85,9 @@ METRICS = [
             """,
         ),
         mean_overlap,
-        influence,
+        totals,
         transform="logit",
         why=_why_undefined,
-        count=lambda pair: len(pair.overlap.clusters.index),
+        count=lambda pair: len(pair.overlap.clusters.cells),
     )
 ]

@@ -1,0 +1,162 @@
+"""How much each window moves a number, from how much each of its tokens does.
+
+Tokens of one window are correlated, so the window is the unit. A window's total is the sum
+of its tokens' influences; where only some of its tokens were kept, those stand for the
+others, and the part of the totals' spread that comes from which were kept is taken off
+again (two-stage sampling: Cochran 1977, Sampling Techniques, ch. 10).
+"""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from embstore.types import FloatArray
+
+# Parts that a window's sampled tokens are dealt into: their spread tells the chance in the
+# choice of tokens, and a few parts cost less than all tokens.
+_PARTS = 4
+
+# How much counts of what a point does to others as their neighbour. Where two points are each
+# other's neighbour, what they have in common is counted from both ends already: √2 − 1 is
+# exact for a sum over such pairs (the jackknife, with 1, doubles its variance: Efron & Stein
+# 1981, doi 10.1214/aos/1176345462), and 0 for one over pairs of which none is mutual. Where
+# windows differ more counts; a half holds in all of ``benchmarks/coverage.py``.
+AS_NEIGHBOR = 0.5
+
+
+@dataclass(frozen=True, eq=False)
+class Totals:
+    """How much each window moves a number, and the standard error that follows.
+
+    Attributes:
+        windows: what each adds to the number, about 0 in sum, (n_windows,); their spread
+            is that of ``error``.
+        error: the standard error.
+    """
+
+    windows: FloatArray
+    error: float
+
+    def scaled(self, slope: float) -> "Totals":
+        """Return them for a number that moves ``slope`` times as much."""
+        return Totals(self.windows * slope, self.error * abs(slope))
+
+    @classmethod
+    def of(cls, windows: FloatArray) -> "Totals | None":
+        """Take totals as they are; None with fewer than two windows, or not finite."""
+        n = len(windows)
+        if n < 2 or not np.isfinite(windows).all():
+            return None
+        centred = windows - windows.mean()
+        return cls(centred, math.sqrt(float(centred @ centred) * n / (n - 1)))
+
+
+@dataclass(frozen=True, eq=False)
+class Clusters:
+    """Which window each unit (token or distinct point) is from, and what it stands for.
+
+    Attributes:
+        cells: of each unit its window times ``n_parts`` plus a part of that window: 0 for
+            units that stand for themselves, others for those that also stand for tokens
+            that were not kept; -1 for units that do not count, (n,).
+        n_parts: 1 if all units stand for themselves.
+        counts: units in each cell, (n_windows, n_parts).
+        tokens: tokens that the units of each window's parts from 1 on stand for,
+            (n_windows,); 0 where there are none.
+    """
+
+    cells: NDArray[np.int64]
+    n_parts: int
+    counts: NDArray[np.int64]
+    tokens: NDArray[np.int64]
+
+    @classmethod
+    def of(cls, windows: NDArray[np.int64]) -> "Clusters":
+        """Number the windows that occur; every unit stands for itself; (n,)."""
+        _, index = np.unique(windows, return_inverse=True)
+        counts = np.bincount(index)[:, np.newaxis]
+        return cls(index.astype(np.int64), 1, counts, np.zeros(len(counts), dtype=np.int64))
+
+    @classmethod
+    def of_sample(
+        cls,
+        windows: NDArray[np.int64],
+        alone: NDArray[np.bool_],
+        sampled: NDArray[np.bool_],
+        tokens: NDArray[np.int64],
+    ) -> "Clusters":
+        """Number the windows of units of which some stand for tokens that were not kept.
+
+        Args:
+            windows: of each unit, (n,).
+            alone: which units stand for themselves, (n,).
+            sampled: which stand for others of their window as well, (n,).
+            tokens: how many tokens those stand for, by window, (all windows,).
+        """
+        counted = alone | sampled
+        occurring, index = np.unique(windows[counted], return_inverse=True)
+        parts = np.zeros(len(index), dtype=np.int64)
+        drawn = np.flatnonzero(sampled[counted])
+        # At random: tokens next to each other are alike, and must not share a part.
+        parts[drawn] = 1 + np.random.default_rng(0).permutation(len(drawn)) % _PARTS
+        n_parts = 1 + _PARTS if len(drawn) else 1
+        cells = np.full(len(windows), -1, dtype=np.int64)
+        cells[counted] = index * n_parts + parts
+        size = len(occurring) * n_parts
+        counts = np.bincount(cells[counted], minlength=size).reshape(-1, n_parts)
+        return cls(cells, n_parts, counts, tokens[occurring])
+
+    @property
+    def n_windows(self) -> int:
+        """Windows that any unit is from."""
+        return len(self.counts)
+
+    def sums(self, values: FloatArray) -> FloatArray:
+        """Sum the units' values, (n,), over each cell, (n_windows * n_parts,)."""
+        counted = self.cells >= 0
+        return np.bincount(self.cells[counted], values[counted], minlength=self.counts.size)
+
+    def totals(self, sums: FloatArray) -> Totals | None:
+        """Return what each window moves a number that is a mean over all tokens.
+
+        Args:
+            sums: influences summed over each cell, up to a constant for each token: it is
+                centred here, (n_windows * n_parts,).
+
+        Returns:
+            None with fewer than two windows, or where a sum is not finite.
+        """
+        if self.n_windows < 2 or not np.isfinite(sums).all():
+            return None
+        by_part = sums.reshape(self.counts.shape)
+        drawn = self.counts[:, 1:].sum(axis=1)
+        weights = self.tokens / np.maximum(drawn, 1)
+        totals = by_part[:, 0] + weights * by_part[:, 1:].sum(axis=1)
+        n_tokens = self.counts[:, 0] + weights * drawn
+        n = float(n_tokens.sum())
+        centred = (totals - n_tokens * (totals.sum() / n)) / n
+        found = Totals.of(centred)
+        if found is None or self.n_parts == 1:
+            return found
+        within = self._variance_within(by_part[:, 1:])
+        chance = float((self.tokens * np.maximum(weights - 1, 0) * within).sum()) / n**2
+        # Tokens of a window hardly repel each other: independent ones set the least error.
+        least = float((self.tokens * within).sum()) / n**2
+        kept = max(found.error**2 - chance, min(least, found.error**2))
+        if not found.error > 0:
+            return found
+        shrunk = math.sqrt(kept) / found.error
+        return Totals(found.windows * shrunk, found.error * shrunk)
+
+    def _variance_within(self, by_part: FloatArray) -> FloatArray:
+        """Variance over the tokens of each window, from the spread of its parts, (n_windows,)."""
+        counts = self.counts[:, 1:]
+        drawn = counts.sum(axis=1, keepdims=True)
+        mean = by_part.sum(axis=1, keepdims=True) / np.maximum(drawn, 1)
+        squares = np.square(by_part - counts * mean) / np.maximum(counts, 1)
+        degrees = np.maximum((counts > 0).sum(axis=1) - 1, 0)
+        total = squares.sum(axis=1)
+        usual = total.sum() / max(int(degrees.sum()), 1)
+        return np.where(degrees > 0, total / np.maximum(degrees, 1), usual)
