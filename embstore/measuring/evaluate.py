@@ -255,7 +255,8 @@ def _undefined(
 
 def _layer(stack: StackRecord, record: LayerRecord, found: Neighbors | None) -> Layer:
     key = record.key
-    few = [Moments.of(record.units[rows]).n_zero for rows in stack.few.values()]
+    # A layer that broke off has not kept all of them.
+    few = [] if record.n_bad else [record.units[rows] for rows in stack.few.values()]
     return Layer(
         key=key,
         depth=key.layer / max(k.layer for k in stack.layers) if key.layer else 0.0,
@@ -265,7 +266,8 @@ def _layer(stack: StackRecord, record: LayerRecord, found: Neighbors | None) -> 
         n_sinks=int(stack.counts[SINK]),
         n_sample=len(record.sample),
         n_duplicates=found.n_duplicates if found else 0,
-        n_zero=sum(few) + sum(moments.n_zero for moments in record.moments.values()),
+        n_zero=sum(Moments.of(vectors).n_zero for vectors in few)
+        + sum(moments.n_zero for moments in record.moments.values()),
         neighbor_method=found.method if found else "exact",
         neighbor_recall=found.recall if found else None,
     )
