@@ -364,15 +364,19 @@ class StackRecord:
         if len(self.sample_groups) == self.counts.sum():
             every = np.concatenate([sampled, rest])
             return Clusters.of_sample(units, every, none, np.zeros_like(counts))
-        # Where all of a group's vectors were kept, the sample's own of it say nothing more.
+        # All vectors of these groups were kept, up to some window: the sample's say no more.
         whole = [group for group in groups if group != REST]
-        until = min([self.kept_until.get(group, len(counts)) for group in whole], default=0)
-        sampled &= (self.sample_windows >= until) | ~np.isin(self.sample_groups, whole)
+        until = min(
+            [self.kept_until.get(group, len(counts)) for group in whole], default=len(counts)
+        )
+        sampled &= (self.sample_groups == REST) & (self.sample_windows < until)
         rest = np.isin(self.kept_groups, whole) & (self.kept_windows < until)
-        counts[:until] -= np.concatenate(self.by_window)[:until][:, whole].sum(axis=1)
+        counts -= np.concatenate(self.by_window)[:, whole].sum(axis=1)
+        nothing = np.zeros(len(sampled), dtype=np.bool_)
         return Clusters.of_sample(
             units,
-            np.concatenate([none[: len(sampled)], rest]),
+            np.concatenate([nothing, rest]),
             np.concatenate([sampled, np.zeros_like(rest)]),
             counts,
+            coverage=until / len(counts),
         )

@@ -65,12 +65,14 @@ class Clusters:
         counts: units in each cell, (n_windows, n_parts).
         tokens: tokens that the units of each window's parts from 1 on stand for,
             (n_windows,); 0 where there are none.
+        coverage: share of all windows that these are; the others are taken to be like them.
     """
 
     cells: NDArray[np.int64]
     n_parts: int
     counts: NDArray[np.int64]
     tokens: NDArray[np.int64]
+    coverage: float = 1.0
 
     @classmethod
     def of(cls, windows: NDArray[np.int64]) -> "Clusters":
@@ -86,6 +88,8 @@ class Clusters:
         alone: NDArray[np.bool_],
         sampled: NDArray[np.bool_],
         tokens: NDArray[np.int64],
+        *,
+        coverage: float = 1.0,
     ) -> "Clusters":
         """Number the windows of units of which some stand for tokens that were not kept.
 
@@ -94,6 +98,7 @@ class Clusters:
             alone: which units stand for themselves, (n,).
             sampled: which stand for others of their window as well, (n,).
             tokens: how many tokens those stand for, by window, (all windows,).
+            coverage: share of all windows that any unit is from.
         """
         counted = alone | sampled
         occurring, index = np.unique(windows[counted], return_inverse=True)
@@ -106,7 +111,7 @@ class Clusters:
         cells[counted] = index * n_parts + parts
         size = len(occurring) * n_parts
         counts = np.bincount(cells[counted], minlength=size).reshape(-1, n_parts)
-        return cls(cells, n_parts, counts, tokens[occurring])
+        return cls(cells, n_parts, counts, tokens[occurring], coverage)
 
     @property
     def n_windows(self) -> int:
@@ -137,10 +142,12 @@ class Clusters:
         n_tokens = self.counts[:, 0] + weights * drawn
         n = float(n_tokens.sum())
         centred = (totals - n_tokens * (totals.sum() / n)) / n
-        found = Totals.of(centred)
+        # A mean over more windows than were seen varies less.
+        found = Totals.of(centred * math.sqrt(self.coverage))
         if found is None or self.n_parts == 1:
             return found
         within = self._variance_within(by_part[:, 1:])
+        n /= math.sqrt(self.coverage)
         chance = float((self.tokens * np.maximum(weights - 1, 0) * within).sum()) / n**2
         # Tokens of a window hardly repel each other: independent ones set the least error.
         least = float((self.tokens * within).sum()) / n**2

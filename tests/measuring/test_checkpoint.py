@@ -54,7 +54,7 @@ def measure(
             ids={"decoder": token_ids(mask.shape)[start : start + batch_size]},
             seconds=0.0,
         )
-        for start in range(0, N_WINDOWS, batch_size)
+        for start in range(0, len(mask), batch_size)
     )
     positions = np.flatnonzero(mask) if positions is None else positions
     return measure_batches(batches, positions, choice)
@@ -335,6 +335,53 @@ def test_every_number_that_can_has_an_interval_around_it() -> None:
         assert measurement.ci_low is not None
         assert measurement.ci_high is not None
         assert measurement.ci_low <= measurement.value <= measurement.ci_high
+
+
+def sinks(n_windows: int, window: int, d: int) -> dict[LayerKey, np.ndarray]:
+    """Two layers with one vector of huge and varying length in each window."""
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(n_windows, window, d)).astype(np.float32)
+    X[:, 0, 1] = 100 * np.exp(0.1 * rng.normal(size=n_windows))
+    Y = X + 0.3 * rng.normal(size=X.shape).astype(np.float32)
+    return {KEYS[0]: X, KEYS[1]: Y}
+
+
+def errors(found: Measured, names: list[str]) -> dict[str, float]:
+    return {
+        m.metric: m.std_error
+        for m in found.measurements
+        if m.metric in names and m.scope == "all" and m.key == KEYS[0] and m.std_error
+    }
+
+
+@pytest.mark.parametrize(("n_windows", "window"), [(10, 40), (60, 12)])
+def test_a_smaller_sample_does_not_widen_the_errors_of_what_all_tokens_are_behind(
+    n_windows: int, window: int
+) -> None:
+    """First tokens decide all here: with 60 of 16 dimensions they have sums of their own."""
+    states = sinks(n_windows, window, 16)
+    mask = np.ones((n_windows, window), dtype=bool)
+    rng = np.random.default_rng(1)
+    names = ["anisotropy", "participation_ratio", "effective_rank", "spectral_entropy"]
+    whole = errors(measure(states, mask=mask), names)
+    for share in (2, 4):
+        lots = rng.random((n_windows, window)).argsort(axis=1) < window // share
+        part = errors(measure(states, mask=mask, positions=np.flatnonzero(lots)), names)
+        for name in names:
+            # The few ordinary tokens that stand for the others add some chance.
+            assert part[name] == pytest.approx(whole[name], rel=0.1), (share, name)
+
+
+def test_first_tokens_beyond_a_quarter_of_the_sample_are_kept_no_longer() -> None:
+    """Then the windows seen before tell the error, roughly."""
+    states = sinks(60, 12, 16)
+    mask = np.ones((60, 12), dtype=bool)
+    positions = np.flatnonzero(np.arange(720) % 6 == 1)
+    whole, part = (
+        errors(measure(states, mask=mask, positions=kept), ["mean_cosine"])
+        for kept in (None, positions)
+    )
+    assert part["mean_cosine"] == pytest.approx(whole["mean_cosine"], rel=0.5)
 
 
 def test_the_curve_has_a_point_for_every_scale() -> None:

@@ -86,14 +86,11 @@ def local_quantile(
     """A quantile over the dimensions around each distinct point."""
 
     def interval(cloud: Cloud, _number: float) -> Interval | None:
-        inverse = 1.0 / cloud.local_dimensions
-        # Those around the quantile tell how many points a change takes to its other side.
-        near = np.quantile(inverse, np.clip([1 - q - _AROUND, 1 - q + _AROUND], 0.0, 1.0))
-        dense = ((inverse >= near[0]) & (inverse <= near[1])) / (near[1] - near[0])
+        around = _density_around(1.0 / cloud.local_dimensions, 1 - q)
 
         def share_below(limit: float) -> Totals | None:
             below = (cloud.local_dimensions <= limit).astype(np.float64)
-            effects = dense[:, np.newaxis] * inverse_effects(cloud.graph.distances)
+            effects = around[:, np.newaxis] * inverse_effects(cloud.graph.distances)
             clusters = cloud.graph.clusters
             return clusters.totals(clusters.sums(below + cloud.graph.on_neighbors(effects)))
 
@@ -108,6 +105,13 @@ def local_quantile(
         interval=interval,
         why=partial(_why_undefined, NEIGHBORS),
     )
+
+
+def _density_around(values: FloatArray, q: float) -> FloatArray:
+    """Weights whose product with small changes tells how many values cross a quantile, (n,)."""
+    low, high = np.quantile(values, np.clip([q - _AROUND, q + _AROUND], 0.0, 1.0))
+    near = (values >= low) & (values <= high)
+    return near / (high - low) if high > low else np.zeros(len(values))
 
 
 def _n_points(cloud: Cloud) -> int:
