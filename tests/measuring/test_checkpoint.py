@@ -365,11 +365,15 @@ def test_a_smaller_sample_does_not_widen_the_errors_of_what_all_tokens_are_behin
     names = ["anisotropy", "participation_ratio", "effective_rank", "spectral_entropy"]
     whole = errors(measure(states, mask=mask), names)
     for share in (2, 4):
-        lots = rng.random((n_windows, window)).argsort(axis=1) < window // share
-        part = errors(measure(states, mask=mask, positions=np.flatnonzero(lots)), names)
-        for name in names:
-            # The few ordinary tokens that stand for the others add some chance.
-            assert part[name] == pytest.approx(whole[name], rel=0.1), (share, name)
+        draws = []
+        for _ in range(12):
+            lots = rng.random((n_windows, window)).argsort(axis=1) < window // share
+            found = errors(measure(states, mask=mask, positions=np.flatnonzero(lots)), names)
+            draws.append([found[name] for name in names])
+        # The chance in which tokens stand for the others is taken off as it is estimated: right
+        # on average, and from 10 windows one draw is half or twice.
+        average = np.sqrt(np.square(draws).mean(axis=0))
+        assert average == pytest.approx([whole[name] for name in names], rel=0.3), share
 
 
 def test_first_tokens_beyond_a_quarter_of_the_sample_are_kept_no_longer() -> None:
