@@ -48,6 +48,34 @@ def sample_positions(
     return np.sort(drawn[np.arange(window) < quota[:, np.newaxis]])
 
 
+def sample_rows(counts: NDArray[np.int64], sample: int, seed: int) -> NDArray[np.int64]:
+    """Choose rows as ``sample_positions`` does, from windows of any lengths.
+
+    Args:
+        counts: rows of each window, (n_windows,), one window after the other.
+        sample: how many rows to choose.
+        seed: not negative.
+
+    Returns:
+        Ascending rows, (min(sample, number of rows),); for windows of one length those
+        that ``sample_positions`` chooses.
+
+    Raises:
+        UsageError: ``sample`` is below 1, or the seed is negative.
+
+    >>> sample_rows(np.array([3, 1]), 4, seed=0).tolist()
+    [0, 1, 2, 3]
+    """
+    check_sample(sample)
+    generator = seeded_generator(seed, SAMPLE_STREAM)
+    quota = _quotas(counts, sample, order=np.argsort(generator.random(len(counts))))
+    windows = np.repeat(np.arange(len(counts)), counts)
+    lots = generator.random(len(windows))
+    drawn = np.lexsort((lots, windows))
+    place = np.arange(len(windows)) - np.repeat(np.cumsum(counts) - counts, counts)
+    return np.sort(drawn[place < quota[windows]])
+
+
 def _quotas(
     available: NDArray[np.int64], sample: int, *, order: NDArray[np.int64]
 ) -> NDArray[np.int64]:

@@ -91,7 +91,11 @@ def measure_batches(
             for stack in sorted({key.stack for key in batch.states}):
                 states = {key: state for key, state in batch.states.items() if key.stack == stack}
                 if stack not in stacks:
-                    stacks[stack] = StackRecord(states, positions, window, pairs=choice.pairs)
+                    records = [
+                        LayerRecord(key, state.shape[-1], len(positions))
+                        for key, state in states.items()
+                    ]
+                    stacks[stack] = StackRecord(records, positions // window, pairs=choice.pairs)
                 stacks[stack].add(
                     states,
                     batch.mask,

@@ -8,10 +8,10 @@ place of a (d, d) sum, and errors look at as many as a quarter of the sample.
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
-from torch import Tensor
 
 from embstore.common.cached_attribute import cached_attribute
 from embstore.common.workers import Workers
@@ -22,6 +22,9 @@ from embstore.measuring.scopes import FIRST, REST, SINK, token_groups
 from embstore.metrics.clusters import Clusters
 from embstore.metrics.two_layers import Steps
 from embstore.types import LayerKey
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 _N_GROUPS = 3
 # Share of the sample that vectors of a group with sums of its own may take in addition.
@@ -52,7 +55,7 @@ class BatchTokens:
     also_kept: NDArray[np.int64]
     tokens: NDArray[np.int64]
 
-    def of(self, state: Tensor) -> NDArray[np.floating]:
+    def of(self, state: "Tensor") -> NDArray[np.floating]:
         """Return the tokens' vectors, (n, d)."""
         vectors: NDArray[np.floating] = state.float().numpy().reshape(-1, state.shape[-1])
         return vectors if self.mask.all() else vectors[self.mask]
@@ -73,12 +76,18 @@ class LayerRecord:
         n_bad: tokens with a value that is not finite.
     """
 
-    def __init__(self, key: LayerKey, d: int, n_sample: int) -> None:
+    def __init__(
+        self,
+        key: LayerKey,
+        d: int,
+        n_sample: int,
+        dtype: type[np.float32] | type[np.float64] = np.float32,
+    ) -> None:
         self.key = key
         self.d = d
         self.moments: dict[int, Moments] = {REST: Moments.empty(d)}
         self.n_sample = n_sample
-        self._room = np.empty((n_sample, d), dtype=np.float32)
+        self._room = np.empty((n_sample, d), dtype=dtype)
         self._used = n_sample
         self.largest = LargestCoordinates()
         self.n_bad = 0
@@ -103,7 +112,7 @@ class LayerRecord:
         first, self._used = self._used, self._used + len(batch.also_kept)
         if self._used > len(self._room):
             # Room for as many again; what is not written to takes no memory.
-            room = np.empty((self._used + self.n_sample, self.d), np.float32)
+            room = np.empty((self._used + self.n_sample, self.d), self._room.dtype)
             room[:first] = self._room[:first]
             self._room = room
         kept = self._room[first : self._used]
@@ -157,7 +166,8 @@ class PairRecord:
         for group, chosen in batch.by_group.items():
             if group in self.cross:
                 # Sinks are a hundred times as long as other tokens.
-                self.cross[group].add(x, y, chosen, single=group == REST)
+                single = group == REST and x.dtype == y.dtype == np.float32
+                self.cross[group].add(x, y, chosen, single=single)
             if self.x.d == self.y.d:
                 ratios, cosines = _compare(x, y, chosen)
                 self.steps[group] += [
@@ -224,31 +234,24 @@ class StackRecord:
     """One stack: its layers, its pairs of adjacent layers, the groups of its tokens."""
 
     def __init__(
-        self,
-        states: dict[LayerKey, Tensor],
-        positions: NDArray[np.int64],
-        window: int,
-        *,
-        pairs: bool,
+        self, layers: Iterable[LayerRecord], windows: NDArray[np.int64], *, pairs: bool
     ) -> None:
-        """Make empty records.
+        """Gather the empty records of a stack's layers.
 
         Args:
-            states: one batch of the stack, for the widths of its layers.
-            positions: the sample, flat positions into (windows, window), ascending.
-            window: tokens per window.
+            layers: one record each, for the same sample.
+            windows: of each token of the sample, ascending, (n_sample,).
             pairs: whether adjacent layers are compared.
         """
-        n_sample = len(positions)
-        self.layers = {k: LayerRecord(k, s.shape[-1], n_sample) for k, s in states.items()}
+        self.layers = {record.key: record for record in layers}
         # The state after the final norm is not a layer further on.
         blocks = [record for key, record in self.layers.items() if key.site != "final_norm"]
         blocks.sort(key=lambda record: record.key.layer)
         following = pairwise(blocks) if pairs else []
         self.pairs = [PairRecord(x, y) for x, y in following]
         self.counts = np.zeros(_N_GROUPS, dtype=np.int64)
-        self.sample_groups = np.zeros(n_sample, dtype=np.int8)
-        self.sample_windows = positions // window
+        self.sample_groups = np.zeros(len(windows), dtype=np.int8)
+        self.sample_windows = windows
         # Of the vectors kept beside the sample: their groups and windows.
         self.kept_groups = np.zeros(0, dtype=np.int8)
         self.kept_windows = np.zeros(0, dtype=np.int64)
@@ -263,7 +266,7 @@ class StackRecord:
 
     def add(
         self,
-        states: dict[LayerKey, Tensor],
+        states: "dict[LayerKey, Tensor]",
         mask: NDArray[np.bool_],
         ids: NDArray[np.int64],
         start: int,

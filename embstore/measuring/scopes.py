@@ -1,13 +1,16 @@
 """Which tokens count: every token is in one group, every scope is some of the groups."""
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
-from torch import Tensor
 
 from embstore.geometry.row_loops import lengths
 from embstore.types import LayerKey, Scope
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 SINK_THRESHOLD = 8.0
 
@@ -20,7 +23,7 @@ GROUPS: dict[Scope, tuple[int, ...]] = {
 
 
 def token_groups(
-    states: dict[LayerKey, Tensor], mask: NDArray[np.bool_], sink_threshold: float
+    states: "dict[LayerKey, Tensor]", mask: NDArray[np.bool_], sink_threshold: float
 ) -> NDArray[np.int8]:
     """Tell for each token of some windows whether it is first, a sink, or neither.
 

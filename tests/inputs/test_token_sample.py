@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from embstore.errors import UsageError
-from embstore.inputs.token_sample import sample_positions
+from embstore.inputs.token_sample import sample_positions, sample_rows
 
 
 @given(
@@ -58,3 +58,32 @@ def test_every_position_is_equally_likely() -> None:
 def test_sample_below_one_is_refused() -> None:
     with pytest.raises(UsageError, match=r"^sample must be at least 1, not 0$"):
         sample_positions(2, 10, 0, seed=0)
+
+
+@given(
+    n_windows=st.integers(1, 12),
+    window=st.integers(1, 20),
+    sample=st.integers(1, 300),
+    seed=st.integers(0, 2**64),
+)
+def test_rows_of_windows_of_one_length_are_those_positions(
+    n_windows: int, window: int, sample: int, seed: int
+) -> None:
+    rows = sample_rows(np.full(n_windows, window), sample, seed)
+    assert np.array_equal(rows, sample_positions(n_windows, window, sample, seed))
+
+
+@given(
+    counts=st.lists(st.integers(1, 15), min_size=1, max_size=8),
+    sample=st.integers(1, 130),
+    seed=st.integers(0, 99),
+)
+def test_rows_of_short_windows_are_made_up_by_long_ones(
+    counts: list[int], sample: int, seed: int
+) -> None:
+    rows = sample_rows(np.array(counts), sample, seed)
+    assert len(rows) == min(sample, sum(counts))
+    assert (np.diff(rows) > 0).all()
+    taken = np.bincount(np.repeat(np.arange(len(counts)), counts)[rows], minlength=len(counts))
+    # A window gives less than another only if it has no more to give.
+    assert all(n == m or n >= max(taken) - 1 for n, m in zip(taken, counts, strict=True))
