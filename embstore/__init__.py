@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING, Any
 from embstore._version import __version__
 
 if TYPE_CHECKING:
-    from embstore.api.measure import ingest, ingest_study, measure
+    from embstore.api.ingest import ingest, ingest_study
+    from embstore.api.metric_results import MetricResult, MetricResults
     from embstore.api.store import Store
     from embstore.api.store import open_store as open  # noqa: A004 - embstore.open, as in gzip.open
+    from embstore.api.vectors import measure, measure_pair
     from embstore.asking.answer import Answer
     from embstore.errors import (
         CorpusError,
@@ -33,6 +35,8 @@ __all__ = [
     "EmbstoreError",
     "IngestError",
     "MeasurementError",
+    "MetricResult",
+    "MetricResults",
     "ModelError",
     "QueryError",
     "Store",
@@ -44,17 +48,21 @@ __all__ = [
     "ingest",
     "ingest_study",
     "measure",
+    "measure_pair",
     "open",
 ]
 
 # Where each name is, and what it is called there.
 _PLACES = {
     "Answer": ("asking.answer", "Answer"),
+    "MetricResult": ("api.metric_results", "MetricResult"),
+    "MetricResults": ("api.metric_results", "MetricResults"),
     "Store": ("api.store", "Store"),
     "open": ("api.store", "open_store"),
-    "ingest": ("api.measure", "ingest"),
-    "ingest_study": ("api.measure", "ingest_study"),
-    "measure": ("api.measure", "measure"),
+    "ingest": ("api.ingest", "ingest"),
+    "ingest_study": ("api.ingest", "ingest_study"),
+    "measure": ("api.vectors", "measure"),
+    "measure_pair": ("api.vectors", "measure_pair"),
 }
 
 

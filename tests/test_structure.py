@@ -69,7 +69,7 @@ def test_public_names_exist_and_are_documented() -> None:
 
 def test_asking_never_imports_torch() -> None:
     found = imported(
-        "import embstore, embstore.api.store, embstore.api.measure\n"
+        "import embstore, embstore.api.store, embstore.api.vectors\n"
         "import embstore.asking.ask, embstore.chart, embstore.cli.main"
     )
     assert not {"torch", "transformers", "pynndescent"} & found

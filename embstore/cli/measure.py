@@ -5,10 +5,11 @@ from typing import Annotated
 
 import typer
 
-from embstore.cli.options import FormatOption, OutputOption
+from embstore.cli.options import FormatOption, OutputOption, split_names
 from embstore.cli.outcomes import tell
 from embstore.cli.progress import progress_bar
 from embstore.cli.terminal import TERMINAL
+from embstore.errors import UsageError
 from embstore.types import Sampling
 
 app = typer.Typer()
@@ -18,15 +19,57 @@ _DEFAULTS = Sampling()
 
 @app.command(
     epilog="Examples: embstore measure vectors.npy  ·  "
-    "embstore measure states.safetensors --key layer_3 -f json"
+    "embstore measure tokens.parquet --windows sentence --ignore id  ·  "
+    "embstore measure states.safetensors --key layer_3 -f json  ·  "
+    "embstore measure layer_3.npy layer_4.npy --windows document.txt  ·  "
+    "embstore measure states.pt --all -o layers.csv"
 )
 def measure(
     file: Annotated[
         Path,
-        typer.Argument(metavar="FILE", help="(n, d) vectors: .npy, .npz, .safetensors, .parquet."),
+        typer.Argument(
+            metavar="FILE",
+            help="Vectors, one a row: .npy, .npz, .safetensors, .pt, .parquet, .csv, .tsv, word "
+            "vectors as .txt, .vec or .bin; arrays of (windows, tokens, d) too.",
+        ),
     ],
+    second: Annotated[
+        Path | None,
+        typer.Argument(
+            metavar="FILE2",
+            help="The same rows one layer on: measure how FILE becomes FILE2.",
+            show_default=False,
+        ),
+    ] = None,
+    windows: Annotated[
+        str | None,
+        typer.Option(
+            metavar="COLUMN|FILE",
+            help="What came together, as the tokens of one text: a column or array of FILE, or a "
+            "file with a label per row (.npy, or .txt or .csv, one a line). Standard errors count "
+            "windows.",
+        ),
+    ] = None,
     key: Annotated[
-        str | None, typer.Option(help="Which array, or which column of lists, of several.")
+        list[str] | None,
+        typer.Option(
+            help="Which array, or which column of lists, of several. Given twice, both; with "
+            "FILE2 the second is its own."
+        ),
+    ] = None,
+    all_: Annotated[
+        bool, typer.Option("--all", help="Every array of FILE, one after the other.")
+    ] = False,
+    columns: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAMES",
+            help="A table's coordinates: a,b,c or 'dim_*'; every column of numbers if not given.",
+        ),
+    ] = None,
+    ignore: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAMES", help="A table's columns that are no coordinates, as id."),
     ] = None,
     sample: Annotated[
         int, typer.Option(help="Vectors kept for neighbours and quantiles.")
@@ -35,30 +78,38 @@ def measure(
     format_: FormatOption = "auto",
     output: OutputOption = None,
 ) -> None:
-    """Measure any file of vectors; nothing is stored."""
-    import pyarrow as pa
+    """Measure any file of vectors; nothing is stored.
 
-    from embstore.asking.caveats import dimension_caveat
-    from embstore.cli.output import choose_format, write_table
-    from embstore.measuring.vectors import measure_vectors, read_vectors
-    from embstore.metrics.registry import METRICS
+    One row per metric: its value, standard error and 95 % interval, the
+    vectors behind it, or the reason why it is undefined.
+    """
+    from embstore.cli.output import choose_format, show_answer
 
     chosen = choose_format(format_, output)
-    found = measure_vectors(read_vectors(file, key=key), sample=sample, seed=seed)
-    rows = {
-        "metric": list(found),
-        "value": [value.value for value in found.values()],
-        "std_error": [v.interval.std_error if v.interval else None for v in found.values()],
-        "ci_low": [v.interval.low if v.interval else None for v in found.values()],
-        "ci_high": [v.interval.high if v.interval else None for v in found.values()],
-        "n": [value.n for value in found.values()],
-        "unit": [METRICS[name].info.unit for name in found],
-        "reason": pa.array([value.reason for value in found.values()], type=pa.string()),
-    }
-    table = pa.table(rows)
-    write_table(table, chosen, output)
-    if note := dimension_caveat(table):
-        TERMINAL.say(f"note: {note}")
+    from embstore.api.vector_files import Wanted, measure_arrays, measure_files
+    from embstore.inputs.vectors.tables import ColumnChoice
+
+    wanted = Wanted(
+        windows=windows,
+        keys=tuple(key or ()),
+        choice=ColumnChoice(
+            tuple(split_names("--columns", columns) or ()),
+            tuple(split_names("--ignore", ignore, otherwise="none") or ()),
+        ),
+        sample=sample,
+        seed=seed,
+    )
+    if all_ and second is not None:
+        raise UsageError("--all measures one file; leave FILE2 out, or name arrays with --key")
+    if all_ or (second is None and len(wanted.keys) > 1):
+        found = measure_arrays(file, wanted, every=all_)
+    else:
+        found = measure_files(file, second, wanted)
+    show_answer(found.table, chosen, output, notes=found.notes)
+    for failure in found.failures:
+        TERMINAL.fail(failure)
+    if found.failures:
+        raise typer.Exit(4)
 
 
 @app.command(epilog="Example: embstore demo --out demo")

@@ -87,11 +87,18 @@ def _record(seed: int) -> str:
 
 def _vectors(folder: Path) -> None:
     X = np.random.default_rng(0).normal(size=(600, 12)).astype(np.float32)
+    Y = X + np.random.default_rng(1).normal(size=X.shape).astype(np.float32)
+    documents = np.repeat(np.arange(20), 30)
     np.save(folder / "vectors.npy", X)
-    np.savez(folder / "vectors.npz", first=X, second=X[:, :6])
+    np.save(folder / "layer_3.npy", X)
+    np.save(folder / "layer_4.npy", Y)
+    np.savez(folder / "vectors.npz", first=X, second=X[:, :6], doc=documents)
     save_file({"layer_3": torch.from_numpy(X)}, folder / "states.safetensors")
-    column = pa.array(list(X), type=pa.list_(pa.float32()))
-    pq.write_table(pa.table({"embedding": column}), folder / "vectors.parquet")
+    torch.save({"states": [torch.from_numpy(X), torch.from_numpy(Y)]}, folder / "states.pt")
+    (folder / "document.txt").write_text("".join(f"document {i}\n" for i in documents))
+    coordinates = {f"dim_{i}": column for i, column in enumerate(X.T)}
+    table = pa.table({"id": np.arange(600), "sentence": documents, **coordinates})
+    pq.write_table(table, folder / "tokens.parquet")
 
 
 def _adapter(folder: Path, base: Path) -> None:

@@ -89,7 +89,7 @@ def test_the_bell_is_there_and_made_of_sinks(run: list[dict[str, Any]]) -> None:
 
 @pytest.mark.models
 def test_the_gaussian_has_five_dimensions(run: list[dict[str, Any]]) -> None:
-    assert result(run, "embstore.measure(X)") == pytest.approx({"twonn": 5, "mle": 5}, rel=0.1)
+    assert result(run, "found[name].value") == pytest.approx({"twonn": 5, "mle": 5}, rel=0.1)
 
 
 def test_it_is_kept_without_outputs() -> None:

@@ -1,24 +1,43 @@
-"""Any array or file of vectors: the same numbers as the parts give, and clear refusals."""
+"""Any array of vectors: the same numbers as the parts give, and as a pass over a model stores."""
 
-import json
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 import torch
-from safetensors.torch import save_file
+from numpy.typing import NDArray
 
 import embstore
-from embstore.errors import MeasurementError, UsageError
-from embstore.measuring.vectors import read_vectors
-from embstore.metrics.registry import METRICS
+from embstore.api.metric_results import MetricResult
+from embstore.errors import UsageError
+from embstore.ingestion import one_checkpoint
+from embstore.measuring.checkpoint import measure_batches
+from embstore.measuring.vectors import measure_vectors
+from embstore.metrics.registry import METRICS, PAIR_METRICS
+from embstore.types import LayerKey, Measured
 from tests import manifolds
-from tests.cli.running import embstore as run
 from tests.metrics.clouds import values_of
+from tests.metrics.pairs import numbers_of_pair, two_layers
 
 X = manifolds.gaussian(300, 6, 25).astype(np.float32)
+N_WINDOWS, WINDOW = 40, 15
+
+
+def in_windows(seed: int = 0, d: int = 8) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """Windows with a mean of their own, (600, 8), and the label of each row."""
+    rng = np.random.default_rng(seed)
+    centres = rng.normal(size=(N_WINDOWS, 1, d)) + 1
+    tokens = centres + rng.normal(size=(N_WINDOWS, WINDOW, d)) * np.linspace(0.5, 2, d)
+    return tokens.reshape(-1, d), np.repeat(np.arange(N_WINDOWS), WINDOW)
+
+
+def assert_same(found: MetricResult, expected: MetricResult, *, rel: float, name: str) -> None:
+    for field in ("value", "std_error", "ci_low", "ci_high"):
+        number = getattr(expected, field)
+        assert getattr(found, field) == pytest.approx(number, rel=rel, nan_ok=True), (name, field)
+    assert found.n == expected.n, name
 
 
 def test_every_metric_is_that_of_the_whole_array() -> None:
@@ -27,125 +46,193 @@ def test_every_metric_is_that_of_the_whole_array() -> None:
     for name, expected in values_of(X).items():
         if name == "spectral_slope":
             continue  # six directions only
-        assert found[name] == pytest.approx(expected.value, rel=1e-12), name
-    assert np.isnan(found["spectral_slope"])
+        # The order of sums differs.
+        assert found[name].value == pytest.approx(expected.value, rel=1e-12), name
+        if expected.interval is not None:
+            assert found[name].std_error == pytest.approx(expected.interval.std_error, rel=1e-9)
+    assert np.isnan(found["spectral_slope"].value)
+    assert "directions with variance" in (found["spectral_slope"].reason or "")
 
 
 def test_the_dimension_of_a_known_manifold() -> None:
     found = embstore.measure(manifolds.gaussian(4000, 10, 40))
-    assert found["twonn"] == pytest.approx(9.8, rel=0.03)
+    assert found["twonn"].value == pytest.approx(9.8, rel=0.03)
     # Ten equal variances, some 1 % apart at this n.
-    assert found["participation_ratio"] == pytest.approx(10, rel=0.01)
+    assert found["participation_ratio"].value == pytest.approx(10, rel=0.01)
 
 
 @pytest.mark.parametrize("dtype", [torch.float64, torch.float32, torch.float16, torch.bfloat16])
 def test_tensors_of_any_precision(dtype: torch.dtype) -> None:
     tensor = torch.from_numpy(X).to(dtype).requires_grad_()
     # bfloat16 keeps eight bits.
-    assert embstore.measure(tensor)["anisotropy"] == pytest.approx(
-        embstore.measure(X)["anisotropy"], rel=1e-2
+    assert embstore.measure(tensor)["anisotropy"].value == pytest.approx(
+        embstore.measure(X)["anisotropy"].value, rel=1e-2
     )
 
 
 def test_a_sample_bounds_the_neighbours_and_depends_on_the_seed_only() -> None:
     one = embstore.measure(X, sample=100, seed=1)
-    assert one == pytest.approx(embstore.measure(X, sample=100, seed=1), nan_ok=True)
-    assert one["twonn"] != embstore.measure(X, sample=100, seed=2)["twonn"]
-    assert one["anisotropy"] == embstore.measure(X)["anisotropy"]
+    assert repr(one) == repr(embstore.measure(X, sample=100, seed=1))
+    assert one["twonn"].value != embstore.measure(X, sample=100, seed=2)["twonn"].value
+    assert one["twonn"].n == 100
+    assert one["anisotropy"].value == embstore.measure(X)["anisotropy"].value
 
 
-@pytest.mark.parametrize(
-    ("bad", "message"),
-    [
-        (np.ones(5), r"found shape \(5,\)"),
-        (np.ones((0, 4)), r"found shape \(0, 4\)"),
-        (np.array([["a"]]), "found dtype <U1"),
-        (np.ones((3, 2), dtype=complex), "found dtype complex128"),
-        (np.array([[1.0, np.nan], [0.0, 1.0]]), "1 of 2 vectors have NaN"),
-        ("text", "found dtype"),
-    ],
-)
-def test_what_is_no_cloud_of_vectors(bad: object, message: str) -> None:
-    with pytest.raises(MeasurementError, match=message):
-        embstore.measure(bad)
+def test_a_sample_takes_from_every_window() -> None:
+    Z, labels = in_windows()
+    found = embstore.measure(Z, windows=labels, sample=3 * N_WINDOWS)
+    assert found.notes == (f"Standard errors count the {N_WINDOWS} windows.",)
+    assert found["twonn"].n == 3 * N_WINDOWS
 
 
 def test_wrong_settings() -> None:
     with pytest.raises(UsageError, match="sample must be at least 1, not 0"):
         embstore.measure(X, sample=0)
     with pytest.raises(UsageError, match="seed must be at least 0, not -1"):
-        embstore.measure(X, seed=-1)
-
-
-@pytest.fixture
-def files(tmp_path: Path) -> Path:
-    np.save(tmp_path / "one.npy", X)
-    np.savez(tmp_path / "one.npz", vectors=X)
-    np.savez(tmp_path / "two.npz", a=X, b=X[:5])
-    save_file(
-        {"x": torch.from_numpy(X), "h": torch.from_numpy(X).half()}, tmp_path / "two.safetensors"
-    )
-    pq.write_table(pa.table({"id": list(range(300)), "v": X.tolist()}), tmp_path / "lists.parquet")
-    pq.write_table(pa.table({f"c{i}": X[:, i] for i in range(25)}), tmp_path / "columns.parquet")
-    return tmp_path
+        embstore.measure_pair(X, X, seed=-1)
 
 
 @pytest.mark.parametrize(
-    ("name", "key"),
+    "labels",
     [
-        ("one.npy", None),
-        ("one.npz", None),
-        ("two.npz", "a"),
-        ("two.safetensors", "x"),
-        ("lists.parquet", None),
-        ("lists.parquet", "v"),
-        ("columns.parquet", None),
+        lambda numbers: numbers,
+        lambda numbers: [f"doc {i:02}" for i in numbers],
+        lambda numbers: [("wiki", int(i)) for i in numbers],
+        lambda numbers: torch.from_numpy(numbers),
+        lambda numbers: (1000 - numbers).astype(np.float64),
     ],
+    ids=["numbers", "text", "tuples", "tensor", "falling"],
 )
-def test_every_kind_of_file_gives_the_same_vectors(files: Path, name: str, key: str | None) -> None:
-    np.testing.assert_array_equal(read_vectors(files / name, key=key), X)
+def test_labels_of_any_kind_and_order_mean_the_same_windows(labels: Any) -> None:
+    Z, numbers = in_windows()
+    expected = embstore.measure(Z.reshape(N_WINDOWS, WINDOW, -1))
+    order = np.random.default_rng(1).permutation(len(Z))
+    found = embstore.measure(Z[order], windows=labels(numbers[order]))
+    for name in METRICS:
+        if name == "top_cosine_coordinate":
+            continue
+        # Sums in another order; where errors are differences of sums some digits go.
+        assert_same(found[name], expected[name], rel=1e-6, name=name)
 
 
-def test_half_precision_tensors_are_read(files: Path) -> None:
-    found = read_vectors(files / "two.safetensors", key="h")
-    assert found.dtype == np.float32
-    np.testing.assert_array_equal(found, X.astype(np.float16).astype(np.float32))
+def test_windows_of_unequal_length() -> None:
+    """The mean of lengths is linear: its error is the textbook's for unequal clusters."""
+    Z, _ = in_windows()
+    numbers = np.sort(np.random.default_rng(2).integers(0, 25, size=len(Z)))
+    Y = Z * np.random.default_rng(3).uniform(0.5, 1.5, size=(len(Z), 1))
+    found = embstore.measure_pair(Z, Y, windows=numbers)["update_ratio"]
+    ratios = np.linalg.norm(Y - Z, axis=1) / np.linalg.norm(Z, axis=1)
+    sums = np.bincount(numbers, weights=ratios - ratios.mean())
+    n_windows = numbers[-1] + 1
+    error = np.sqrt((sums**2).sum() * n_windows / (n_windows - 1)) / len(Z)
+    assert found.value == pytest.approx(ratios.mean(), rel=1e-12)
+    assert found.std_error == pytest.approx(error, rel=1e-9)
 
 
-@pytest.mark.parametrize(
-    ("name", "key", "error", "message"),
-    [
-        ("two.npz", None, UsageError, "holds the arrays a, b, and none of them was chosen"),
-        ("two.npz", "c", UsageError, "'c' is not one of them"),
-        ("one.npy", "a", UsageError, "leave the key out"),
-        ("x.csv", None, UsageError, r"suffix '.csv'; expected \.npy, \.npz, \.parquet"),
-        ("none.npy", None, MeasurementError, "no such file"),
-        ("broken.npy", None, MeasurementError, r"cannot be read as \.npy"),
-        ("broken.parquet", None, MeasurementError, r"cannot be read as \.parquet"),
-        ("pickled.npy", None, MeasurementError, "cannot be read as .npy: Object arrays"),
-        ("ragged.parquet", None, MeasurementError, "not all of one length"),
-        ("words.parquet", None, MeasurementError, "no columns of numbers"),
-    ],
-)
-def test_files_that_cannot_be_read(
-    files: Path, name: str, key: str | None, error: type[Exception], message: str
+def statistics(Z: NDArray[np.float64]) -> dict[str, float]:
+    """Three metrics from their definitions."""
+    U = Z / np.linalg.norm(Z, axis=1, keepdims=True)
+    n = len(U)
+    values = np.linalg.eigvalsh(np.cov(Z.T))
+    return {
+        "mean_cosine": float(((U.sum(axis=0) ** 2).sum() - n) / (n * (n - 1))),
+        "anisotropy": float(values[-1] / values.sum()),
+        "participation_ratio": float(values.sum() ** 2 / (values**2).sum()),
+    }
+
+
+def test_intervals_with_windows_are_those_of_resampled_windows() -> None:
+    Z, labels = in_windows()
+    rng = np.random.default_rng(4)
+    tokens = Z.reshape(N_WINDOWS, WINDOW, -1)
+    draws = [
+        statistics(tokens[rng.integers(0, N_WINDOWS, size=N_WINDOWS)].reshape(-1, Z.shape[1]))
+        for _ in range(1000)
+    ]
+    found, alone = embstore.measure(Z, windows=labels), embstore.measure(Z)
+    for name, value in statistics(Z).items():
+        assert found[name].value == pytest.approx(value, rel=1e-9)
+        spread = np.std([draw[name] for draw in draws])
+        # 1,000 draws tell a spread to 2 %, 40 windows bend the statistics by some more.
+        assert found[name].std_error == pytest.approx(spread, rel=0.15), name
+        # What windows are for: without them the error is about half as large.
+        assert alone[name].std_error < 0.7 * spread, name
+
+
+def test_two_layers_against_numpy() -> None:
+    Z, Y = two_layers()
+    found = embstore.measure_pair(Z, Y)
+    assert found.keys() == PAIR_METRICS.keys()
+    for name, expected in numbers_of_pair(Z, Y).items():
+        assert found[name].value == pytest.approx(expected, rel=1e-9), name
+    A, B = Z - Z.mean(axis=0), Y - Y.mean(axis=0)
+    hsic = [float(((a.T @ b) ** 2).sum()) for a, b in ((A, B), (A, A), (B, B))]
+    assert found["cka_next"].value == pytest.approx(hsic[0] / np.sqrt(hsic[1] * hsic[2]), rel=1e-9)
+    A, B = A / np.linalg.norm(A), B / np.linalg.norm(B)
+    residual = np.linalg.lstsq(A, B, rcond=None)[1].sum()
+    assert found["linearity_next"].value == pytest.approx(1 - residual, rel=1e-9)
+    assert found.curve.num_rows == 0
+
+
+def test_layers_of_unequal_width() -> None:
+    Z, Y = two_layers()
+    found = embstore.measure_pair(Z, Y[:, :5])
+    assert 0 < found["cka_next"].value < 1
+    assert np.isnan(found["update_ratio"].value)
+    assert found["update_ratio"].reason
+
+
+def test_the_curve_is_that_of_gride() -> None:
+    found = embstore.measure(manifolds.gaussian(2000, 5, 20)).curve
+    assert found.column_names[:2] == ["rank", "dimension"]
+    assert found["rank"].to_pylist() == [1, 2, 4, 8, 16, 32]
+    # The finest scale is where five is nearest.
+    assert found["dimension"][0].as_py() == pytest.approx(5, rel=0.1)
+    assert found.to_pandas()["ci_low"].notna().all()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("sample", [512, 300])
+def test_it_is_what_an_ingest_of_the_same_states_stores(
+    sample: int, tiny_llama: Path, text: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (files / "broken.npy").write_bytes(b"nothing")
-    (files / "broken.parquet").write_bytes(b"nothing")
-    np.save(files / "pickled.npy", np.array([{}], dtype=object), allow_pickle=True)
-    pq.write_table(pa.table({"v": [[1.0], [1.0, 2.0]]}), files / "ragged.parquet")
-    pq.write_table(pa.table({"v": ["a", "b"]}), files / "words.parquet")
-    with pytest.raises(error, match=message):
-        read_vectors(files / name, key=key)
+    states: dict[LayerKey, list[torch.Tensor]] = {}
+
+    def watched(batches: Any, *rest: Any, **options: Any) -> Measured:
+        def kept() -> Any:
+            for batch in batches:
+                for key, state in batch.states.items():
+                    states.setdefault(key, []).append(state.clone())
+                yield batch
+
+        return measure_batches(kept(), *rest, **options)
+
+    monkeypatch.setattr(one_checkpoint, "measure_batches", watched)
+    embstore.ingest(
+        tiny_llama, corpus=text, store=tmp_path / "s.duckdb", tokens=512, window=32, sample=sample
+    )
+    stored = embstore.open(tmp_path / "s.duckdb").sql(
+        "SELECT layer, metric, value, std_error, ci_low, ci_high, n FROM profile "
+        "WHERE scope = 'all' AND site = 'block'"
+    )
+    rows = {(row["layer"], row["metric"]): row for row in stored.to_pylist()}
+    one, two = (torch.cat(states[LayerKey("decoder", i, "block")]) for i in (1, 2))
+    found = dict(embstore.measure(one, sample=sample))
+    found |= embstore.measure_pair(one, two, sample=sample)
+    assert found.keys() == METRICS.keys() | PAIR_METRICS.keys()
+    for name, result in found.items():
+        row = {k: np.nan if v is None else v for k, v in rows[1, name].items()}
+        numbers = (row["value"], row["std_error"], row["ci_low"], row["ci_high"])
+        expected = MetricResult(*numbers, n=int(row["n"]))
+        # First tokens are summed apart there.
+        assert result.value == pytest.approx(expected.value, rel=1e-6, nan_ok=True), name
+        if sample == 512:
+            # Errors come from float32 products, and of a part of the tokens each side may
+            # look at others.
+            assert_same(result, expected, rel=1e-4, name=name)
 
 
-def test_the_command(files: Path) -> None:
-    done = run("measure", files / "one.npy", "-f", "json")
-    assert done.returncode == 0, done.stderr
-    rows = {row["metric"]: row for row in json.loads(done.stdout)}
-    assert rows["anisotropy"]["value"] == pytest.approx(embstore.measure(X)["anisotropy"])
-    assert rows["spectral_slope"]["value"] is None
-    assert "directions with variance" in rows["spectral_slope"]["reason"]
-    refused = run("measure", files / "two.npz")
-    assert refused.returncode == 2
-    assert "name one as the key" in refused.stderr
+def test_a_poor_search_is_told_of(monkeypatch: pytest.MonkeyPatch) -> None:
+    measured = replace(measure_vectors(X), recall=0.9)
+    monkeypatch.setattr("embstore.measuring.vectors.measure_vectors", lambda *_, **__: measured)
+    assert any("0.900 of the neighbours" in note for note in embstore.measure(X).notes)

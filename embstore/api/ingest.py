@@ -1,4 +1,4 @@
-"""``embstore.ingest``, ``ingest_study`` and ``measure``: the commands that measure, in Python."""
+"""``embstore.ingest`` and ``ingest_study``: models into a store, in Python."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -165,33 +165,3 @@ def _run(request: "Request", store: str | Path | None) -> "list[Outcome]":
     if error := error_of(outcomes):
         raise error
     return outcomes
-
-
-def measure(X: object, *, sample: int = 4096, seed: int = 0) -> dict[str, float]:
-    """Measure every single-layer metric of any set of vectors; no store, no transformer.
-
-    Args:
-        X: a NumPy array or torch tensor of real numbers, (n, d), one vector a row.
-        sample: vectors kept for neighbours and quantiles, drawn by seed.
-        seed: draws the sample.
-
-    Returns:
-        The values by metric name; NaN where a metric is undefined.
-
-    Raises:
-        MeasurementError: not such an array, empty, or with NaN or infinite values.
-        UsageError: ``sample`` is below 1 or the seed negative.
-
-    >>> import numpy as np
-    >>> line = np.outer(np.arange(100.0), [1.0, 2.0])
-    >>> round(measure(line)["anisotropy"], 6)
-    1.0
-    """
-    # numba takes half a second to import.
-    from embstore.measuring.vectors import measure_vectors
-
-    found = measure_vectors(X, sample=sample, seed=seed)
-    return {
-        name: value.value if value.value is not None else float("nan")
-        for name, value in found.items()
-    }

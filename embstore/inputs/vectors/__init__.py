@@ -1,0 +1,1 @@
+"""Files of vectors: arrays, tables and word vectors, from where they lie to an array."""
