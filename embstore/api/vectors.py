@@ -126,6 +126,12 @@ def _notes(measured: "VectorsMeasured") -> list[str]:
         notes = ["All vectors are of one window: standard errors need two or more."]
     else:
         notes = [f"Standard errors count the {measured.n_windows:,} windows."]
+    if measured.counting:
+        places = ", ".join(map(str, measured.counting))
+        notes.append(
+            f"Coordinate {places} (from 0) counts the rows: leave it out if it is an index, which "
+            "outweighs all others."
+        )
     if measured.recall < GOOD_RECALL:
         notes.append(
             f"The approximate search found {measured.recall:.3f} of the neighbours; take a "

@@ -19,6 +19,8 @@ from embstore.inputs.vectors.tables import stack
 from embstore.measuring.window_labels import number_windows
 
 _LEAST_ROWS = 2
+# Fewer may go up by one by chance.
+_LEAST_COUNTING = 5
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,11 +31,13 @@ class Rows:
         what: they are called in messages.
         array: (n, d), float32 or float64, finite.
         per_window: rows in each window, where the array that was given had windows.
+        counting: coordinates that go up or down by one from row to row, as an index does.
     """
 
     what: str
     array: NDArray[np.floating]
     per_window: int | None
+    counting: tuple[int, ...]
 
 
 def rows_of(X: object, what: str = "vectors") -> Rows:
@@ -63,7 +67,7 @@ def rows_of(X: object, what: str = "vectors") -> Rows:
             f"{len(flat) - int(finite.sum()):,} of {len(flat):,} {what} have NaN or infinite "
             f"values, the first is {row} (from 0); leave them out first"
         )
-    return Rows(what, flat, per_window)
+    return Rows(what, flat, per_window, _counting(flat))
 
 
 def together(x: Rows, y: Rows) -> list[Rows]:
@@ -124,6 +128,16 @@ def in_windows(
         order = np.argsort(numbers, kind="stable")
         return [array[order] for array in arrays], numbers[order], True
     return arrays, numbers, True
+
+
+def _counting(array: NDArray[np.floating]) -> tuple[int, ...]:
+    """Find coordinates that count the rows; arrays have no names to tell them by."""
+    some = np.diff(array[:_LEAST_COUNTING], axis=0)
+    likely = np.flatnonzero((np.abs(some) == 1).all(axis=0) & (some == some[0]).all(axis=0))
+    if len(array) < _LEAST_COUNTING or not len(likely):
+        return ()
+    steps = np.diff(array[:, likely], axis=0)
+    return tuple(likely[(steps == steps[0]).all(axis=0)].tolist())
 
 
 def _as_vectors(X: object, what: str) -> NDArray[np.floating]:

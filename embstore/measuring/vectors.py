@@ -28,6 +28,7 @@ class VectorsMeasured:
         n: vectors in each set.
         n_windows: the windows they came in; None where nobody told of any.
         recall: share of true neighbours that the search found, 1 for an exact one.
+        counting: coordinates that count the rows, as an index does.
     """
 
     measurements: tuple[Measurement, ...]
@@ -35,6 +36,7 @@ class VectorsMeasured:
     n: int
     n_windows: int | None
     recall: float
+    counting: tuple[int, ...]
 
 
 def measure_vectors(
@@ -96,6 +98,7 @@ def _measure(sets: list[Rows], windows: object, sample: int, seed: int) -> Vecto
         n=len(numbers),
         n_windows=int(numbers[-1]) + 1 if known else None,
         recall=min(recall for recall in recalls if recall is not None),
+        counting=tuple(sorted({place for rows in sets for place in rows.counting})),
     )
 
 

@@ -71,6 +71,18 @@ def test_what_are_no_windows(windows: object, message: str) -> None:
     assert "\n" not in str(raised.value)
 
 
+def test_a_coordinate_that_counts_the_rows_is_told_of() -> None:
+    """An array has no names to refuse it by."""
+    rows = np.arange(len(X), dtype=float)
+    for index in (rows, rows + 7, -rows):
+        counted = np.column_stack([X, index])
+        assert any("Coordinate 4 (from 0) counts" in n for n in embstore.measure(counted).notes)
+        assert any("Coordinate 4" in n for n in embstore.measure_pair(X, counted).notes)
+    for other in (rows * 2, rows // 2, np.where(rows == 20, 0, rows)):
+        counted = np.column_stack([X, other])
+        assert not any("Coordinate" in note for note in embstore.measure(counted).notes)
+
+
 def test_windows_of_a_shaped_array_are_its_own() -> None:
     shaped = X.reshape(6, 5, 4)
     with pytest.raises(MeasurementError, match="windows already"):
