@@ -66,27 +66,38 @@ def read_dataset(address: DatasetAddress, field: str) -> Generator[Iterable[str]
         CorpusError: the package is not installed, the data set, its split or its field is
             not there, or the Hub cannot be reached.
     """
-    for number, record in enumerate(_records(address, field), start=1):
+    for number, (record, is_file) in enumerate(_records(address, field), start=1):
         if text := text_of(record, field, f"record {number:,}"):
-            yield (text,)
+            # A file's text ends as it does where the file itself is given.
+            yield (record[field] if is_file else text,)
 
 
-def _records(address: DatasetAddress, field: str) -> Iterator[object]:
+def _records(address: DatasetAddress, field: str) -> Iterator[tuple[dict[str, str], bool]]:
+    """Yield each record, and whether it is a file of plain text as a whole."""
     if find_spec("datasets") is None:
         raise CorpusError(
             "data sets need the hf extra, which is not installed; run: pip install 'embstore[hf]'"
         )
     # Here and not above: importing it takes a second, and the package is optional.
-    from datasets import load_dataset
+    from datasets import load_dataset_builder
 
     try:
         # From version 4 on, datasets cannot run the script of a data set at all.
-        dataset = load_dataset(address.path, address.config, split=address.split, streaming=True)
+        builder = load_dataset_builder(address.path, address.config)
+        is_file = hasattr(builder.config, "sample_by")
+        if is_file:
+            # Plain text: each file is a document, as it is where the file itself is given;
+            # unless told, datasets makes a record of each line and drops the blank ones.
+            builder = load_dataset_builder(
+                address.path, address.config, sample_by="document", encoding="utf-8-sig"
+            )
+        dataset = builder.as_streaming_dataset(split=address.split)
         names = cast("list[str] | None", dataset.column_names)
         if names is not None:
             # Leave out other columns: decoding their pictures or sound takes time.
             dataset = dataset.select_columns([column_of(names, field)])
-        yield from dataset
+        for record in dataset:
+            yield record, is_file
     except CorpusError:
         raise
     # What datasets raises depends on the reader of the files and on the Hub's client.

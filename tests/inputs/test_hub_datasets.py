@@ -82,6 +82,32 @@ def test_folder_of_parquet_has_the_fingerprint_of_its_file(tmp_path: Path) -> No
 
 
 @needs_datasets
+@pytest.mark.parametrize(
+    "content",
+    [
+        "First line.\nSecond line.\n\nNew paragraph.\n",
+        "\ufeffOne line, after a byte order mark.",
+        "Lines\r\nof Windows\r\n\r\n\r\nand many blank ones.\r\n\r\n",
+    ],
+)
+def test_folder_of_plain_text_has_the_fingerprint_of_its_file(tmp_path: Path, content: str) -> None:
+    path = tmp_path / "a.txt"
+    path.write_bytes(content.encode())
+    with open_corpus(f"hf:{tmp_path}") as streamed, open_corpus(path) as read:
+        assert streamed.corpus.n_documents == read.corpus.n_documents == 1
+        assert streamed.corpus.sha256 == read.corpus.sha256
+
+
+@needs_datasets
+def test_each_file_of_plain_text_is_a_document(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("one\ntwo\n")
+    (tmp_path / "b.txt").write_text("three")
+    with open_corpus(f"hf:{tmp_path}") as text:
+        assert text.corpus.n_documents == 2
+        assert text.read(0, 99) == "one\ntwo\n\n\nthree"
+
+
+@needs_datasets
 def test_missing_split_and_field(folder: Path) -> None:
     with pytest.raises(
         CorpusError, match=r"Bad split: dev\. Available splits: \['train', 'test'\]"
@@ -125,7 +151,7 @@ def test_unknown_data_set(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: object, **__: object) -> None:
         raise FileNotFoundError("Dataset 'a/b' doesn't exist\non the Hub")
 
-    fake = SimpleNamespace(load_dataset=refuse)
+    fake = SimpleNamespace(load_dataset_builder=refuse)
     monkeypatch.setitem(__import__("sys").modules, "datasets", fake)
     monkeypatch.setattr(hub_datasets, "find_spec", lambda _: object())
     with pytest.raises(CorpusError, match=r"\(Dataset 'a/b' doesn't exist on the Hub\); check its"):
