@@ -73,13 +73,19 @@ class Model:
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A model's weights at one revision; ``step`` and ``tokens_seen`` where known."""
+    """A model's weights at one revision; ``step`` and ``tokens_seen`` where known.
+
+    ``weights_sha256`` is of the tensors where they have been read, else of their files.
+    ``files_sha256`` is of the files, which the Hub states before any download; None where
+    that is the other too.
+    """
 
     revision: str
     weights_sha256: str
     weights_bytes: int
     step: int | None = None
     tokens_seen: int | None = None
+    files_sha256: str | None = None
 
 
 @dataclass(frozen=True)

@@ -47,6 +47,16 @@ FAMILIES: dict[str, dict[str, object]] = {
     "albert": {**_USUAL, "embedding_size": 16},
     "modernbert": _USUAL,
     "mamba": {"num_hidden_layers": 3, "hidden_size": 32},
+    # Halves the state after the second block, and at its first run the weights behind it.
+    "rwkv": {
+        "num_hidden_layers": 3,
+        "hidden_size": 32,
+        "attention_hidden_size": 32,
+        "context_length": 128,
+        "rescale_every": 2,
+    },
+    # Gives its sparse attention up for good at the first window shorter than 14 tokens.
+    "big_bird": {**_USUAL, "attention_type": "block_sparse", "block_size": 2},
     "t5": {"num_layers": 3, "num_heads": 2, "d_model": 32, "d_ff": 64, "d_kv": 16},
     "bart": {
         **_LIMIT,
@@ -79,6 +89,18 @@ def build(family: str, folder: Path, *, seed: int = 0) -> Path:
     PreTrainedTokenizerFast(
         tokenizer_object=words(), unk_token="w3", pad_token="w0", model_max_length=128
     ).save_pretrained(folder)
+    return folder
+
+
+def build_overflowing(folder: Path) -> Path:
+    """Save a decoder whose second block puts out numbers that float16 does not have."""
+    build("llama", folder)
+    model = AutoModel.from_pretrained(folder)
+    with torch.no_grad():
+        # Numbers of thousands, times weights of thousands: above 65,504.
+        model.layers[1].mlp.up_proj.weight.mul_(1e5)
+        model.layers[1].mlp.down_proj.weight.mul_(1e5)
+    model.save_pretrained(folder)
     return folder
 
 

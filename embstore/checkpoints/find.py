@@ -23,6 +23,8 @@ Origin = Literal["hub", "folder", "gguf"]
 # A whole model has the first, an adapter the second.
 CONFIG, ADAPTER_CONFIG = "config.json", "adapter_config.json"
 _TRAINER_STATE = "trainer_state.json"
+# How sentence-transformers lists the parts of a model.
+_MODULES = "modules.json"
 _TRAINER_FOLDER = re.compile(r"checkpoint-\d+")
 # What the model at the top of a folder of checkpoints is called.
 _TOP = ("final", *(f"final-{n}" for n in range(2, 100)))
@@ -88,6 +90,10 @@ def find(
         raise UsageError("an untrained model has no revisions; leave out one of the two")
     if not spec.strip():
         raise UsageError("a model's name is empty; give a folder, a file or a Hub id")
+    if tokenizer is not None and not tokenizer.strip():
+        raise UsageError(
+            "the tokenizer's name is empty; give a folder or a Hub id, or leave it out"
+        )
     try:
         found = [replace(c, tokenizer=tokenizer) for c in _find(spec, name, revisions)]
     except (OSError, RuntimeError, ValueError) as error:
@@ -124,36 +130,61 @@ def _find(spec: str, name: str | None, revisions: str | None) -> Iterator[Candid
 
 def _find_in_folder(folder: Path, name: str | None, revisions: str | None) -> Iterator[Candidate]:
     real = folder.resolve()
-    whole = _holds_model(folder)
-    if whole and revisions is None:
+    place = model_folder(folder)
+    whole = place is not None
+    if place and revisions is None:
         if _TRAINER_FOLDER.fullmatch(real.name):
             # The same checkpoint as when the folder around it is given.
             revision = _of_trainer(folder, real.name)
-            yield Candidate(name or real.parent.name, "folder", str(folder), revision)
+            yield Candidate(name or real.parent.name, "folder", str(place), revision)
         else:
-            yield Candidate(name or real.name, "folder", str(folder), Revision("local"))
+            yield Candidate(name or real.name, "folder", str(place), Revision("local"))
         return
     # A link beside them, as "last", would be the same checkpoint once more.
-    inner = [
-        child
+    modules = _module_folders(folder)
+    found = {
+        child.name: model_folder(child)
         for child in sorted(folder.iterdir())
-        if _holds_model(child) and not (child.is_symlink() and child.resolve().parent == real)
-    ]
-    if not inner:
+        if child.name not in modules and not (child.is_symlink() and child.resolve().parent == real)
+    }
+    places = {label: inner for label, inner in found.items() if inner is not None}
+    if not places:
         raise ModelError(
             f"{folder} holds no {CONFIG}, so it is not a model folder; give the folder that "
             "save_pretrained wrote, or one of checkpoint folders"
             if not whole
             else f"{folder} holds one model and no checkpoint folders; leave out the revisions"
         )
-    places = {child.name: child for child in inner}
-    if whole:
-        places[next(name for name in _TOP if name not in places)] = folder
-    available = [_of_trainer(place, label) for label, place in places.items()]
+    available = [_of_trainer(folder / label, label) for label in places]
+    if place:
+        top = next(name for name in _TOP if name not in places)
+        places[top] = place
+        available.append(_of_trainer(folder, top))
     wanted = "all" if revisions is None else revisions
     for revision in select_revisions(wanted, available, of=str(folder)):
-        place = places[revision.name]
-        yield Candidate(name or real.name, "folder", str(place), revision)
+        yield Candidate(name or real.name, "folder", str(places[revision.name]), revision)
+
+
+def model_folder(folder: Path) -> Path | None:
+    """Return the folder with a model's files: itself, or one in it for sentence-transformers.
+
+    That library once wrote the transformer into ``0_Transformer``, and beside it the pooling
+    in a folder that has a ``config.json`` too. None where there is no model.
+    """
+    if _holds_model(folder):
+        return folder
+    return next((folder / m for m in _module_folders(folder)[:1] if _holds_model(folder / m)), None)
+
+
+def _module_folders(folder: Path) -> list[str]:
+    """Return the folders of the parts of a sentence-transformers model, which takes the first."""
+    try:
+        modules = json.loads((folder / _MODULES).read_text())
+        paths = [str(module["path"]) for module in modules]
+    except (OSError, ValueError, LookupError, TypeError, RecursionError):
+        return []
+    # Anything else would be outside the model.
+    return [path for path in paths if path == Path(path).name]
 
 
 def _holds_model(folder: Path) -> bool:

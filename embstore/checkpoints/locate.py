@@ -23,6 +23,7 @@ from embstore.checkpoints.weight_files import (
     choose_weights,
     digest_of,
     fingerprint,
+    tensors_fingerprint,
     untrained_fingerprint,
 )
 from embstore.common.messages import one_line
@@ -66,7 +67,7 @@ def locate_files(
 
 def _locate_files(candidate: Candidate, permissions: Permissions, *, as_base: bool) -> Located:
     if candidate.source == "gguf":
-        return _locate_gguf(candidate)
+        return _locate_gguf(candidate, permissions)
     folder, snapshot = Path(candidate.place), None
     if candidate.source == "hub":
         snapshot = hub.look_up(candidate.place, candidate.revision.name)
@@ -87,6 +88,7 @@ def _locate_files(candidate: Candidate, permissions: Permissions, *, as_base: bo
         checkpoint=_checkpoint(candidate, "", 0),
         tokenizer_folder=requested_tokenizer(candidate, permissions)
         or tokenizer_above(folder, present, candidate.source),
+        other_tokenizer=candidate.tokenizer is not None,
         remote_code=permissions.remote_code,
         init_seed=candidate.init_seed,
         snapshot=snapshot,
@@ -109,7 +111,30 @@ def fetch_weights(located: Located) -> None:
         _check_weights(located)
 
 
-def _locate_gguf(candidate: Candidate) -> Located:
+def fingerprinted(located: Located) -> Located:
+    """Fingerprint a checkpoint's tensors instead of its files, which must be here.
+
+    Two checkpoints with the same weights may differ in their files: in metadata, or in how
+    the weights are spread over several. Pickled, GGUF and drawn weights keep the fingerprint
+    of their files.
+
+    Raises:
+        ModelError: a file cannot be read.
+    """
+    base = fingerprinted(located.base) if located.base else None
+    files = [located.folder / name for name in located.weights]
+    if not files or located.pickled:
+        return replace(located, base=base)
+    sha256 = tensors_fingerprint(files)
+    if base is not None:
+        sha256 = fingerprint([sha256, base.checkpoint.weights_sha256])
+    checkpoint = replace(
+        located.checkpoint, weights_sha256=sha256, files_sha256=located.checkpoint.weights_sha256
+    )
+    return replace(located, base=base, checkpoint=checkpoint)
+
+
+def _locate_gguf(candidate: Candidate, permissions: Permissions) -> Located:
     path = Path(candidate.place)
     if any(importlib.util.find_spec(package) is None for package in ("gguf", "accelerate")):
         raise ModelError(
@@ -132,6 +157,8 @@ def _locate_gguf(candidate: Candidate) -> Located:
         path.parent,
         path.name,
         checkpoint,
+        tokenizer_folder=requested_tokenizer(candidate, permissions),
+        other_tokenizer=candidate.tokenizer is not None,
         init_seed=candidate.init_seed,
     )
 
@@ -170,6 +197,7 @@ def _with_weights(located: Located, present: Collection[str], permissions: Permi
     # Before the digests: where the Hub states none, the file is fetched to compute it.
     download = located.snapshot.missing_bytes(chosen.names) if located.snapshot else 0
     digests, n_bytes = _digests(located)
+    files = dict(zip(chosen.names, digests, strict=True))
     tokenizer_folder = located.tokenizer_folder
     if base is not None:
         digests.append(base.checkpoint.weights_sha256)
@@ -185,6 +213,7 @@ def _with_weights(located: Located, present: Collection[str], permissions: Permi
         checkpoint=checkpoint,
         tokenizer_folder=tokenizer_folder,
         download_bytes=download,
+        file_sha256=files,
     )
 
 

@@ -1,5 +1,6 @@
 """What is known of a checkpoint once its files are found, and what of it may run code."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -27,6 +28,7 @@ class Located:
         gguf_file: the file in it that holds both; None for any other kind.
         checkpoint: revision and fingerprint.
         tokenizer_folder: holds the tokenizer, where that is not the folder itself.
+        other_tokenizer: the user has asked for that tokenizer, of another model.
         base: the model that an adapter changes; None for a whole model.
         pickled: the weights are pickled, and the user has allowed to load such.
         remote_code: the user has allowed to run Python code that comes with the model.
@@ -34,6 +36,7 @@ class Located:
         snapshot: where on the Hub it is from; None for what is on disk.
         weights: the names of the files with its weights.
         download_bytes: what ``fetch_weights`` will download.
+        file_sha256: fingerprint of each file with weights, by its name.
     """
 
     name: str
@@ -42,6 +45,7 @@ class Located:
     gguf_file: str | None
     checkpoint: Checkpoint
     tokenizer_folder: Path | None = None
+    other_tokenizer: bool = False
     base: "Located | None" = None
     pickled: bool = False
     remote_code: bool = False
@@ -49,6 +53,7 @@ class Located:
     snapshot: hub.Snapshot | None = field(default=None, repr=False)
     weights: tuple[str, ...] = ()
     download_bytes: int = 0
+    file_sha256: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     @property
     def options(self) -> dict[str, str]:

@@ -5,7 +5,7 @@ from collections.abc import Collection
 from pathlib import Path
 
 from embstore.checkpoints import hub
-from embstore.checkpoints.find import Candidate, Origin, find
+from embstore.checkpoints.find import CONFIG, Candidate, Origin, find
 from embstore.checkpoints.located import Permissions
 from embstore.errors import ModelError
 
@@ -33,12 +33,16 @@ def requested_tokenizer(candidate: Candidate, permissions: Permissions) -> Path 
     """
     if candidate.tokenizer is None:
         return None
-    if Path(candidate.tokenizer).is_dir():
-        return Path(candidate.tokenizer)
+    folder = Path(candidate.tokenizer).expanduser()
+    if folder.is_dir() and not (folder / CONFIG).is_file() and _has_tokenizer(folder):
+        # A tokenizer alone.
+        return folder
     try:
         other = find(candidate.tokenizer)[-1]
         if other.source == "folder":
-            return Path(other.place)
+            folder = Path(other.place)
+            present = {child.name for child in folder.iterdir()}
+            return tokenizer_above(folder, present, "folder") or folder
         if other.source == "gguf":
             raise ModelError("a GGUF file; give a folder or a Hub id")  # noqa: TRY301
         snapshot = hub.look_up(other.place, other.revision.name)
@@ -52,4 +56,8 @@ def tokenizer_above(folder: Path, present: Collection[str], source: Origin) -> P
     if source != "folder" or TOKENIZER_FILES.intersection(present):
         return None
     above = folder.resolve().parent
-    return above if any((above / name).is_file() for name in TOKENIZER_FILES) else None
+    return above if _has_tokenizer(above) else None
+
+
+def _has_tokenizer(folder: Path) -> bool:
+    return any((folder / name).is_file() for name in TOKENIZER_FILES)

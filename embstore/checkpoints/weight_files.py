@@ -6,6 +6,7 @@ import struct
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypedDict
 
 from embstore.errors import ModelError
 
@@ -13,8 +14,17 @@ from embstore.errors import ModelError
 _SAFE = {"model": "model.safetensors", "adapter": "adapter_model.safetensors"}
 _PICKLED = {"model": "pytorch_model.bin", "adapter": "adapter_model.bin"}
 
+_PIECE_BYTES = 1 << 22
 # What reading raises where a file does not begin with a header.
 _MALFORMED = (LookupError, ValueError, TypeError, ArithmeticError, AttributeError, RecursionError)
+
+
+class _Entry(TypedDict):
+    """What the header of a safetensors file says of one tensor."""
+
+    dtype: str
+    shape: list[int]
+    data_offsets: list[int]
 
 
 @dataclass(frozen=True)
@@ -91,6 +101,40 @@ def digest_of(file: Path) -> str:
             return hashlib.file_digest(stream, "sha256").hexdigest()
     except OSError as error:
         raise ModelError(f"cannot read {file}: {error.strerror}; check its permissions") from error
+
+
+def tensors_fingerprint(files: Sequence[Path]) -> str:
+    """Return the SHA-256 of the tensors of safetensors files: names, dtypes, shapes, bytes.
+
+    Metadata, the order of tensors and how they are spread over files do not count.
+
+    Raises:
+        ModelError: a file cannot be read.
+    """
+    tensors: dict[str, tuple[Path, int, _Entry]] = {}
+    for file in files:
+        try:
+            with file.open("rb") as stream:
+                (n_header,) = struct.unpack("<Q", stream.read(8))
+                header = json.loads(stream.read(n_header))
+        except OSError as error:
+            raise ModelError(
+                f"cannot read {file}: {error.strerror}; check its permissions"
+            ) from error
+        header.pop("__metadata__", None)
+        tensors |= {name: (file, 8 + n_header, entry) for name, entry in header.items()}
+    digest = hashlib.sha256()
+    for name in sorted(tensors):
+        file, start, entry = tensors[name]
+        said = [name, entry["dtype"], entry["shape"]]
+        digest.update(json.dumps(said, separators=(",", ":")).encode() + b"\n")
+        first, end = entry["data_offsets"]
+        with file.open("rb") as stream:
+            stream.seek(start + first)
+            while first < end and (piece := stream.read(min(end - first, _PIECE_BYTES))):
+                digest.update(piece)
+                first += len(piece)
+    return digest.hexdigest()
 
 
 def fingerprint(digests: Sequence[str]) -> str:

@@ -15,6 +15,7 @@ from transformers import AutoModel
 
 from embstore.checkpoints.located import Located
 from embstore.errors import ModelError
+from embstore.models.heads import without_head
 
 # Those that change weights and can be merged into them; the others change the input, or
 # hold state of their own.
@@ -120,7 +121,11 @@ def merge_adapter(base: transformers.PreTrainedModel, adapter: Adapter) -> nn.Mo
         _check(tensors, adapted, adapter.name)
         set_peft_model_state_dict(adapted, tensors)
         merged = adapted.merge_and_unload(safe_merge=True)
-    return _without_head(merged, remote_code=adapter.remote_code)
+    return without_head(
+        merged,
+        remote_code=adapter.remote_code,
+        advice="merge the adapter with peft and measure the result",
+    )
 
 
 @contextlib.contextmanager
@@ -175,21 +180,3 @@ def _misfit(name: str, problem: str) -> ModelError:
         f"the adapter {name} does not fit its base model: {problem}; check that both are the "
         "ones that were trained together"
     )
-
-
-def _without_head(model: transformers.PreTrainedModel, *, remote_code: bool) -> nn.Module:
-    body: nn.Module = model.base_model
-    with torch.device("meta"):
-        bare: nn.Module = AutoModel.from_config(model.config, trust_remote_code=remote_code)
-    if type(body) is type(bare):
-        return body
-    # T5 and its kin with a head are not built around a model without one.
-    bare.load_state_dict(body.state_dict(), strict=False, assign=True)
-    left = [key for key, weight in bare.named_parameters() if weight.is_meta]
-    left += [key for key, buffer in bare.named_buffers() if buffer.is_meta]
-    if left:
-        raise ModelError(
-            f"{type(model).__name__} cannot be separated from its head: {left[0]} is missing then; "
-            "merge the adapter with peft and measure the result"
-        )
-    return bare

@@ -2,15 +2,17 @@
 
 import importlib.util
 from dataclasses import dataclass
+from pathlib import Path
 
 import torch
 import transformers
-from transformers import AutoImageProcessor, AutoModel
+from transformers import AutoImageProcessor
 
 from embstore.checkpoints.located import Located
 from embstore.errors import ModelError
 from embstore.models.load import BUILDING, refusing
 from embstore.models.loaded import context_length, load_config, load_tokenizer
+from embstore.models.stacks import auto_class, hidden_size, n_layers
 from embstore.types import Modality
 
 _MODALITIES: dict[str, Modality] = {"input_ids": "text", "pixel_values": "vision"}
@@ -67,6 +69,10 @@ def describe(located: Located) -> ModelDescription:
     """
     config = load_config(located)
     if modality_of(located, config) == "vision":
+        if located.other_tokenizer:
+            raise ModelError(
+                f"{located.name} reads images and has no use for a tokenizer; leave it out"
+            )
         return ModelDescription(located, None, config, None, load_image_processor(located))
     tokenizer = load_tokenizer(located)
     return ModelDescription(located, tokenizer, config, context_length(config, tokenizer))
@@ -107,10 +113,17 @@ def load_image_processor(located: Located) -> transformers.BaseImageProcessor:
         )
     with refusing(located, "load the image processor of"):
         return AutoImageProcessor.from_pretrained(
-            located.tokenizer_folder or located.folder,
+            _processor_folder(located),
             backend="pil",
             trust_remote_code=located.remote_code,
         )
+
+
+def _processor_folder(located: Located) -> Path:
+    """Return the folder with the image processor: an adapter may leave that to its base."""
+    folders = [located.folder, located.tokenizer_folder, located.base and located.base.folder]
+    known = (it for it in folders if it and (it / "preprocessor_config.json").is_file())
+    return next(known, located.folder)
 
 
 def model_size(model: ModelDescription) -> ModelSize:
@@ -127,10 +140,10 @@ def model_size(model: ModelDescription) -> ModelSize:
     inner = [p for p in module.parameters() if p.ndim > 1 and id(p) not in embeddings]
     return ModelSize(
         n_parameters=sum(parameter.numel() for parameter in module.parameters()),
-        hidden_size=config.hidden_size,
-        n_layers=_layers(config),
+        hidden_size=hidden_size(config),
+        n_layers=n_layers(config),
         # Only the last two dimensions: a mixture of experts has one more before them.
-        widest=max((size for p in inner for size in p.shape[-2:]), default=config.hidden_size),
+        widest=max((size for p in inner for size in p.shape[-2:]), default=hidden_size(config)),
         n_multiplied=sum(parameter.numel() for parameter in inner),
     )
 
@@ -140,13 +153,7 @@ def build_without_numbers(model: ModelDescription) -> torch.nn.Module:
     located = model.located
     remote_code = (located.base or located).remote_code
     with refusing(located, "build", " from its configuration"), BUILDING, torch.device("meta"):
-        module: torch.nn.Module = AutoModel.from_config(model.config, trust_remote_code=remote_code)
+        module: torch.nn.Module = auto_class(model.config).from_config(
+            model.config, trust_remote_code=remote_code
+        )
     return module
-
-
-def _layers(config: transformers.PretrainedConfig) -> tuple[int, ...]:
-    """Count the blocks of each stack; families name those of a decoder differently."""
-    if not config.is_encoder_decoder:
-        return (config.num_hidden_layers,)
-    names = ("num_decoder_layers", "decoder_layers", "num_hidden_layers")
-    return config.num_hidden_layers, next(n for k in names if (n := getattr(config, k, None)))

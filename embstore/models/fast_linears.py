@@ -15,7 +15,8 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from embstore.models.forward_pass import Config, forward, trial_inputs
+from embstore.models.forward_pass import Config, trial_inputs
+from embstore.models.trial import Trial, same_randomness
 
 LinearKernel = Literal["onednn", "torch"]
 
@@ -82,7 +83,9 @@ def speed_up_linears(
             if _has_onednn() and not module.training:
                 linears = _packable(module, transposed)
             enough = sum(linear.matrix.numel() for linear in linears) >= _MIN_WEIGHTS
-            packed = enough and _gains(_heaviest(linears)) and _pack_alike(module, config, linears)
+            if enough and _gains(_heaviest(linears)):
+                with same_randomness(module):
+                    packed = _pack_alike(module, config, linears)
         except Exception:  # noqa: S110 - whatever fails here, the stock layers work
             pass
         finally:
@@ -200,20 +203,15 @@ def _is_faster(new: Callable[[], Tensor], *, than: Callable[[], Tensor]) -> bool
 def _pack_alike(module: nn.Module, config: Config, linears: Sequence[_Linear]) -> bool:
     """Pack the layers a pass calls; tell whether the hidden states stay the same."""
     called: set[nn.Module] = set()
-    hooks = [
-        linear.layer.register_forward_hook(lambda layer, _args, _output: called.add(layer))
-        for linear in linears
-    ]
-    try:
-        before = _hidden_states(module, config)
-    finally:
-        for hook in hooks:
-            hook.remove()
+    before = Trial(module)
+    for part in before.module.modules():
+        part.register_forward_hook(lambda part, _args, _output: called.add(before.original(part)))
+    states = _hidden_states(before, config)
     for linear in linears:
         # Mamba takes the weight of one layer for a product of its own.
         if linear.layer in called:
             _pack(linear)
-    return _agree(before, _hidden_states(module, config))
+    return _agree(states, _hidden_states(Trial(module), config))
 
 
 def _pack(linear: _Linear) -> None:
@@ -235,8 +233,8 @@ def _unpack(linear: _Linear) -> None:
         linear.layer.weight = nn.Parameter(weight)
 
 
-def _hidden_states(module: nn.Module, config: Config) -> list[Tensor]:
-    output = forward(module, trial_inputs(module, config, rows=_PROOF_ROWS))
+def _hidden_states(trial: Trial, config: Config) -> list[Tensor]:
+    output = trial.run(trial_inputs(trial.module, config, rows=_PROOF_ROWS))
     return [state for states in output.states.values() for state in states]
 
 

@@ -78,7 +78,7 @@ def forward(module: nn.Module, inputs: Mapping[str, Tensor]) -> Output:
 
 def block_output(output: object) -> object:
     """Return the hidden state of a block that may return more beside it."""
-    return output[0] if isinstance(output, tuple) else output
+    return output[0] if isinstance(output, tuple | list) and output else output
 
 
 def block_input(args: tuple[object, ...], kwargs: Mapping[str, object]) -> object:

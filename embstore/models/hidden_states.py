@@ -15,8 +15,8 @@ from embstore.checkpoints.silence import quiet
 from embstore.common.messages import one_line
 from embstore.errors import ModelError
 from embstore.models.forward_pass import block_input, block_output, forward
+from embstore.models.layout import Capture, StackLayout
 from embstore.models.loaded import LoadedModel
-from embstore.models.structure import Capture
 from embstore.types import LayerKey, Stack
 
 # Hidden states of one batch, all layers together, stay below this size by default. Larger
@@ -134,11 +134,23 @@ def _forward_batch(
         ) from error
     states: dict[LayerKey, Tensor] = {}
     for layout in model.stacks:
-        found = dict(zip(layout.returned, outputs[layout.output], strict=True)) | captured
+        found = _by_key(layout, outputs[layout.output]) | captured
         states |= {key: found[key].cpu() for key in layout.keys}
     captured.clear()
+    for state in states.values():
+        if state.shape[:2] != ids.shape:
+            # Sparse attention pads what is no whole number of its blocks.
+            raise ModelError(
+                f"{model.facts.name} returns {state.shape[1]} states for a window of "
+                f"{ids.shape[1]} tokens; give --window {state.shape[1]}"
+            )
     mask = windows.attention_mask[rows]
     return HiddenBatch(rows.start, states, mask, read, time.perf_counter() - began)
+
+
+def _by_key(layout: StackLayout, returned: tuple[Tensor, ...]) -> dict[LayerKey, Tensor]:
+    pairs = zip(layout.returned, returned, strict=True)
+    return {key: state for key, state in pairs if key is not None}
 
 
 def _on_device(array: NDArray[np.int64] | NDArray[np.float32], model: LoadedModel) -> Tensor:

@@ -6,22 +6,35 @@ import pickle
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TypedDict
+from functools import partial
+from pathlib import Path
+from typing import Protocol
 
 import torch
 import transformers
 from torch import nn
-from transformers import AutoModel
 
 from embstore.checkpoints.located import Located
 from embstore.checkpoints.silence import quiet
 from embstore.common.messages import one_line
 from embstore.errors import ModelError
 from embstore.models.adapters import merge_adapter, read_adapter
+from embstore.models.fit import LoadingInfo, check_fit, missing_keys
+from embstore.models.heads import without_head
+from embstore.models.stacks import auto_class, is_encoder_alone, named_class, text_stack
 
 # While it builds a model, transformers replaces torch's initialisers for the whole process:
 # threads that build models take turns with this lock.
 BUILDING = threading.Lock()
+
+
+class _Loader(Protocol):
+    """A class of transformers that loads models."""
+
+    def from_pretrained(
+        self, folder: Path, **options: object
+    ) -> tuple[transformers.PreTrainedModel, LoadingInfo]:
+        """Return the model, and what fitted."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -116,7 +129,7 @@ def _make(
     if located.init_seed is not None:
         module = _drawn(located, config, located.init_seed, attention).to(dtype)
     else:
-        module = _read(located, dtype, attention)
+        module = text_stack(_read(located, config, dtype, attention), config, located.name)
     return Weights(module, attention)
 
 
@@ -127,7 +140,7 @@ def _drawn(
     with torch.random.fork_rng(devices=[]):
         # Not torch.manual_seed: it would also seed the accelerators, for good.
         torch.default_generator.manual_seed(seed)
-        module: nn.Module = AutoModel.from_config(
+        module: nn.Module = auto_class(config).from_config(
             copy.deepcopy(config),
             dtype=torch.float32,
             attn_implementation=attention,
@@ -136,7 +149,9 @@ def _drawn(
     return module
 
 
-def _read(located: Located, dtype: torch.dtype, attention: str) -> nn.Module:
+def _read(
+    located: Located, config: transformers.PretrainedConfig, dtype: torch.dtype, attention: str
+) -> nn.Module:
     adapter = read_adapter(located) if located.base else None
     whole = located.base or located
     if (whole.folder / "adapter_config.json").is_file():
@@ -149,10 +164,31 @@ def _read(located: Located, dtype: torch.dtype, attention: str) -> nn.Module:
     if not whole.gguf_file:
         # Unless told, transformers takes pickled weights where it finds no others.
         options["use_safetensors"] = not whole.pickled
-    module, info = (adapter.model_class if adapter else AutoModel).from_pretrained(
+    if is_encoder_alone(config):
+        options["config"] = config
+    load = partial(_from_pretrained, whole, dtype=dtype, attn_implementation=attention, **options)
+    if adapter:
+        module, info = load(adapter.model_class)
+        check_fit(module, info, whole.name)
+        return merge_adapter(module, adapter)
+    module, info = load(auto_class(config))
+    headed = named_class(config)
+    if missing_keys(module, info) and headed and not isinstance(module, headed):
+        # Embeddings that are tied to a head may be saved under the head's name only.
+        other, of_other = load(headed)
+        if not missing_keys(other, of_other):
+            check_fit(other, of_other, whole.name)
+            advice = "save the model without its head and measure that"
+            return without_head(other, remote_code=whole.remote_code, advice=advice)
+    check_fit(module, info, whole.name)
+    return module
+
+
+def _from_pretrained(
+    whole: Located, kind: _Loader, **options: object
+) -> tuple[transformers.PreTrainedModel, LoadingInfo]:
+    return kind.from_pretrained(
         whole.folder,
-        dtype=dtype,
-        attn_implementation=attention,
         output_loading_info=True,
         # check_fit reports them, in one line.
         ignore_mismatched_sizes=True,
@@ -160,74 +196,6 @@ def _read(located: Located, dtype: torch.dtype, attention: str) -> nn.Module:
         weights_only=True,
         **options,
     )
-    check_fit(module, info, whole.name)
-    return merge_adapter(module, adapter) if adapter else module
-
-
-class LoadingInfo(TypedDict):
-    """What transformers says of the keys that it found, or did not find."""
-
-    missing_keys: set[str]
-    unexpected_keys: set[str]
-    mismatched_keys: set[tuple[str, tuple[int, ...], tuple[int, ...]]]
-
-
-def check_fit(module: nn.Module, info: LoadingInfo, name: str) -> None:
-    """Check that the file holds the weights of this model, no fewer and no other blocks.
-
-    Raises:
-        ModelError: some are missing, have another shape, or belong to blocks or layers that
-            the configuration leaves out.
-    """
-    for key, found, expected in sorted(info["mismatched_keys"]):
-        raise _misfit(name, f"{key} has shape {tuple(found)}, expected {tuple(expected)}")
-    missing = sorted(key for key in info["missing_keys"] if _matters(module, key))
-    if missing:
-        raise ModelError(
-            f"{name} lacks {len(missing)} weights, {missing[0]} first; measuring would "
-            "use random numbers in their place; get a complete checkpoint"
-        )
-    for key in sorted(info["unexpected_keys"]):
-        if problem := _left_out(module, key):
-            raise _misfit(name, problem)
-
-
-def _matters(module: nn.Module, key: str) -> bool:
-    """Tell whether a hidden state depends on a parameter."""
-    if getattr(module, "base_model", module) is not module:
-        # A head, which the base of an adapter is loaded with, and perhaps saved without.
-        return key.startswith(f"{module.base_model_prefix}.") and "pooler" not in key.split(".")
-    # A pooler comes after the last hidden state; many encoders are saved without.
-    return "pooler" not in key.split(".")
-
-
-def _misfit(name: str, problem: str) -> ModelError:
-    return ModelError(
-        f"the configuration of {name} does not fit its weights: {problem}; get both from the "
-        "same checkpoint"
-    )
-
-
-def _left_out(module: nn.Module, key: str) -> str | None:
-    """Say what the configuration leaves out that ``key`` belongs to; None for a mere head."""
-    parts = key.split(".")
-    if parts[0] == getattr(module, "base_model_prefix", None):
-        parts = parts[1:]
-    part = module
-    for name in parts[:-1]:
-        if isinstance(part, nn.ModuleList) and name.isdecimal() and int(name) >= len(part):
-            return (
-                f"{key} is in block {name}, counted from 0, but the configuration has "
-                f"{len(part)} blocks"
-            )
-        child = part._modules.get(name)
-        if child is None:
-            return None
-        part = child
-    # A layer without its bias has a place for it.
-    if parts[-1] in part._parameters and part._parameters[parts[-1]] is None:
-        return f"the weights hold {key}, but the configuration has no such parameter"
-    return None
 
 
 def _check_finite(module: nn.Module, name: str) -> None:

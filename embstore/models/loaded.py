@@ -20,8 +20,10 @@ from embstore.common.messages import one_line
 from embstore.errors import ModelError, UsageError
 from embstore.models.fast_linears import LinearKernel, speed_up_linears
 from embstore.models.forward_pass import takes_images
+from embstore.models.layout import StackLayout
 from embstore.models.load import Weights, read_weights, refusing
-from embstore.models.structure import StackLayout, probe
+from embstore.models.stacks import decoder_start, hidden_size, longest, reading_config
+from embstore.models.structure import probe
 from embstore.types import Model
 
 # Families whose positions are counted from behind the padding index: 514 mean 512.
@@ -54,7 +56,7 @@ def load_tokenizer(located: Located) -> transformers.PreTrainedTokenizerBase:
     folder = located.tokenizer_folder or located.folder
     # A GGUF file holds its own tokenizer, also where it is the base of an adapter.
     holder = next((it for it in (located, located.base) if it and it.folder == folder), None)
-    options = holder.options if holder else {}
+    options = holder.options if holder and not located.other_tokenizer else {}
     with refusing(located, "load the tokenizer of"):
         tokenizer = AutoTokenizer.from_pretrained(
             folder,
@@ -95,22 +97,17 @@ def tokenizer_sha256(tokenizer: transformers.PreTrainedTokenizerBase) -> str:
 
 
 def load_config(located: Located) -> transformers.PretrainedConfig:
-    """Load the model's configuration; an adapter has that of its base.
+    """Load the configuration of what reads token ids; an adapter has that of its base.
 
     Raises:
-        ModelError: it cannot be read, or is that of several models in one.
+        ModelError: it cannot be read, or is that of several models in one, none of text.
     """
     whole = located.base or located
     with refusing(whole, "read the configuration of"):
         config = AutoConfig.from_pretrained(
             whole.folder, trust_remote_code=whole.remote_code, **whole.options
         )
-    if not isinstance(getattr(config, "hidden_size", None), int):
-        raise ModelError(
-            f"the configuration of {whole.name}, a {config.model_type}, has no hidden_size of its "
-            "own: it combines several models; save the one you want and give that folder"
-        )
-    return config
+    return reading_config(config, whole.name)
 
 
 def context_length(
@@ -118,11 +115,11 @@ def context_length(
 ) -> int | None:
     """Return the longest sequence the model takes; None where neither config nor tokenizer says."""
     # Relative positions have no limit; T5's configuration still names one.
-    limits = [getattr(config, key, None) for key in ("max_position_embeddings", "n_positions")]
-    if config.model_type in _PADDED_POSITIONS and isinstance(limits[0], int):
-        limits[0] -= (config.pad_token_id or 0) + 1
-    limits.append(tokenizer.model_max_length)
-    known = [limit for limit in limits if isinstance(limit, int) and 0 < limit < 10**9]
+    limits = longest(config, "max_position_embeddings")
+    if config.model_type in _PADDED_POSITIONS:
+        limits = [limit - (config.pad_token_id or 0) - 1 for limit in limits]
+    limits += [*longest(config, "n_positions"), tokenizer.model_max_length]
+    known = [int(limit) for limit in limits if 0 < limit < 10**9]
     return min(known, default=None)
 
 
@@ -180,13 +177,15 @@ def examine(
     module = weights.module
     with refusing(located, "run"):
         found = probe(module, config)
+    if found.changed_weights:
+        _restore(module, located, config)
     facts = Model(
         name=located.name,
         source=located.source,
         kind=found.kind,
         architecture=config.model_type,
         n_layers=sum(stack.n_layers for stack in found.stacks),
-        hidden_size=config.hidden_size,
+        hidden_size=hidden_size(config),
         n_parameters=sum(p.numel() for p in module.parameters()),
         # Images have no vocabulary.
         vocab_size=None if takes_images(module) else config.vocab_size,
@@ -195,10 +194,10 @@ def examine(
     )
     # Last: the probe and the facts are about the model as it was saved.
     linear: LinearKernel = "torch"
-    if fast_linears:
+    # Packed weights would miss what a model does to its own at its first run.
+    if fast_linears and not found.changed_weights:
         with quiet():
             linear = speed_up_linears(module, config, transposed=Conv1D)
-    start = getattr(config, "decoder_start_token_id", None)
     return LoadedModel(
         module=module,
         facts=facts,
@@ -206,10 +205,19 @@ def examine(
         attention=weights.attention,
         linear=linear,
         device=next(module.parameters()).device,
-        decoder_start_token_id=(
-            start if start is not None else getattr(config, "pad_token_id", None)
-        ),
+        decoder_start_token_id=decoder_start(config),
     )
+
+
+def _restore(
+    module: torch.nn.Module, located: Located, config: transformers.PretrainedConfig
+) -> None:
+    """Give a model the weights that it was read with, by reading them again."""
+    some = next(module.parameters())
+    again = read_weights(located, config, device=some.device, dtype=some.dtype).module
+    with torch.no_grad():
+        for weight, original in zip(module.parameters(), again.parameters(), strict=True):
+            weight.copy_(original)
 
 
 def load_model(

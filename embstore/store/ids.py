@@ -34,13 +34,14 @@ def model_id(model: Model) -> str:
 def checkpoint_id(model_name: str, checkpoint: Checkpoint) -> str:
     """Identify a checkpoint by its model's name, its revision and its weights.
 
-    Needs no loaded model, so that an ingest can ask what is stored already.
+    Needs no loaded model, so that an ingest can ask what is stored already: the weights are
+    told by their files, whose fingerprints the Hub states.
     """
     return content_id(
         {
             "model_name": model_name,
             "revision": checkpoint.revision,
-            "weights_sha256": checkpoint.weights_sha256,
+            "weights_sha256": checkpoint.files_sha256 or checkpoint.weights_sha256,
         }
     )
 

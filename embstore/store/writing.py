@@ -34,7 +34,7 @@ _TWINS = """
 SELECT c.checkpoint_id, c.revision
 FROM checkpoint AS c JOIN model AS m ON m.model_id = c.model_id
 LEFT JOIN run AS r ON r.checkpoint_id = c.checkpoint_id
-WHERE m.name = :model AND c.revision <> :revision AND c.weights_sha256 = :sha256
+WHERE m.name = :model AND c.revision <> :revision AND c.weights_sha256 IN (:sha256, :files_sha256)
     AND c.duplicate_of IS NULL
 ORDER BY r.created_at, c.checkpoint_id
 LIMIT 1
@@ -110,10 +110,12 @@ def _rows(run: Run) -> _Rows:
         schema.massive_activation: [_keyed(run_id, x) for x in measured.massive],
         schema.dimension_curve: [_curve(run_id, x) for x in measured.curves],
     }
+    # The fingerprint of the files is in the id, and nowhere else.
+    facts = {key: fact for key, fact in vars(run.checkpoint).items() if key != "files_sha256"}
     return _Rows(
         run=row,
         model={"model_id": model_id, **vars(run.model)},
-        checkpoint={"checkpoint_id": checkpoint_id, "model_id": model_id, **vars(run.checkpoint)},
+        checkpoint={"checkpoint_id": checkpoint_id, "model_id": model_id, **facts},
         corpus={"corpus_id": corpus_id, **vars(run.corpus)},
         metrics=[dict(vars(metric)) for metric in run.metrics],
         twin_of=_twin_of(run.model.name, run.checkpoint),
@@ -153,6 +155,17 @@ def same_weights(database: "Database", model_name: str, checkpoint: Checkpoint) 
     return str(found["revision"][0].as_py()) if found.num_rows else None
 
 
+def stored_weights(database: "Database", model_name: str, checkpoint: Checkpoint) -> str | None:
+    """Return the fingerprint of a checkpoint's weights as it is stored; None if it is not."""
+    if not database.path.exists():
+        return None
+    found = database.select(
+        "SELECT weights_sha256 FROM checkpoint WHERE checkpoint_id = $id",
+        {"id": ids.checkpoint_id(model_name, checkpoint)},
+    )
+    return str(found["weights_sha256"][0].as_py()) if found.num_rows else None
+
+
 def write_failure(database: "Database", failure: Failure) -> None:
     """Note that a checkpoint could not be measured.
 
@@ -169,6 +182,8 @@ def _twin_of(model_name: str, checkpoint: Checkpoint) -> dict[str, str]:
         "model": model_name,
         "revision": checkpoint.revision,
         "sha256": checkpoint.weights_sha256,
+        # Earlier versions of embstore stored that of the files.
+        "files_sha256": checkpoint.files_sha256 or checkpoint.weights_sha256,
     }
 
 

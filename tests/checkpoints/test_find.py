@@ -91,6 +91,60 @@ def test_a_folder_without_models(tmp_path: Path) -> None:
         find(str(tmp_path))
 
 
+@pytest.fixture
+def sentences(tiny_bert: Path, tmp_path: Path) -> Path:
+    """A model as sentence-transformers once wrote it: the transformer in a folder of its own."""
+    folder = tmp_path / "my-sentences"
+    shutil.copytree(tiny_bert, folder / "0_Transformer")
+    (folder / "1_Pooling").mkdir()
+    (folder / "1_Pooling" / "config.json").write_text('{"word_embedding_dimension": 32}')
+    modules = [
+        {"idx": 0, "path": "0_Transformer", "type": "sentence_transformers.models.Transformer"},
+        {"idx": 1, "path": "1_Pooling", "type": "sentence_transformers.models.Pooling"},
+    ]
+    (folder / "modules.json").write_text(json.dumps(modules))
+    return folder
+
+
+def test_the_transformer_of_a_sentence_model(sentences: Path) -> None:
+    (found,) = find(str(sentences))
+    assert (label(found), found.place) == ("my-sentences@local", str(sentences / "0_Transformer"))
+    with pytest.raises(ModelError, match="holds one model and no checkpoint folders"):
+        find(str(sentences), revisions="all")
+
+
+def test_the_pooling_of_a_sentence_model_is_no_checkpoint(sentences: Path) -> None:
+    for file in (sentences / "0_Transformer").iterdir():
+        shutil.move(file, sentences)
+    modules = json.loads((sentences / "modules.json").read_text())
+    (sentences / "modules.json").write_text(json.dumps([{**modules[0], "path": ""}, modules[1]]))
+    (found,) = find(str(sentences))
+    assert found.place == str(sentences)
+    with pytest.raises(ModelError, match="holds one model and no checkpoint folders"):
+        find(str(sentences), revisions="all")
+
+
+def test_checkpoints_of_a_sentence_model(sentences: Path, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    for step in (100, 200):
+        shutil.copytree(sentences, run / f"checkpoint-{step}")
+        state = {"global_step": step, "num_input_tokens_seen": 0}
+        (run / f"checkpoint-{step}" / "trainer_state.json").write_text(json.dumps(state))
+    found = find(str(run))
+    assert [(label(c), c.revision.step) for c in found] == [
+        ("run@checkpoint-100", 100),
+        ("run@checkpoint-200", 200),
+    ]
+    assert found[1].place == str(run / "checkpoint-200" / "0_Transformer")
+
+
+@pytest.mark.parametrize("modules", ["{", "{}", "[1]", '[{"path": "../other"}]', '[{"idx": 0}]'])
+def test_a_list_of_modules_that_says_nothing(tiny_bert: Path, tmp_path: Path, modules: str) -> None:
+    folder = Path(shutil.copytree(tiny_bert, tmp_path / "run" / "checkpoint-1")).parent
+    (folder / "modules.json").write_text(modules)
+    assert names(folder) == ["checkpoint-1"]
+
+
 def test_a_single_model_has_no_revisions_to_choose_from(tiny_llama: Path, tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="holds one model and no checkpoint folders"):
         find(str(tiny_llama), revisions="all")
@@ -168,6 +222,11 @@ def test_a_link_to_a_checkpoint_beside_it_is_not_one_more(output: Path) -> None:
 def test_what_no_model_can_be_called(spec: str, kind: type[Exception], message: str) -> None:
     with pytest.raises(kind, match=message):
         find(spec)
+
+
+def test_a_tokenizer_without_a_name_is_refused(tiny_llama: Path) -> None:
+    with pytest.raises(UsageError, match="the tokenizer's name is empty"):
+        find(str(tiny_llama), tokenizer=" ")
 
 
 def test_a_name_that_cannot_be_printed_is_refused(tiny_llama: Path, tmp_path: Path) -> None:

@@ -8,11 +8,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from safetensors.torch import load_file, save_file
 
 from embstore.checkpoints.find import find
-from embstore.checkpoints.locate import fetch_weights, locate, locate_files
+from embstore.checkpoints.locate import fetch_weights, fingerprinted, locate, locate_files
 from embstore.checkpoints.located import Located, Permissions
 from embstore.errors import ModelError
+from embstore.store.ids import checkpoint_id
 from tests.fake_hub import FakeHub, online
 from tests.hub_cache import add_revision, commit_of
 
@@ -141,6 +143,22 @@ def test_a_revision_that_is_not_in_the_cache(cache: Path, tiny_llama: Path) -> N
     add_revision(cache, "lab/tiny", "main", tiny_llama)
     with pytest.raises(ModelError, match="lab/tiny"):
         locate("lab/tiny@v3")
+
+
+def test_the_fingerprint_of_tensors_takes_the_place_of_that_of_files(
+    tiny_llama: Path, tmp_path: Path
+) -> None:
+    other = Path(shutil.copytree(tiny_llama, tmp_path / "other"))
+    save_file(load_file(other / "model.safetensors"), other / "model.safetensors", {"by": "me"})
+    files = [files_of(tiny_llama), files_of(other)]
+    assert len({f.checkpoint.weights_sha256 for f in files}) == 2
+    one, two = (fingerprinted(found).checkpoint for found in files)
+    assert one.weights_sha256 == two.weights_sha256
+    assert [one.files_sha256, two.files_sha256] == [f.checkpoint.weights_sha256 for f in files]
+    # The id, and with it the run's, stays that of the files.
+    assert checkpoint_id("m", one) == checkpoint_id("m", files[0].checkpoint)
+    drawn = locate_files(find(str(tiny_llama), init_seed=0)[-1], Permissions())
+    assert fingerprinted(drawn) == drawn
 
 
 def test_training_state_is_no_part_of_the_fingerprint(tiny_llama: Path, tmp_path: Path) -> None:

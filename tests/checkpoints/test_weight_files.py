@@ -14,6 +14,7 @@ from embstore.checkpoints.weight_files import (
     choose_weights,
     digest_of,
     fingerprint,
+    tensors_fingerprint,
     untrained_fingerprint,
 )
 from embstore.errors import ModelError
@@ -134,3 +135,52 @@ def test_a_page_that_says_error_is_no_safetensors_file(whole: Path) -> None:
     whole.write_text("<html>" + 100 * "Too many requests ")
     with pytest.raises(ModelError, match="cut short or no safetensors file; fetch it again"):
         check_whole(whole, "gpt")
+
+
+@pytest.fixture
+def tensors() -> dict[str, torch.Tensor]:
+    generator = torch.Generator().manual_seed(0)
+    return {name: torch.randn(3, 4, generator=generator) for name in ("b", "a", "c")}
+
+
+def of(folder: Path, **files: dict[str, torch.Tensor]) -> str:
+    folder.mkdir(exist_ok=True)
+    for name, held in files.items():
+        save_file(held, folder / f"{name}.safetensors", {"file": name})
+    return tensors_fingerprint(sorted(folder.glob("*.safetensors")))
+
+
+def test_the_fingerprint_of_tensors_is_of_names_dtypes_shapes_and_bytes(
+    tensors: dict[str, torch.Tensor], tmp_path: Path
+) -> None:
+    said = b"".join(
+        f'["{name}","F32",[3,4]]\n'.encode() + tensors[name].numpy().tobytes()
+        for name in sorted(tensors)
+    )
+    assert of(tmp_path / "one", model=tensors) == hashlib.sha256(said).hexdigest()
+
+
+def test_metadata_order_and_shards_change_no_fingerprint_of_tensors(
+    tensors: dict[str, torch.Tensor], tmp_path: Path
+) -> None:
+    whole = of(tmp_path / "whole", model=tensors)
+    assert of(tmp_path / "named", other_metadata=tensors) == whole
+    first, *rest = tensors
+    shards = {"z": {first: tensors[first]}, "y": {name: tensors[name] for name in rest}}
+    assert of(tmp_path / "shards", **shards) == whole
+
+
+def test_any_change_of_a_tensor_changes_their_fingerprint(
+    tensors: dict[str, torch.Tensor], tmp_path: Path
+) -> None:
+    a = tensors["a"]
+    others = [
+        {**tensors, "a": a.half()},
+        {**tensors, "a": a.reshape(4, 3)},
+        {**tensors, "a": a.nextafter(a + 1)},
+        {**tensors, "a": tensors["b"], "b": a},
+        {"b": tensors["b"], "a2": a, "c": tensors["c"]},
+        {"a": a, "b": tensors["b"]},
+    ]
+    found = {of(tmp_path / str(i), model=other) for i, other in enumerate([tensors, *others])}
+    assert len(found) == 1 + len(others)

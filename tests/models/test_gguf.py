@@ -1,5 +1,6 @@
 """A GGUF file gives the model that was written into it, or one drawn by a seed."""
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,9 +10,11 @@ import torch
 from numpy.typing import NDArray
 from transformers import AutoModel
 
-from embstore.checkpoints.located import Located
+from embstore.checkpoints.find import find
+from embstore.checkpoints.locate import locate_files
+from embstore.checkpoints.located import Located, Permissions
 from embstore.models.load import read_weights
-from embstore.models.loaded import load_config
+from embstore.models.loaded import load_config, load_tokenizer
 from embstore.types import Checkpoint
 
 gguf = pytest.importorskip("gguf")
@@ -96,3 +99,16 @@ def test_a_seed_draws_other_weights_of_the_same_shapes(located: Located) -> None
     assert {key: w.shape for key, w in drawn.items()} == {k: w.shape for k, w in written.items()}
     assert all(torch.equal(drawn[key], again[key]) for key in drawn)
     assert not torch.equal(drawn["embed_tokens.weight"], written["embed_tokens.weight"])
+
+
+def test_the_tokenizer_of_another_model_is_used(located: Located, tiny_llama: Path) -> None:
+    """Also one that lies beside the file; the file's own is not even looked at: it has none."""
+    shutil.copytree(tiny_llama, located.folder / "other")
+    for file in tiny_llama.glob("tokenizer*"):
+        shutil.copy(file, located.folder)
+    for other in (located.folder / "other", located.folder):
+        (candidate,) = find(str(located.folder / "tiny.gguf"), tokenizer=str(other))
+        found = locate_files(candidate, Permissions())
+        assert found.tokenizer_folder == other
+        tokenizer = load_tokenizer(found)
+        assert tokenizer("w7 w150", add_special_tokens=False)["input_ids"] == [7, 150]

@@ -64,6 +64,8 @@ def token_ids(n: int = 3, window: int = 10) -> np.ndarray:
         ("albert", "encoder", False),
         ("modernbert", "encoder", True),
         ("mamba", "decoder", True),
+        ("rwkv", "decoder", True),
+        ("big_bird", "encoder", False),
         ("t5", "encoder-decoder", True),
         ("bart", "encoder-decoder", False),
     ],
@@ -118,6 +120,7 @@ def test_states_are_those_of_transformers_with_the_last_block_before_its_norm(
         ("phi", "decoder", "final_layernorm"),
         ("phi3", "decoder", "norm"),
         ("mamba", "decoder", "norm_f"),
+        ("rwkv", "decoder", "ln_out"),
         ("modernbert", "encoder", "final_norm"),
         ("t5", "encoder", "encoder.final_layer_norm"),
         ("t5", "decoder", "decoder.final_layer_norm"),
@@ -136,9 +139,10 @@ def test_the_last_block_is_measured_before_the_final_norm(
     torch.testing.assert_close(normalised, found[LayerKey(stack, n_layers, "final_norm")])
 
 
-def test_a_state_space_model_has_an_embedding_too(load: Load) -> None:
+@pytest.mark.parametrize("family", ["mamba", "rwkv"])
+def test_a_state_space_model_has_an_embedding_too(load: Load, family: str) -> None:
     """It returns what each block puts out; the embedding is the first block's input."""
-    model = load("mamba")
+    model = load(family)
     ids = token_ids()
     found = states_of(model, ids, np.ones(ids.shape, dtype=bool))
     embedded = model.module.get_submodule("embeddings")(torch.from_numpy(ids))
@@ -224,6 +228,12 @@ def test_no_batch_is_alive_while_the_next_is_made(load: Load) -> None:
     finally:
         hook.remove()
     assert alive == [0, 0, 0, 0]
+
+
+def test_a_window_that_sparse_attention_would_pad_is_refused(load: Load) -> None:
+    ids = token_ids(window=17)
+    with pytest.raises(ModelError, match=r"18 states for a window of 17 tokens; give --window 18"):
+        states_of(load("big_bird"), ids, np.ones(ids.shape, dtype=bool))
 
 
 def test_a_model_that_fails_on_its_input_says_what_to_try(load: Load) -> None:

@@ -5,10 +5,9 @@ from pathlib import Path
 
 import pytest
 import torch
-from transformers import AutoTokenizer, CLIPConfig
+from transformers import AutoTokenizer
 
 from embstore.checkpoints.locate import locate
-from embstore.checkpoints.located import Located
 from embstore.errors import ModelError, UsageError
 from embstore.models.load import read_weights
 from embstore.models.loaded import (
@@ -20,7 +19,6 @@ from embstore.models.loaded import (
     load_tokenizer,
     tokenizer_sha256,
 )
-from embstore.types import Checkpoint
 from tests import tiny_models
 
 
@@ -81,13 +79,6 @@ def test_a_tokenizer_is_taken_as_its_file_says(tmp_path: Path) -> None:
     folder = tiny_models.build("qwen2", tmp_path / "model")
     assert AutoTokenizer.from_pretrained(folder)("w7 w8")["input_ids"] == []
     assert load_tokenizer(locate(str(folder)))("w7 w8")["input_ids"] == [7, 8]
-
-
-def test_several_models_in_one(tmp_path: Path) -> None:
-    CLIPConfig().save_pretrained(tmp_path)
-    located = Located("clip", "folder", tmp_path, None, Checkpoint("local", "0" * 64, 1))
-    with pytest.raises(ModelError, match="configuration of clip, a clip, has no hidden_size"):
-        load_config(located)
 
 
 def test_a_model_that_cannot_be_run(tiny_llama: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,6 +2,7 @@
 
 import importlib.util
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -28,6 +29,19 @@ def test_models_of_images(family: str, tmp_path: Path) -> None:
     assert (known.tokenizer, known.context) == (None, None)
     assert known.image_processor is not None
     assert known.image_processor is not None
+
+
+def test_a_tokenizer_for_a_model_of_images_is_refused(tmp_path: Path) -> None:
+    asked = replace(located(tiny_images.build("vit", tmp_path)), other_tokenizer=True)
+    with pytest.raises(ModelError, match="model reads images and has no use for a tokenizer"):
+        describe(asked)
+
+
+def test_the_processor_beside_a_model_goes_before_that_of_a_folder_above(tmp_path: Path) -> None:
+    above = tiny_images.build("vit", tmp_path / "run")
+    own = tiny_images.build("dinov2", tmp_path / "run" / "checkpoint-1")
+    found = describe(replace(located(own), tokenizer_folder=above))
+    assert type(found.image_processor).__name__ == "BitImageProcessorPil"
 
 
 @pytest.mark.parametrize("family", tiny_models.FAMILIES)

@@ -1,0 +1,121 @@
+"""Runs a model on a trial input without changing it, and records what went through it."""
+
+import contextlib
+import copy
+import random
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from embstore.models.forward_pass import Output, block_input, block_output, forward
+
+_LISTS = (nn.ModuleList, nn.ModuleDict, nn.Sequential)
+
+
+@dataclass(frozen=True, eq=False)
+class Call:
+    """One run of a block or a norm.
+
+    Attributes:
+        part: what ran.
+        entered: the state that it took in; None where that is none.
+        left: the state that it put out.
+    """
+
+    part: nn.Module
+    entered: Tensor | None
+    left: Tensor
+
+
+@dataclass(frozen=True, eq=False)
+class Records:
+    """What went through a model in one run.
+
+    Attributes:
+        lists: of every list of modules, outermost first, the runs of its members in order.
+        norms: the runs of the norms that are in no such list.
+    """
+
+    lists: tuple[list[Call], ...]
+    norms: list[Call]
+
+
+class Trial:
+    """A copy of a model to try things on; the model itself stays as it is.
+
+    A run may change a model for good: BigBird gives up its sparse attention at the first
+    short input. So the copy has configuration, buffers and attributes of its own. Weights
+    take much memory, and are shared unless another dtype is asked for.
+    """
+
+    def __init__(self, module: nn.Module, dtype: torch.dtype | None = None) -> None:
+        shared = {} if dtype else {id(weight): weight for weight in module.parameters()}
+        self.module = copy.deepcopy(module, shared)
+        if dtype:
+            self.module.to(dtype)
+        # Before any run, which may replace parts of the copy.
+        self._original = dict(zip(self.module.modules(), module.modules(), strict=True))
+        self._weights = list(module.parameters())
+        self._versions = [weight._version for weight in self._weights]
+
+    def original(self, part: nn.Module) -> nn.Module:
+        """Return the part of the model that a part of the copy stands for."""
+        return self._original[part]
+
+    @property
+    def changed_weights(self) -> bool:
+        """Whether a run has changed weights of the model in place, as RWKV does at its first."""
+        return self._versions != [weight._version for weight in self._weights]
+
+    def run(self, inputs: Mapping[str, Tensor]) -> Output:
+        """Run the copy."""
+        with torch.inference_mode():
+            return forward(self.module, inputs)
+
+    def record(self, inputs: Mapping[str, Tensor]) -> tuple[Output, Records]:
+        """Run the copy; also return what went through its lists of modules and its norms."""
+        lists: list[list[Call]] = []
+        norms: list[Call] = []
+        inside: set[nn.Module] = set()
+        hooks = []
+        for part in self.module.modules():
+            if isinstance(part, _LISTS):
+                calls: list[Call] = []
+                lists.append(calls)
+                inside.update(inner for inner in part.modules() if inner is not part)
+                hooks += [self._keep(member, calls) for member in part.children()]
+            elif "norm" in type(part).__name__.lower() and part not in inside:
+                hooks.append(self._keep(part, norms))
+        try:
+            return self.run(inputs), Records(tuple(lists), norms)
+        finally:
+            for hook in hooks:
+                hook.remove()
+
+    def _keep(self, part: nn.Module, calls: list[Call]) -> torch.utils.hooks.RemovableHandle:
+        def keep(
+            module: nn.Module, args: tuple[object, ...], kwargs: dict[str, object], output: object
+        ) -> None:
+            entered, left = block_input(args, kwargs), block_output(output)
+            if isinstance(left, Tensor):
+                # Copies: what follows may change them in place.
+                before = entered.clone() if isinstance(entered, Tensor) else None
+                calls.append(Call(self._original[module], before, left.clone()))
+
+        return part.register_forward_hook(keep, with_kwargs=True)
+
+
+@contextlib.contextmanager
+def same_randomness(module: nn.Module) -> Iterator[None]:
+    """Put back the state of every generator of random numbers: models draw, and seed some."""
+    device = next(module.parameters()).device
+    python, numpy = random.getstate(), np.random.get_state()  # noqa: NPY002
+    with torch.random.fork_rng([device] if device.type == "cuda" else []):
+        try:
+            yield
+        finally:
+            random.setstate(python)
+            np.random.set_state(numpy)  # noqa: NPY002
