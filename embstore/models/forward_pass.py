@@ -82,5 +82,8 @@ def block_output(output: object) -> object:
 
 
 def block_input(args: tuple[object, ...], kwargs: Mapping[str, object]) -> object:
-    """Return the hidden state that a block was called with."""
-    return args[0] if args else kwargs.get("hidden_states")
+    """Return the hidden state that a block was called with, whatever it calls that."""
+    if args or "hidden_states" in kwargs:
+        return args[0] if args else kwargs["hidden_states"]
+    states = (value for value in kwargs.values() if isinstance(value, Tensor) and value.ndim == 3)
+    return next((state for state in states if state.is_floating_point()), None)

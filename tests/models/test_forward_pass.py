@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from transformers import AutoConfig, AutoModel
 
 from embstore.errors import ModelError
-from embstore.models.forward_pass import forward, takes_images, trial_inputs
+from embstore.models.forward_pass import block_input, forward, takes_images, trial_inputs
 from tests import tiny_images, tiny_models
 
 
@@ -56,3 +56,11 @@ class Silent(nn.Module):
 def test_a_model_that_returns_no_hidden_states() -> None:
     with pytest.raises(ModelError, match="Silent returns no hidden states; it cannot be measured"):
         forward(Silent(), {"input_ids": torch.zeros(1, 12, dtype=torch.int64)})
+
+
+def test_a_block_may_call_its_state_anything() -> None:
+    state, mask = torch.zeros(1, 2, 3), torch.zeros(1, 2, dtype=torch.int64)
+    assert block_input((state, mask), {}) is state
+    assert block_input((), {"attention_mask": mask, "hidden_states": state}) is state
+    assert block_input((), {"mask": mask, "x": state}) is state
+    assert block_input((), {"mask": mask}) is None
