@@ -8,7 +8,8 @@ The tree, with the exit code the command line gives each branch::
     ├── MeasurementError         1   arrays that cannot be measured
     ├── QueryError               1   unknown question, refused or failing SQL
     ├── IngestError              4   some checkpoints failed, the others are stored
-    │   └── NothingMeasuredError 1   all of them failed
+    │   ├── NothingMeasuredError 1   all of them failed
+    │   └── EmptyLayersError     4   all are stored, but layers have no numbers
     ├── UsageError               2   a value, parameter or name that cannot be used
     └── StoreError               3   the store cannot be used
         ├── StoreLockedError     3   another process holds it
@@ -60,6 +61,10 @@ class NothingMeasuredError(IngestError):
     """Every checkpoint of an ingest failed."""
 
     exit_code: ClassVar[int] = 1
+
+
+class EmptyLayersError(IngestError):
+    """Every checkpoint is stored, but some layers have no numbers: the model overflowed."""
 
 
 class UsageError(EmbstoreError):

@@ -1,7 +1,7 @@
 """Says what a reader should know before trusting the numbers of an answer.
 
 Large dimensions fall short; runs side by side may not have been measured alike; a later run
-of fewer tokens may hide an earlier, larger one.
+of fewer tokens may hide an earlier, larger one; layers may have no numbers at all.
 """
 
 import re
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from embstore.asking.literal_sql import literal
 from embstore.metrics.conventions import BY_HOW_MUCH, DIMENSION_CEILING
 from embstore.metrics.neighbor_estimates import NEIGHBOR_ESTIMATES
+from embstore.store.empty_layers import empty_layers
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -91,12 +92,16 @@ def dimension_caveat(table: "pa.Table") -> str | None:
 
 
 def run_caveats(database: "Database", table: "pa.Table") -> tuple[str, ...]:
-    """Return what to know of the runs behind an answer: unlike ones, and hidden ones.
+    """Return what to know of the runs behind an answer: unlike, hidden and incomplete ones.
 
     Raises:
         StoreError: the store cannot be read.
     """
-    found = (unequal_caveat(database, table), hidden_caveat(database, table))
+    found = (
+        unequal_caveat(database, table),
+        hidden_caveat(database, table),
+        empty_caveat(database, table),
+    )
     return tuple(text for text in found if text)
 
 
@@ -173,17 +178,43 @@ def hidden_caveat(database: "Database", table: "pa.Table") -> str | None:
     Raises:
         StoreError: the store cannot be read.
     """
-    names = set(table.column_names)
-    columns = [name for name in names if name == "run_id" or name.endswith("_run_id")]
-    if not columns or "latest" in names or not names & _MEASURED:
+    shown = _runs_of(table)
+    if not shown:
         return None
-    shown = {run for name in columns for run in table[name].unique().to_pylist()}
     found = [
         run
         for run in hidden_runs(database)
         if run.run_id in shown and run.hidden_run_id not in shown
     ]
     return describe_hidden(found) if found else None
+
+
+def empty_caveat(database: "Database", table: "pa.Table") -> str | None:
+    """Return which runs behind an answer have layers without numbers, in one line, or None.
+
+    Args:
+        database: the store that gave the answer.
+        table: the answer.
+
+    Raises:
+        StoreError: the store cannot be read.
+    """
+    found = empty_layers(database, _runs_of(table))
+    if not found:
+        return None
+    first = found[0]
+    more = f" Likewise in {len(found) - 1:,} more of these runs." if len(found) > 1 else ""
+    return f"Of {first.model}, {first.revision}, {first.sentence}.{more}"
+
+
+def _runs_of(table: "pa.Table") -> set[str]:
+    """Return the runs that an answer has numbers of; none for a list of runs."""
+    names = set(table.column_names)
+    columns = [name for name in names if name == "run_id" or name.endswith("_run_id")]
+    if "latest" in names or not names & _MEASURED:
+        return set()
+    shown = {run for name in columns for run in table[name].unique().to_pylist()}
+    return {str(run) for run in shown if run is not None}
 
 
 def describe_hidden(runs: list[HiddenRun]) -> str:

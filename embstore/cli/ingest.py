@@ -205,7 +205,7 @@ def _study(study: str, context: typer.Context, tags: Mapping[str, str]) -> "Requ
 
 def _run(request: "Request", store: str | None) -> None:
     """Ingest, tell of each checkpoint, and end with the exit code of what failed."""
-    from embstore.ingestion.outcome import error_of
+    from embstore.ingestion.outcome import emptiness_of, error_of
     from embstore.ingestion.run import ingest as run_ingest
 
     outcomes: list[Outcome] = []
@@ -223,6 +223,8 @@ def _run(request: "Request", store: str | None) -> None:
     if error := error_of(outcomes):
         show_failures(outcomes)
         raise error
+    if empty := emptiness_of(outcomes):
+        raise empty
 
 
 def _refuse_beside_a_study(context: typer.Context) -> None:

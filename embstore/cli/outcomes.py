@@ -29,10 +29,19 @@ def tell(outcome: "Outcome") -> None:
             f"{label}: measured on {outcome.n_tokens:,} tokens in {outcome.seconds:.0f} s "
             f"(run {run})"
         )
+    if outcome.empty is not None:
+        TERMINAL.say(f"warning: {label}: {outcome.empty.count}")
     if outcome.duplicate_of is not None:
         TERMINAL.say(
             f"warning: {label}: has the same weights as {outcome.duplicate_of}; one of the two is "
             "perhaps not what its name says (embstore query duplicate_checkpoints)"
+        )
+    if outcome.shared is not None:
+        shared = outcome.shared
+        TERMINAL.say(
+            f"warning: {label}: {len(shared.names)} of its {shared.n_files} files of weights are "
+            f"those of {shared.revision}: {', '.join(shared.names)}; one of the two may have been "
+            "saved by mistake"
         )
     if outcome.least_recall is not None and outcome.least_recall < GOOD_RECALL:
         from embstore.geometry.neighbors.search import EXACT_LIMIT

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Literal
 
 from embstore.checkpoints.find import Candidate
-from embstore.checkpoints.locate import locate_files
+from embstore.checkpoints.locate import fingerprinted, locate_files
 from embstore.common.messages import reason_of
 from embstore.errors import StoreError
 from embstore.ingestion.duplicates import Copies
@@ -103,6 +103,8 @@ def _preview(
     try:
         located = locate_files(candidate, resources.permissions)
         work = _work(plan(located, resources, settings), resources, settings, known)
+        if located.snapshot is None and not work.run_id:
+            located = fingerprinted(located)
         original = known.copies.original(located)
         known.copies.note(located)
     except StoreError:

@@ -6,7 +6,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Generator
 from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from queue import SimpleQueue
 from typing import Literal, TypeVar
@@ -15,7 +15,7 @@ import psutil
 
 from embstore.checkpoints import hub
 from embstore.checkpoints.find import Candidate
-from embstore.checkpoints.locate import fetch_weights, locate_files
+from embstore.checkpoints.locate import fetch_weights, fingerprinted, locate_files
 from embstore.checkpoints.located import Located
 from embstore.errors import StoreError
 from embstore.ingestion.memory_estimate import estimate
@@ -112,6 +112,8 @@ class Preparation:
                 return Prepared(candidate, planned)
             stage = "fetch"
             fetch_weights(located)
+            located = fingerprinted(located)
+            planned = replace(planned, model=replace(planned.model, located=located))
             stage = "load"
             weights = None
             began = time.perf_counter()

@@ -23,6 +23,7 @@ from embstore.ingestion.prefetch import Preparation, Prepared, Trouble
 from embstore.ingestion.request import Request, Settings
 from embstore.ingestion.resources import Resources, open_resources
 from embstore.measuring.checkpoint import Progress
+from embstore.store.empty_layers import empty_layers
 from embstore.store.writing import write_failure
 from embstore.types import Failure
 
@@ -69,6 +70,7 @@ def ingest(
                 located = prepared.planned.model.located if prepared.planned else None
                 # Ask the store before the work: nothing may fail between storing and telling.
                 original = copies.original(located) if located else None
+                shared = copies.shared(located) if located else None
                 outcome, trouble = _carry_out(prepared, resources, settings, progress)
                 if trouble is not None:
                     if len(candidates) == 1:
@@ -77,7 +79,9 @@ def ingest(
                     _forget(trouble.error)
                 elif located is not None:
                     copies.note(located)
-                    outcome = replace(outcome, duplicate_of=original)
+                    run = [outcome.run_id] if outcome.run_id else []
+                    empty = next(iter(empty_layers(resources.database, run)), None)
+                    outcome = replace(outcome, duplicate_of=original, shared=shared, empty=empty)
                 if located is not None:
                     preparation.release(located, measured=outcome.status == "measured")
                 # Drop the references: they would keep the weights in memory meanwhile.

@@ -142,7 +142,7 @@ def _forward_batch(
             # Sparse attention pads what is no whole number of its blocks.
             raise ModelError(
                 f"{model.facts.name} returns {state.shape[1]} states for a window of "
-                f"{ids.shape[1]} tokens; give --window {state.shape[1]}"
+                f"{ids.shape[1]} tokens; give a window of {state.shape[1]}"
             )
     mask = windows.attention_mask[rows]
     return HiddenBatch(rows.start, states, mask, read, time.perf_counter() - began)

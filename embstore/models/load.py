@@ -4,11 +4,8 @@ import contextlib
 import copy
 import pickle
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import partial
-from pathlib import Path
-from typing import Protocol
 
 import torch
 import transformers
@@ -26,15 +23,6 @@ from embstore.models.stacks import auto_class, is_encoder_alone, named_class, te
 # While it builds a model, transformers replaces torch's initialisers for the whole process:
 # threads that build models take turns with this lock.
 BUILDING = threading.Lock()
-
-
-class _Loader(Protocol):
-    """A class of transformers that loads models."""
-
-    def from_pretrained(
-        self, folder: Path, **options: object
-    ) -> tuple[transformers.PreTrainedModel, LoadingInfo]:
-        """Return the model, and what fitted."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -160,34 +148,39 @@ def _read(
             f"{whole.name} has an adapter_config.json beside its own weights, so that it is not "
             "clear which of the two is meant; give each a folder of its own"
         )
-    options: dict[str, object] = dict(whole.options)
+    options: dict[str, object] = {
+        **whole.options,
+        "dtype": dtype,
+        "attn_implementation": attention,
+    }
     if not whole.gguf_file:
         # Unless told, transformers takes pickled weights where it finds no others.
         options["use_safetensors"] = not whole.pickled
     if is_encoder_alone(config):
         options["config"] = config
-    load = partial(_from_pretrained, whole, dtype=dtype, attn_implementation=attention, **options)
     if adapter:
-        module, info = load(adapter.model_class)
+        module, info = _from_pretrained(adapter.model_class, whole, options)
         check_fit(module, info, whole.name)
         return merge_adapter(module, adapter)
-    module, info = load(auto_class(config))
+    module, info = _from_pretrained(auto_class(config), whole, options)
     headed = named_class(config)
     if missing_keys(module, info) and headed and not isinstance(module, headed):
         # Embeddings that are tied to a head may be saved under the head's name only.
-        other, of_other = load(headed)
+        other, of_other = _from_pretrained(headed, whole, options)
         if not missing_keys(other, of_other):
             check_fit(other, of_other, whole.name)
             advice = "save the model without its head and measure that"
             return without_head(other, remote_code=whole.remote_code, advice=advice)
     check_fit(module, info, whole.name)
-    return module
+    headless: nn.Module = module
+    return headless
 
 
 def _from_pretrained(
-    whole: Located, kind: _Loader, **options: object
+    kind: type[transformers.PreTrainedModel], whole: Located, options: Mapping[str, object]
 ) -> tuple[transformers.PreTrainedModel, LoadingInfo]:
-    return kind.from_pretrained(
+    """Load a model with a class of transformers; also return which weights fitted."""
+    loaded: tuple[transformers.PreTrainedModel, LoadingInfo] = kind.from_pretrained(
         whole.folder,
         output_loading_info=True,
         # check_fit reports them, in one line.
@@ -196,6 +189,7 @@ def _from_pretrained(
         weights_only=True,
         **options,
     )
+    return loaded
 
 
 def _check_finite(module: nn.Module, name: str) -> None:

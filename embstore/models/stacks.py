@@ -8,10 +8,10 @@ from transformers import AutoModel, AutoModelForTextEncoding
 
 from embstore.errors import ModelError
 
-Config = transformers.PretrainedConfig
 
-
-def reading_config(whole: Config, name: str) -> Config:
+def reading_config(
+    whole: transformers.PretrainedConfig, name: str
+) -> transformers.PretrainedConfig:
     """Return the configuration of what reads token ids: all of a model, or its text stack.
 
     Args:
@@ -27,7 +27,7 @@ def reading_config(whole: Config, name: str) -> Config:
     if all(_has_width(config) for config in _stacks(whole)):
         return whole
     try:
-        text: Config = whole.get_text_config()
+        text: transformers.PretrainedConfig = whole.get_text_config()
     except ValueError:
         text = whole
     if _has_width(text):
@@ -39,7 +39,7 @@ def reading_config(whole: Config, name: str) -> Config:
     )
 
 
-def is_encoder_alone(config: Config) -> bool:
+def is_encoder_alone(config: transformers.PretrainedConfig) -> bool:
     """Tell whether a model of an encoder-decoder's family was saved without its decoder."""
     encoder = transformers.MODEL_FOR_TEXT_ENCODING_MAPPING.get(type(config), None)
     whole = transformers.MODEL_MAPPING.get(type(config), None)
@@ -47,19 +47,24 @@ def is_encoder_alone(config: Config) -> bool:
     return encoder is not None and encoder is not whole and encoder.__name__ in named
 
 
-def auto_class(config: Config) -> type[AutoModel] | type[AutoModelForTextEncoding]:
+def auto_class(
+    config: transformers.PretrainedConfig,
+) -> type[AutoModel] | type[AutoModelForTextEncoding]:
     """Return what loads or builds a model without its head."""
-    return AutoModelForTextEncoding if is_encoder_alone(config) else AutoModel
+    kind: type[AutoModel] | type[AutoModelForTextEncoding] = AutoModel
+    if is_encoder_alone(config):
+        kind = AutoModelForTextEncoding
+    return kind
 
 
-def named_class(config: Config) -> type[transformers.PreTrainedModel] | None:
+def named_class(config: transformers.PretrainedConfig) -> type[transformers.PreTrainedModel] | None:
     """Return the class that the configuration names, with its head; None for an unknown one."""
     names: Iterable[str] = getattr(config, "architectures", None) or ()
     found = (getattr(transformers, name, None) for name in names)
     return next((kind for kind in found if isinstance(kind, type)), None)
 
 
-def text_stack(module: nn.Module, config: Config, name: str) -> nn.Module:
+def text_stack(module: nn.Module, config: transformers.PretrainedConfig, name: str) -> nn.Module:
     """Return the part of a loaded model that a configuration from ``reading_config`` is of.
 
     Raises:
@@ -79,15 +84,16 @@ def text_stack(module: nn.Module, config: Config, name: str) -> nn.Module:
             f"{name}, a {type(module).__name__}, has {len(parts)} parts that are a "
             f"{config.model_type}, so that it is not clear which one reads text"
         )
-    return parts[0]
+    outermost: nn.Module = parts[0]
+    return outermost
 
 
-def hidden_size(config: Config) -> int:
+def hidden_size(config: transformers.PretrainedConfig) -> int:
     """Return the width of the widest stack."""
     return max(int(stack.hidden_size) for stack in _stacks(config))
 
 
-def n_layers(config: Config) -> tuple[int, ...]:
+def n_layers(config: transformers.PretrainedConfig) -> tuple[int, ...]:
     """Count the blocks of each stack; families name those of a decoder differently."""
     stacks = _stacks(config)
     if len(stacks) > 1 or not config.is_encoder_decoder:
@@ -97,13 +103,13 @@ def n_layers(config: Config) -> tuple[int, ...]:
     return int(config.num_hidden_layers), int(decoder)
 
 
-def longest(config: Config, key: str) -> list[int]:
+def longest(config: transformers.PretrainedConfig, key: str) -> list[int]:
     """Return what a configuration and those of its stacks say under a key, where it is a number."""
     found = (getattr(part, key, None) for part in (config, *_stacks(config)))
     return [number for number in found if isinstance(number, int)]
 
 
-def decoder_start(config: Config) -> int | None:
+def decoder_start(config: transformers.PretrainedConfig) -> int | None:
     """Return the token that a decoder begins with; None for a model without one."""
     if not config.is_encoder_decoder:
         return None
@@ -114,7 +120,7 @@ def decoder_start(config: Config) -> int | None:
     return next((token for token in candidates if isinstance(token, int)), None)
 
 
-def _stacks(config: Config) -> tuple[Config, ...]:
+def _stacks(config: transformers.PretrainedConfig) -> tuple[transformers.PretrainedConfig, ...]:
     """Return the configurations of encoder and decoder where they have one each, else the whole."""
     if _has_width(config):
         return (config,)
@@ -124,5 +130,5 @@ def _stacks(config: Config) -> tuple[Config, ...]:
     return parts if usable else (config,)
 
 
-def _has_width(config: Config) -> bool:
+def _has_width(config: transformers.PretrainedConfig) -> bool:
     return isinstance(getattr(config, "hidden_size", None), int)

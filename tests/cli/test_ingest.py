@@ -40,6 +40,23 @@ def test_ingest_query_and_again(tiny_llama: Path, text: Path, tmp_path: Path) ->
     assert (quiet.returncode, quiet.stderr) == (0, "")
 
 
+def test_layers_without_numbers_are_told_last_and_by_the_exit_code(
+    text: Path, tmp_path: Path
+) -> None:
+    from tests import tiny_models
+
+    model = tiny_models.build_overflowing(tmp_path / "large")
+    arguments = ("ingest", model, "--corpus", text, *SMALL, "--dtype", "float16")
+    for said in ("measured on 256 tokens", "already measured"):
+        done = embstore(*arguments, cwd=tmp_path)
+        assert done.returncode == 4
+        assert said in done.stderr
+        last = done.stderr.splitlines()[-1]
+        assert last.startswith("error: stored, but incomplete: of large@local, 3 of 5 layers have")
+        assert "256 tokens have NaN or infinite values" in last
+        assert "dtype bfloat16" in last
+
+
 @pytest.mark.parametrize(
     ("change", "code", "message"),
     [

@@ -30,7 +30,7 @@ from embstore.models.description import describe, model_size
 from embstore.models.hidden_states import hidden_batches
 from embstore.models.loaded import LoadedModel
 from embstore.models.stacks import reading_config
-from embstore.types import LayerKey
+from embstore.types import LayerKey, Site
 from tests import tiny_models
 
 _TEXT = {
@@ -81,7 +81,7 @@ def test_the_text_stack_of_a_multimodal_model(tiny_llama: Path, tmp_path: Path) 
         expected = whole(input_ids=torch.from_numpy(IDS), output_hidden_states=True)
     found = states_of(loaded)
     for i in range(3):
-        site = "block" if i else "embedding"
+        site: Site = "block" if i else "embedding"
         torch.testing.assert_close(found[LayerKey("decoder", i, site)], expected.hidden_states[i])
     torch.testing.assert_close(
         found[LayerKey("decoder", 3, "final_norm")], expected.last_hidden_state

@@ -20,7 +20,12 @@ from embstore.models.trial import Trial
 from embstore.types import LayerKey
 from tests import tiny_models
 
-_XLM = {"emb_dim": 32, "n_layers": 3, "n_heads": 2, "max_position_embeddings": 128}
+_XLM: dict[str, object] = {
+    "emb_dim": 32,
+    "n_layers": 3,
+    "n_heads": 2,
+    "max_position_embeddings": 128,
+}
 # Families whose blocks are lists of parts, lay tokens and windows out the other way, return
 # lists, or pad.
 _UNUSUAL: dict[str, dict[str, object]] = {
@@ -45,11 +50,11 @@ def made(family: str, **settings: object) -> nn.Module:
     return model
 
 
-def probed(model: nn.Module) -> Probe:
+def probed(model: Any) -> Probe:
     return probe(model, model.config)
 
 
-def state_of(model: nn.Module) -> dict[str, object]:
+def state_of(model: Any) -> dict[str, object]:
     """Everything of a model that a run could change: attributes, buffers, weights, parts."""
     found: dict[str, object] = {"config": copy.deepcopy(model.config.to_dict())}
     for name, part in model.named_modules():

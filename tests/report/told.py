@@ -28,7 +28,9 @@ def _findings(database: Database, changed: int) -> tuple[Finding, ...]:
     return find_all(contents, evidence)
 
 
-def changed(database: Database, table: Literal["checkpoint", "layer", "run"], sets: str) -> None:
+def changed(
+    database: Database, table: Literal["checkpoint", "layer", "measurement", "run"], sets: str
+) -> None:
     """Change a store as no command does."""
     with database.begin() as connection:
         connection.exec_driver_sql(f"UPDATE {table} SET {sets}")

@@ -6,6 +6,7 @@ from embstore.common.messages import listed
 from embstore.metrics.conventions import GOOD_RECALL
 from embstore.report.findings.sentences import NAMED, Finding, counted, named, shortened
 from embstore.report.records import Contents, Row
+from embstore.store.empty_layers import EmptyLayers
 
 # With fewer tokens per dimension, spectra end too early.
 _TOKENS_PER_DIMENSION = 4
@@ -82,6 +83,21 @@ def undefined(rows: Sequence[Row]) -> Finding | None:
         f"{counted(n, 'number')} of {named(metrics)} {'is' if n == 1 else 'are'} undefined, "
         f"most often because: {rows[0]['reason']}. The coverage section lists them.",
         (),
+        "warning",
+    )
+
+
+def empty(found: Sequence[EmptyLayers], contents: Contents) -> Finding | None:
+    """Warn of runs some of whose layers have no numbers at all."""
+    if not found:
+        return None
+    each = [f"{shortened(run.model)} at {shortened(run.revision)}: {run.sentence}" for run in found]
+    which = listed(each, most=NAMED, between=". ")
+    return Finding(
+        "Empty layers",
+        f"{counted(len(found), 'run')} {'has' if len(found) == 1 else 'have'} layers without a "
+        f"number. {which}.",
+        tuple(contents.place_of[run.run_id] for run in found),
         "warning",
     )
 

@@ -35,6 +35,7 @@ def find_all(contents: Contents, evidence: Evidence) -> tuple[Finding, ...]:
         cautions.same_weights(evidence.same_weights, contents),
         cautions.failed(contents.failures),
         cautions.incomplete(evidence.counts.of_run, contents),
+        cautions.empty(evidence.empty, contents),
         cautions.undefined(evidence.counts.undefined),
         cautions.larger_hidden(evidence.larger, contents.runs),
         cautions.unequal_samples(contents.runs),

@@ -11,6 +11,7 @@ from embstore.report.read.questions import ask
 from embstore.report.read.readable import readable
 from embstore.report.read.training import Course, read_courses
 from embstore.report.records import Contents, Row
+from embstore.store.empty_layers import EmptyLayers, empty_layers
 from embstore.types import SCOPES
 
 if TYPE_CHECKING:
@@ -57,6 +58,7 @@ class Evidence:
         same_weights: checkpoints whose weights another of the same model has too.
         larger: tokens of an earlier run that read more than the latest one, by the place
             of that latest one.
+        empty: runs some of whose layers have no numbers.
     """
 
     profiles: tuple[AnisotropyProfile, ...]
@@ -69,6 +71,7 @@ class Evidence:
     largest: tuple[Row, ...]
     same_weights: tuple[Row, ...]
     larger: dict[int, int]
+    empty: tuple[EmptyLayers, ...]
 
 
 def read_evidence(database: "Database", contents: Contents) -> Evidence:
@@ -96,6 +99,7 @@ def read_evidence(database: "Database", contents: Contents) -> Evidence:
             for run in hidden_runs(database)
             if run.run_id in place_of
         },
+        empty=tuple(empty_layers(database, contents.run_ids)),
     )
 
 

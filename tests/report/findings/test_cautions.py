@@ -126,3 +126,25 @@ def test_settings_that_differ_come_in_order(database: Database) -> None:
     found = told(database, "Unequal samples")
     assert found is not None
     assert "(tokens 512, 4,096, 65,536; sample 512, 4,096, 65,536)" in found.text
+
+
+def test_layers_without_a_number_warn(database: Database) -> None:
+    write_run(database, make_run(name="a"))
+    write_run(database, make_run(name="b"))
+    # Of the numbers there, one that every finite layer has.
+    changed(database, "measurement", "metric = 'norm_max' WHERE metric = 'twonn'")
+    assert told(database, "Empty layers") is None
+    broken = "value = NULL, reason = '9 of 256 tokens have NaN or infinite values'"
+    changed(
+        database,
+        "measurement",
+        f"{broken} WHERE layer > 2 AND run_id = (SELECT min(run_id) FROM run)",
+    )
+    changed(database, "run", "dtype = 'float16'")
+    found = told(database, "Empty layers")
+    assert found is not None
+    assert found.tone == "warning"
+    assert len(found.runs) == 1
+    assert found.text.startswith("1 run has layers without a number.")
+    assert "3 of 6 layers have no numbers (9 of 256 tokens have NaN" in found.text
+    assert "dtype bfloat16 or float32" in found.text

@@ -1,0 +1,91 @@
+"""Finds the runs some of whose layers have no numbers, such as after an overflow."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from embstore.store.connection import Database
+
+# Every layer whose states are finite has this number, in every scope that was asked for.
+_ALWAYS_KNOWN = "norm_max"
+_EMPTY = f"""
+WITH states AS (
+    SELECT
+        run_id, layer, site, count(value) AS known, min_by(reason, scope) AS reason
+    FROM measurement
+    WHERE metric = '{_ALWAYS_KNOWN}' AND run_id IN (SELECT unnest(string_split('{{runs}}', ',')))
+    GROUP BY run_id, stack, layer, site
+)
+SELECT
+    states.run_id,
+    model.name AS model,
+    checkpoint.revision,
+    run.dtype,
+    count(*) FILTER (known = 0) AS n_empty,
+    count(*) AS n_layers,
+    min_by(reason, layer) FILTER (known = 0) AS reason
+FROM states
+JOIN run ON run.run_id = states.run_id
+JOIN checkpoint ON checkpoint.checkpoint_id = run.checkpoint_id
+JOIN model ON model.model_id = checkpoint.model_id
+GROUP BY
+    states.run_id, model.name, checkpoint.revision, checkpoint.step, run.dtype
+HAVING n_empty > 0
+ORDER BY model.name, checkpoint.step NULLS LAST, checkpoint.revision, states.run_id
+"""  # noqa: S608 - a constant
+
+
+@dataclass(frozen=True)
+class EmptyLayers:
+    """The layers of a run that have no numbers, whatever the scope.
+
+    Attributes:
+        run_id: of the run.
+        model: its name.
+        revision: of it.
+        dtype: of the forward pass.
+        n_empty: layers without a number.
+        n_layers: all of them.
+        reason: why the first of them has none.
+    """
+
+    run_id: str
+    model: str
+    revision: str
+    dtype: str
+    n_empty: int
+    n_layers: int
+    reason: str | None
+
+    @property
+    def count(self) -> str:
+        """How many there are: ``4 of 5 layers have no numbers``."""
+        have = "has no number" if self.n_layers == 1 else "have no numbers"
+        return f"{self.n_empty} of {self.n_layers} layers {have}"
+
+    @property
+    def sentence(self) -> str:
+        """What to say of them, and what to do: ``4 of 5 layers have no numbers (…); …``."""
+        why = f" ({self.reason})" if self.reason else ""
+        advice = (
+            "float16 overflows at 65,504: measure again with dtype bfloat16 or float32"
+            if self.dtype == "float16"
+            else "its training may have diverged"
+        )
+        return f"{self.count}{why}; {advice}"
+
+
+def empty_layers(database: "Database", runs: Collection[str]) -> list[EmptyLayers]:
+    """Return which of some runs have layers without numbers, by model and step.
+
+    Raises:
+        StoreError: the store cannot be read.
+    """
+    if not runs:
+        return []
+    # Written in, for DuckDB imports pandas to bind a value, and as one text: of thousands of
+    # runs a list takes longer to parse than the answer to find.
+    written = ",".join(sorted(runs)).replace("'", "''")
+    found = database.select(_EMPTY.format(runs=written))
+    return [EmptyLayers(**row) for row in found.to_pylist()]

@@ -1,0 +1,52 @@
+"""A model that overflows is stored, and everybody is told that layers have no numbers."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import embstore
+from embstore.errors import EmptyLayersError
+from embstore.ingestion.outcome import emptiness_of
+from tests import tiny_models
+
+SMALL: dict[str, Any] = {"tokens": 256, "window": 32, "sample": 100}
+
+
+@pytest.fixture(scope="module")
+def overflowing(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tiny_models.build_overflowing(tmp_path_factory.mktemp("models") / "large")
+
+
+def test_a_run_with_empty_layers_says_so_wherever_it_is_met(
+    overflowing: Path, text: Path, tmp_path: Path
+) -> None:
+    store = tmp_path / "s.duckdb"
+    (whole,) = embstore.ingest(overflowing, corpus=text, store=store, **SMALL)
+    assert whole.empty is None
+    assert emptiness_of([whole]) is None
+    for status in ("measured", "stored"):
+        (outcome,) = embstore.ingest(
+            overflowing, corpus=text, store=store, dtype="float16", **SMALL
+        )
+        assert outcome.status == status
+        assert outcome.empty is not None
+        # The embedding and the first block are whole; two blocks and the norm are not.
+        assert (outcome.empty.n_empty, outcome.empty.n_layers) == (3, 5)
+        error = emptiness_of([whole, outcome])
+        assert isinstance(error, EmptyLayersError)
+        assert error.exit_code == 4
+        for part in ("large@local", "3 of 5 layers have no numbers", "NaN", "bfloat16"):
+            assert part in str(error)
+    opened = embstore.open(store)
+    sites = opened.sql("SELECT DISTINCT layer, site FROM layer ORDER BY layer, site")
+    assert [(row["layer"], row["site"]) for row in sites.to_pylist()] == [
+        (0, "embedding"),
+        (1, "block"),
+        (2, "block"),
+        (3, "block"),
+        (3, "final_norm"),
+    ]
+    notes = " ".join(opened.query("layer_profile").notes)
+    assert "Of large, local, 3 of 5 layers have no numbers" in notes
+    assert "bfloat16" in notes
