@@ -6,21 +6,33 @@ biased estimate can hold, and the value of the whole population, bias included.
 """
 
 import dataclasses
+import itertools
+import math
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from benchmarks.populations import POPULATIONS, next_layer
+from benchmarks.scale import Scale
+from benchmarks.sections import Section, Table
 from embstore.inputs.token_sample import sample_positions
 from embstore.measuring.checkpoint import Choice, measure_batches
 from embstore.models.hidden_states import HiddenBatch
 from embstore.types import LayerKey, Measured
 
 FIRST, SECOND = LayerKey("decoder", 0, "embedding"), LayerKey("decoder", 1, "block")
+
+# Windows whose value stands for the population's.
+_MANY_WINDOWS = 400
+# Tokens, dimensions and windows; with all tokens kept, then with half and a quarter.
+_SHAPES = ((512, 16, 8), (1024, 256, 16), (2048, 64, 32), (4096, 64, 16))
+_PART_OF = (4096, 64, 16)
+_KEPT = (0.5, 0.25)
 
 
 @dataclass(frozen=True)
@@ -43,6 +55,16 @@ class Design:
 
 
 @dataclass(frozen=True)
+class Found:
+    """One number of one replication, NaN for what is not known."""
+
+    value: float
+    std_error: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
 class Outcome:
     """What became of one metric over the replications of one design.
 
@@ -51,16 +73,91 @@ class Outcome:
         metric: its name.
         n: replications with an interval.
         covered_mean: share of the intervals that hold the mean of all replications.
+        covered_value: share that hold the population's value; NaN where it has none, as an
+            estimate from neighbours depends on how many tokens there are.
         error: mean standard error over the standard deviation of the values.
-        value: mean of all replications.
     """
 
     design: Design
     metric: str
     n: int
     covered_mean: float
+    covered_value: float
     error: float
-    value: float
+
+
+def run(scale: Scale) -> Section:
+    """Measure the coverage of every metric over all populations."""
+    replications = 3 if scale.quick else 200
+    shapes = _SHAPES[:1] if scale.quick else _SHAPES
+    whole = [Design(name, *shape) for shape in shapes for name in POPULATIONS]
+    part = [Design(name, *_PART_OF, kept) for kept in _KEPT for name in POPULATIONS]
+    found = list(simulate(whole, replications))
+    tables = [_table(f"{name}, all tokens kept", found, name) for name in POPULATIONS]
+    if not scale.quick:
+        found = list(simulate(part, replications))
+        tables += [
+            _table(f"{name}, a half and a quarter kept", found, name) for name in POPULATIONS
+        ]
+    text = (
+        f"95 % intervals of {replications} replications of each population in "
+        "`benchmarks/populations.py`, at "
+        + "; ".join(f"n = {n:,}, d = {d}, {windows} windows" for n, d, windows in shapes)
+        + ". *Mean held*: the lowest and highest share of intervals, over these sizes, that hold "
+        "the mean of all replications; *value held*: likewise the value of the population, bias "
+        "included; *error*: the mean standard error over the true spread. Whole numbers of "
+        "components have intervals of at least one to either side, which always hold."
+    )
+    return Section("Coverage of intervals", text, tuple(tables))
+
+
+def _table(title: str, outcomes: list[Outcome], population: str) -> Table:
+    rows = []
+    chosen = [o for o in outcomes if o.design.population == population]
+    for metric in dict.fromkeys(o.metric for o in chosen):
+        of_metric = [o for o in chosen if o.metric == metric]
+        columns = ("covered_mean", "covered_value", "error")
+        rows.append((metric, *(_extent([getattr(o, c) for o in of_metric]) for c in columns)))
+    return Table(("metric", "mean held", "value held", "error"), tuple(rows), title)
+
+
+def _extent(numbers: list[float]) -> str:
+    known = [x for x in numbers if math.isfinite(x)]
+    return f"{min(known):.2f} to {max(known):.2f}" if known else ""
+
+
+def simulate(
+    designs: Iterable[Design], replications: int, workers: int | None = None
+) -> Iterator[Outcome]:
+    """Run every design, its replications side by side."""
+    with ProcessPoolExecutor(workers or os.cpu_count(), initializer=_alone) as pool:
+        for design in designs:
+            seeds = range(replications)
+            runs = pool.map(replicate, itertools.repeat(design), seeds, chunksize=5)
+            yield from outcomes(design, list(runs))
+
+
+def _alone() -> None:
+    torch.set_num_threads(1)
+
+
+def replicate(design: Design, seed: int) -> dict[str, Found]:
+    """Return every number of one replication with its interval."""
+    found = measured(design, seed)
+    numbers = {
+        m.metric: _found(m.value, m.std_error, m.ci_low, m.ci_high)
+        for m in found.measurements
+        if m.key == FIRST
+    }
+    return numbers | {
+        f"gride_{2 * c.rank}": _found(c.dimension, c.std_error, c.ci_low, c.ci_high)
+        for c in found.curves
+        if c.key == FIRST
+    }
+
+
+def _found(*numbers: float | None) -> Found:
+    return Found(*(math.nan if x is None else x for x in numbers))
 
 
 def measured(design: Design, seed: int) -> Measured:
@@ -74,68 +171,46 @@ def measured(design: Design, seed: int) -> Measured:
         for key, Z in ((FIRST, X), (SECOND, Y))
     }
     mask = np.ones((design.n_windows, window), dtype=bool)
-    ids: np.ndarray = np.zeros(mask.shape, dtype=np.int64)
+    ids = np.zeros(mask.shape, dtype=np.int64)
     batch = HiddenBatch(0, states, mask, {"decoder": ids}, 0.0)
     positions = sample_positions(design.n_windows, window, round(design.n * design.kept), seed)
     return measure_batches([batch], positions, Choice(scopes=("all",)))
 
 
-def replicate(task: tuple[Design, int]) -> dict[str, tuple[float, float, float, float]]:
-    """Return value, error and interval of every number of one replication."""
-    found = measured(*task)
-    numbers = {
-        m.metric: (m.value, m.std_error, m.ci_low, m.ci_high)
-        for m in found.measurements
-        if m.key == FIRST
-    }
-    numbers |= {
-        f"gride_{2 * c.rank}": (c.dimension, c.std_error, c.ci_low, c.ci_high)
-        for c in found.curves
-        if c.key == FIRST
-    }
-    return {
-        name: tuple(float("nan") if x is None else x for x in row)  # type: ignore[misc]
-        for name, row in numbers.items()
-    }
+def population_values(design: Design) -> dict[str, float]:
+    """Return the numbers that all tokens are behind, from many windows of the same length."""
+    window = design.n // design.n_windows
+    n = _MANY_WINDOWS * window
+    many = Design(design.population, n, design.d, _MANY_WINDOWS, _MANY_WINDOWS / n)
+    numbers = measured(many, seed=10**6).measurements
+    # What the sample is behind stands for its own size only.
+    return {m.metric: m.value for m in numbers if m.key == FIRST and m.n == n and m.value}
 
 
-def outcomes(design: Design, runs: Iterable[dict[str, tuple[float, ...]]]) -> Iterator[Outcome]:
+def outcomes(design: Design, runs: list[Mapping[str, Found]]) -> Iterator[Outcome]:
     """Sum up the replications of one design."""
-    rows: dict[str, list[tuple[float, ...]]] = {}
-    for run in runs:
-        for name, row in run.items():
-            rows.setdefault(name, []).append(row)
-    for name, found in rows.items():
+    truth = population_values(design)
+    for name in runs[0]:
+        found = [dataclasses.astuple(run[name]) for run in runs]
         value, error, low, high = np.array(found).T
         known = np.isfinite(error)
         if not known.any():
             continue
-        mean, spread = value[np.isfinite(value)].mean(), value[np.isfinite(value)].std(ddof=1)
-        held = (low[known] <= mean) & (mean <= high[known])
-        ratio = float(error[known].mean() / spread) if spread > 0 else float("nan")
-        yield Outcome(design, name, int(known.sum()), float(held.mean()), ratio, float(mean))
+        values = value[np.isfinite(value)]
+        mean, spread = float(values.mean()), float(values.std(ddof=1))
+        yield Outcome(
+            design=design,
+            metric=name,
+            n=int(known.sum()),
+            covered_mean=_share(low[known] <= mean, mean <= high[known]),
+            covered_value=(
+                _share(low[known] <= truth[name], truth[name] <= high[known])
+                if name in truth
+                else math.nan
+            ),
+            error=float(error[known].mean()) / spread if spread > 0 else math.nan,
+        )
 
 
-def simulate(designs: Iterable[Design], replications: int, workers: int) -> Iterator[Outcome]:
-    """Run every design, its replications side by side."""
-    with ProcessPoolExecutor(workers, initializer=_alone) as pool:
-        for design in designs:
-            tasks = [(design, seed) for seed in range(replications)]
-            yield from outcomes(design, pool.map(replicate, tasks, chunksize=5))
-
-
-def _alone() -> None:
-    torch.set_num_threads(1)
-
-
-def main() -> None:
-    import json
-    import sys
-
-    designs = [Design(**d) for d in json.loads(sys.argv[1])]
-    for outcome in simulate(designs, int(sys.argv[2]), int(os.environ.get("JOBS", "2"))):
-        print(json.dumps(dataclasses.asdict(outcome)), flush=True)
-
-
-if __name__ == "__main__":
-    main()
+def _share(above: NDArray[np.bool_], below: NDArray[np.bool_]) -> float:
+    return float(np.mean(above & below))

@@ -52,6 +52,7 @@ PARTS = {
     "scikit-dimension": Part("peers_skdim", minutes=5),
     "dadapy": Part("peers_dadapy", minutes=4),
     "accuracy": Part("accuracy", threads=2, minutes=10),
+    "coverage": Part("coverage", threads=None, minutes=30),
     "forward": Part("forward", threads=2, minutes=6),
     "neighbors": Part("neighbors", minutes=15),
     "growth": Part("growth", threads=2, minutes=8),
