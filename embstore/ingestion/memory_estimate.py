@@ -4,7 +4,8 @@ In the comments d is the width, s = 8·d² the bytes of one (d, d) matrix of sum
 n the number of tokens whose vectors are kept.
 
 Memory hardly grows with the tokens fed: each adds its id, 8 bytes. First tokens and sinks are
-kept as vectors at first; once there are d/2 of them, a matrix of sums takes their place.
+kept as vectors; once there are d/2 of them they have a matrix of sums as well, and no more are
+kept than a quarter of the sample.
 """
 
 from dataclasses import dataclass, fields
@@ -107,9 +108,10 @@ def estimate(size: ModelSize, extent: Extent, *, n_workers: int | None = None) -
     workers = n_workers or usual_workers()
     square = 8 * d * d
     sample = 4 * d * n
-    # As many sinks as first tokens are assumed. While few, they are kept as vectors.
+    # As many sinks as first tokens: kept as vectors, and as sums if there are many.
     settled = extent.n_windows >= d // 2
-    special = 2 * (square if settled else 4 * d * extent.n_windows)
+    kept = min(2 * 4 * d * extent.n_windows, max(sample // 4, 4 * d * d))
+    special = kept + (2 * square if settled else 0)
     cross_special = 2 * square if settled else 0
     n_pairs = sum(size.n_layers) if extent.pairs else 0
 
