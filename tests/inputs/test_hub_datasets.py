@@ -113,7 +113,7 @@ def test_missing_split_and_field(folder: Path) -> None:
         CorpusError, match=r"Bad split: dev\. Available splits: \['train', 'test'\]"
     ):
         open_corpus(f"hf:{folder}:dev")
-    with pytest.raises(CorpusError, match=r": no column 'body'; it has 'text', 'meta'; name the"):
+    with pytest.raises(CorpusError, match=r": no column 'body'; it has 'text', 'meta'; name one"):
         open_corpus(f"hf:{folder}", text_field="body")
     with pytest.raises(CorpusError, match=r": record 1: no field 'meta\.u'; it has 'meta\.t'; "):
         open_corpus(f"hf:{folder}", text_field="meta.u")

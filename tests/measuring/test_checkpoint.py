@@ -354,6 +354,7 @@ def errors(found: Measured, names: list[str]) -> dict[str, float]:
     }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("n_windows", "window"), [(10, 40), (60, 12)])
 def test_a_smaller_sample_does_not_widen_the_errors_of_what_all_tokens_are_behind(
     n_windows: int, window: int
