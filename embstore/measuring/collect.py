@@ -359,27 +359,25 @@ class StackRecord:
 
     def clusters(self, groups: Sequence[int]) -> Clusters:
         """Return the windows of a layer's units in some groups, and what they stand for."""
+        windows = np.concatenate([self.sample_windows, self.kept_windows])
+        by_window = np.concatenate(self.by_window)
+        tokens = by_window[:, list(groups)].sum(axis=1)
+        n_windows = int((tokens > 0).sum())
         sampled = np.isin(self.sample_groups, groups)
-        rest = np.zeros(len(self.kept_groups), dtype=np.bool_)
-        units = np.concatenate([self.sample_windows, self.kept_windows])
-        none = np.zeros(len(units), dtype=np.bool_)
-        counts = np.concatenate(self.by_window)[:, list(groups)].sum(axis=1)
+        kept = np.zeros(len(self.kept_groups), dtype=np.bool_)
         if len(self.sample_groups) == self.counts.sum():
-            every = np.concatenate([sampled, rest])
-            return Clusters.of_sample(units, every, none, np.zeros_like(counts))
+            alone, none = np.concatenate([sampled, kept]), np.zeros(len(windows), dtype=np.bool_)
+            nothing = np.zeros_like(tokens)
+            return Clusters.of_sample(windows, alone, none, nothing, n_windows=n_windows)
         # All vectors of these groups were kept, up to some window: the sample's say no more.
         whole = [group for group in groups if group != REST]
-        until = min(
-            [self.kept_until.get(group, len(counts)) for group in whole], default=len(counts)
-        )
+        until = min([self.kept_until.get(group, len(tokens)) for group in whole] or [len(tokens)])
+        kept = np.isin(self.kept_groups, whole) & (self.kept_windows < until)
         sampled &= (self.sample_groups == REST) & (self.sample_windows < until)
-        rest = np.isin(self.kept_groups, whole) & (self.kept_windows < until)
-        counts -= np.concatenate(self.by_window)[:, whole].sum(axis=1)
-        nothing = np.zeros(len(sampled), dtype=np.bool_)
         return Clusters.of_sample(
-            units,
-            np.concatenate([nothing, rest]),
-            np.concatenate([sampled, np.zeros_like(rest)]),
-            counts,
-            coverage=until / len(counts),
+            windows,
+            np.concatenate([np.zeros_like(sampled), kept]),
+            np.concatenate([sampled, np.zeros_like(kept)]),
+            tokens - by_window[:, whole].sum(axis=1),
+            n_windows=n_windows,
         )

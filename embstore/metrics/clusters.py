@@ -89,7 +89,7 @@ class Clusters:
         sampled: NDArray[np.bool_],
         tokens: NDArray[np.int64],
         *,
-        coverage: float = 1.0,
+        n_windows: int,
     ) -> "Clusters":
         """Number the windows of units of which some stand for tokens that were not kept.
 
@@ -98,7 +98,7 @@ class Clusters:
             alone: which units stand for themselves, (n,).
             sampled: which stand for others of their window as well, (n,).
             tokens: how many tokens those stand for, by window, (all windows,).
-            coverage: share of all windows that any unit is from.
+            n_windows: how many there are, with those that no unit is from.
         """
         counted = alone | sampled
         occurring, index = np.unique(windows[counted], return_inverse=True)
@@ -111,6 +111,7 @@ class Clusters:
         cells[counted] = index * n_parts + parts
         size = len(occurring) * n_parts
         counts = np.bincount(cells[counted], minlength=size).reshape(-1, n_parts)
+        coverage = len(occurring) / max(n_windows, 1)
         return cls(cells, n_parts, counts, tokens[occurring], coverage)
 
     @property

@@ -28,7 +28,9 @@ def test_one_file_among_folders_and_notes_of_macos(method: int, tmp_path: Path) 
 
 def test_several_files_and_none(tmp_path: Path) -> None:
     several = pack(tmp_path / "s.txt.zip", {f"{i}.txt": b"text" for i in range(7)})
-    with pytest.raises(CorpusError, match=r"s\.txt\.zip: 7 files .* \('0\.txt', .*'4\.txt' and 2 more\); "):
+    with pytest.raises(
+        CorpusError, match=r"s\.txt\.zip: 7 files .* \('0\.txt', .*'4\.txt' and 2 more\); "
+    ):
         open_corpus(several)
     empty = pack(tmp_path / "e.zip", {"d/": b""})
     with pytest.raises(CorpusError, match=r"e\.zip: no file is in the archive"):

@@ -40,7 +40,7 @@ def sampled(rng: np.random.Generator, x: NDArray[np.float64], kept: int) -> Tota
     rows = np.sort((order + WINDOW * np.arange(N_WINDOWS)[:, np.newaxis]).ravel())
     counts = np.full(N_WINDOWS, WINDOW)
     none = np.zeros(len(rows), dtype=bool)
-    clusters = Clusters.of_sample(WINDOWS[rows], none, ~none, counts)
+    clusters = Clusters.of_sample(WINDOWS[rows], none, ~none, counts, n_windows=N_WINDOWS)
     totals = clusters.totals(clusters.sums(x[rows]))
     assert totals is not None
     return totals
@@ -76,7 +76,7 @@ def test_units_kept_whole_count_once_and_certainly() -> None:
     part = NONE.copy()
     part[first + 1] = part[first + 2] = True
     counts = np.full(N_WINDOWS, WINDOW - 1)
-    clusters = Clusters.of_sample(WINDOWS, alone, part, counts)
+    clusters = Clusters.of_sample(WINDOWS, alone, part, counts, n_windows=N_WINDOWS)
     totals = clusters.totals(clusters.sums(x))
     assert totals is not None
     expected = x[first].std(ddof=1) * np.sqrt(N_WINDOWS) / len(WINDOWS)
@@ -87,10 +87,21 @@ def test_all_tokens_kept_is_no_sample() -> None:
     x = np.random.default_rng(0).normal(size=len(WINDOWS)) + WINDOWS
     whole, same = (
         Clusters.of(WINDOWS),
-        Clusters.of_sample(WINDOWS, NONE, ~NONE, np.full(N_WINDOWS, WINDOW)),
+        Clusters.of_sample(WINDOWS, NONE, ~NONE, np.full(N_WINDOWS, WINDOW), n_windows=N_WINDOWS),
     )
     expected, found = whole.totals(whole.sums(x)), same.totals(same.sums(x))
     assert expected is not None
     assert found is not None
     assert found.error == pytest.approx(expected.error, rel=1e-12)
     np.testing.assert_allclose(found.windows, expected.windows, atol=1e-12)
+
+
+def test_windows_that_were_not_seen_are_like_the_others() -> None:
+    """The finite population is four times as large: its mean varies half as much."""
+    x = np.random.default_rng(0).normal(size=200)
+    rows, one = np.arange(0, 200, 4), np.ones(200, dtype=np.int64)
+    none = np.zeros(len(rows), dtype=bool)
+    clusters = Clusters.of_sample(rows, none, ~none, one, n_windows=200)
+    totals = clusters.totals(clusters.sums(x[rows]))
+    assert totals is not None
+    assert totals.error == pytest.approx(x[rows].std(ddof=1) / np.sqrt(200), rel=1e-12)
