@@ -1,4 +1,4 @@
-"""Streamed, mergeable moments of one layer's vectors, and of two: bounded memory, float64."""
+"""Streamed, mergeable moments of one layer's vectors: bounded memory, float64."""
 
 from dataclasses import dataclass, replace
 from typing import Self
@@ -7,13 +7,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from embstore.common.scratch import scratch
-from embstore.geometry.row_loops import add_scatter, centre_rows, describe_rows, mean_row
+from embstore.geometry.row_loops import add_scatter, centre_rows, describe_rows
 from embstore.types import FloatArray
 
 EPS = float(np.finfo(np.float64).eps)
-
-# In sums of so many float32 products rounding stays near 1e-7 of the whole.
-_SINGLE_ROWS = 1024
 
 
 @dataclass(eq=False)
@@ -61,7 +58,7 @@ class Moments:
         rows = np.arange(len(X)) if rows is None else rows
         if not len(rows):
             return
-        X = _compilable(X)
+        X = compilable(X)
         d = X.shape[1]
         mean, unit_sum, unit_squares = np.empty(d), np.empty(d), np.empty(d)
         described = describe_rows(X, rows, mean, unit_sum, unit_squares)
@@ -86,7 +83,7 @@ class Moments:
             return
         n = self.n + other.n
         step = other.mean - self.mean
-        add_scatter(self.scatter, other.scatter, step, step, self.n * (other.n / n))
+        add_scatter(self.scatter, other.scatter, 1.0, step, step, self.n * (other.n / n))
         self.mean += step * (other.n / n)
         self.unit_sum += other.unit_sum
         self.unit_squares += other.unit_squares
@@ -133,91 +130,6 @@ class Moments:
         return np.asarray(values * (scale / (self.n - 1)))
 
 
-@dataclass(eq=False)
-class CrossMoments:
-    """The sum of outer products of two layers' centred vectors of the same tokens.
-
-    Attributes:
-        n: number of tokens.
-        mean_x: mean of the first layer's vectors, (d_x,).
-        mean_y: mean of the second layer's, (d_y,).
-        scatter: sum over tokens of (x - mean_x)(y - mean_y)ᵀ, (d_x, d_y).
-    """
-
-    n: int
-    mean_x: FloatArray
-    mean_y: FloatArray
-    scatter: FloatArray
-
-    @classmethod
-    def empty(cls, d_x: int, d_y: int) -> Self:
-        """Return the moments of no tokens."""
-        return cls(0, np.zeros(d_x), np.zeros(d_y), np.zeros((d_x, d_y)))
-
-    @property
-    def shape(self) -> tuple[int, int]:
-        """Dimensions of the two layers."""
-        return len(self.mean_x), len(self.mean_y)
-
-    def copy(self) -> "CrossMoments":
-        """Return an independent copy."""
-        return CrossMoments(self.n, self.mean_x.copy(), self.mean_y.copy(), self.scatter.copy())
-
-    def add(
-        self,
-        X: NDArray[np.floating],
-        Y: NDArray[np.floating],
-        rows: NDArray[np.int64] | None = None,
-        *,
-        single: bool = False,
-    ) -> None:
-        """Add the same tokens' rows of ``X``, (n, d_x), and ``Y``, (n, d_y), in place.
-
-        Args:
-            X: the first layer's vectors.
-            Y: the second layer's.
-            rows: which of them; None for all.
-            single: multiply blocks of 1,024 centred rows in float32, at half the cost, and
-                sum the blocks in float64; good enough for vectors of about one length.
-        """
-        rows = np.arange(len(X)) if rows is None else rows
-        step = _SINGLE_ROWS if single else max(len(rows), 1)
-        for start in range(0, len(rows), step):
-            self._add_block(X, Y, rows[start : start + step], np.float32 if single else np.float64)
-
-    def _add_block(
-        self,
-        X: NDArray[np.floating],
-        Y: NDArray[np.floating],
-        rows: NDArray[np.int64],
-        dtype: type[np.float32] | type[np.float64],
-    ) -> None:
-        means, centred = [], []
-        for name, Z in (("x", _compilable(X)), ("y", _compilable(Y))):
-            means.append(np.empty(Z.shape[1]))
-            mean_row(Z, rows, means[-1])
-            centred.append(scratch(f"{name} {dtype.__name__}", (len(rows), Z.shape[1]), dtype))
-            centre_rows(Z, rows, means[-1], centred[-1])
-        product = scratch(f"product {dtype.__name__}", self.shape, dtype)
-        np.dot(centred[0].T, centred[1], out=product)
-        self._sum_up(len(rows), means[0], means[1], product)
-
-    def take_in(self, other: "CrossMoments") -> None:
-        """Add the tokens behind other moments, in place."""
-        if other.n:
-            self._sum_up(other.n, other.mean_x, other.mean_y, other.scatter)
-
-    def _sum_up(
-        self, m: int, mean_x: FloatArray, mean_y: FloatArray, product: NDArray[np.floating]
-    ) -> None:
-        n = self.n + m
-        step_x, step_y = mean_x - self.mean_x, mean_y - self.mean_y
-        add_scatter(self.scatter, product, step_x, step_y, self.n * (m / n))
-        self.mean_x += step_x * (m / n)
-        self.mean_y += step_y * (m / n)
-        self.n = n
-
-
-def _compilable(X: NDArray[np.floating]) -> NDArray[np.floating]:
+def compilable(X: NDArray[np.floating]) -> NDArray[np.floating]:
     """Convert dtypes that compiled loops cannot read, such as float16."""
     return X if X.dtype in (np.float32, np.float64) else X.astype(np.float64)

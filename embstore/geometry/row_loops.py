@@ -10,7 +10,7 @@ _LONGEST, _SHORTEST = 1e150, 1e-140
 
 
 @compiled(fastmath=REORDERED)
-def _length(X: NDArray[np.floating], row: int) -> float:
+def length_of(X: NDArray[np.floating], row: int) -> float:
     """Euclidean norm of one row of (n, d), also where its square leaves float64's range."""
     d = X.shape[1]
     total = 0.0
@@ -63,7 +63,7 @@ def describe_rows(
     peak = 0.0
     first = rows[0]
     for row in rows:
-        length = _length(X, row)
+        length = length_of(X, row)
         longest = max(longest, length)
         inverse = 0.0
         if length > 0.0:
@@ -84,19 +84,6 @@ def describe_rows(
 
 
 @compiled(fastmath=REORDERED)
-def mean_row(X: NDArray[np.floating], rows: NDArray[np.int64], mean: NDArray[np.float64]) -> None:
-    """Fill ``mean``, (d,), with the mean of some rows of ``X``, (n, d), at least one."""
-    d = X.shape[1]
-    mean[:] = 0.0
-    first = rows[0]
-    for row in rows:
-        for c in range(d):
-            mean[c] += np.float64(X[row, c]) - np.float64(X[first, c])
-    for c in range(d):
-        mean[c] = np.float64(X[first, c]) + mean[c] / len(rows)
-
-
-@compiled(fastmath=REORDERED)
 def centre_rows(
     X: NDArray[np.floating],
     rows: NDArray[np.int64],
@@ -114,55 +101,19 @@ def centre_rows(
 def add_scatter(
     scatter: NDArray[np.float64],
     product: NDArray[np.floating],
+    unit: float,
     step_x: NDArray[np.float64],
     step_y: NDArray[np.float64],
     weight: float,
 ) -> None:
-    """Add a product and the weighted outer product of two steps to ``scatter``, (d_x, d_y)."""
+    """Add a product and the weighted outer product of two steps to ``scatter``, (d_x, d_y).
+
+    The product comes in units of ``unit``.
+    """
     for i in range(scatter.shape[0]):
         factor = weight * step_x[i]
         for j in range(scatter.shape[1]):
-            scatter[i, j] += product[i, j] + factor * step_y[j]
-
-
-@compiled(fastmath=REORDERED)
-def compare_rows(
-    X: NDArray[np.floating],
-    Y: NDArray[np.floating],
-    rows: NDArray[np.int64],
-    ratios: NDArray[np.float64],
-    cosines: NDArray[np.float64],
-) -> None:
-    """Compare some rows of ``X`` with the same rows of ``Y``, both (n, d) and finite.
-
-    Args:
-        X: vectors before.
-        Y: vectors after.
-        rows: which, (n_rows,).
-        ratios: filled with ‖y − x‖/‖x‖, NaN where x is zero, (n_rows,).
-        cosines: filled with cos(x, y), NaN where x or y is zero, (n_rows,).
-    """
-    d = X.shape[1]
-    for i in range(len(rows)):
-        row = rows[i]
-        before = _length(X, row)
-        after = _length(Y, row)
-        ratios[i] = np.nan
-        cosines[i] = np.nan
-        if before == 0.0:
-            continue
-        # Scaled first: a difference of huge vectors stays within range when squared.
-        scale = 1.0 / max(before, after)
-        moved = 0.0
-        product = 0.0
-        for c in range(d):
-            x = np.float64(X[row, c]) * scale
-            y = np.float64(Y[row, c]) * scale
-            moved += (y - x) * (y - x)
-            product += x * y
-        ratios[i] = np.sqrt(moved) / (before * scale)
-        if after > 0.0:
-            cosines[i] = min(1.0, max(-1.0, product / (before * scale * after * scale)))
+            scatter[i, j] += product[i, j] * unit + factor * step_y[j]
 
 
 @compiled()
@@ -262,61 +213,6 @@ def sum_squares(
             sums[index[i], c] += value * value
 
 
-@compiled(fastmath=REORDERED)
-def row_distances(
-    X: NDArray[np.floating], Y: NDArray[np.floating], shift: NDArray[np.float64]
-) -> NDArray[np.float64]:
-    """Return ‖y + shift − x‖² of each row of ``X`` and the same row of ``Y``, (n,)."""
-    n, d = X.shape
-    distances = np.empty(n)
-    for i in range(n):
-        total = 0.0
-        for c in range(d):
-            difference = np.float64(Y[i, c]) - np.float64(X[i, c]) + shift[c]
-            total += difference * difference
-        distances[i] = total
-    return distances
-
-
-@compiled(fastmath=REORDERED)
-def pair_terms(
-    Y: NDArray[np.float32],
-    shift: NDArray[np.float64],
-    mapped: NDArray[np.float32],
-    gained: NDArray[np.float32],
-    fixed: NDArray[np.float64],
-    turned: NDArray[np.float32],
-    turned_shift: NDArray[np.float64],
-    terms: NDArray[np.float64],
-) -> None:
-    """Fill ``terms``, (n, 3), with ‖y‖², ‖y − ŷ‖² and y·t of each token, in one pass.
-
-    Args:
-        Y: with ``shift`` the vectors y, (n, d) and (d,).
-        shift: added to each.
-        mapped: with ``gained`` and ``fixed`` their predictions ŷ, (n, d).
-        gained: added to each of these, (n, d).
-        fixed: added to all, (d,).
-        turned: with ``turned_shift`` the vectors t, (n, d).
-        turned_shift: added to each, (d,).
-        terms: filled.
-    """
-    n, d = Y.shape
-    for i in range(n):
-        square = 0.0
-        residual = 0.0
-        product = 0.0
-        for c in range(d):
-            y = np.float64(Y[i, c]) + shift[c]
-            rest = y - np.float64(mapped[i, c]) - np.float64(gained[i, c]) - fixed[c]
-            square += y * y
-            residual += rest * rest
-            product += y * (np.float64(turned[i, c]) + turned_shift[c])
-        terms[i, 0] = square
-        terms[i, 1] = residual
-        terms[i, 2] = product
-
-
 @compiled()
 def absolute_median(X: NDArray[np.float32]) -> float:
     """Return the median of the absolute coordinates of ``X``, finite, (n, d) with n·d >= 1.
@@ -358,5 +254,5 @@ def lengths(X: NDArray[np.floating]) -> NDArray[np.float64]:
     n = X.shape[0]
     found = np.empty(n)
     for i in range(n):
-        found[i] = _length(X, i)
+        found[i] = length_of(X, i)
     return found

@@ -15,13 +15,14 @@ from numpy.typing import NDArray
 
 from embstore.common.cached_attribute import cached_attribute
 from embstore.common.workers import Workers
+from embstore.geometry.cross_moments import CrossMoments, slopes_between
 from embstore.geometry.largest_coordinates import LargestCoordinates
-from embstore.geometry.moments import CrossMoments, Moments
-from embstore.geometry.row_loops import compare_rows
+from embstore.geometry.moments import Moments
+from embstore.geometry.pair_loops import compare_rows
 from embstore.measuring.scopes import FIRST, REST, SINK, token_groups
 from embstore.metrics.clusters import Clusters
 from embstore.metrics.two_layers import Steps
-from embstore.types import LayerKey
+from embstore.types import FloatArray, LayerKey
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -156,13 +157,19 @@ class PairRecord:
         self.x = x
         self.y = y
         self.cross: dict[int, CrossMoments] = {REST: CrossMoments.empty(x.d, y.d)}
+        self._slopes: FloatArray | None = None
         # By group: sum and number of update ratios, sum and number of cosines.
         self.steps = np.zeros((_N_GROUPS, 4))
 
     def add(self, x: NDArray[np.floating], y: NDArray[np.floating], batch: BatchTokens) -> None:
         """Take in the same tokens' vectors in both layers, (n, d_x) and (n, d_y)."""
-        if self.x.n_bad or self.y.n_bad:
+        if self.x.n_bad or self.y.n_bad or not batch.by_group:
             return
+        if self._slopes is None:
+            # Ordinary tokens tell them best. All groups have the same, so that they can be merged.
+            some = batch.by_group.get(REST, next(iter(batch.by_group.values())))
+            self._slopes = slopes_between(x, y, some)
+            self.cross[REST] = self._no_tokens()
         for group, chosen in batch.by_group.items():
             if group in self.cross:
                 # Sinks are a hundred times as long as other tokens.
@@ -175,9 +182,12 @@ class PairRecord:
                     *(np.nansum(cosines), np.isfinite(cosines).sum()),
                 ]
 
+    def _no_tokens(self) -> CrossMoments:
+        return CrossMoments.empty(self.x.d, self.y.d, self._slopes)
+
     def settle(self, group: int, rows: NDArray[np.int64]) -> None:
         """Turn a group's vectors, which its layers have at those rows, into moments."""
-        self.cross[group] = CrossMoments.empty(self.x.d, self.y.d)
+        self.cross[group] = self._no_tokens()
         self.cross[group].add(self.x.units[rows], self.y.units[rows])
 
     def merged(self, groups: Iterable[int], few: Few) -> CrossMoments:

@@ -12,8 +12,10 @@ from numpy.typing import NDArray
 
 from embstore.common.cached_attribute import cached_attribute
 from embstore.common.scratch import scratch
-from embstore.geometry.moments import EPS, CrossMoments, Moments
-from embstore.geometry.row_loops import centre_to_single, pair_terms, row_distances
+from embstore.geometry.cross_moments import CrossMoments
+from embstore.geometry.moments import Moments
+from embstore.geometry.pair_loops import pair_terms, rest_to_single
+from embstore.geometry.row_loops import centre_to_single
 from embstore.metrics.clusters import Clusters, Totals
 from embstore.metrics.least_squares import Fit, Gain
 from embstore.types import FloatArray
@@ -84,36 +86,44 @@ class Core:
 
     @cached_attribute
     def fit(self) -> Fit:
-        """The least-squares map from the layer to the next."""
-        return Fit.of(self.x.scatter, self.cross.scatter, float(np.trace(self.y.scatter)))
+        """The least-squares map from the layer to what is left of the next."""
+        return Fit.of(self.x.scatter, self.cross.scatter, float(self.cross.squares.sum()))
 
     @cached_attribute
     def factor(self) -> float:
         """What brings the next layer's vectors to length about one, for float32."""
-        total = float(np.trace(self.y.scatter)) / max(self.x.n, 1)
-        return float(total**-0.5) if total > 0 else 1.0
+        return _factor(self.y)
+
+    @cached_attribute
+    def factor_x(self) -> float:
+        """What brings the layer's vectors to length about one."""
+        return _factor(self.x)
 
     @cached_attribute
     def covariance(self) -> FloatArray:
         """Of the layer with the next, scaled, (d_x, d_y)."""
-        return np.asarray(self.cross.scatter * (self.factor**2 / max(self.x.n, 1)))
+        scale = self.factor_x * self.factor / max(self.x.n, 1)
+        return np.asarray(self.cross.joint(self.x.scatter) * scale)
 
     @cached_attribute
     def centred(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Both layers' units less the means of the core's tokens, scaled, as they are shaped."""
-        centred = []
-        for layer, units, mean in (
-            ("x", self.units_x, self.x.mean),
-            ("y", self.units_y, self.y.mean),
-        ):
-            centred.append(scratch(f"{self.name} {layer}", units.shape, np.float32))
-            centre_to_single(units, mean, self.factor, centred[-1])
-        return centred[0], centred[1]
+        """Units of x and of what is left of y, about the core's means, scaled."""
+        X, Y = self.units_x, self.units_y
+        x = scratch(f"{self.name} x", X.shape, np.float32)
+        centre_to_single(X, self.x.mean, self.factor_x, x)
+        rest = scratch(f"{self.name} rest", Y.shape, np.float32)
+        rest_to_single(X, Y, self.cross.slopes, self.cross.mean_rest, self.factor, rest)
+        return x, rest
+
+    @cached_attribute
+    def map(self) -> FloatArray:
+        """The map of ``fit`` between the scaled vectors, (d_x, d_y)."""
+        return np.asarray(self.fit.map * (self.factor / self.factor_x))
 
     @cached_attribute
     def mapped(self) -> NDArray[np.float32]:
         """The layer's centred units times the map, (n_units, d_y)."""
-        return self._times("mapped", self.fit.map)
+        return self._times("mapped", self.map)
 
     @cached_attribute
     def turned(self) -> NDArray[np.float32]:
@@ -123,6 +133,11 @@ class Core:
     def _times(self, what: str, matrix: FloatArray) -> NDArray[np.float32]:
         product = scratch(f"{self.name} {what}", self.units_y.shape, np.float32)
         return np.dot(self.centred[0], matrix.astype(np.float32), out=product)
+
+
+def _factor(moments: Moments) -> float:
+    total = float(np.trace(moments.scatter)) / max(moments.n, 1)
+    return float(total**-0.5) if total > 0 else 1.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -175,18 +190,33 @@ class Pair:
 
     @property
     def fit(self) -> Fit:
-        """The least-squares map from the layer to the next."""
+        """The least-squares map from the layer to what is left of the next."""
         return self._fitted[0]
+
+    @cached_attribute
+    def joint_scatter(self) -> FloatArray:
+        """Sum of outer products of the centred vectors of both layers, (d_x, d_y)."""
+        return self.cross.joint(self.x.scatter)
+
+    @property
+    def total(self) -> float:
+        """Sum of squares of the next layer's centred vectors."""
+        return float(np.trace(self.y.scatter))
 
     @property
     def change(self) -> float:
         """Sum of squares of the centred differences y − x; NaN between unequal widths."""
         if self.x.scatter.shape != self.y.scatter.shape:
             return float("nan")
-        ends = float(np.trace(self.x.scatter) + np.trace(self.y.scatter))
-        change = ends - 2 * float(np.trace(self.cross.scatter))
-        # Between two equal layers only rounding is left, which is no change.
-        return change if change > len(self.x.mean) * EPS * ends else 0.0
+        change = self.cross.change(self.x.scatter)
+        # Rounding of x and y, each by half a unit in its last place, is no change.
+        unit = float(np.finfo(self.core.units_x.dtype).eps) / 2
+        sizes = [
+            np.diag(moments.scatter) + moments.n * np.square(moments.mean)
+            for moments in (self.x, self.y)
+        ]
+        beyond = change > 2 * unit**2 * (sizes[0] + sizes[1])
+        return float(change.sum()) if beyond.any() else 0.0
 
     @property
     def squares(self) -> FloatArray:
@@ -203,60 +233,71 @@ class Pair:
         """Of the centred units xᵀC_xy y with the joint covariance, (n_units,)."""
         return self._terms[2]
 
-    @cached_attribute
+    @property
     def change_squares(self) -> FloatArray:
         """‖y − x‖² of the centred units, for layers of one width, (n_units,)."""
-        X, Y = self.core.centred
-        shift_x, shift_y = self._shift
-        distances: FloatArray = row_distances(X, Y, (shift_y - shift_x) * self.factor)
-        return distances
+        return self._terms[3]
 
     @cached_attribute
     def _shift(self) -> tuple[FloatArray, FloatArray]:
-        """The core's means less the scope's, (d_x,) and (d_y,)."""
-        return self.core.x.mean - self.x.mean, self.core.y.mean - self.y.mean
+        """The core's means of x and of what is left of y, less the scope's."""
+        core = self.core
+        return core.x.mean - self.x.mean, core.cross.mean_rest - self.cross.mean_rest
 
     @cached_attribute
     def _beyond(self) -> tuple[FloatArray, FloatArray]:
         """Rows whose products are what the scope's sums have beyond the core's."""
+        slopes = self.cross.slopes
         if self.added is None or not len(self.added[0]):
-            return np.zeros((0, len(self.x.mean))), np.zeros((0, len(self.y.mean)))
-        x, y = self.added
+            return np.zeros((0, len(self.x.mean))), np.zeros((0, len(slopes)))
+        x, y = (rows.astype(np.float64) for rows in self.added)
+        rest = y - slopes * x if x.shape == y.shape else y
         # The added tokens, and all of the core's at their mean.
         root = self.core.x.n**0.5
-        shift_x, shift_y = self._shift
+        shift_x, shift_rest = self._shift
         return (
             np.vstack([x - self.x.mean, root * shift_x]),
-            np.vstack([y - self.y.mean, root * shift_y]),
+            np.vstack([rest - self.cross.mean_rest, root * shift_rest]),
         )
 
     @cached_attribute
     def _fitted(self) -> tuple[Fit, Gain]:
-        return self.core.fit.with_tokens(*self._beyond, float(np.trace(self.y.scatter)))
+        return self.core.fit.with_tokens(*self._beyond, float(self.cross.squares.sum()))
 
     @cached_attribute
-    def _terms(self) -> tuple[FloatArray, FloatArray, FloatArray]:
-        """‖y‖², ‖y − xA‖² and xᵀC_xy y: the core's, for other means and sums."""
-        core, gain, factor = self.core, self._fitted[1], self.factor
-        X, Y = core.centred
-        shift_x, shift_y = (shift * factor for shift in self._shift)
+    def _terms(self) -> tuple[FloatArray, ...]:
+        """‖y‖², ‖y − xA‖², xᵀC_xy y and ‖y − x‖²: the core's, for other means and sums."""
+        core, gain, slopes = self.core, self._fitted[1], self.cross.slopes
+        X, rest = core.centred
+        factor_x, factor = core.factor_x, core.factor
+        unit = factor / factor_x
+        shift_x, shift_rest = self._shift[0] * factor_x, self._shift[1] * factor
+        alike = X.shape == rest.shape
         # xA for x about the scope's mean: the core's, a constant, and what the map gained.
-        leverage = X @ (gain.gain / factor).astype(np.float32)
-        gained = (gain.change * factor).astype(np.float32)
-        fixed = shift_x @ core.fit.map + (shift_x @ gain.gain) @ gain.change
+        to_gain, gained = gain.gain / factor_x, gain.change * factor
+        leverage = X @ to_gain.astype(np.float32)
+        single = gained.astype(np.float32)
+        fixed = shift_x @ core.map + (shift_x @ to_gain) @ gained
         turned = shift_x @ core.covariance
-        terms = np.empty((len(X), 3))
+        terms = np.empty((len(X), 4))
         for start in range(0, len(X), _BLOCK):
             block = slice(start, start + _BLOCK)
-            more = scratch("gained", (len(X[block]), Y.shape[1]), np.float32)
-            np.dot(leverage[block], gained, out=more)
+            more = scratch("gained", (len(X[block]), rest.shape[1]), np.float32)
+            np.dot(leverage[block], single, out=more)
             pair_terms(
-                *(Y[block], shift_y, core.mapped[block], more, fixed),
-                *(core.turned[block], turned, terms[block]),
+                *((X, rest)[not alike][block], rest[block]),
+                *(shift_x if alike else shift_rest, shift_rest, slopes, unit),
+                *(core.mapped[block], more, fixed, core.turned[block], turned, terms[block]),
             )
-        beyond_x, beyond_y = (
-            X @ (rows.T * factor).astype(np.float32) + shift @ rows.T * factor
-            for X, shift, rows in zip((X, Y), (shift_x, shift_y), self._beyond, strict=True)
+        beyond_x, beyond_rest = self._beyond
+        beyond_y = beyond_rest + slopes * beyond_x if alike else beyond_rest
+        to_x, to_y = (
+            (rows * scale).T for rows, scale in ((beyond_x, factor_x), (beyond_y, factor))
         )
-        joint = core.x.n * terms[:, 2] + (beyond_x * beyond_y).sum(axis=1)
-        return terms[:, 0], terms[:, 1], joint / max(self.n, 1)
+        along_x = X @ to_x.astype(np.float32) + shift_x @ to_x
+        along_y = rest @ to_y.astype(np.float32) + shift_rest @ to_y
+        if alike:
+            carried = slopes[:, np.newaxis] * to_y * unit
+            along_y += X @ carried.astype(np.float32) + shift_x @ carried
+        joint = core.x.n * terms[:, 2] + (along_x * along_y).sum(axis=1)
+        return terms[:, 0], terms[:, 1], joint / max(self.n, 1), terms[:, 3]

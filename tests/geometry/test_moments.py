@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from embstore.geometry.moments import CrossMoments, Moments
+from embstore.geometry.moments import Moments
 
 
 def cloud(n: int, d: int, seed: int, offset: float = 0.0) -> NDArray[np.float64]:
@@ -100,38 +100,3 @@ def test_massive_float16_values_do_not_overflow() -> None:
     # Per coordinate the variance of (-a, a, a, a) is a^2, and both coordinates move together.
     largest = float(X[1, 0])
     assert Moments.of(X).eigenvalues()[0] == pytest.approx(2 * largest**2)
-
-
-def two_clouds() -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Vectors, and others that depend on them, (400, 12) each."""
-    rng = np.random.default_rng(0)
-    X = rng.normal(size=(400, 12)) * rng.uniform(0.2, 3, size=12) + 5.0
-    return X, X @ rng.normal(size=(12, 12)) + rng.normal(size=(400, 12)) - 3.0
-
-
-def test_products_in_float32_are_good_to_a_millionth() -> None:
-    X, Y = (Z.astype(np.float32) for Z in two_clouds())
-    exact, single = CrossMoments.empty(12, 12), CrossMoments.empty(12, 12)
-    exact.add(X, Y)
-    single.add(X, Y, single=True)
-    error = np.abs(single.scatter - exact.scatter).max()
-    # Single products round by 6e-8 of themselves, sums of 400 by a few times that.
-    assert 0 < error < 1e-6 * np.abs(exact.scatter).max()
-
-
-@pytest.mark.parametrize("cuts", [[], [1], [13, 200], [100, 101, 399]])
-def test_cross_moments_of_batches_are_those_of_all_rows(cuts: list[int]) -> None:
-    X, Y = two_clouds()
-    streamed = CrossMoments.empty(12, 12)
-    merged = CrossMoments.empty(12, 12)
-    for a, b in zip([0, *cuts], [*cuts, 400], strict=True):
-        streamed.add(X[a:b], Y[a:b])
-        part = CrossMoments.empty(12, 12)
-        part.add(X[a:b], Y[a:b])
-        merged.take_in(part)
-    expected = (X - X.mean(axis=0)).T @ (Y - Y.mean(axis=0))
-    for found in (streamed, merged):
-        assert found.n == 400
-        # Rounding of sums of 400 products of size 30.
-        np.testing.assert_allclose(found.scatter, expected, atol=1e-10)
-        np.testing.assert_allclose(found.mean_y, Y.mean(axis=0), rtol=1e-13)

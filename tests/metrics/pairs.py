@@ -3,9 +3,10 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from embstore.geometry.moments import CrossMoments, Moments
+from embstore.geometry.cross_moments import CrossMoments, slopes_between
+from embstore.geometry.moments import Moments
 from embstore.geometry.neighbors.search import nearest_neighbors
-from embstore.geometry.row_loops import compare_rows
+from embstore.geometry.pair_loops import compare_rows
 from embstore.metrics.clusters import Clusters
 from embstore.metrics.metric import evaluate
 from embstore.metrics.of_two_layers.neighbor_overlap import OVERLAP_NEIGHBORS, overlap
@@ -33,7 +34,7 @@ def pair_of(
     """
     n = len(X)
     windows = np.arange(n) if windows is None else windows
-    cross = CrossMoments.empty(X.shape[1], Y.shape[1])
+    cross = CrossMoments.empty(X.shape[1], Y.shape[1], slopes_between(X, Y, np.arange(n)))
     cross.add(X, Y)
     ratios, cosines = np.empty(n), np.empty(n)
     compare_rows(X, Y, np.arange(n), ratios, cosines)

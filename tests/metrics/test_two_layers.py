@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from embstore.geometry.moments import CrossMoments, Moments
+from embstore.geometry.cross_moments import CrossMoments, slopes_between
+from embstore.geometry.moments import Moments
 from embstore.metrics.clusters import Clusters
 from embstore.metrics.two_layers import Core, Overlap, Pair
 
@@ -21,7 +22,8 @@ def two_layers(length: float, d_y: int) -> tuple[NDArray[np.float64], NDArray[np
 
 def core_of(name: str, X: NDArray[np.float64], Y: NDArray[np.float64], of: slice) -> Core:
     """The tokens ``of``, with all as the sample."""
-    cross = CrossMoments.empty(X.shape[1], Y.shape[1])
+    slopes = slopes_between(X, Y, np.arange(FEW, N))
+    cross = CrossMoments.empty(X.shape[1], Y.shape[1], slopes)
     cross.add(X[of], Y[of])
     sample = (Z.astype(np.float32) for Z in (X, Y))
     return Core(name, Moments.of(X[of]), Moments.of(Y[of]), cross, *sample)
@@ -69,7 +71,11 @@ def test_each_token_counts_as_in_float64_over_all_tokens(
     else:
         pair = pair_of(whole, whole, None)
     factor = pair.factor**2
-    found = (pair.squares / factor, pair.residual_squares / factor, pair.joint / factor**2)
+    found = (
+        pair.squares / factor,
+        pair.residual_squares / factor,
+        pair.joint / (factor * pair.core.factor_x**2),
+    )
     for terms, expected in zip(found, exact(X, Y), strict=True):
         # float32 products of vectors up to ``length`` times the usual.
         usual = np.median(np.abs(expected))

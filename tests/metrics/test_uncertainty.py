@@ -269,7 +269,7 @@ def repeated_pair(pair: Pair, times: int, extra: int | None) -> Pair:
         return replace(m.copy(), n=m.n * times, scatter=m.scatter * times)
 
     x, y, cross = more(pair.x), more(pair.y), replace(pair.cross.copy(), n=pair.n * times)
-    cross.scatter = pair.cross.scatter * times
+    cross.scatter, cross.squares = pair.cross.scatter * times, pair.cross.squares * times
     rows = np.tile(np.arange(pair.n), times)
     if extra is not None:
         chosen = np.flatnonzero(extra == WINDOWS)

@@ -32,7 +32,9 @@ def linear_cka(xx: FloatArray, xy: FloatArray, yy: FloatArray) -> float:
 def totals(pair: Pair, value: float) -> Totals | None:
     """Each norm moves by a quadratic form of the token's vectors, relative to its size."""
     n = pair.n
-    joint = pair.joint / float(np.square(pair.cross.scatter * (pair.factor**2 / n)).sum())
+    joint = pair.joint / float(
+        np.square(pair.joint_scatter * (pair.core.factor_x * pair.factor / n)).sum()
+    )
     own = sum(
         spread * (n / (n - 1)) / float(np.square(moments.scatter / (n - 1)).sum())
         for spread, moments in ((pair.spread_x, pair.x), (pair.spread_y, pair.y))
@@ -60,7 +62,7 @@ METRICS = [
             sinks it is near 1 whatever else changes.
             """,
         ),
-        lambda pair: linear_cka(pair.x.scatter, pair.cross.scatter, pair.y.scatter),
+        lambda pair: linear_cka(pair.x.scatter, pair.joint_scatter, pair.y.scatter),
         totals,
         transform="logit",
         why=_why_undefined,

@@ -3,7 +3,8 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from embstore.geometry.moments import CrossMoments, Moments
+from embstore.geometry.cross_moments import CrossMoments, slopes_between
+from embstore.geometry.moments import Moments
 from embstore.metrics.clusters import Totals
 from embstore.metrics.families.next_layer import of_next_layer
 from embstore.metrics.least_squares import Fit
@@ -11,7 +12,7 @@ from embstore.metrics.metric import Description
 from embstore.metrics.two_layers import Pair
 
 
-def linearity(fit: Fit, n: int) -> float:
+def linearity(fit: Fit, total: float, n: int) -> float:
     """Tell how well a linear map takes one layer to the next.
 
     1 − ‖Y − XA‖²/‖Y‖² with the least-squares map A, X and Y centred, in [0, 1]. With n not
@@ -19,28 +20,30 @@ def linearity(fit: Fit, n: int) -> float:
     so small that every map fits (n − 1 <= rank of X).
 
     Args:
-        fit: the map.
+        fit: the map, or one to what is left of Y without a multiple of X's coordinates.
+        total: ‖Y‖².
         n: tokens.
 
     Razzhigaev et al. 2024, arXiv 2405.12250.
     """
-    if not fit.total > 0 or n - 1 <= fit.rank:
+    if not total > 0 or n - 1 <= fit.rank:
         return float("nan")
-    return 1.0 - fit.residual / fit.total
+    return max(0.0, 1.0 - fit.residual / total)
 
 
 def linearity_of(X: NDArray[np.floating], Y: NDArray[np.floating]) -> float:
     """Return ``linearity`` of two arrays of the same tokens, (n, d_x) and (n, d_y)."""
-    cross = CrossMoments.empty(X.shape[1], Y.shape[1])
+    rows = np.arange(len(X))
+    cross = CrossMoments.empty(X.shape[1], Y.shape[1], slopes_between(X, Y, rows))
     cross.add(X, Y)
-    total = float(np.square(Y - cross.mean_y).sum())
-    return linearity(Fit.of(Moments.of(X).scatter, cross.scatter, total), len(X))
+    fit = Fit.of(Moments.of(X).scatter, cross.scatter, float(cross.squares.sum()))
+    return linearity(fit, float(np.trace(Moments.of(Y).scatter)), len(X))
 
 
 def totals(pair: Pair, value: float) -> Totals | None:
     """The map is at its optimum, so a token counts by its own residual and length alone."""
     moved = (1.0 - value) * pair.squares - pair.residual_squares
-    return pair.totals(moved / mean_square(pair, pair.fit.total))
+    return pair.totals(moved / mean_square(pair, pair.total))
 
 
 def mean_square(pair: Pair, total: float) -> float:
@@ -73,7 +76,7 @@ METRICS = [
             Undefined without more tokens than the layer has directions, where every map fits.
             """,
         ),
-        lambda pair: linearity(pair.fit, pair.n),
+        lambda pair: linearity(pair.fit, pair.total, pair.n),
         totals,
         transform="logit",
         why=why_undefined,

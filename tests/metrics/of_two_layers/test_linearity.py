@@ -42,8 +42,9 @@ def test_directions_without_variance_do_not_spoil_the_fit(spoil: str) -> None:
     Xs = Xc / np.where(Xc.std(axis=0) > 1e-14, Xc.std(axis=0), 1)
     weights = np.linalg.lstsq(Xs, Yc, rcond=1e-10)[0]
     expected = 1 - np.square(Yc - Xs @ weights).sum() / np.square(Yc).sum()
-    fit = pair_of(X, Y).fit
-    assert linearity(fit, N) == pytest.approx(expected, rel=1e-9)
+    pair = pair_of(X, Y)
+    fit = pair.fit
+    assert linearity(fit, pair.total, N) == pytest.approx(expected, rel=1e-9)
     assert fit.rank == {"copied": D - 1, "silent": D - 1, "rank": 4, "tiny": D}[spoil]
 
 
