@@ -122,19 +122,19 @@ class CrossMoments:
         dtype: type[np.float32] | type[np.float64],
     ) -> None:
         d_x, d_y = self.shape
-        means = np.empty(d_x), np.empty(d_y)
-        sizes = describe_pair(X, Y, rows, self.slopes, *means)
+        mean_x, mean_rest = np.empty(d_x), np.empty(d_y)
+        sizes = describe_pair(X, Y, rows, self.slopes, mean_x, mean_rest)
         # By powers of two, which round nothing: products stay within range.
-        scales = tuple(2.0 ** -np.frexp(size)[1] for size in sizes)
-        centred = tuple(
+        scale_x, scale_rest = (float(2.0 ** -np.frexp(size)[1]) for size in sizes)
+        x, rest = (
             scratch(f"{name} {dtype.__name__}", (len(rows), d), dtype)
             for name, d in (("x", d_x), ("rest", d_y))
         )
-        squares = np.empty(d_y)
-        centre_pair(X, Y, rows, self.slopes, *means, scales, *centred, squares)
+        squares, ends = np.empty(d_y), (mean_x, mean_rest)
+        centre_pair(X, Y, rows, self.slopes, *ends, scale_x, scale_rest, x, rest, squares)
         product = scratch(f"product {dtype.__name__}", self.shape, dtype)
-        np.dot(centred[0].T, centred[1], out=product)
-        self._sum_up(len(rows), *means, product, 1.0 / (scales[0] * scales[1]), squares)
+        np.dot(x.T, rest, out=product)
+        self._sum_up(len(rows), *ends, product, 1.0 / (scale_x * scale_rest), squares)
 
     def take_in(self, other: "CrossMoments") -> None:
         """Add the tokens behind other moments, with the same slopes, in place."""

@@ -105,7 +105,8 @@ def centre_pair(
     slopes: NDArray[np.float64],
     mean_x: NDArray[np.float64],
     mean_rest: NDArray[np.float64],
-    scales: tuple[float, float],
+    scale_x: float,
+    scale_rest: float,
     centred_x: NDArray[np.floating],
     centred_rest: NDArray[np.floating],
     squares: NDArray[np.float64],
@@ -119,7 +120,8 @@ def centre_pair(
         slopes: as there.
         mean_x: as there.
         mean_rest: as there.
-        scales: of x and of what is left of y.
+        scale_x: a factor for x.
+        scale_rest: one for what is left of y.
         centred_x: filled, rounded at the end, (n_rows, d_x).
         centred_rest: filled likewise, (n_rows, d_y).
         squares: filled with the sum of the squares of what is left, before scale and
@@ -131,14 +133,14 @@ def centre_pair(
     for i in range(len(rows)):
         row = rows[i]
         for c in range(d_x):
-            centred_x[i, c] = (np.float64(X[row, c]) - mean_x[c]) * scales[0]
+            centred_x[i, c] = (np.float64(X[row, c]) - mean_x[c]) * scale_x
         for c in range(d_y):
             rest = np.float64(Y[row, c])
             if alike:
                 rest -= slopes[c] * np.float64(X[row, c])
             rest -= mean_rest[c]
             squares[c] += rest * rest
-            centred_rest[i, c] = rest * scales[1]
+            centred_rest[i, c] = rest * scale_rest
 
 
 @compiled(fastmath=REORDERED)

@@ -273,6 +273,8 @@ class Pair:
         unit = factor / factor_x
         shift_x, shift_rest = self._shift[0] * factor_x, self._shift[1] * factor
         alike = X.shape == rest.shape
+        # Between unequal widths nothing is carried on, and what is left is all of y.
+        before, shift_before = (X, shift_x) if alike else (rest, shift_rest)
         # xA for x about the scope's mean: the core's, a constant, and what the map gained.
         to_gain, gained = gain.gain / factor_x, gain.change * factor
         leverage = X @ to_gain.astype(np.float32)
@@ -285,9 +287,18 @@ class Pair:
             more = scratch("gained", (len(X[block]), rest.shape[1]), np.float32)
             np.dot(leverage[block], single, out=more)
             pair_terms(
-                *((X, rest)[not alike][block], rest[block]),
-                *(shift_x if alike else shift_rest, shift_rest, slopes, unit),
-                *(core.mapped[block], more, fixed, core.turned[block], turned, terms[block]),
+                before[block],
+                rest[block],
+                shift_before,
+                shift_rest,
+                slopes,
+                unit,
+                core.mapped[block],
+                more,
+                fixed,
+                core.turned[block],
+                turned,
+                terms[block],
             )
         beyond_x, beyond_rest = self._beyond
         beyond_y = beyond_rest + slopes * beyond_x if alike else beyond_rest
