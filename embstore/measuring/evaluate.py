@@ -8,11 +8,13 @@ from numpy.typing import NDArray
 
 from embstore.geometry.moments import Moments
 from embstore.geometry.neighbors.search import Neighbors, count_within, nearest_neighbors, restrict
+from embstore.geometry.neighbors.ties import join_ties, usual_error
 from embstore.measuring.collect import Few, LayerRecord, PairRecord, StackRecord
 from embstore.measuring.scopes import FIRST, GROUPS, REST, SINK
 from embstore.metrics import gride
 from embstore.metrics.clusters import Clusters
 from embstore.metrics.metric import Metric, Subject, evaluate
+from embstore.metrics.neighbor_ratios import NEIGHBORS
 from embstore.metrics.of_one_layer.corrint import corrint_radii
 from embstore.metrics.of_two_layers.neighbor_overlap import OVERLAP_NEIGHBORS, overlap
 from embstore.metrics.one_layer import Cloud, Graph
@@ -178,18 +180,21 @@ def _graphs(
 ) -> tuple[dict[Scope, Graph], dict[Scope, Nearest]]:
     """Restrict one search to every scope, and count pairs for all scopes in one pass."""
     restricted = {scope: restrict(found, keep, k) for scope, keep in keeps.items()}
-    radii = np.array([corrint_radii(neighbors.distances) for neighbors in restricted.values()])
+    joined = [join_ties(one.points, one.distances) for one in restricted.values()]
+    errors = [usual_error(one.points, one.distances[:, :NEIGHBORS]) for one in restricted.values()]
+    radii = np.array([corrint_radii(*one) for one in zip(joined, errors, strict=True)])
     member = np.zeros((len(keeps), len(found.points)), dtype=bool)
     for row, keep in zip(member, keeps.values(), strict=True):
         row[found.group[keep]] = True
     # A median may be one of the distances: rounding must not decide whether that one counts.
-    within = count_within(found, radii * (1 + _ROUNDING), member)
+    reach = radii * (1 + _ROUNDING) + np.array(errors)[:, np.newaxis]
+    within = count_within(found, reach, member)
     graphs: dict[Scope, Graph] = {}
     nearest: dict[Scope, Nearest] = {}
     for i, (scope, neighbors) in enumerate(restricted.items()):
         rows = np.flatnonzero(keeps[scope])[neighbors.first]
         counted = within[i][member[i]] / max(len(rows) - 1, 1)
-        distances, indices = neighbors.distances, neighbors.indices
+        distances, indices = joined[i], neighbors.indices
         # Points stand in the order of their first token in any scope, which may not be kept.
         if (np.diff(rows) < 0).any():
             order = np.argsort(rows)

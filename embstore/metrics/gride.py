@@ -3,7 +3,7 @@
 import numpy as np
 from scipy.special import digamma
 
-from embstore.metrics.neighbor_ratios import log_ratios
+from embstore.metrics.neighbor_ratios import log_ratios, too_many
 from embstore.metrics.one_layer import Graph
 from embstore.types import FloatArray
 
@@ -23,16 +23,17 @@ def gride(distances: FloatArray, rank: int) -> float:
         rank: n of the formula, >= 1; larger ranks look at a larger scale.
 
     Returns:
-        A positive number; NaN with fewer neighbours, or where all ratios are 1.
+        A positive number; NaN with fewer neighbours, or where more than a tenth of the
+        ratios are 1.
 
     Denti et al. 2022, doi 10.1038/s41598-022-20991-1.
     """
     if distances.shape[1] < 2 * rank or not len(distances):
         return float("nan")
     x = log_ratios(distances, rank=rank)
-    mean = float(x.mean())
-    if not mean > 0:
+    if too_many(x == 0):
         return float("nan")
+    mean = float(x.mean())
     # The mean of x is (digamma(2n) - digamma(n))/d; from there Newton's steps on a concave
     # likelihood, each bounded to a factor of two.
     value = float(digamma(2 * rank) - digamma(rank)) / mean

@@ -18,7 +18,7 @@ import numpy as np
 from embstore.metrics.clusters import Totals
 from embstore.metrics.conventions import BY_HOW_MUCH, DIMENSION_CEILING
 from embstore.metrics.metric import Description, Family, Metric
-from embstore.metrics.neighbor_ratios import NEIGHBORS
+from embstore.metrics.neighbor_ratios import NEIGHBORS, log_ratio
 from embstore.metrics.one_layer import Cloud
 from embstore.metrics.uncertainty import Interval, clustered, describe, quantile_interval
 from embstore.types import FloatArray
@@ -76,7 +76,7 @@ def inverse_effects(distances: FloatArray, k: int = NEIGHBORS) -> FloatArray:
 
     That is the mean of ln(r_k/r_j) over j < k: each adds its own.
     """
-    logs = np.log(distances[:, k - 1 : k] / distances[:, : k - 1])
+    logs = log_ratio(distances[:, k - 1 : k], distances[:, : k - 1])
     return np.asarray((logs - logs.mean(axis=1, keepdims=True)) / (k - 1))
 
 

@@ -11,20 +11,24 @@ from embstore.types import FloatArray
 CORRINT_NEIGHBORS = (10, 20)
 
 
-def corrint_radii(distances: FloatArray) -> FloatArray:
+def corrint_radii(distances: FloatArray, error: float = 0.0) -> FloatArray:
     """Return the radii between which ``corrint`` takes its slope, and others around them.
 
     Args:
         distances: to at least 20 neighbours, (n, >= 20).
+        error: what rounding of the vectors can add to a distance.
 
     Returns:
         Radii that grow by equal factors, (4,): the second is the median over points of the
-        distance to the 10th neighbour, the last that to the 20th. NaN with fewer neighbours.
+        distance to the 10th neighbour, the last that to the 20th. NaN with fewer neighbours, or
+        where rounding alone could tell the two apart.
     """
     first, second = CORRINT_NEIGHBORS
     if distances.shape[1] < second or not len(distances):
         return np.full(4, np.nan)
     a, b = (float(np.median(distances[:, k - 1])) for k in (first, second))
+    if not b - a > 2 * error:
+        return np.full(4, np.nan)
     return np.asarray(a * np.power(b / a, np.array([-0.5, 0.0, 0.5, 1.0])))
 
 
@@ -62,7 +66,8 @@ def influence(cloud: Cloud, value: float) -> FloatArray:
     slope around the first radius.
     """
     within, distances = cloud.graph.within, cloud.graph.distances
-    logs, counts = np.log(cloud.graph.radii), np.log(within.mean(axis=0))
+    radii = cloud.graph.radii
+    logs, counts = np.log(radii / radii[1]), np.log(within.mean(axis=0))
     relative = 2.0 * within / within.mean(axis=0)
     moved = relative[:, 3] - relative[:, 1]
     # ``value`` is the slope in the middle between the two radii. If the slope changes evenly
@@ -70,7 +75,7 @@ def influence(cloud: Cloud, value: float) -> FloatArray:
     first = (counts[2] - counts[0]) / (logs[2] - logs[0])
     slopes = (first, 2 * value - first)
     for k, slope, sign in zip(CORRINT_NEIGHBORS, slopes, (-1, 1), strict=True):
-        x = np.log(distances[:, k - 1])
+        x = np.log(distances[:, k - 1] / radii[1])
         median, pace = quantile_and_pace(x, 0.5)
         moved += sign * (slope - value) * pace * (0.5 - (x <= median))
     return np.asarray(moved / (logs[3] - logs[1]))

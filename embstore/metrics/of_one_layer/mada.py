@@ -4,7 +4,7 @@ import numpy as np
 
 from embstore.metrics.families.dimension import estimate
 from embstore.metrics.metric import Description
-from embstore.metrics.neighbor_ratios import NEIGHBORS, finite
+from embstore.metrics.neighbor_ratios import NEIGHBORS, log_ratio, mean_of_untied
 from embstore.metrics.one_layer import Cloud
 from embstore.types import FloatArray
 
@@ -20,8 +20,8 @@ def mada(distances: FloatArray, *, k: int = NEIGHBORS) -> float:
         k: neighbours used, even.
 
     Returns:
-        A positive number; NaN with fewer neighbours, or where the two radii of some
-        point are equal.
+        A positive number; NaN with fewer neighbours, or where the two radii of more than
+        a tenth of the points are equal. Fewer such points are left out.
 
     Farahmand, Szepesvári & Audibert 2007, doi 10.1145/1273496.1273530.
 
@@ -30,25 +30,27 @@ def mada(distances: FloatArray, *, k: int = NEIGHBORS) -> float:
     """
     if distances.shape[1] < k or not len(distances):
         return float("nan")
-    return finite(float(np.mean(local_widenings(distances, k=k))))
+    return mean_of_untied(local_widenings(distances, k=k))
 
 
 def local_widenings(distances: FloatArray, *, k: int = NEIGHBORS) -> FloatArray:
     """The estimate of ``mada`` around each point, (n,); infinite where radii are equal."""
-    widening = np.log(distances[:, k - 1] / distances[:, k // 2 - 1])
+    widening = log_ratio(distances[:, k - 1], distances[:, k // 2 - 1])
     with np.errstate(divide="ignore"):
         return np.asarray(np.log(2.0) / widening, dtype=np.float64)
 
 
-def influence(cloud: Cloud, _value: float) -> FloatArray:
-    """Of the mean over points of ln 2/ln(r_k/r_{k/2}), (n,).
+def influence(cloud: Cloud, value: float) -> FloatArray:
+    """Of the mean over points of ln 2/ln(r_k/r_{k/2}), (n,); points left out do not move it.
 
     Without one of the nearer half both radii grow, r_{k/2} by twice as much as r_k, by 1/(kd)
     of a logarithm on average; without one of the farther half r_k alone.
     """
-    own = local_widenings(cloud.graph.distances)
+    found = local_widenings(cloud.graph.distances)
+    own = np.where(np.isinf(found), value, found)
     side = np.where(np.arange(NEIGHBORS) < NEIGHBORS // 2, -1.0, 1.0)
-    effects = own[:, np.newaxis] * side / (NEIGHBORS * np.log(2.0))
+    around = np.where(np.isinf(found), 0.0, found)
+    effects = around[:, np.newaxis] * side / (NEIGHBORS * np.log(2.0))
     return own + cloud.graph.on_neighbors(effects)
 
 

@@ -4,6 +4,7 @@ import numpy as np
 
 from embstore.metrics.families.dimension import estimate, inverse_effects
 from embstore.metrics.metric import Description
+from embstore.metrics.neighbor_ratios import too_many
 from embstore.metrics.one_layer import Cloud
 from embstore.types import FloatArray
 
@@ -12,7 +13,8 @@ def mle(local: FloatArray) -> float:
     """Summarise local estimates by their harmonic mean: one maximum-likelihood dimension.
 
     The harmonic mean averages the inverse estimates, which are unbiased where the
-    estimates themselves are not. NaN without local estimates.
+    estimates themselves are not. NaN without local estimates, or where more than a tenth
+    are infinite.
 
     Args:
         local: estimates around each point, (n,), as from ``local_dimensions``.
@@ -22,8 +24,9 @@ def mle(local: FloatArray) -> float:
     >>> mle(np.array([2.0, 2.0]))
     2.0
     """
-    inverse = float(np.mean(1.0 / local)) if len(local) else 0.0
-    return 1.0 / inverse if inverse > 0 else float("nan")
+    if not len(local) or too_many(np.isinf(local)):
+        return float("nan")
+    return 1.0 / float(np.mean(1.0 / local))
 
 
 def influence(cloud: Cloud, value: float) -> FloatArray:

@@ -4,7 +4,7 @@ import numpy as np
 
 from embstore.metrics.families.dimension import estimate
 from embstore.metrics.metric import Description
-from embstore.metrics.neighbor_ratios import NEIGHBORS, finite
+from embstore.metrics.neighbor_ratios import NEIGHBORS, mean_of_untied
 from embstore.metrics.one_layer import Cloud
 from embstore.types import FloatArray
 
@@ -20,7 +20,8 @@ def mom(distances: FloatArray, *, k: int = NEIGHBORS) -> float:
         k: neighbours used.
 
     Returns:
-        A positive number; NaN with fewer neighbours, or where they are all equally far.
+        A positive number; NaN with fewer neighbours, or where those of more than a tenth of
+        the points are all equally far. Fewer such points are left out.
 
     Amsaleg et al. 2018, doi 10.1007/s10618-018-0578-6.
 
@@ -29,24 +30,31 @@ def mom(distances: FloatArray, *, k: int = NEIGHBORS) -> float:
     """
     if distances.shape[1] < k or not len(distances):
         return float("nan")
-    return finite(float(np.mean(local_moments(distances, k=k))))
+    return mean_of_untied(local_moments(distances, k=k))
 
 
 def local_moments(distances: FloatArray, *, k: int = NEIGHBORS) -> FloatArray:
     """The estimate of ``mom`` around each point, (n,); infinite where all are equally far."""
     radius = distances[:, k - 1]
-    mean = distances[:, :k].mean(axis=1)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        return np.asarray(mean / (radius - mean), dtype=np.float64)
+    # The mean of equal numbers may round to another one, their differences are zero.
+    short = (radius[:, np.newaxis] - distances[:, :k]).mean(axis=1)
+    with np.errstate(divide="ignore", over="ignore"):
+        return np.asarray((radius - short) / short, dtype=np.float64)
 
 
-def influence(cloud: Cloud, _value: float) -> FloatArray:
-    """Of the mean over points of u/(1 − u), u the mean of a point's distances over r_k, (n,)."""
+def influence(cloud: Cloud, value: float) -> FloatArray:
+    """Of the mean over points of u/(1 − u), u the mean of a point's distances over r_k, (n,).
+
+    Points left out do not move it.
+    """
     k = NEIGHBORS
+    found = local_moments(cloud.graph.distances)
+    tied = np.isinf(found)
     shares = cloud.graph.distances[:, :k] / cloud.graph.distances[:, k - 1 : k]
     mean = shares.mean(axis=1, keepdims=True)
-    effects = (shares - mean) / (k * np.square(1.0 - mean))
-    return np.asarray(local_moments(cloud.graph.distances) + cloud.graph.on_neighbors(effects))
+    short = np.where(tied[:, np.newaxis], np.inf, 1.0 - mean)
+    effects = (shares - mean) / (k * np.square(short))
+    return np.where(tied, value, found) + cloud.graph.on_neighbors(effects)
 
 
 METRICS = [

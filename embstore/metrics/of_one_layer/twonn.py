@@ -4,7 +4,7 @@ import numpy as np
 
 from embstore.metrics.families.dimension import estimate
 from embstore.metrics.metric import Description
-from embstore.metrics.neighbor_ratios import log_ratios
+from embstore.metrics.neighbor_ratios import log_ratios, too_many
 from embstore.types import FloatArray
 
 
@@ -19,7 +19,8 @@ def twonn(distances: FloatArray, *, discard: float = 0.1) -> float:
         discard: share of the largest ratios left out of the fit, in (0, 1).
 
     Returns:
-        A positive number, or NaN for fewer than three points or when all ratios are 1.
+        A positive number, or NaN for fewer than three points or when more than a tenth of
+        the ratios in the fit are 1.
 
     Facco et al. 2017, doi 10.1038/s41598-017-11873-y.
     """
@@ -37,9 +38,10 @@ def fit(distances: FloatArray, kept: int) -> float:
     if k < 2 or n < 3 or kept < 1:
         return float("nan")
     x = np.sort(log_ratios(distances))[:kept]
+    if too_many(x == 0):
+        return float("nan")
     y = -np.log1p(-np.arange(1, kept + 1) / n)
-    norm = float(x @ x)
-    return float(x @ y) / norm if norm > 0 else float("nan")
+    return float(x @ y) / float(x @ x)
 
 
 def influence(distances: FloatArray, value: float, *, kept: int) -> FloatArray:

@@ -16,7 +16,8 @@ def twonn_low20(distances: FloatArray) -> float:
         distances: to at least two neighbours, (n, >= 2).
 
     Returns:
-        A positive number, or NaN for fewer than five points or when all ratios are 1.
+        A positive number, or NaN for fewer than five points or when more than a tenth of
+        the ratios in the fit are 1.
 
     Facco et al. 2017; the rule: AIRI-Institute/LLM-Microscope on GitHub.
     """

@@ -4,7 +4,7 @@ import numpy as np
 
 from embstore.metrics.families.dimension import estimate
 from embstore.metrics.metric import Description
-from embstore.metrics.neighbor_ratios import log_ratios
+from embstore.metrics.neighbor_ratios import log_ratios, too_many
 from embstore.metrics.uncertainty import quantile_and_pace
 from embstore.types import FloatArray
 
@@ -21,7 +21,8 @@ def twonn_ml(distances: FloatArray, *, censored: float = 0.1) -> float:
         censored: share of the largest ratios that count as censored, in [0, 1).
 
     Returns:
-        A positive number, or NaN for fewer than three points or when all ratios are 1.
+        A positive number, or NaN for fewer than three points or when more than a tenth of
+        the ratios are 1.
 
     Facco et al. 2017, doi 10.1038/s41598-017-11873-y; Denti et al. 2022,
     doi 10.1038/s41598-022-20991-1.
@@ -31,8 +32,9 @@ def twonn_ml(distances: FloatArray, *, censored: float = 0.1) -> float:
     if k < 2 or n < 3 or m < 1:
         return float("nan")
     x = np.sort(log_ratios(distances))
-    total = float(x[:m].sum() + (n - m) * x[m - 1])
-    return m / total if total > 0 else float("nan")
+    if too_many(x == 0):
+        return float("nan")
+    return m / float(x[:m].sum() + (n - m) * x[m - 1])
 
 
 def influence(distances: FloatArray, value: float, *, censored: float = 0.1) -> FloatArray:

@@ -1,0 +1,69 @@
+"""Distances that are equal but for rounding: made equal, as they are of the vectors meant.
+
+Points of a grid, a ring or a simplex have neighbours at equal distances. Turned, moved and
+rounded, they have distances that differ in the last digits, and what looks at ratios of
+distances would take the digits for a dimension of millions.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from embstore.common.compiled import compiled
+from embstore.geometry.row_loops import lengths
+from embstore.types import FloatArray
+
+# Vectors come from sums and functions computed in their own precision: this many of its
+# roundings, relative to both vectors' lengths, cannot be told from a difference.
+_ROUNDINGS = 64
+
+
+def rounding_of(points: NDArray[np.floating]) -> float:
+    """Bound the error of a distance, relative to the lengths of its two vectors, (n, d).
+
+    Float64 vectors that float32 holds exactly were rounded to that before.
+    """
+    with np.errstate(over="ignore"):
+        single = points.dtype == np.float32 or bool((points == points.astype(np.float32)).all())
+    # Distances are sums of d terms in float64 whatever the vectors are.
+    summed = (points.shape[1] + _ROUNDINGS) * 2.0**-53
+    return float(summed + (_ROUNDINGS * 2.0**-24 if single else 0.0))
+
+
+def join_ties(points: NDArray[np.floating], distances: FloatArray) -> FloatArray:
+    """Make distances from a point equal that rounding of the vectors alone can tell apart.
+
+    Args:
+        points: (n, d).
+        distances: from each to some of the others, ascending along each row, (n, m).
+
+    Returns:
+        The distances, each that is within rounding of the nearest of a run put equal to it.
+    """
+    joined = np.empty_like(distances)
+    _join(distances, lengths(points), rounding_of(points), joined)
+    return joined
+
+
+def usual_error(points: NDArray[np.floating], distances: FloatArray) -> float:
+    """Return the median over points of what rounding can add to the last of their distances."""
+    if not distances.size:
+        return 0.0
+    return rounding_of(points) * float(np.median(lengths(points) + distances[:, -1]))
+
+
+@compiled()
+def _join(
+    distances: NDArray[np.float64],
+    sizes: NDArray[np.float64],
+    rounding: float,
+    joined: NDArray[np.float64],
+) -> None:
+    n, m = distances.shape
+    for i in range(n):
+        start = -np.inf
+        for j in range(m):
+            distance = distances[i, j]
+            # The other vector is no longer than this one and the distance together.
+            if distance - start > rounding * (2.0 * sizes[i] + distance):
+                start = distance
+            joined[i, j] = start
