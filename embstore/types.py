@@ -183,7 +183,8 @@ class CurvePoint:
     """The intrinsic dimension of a layer at one scale, from r_{2·rank}/r_rank (Gride).
 
     ``mean_distance`` is the mean of r_rank and r_{2·rank}, ``n`` the number of distinct points.
-    Both numbers are None where the distances leave them undefined.
+    Both numbers are None where the distances leave them undefined, and the distance where
+    float64 cannot hold it.
     """
 
     key: LayerKey

@@ -65,17 +65,22 @@ def describe_rows(
     for row in rows:
         length = length_of(X, row)
         longest = max(longest, length)
+        # One over the shortest lengths is beyond float64: those divide.
+        short = length < _SHORTEST
         inverse = 0.0
-        if length > 0.0:
-            inverse = 1.0 / length
-        else:
+        if length == 0.0:
             n_zero += 1
+        elif not short:
+            inverse = 1.0 / length
         for c in range(d):
             value = np.float64(X[row, c])
             # From the first row on, so that equal rows have exactly their own mean.
             mean[c] += value - np.float64(X[first, c])
             peak = max(peak, abs(value))
-            value *= inverse
+            if short and length > 0.0:
+                value /= length
+            else:
+                value *= inverse
             unit_sum[c] += value
             unit_squares[c] += value * value
     for c in range(d):
@@ -256,3 +261,24 @@ def lengths(X: NDArray[np.floating]) -> NDArray[np.float64]:
     for i in range(n):
         found[i] = length_of(X, i)
     return found
+
+
+@compiled(fastmath=REORDERED)
+def cosines_to(X: NDArray[np.floating], direction: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the product of each row's direction with one more vector, 0 for a row of zeros.
+
+    Args:
+        X: (n, d).
+        direction: a vector of at most length one, (d,).
+    """
+    n, d = X.shape
+    products = np.zeros(n)
+    for i in range(n):
+        length = length_of(X, i)
+        if length == 0.0:
+            continue
+        total = 0.0
+        for c in range(d):
+            total += np.float64(X[i, c]) * direction[c]
+        products[i] = total / length
+    return products

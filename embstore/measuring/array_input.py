@@ -16,6 +16,7 @@ from embstore.common.messages import one_line
 from embstore.errors import MeasurementError
 from embstore.inputs.vectors.lookalikes import is_numeric, lookalike, pandas_index
 from embstore.inputs.vectors.tables import stack
+from embstore.inputs.vectors.tensors import of_tensor
 from embstore.measuring.window_labels import number_windows
 
 _LEAST_ROWS = 2
@@ -29,7 +30,7 @@ class Rows:
 
     Attributes:
         what: they are called in messages.
-        array: (n, d), float32 or float64, finite.
+        array: (n, d), of any floating-point dtype, finite.
         per_window: rows in each window, where the array that was given had windows.
         counting: coordinates that go up or down by one from row to row, as an index does.
     """
@@ -132,17 +133,20 @@ def in_windows(
 
 def _counting(array: NDArray[np.floating]) -> tuple[int, ...]:
     """Find coordinates that count the rows; arrays have no names to tell them by."""
-    some = np.diff(array[:_LEAST_COUNTING], axis=0)
-    likely = np.flatnonzero((np.abs(some) == 1).all(axis=0) & (some == some[0]).all(axis=0))
-    if len(array) < _LEAST_COUNTING or not len(likely):
-        return ()
-    steps = np.diff(array[:, likely], axis=0)
+    # Steps between the largest numbers are infinite, which is not one.
+    with np.errstate(over="ignore"):
+        some = np.diff(array[:_LEAST_COUNTING], axis=0)
+        likely = np.flatnonzero((np.abs(some) == 1).all(axis=0) & (some == some[0]).all(axis=0))
+        if len(array) < _LEAST_COUNTING or not len(likely):
+            return ()
+        steps = np.diff(array[:, likely], axis=0)
     return tuple(likely[(steps == steps[0]).all(axis=0)].tolist())
 
 
 def _as_vectors(X: object, what: str) -> NDArray[np.floating]:
-    """Bring an array to float32 or float64, of two dimensions or three."""
-    array = _as_array(X, what)
+    """Return an array of floating-point numbers, of two dimensions or three, nothing masked."""
+    given = _as_array(X, what)
+    array = np.asarray(given)
     if array.dtype.kind not in "fiu":
         raise MeasurementError(
             f"{what} must be real numbers, found dtype {array.dtype}; convert them first"
@@ -152,16 +156,18 @@ def _as_vectors(X: object, what: str) -> NDArray[np.floating]:
             f"{what} must be an (n, d) or (windows, tokens, d) array, found shape "
             f"{array.shape}; reshape it to one vector a row"
         )
-    # float16 squares overflow; integers have no NaN to worry about.
-    return array.astype(np.float32 if array.dtype in (np.float16, np.float32) else np.float64)
+    if np.ma.is_masked(given):
+        hidden = np.ma.getmaskarray(given).any(axis=-1)
+        raise MeasurementError(
+            f"{hidden.sum():,} of {hidden.size:,} {what} have masked values; leave them out first"
+        )
+    return array if array.dtype.kind == "f" else array.astype(np.float64)
 
 
 def _as_array(X: object, what: str) -> NDArray[np.generic]:
-    detach = getattr(X, "detach", None)
-    if callable(detach):
-        # A torch tensor, perhaps of a dtype that NumPy lacks; its module need not be loaded.
-        tensor = detach().cpu()
-        X = (tensor if "float64" in str(tensor.dtype) else tensor.float()).numpy()
+    """Return what was given as an array, with its mask if it has one."""
+    if callable(getattr(X, "detach", None)):
+        return of_tensor(X)
     if isinstance(X, str | Path):
         raise MeasurementError(
             f"{what} must be an array, not a path; load it first, or use the command embstore "
@@ -170,7 +176,9 @@ def _as_array(X: object, what: str) -> NDArray[np.generic]:
     if hasattr(X, "columns"):
         return _of_frame(X, what)
     try:
-        return np.asarray(X)
+        if isinstance(X, list | tuple) and any(isinstance(row, np.ma.MaskedArray) for row in X):
+            return np.ma.stack(X)
+        return np.asanyarray(X)
     except ValueError as error:
         if isinstance(X, list | tuple) and "inhomogeneous" in str(error):
             raise MeasurementError(_uneven(X, what)) from error

@@ -13,6 +13,7 @@ from embstore.measuring.array_input import Rows, in_windows, rows_of, together
 from embstore.measuring.collect import BatchTokens, LayerRecord, StackRecord
 from embstore.measuring.evaluate import measure_layer, measure_pair
 from embstore.measuring.scopes import GROUPS, REST
+from embstore.measuring.value_range import at_scale, curve_at_scale, in_range
 from embstore.types import CurvePoint, LayerKey, Measurement
 
 _CHUNK_ROWS = 1 << 15
@@ -72,7 +73,8 @@ def measure_vector_pair(
         seed: draws the sample.
 
     Raises:
-        MeasurementError: as ``measure_vectors``, or the two have not equally many rows.
+        MeasurementError: as ``measure_vectors``, or the two have not equally many rows, or
+            are 1e120 times as large as each other.
         UsageError: as ``measure_vectors``.
     """
     x, y = rows_of(X, "the vectors of X"), rows_of(Y, "the vectors of Y")
@@ -81,20 +83,22 @@ def measure_vector_pair(
 
 def _measure(sets: list[Rows], windows: object, sample: int, seed: int) -> VectorsMeasured:
     sample, seed = check_sample(sample), check_seed(seed)
-    layers, numbers, known = in_windows(sets, windows)
+    given, numbers, known = in_windows(sets, windows)
+    layers, exponent = in_range(given)
     stack = _collect(layers, numbers, sample_rows(np.bincount(numbers), sample, seed))
     search = partial(nearest_neighbors, seed=seed)
     results = {
         key: measure_layer(stack, record, ("all",), search) for key, record in stack.layers.items()
     }
     (first, *others) = results.values()
+    measurements = first.measurements
     if others:
         (pair,) = stack.pairs
         measurements = measure_pair(stack, pair, results, ("all",))
     recalls = [result.layer.neighbor_recall for result in results.values()]
     return VectorsMeasured(
-        tuple(measurements if others else first.measurements),
-        tuple(() if others else first.curves),
+        tuple(at_scale(found, exponent) for found in measurements),
+        tuple(() if others else (curve_at_scale(point, exponent) for point in first.curves)),
         n=len(numbers),
         n_windows=int(numbers[-1]) + 1 if known else None,
         recall=min(recall for recall in recalls if recall is not None),

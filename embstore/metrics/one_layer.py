@@ -8,7 +8,13 @@ from numpy.typing import NDArray
 from embstore.common.cached_attribute import cached_attribute
 from embstore.common.scratch import scratch
 from embstore.geometry.moments import Moments
-from embstore.geometry.row_loops import absolute_median, centre_to_single, lengths, sum_squares
+from embstore.geometry.row_loops import (
+    absolute_median,
+    centre_to_single,
+    cosines_to,
+    lengths,
+    sum_squares,
+)
 from embstore.metrics.clusters import AS_NEIGHBOR, Clusters
 from embstore.metrics.neighbor_ratios import local_dimensions
 from embstore.types import FloatArray
@@ -116,23 +122,15 @@ class Cloud:
     def to_mean(self) -> FloatArray:
         """Product of each unit's direction with the mean direction, 0 without one, (n_units,)."""
         mean = self.moments.unit_sum / max(self.n_unit, 1)
-        products: NDArray[np.floating] = self.units @ mean.astype(self.units.dtype)
-        return self._directed(products)
+        cosines: FloatArray = cosines_to(self.units, mean)
+        return cosines
 
     def directions_at(self, coordinate: int) -> FloatArray:
         """One coordinate of each unit's direction, 0 without a direction, (n_units,)."""
-        return self._directed(self.units[:, coordinate])
-
-    def _directed(self, products: NDArray[np.floating]) -> FloatArray:
-        norms = self._unit_norms
-        directed = np.zeros(len(norms))
-        np.divide(products, norms, out=directed, where=norms > 0)
-        return directed
-
-    @cached_attribute
-    def _unit_norms(self) -> FloatArray:
         norms: FloatArray = lengths(self.units)
-        return norms
+        directed = np.zeros(len(norms))
+        np.divide(self.units[:, coordinate], norms, out=directed, where=norms > 0)
+        return directed
 
     @cached_attribute
     def sample_norms(self) -> FloatArray:

@@ -1,5 +1,6 @@
 """What is no cloud of vectors, and what are no windows of it: refused in one line."""
 
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from embstore.errors import MeasurementError
 
 X = np.random.default_rng(0).normal(size=(30, 4))
 LABELS = np.repeat(np.arange(6), 5)
+HIDDEN = int((X > 1.5).any(axis=1).sum())
 
 
 @pytest.mark.parametrize(
@@ -28,6 +30,20 @@ LABELS = np.repeat(np.arange(6), 5)
         (np.array([["a"]]), "found dtype <U1"),
         (np.array([[1.0, None]]), "found dtype object"),
         (np.ones((3, 2), dtype=complex), "found dtype complex128"),
+        (np.ones((3, 2), dtype=bool), "found dtype bool"),
+        (torch.ones(3, 2, dtype=torch.complex64), "found dtype complex64"),
+        (torch.ones(3, 2, dtype=torch.bool), "found dtype bool"),
+        (torch.eye(3).to_sparse(), "this tensor cannot be read as an array: can't convert Sparse"),
+        (np.ma.masked_array(X, X > 1.5), f"{HIDDEN} of 30 vectors have masked values; leave them"),
+        (
+            np.ma.masked_array(X, X > 1.5).reshape(6, 5, 4),
+            f"{HIDDEN} of 30 vectors have masked values",
+        ),
+        (
+            [np.ma.masked_array(row, row > 1.5) for row in X],
+            f"{HIDDEN} of 30 vectors have masked values",
+        ),
+        (np.ma.masked_array(X.astype(complex), X.real > 1.5), "found dtype complex128"),
         (
             np.array([[0.0, 1.0], [1.0, np.nan]]),
             r"1 of 2 vectors have NaN or infinite values, the first is row 1 \(from 0\)",
@@ -48,6 +64,23 @@ def test_what_is_no_cloud_of_vectors(bad: object, message: str) -> None:
     with pytest.raises(MeasurementError, match=message) as raised:
         embstore.measure(bad)
     assert "\n" not in str(raised.value)
+
+
+def test_a_masked_tensor_is_refused_as_a_masked_array_is() -> None:
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "The PyTorch API of MaskedTensors")
+        from torch.masked import masked_tensor
+
+        tensor = masked_tensor(torch.from_numpy(X), torch.from_numpy(X <= 1.5))
+        with pytest.raises(MeasurementError, match=f"{HIDDEN} of 30 vectors have masked values"):
+            embstore.measure(tensor)
+
+
+def test_what_a_mask_leaves_whole_and_integers_are_measured() -> None:
+    assert repr(embstore.measure(np.ma.masked_array(X))) == repr(embstore.measure(X))
+    # As integers of NumPy are: in float64, where float32 would round them.
+    numbers = (1e9 * X).astype(np.int64)
+    assert repr(embstore.measure(torch.from_numpy(numbers))) == repr(embstore.measure(numbers))
 
 
 @pytest.mark.parametrize(

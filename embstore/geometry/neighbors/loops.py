@@ -8,6 +8,9 @@ from numpy.typing import NDArray
 
 from embstore.common.compiled import REORDERED, compiled
 
+# Sums of squares beyond these may have lost digits to the ends of float64's range.
+_LEAST_SQUARE, _MOST_SQUARE = 1e-280, 1e300
+
 
 @compiled(fastmath=REORDERED)
 def centre(
@@ -161,7 +164,19 @@ def distance_to(start: NDArray[np.float64], points: NDArray[np.floating], other:
     for c in range(len(start)):
         difference = start[c] - points[other, c]
         total += difference * difference
-    return float(np.sqrt(total))
+    if _LEAST_SQUARE < total < _MOST_SQUARE:
+        return float(np.sqrt(total))
+    # Squares that leave float64's range: of differences relative to the largest of them.
+    largest = 0.0
+    for c in range(len(start)):
+        largest = max(largest, abs(start[c] - points[other, c]))
+    if largest == 0.0:
+        return 0.0
+    total = 0.0
+    for c in range(len(start)):
+        difference = (start[c] - points[other, c]) / largest
+        total += difference * difference
+    return float(largest * np.sqrt(total))
 
 
 @compiled(fastmath=REORDERED)

@@ -1,18 +1,40 @@
-"""Files of tensors: .safetensors, and what torch.save wrote."""
+"""Tensors as NumPy arrays, and files of them: .safetensors, and what torch.save wrote."""
 
 import pickle
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
+from embstore.common.messages import one_line
 from embstore.errors import MeasurementError
 from embstore.inputs.vectors.arrays import UNNAMED, Arrays
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+
+def of_tensor(tensor: Any) -> NDArray[np.generic]:  # its module need not be loaded
+    """Return a tensor's numbers: a masked one as a masked array, half precision as float32.
+
+    Raises:
+        MeasurementError: it has no plain numbers, such as a sparse or quantised one.
+    """
+    if callable(getattr(tensor, "get_mask", None)):
+        hidden = ~of_tensor(tensor.get_mask())
+        return np.ma.MaskedArray(of_tensor(tensor.get_data()), mask=hidden)
+    try:
+        plain = tensor.detach().cpu()
+        # NumPy has no bfloat16 and no float8.
+        narrow = plain.is_floating_point() and plain.element_size() < 4
+        array: NDArray[np.generic] = (plain.float() if narrow else plain).numpy()
+    except (RuntimeError, TypeError) as error:
+        raise MeasurementError(
+            f"this tensor cannot be read as an array: {one_line(error)}"
+        ) from error
+    return array
 
 
 def open_safetensors(path: Path) -> Arrays:
@@ -22,7 +44,7 @@ def open_safetensors(path: Path) -> Arrays:
 
     def read(name: str) -> NDArray[np.generic]:
         with safe_open(path, framework="pt") as tensors:
-            return _as_numpy(tensors.get_tensor(name))
+            return of_tensor(tensors.get_tensor(name))
 
     with safe_open(path, framework="pt") as tensors:
         return Arrays(tuple(sorted(tensors.keys())), read)
@@ -53,7 +75,7 @@ def open_torch(path: Path) -> Arrays:
             "cut short or damaged as a file of torch.save; write or fetch it again"
         ) from error
     tensors = dict(_tensors(content))
-    return Arrays(tuple(tensors), lambda name: _as_numpy(tensors[name]))
+    return Arrays(tuple(tensors), lambda name: of_tensor(tensors[name]))
 
 
 def _tensors(content: object, name: str = UNNAMED) -> Iterator[tuple[str, "Tensor"]]:
@@ -68,10 +90,3 @@ def _tensors(content: object, name: str = UNNAMED) -> Iterator[tuple[str, "Tenso
         items = cast("Iterator[tuple[object, object]]", enumerate(content))
     for key, value in items:
         yield from _tensors(value, f"{name}.{key}" if name else str(key))
-
-
-def _as_numpy(tensor: "Tensor") -> NDArray[np.generic]:
-    tensor = tensor.detach().cpu()
-    small = tensor.is_floating_point() and tensor.dtype.itemsize <= 2
-    array: NDArray[np.generic] = (tensor.float() if small else tensor).numpy()
-    return array

@@ -57,5 +57,9 @@ def extreme(description: Description, compute: Callable[[Cloud], float]) -> Metr
     )
 
 
-def _why_undefined(_cloud: Cloud, n: int) -> str:
-    return f"{n} tokens" if n < 1 else "more than half of all coordinates are zero"
+def _why_undefined(cloud: Cloud, n: int) -> str:
+    if n < 1:
+        return f"{n} tokens"
+    if cloud.sample_abs_median > 0:
+        return "larger than the largest float64, 1.8e308"
+    return "more than half of all coordinates are zero"

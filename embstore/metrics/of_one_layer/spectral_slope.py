@@ -25,7 +25,8 @@ def spectral_slope(eigenvalues: FloatArray) -> float:
     tail = _tail(eigenvalues)
     if len(tail) < _LEAST:
         return float("nan")
-    return float(_slope_weights(len(tail)) @ np.log(tail))
+    # Relative to the first, so that the slope has the same digits at every scale.
+    return float(_slope_weights(len(tail)) @ np.log(tail / tail[0]))
 
 
 def gradient(eigenvalues: FloatArray) -> FloatArray:

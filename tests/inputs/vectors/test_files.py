@@ -37,6 +37,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
     torch.save({"states": (tensor, half), "loss": 0.5, "n": {"ids": LABELS[0].item()}},
                folder / "two.pt")  # fmt: skip
     torch.save({"w": torch.nn.Linear(2, 2)}, folder / "code.pt")
+    torch.save(tensor.to_sparse(), folder / "sparse.pt")
     pq.write_table(pa.table({"id": list(range(40)), "v": X.tolist()}), folder / "lists.parquet")
     pq.write_table(pa.table({f"c{i}": X[:, i] for i in range(5)}), folder / "columns.parquet")
     pq.write_table(
@@ -133,6 +134,7 @@ def test_all_arrays_of_a_file(files: Path, name: str, keys: tuple[str, ...]) -> 
         ("broken.parquet", None, MeasurementError, r"cannot be read as \.parquet"),
         ("broken.pt", None, MeasurementError, "cut short or damaged as a file of torch.save"),
         ("cut.pt", None, MeasurementError, "cut short or damaged as a file of torch.save"),
+        ("sparse.pt", None, MeasurementError, "sparse.pt: this tensor cannot be read as an array"),
         ("broken.csv.gz", None, MeasurementError, r"cannot be read as \.csv"),
         ("several.npy.zip", None, MeasurementError, "2 files are in the archive"),
         ("pickled.npy", None, MeasurementError, "cannot be read as .npy: Object arrays"),
