@@ -122,7 +122,8 @@ class Clusters:
     def sums(self, values: FloatArray) -> FloatArray:
         """Sum the units' values, (n,), over each cell, (n_windows * n_parts,)."""
         counted = self.cells >= 0
-        return np.bincount(self.cells[counted], values[counted], minlength=self.counts.size)
+        sums = np.bincount(self.cells[counted], values[counted], minlength=self.counts.size)
+        return np.asarray(sums, dtype=np.float64)
 
     def totals(self, sums: FloatArray) -> Totals | None:
         """Return what each window moves a number that is a mean over all tokens.
@@ -167,4 +168,4 @@ class Clusters:
         degrees = np.maximum((counts > 0).sum(axis=1) - 1, 0)
         total = squares.sum(axis=1)
         usual = total.sum() / max(int(degrees.sum()), 1)
-        return np.where(degrees > 0, total / np.maximum(degrees, 1), usual)
+        return np.asarray(np.where(degrees > 0, total / np.maximum(degrees, 1), usual))

@@ -56,7 +56,7 @@ def pair_of(
         clusters=clusters,
         spread_x=spreads[0],
         spread_y=spreads[1],
-        overlap=overlap(*listed, Clusters.of(windows[found[0].first])),
+        overlap=overlap(listed[0], listed[1], Clusters.of(windows[found[0].first])),
         steps=Steps(ratios, cosines, ratios.mean(), cosines.mean(), n, n),
     )
 

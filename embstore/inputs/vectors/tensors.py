@@ -23,7 +23,7 @@ def of_tensor(tensor: Any) -> NDArray[np.generic]:  # its module need not be loa
         MeasurementError: it has no plain numbers, such as a sparse or quantised one.
     """
     if callable(getattr(tensor, "get_mask", None)):
-        hidden = ~of_tensor(tensor.get_mask())
+        hidden = np.logical_not(of_tensor(tensor.get_mask()))
         return np.ma.MaskedArray(of_tensor(tensor.get_data()), mask=hidden)
     try:
         plain = tensor.detach().cpu()
