@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from embstore.errors import MeasurementError
+from embstore.metrics.conventions import TOO_LARGE, TOO_SMALL
 from embstore.metrics.registry import METRICS, PAIR_METRICS
 from embstore.types import CurvePoint, Measurement
 
@@ -54,9 +55,7 @@ def at_scale(found: Measurement, exponent: int) -> Measurement:
         return found
     value = _times(found.value, exponent)
     if value is None:
-        over = exponent > 0
-        limit = "larger than the largest" if over else "smaller than the smallest"
-        reason = f"{limit} float64, {'1.8e308' if over else '4.9e-324'}"
+        reason = TOO_LARGE if exponent > 0 else TOO_SMALL
         return Measurement(found.key, found.scope, found.metric, None, found.n, reason)
     ends = [_times(end, exponent) for end in (found.std_error, found.ci_low, found.ci_high)]
     std_error, low, high = ends if None not in ends else (None, None, None)

@@ -12,6 +12,10 @@ SHORTFALL = f"Estimates above about {DIMENSION_CEILING} fall short: {BY_HOW_MUCH
 # of dimension are biased by more than a percent.
 GOOD_RECALL = 0.98
 
+# Why a number is undefined whose vectors are as large or small as float64 goes.
+TOO_LARGE = "larger than the largest float64, 1.8e308"
+TOO_SMALL = "smaller than the smallest float64, 4.9e-324"
+
 
 def errors_of_an_interval(freedom: float) -> float:
     """Return how many standard errors an interval reaches to either side: Student's t.

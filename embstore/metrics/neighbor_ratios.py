@@ -18,7 +18,7 @@ NEIGHBORS = 20
 
 # Share of the points beyond which those with equally far neighbours decide an estimate: as
 # large as the share of extreme ratios that TwoNN leaves out on the other side.
-MOST_TIED = 0.1
+_MOST_TIED = 0.1
 
 
 def log_ratio(far: FloatArray, near: FloatArray) -> FloatArray:
@@ -37,7 +37,7 @@ def log_ratios(distances: FloatArray, *, rank: int = 1) -> FloatArray:
 
 def too_many(tied: NDArray[np.bool_]) -> bool:
     """Tell whether points with equally far neighbours would decide an estimate, (n,)."""
-    return bool(tied.sum() > MOST_TIED * len(tied))
+    return bool(tied.sum() > _MOST_TIED * len(tied))
 
 
 def mean_of_untied(local: FloatArray) -> float:

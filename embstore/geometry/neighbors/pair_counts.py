@@ -120,7 +120,10 @@ def count_products(
 
 
 def _float32(values: FloatArray, towards: float) -> NDArray[np.float32]:
-    """Round to a float32 that is farther in one direction; no value of a pair is beyond 1e30."""
+    """Round to a float32 that is farther in one direction.
+
+    1e30 stands for all beyond: no pair of scaled vectors comes near it.
+    """
     return np.nextafter(np.clip(values, -1e30, 1e30).astype(np.float32), np.float32(towards))
 
 

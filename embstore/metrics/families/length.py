@@ -5,6 +5,7 @@ from collections.abc import Callable
 import numpy as np
 
 from embstore.metrics.clusters import Totals
+from embstore.metrics.conventions import TOO_LARGE
 from embstore.metrics.metric import Description, Family, Metric
 from embstore.metrics.one_layer import Cloud
 from embstore.metrics.uncertainty import Interval, describe, quantile_interval
@@ -61,5 +62,5 @@ def _why_undefined(cloud: Cloud, n: int) -> str:
     if n < 1:
         return f"{n} tokens"
     if cloud.sample_abs_median > 0:
-        return "larger than the largest float64, 1.8e308"
+        return TOO_LARGE
     return "more than half of all coordinates are zero"
