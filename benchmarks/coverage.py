@@ -9,7 +9,7 @@ import dataclasses
 import itertools
 import math
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 
@@ -187,7 +187,7 @@ def population_values(design: Design) -> dict[str, float]:
     return {m.metric: m.value for m in numbers if m.key == FIRST and m.n == n and m.value}
 
 
-def outcomes(design: Design, runs: list[Mapping[str, Found]]) -> Iterator[Outcome]:
+def outcomes(design: Design, runs: Sequence[Mapping[str, Found]]) -> Iterator[Outcome]:
     """Sum up the replications of one design."""
     truth = population_values(design)
     for name in runs[0]:

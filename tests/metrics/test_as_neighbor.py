@@ -17,7 +17,7 @@ def test_a_neighbour_moves_the_inverse_dimension_as_its_removal_does_on_average(
     effects = inverse_effects(distances)
 
     def inverse(lists: np.ndarray) -> np.ndarray:
-        return np.log(lists[:, -1:] / lists[:, :-1]).mean(axis=1)
+        return np.asarray(np.log(lists[:, -1:] / lists[:, :-1]).mean(axis=1))
 
     whole = inverse(distances[:, :NEIGHBORS])
     for rank in (0, 4, 9, 18):
