@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from embstore.common.cached_attribute import cached_attribute
 from embstore.common.scratch import scratch
 from embstore.geometry.moments import Moments
+from embstore.geometry.rank_one import add_outer_product
 from embstore.geometry.row_loops import (
     absolute_median,
     centre_to_single,
@@ -90,18 +91,37 @@ class Cloud:
     def _eigen(self) -> tuple[FloatArray, FloatArray]:
         return self.moments.eigen()
 
-    @cached_attribute
+    @property
     def eigenvalues(self) -> FloatArray:
         """Of the covariance, largest first, (d,)."""
-        # The directions are needed for intervals only, and a single window has none.
-        return self._eigen[0] if self.unit_clusters.n_windows > 1 else self.moments.eigenvalues()
+        return self._eigen[0]
 
     @cached_attribute
     def variance_sums(self) -> FloatArray:
         """Squared projections on the eigenvectors, summed over each cell, (n_cells, d)."""
         values, directions = self._eigen
+        return self._square_sums(float(values.sum()), directions, np.zeros(self.d))
+
+    @cached_attribute
+    def _eigen_about_origin(self) -> tuple[FloatArray, FloatArray]:
+        values, directions = self._eigen
+        values = values * ((self.n - 1) / self.n) if self.n else values
+        return add_outer_product(values, directions, self.moments.mean)
+
+    @property
+    def eigenvalues_about_origin(self) -> FloatArray:
+        """Of the mean of xxᵀ, x not centred, largest first, (d,)."""
+        return self._eigen_about_origin[0]
+
+    @cached_attribute
+    def square_sums_about_origin(self) -> FloatArray:
+        """Squared projections, not centred, on those eigenvectors, by cell, (n_cells, d)."""
+        values, directions = self._eigen_about_origin
+        return self._square_sums(float(values.sum()), directions, self.moments.mean @ directions)
+
+    def _square_sums(self, total: float, directions: FloatArray, added: FloatArray) -> FloatArray:
+        """Sum over each cell the squares of the centred units' projections plus a number each."""
         sums = np.zeros((self.unit_clusters.counts.size, self.d))
-        total = float(values.sum())
         if total > 0:
             # Scaled to length about one, so that float32 neither overflows nor vanishes.
             scale = total**-0.5
@@ -110,6 +130,8 @@ class Cloud:
             centre_to_single(self.units, self.moments.mean, scale, centred)
             projected = scratch("projected", shape, np.float32)
             np.dot(centred, directions.astype(np.float32), out=projected)
+            if added.any():
+                projected += (added * scale).astype(np.float32)
             sum_squares(projected, self.unit_clusters.cells, sums)
         return sums * total
 

@@ -1,11 +1,12 @@
-"""Metrics of the covariance spectrum: how unevenly variance spreads over directions.
+"""Metrics of a spectrum: how unevenly variance spreads over directions.
 
-Each is a function of the eigenvalues of the covariance, largest first, (d,). Multiplying all of
-them by one number changes nothing. It is NaN where all variance is zero.
+Each is a function of the eigenvalues of the covariance, largest first, (d,), or of those of the
+mean of xxᵀ, which is the same about the origin. Multiplying all of them by one number changes
+nothing. It is NaN where all are zero.
 
 Its ``gradient`` has the derivatives with respect to the eigenvalues, (d,). Nothing else is needed
 for a standard error: to first order, a token at x moves eigenvalue j, with eigenvector v_j, by
-(v_j · (x − mean))² − λ_j.
+(v_j · (x − mean))² − λ_j, about the origin by (v_j · x)² − λ_j.
 """
 
 from collections.abc import Callable
@@ -22,7 +23,7 @@ FAMILY = Family(
     λ₁ ≥ … ≥ λ_d of the covariance of the centred vectors, with σ_i = √λ_i and p_i = λ_i/Σλ. The
     eigenvalues themselves are stored in table `spectrum`, so a later metric of this kind needs no
     new forward pass. They see every token fed to the model. A few tokens with huge norms can
-    decide all of them: compare scope `all` with `no_sinks`.
+    decide all of them: compare scope `all` with `no_sinks`. `rankme` alone does not centre.
     """,
 )
 
@@ -34,11 +35,45 @@ def spectral(
     *,
     transform: Transform,
 ) -> Metric[Cloud]:
-    """A function of the eigenvalues, whose error comes through its derivatives."""
+    """A function of the covariance's eigenvalues, whose error comes through its derivatives."""
+    return _of_spectrum(
+        *(description, value, gradient, transform),
+        spectrum=lambda cloud: cloud.eigenvalues,
+        sums=lambda cloud: cloud.variance_sums,
+        why=_why_undefined,
+    )
 
+
+def spectral_about_origin(
+    description: Description,
+    value: Callable[[FloatArray], float],
+    gradient: Callable[[FloatArray], FloatArray],
+    *,
+    transform: Transform,
+) -> Metric[Cloud]:
+    """The same of vectors as they are, not centred."""
+    return _of_spectrum(
+        *(description, value, gradient, transform),
+        spectrum=lambda cloud: cloud.eigenvalues_about_origin,
+        sums=lambda cloud: cloud.square_sums_about_origin,
+        why=lambda _cloud, n: "0 tokens" if n < 1 else "all vectors are zero",
+    )
+
+
+def _of_spectrum(
+    description: Description,
+    value: Callable[[FloatArray], float],
+    gradient: Callable[[FloatArray], FloatArray],
+    transform: Transform,
+    *,
+    spectrum: Callable[[Cloud], FloatArray],
+    sums: Callable[[Cloud], FloatArray],
+    why: Callable[[Cloud, int], str],
+) -> Metric[Cloud]:
     def interval(cloud: Cloud, number: float) -> Interval | None:
-        sums = cloud.variance_sums @ gradient(cloud.eigenvalues)
-        totals = cloud.unit_clusters.totals(sums)
+        if cloud.unit_clusters.n_windows < 2:
+            return None
+        totals = cloud.unit_clusters.totals(sums(cloud) @ gradient(spectrum(cloud)))
         # Projections are multiplied in float32.
         return from_totals(number, totals, transform=transform, rounding=1e-6)
 
@@ -46,10 +81,10 @@ def spectral(
         description,
         FAMILY,
         describe(transform),
-        compute=lambda cloud: value(cloud.eigenvalues),
+        compute=lambda cloud: value(spectrum(cloud)),
         count=lambda cloud: cloud.n,
         interval=interval,
-        why=_why_undefined,
+        why=why,
     )
 
 

@@ -13,7 +13,7 @@ def effective_rank(eigenvalues: FloatArray) -> float:
 
     exp(-Σ q ln q) with q = σ/Σσ and σ = √λ, in [1, min(n, d)].
 
-    Roy & Vetterli 2007; RankMe, Garrido et al. 2023, arXiv 2210.02885.
+    Roy & Vetterli 2007, EUSIPCO.
 
     >>> effective_rank(np.array([1.0, 1.0, 0.0]))
     2.0
@@ -43,11 +43,12 @@ METRICS = [
             formula="exp(−Σ q ln q), q = σ/Σσ",
             bounds=("1", "min(n, d)"),
             unit="dimensions",
-            citation="Roy & Vetterli 2007; Garrido et al. 2023, arXiv 2210.02885",
+            citation="Roy & Vetterli 2007, EUSIPCO",
             unchanged_by=("shift", "rotation", "duplication"),
             notes="""
             A smooth count of directions that weighs small singular values more than the
-            participation ratio does. RankMe is the same quantity.
+            participation ratio does. `rankme` is the same of vectors that are not centred, and
+            lower where they have a common direction; `spectral_rank` the same of eigenvalues.
             """,
         ),
         effective_rank,

@@ -6,47 +6,55 @@ from embstore.metrics.families.spectral import spectral
 from embstore.metrics.metric import Description
 from embstore.types import FloatArray
 
-_FIRST, _LAST, _LEAST = 11, 100, 10
+# The first few directions do not follow a power law.
+FIRST, _LAST, _LEAST = 11, 100, 10
 
 
 def spectral_slope(eigenvalues: FloatArray) -> float:
     """Measure how fast variance decays over directions, as the exponent of a power law.
 
     The least-squares slope of ln λ_i on ln i for 11 <= i <= 100, or as far as λ is above
-    zero: the first few directions do not follow the law. Negative; -1 is the edge beyond
-    which a representation is smooth. NaN with fewer than 10 such directions.
+    zero. Negative; -1 is the edge beyond which a representation is smooth. NaN with fewer
+    than 10 such directions.
 
-    Agrawal et al. 2022, α-ReQ, NeurIPS 35; the range after Stringer et al. 2019,
-    doi 10.1038/s41586-019-1346-5.
+    The range after Stringer et al. 2019, doi 10.1038/s41586-019-1346-5.
 
     >>> round(spectral_slope(np.arange(1.0, 200.0) ** -1.5), 6)
     -1.5
     """
-    tail = _tail(eigenvalues)
-    if len(tail) < _LEAST:
+    values = tail(eigenvalues)
+    if values is None:
         return float("nan")
     # Relative to the first, so that the slope has the same digits at every scale.
-    return float(_slope_weights(len(tail)) @ np.log(tail / tail[0]))
+    return float(fitting_weights(np.ones(len(values))) @ np.log(values / values[0]))
 
 
 def gradient(eigenvalues: FloatArray) -> FloatArray:
     """Differentiate ``spectral_slope``."""
-    tail = _tail(eigenvalues)
     gradient = np.zeros(len(eigenvalues))
-    gradient[_FIRST - 1 : _FIRST - 1 + len(tail)] = _slope_weights(len(tail)) / tail
+    values = tail(eigenvalues)
+    if values is not None:
+        weights = fitting_weights(np.ones(len(values)))
+        gradient[FIRST - 1 : FIRST - 1 + len(values)] = weights / values
     return gradient
 
 
-def _tail(eigenvalues: FloatArray) -> FloatArray:
-    tail = eigenvalues[_FIRST - 1 : _LAST]
-    return tail[tail > 0]
+def tail(eigenvalues: FloatArray) -> FloatArray | None:
+    """Return the eigenvalues that a power law is fitted to, None if they are fewer than 10."""
+    values = eigenvalues[FIRST - 1 : _LAST]
+    values = values[values > 0]
+    return values if len(values) >= _LEAST else None
 
 
-def _slope_weights(n: int) -> FloatArray:
-    """Weights whose product with n values is their least-squares slope on ln i."""
-    x = np.log(np.arange(_FIRST, _FIRST + n))
-    x -= x.mean()
-    return np.asarray(x / (x @ x))
+def fitting_weights(weights: FloatArray) -> FloatArray:
+    """Return what to multiply values from the 11th on with for their slope on ln i, (n,).
+
+    Args:
+        weights: how much the fit counts each value, (n,).
+    """
+    x = np.log(np.arange(FIRST, FIRST + len(weights)))
+    x -= (weights @ x) / weights.sum()
+    return np.asarray(weights * x / (weights @ (x * x)))
 
 
 METRICS = [
@@ -57,13 +65,12 @@ METRICS = [
             symbol="−α",
             formula="least-squares slope of ln λ_i on ln i, i = 11 … 100",
             bounds=("-inf", "0"),
-            citation="Agrawal et al. 2022, NeurIPS 35; Stringer et al. 2019, "
-            "doi 10.1038/s41586-019-1346-5",
+            citation="Stringer et al. 2019, doi 10.1038/s41586-019-1346-5",
             unchanged_by=("shift", "rotation", "duplication"),
             notes="""
             How fast the eigenvalues fall: −1 is a power law with exponent 1. The first 10
             eigenvalues are left out because sinks sit there. It needs at least 10 directions with
-            variance from the 11th on.
+            variance from the 11th on. `alpha_req` is the same fit with the weights that papers use.
             """,
         ),
         spectral_slope,

@@ -1,0 +1,45 @@
+"""RankMe against singular values of the vectors as they are."""
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from embstore.metrics.metric import evaluate
+from embstore.metrics.registry import METRICS
+from tests.metrics.clouds import cloud_of, numbers_of
+
+
+def oracle(X: NDArray[np.floating]) -> float:
+    """Garrido et al. 2023, eq. 2, without the 1e-7 that is added to each share."""
+    s = np.linalg.svd(X, compute_uv=False)
+    q = s[s > 0] / s.sum()
+    return float(np.exp(-(q * np.log(q)).sum()))
+
+
+def test_it_is_the_entropy_of_the_singular_values_as_they_are(
+    stretched: NDArray[np.float64],
+) -> None:
+    assert numbers_of(stretched)["rankme"] == pytest.approx(oracle(stretched), rel=1e-9)
+
+
+def test_a_common_direction_takes_it_far_below_the_effective_rank() -> None:
+    X = np.random.default_rng(0).normal(size=(400, 64)) + 5.0
+    numbers = numbers_of(X)
+    # As found with SVD for 400 vectors of 64 dimensions with this mean cosine.
+    assert numbers["mean_cosine"] == pytest.approx(0.96, abs=0.005)
+    assert numbers["rankme"] == pytest.approx(23.8, abs=0.5)
+    assert numbers["effective_rank"] == pytest.approx(62.7, abs=0.3)
+    assert numbers["rankme"] == pytest.approx(oracle(X), rel=1e-9)
+
+
+def test_fewer_vectors_than_dimensions_have_one_direction_more_than_centred() -> None:
+    X = np.random.default_rng(0).normal(size=(30, 50)) + 0.5
+    assert numbers_of(X)["rankme"] == pytest.approx(oracle(X), rel=1e-9)
+
+
+def test_equal_vectors_are_one_direction_and_zero_ones_none() -> None:
+    metric = METRICS["rankme"]
+    equal = evaluate(metric, cloud_of(np.full((30, 4), 7.0)))
+    assert equal.value == pytest.approx(1, rel=1e-12)
+    zero = evaluate(metric, cloud_of(np.zeros((30, 4))))
+    assert (zero.value, zero.reason) == (None, "all vectors are zero")
