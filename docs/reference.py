@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from embstore.types import MetricInfo
 
 DOCS = Path(__file__).parent
-NAMES = DOCS.parent / "embstore" / "metrics" / "neighbor_estimates.py"
+NAMES = DOCS.parent / "embstore" / "metrics" / "names.py"
 _MADE = "<!-- Made by make docs from the code and docs/{}.toml: change those. -->\n"
 
 
@@ -159,7 +159,9 @@ def _unchanged_by(metric: "Metric[Any]") -> str:
 
 def names_module() -> str:
     """Return the module of the metrics' names that asking needs."""
-    names = [metric.name for metric in METRICS.values() if metric.family == dimension.FAMILY]
+    metrics = [*METRICS.values(), *PAIR_METRICS.values()]
+    estimates = [metric.name for metric in metrics if metric.family == dimension.FAMILY]
+    biased = [metric.name for metric in metrics if metric.needs_many]
     return "\n".join(
         [
             '"""Names of metrics that asking needs to know, without what computes them.',
@@ -168,14 +170,23 @@ def names_module() -> str:
             '"""',
             "",
             "# Estimates of dimension from the distances to neighbours.",
-            "NEIGHBOR_ESTIMATES = frozenset(",
-            "    {",
-            *(f'        "{name}",' for name in names),
-            "    }",
-            ")",
+            *_set_of("NEIGHBOR_ESTIMATES", estimates),
+            "",
+            "# Biased unless the vectors are many times the dimensions.",
+            *_set_of("NEED_MANY", biased),
             "",
         ]
     )
+
+
+def _set_of(name: str, words: Iterable[str]) -> list[str]:
+    return [
+        f"{name} = frozenset(",
+        "    {",
+        *(f'        "{word}",' for word in words),
+        "    }",
+        ")",
+    ]
 
 
 def schema_page() -> str:

@@ -123,7 +123,7 @@ def test_every_page_is_reached_from_the_index() -> None:
     [
         ("docs/metrics.md", "metric_page"),
         ("docs/schema.md", "schema_page"),
-        ("embstore/metrics/neighbor_estimates.py", "names_module"),
+        ("embstore/metrics/names.py", "names_module"),
     ],
 )
 def test_what_is_generated_is_that_of_the_code(path: str, make: str) -> None:

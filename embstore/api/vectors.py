@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING
 
 from embstore.api.metric_results import MetricResult, MetricResults
+from embstore.asking.caveats import describe_few
 from embstore.metrics.conventions import GOOD_RECALL
 
 if TYPE_CHECKING:
@@ -116,7 +117,7 @@ def _curve(points: "tuple[CurvePoint, ...]") -> "pa.Table":
 
 
 def _notes(measured: "VectorsMeasured") -> list[str]:
-    """Say what standard errors count, and where the search for neighbours was poor."""
+    """Say what standard errors count, which numbers are biased, and how poor the search was."""
     if measured.n_windows is None:
         notes = [
             f"Each of the {measured.n:,} vectors counts by itself: give windows where some came "
@@ -132,6 +133,9 @@ def _notes(measured: "VectorsMeasured") -> list[str]:
             f"Coordinate {places} (from 0) counts the rows: leave it out if it is an index, which "
             "outweighs all others."
         )
+    names = [found.metric for found in measured.measurements]
+    if few := describe_few(names, measured.n, measured.d):
+        notes.append(few)
     if measured.recall < GOOD_RECALL:
         notes.append(
             f"The approximate search found {measured.recall:.3f} of the neighbours; take a "

@@ -1,16 +1,19 @@
 """Says what a reader should know before trusting the numbers of an answer.
 
-Large dimensions fall short; runs side by side may not have been measured alike; a later run
-of fewer tokens may hide an earlier, larger one; layers may have no numbers at all.
+Large dimensions fall short; spectra of few tokens are biased; runs side by side may not have
+been measured alike; a later run of fewer tokens may hide an earlier, larger one; layers may have
+no numbers at all.
 """
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from embstore.asking.literal_sql import literal
-from embstore.metrics.conventions import BY_HOW_MUCH, DIMENSION_CEILING
-from embstore.metrics.neighbor_estimates import NEIGHBOR_ESTIMATES
+from embstore.common.messages import listed
+from embstore.metrics.conventions import BY_HOW_MUCH, DIMENSION_CEILING, TOKENS_PER_DIMENSION
+from embstore.metrics.names import NEED_MANY, NEIGHBOR_ESTIMATES
 from embstore.store.empty_layers import empty_layers
 
 if TYPE_CHECKING:
@@ -35,6 +38,17 @@ SELECT
     list(DISTINCT seed ORDER BY seed) AS seed
 FROM run
 WHERE run_id IN (SELECT unnest(string_split({runs}, ',')))
+"""
+# By how many tokens were read: the widest layer of runs with few for each of its dimensions.
+_FEW = """
+SELECT run.tokens, max(layer.hidden_size) AS hidden_size
+FROM run
+JOIN layer ON layer.run_id = run.run_id
+WHERE run.run_id IN (SELECT unnest(string_split({runs}, ',')))
+    AND run.tokens < {tokens} * layer.hidden_size
+GROUP BY run.tokens
+ORDER BY run.tokens
+LIMIT 1
 """
 # What the view latest_run leaves out, where it had more tokens. No run is later than the
 # latest.
@@ -92,17 +106,64 @@ def dimension_caveat(table: "pa.Table") -> str | None:
 
 
 def run_caveats(database: "Database", table: "pa.Table") -> tuple[str, ...]:
-    """Return what to know of the runs behind an answer: unlike, hidden and incomplete ones.
+    """Return what to know of the runs behind an answer: small, unlike, hidden, incomplete ones.
 
     Raises:
         StoreError: the store cannot be read.
     """
     found = (
+        few_tokens_caveat(database, table),
         unequal_caveat(database, table),
         hidden_caveat(database, table),
         empty_caveat(database, table),
     )
     return tuple(text for text in found if text)
+
+
+def few_tokens_caveat(database: "Database", table: "pa.Table") -> str | None:
+    """Return which numbers of an answer are biased for want of tokens, or None.
+
+    Args:
+        database: the store that gave the answer.
+        table: the answer; without a column ``run_id`` nothing is known of its runs.
+
+    Raises:
+        StoreError: the store cannot be read.
+    """
+    names = set(table.column_names)
+    if "run_id" not in names or not names & _MEASURED:
+        return None
+    shown = names.union(table["metric"].unique().to_pylist() if "metric" in names else ())
+    if not shown & NEED_MANY:
+        return None
+    query = _FEW.format(runs=_written(table["run_id"]), tokens=TOKENS_PER_DIMENSION)
+    found = database.select(query).to_pylist()
+    return describe_few(shown, found[0]["tokens"], found[0]["hidden_size"]) if found else None
+
+
+def describe_few(names: Iterable[object], n: int, d: int) -> str | None:
+    """Say which of some metrics n vectors of d dimensions are too few for, or None.
+
+    >>> describe_few(["stable_rank", "mean_cosine"], 8192, 2048)
+    'Biased with fewer than 10 tokens a dimension (8,192 for 2,048): stable_rank.'
+    """
+    biased = sorted(NEED_MANY.intersection(names))
+    if n >= TOKENS_PER_DIMENSION * d or not biased:
+        return None
+    return (
+        f"Biased with fewer than {TOKENS_PER_DIMENSION} tokens a dimension ({n:,} for {d:,}): "
+        f"{listed(biased, most=_N_SHOWN)}."
+    )
+
+
+def _written(runs: "pa.ChunkedArray") -> str:
+    """Write run ids into SQL.
+
+    Written in, for DuckDB imports pandas to bind a value, and as one text: of thousands of
+    runs a list takes longer to parse than the answer to find.
+    """
+    ids = [run for run in runs.unique().to_pylist() if run is not None]
+    return literal(",".join(map(str, ids)), "VARCHAR")
 
 
 def unequal_caveat(database: "Database", table: "pa.Table") -> str | None:
@@ -121,10 +182,7 @@ def unequal_caveat(database: "Database", table: "pa.Table") -> str | None:
     runs = [run for run in table["run_id"].unique().to_pylist() if run is not None]
     if len(runs) < 2:
         return None
-    # Written in, for DuckDB imports pandas to bind a value, and as one text: of thousands of
-    # runs a list takes longer to parse than the answer to find.
-    written = literal(",".join(map(str, runs)), "VARCHAR")
-    (found,) = database.select(_DISTINCT.format(runs=written)).to_pylist()
+    (found,) = database.select(_DISTINCT.format(runs=_written(table["run_id"]))).to_pylist()
     unlike = [
         f"{what} ({', '.join(map(str, values[:_N_SHOWN]))}{', …' * (len(values) > _N_SHOWN)})"
         for what, values in found.items()

@@ -27,6 +27,7 @@ class VectorsMeasured:
         measurements: every metric's number.
         curve: the intrinsic dimension by scale; empty for two sets.
         n: vectors in each set.
+        d: dimensions, of the wider of two.
         n_windows: the windows they came in; None where nobody told of any.
         recall: share of true neighbours that the search found, 1 for an exact one.
         counting: coordinates that count the rows, as an index does.
@@ -35,6 +36,7 @@ class VectorsMeasured:
     measurements: tuple[Measurement, ...]
     curve: tuple[CurvePoint, ...]
     n: int
+    d: int
     n_windows: int | None
     recall: float
     counting: tuple[int, ...]
@@ -100,6 +102,7 @@ def _measure(sets: list[Rows], windows: object, sample: int, seed: int) -> Vecto
         tuple(at_scale(found, exponent) for found in measurements),
         tuple(() if others else (curve_at_scale(point, exponent) for point in first.curves)),
         n=len(numbers),
+        d=max(X.shape[1] for X in layers),
         n_windows=int(numbers[-1]) + 1 if known else None,
         recall=min(recall for recall in recalls if recall is not None),
         counting=tuple(sorted({place for rows in sets for place in rows.counting})),

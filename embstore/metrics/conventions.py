@@ -8,6 +8,9 @@ DIMENSION_CEILING = 20
 BY_HOW_MUCH = "at 4,000 tokens a true 50 reads 33 and a true 100 reads 51"
 SHORTFALL = f"Estimates above about {DIMENSION_CEILING} fall short: {BY_HOW_MUCH}."
 
+# Spectra of fewer tokens for each dimension end too early: numbers from them are biased.
+TOKENS_PER_DIMENSION = 10
+
 # Where an approximate search finds a smaller share of the true neighbours than this, estimates
 # of dimension are biased by more than a percent.
 GOOD_RECALL = 0.98

@@ -109,6 +109,7 @@ class Metric(Generic[Subject]):
         count: how many vectors are behind it.
         interval: its standard error and interval; None where it has none.
         why: the reason for an undefined value, given the number of vectors.
+        needs_many: it is biased unless there are many times more vectors than dimensions.
     """
 
     description: Description
@@ -118,6 +119,7 @@ class Metric(Generic[Subject]):
     count: Callable[[Subject], int]
     interval: Callable[[Subject, float], Interval | None]
     why: Callable[[Subject, int], str]
+    needs_many: bool = False
 
     @property
     def name(self) -> str:

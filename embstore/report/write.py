@@ -9,7 +9,7 @@ from embstore._version import __version__
 from embstore.common.messages import closest
 from embstore.errors import QueryError
 from embstore.metrics.conventions import SHORTFALL
-from embstore.metrics.neighbor_estimates import NEIGHBOR_ESTIMATES
+from embstore.metrics.names import NEIGHBOR_ESTIMATES
 from embstore.report.findings.overview import find_all
 from embstore.report.findings.sentences import Finding
 from embstore.report.pack.curves import pack_scales, pack_spectra

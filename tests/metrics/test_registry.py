@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from embstore.metrics.families import dimension
-from embstore.metrics.neighbor_estimates import NEIGHBOR_ESTIMATES
+from embstore.metrics.families import dimension, spectral
+from embstore.metrics.names import NEED_MANY, NEIGHBOR_ESTIMATES
 from embstore.metrics.one_layer import Cloud
 from embstore.metrics.registry import METRICS, PAIR_METRICS, find_metrics, metric_infos
 from embstore.types import MetricInfo
@@ -61,6 +61,16 @@ def test_two_metrics_of_one_name_are_refused(
 
 def test_the_estimates_that_fall_short_are_those_from_neighbours() -> None:
     assert {n for n, m in METRICS.items() if m.family == dimension.FAMILY} == NEIGHBOR_ESTIMATES
+
+
+def test_spectra_of_few_vectors_are_known_to_be_biased() -> None:
+    """Two halves of an isotropic cloud, whose numbers would not change but for the bias."""
+    X = np.random.default_rng(0).normal(size=(512, 128))
+    whole, half = numbers_of(X), numbers_of(X[:256])
+    spectra = {n for n, m in METRICS.items() if m.family == spectral.FAMILY}
+    moved = {name for name in spectra if half[name] != pytest.approx(whole[name], rel=0.02)}
+    assert moved == spectra & NEED_MANY
+    assert {"cka_next", "linearity_next", "linearity_residual_next"} == NEED_MANY - METRICS.keys()
 
 
 def bound(expression: str, n: int, d: int) -> float:

@@ -38,6 +38,7 @@ def of_next_layer(
     transform: Transform,
     why: Callable[[Pair, int], str],
     count: Callable[[Pair], int] = lambda pair: pair.n,
+    needs_many: bool = False,
 ) -> Metric[Pair]:
     """A metric of a layer and the next.
 
@@ -48,12 +49,14 @@ def of_next_layer(
         transform: where its interval is symmetric.
         why: the reason for an undefined value, given the number of tokens.
         count: the tokens behind the value.
+        needs_many: it is biased unless there are many times more tokens than dimensions.
     """
 
     def interval(pair: Pair, value: float) -> Interval | None:
         return from_totals(value, totals(pair, value), transform=transform, rounding=_ROUNDING)
 
-    return Metric(description, FAMILY, describe(transform), compute, count, interval, why)
+    how = describe(transform)
+    return Metric(description, FAMILY, how, compute, count, interval, why, needs_many)
 
 
 def mean_of_steps(

@@ -11,6 +11,7 @@ for a standard error: to first order, a token at x moves eigenvalue j, with eige
 
 from collections.abc import Callable
 
+from embstore.metrics.conventions import TOKENS_PER_DIMENSION
 from embstore.metrics.metric import Description, Family, Metric
 from embstore.metrics.one_layer import Cloud
 from embstore.metrics.uncertainty import Interval, Transform, describe, from_totals
@@ -18,12 +19,15 @@ from embstore.types import FloatArray
 
 FAMILY = Family(
     title="Spectrum of the covariance",
-    text="""
+    text=f"""
     How the variance of the cloud is spread over directions. All are functions of the eigenvalues
     λ₁ ≥ … ≥ λ_d of the covariance of the centred vectors, with σ_i = √λ_i and p_i = λ_i/Σλ. The
     eigenvalues themselves are stored in table `spectrum`, so a later metric of this kind needs no
     new forward pass. They see every token fed to the model. A few tokens with huge norms can
     decide all of them: compare scope `all` with `no_sinks`. `rankme` alone does not centre.
+
+    With few vectors large eigenvalues come out too large and small ones too small, so all of these
+    are biased: answers, charts and reports say so below {TOKENS_PER_DIMENSION} tokens a dimension.
     """,
 )
 
@@ -85,6 +89,7 @@ def _of_spectrum(
         count=lambda cloud: cloud.n,
         interval=interval,
         why=why,
+        needs_many=True,
     )
 
 

@@ -66,5 +66,6 @@ METRICS = [
         totals,
         transform="logit",
         why=_why_undefined,
+        needs_many=True,
     )
 ]

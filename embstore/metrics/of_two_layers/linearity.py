@@ -80,5 +80,6 @@ METRICS = [
         totals,
         transform="logit",
         why=why_undefined,
+        needs_many=True,
     )
 ]

@@ -51,5 +51,6 @@ METRICS = [
         totals,
         transform="logit",
         why=why_undefined,
+        needs_many=True,
     )
 ]

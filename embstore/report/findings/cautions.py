@@ -3,13 +3,10 @@
 from collections.abc import Sequence
 
 from embstore.common.messages import listed
-from embstore.metrics.conventions import GOOD_RECALL
+from embstore.metrics.conventions import GOOD_RECALL, TOKENS_PER_DIMENSION
 from embstore.report.findings.sentences import NAMED, Finding, counted, named, shortened
 from embstore.report.records import Contents, Row
 from embstore.store.empty_layers import EmptyLayers
-
-# With fewer tokens per dimension, spectra end too early.
-_TOKENS_PER_DIMENSION = 4
 
 
 def same_weights(checkpoints: Sequence[Row], contents: Contents) -> Finding | None:
@@ -154,14 +151,14 @@ def small_samples(contents: Contents) -> Finding | None:
         for model in contents.models
         for place in model.runs
         if int(str(contents.runs[place]["tokens"]))
-        < _TOKENS_PER_DIMENSION * int(str(model.facts["hidden_size"]))
+        < TOKENS_PER_DIMENSION * int(str(model.facts["hidden_size"]))
     ]
     if not few:
         return None
     return Finding(
         "Few tokens",
         f"{counted(len(few), 'run')} of {named({model.label for model, _ in few})} read fewer "
-        f"than {_TOKENS_PER_DIMENSION} tokens per dimension: participation ratio, effective rank "
+        f"than {TOKENS_PER_DIMENSION} tokens per dimension: participation ratio, effective rank "
         "and components of variance come out too low.",
         tuple(place for _, place in few),
         "warning",

@@ -47,7 +47,7 @@ def test_uneven_and_small_samples_and_dirty_code_warn(database: Database) -> Non
     assert "tokens 128, 256" in uneven.text
     few = told(database, "Few tokens")
     assert few is not None
-    assert few.text.startswith("1 run of b read fewer than 4 tokens per dimension")
+    assert few.text.startswith("1 run of b read fewer than 10 tokens per dimension")
     dirty = told(database, "Changed code")
     assert dirty is not None
     assert dirty.runs == (1,)

@@ -1,0 +1,44 @@
+"""Names of metrics that asking needs to know, without what computes them.
+
+Made by make docs from the metrics' files: change those.
+"""
+
+# Estimates of dimension from the distances to neighbours.
+NEIGHBOR_ESTIMATES = frozenset(
+    {
+        "corrint",
+        "lid_p05",
+        "lid_p25",
+        "lid_p50",
+        "lid_p75",
+        "lid_p95",
+        "mada",
+        "mle",
+        "mom",
+        "twonn",
+        "twonn_low20",
+        "twonn_ml",
+    }
+)
+
+# Biased unless the vectors are many times the dimensions.
+NEED_MANY = frozenset(
+    {
+        "alpha_req",
+        "anisotropy",
+        "effective_rank",
+        "isoscore",
+        "participation_ratio",
+        "pca_dim_90",
+        "pca_dim_95",
+        "pca_dim_99",
+        "rankme",
+        "spectral_entropy",
+        "spectral_rank",
+        "spectral_slope",
+        "stable_rank",
+        "cka_next",
+        "linearity_next",
+        "linearity_residual_next",
+    }
+)
