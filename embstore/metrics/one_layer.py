@@ -16,6 +16,7 @@ from embstore.geometry.row_loops import (
     lengths,
     sum_squares,
 )
+from embstore.metrics.apart import Own, own_windows
 from embstore.metrics.clusters import AS_NEIGHBOR, Clusters
 from embstore.metrics.neighbor_ratios import local_dimensions
 from embstore.types import FloatArray
@@ -118,6 +119,15 @@ class Cloud:
         """Squared projections, not centred, on those eigenvectors, by cell, (n_cells, d)."""
         values, directions = self._eigen_about_origin
         return self._square_sums(float(values.sum()), directions, self.moments.mean @ directions)
+
+    @cached_attribute
+    def own_windows(self) -> Own | None:
+        """What tokens of one window have in common, about the mean; None if it tells nothing."""
+        layer = (self.units, self.moments.mean, self.moments.scatter)
+        total = float(np.trace(self.moments.scatter)) / max(self.n, 1)
+        if not total > 0:
+            return None
+        return own_windows(self.unit_clusters, self.n, total**-0.5, layer)
 
     def _square_sums(self, total: float, directions: FloatArray, added: FloatArray) -> FloatArray:
         """Sum over each cell the squares of the centred units' projections plus a number each."""

@@ -1,0 +1,163 @@
+"""The corrected participation ratio against its authors' package, brute force, and truth."""
+
+import numpy as np
+import pytest
+from dimensionality import participation_ratio
+from numpy.typing import NDArray
+
+from embstore.geometry.moments import Moments
+from embstore.metrics.apart import Windows
+from embstore.metrics.clusters import Clusters
+from embstore.metrics.metric import evaluate
+from embstore.metrics.one_layer import Cloud
+from embstore.metrics.registry import METRICS
+from tests.metrics.clouds import cloud_of
+
+METRIC = METRICS["participation_ratio_corrected"]
+
+
+# What the metric does not look at, so that nothing is searched for.
+OTHER = cloud_of(np.random.default_rng(0).normal(size=(40, 2)))
+
+
+def of_units(X: NDArray[np.floating], rows: NDArray[np.int64], clusters: Clusters) -> Cloud:
+    """A cloud of which some rows are kept."""
+    return Cloud(Moments.of(X), OTHER.sample, OTHER.clusters, OTHER.graph, X[rows], clusters)
+
+
+def value(X: NDArray[np.floating], windows: NDArray[np.int64] | None = None) -> float:
+    rows = np.arange(len(X))
+    clusters = Clusters.of(rows if windows is None else windows)
+    found = evaluate(METRIC, of_units(X, rows, clusters)).value
+    assert found is not None
+    return found
+
+
+def test_of_vectors_of_their_own_it_is_the_estimate_of_its_authors(
+    stretched: NDArray[np.float64],
+) -> None:
+    expected = participation_ratio(stretched, return_all=True)["row"]
+    assert value(stretched) == pytest.approx(expected, rel=1e-9)
+
+
+def test_as_many_isotropic_vectors_as_dimensions_read_the_dimension() -> None:
+    X = np.random.default_rng(0).normal(size=(256, 256))
+    cloud = cloud_of(X)
+    numbers = [evaluate(METRICS[n], cloud).value for n in ("participation_ratio", METRIC.name)]
+    # (tr Σ)²/‖Σ‖² is 256. Of n = d vectors the uncorrected one is d/2, and 5 of 256 is twice
+    # what samples of this size differ by.
+    assert numbers[0] == pytest.approx(128, abs=2)
+    assert numbers[1] == pytest.approx(256, abs=5)
+
+
+def brute_force(X: NDArray[np.float64], windows: NDArray[np.int64]) -> float:
+    """Over all quadruples of windows, by definition: (tr Σ)² and tr Σ² as U-statistics."""
+    labels = np.unique(windows)
+    A = np.array([X[windows == g].T @ X[windows == g] for g in labels])
+    m = np.array([X[windows == g].sum(axis=0) for g in labels])
+    size = np.array([(windows == g).sum() for g in labels])
+    n_pairs = n_triples = n_fours = 0.0
+    pairs = np.zeros(2)
+    triples = np.zeros(2)
+    fours = 0.0
+    G = len(labels)
+    for g in range(G):
+        for h in set(range(G)) - {g}:
+            n_pairs += size[g] * size[h]
+            pairs += [np.trace(A[g]) * np.trace(A[h]), (A[g] * A[h]).sum()]
+            for k in set(range(G)) - {g, h}:
+                n_triples += size[g] * size[h] * size[k]
+                triples += [np.trace(A[g]) * (m[h] @ m[k]), m[h] @ A[g] @ m[k]]
+                for o in set(range(G)) - {g, h, k}:
+                    n_fours += size[g] * size[h] * size[k] * size[o]
+                    fours += (m[g] @ m[h]) * (m[k] @ m[o])
+    top, bottom = pairs / n_pairs - 2 * triples / n_triples + fours / n_fours
+    return float(top / bottom)
+
+
+@pytest.mark.parametrize("sizes", [[4] * 6, [3, 5, 2, 1, 4, 6, 3]])
+def test_of_windows_it_is_the_mean_over_tokens_of_different_ones(sizes: list[int]) -> None:
+    rng = np.random.default_rng(0)
+    windows = np.repeat(np.arange(len(sizes)), sizes)
+    shifts = rng.normal(size=(len(sizes), 5))
+    X = rng.normal(size=(24, 5)) * [3, 2, 1, 1, 0.5] + shifts[windows] + 4
+    # A shift changes nothing, but that of windows of unequal size, which is about the mean.
+    seen = X if len(set(sizes)) == 1 else X - X.mean(axis=0)
+    # Projections on the eigenvectors are multiplied in float32.
+    assert value(X, windows) == pytest.approx(brute_force(seen, windows), rel=1e-6)
+
+
+N_WINDOWS, WINDOW, D = 24, 32, 48
+SPECTRUM = np.arange(1, D + 1) ** -0.5
+TRUE = SPECTRUM.sum() ** 2 / (SPECTRUM**2).sum()
+
+
+def autoregressive(rng: np.random.Generator) -> NDArray[np.float64]:
+    """Windows of tokens of which each is like the one before, with that covariance."""
+    noise = rng.normal(size=(N_WINDOWS, WINDOW, D))
+    X = np.empty_like(noise)
+    X[:, 0] = noise[:, 0]
+    for t in range(1, WINDOW):
+        X[:, t] = 0.9 * X[:, t - 1] + np.sqrt(1 - 0.81) * noise[:, t]
+    return X.reshape(-1, D) * np.sqrt(SPECTRUM) + 2.0
+
+
+def sampled(X: NDArray[np.float64], kept: int, sinks: bool, rng: np.random.Generator) -> Cloud:
+    """A cloud of which some tokens are kept; with sinks the first of each window is, always."""
+    windows = np.repeat(np.arange(N_WINDOWS), WINDOW)
+    first = np.arange(len(X)) % WINDOW == 0
+    alone = first & sinks
+    ordinary = np.flatnonzero(~alone)
+    drawn = np.zeros(len(X), dtype=bool)
+    drawn[rng.choice(ordinary, size=kept, replace=False)] = True
+    rows = np.flatnonzero(drawn | alone)
+    clusters = Clusters.of_sample(
+        windows[rows],
+        alone[rows],
+        drawn[rows],
+        np.bincount(windows[ordinary], minlength=N_WINDOWS),
+        n_windows=N_WINDOWS,
+    )
+    return of_units(X, rows, clusters)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("sinks", [False, True])
+def test_it_is_right_on_average_over_correlated_tokens_of_which_half_are_kept(sinks: bool) -> None:
+    rng = np.random.default_rng(0)
+    found = []
+    for _ in range(60):
+        X = autoregressive(rng)
+        if sinks:
+            # The same covariance, scaled: what is kept alone must not count as drawn.
+            X[::WINDOW] = 2.0 + 4 * (X[::WINDOW] - 2.0)
+        cloud = sampled(X, 300, sinks, rng)
+        whole = METRICS["participation_ratio"].compute(cloud)
+        half = evaluate(METRIC, cloud)
+        every = value(X, np.repeat(np.arange(N_WINDOWS), WINDOW))
+        assert half.interval is not None
+        found.append((whole, every, half.value, half.interval.std_error))
+    whole, every, half, error = np.array(found).T
+    spread = half.std(ddof=1)
+    # Twice the error of a mean of 60; a ratio of two unbiased numbers is off by 1 % here.
+    assert every.mean() == pytest.approx(TRUE, abs=2 * spread / 60**0.5 + 0.01 * TRUE)
+    assert half.mean() == pytest.approx(TRUE, abs=2 * spread / 60**0.5 + 0.01 * TRUE)
+    # Uncorrected it is far off, in the same samples.
+    assert whole.mean() < 0.85 * TRUE
+    # 60 samples tell a spread to 9 %.
+    assert 0.8 < np.median(error) / spread < 1.3
+
+
+def test_too_few_windows_and_lone_tokens_give_a_reason() -> None:
+    X = np.random.default_rng(0).normal(size=(60, 4))
+    for n in (1, 3):
+        found = evaluate(METRIC, cloud_of(X, np.arange(60) % n))
+        assert found.value is None
+        assert found.reason is not None
+        assert found.reason.startswith(f"{n} window")
+    one_each = Clusters.of_sample(
+        np.arange(10), np.zeros(10, bool), np.ones(10, bool), np.full(10, 6), n_windows=10
+    )
+    assert Windows(one_each, 60).why_not == "no two tokens of one window were kept: keep more"
+    found = evaluate(METRIC, cloud_of(np.full((30, 4), 2.0)))
+    assert (found.value, found.reason) == (None, "all vectors are equal")
