@@ -153,7 +153,7 @@ def _next(
     a = (left + right) * value - left * right * (below_slope + above_slope)
     b = left * right * value
     c = value - left * below_slope - right * above_slope
-    root = np.sqrt(max(a * a - 4 * b * c, 0.0))
+    root = float(np.sqrt(max(a * a - 4 * b * c, 0.0)))
     if a > 0:
         return t + 2 * b / (a + root)
     return t + (a - root) / (2 * c) if c != 0 else np.inf

@@ -367,9 +367,14 @@ class StackRecord:
             if group not in self._settled and self.counts[group]
         }
 
+    @property
+    def unit_windows(self) -> NDArray[np.int64]:
+        """Window of each of a layer's units, (n_units,)."""
+        return np.concatenate([self.sample_windows, self.kept_windows])
+
     def clusters(self, groups: Sequence[int]) -> Clusters:
         """Return the windows of a layer's units in some groups, and what they stand for."""
-        windows = np.concatenate([self.sample_windows, self.kept_windows])
+        windows = self.unit_windows
         by_window = np.concatenate(self.by_window)
         tokens = by_window[:, list(groups)].sum(axis=1)
         n_windows = int((tokens > 0).sum())

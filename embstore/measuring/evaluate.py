@@ -12,6 +12,7 @@ from embstore.geometry.neighbors.ties import join_ties, usual_error
 from embstore.measuring.collect import Few, LayerRecord, PairRecord, StackRecord
 from embstore.measuring.scopes import FIRST, GROUPS, REST, SINK
 from embstore.metrics import gride
+from embstore.metrics.apart import LEAST_WINDOWS, Products
 from embstore.metrics.clusters import Clusters
 from embstore.metrics.metric import Metric, Subject, evaluate
 from embstore.metrics.neighbor_ratios import NEIGHBORS
@@ -89,6 +90,7 @@ def measure_layer(
     found = search(record.sample, N_NEIGHBORS)
     keeps = {scope: np.isin(stack.sample_groups, GROUPS[scope]) for scope in scopes}
     graphs, nearest = _graphs(found, keeps, stack.sample_windows)
+    products = _products(stack, record)
     measurements: list[Measurement] = []
     spectra: list[Spectrum] = []
     curves: list[CurvePoint] = []
@@ -101,6 +103,7 @@ def measure_layer(
             graph=graphs[scope],
             units=record.units,
             unit_clusters=stack.clusters(GROUPS[scope]),
+            products=products,
         )
         measurements += [_measure(key, scope, metric, cloud) for metric in METRICS.values()]
         spectra.append(Spectrum(key, scope, cloud.eigenvalues, cloud.n))
@@ -122,6 +125,7 @@ def measure_pair(
     key = record.x.key
     measurements: list[Measurement] = []
     few = stack.few
+    x_products, y_products = _products(stack, record.x), _products(stack, record.y)
     shared = _core("shared", record, (REST,), few)
     for scope in scopes:
         if record.x.n_bad or record.y.n_bad:
@@ -146,10 +150,19 @@ def measure_pair(
             spread_y=y.spread[scope],
             overlap=_overlap(stack, record, x.nearest[scope], y.nearest[scope]),
             steps=record.merged_steps(groups),
+            products=(x_products, y_products) if x_products and y_products else None,
         )
         measurements += [_measure(key, scope, metric, pair) for metric in PAIR_METRICS.values()]
         del pair, whole
     return measurements
+
+
+def _products(stack: StackRecord, record: LayerRecord) -> Products | None:
+    """Multiply a layer's units with those of their window; None if that is of no use."""
+    windows = stack.unit_windows
+    if record.n_bad or len(np.unique(windows)) < LEAST_WINDOWS:
+        return None
+    return Products.of(record.units, windows, record.moments[REST].mean)
 
 
 def _core(name: str, record: PairRecord, groups: Sequence[int], few: Few) -> Core:

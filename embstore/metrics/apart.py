@@ -32,12 +32,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from embstore.common.cached_attribute import cached_attribute
-from embstore.common.scratch import scratch
-from embstore.geometry.row_loops import centre_to_single
 from embstore.metrics.clusters import Clusters
 from embstore.types import FloatArray
 
-# Products held at once.
+# Products of tokens of four different windows are compared.
+LEAST_WINDOWS = 4
+# Numbers held at once.
 _BLOCK = 1 << 22
 
 
@@ -99,8 +99,8 @@ class Windows:
     @property
     def why_not(self) -> str | None:
         """Why nothing can be estimated, or None."""
-        if self.clusters.n_windows < 4:
-            n = self.clusters.n_windows
+        n = self.clusters.n_windows
+        if n < LEAST_WINDOWS:
             return f"{n} window{'s' * (n != 1)}: needs four, since it compares different ones"
         if np.isnan(self.pair_weight):
             return "no two tokens of one window were kept: keep more"
@@ -126,7 +126,8 @@ class Windows:
         """Sum units' values, (n_units,), over each window, (n_windows,)."""
         counted = self.of_units >= 0
         n = self.clusters.n_windows
-        return np.bincount(self.of_units[counted], values[counted], minlength=n)
+        sums = np.bincount(self.of_units[counted], values[counted], minlength=n)
+        return np.asarray(sums, dtype=np.float64)
 
     def over_windows(self, values: FloatArray) -> float:
         """Sum up what each unit adds, for all tokens of all windows."""
@@ -139,20 +140,24 @@ class Side:
 
     Attributes:
         windows: of the units.
-        units: (n_units, d).
         scatter: sum of xxᵀ over all tokens, in the same scale, (d, d).
+        squares: ‖x‖² of each unit, (n_units,).
         to_window: product of each unit with the sum over its window, (n_units,).
+        drawn: sum over each window of the units that stand for others, (n_windows, d).
+        others: sum over each window of the units that do not, (n_windows, d).
     """
 
     windows: Windows
-    units: NDArray[np.floating]
     scatter: FloatArray
+    squares: FloatArray
     to_window: FloatArray
+    drawn: FloatArray
+    others: FloatArray
 
-    @cached_attribute
-    def squares(self) -> FloatArray:
-        """‖x‖², (n_units,)."""
-        return np.einsum("ij,ij->i", self.units, self.units, dtype=np.float64)
+    @property
+    def totals(self) -> FloatArray:
+        """Sum over each window of all its tokens, as far as the units tell, (n_windows, d)."""
+        return self.windows.weight * self.drawn + self.others
 
     @cached_attribute
     def own(self) -> FloatArray:
@@ -164,22 +169,6 @@ class Side:
         """The sum of K_gg over all windows."""
         apart = self.to_window - self.squares
         return float(np.trace(self.scatter)) + self.windows.over_windows(apart)
-
-    @cached_attribute
-    def totals(self) -> tuple[FloatArray, FloatArray]:
-        """Sums over each window of the drawn units and of the others, (n_windows, d) each."""
-        return self._totals(self.windows.drawn), self._totals(~self.windows.drawn)
-
-    def _totals(self, chosen: NDArray[np.bool_]) -> FloatArray:
-        rows = np.flatnonzero(chosen & (self.windows.of_units >= 0))
-        windows = self.windows.of_units[rows]
-        sums = np.zeros((self.windows.clusters.n_windows, self.units.shape[1]))
-        order = np.argsort(windows, kind="stable")
-        starts = np.flatnonzero(np.diff(windows[order], prepend=-1))
-        if len(rows):
-            ordered = self.units[rows[order]]
-            sums[windows[order][starts]] = np.add.reduceat(ordered, starts, axis=0, dtype=float)
-        return sums
 
 
 @dataclass(frozen=True, eq=False)
@@ -223,8 +212,7 @@ class Own:
             means = sums = whole
         else:
             sums = whole + windows.unseen * _between(windows, x, y, scatter, along)
-            m = [windows.weight * side.totals[0] + side.totals[1] for side in (x, y)]
-            means = windows.unseen**2 * float(np.square(m[0].T @ m[1]).sum())
+            means = windows.unseen**2 * float(np.square(x.totals.T @ y.totals).sum())
         return (
             (whole - windows.over_windows(within)) / pairs
             + 2 * (sums - 2 * apart) / triples
@@ -251,8 +239,7 @@ class Own:
         if windows.single:
             means = float(np.vdot(x.scatter, x.scatter))
         else:
-            m = windows.weight * x.totals[0] + x.totals[1]
-            means = windows.unseen**2 * float(np.square(m.T @ m).sum())
+            means = windows.unseen**2 * float(np.square(x.totals.T @ x.totals).sum())
         return (
             (trace**2 - within) / pairs
             + 2 * (trace * x.all_own - 2 * mixed) / triples
@@ -262,85 +249,126 @@ class Own:
 
 def _between(windows: Windows, x: Side, y: Side, scatter: FloatArray, along: FloatArray) -> float:
     """Sum xᵀA y₂ over all pairs of two different tokens of one window that was seen."""
-    (drawn_x, others_x), (drawn_y, others_y) = x.totals, y.totals
     by_cell = along.reshape(windows.clusters.counts.shape)
-    drawn, others = drawn_x @ scatter, others_x @ scatter
+    alone = by_cell[:, 0].sum()
+    if windows.clusters.n_parts == 1:
+        # Of all tokens it is known, and more exactly.
+        alone = np.vdot(scatter, scatter) / windows.unseen
+    drawn, others = x.drawn @ scatter, x.others @ scatter
     return float(
-        windows.pair_weight * (np.vdot(drawn, drawn_y) - by_cell[:, 1:].sum())
-        + windows.weight * (np.vdot(drawn, others_y) + np.vdot(others, drawn_y))
-        + np.vdot(others, others_y)
-        - by_cell[:, 0].sum()
+        windows.pair_weight * (np.vdot(drawn, y.drawn) - by_cell[:, 1:].sum())
+        + windows.weight * (np.vdot(drawn, y.others) + np.vdot(others, y.drawn))
+        + np.vdot(others, y.others)
+        - alone
     )
 
 
+@dataclass(frozen=True, eq=False)
+class Products:
+    """One layer's units, multiplied with those of their window: the same for all scopes.
+
+    In float64, since a sink's square is a million times what is left without it.
+
+    Attributes:
+        units: (n_units, d).
+        origin: what is subtracted from them, (d,).
+        blocks: for windows of equally many units, as many as are held at once: which units
+            they have, (windows, k), and the products, (windows, k, k).
+    """
+
+    units: NDArray[np.floating]
+    origin: FloatArray
+    blocks: tuple[tuple[NDArray[np.int64], FloatArray], ...]
+
+    @classmethod
+    def of(
+        cls, units: NDArray[np.floating], windows: NDArray[np.int64], origin: FloatArray
+    ) -> "Products":
+        """Multiply units, (n_units, d), whose windows are given, -1 for those to leave out."""
+        order = np.argsort(windows, kind="stable")
+        order = order[windows[order] >= 0]
+        _, starts, sizes = np.unique(windows[order], return_index=True, return_counts=True)
+        blocks = []
+        for size in np.unique(sizes).tolist():
+            # All windows of one size at once: there may be as many as tokens.
+            rows = order[starts[sizes == size][:, np.newaxis] + np.arange(size)]
+            widest = max(size, units.shape[1])
+            for block in np.array_split(rows, max(1, rows.size * widest // _BLOCK)):
+                if len(block):
+                    Z = units[block] - origin
+                    blocks.append((block, Z @ Z.transpose(0, 2, 1)))
+        return cls(units, origin, tuple(blocks))
+
+
 def own_windows(
-    clusters: Clusters,
-    n: int,
-    scale: float,
-    *layers: tuple[NDArray[np.floating], FloatArray, FloatArray],
+    clusters: Clusters, n: int, *layers: tuple[Products, float, FloatArray, FloatArray]
 ) -> Own | None:
-    """Multiply the units of each window with each other; None where that tells nothing.
+    """Sum up what units have in common with those of their window; None where that says nothing.
 
     Args:
         clusters: of the units.
         n: tokens in all.
-        scale: what vectors are multiplied with, so that they are about one long.
-        layers: one or two: the units, (n_units, d), the mean of all tokens, (d,), and the sum
-            of their products about it, (d, d).
+        layers: one or two: products of the units, what vectors are multiplied with so that they
+            are about one long, the mean of all tokens, (d,), and the sum of their products about
+            it, (d, d).
     """
     windows = Windows(clusters, n)
     if windows.why_not is not None:
         return None
-    centred = [_centred(i, units, mean, scale) for i, (units, mean, _) in enumerate(layers)]
-    sums = np.zeros((5, len(clusters.cells)))
-    order = np.argsort(windows.of_units, kind="stable")
-    order = order[windows.of_units[order] >= 0]
-    sizes = windows.clusters.counts.sum(axis=1)
-    starts = np.cumsum(sizes) - sizes
-    for size in np.unique(sizes).tolist():
-        # All windows of one size at once: there may be as many as tokens.
-        rows = order[starts[sizes == size][:, np.newaxis] + np.arange(size)]
-        for block in np.array_split(rows, max(1, rows.size * size // _BLOCK)):
-            _multiply(windows, centred, block, sums)
-    squares = [scatter * scale**2 for _, _, scatter in layers]
     sides = [
-        Side(windows, units, scatter, to_window)
-        for units, scatter, to_window in zip(centred, squares, sums[3:], strict=False)
+        Side(
+            windows,
+            scatter * scale**2,
+            *np.zeros((2, len(clusters.cells))),
+            *np.zeros((2, clusters.n_windows, len(mean))),
+        )
+        for _, scale, mean, scatter in layers
     ]
-    return Own(windows, sides[0], sides[-1], *sums[:3])
+    own = Own(windows, sides[0], sides[-1], *np.zeros((3, len(clusters.cells))))
+    for found in zip(*(products.blocks for products, *_ in layers), strict=True):
+        rows = found[0][0]
+        between = _between_units(windows, rows)
+        grams = []
+        for side, (_, gram), (products, scale, mean, _) in zip(sides, found, layers, strict=True):
+            Z = (products.units[rows] - mean) * scale
+            # About the mean of this scope, and not about the origin of the products.
+            shift = (mean - products.origin) * scale
+            along = Z @ shift
+            moved = gram * scale**2 - along[:, :, np.newaxis] - along[:, np.newaxis] - shift @ shift
+            _fill(side, rows, Z, moved, between)
+            grams.append(moved)
+        x, y = grams[0], grams[-1]
+        own.xx[rows] = np.einsum("wij,wij,wij->wi", between, x, x)
+        if len(grams) > 1:
+            own.xy[rows] = np.einsum("wij,wij,wij->wi", between, x, y)
+            own.yy[rows] = np.einsum("wij,wij,wij->wi", between, y, y)
+    return own
 
 
-def _multiply(
-    windows: Windows,
-    layers: list[NDArray[np.floating]],
-    rows: NDArray[np.int64],
-    sums: FloatArray,
-) -> None:
-    """Fill in the sums of some windows' units, given as (windows, units)."""
-    grams = [Z[rows] @ Z[rows].transpose(0, 2, 1) for Z in layers]
-    grams = [gram.astype(np.float64) for gram in grams]
+def _between_units(windows: Windows, rows: NDArray[np.int64]) -> FloatArray:
+    """How often the second unit counts beside the first, (windows, k, k)."""
     drawn = windows.drawn[rows]
-    # How often one unit counts beside another: (windows, units, units).
+    both = windows.pair_weight / (windows.weight or 1.0)
     between = np.where(
         drawn[:, :, np.newaxis],
-        np.where(drawn[:, np.newaxis], windows.pair_weight / (windows.weight or 1.0), 1.0),
+        np.where(drawn[:, np.newaxis], both, 1.0),
         np.where(drawn[:, np.newaxis], windows.weight, 1.0),
     )
     each = np.arange(rows.shape[1])
     between[:, each, each] = 1.0
-    x, y = grams[0], grams[-1]
-    products = (x * x, x * y, y * y) if len(grams) > 1 else (x * x,)
-    for k, product in zip((0, 1, 2), products, strict=False):
-        sums[k, rows] = (between * product).sum(axis=2)
-    for k, gram in enumerate(grams):
-        sums[3 + k, rows] = (between * gram).sum(axis=2)
+    counted = windows.of_units[rows] >= 0
+    return np.asarray(between * counted[:, np.newaxis])
 
 
-def _centred(
-    place: int, units: NDArray[np.floating], mean: FloatArray, scale: float
-) -> NDArray[np.floating]:
-    if units.dtype == np.float64:
-        return np.asarray((units - mean) * scale)
-    centred = scratch(f"apart {place}", units.shape, np.float32)
-    centre_to_single(units, mean, scale, centred)
-    return centred
+def _fill(
+    side: Side, rows: NDArray[np.int64], Z: FloatArray, gram: FloatArray, between: FloatArray
+) -> None:
+    """Fill in what some windows' units have in one layer."""
+    windows = side.windows
+    drawn, counted = windows.drawn[rows], windows.of_units[rows] >= 0
+    side.squares[rows] = np.einsum("wii->wi", gram)
+    side.to_window[rows] = np.einsum("wij,wij->wi", between, gram)
+    at = windows.of_units[rows].max(axis=1)
+    seen = at >= 0
+    side.drawn[at[seen]] = np.einsum("wi,wid->wd", drawn, Z)[seen]
+    side.others[at[seen]] = np.einsum("wi,wid->wd", counted & ~drawn, Z)[seen]

@@ -16,7 +16,7 @@ from embstore.geometry.row_loops import (
     lengths,
     sum_squares,
 )
-from embstore.metrics.apart import Own, own_windows
+from embstore.metrics.apart import Own, Products, Windows, own_windows
 from embstore.metrics.clusters import AS_NEIGHBOR, Clusters
 from embstore.metrics.neighbor_ratios import local_dimensions
 from embstore.types import FloatArray
@@ -64,6 +64,7 @@ class Cloud:
         graph: the sample's nearest neighbours.
         units: the vectors that errors of numbers from all n look at, (n_units, d).
         unit_clusters: their windows, and for how many vectors they stand.
+        products: of the units of each window, if they are known already.
     """
 
     moments: Moments
@@ -72,6 +73,7 @@ class Cloud:
     graph: Graph
     units: NDArray[np.floating]
     unit_clusters: Clusters
+    products: Products | None = None
 
     @property
     def n(self) -> int:
@@ -123,11 +125,13 @@ class Cloud:
     @cached_attribute
     def own_windows(self) -> Own | None:
         """What tokens of one window have in common, about the mean; None if it tells nothing."""
-        layer = (self.units, self.moments.mean, self.moments.scatter)
-        total = float(np.trace(self.moments.scatter)) / max(self.n, 1)
-        if not total > 0:
+        mean, scatter = self.moments.mean, self.moments.scatter
+        total = float(np.trace(scatter)) / max(self.n, 1)
+        windows = Windows(self.unit_clusters, self.n)
+        if not total > 0 or windows.why_not is not None:
             return None
-        return own_windows(self.unit_clusters, self.n, total**-0.5, layer)
+        products = self.products or Products.of(self.units, windows.of_units, mean)
+        return own_windows(self.unit_clusters, self.n, (products, total**-0.5, mean, scatter))
 
     def _square_sums(self, total: float, directions: FloatArray, added: FloatArray) -> FloatArray:
         """Sum over each cell the squares of the centred units' projections plus a number each."""

@@ -16,6 +16,7 @@ from embstore.geometry.cross_moments import CrossMoments
 from embstore.geometry.moments import Moments
 from embstore.geometry.pair_loops import pair_terms, rest_to_single
 from embstore.geometry.row_loops import centre_to_single
+from embstore.metrics.apart import Own, Products, Windows, own_windows
 from embstore.metrics.clusters import Clusters, Totals
 from embstore.metrics.least_squares import Fit, Gain
 from embstore.types import FloatArray
@@ -156,6 +157,7 @@ class Pair:
         spread_y: the same for the next layer.
         overlap: of nearest neighbours.
         steps: of the tokens, None where the layers differ in width.
+        products: of the units of each window in both layers, if they are known already.
     """
 
     core: Core
@@ -168,6 +170,7 @@ class Pair:
     spread_y: FloatArray
     overlap: Overlap
     steps: Steps | None
+    products: tuple[Products, Products] | None = None
 
     @property
     def n(self) -> int:
@@ -237,6 +240,24 @@ class Pair:
     def change_squares(self) -> FloatArray:
         """‖y − x‖² of the centred units, for layers of one width, (n_units,)."""
         return self._terms[3]
+
+    @cached_attribute
+    def own_windows(self) -> Own | None:
+        """What tokens of one window have in common, in both layers; None if it tells nothing."""
+        x, y, core = self.x, self.y, self.core
+        windows = Windows(self.clusters, self.n)
+        if not (x.scatter.any() and y.scatter.any()) or windows.why_not is not None:
+            return None
+        products = self.products or (
+            Products.of(core.units_x, windows.of_units, x.mean),
+            Products.of(core.units_y, windows.of_units, y.mean),
+        )
+        return own_windows(
+            self.clusters,
+            self.n,
+            (products[0], core.factor_x, x.mean, x.scatter),
+            (products[1], core.factor, y.mean, y.scatter),
+        )
 
     @cached_attribute
     def _shift(self) -> tuple[FloatArray, FloatArray]:

@@ -20,15 +20,23 @@ def cloud_of(X: NDArray[np.floating], windows: NDArray[np.int64] | None = None) 
     return Cloud(Moments.of(X), X, clusters, graph, X, clusters)
 
 
-def values_of(X: NDArray[np.floating]) -> dict[str, MetricValue]:
-    cloud = cloud_of(X)
+# Their tokens are multiplied in float32, of which sums in another order differ.
+SINGLE = {"participation_ratio_corrected"}
+
+
+def values_of(
+    X: NDArray[np.floating], windows: NDArray[np.int64] | None = None
+) -> dict[str, MetricValue]:
+    cloud = cloud_of(X, windows)
     return {name: evaluate(metric, cloud) for name, metric in METRICS.items()}
 
 
-def numbers_of(X: NDArray[np.floating]) -> dict[str, float]:
+def numbers_of(
+    X: NDArray[np.floating], windows: NDArray[np.int64] | None = None
+) -> dict[str, float]:
     """Every metric; only the slopes of the spectrum need 20 dimensions and more."""
     numbers = {}
-    for name, value in values_of(X).items():
+    for name, value in values_of(X, windows).items():
         if name in {"spectral_slope", "alpha_req"} and min(len(X) - 1, X.shape[1]) < 20:
             assert value.value is None
             continue

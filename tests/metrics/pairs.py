@@ -61,9 +61,11 @@ def pair_of(
     )
 
 
-def numbers_of_pair(X: NDArray[np.floating], Y: NDArray[np.floating]) -> dict[str, float]:
+def numbers_of_pair(
+    X: NDArray[np.floating], Y: NDArray[np.floating], *, windows: NDArray[np.int64] | None = None
+) -> dict[str, float]:
     """Every two-layer metric."""
-    pair, numbers = pair_of(X, Y), {}
+    pair, numbers = pair_of(X, Y, windows), {}
     for name, metric in PAIR_METRICS.items():
         value = evaluate(metric, pair)
         assert value.value is not None, f"{name}: {value.reason}"

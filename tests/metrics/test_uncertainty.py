@@ -151,7 +151,7 @@ def alone(cloud: Cloud) -> Cloud:
 
 
 # Added windows have copies elsewhere, which count as others; tests of its own tell its error.
-APART = {"participation_ratio_corrected"}
+APART = {"participation_ratio_corrected", "cka_debiased_next"}
 
 
 @pytest.mark.parametrize(
@@ -298,7 +298,7 @@ def repeated_pair(pair: Pair, times: int, extra: int | None) -> Pair:
     )
 
 
-@pytest.mark.parametrize("name", PAIR_METRICS)
+@pytest.mark.parametrize("name", sorted(PAIR_METRICS.keys() - APART))
 def test_the_error_of_two_layers_is_that_of_adding_windows(name: str) -> None:
     pair = two_layers(np.random.default_rng(1))
     metric = PAIR_METRICS[name]

@@ -59,7 +59,8 @@ METRICS = [
             unchanged_by=("shift", "rotation", "duplication"),
             notes="""
             Similarity up to rotation and one scale. Dominated by the largest directions: with
-            sinks it is near 1 whatever else changes.
+            sinks it is near 1 whatever else changes. With few tokens it is too high:
+            `cka_debiased_next` is not.
             """,
         ),
         lambda pair: linear_cka(pair.x.scatter, pair.joint_scatter, pair.y.scatter),
