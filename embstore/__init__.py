@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from embstore._version import __version__
 
 if TYPE_CHECKING:
+    from embstore.api.convergence import convergence
     from embstore.api.ingest import ingest, ingest_study
     from embstore.api.metric_results import MetricResult, MetricResults
     from embstore.api.store import Store
@@ -45,6 +46,7 @@ __all__ = [
     "StoreVersionError",
     "UsageError",
     "__version__",
+    "convergence",
     "ingest",
     "ingest_study",
     "measure",
@@ -59,6 +61,7 @@ _PLACES = {
     "MetricResults": ("api.metric_results", "MetricResults"),
     "Store": ("api.store", "Store"),
     "open": ("api.store", "open_store"),
+    "convergence": ("api.convergence", "convergence"),
     "ingest": ("api.ingest", "ingest"),
     "ingest_study": ("api.ingest", "ingest_study"),
     "measure": ("api.vectors", "measure"),
