@@ -143,7 +143,7 @@ def _level(found: list[Measurement]) -> Level:
     values = [one.value for one in found if one.value is not None]
     if len(values) < parts:
         reason = next(one.reason for one in found if one.value is None)
-        return Level(name, parts, n, *[None] * 6, reason=reason)
+        return Level(name, parts, n, None, None, None, None, None, None, reason)
     # Of parts no error is given: they are the same windows as the whole, but so few at once that
     # errors to first order fall short.
     (first, *others) = found

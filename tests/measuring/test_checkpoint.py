@@ -327,7 +327,7 @@ def test_duplicates_in_one_layer_leave_the_overlap_of_the_distinct() -> None:
     distinct = np.delete(np.arange(120), np.arange(20, 40))
     flat = [states[key].reshape(-1, D)[distinct] for key in KEYS[:2]]
     assert found.n == 100
-    expected = pair_numbers(*flat, WINDOWS.ravel()[distinct])["neighbor_overlap_next"]
+    expected = pair_numbers(flat[0], flat[1], WINDOWS.ravel()[distinct])["neighbor_overlap_next"]
     assert found.value == pytest.approx(expected)
 
 

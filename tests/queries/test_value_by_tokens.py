@@ -1,0 +1,49 @@
+"""A metric against the tokens that runs of one checkpoint read."""
+
+import dataclasses
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from embstore.store.connection import Database
+from tests.queries.asking import ask, by_layer, column
+from tests.stores import new_store
+from tests.synthetic import make_run
+
+LATER = datetime(2026, 11, 3, tzinfo=UTC)
+
+
+@pytest.fixture
+def sizes(tmp_path: Path) -> Database:
+    """Model a read three amounts, the middle one twice; b two, with other windows."""
+    wider = make_run(name="b", tokens=512)
+    wide = dataclasses.replace(wider.configuration, window_size=128)
+    return new_store(
+        tmp_path / "s.duckdb",
+        [
+            make_run(name="a", tokens=256, n_layers=1, values=by_layer(1, 10)),
+            make_run(name="a", tokens=512, n_layers=1, values=by_layer(7, 70)),
+            make_run(
+                name="a", tokens=512, n_layers=1, values=by_layer(2, 20), repeat=1, created_at=LATER
+            ),
+            make_run(name="a", tokens=1024, n_layers=1, values=by_layer(3, 30)),
+            make_run(name="b", tokens=256),
+            dataclasses.replace(wider, configuration=wide),
+        ],
+    )
+
+
+def test_each_layer_has_the_latest_number_of_each_size(sizes: Database) -> None:
+    rows = ask(sizes, "value_by_tokens", metric="twonn", models=["a"])
+    assert [(row["layer"], row["tokens"], row["value"]) for row in rows] == [
+        *((0, 256, 1), (0, 512, 2), (0, 1024, 3)),
+        *((1, 256, 10), (1, 512, 20), (1, 1024, 30)),
+    ]
+    assert set(column(rows, "series")) == {"a"}
+
+
+def test_runs_of_other_settings_are_lines_of_their_own(sizes: Database) -> None:
+    rows = ask(sizes, "value_by_tokens", metric="twonn", models=["b"], layers=[1])
+    assert len(set(column(rows, "series"))) == 2
+    assert sum("window 128" in str(name) for name in column(rows, "series")) == 1
