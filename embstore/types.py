@@ -133,7 +133,8 @@ class Measurement:
     """One number: a metric of one layer in one scope.
 
     ``value`` is None where the metric is undefined, and then ``reason`` says why.
-    ``n`` is the number of vectors behind the number.
+    ``n`` is the number of vectors behind the number. ``window_effects`` says how much each
+    window of the run moves it: through them, runs over the same tokens are compared.
     """
 
     key: LayerKey
@@ -145,6 +146,7 @@ class Measurement:
     std_error: float | None = None
     ci_low: float | None = None
     ci_high: float | None = None
+    window_effects: tuple[float, ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -184,7 +186,8 @@ class CurvePoint:
 
     ``mean_distance`` is the mean of r_rank and r_{2·rank}, ``n`` the number of distinct points.
     Both numbers are None where the distances leave them undefined, and the distance where
-    float64 cannot hold it.
+    float64 cannot hold it. ``window_effects`` says how much each window of the run moves the
+    dimension.
     """
 
     key: LayerKey
@@ -196,6 +199,7 @@ class CurvePoint:
     std_error: float | None = None
     ci_low: float | None = None
     ci_high: float | None = None
+    window_effects: tuple[float, ...] | None = None
 
 
 @dataclass(frozen=True)

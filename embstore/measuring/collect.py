@@ -372,6 +372,11 @@ class StackRecord:
         """Window of each of a layer's units, (n_units,)."""
         return np.concatenate([self.sample_windows, self.kept_windows])
 
+    @property
+    def n_windows(self) -> int:
+        """Windows read so far."""
+        return sum(map(len, self.by_window))
+
     def clusters(self, groups: Sequence[int]) -> Clusters:
         """Return the windows of a layer's units in some groups, and what they stand for."""
         windows = self.unit_windows

@@ -11,6 +11,7 @@ from embstore.geometry.neighbors.search import Neighbors, count_within, nearest_
 from embstore.geometry.neighbors.ties import join_ties, usual_error
 from embstore.measuring.collect import Few, LayerRecord, PairRecord, StackRecord
 from embstore.measuring.scopes import FIRST, GROUPS, REST, SINK
+from embstore.measuring.window_effects import window_effects
 from embstore.metrics import gride
 from embstore.metrics.apart import LEAST_WINDOWS, Products
 from embstore.metrics.clusters import Clusters
@@ -21,7 +22,7 @@ from embstore.metrics.of_two_layers.neighbor_overlap import OVERLAP_NEIGHBORS, o
 from embstore.metrics.one_layer import Cloud, Graph
 from embstore.metrics.registry import METRICS, N_NEIGHBORS, PAIR_METRICS
 from embstore.metrics.two_layers import Core, Overlap, Pair
-from embstore.metrics.uncertainty import clustered
+from embstore.metrics.uncertainty import Interval, clustered
 from embstore.types import (
     CurvePoint,
     FloatArray,
@@ -105,9 +106,12 @@ def measure_layer(
             unit_clusters=stack.clusters(GROUPS[scope]),
             products=products,
         )
-        measurements += [_measure(key, scope, metric, cloud) for metric in METRICS.values()]
+        measurements += [_measure(stack, key, scope, metric, cloud) for metric in METRICS.values()]
         spectra.append(Spectrum(key, scope, cloud.eigenvalues, cloud.n))
-        curves += [curve_point(key, scope, cloud.graph, rank) for rank in gride.GRIDE_RANKS]
+        curves += [
+            curve_point(key, scope, cloud.graph, rank, n_windows=stack.n_windows)
+            for rank in gride.GRIDE_RANKS
+        ]
         spread[scope] = cloud.spread
         # Drop the cloud: it would keep this scope's sums while the next scope's are made.
         del cloud
@@ -152,7 +156,9 @@ def measure_pair(
             steps=record.merged_steps(groups),
             products=(x_products, y_products) if x_products and y_products else None,
         )
-        measurements += [_measure(key, scope, metric, pair) for metric in PAIR_METRICS.values()]
+        measurements += [
+            _measure(stack, key, scope, metric, pair) for metric in PAIR_METRICS.values()
+        ]
         del pair, whole
     return measurements
 
@@ -220,8 +226,18 @@ def _graphs(
     return graphs, nearest
 
 
-def curve_point(key: LayerKey, scope: Scope, graph: Graph, rank: int) -> CurvePoint:
-    """Return the intrinsic dimension at one scale with its interval."""
+def curve_point(
+    key: LayerKey, scope: Scope, graph: Graph, rank: int, *, n_windows: int | None = None
+) -> CurvePoint:
+    """Return the intrinsic dimension at one scale with its interval.
+
+    Args:
+        key: the layer it is of.
+        scope: the tokens it is of.
+        graph: their distances.
+        rank: the scale.
+        n_windows: windows of the run; None if the last that occurs is its last.
+    """
     n = len(graph.distances)
     value = gride.gride(graph.distances, rank)
     if not np.isfinite(value):
@@ -229,15 +245,8 @@ def curve_point(key: LayerKey, scope: Scope, graph: Graph, rank: int) -> CurvePo
     influence = gride.influence(graph, rank, value)
     interval = clustered(value, influence, graph.clusters, transform="log")
     scale = graph.distances[:, [rank - 1, 2 * rank - 1]].mean()
-    return CurvePoint(
-        key,
-        scope,
-        rank,
-        value,
-        float(scale),
-        n,
-        *((interval.std_error, interval.low, interval.high) if interval else ()),
-    )
+    errors = _errors(interval, n_windows or int(graph.clusters.windows[-1]) + 1)
+    return CurvePoint(key, scope, rank, value, float(scale), n, *errors)
 
 
 def _overlap(stack: StackRecord, record: PairRecord, x: Nearest, y: Nearest) -> Overlap:
@@ -257,11 +266,23 @@ def _overlap(stack: StackRecord, record: PairRecord, x: Nearest, y: Nearest) -> 
     return overlap(listed[0], listed[1], clusters)
 
 
-def _measure(key: LayerKey, scope: Scope, metric: Metric[Subject], subject: Subject) -> Measurement:
+def _measure(
+    stack: StackRecord, key: LayerKey, scope: Scope, metric: Metric[Subject], subject: Subject
+) -> Measurement:
     found = evaluate(metric, subject)
-    interval = found.interval
-    errors = (interval.std_error, interval.low, interval.high) if interval else ()
+    errors = _errors(found.interval, stack.n_windows)
     return Measurement(key, scope, metric.name, found.value, found.n, found.reason, *errors)
+
+
+def _errors(
+    interval: Interval | None, n_windows: int
+) -> tuple[float, float, float, tuple[float, ...] | None] | tuple[None, None, None, None]:
+    """Return what is stored of a number's interval: error, ends, effects of the run's windows."""
+    if interval is None:
+        return (None, None, None, None)
+    windows = interval.windows
+    effects = None if windows is None else window_effects(windows, interval.numbers, n_windows)
+    return (interval.std_error, interval.low, interval.high, effects)
 
 
 def _undefined(

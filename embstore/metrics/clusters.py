@@ -7,7 +7,7 @@ again (two-stage sampling: Cochran 1977, Sampling Techniques, ch. 10).
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,24 +33,26 @@ class Totals:
     Attributes:
         windows: what each adds to the number, about 0 in sum, (n_windows,); their spread
             is that of ``error``.
+        numbers: which windows these are, ascending, (n_windows,).
         error: the standard error.
     """
 
     windows: FloatArray
+    numbers: NDArray[np.int64]
     error: float
 
     def scaled(self, slope: float) -> "Totals":
         """Return them for a number that moves ``slope`` times as much."""
-        return Totals(self.windows * slope, self.error * abs(slope))
+        return replace(self, windows=self.windows * slope, error=self.error * abs(slope))
 
     @classmethod
-    def of(cls, windows: FloatArray) -> "Totals | None":
+    def of(cls, windows: FloatArray, numbers: NDArray[np.int64]) -> "Totals | None":
         """Take totals as they are; None with fewer than two windows, or not finite."""
         n = len(windows)
         if n < 2 or not np.isfinite(windows).all():
             return None
         centred = windows - windows.mean()
-        return cls(centred, math.sqrt(float(centred @ centred) * n / (n - 1)))
+        return cls(centred, numbers, math.sqrt(float(centred @ centred) * n / (n - 1)))
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,6 +67,7 @@ class Clusters:
         counts: units in each cell, (n_windows, n_parts).
         tokens: tokens that the units of each window's parts from 1 on stand for,
             (n_windows,); 0 where there are none.
+        windows: their numbers, ascending, (n_windows,).
         coverage: share of all windows that these are; the others are taken to be like them.
     """
 
@@ -72,14 +75,16 @@ class Clusters:
     n_parts: int
     counts: NDArray[np.int64]
     tokens: NDArray[np.int64]
+    windows: NDArray[np.int64]
     coverage: float = 1.0
 
     @classmethod
     def of(cls, windows: NDArray[np.int64]) -> "Clusters":
         """Number the windows that occur; every unit stands for itself; (n,)."""
-        _, index = np.unique(windows, return_inverse=True)
+        occurring, index = np.unique(windows, return_inverse=True)
         counts = np.bincount(index)[:, np.newaxis]
-        return cls(index.astype(np.int64), 1, counts, np.zeros(len(counts), dtype=np.int64))
+        none = np.zeros(len(counts), dtype=np.int64)
+        return cls(index.astype(np.int64), 1, counts, none, occurring)
 
     @classmethod
     def of_sample(
@@ -112,7 +117,7 @@ class Clusters:
         size = len(occurring) * n_parts
         counts = np.bincount(cells[counted], minlength=size).reshape(-1, n_parts)
         coverage = len(occurring) / max(n_windows, 1)
-        return cls(cells, n_parts, counts, tokens[occurring], coverage)
+        return cls(cells, n_parts, counts, tokens[occurring], occurring, coverage)
 
     @property
     def n_windows(self) -> int:
@@ -145,7 +150,7 @@ class Clusters:
         n = float(n_tokens.sum())
         centred = (totals - n_tokens * (totals.sum() / n)) / n
         # A mean over more windows than were seen varies less.
-        found = Totals.of(centred * math.sqrt(self.coverage))
+        found = Totals.of(centred * math.sqrt(self.coverage), self.windows)
         if found is None or self.n_parts == 1:
             return found
         within = self._variance_within(by_part[:, 1:])
@@ -156,8 +161,7 @@ class Clusters:
         kept = max(found.error**2 - chance, min(least, found.error**2))
         if not found.error > 0:
             return found
-        shrunk = math.sqrt(kept) / found.error
-        return Totals(found.windows * shrunk, found.error * shrunk)
+        return found.scaled(math.sqrt(kept) / found.error)
 
     def _variance_within(self, by_part: FloatArray) -> FloatArray:
         """Variance over the tokens of each window, from the spread of its parts, (n_windows,)."""

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.special import betaincinv, ndtri
 
 from embstore.metrics.clusters import Clusters, Totals
@@ -56,13 +57,16 @@ class Interval:
         low: lower end.
         high: upper end.
         windows: how much each window moves the number, (n_windows,): runs over the same
-            windows are compared through these.
+            windows are compared through these. None where the spread of a difference is not
+            that of the differences of windows.
+        numbers: which windows these are, (n_windows,).
     """
 
     std_error: float
     low: float
     high: float
-    windows: FloatArray
+    windows: FloatArray | None
+    numbers: NDArray[np.int64]
 
 
 def clustered(
@@ -97,7 +101,10 @@ def from_totals(
     if totals is None or not totals.error > rounding * abs(value):
         return None
     reach = totals.error * errors_of_an_interval(len(totals.windows) - 1)
-    return Interval(totals.error, *_ends(value, reach, transform), totals.windows)
+    ends = _ends(value, reach, transform)
+    # A whole number moves by jumps, which two runs do not make together.
+    windows = None if transform == "count" else totals.windows
+    return Interval(totals.error, *ends, windows, totals.numbers)
 
 
 def quantile_interval(
@@ -136,7 +143,7 @@ def quantile_interval(
     error = float(more - less) / 2
     # A window with more units below the quantile lowers it.
     windows = -totals.windows * (error / totals.error)
-    return Interval(error, float(low), float(high), windows)
+    return Interval(error, float(low), float(high), windows, totals.numbers)
 
 
 def quantile_and_pace(x: FloatArray, q: float) -> tuple[float, float]:

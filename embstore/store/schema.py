@@ -15,6 +15,7 @@ from sqlalchemy import (
     Column,
     DateTime,
     Double,
+    Float,
     ForeignKeyConstraint,
     Integer,
     MetaData,
@@ -181,6 +182,7 @@ measurement = Table(
     Column("ci_high", Double),
     _needed("n", BigInteger),
     Column("reason", String),
+    Column("window_effects", ARRAY(Float)),
     _refers("run_id", "run.run_id"),
 )
 
@@ -230,6 +232,7 @@ dimension_curve = Table(
     Column("ci_high", Double),
     Column("mean_distance", Double),
     _needed("n", BigInteger),
+    Column("window_effects", ARRAY(Float)),
     _refers("run_id", "run.run_id"),
 )
 

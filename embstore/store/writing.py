@@ -245,13 +245,14 @@ def _arrow_type(type_: "sa.types.TypeEngine[object]") -> pa.DataType:
         return pa.list_(_arrow_type(type_.item_type))
     if isinstance(type_, sa.DateTime):
         return pa.timestamp("us", tz="UTC")
-    # Double before its base, and BigInteger before Integer.
+    # Double before Float, its base, and BigInteger before Integer.
     simple = (
         (sa.String, pa.string()),
         (sa.Boolean, pa.bool_()),
         (sa.BigInteger, pa.int64()),
         (sa.Integer, pa.int32()),
         (sa.Double, pa.float64()),
+        (sa.Float, pa.float32()),
     )
     return next(arrow for alchemy, arrow in simple if isinstance(type_, alchemy))
 

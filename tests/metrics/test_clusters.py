@@ -14,6 +14,7 @@ NONE = np.zeros(len(WINDOWS), dtype=bool)
 def test_windows_are_numbered_without_gaps() -> None:
     clusters = Clusters.of(np.array([2, 2, 5, 9, 9, 9]))
     assert clusters.cells.tolist() == [0, 0, 1, 2, 2, 2]
+    assert clusters.windows.tolist() == [2, 5, 9]
     np.testing.assert_array_equal(clusters.sums(np.arange(6.0)), [1, 2, 12])
 
 
@@ -28,8 +29,8 @@ def test_the_totals_have_the_spread_of_the_error_and_no_sum() -> None:
 
 
 def test_a_sum_that_is_not_finite_has_no_totals() -> None:
-    assert Totals.of(np.array([1.0, np.nan])) is None
-    assert Totals.of(np.array([1.0])) is None
+    assert Totals.of(np.array([1.0, np.nan]), np.arange(2)) is None
+    assert Totals.of(np.array([1.0]), np.arange(1)) is None
     clusters = Clusters.of(np.array([0, 1]))
     assert clusters.totals(np.array([np.inf, 0.0])) is None
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import duckdb
 import pytest
+from scipy import stats
 
 from embstore.store.connection import Database
 from embstore.store.writing import write_failure, write_run, write_runs
@@ -136,6 +137,20 @@ def test_the_shape_of_a_course(database: Database) -> None:
     assert shape["rise_error"] == pytest.approx(0.1 * 2**0.5)
     assert shape["share_down"] == pytest.approx(2 / 3)
     assert one(database, "course_name('-+-')") == "three phases"
+
+
+def test_errors_of_students_t_are_as_far_out_as_the_normals(database: Database) -> None:
+    for freedom in (7, 15, 63):
+        for z in (2.0, 3.0, 4.8):
+            expected = stats.t.isf(stats.norm.sf(z), freedom)
+            found = one(database, f"student_errors({z}::DOUBLE, {freedom})")
+            # The approximation is on the safe side, and worst where there are few windows.
+            assert isinstance(found, float)
+            assert -0.001 < found / expected - 1 < 0.04
+
+
+def test_a_mean_of_lists_is_place_by_place(database: Database) -> None:
+    assert one(database, "mean_list([[1, 2], [3, 6]])") == [2.0, 4.0]
 
 
 def test_views_work_where_the_store_is_attached(database: Database, tmp_path: Path) -> None:

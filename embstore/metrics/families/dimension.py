@@ -11,6 +11,7 @@ in ``benchmarks/coverage.py``), and is left out.
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -94,7 +95,10 @@ def local_quantile(
             clusters = cloud.graph.clusters
             return clusters.totals(clusters.sums(below + cloud.graph.on_neighbors(effects)))
 
-        return quantile_interval(cloud.local_dimensions, q, share_below)
+        found = quantile_interval(cloud.local_dimensions, q, share_below)
+        # Which neighbourhoods stand at a quantile differs between runs: paired intervals of the
+        # lowest held in 79 of 100 (benchmarks/paired.py).
+        return found and replace(found, windows=None)
 
     return Metric(
         description,
