@@ -2,9 +2,11 @@
 -- doc: One row per metric and layer: its value at both checkpoints of a model, the change, and
 --   the change in standard errors of the difference. Only checkpoints that were measured alike
 --   are compared: over one text, with equal tokens, window_size, sample_size, seed and dtype.
---   Their errors are taken as independent, which makes changes look less certain than they are.
---   Without before and after, the first and the last step of each model are compared, untrained
---   controls left out. The latest run of each; the state after the final norm is left out.
+--   Where both read the same tokens the error is paired: that of the differences window by
+--   window, to be judged by Student's t with one degree of freedom less than there are windows.
+--   Else the two errors are taken as independent, which makes changes look less certain than
+--   they are. Column errors says which. Without before and after, the first and the last step of
+--   each model are compared, untrained controls left out. The latest run of each; the state after the final norm is left out.
 -- param metric VARCHAR = NULL in metric.name: only this metric; NULL means all
 -- param models VARCHAR[] = NULL in model.name: only these models; NULL means all
 -- param before VARCHAR = NULL in checkpoint.revision: the earlier revision
@@ -37,20 +39,27 @@ later AS (
 SELECT
     series(
         earlier.display_name || ' · ' || earlier.revision || ' to ' || later.revision,
-        corpus := earlier.corpus, kind := one.kind, stack := one.stack
+        corpus := earlier.corpus, kind := earlier.kind, stack := one.stack
     ) AS series,
-    one.metric, one.scope, one.layer, one.depth,
+    one.metric, one.scope, one.layer, layer.depth,
     one.value AS before_value,
     other.value AS after_value,
     other.value - one.value AS change,
-    sqrt(one.std_error * one.std_error + other.std_error * other.std_error) AS change_error,
+    CASE
+        WHEN earlier.token_ids_sha256 = later.token_ids_sha256
+            AND paired_error(one.window_effects, other.window_effects) IS NOT NULL THEN 'paired'
+        WHEN one.std_error + other.std_error IS NOT NULL THEN 'independent' END AS errors,
+    CASE errors
+        WHEN 'paired' THEN paired_error(one.window_effects, other.window_effects)
+        ELSE sqrt(one.std_error * one.std_error + other.std_error * other.std_error)
+    END AS change_error,
     change / nullif(change_error, 0) AS change_in_errors,
     change / nullif(abs(one.value), 0) AS relative_change,
-    earlier.model, one.kind,
+    earlier.model, earlier.kind,
     earlier.revision AS before,
     later.revision AS after,
-    one.step AS before_step,
-    other.step AS after_step,
+    earlier.step AS before_step,
+    later.step AS after_step,
     earlier.corpus, one.stack, earlier.model_id,
     earlier.run_id AS before_run_id,
     later.run_id AS after_run_id
@@ -60,8 +69,11 @@ JOIN later
     AND later.settings = earlier.settings AND later.run_id <> earlier.run_id
     -- Across courses only where one of the two was asked for by name.
     AND coalesce(later.of_course = earlier.of_course, true)
-JOIN profile AS one ON one.run_id = earlier.run_id
-JOIN profile AS other
+JOIN measurement AS one ON one.run_id = earlier.run_id
+JOIN layer
+    ON layer.run_id = one.run_id AND layer.stack = one.stack AND layer.layer = one.layer
+    AND layer.site = one.site
+JOIN measurement AS other
     ON other.run_id = later.run_id AND other.stack = one.stack
     AND other.layer = one.layer AND other.site = one.site AND other.scope = one.scope
     AND other.metric = one.metric

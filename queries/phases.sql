@@ -4,17 +4,20 @@
 --   that go down. A rise or fall counts as a move if it exceeds least_errors standard errors of
 --   the difference. least_errors is sqrt(z² + 2 ln p), over the p pairs of steps: then noise
 --   makes a move in a flat course of any length no more often than two equal values differ by
---   z, with z of 2 in at most 4.6 of 100. The moves decide the verdict: two phases (up, down),
---   rises only, falls only, flat, falls then rises, three phases (down, up, down), or rises,
---   falls, rises again. The verdict is left open, and reason says why, if there are fewer steps
---   than least_steps, more moves than these, no standard errors, a missing value, or steps that
---   differ in tokens, window, sample, seed or dtype. turn_steps and turn_values tell where the
---   course begins, turns and ends; of a flat one, also where it is highest and lowest. Mean and
---   highest are over the blocks that have a value at every step. The blocks share their tokens,
---   so the mean's error is the mean of their errors; the highest block's error is its own.
---   Errors of two steps are taken as independent, which is cautious. Left out are untrained
---   controls, the embedding, the state after the final norm, and steps whose weights another
---   step has too (n_left_out counts them).
+--   z, with z of 2 in at most 4.6 of 100. Where all steps read the same tokens, errors are
+--   paired: those of the differences window by window, which are mostly far smaller. Few windows
+--   tell an error only roughly, so least_errors is then as rare a value of Student's t.
+--   Else the errors of two steps are taken as independent, which is cautious. Column errors says
+--   which. The moves decide the verdict: two phases (up, down), rises only, falls only, flat,
+--   falls then rises, three phases (down, up, down), or rises, falls, rises again. The verdict is
+--   left open, and reason says why, if there are fewer steps than least_steps, more moves than
+--   these, no standard errors, a missing value, or steps that differ in tokens, window, sample,
+--   seed or dtype. turn_steps and turn_values tell where the course begins, turns and ends; of a
+--   flat one, also where it is highest and lowest. Mean and highest are over the blocks that have
+--   a value at every step. The blocks share their tokens, so the mean's error is the mean of
+--   their errors where it is not paired; the highest block's error is its own. Left out are
+--   untrained controls, the embedding, the state after the final norm, and steps whose weights
+--   another step has too (n_left_out counts them).
 -- param metric VARCHAR = 'twonn' in metric.name: which metric
 -- param models VARCHAR[] = NULL in model.name: only these models; NULL means all
 -- param scopes VARCHAR[] = ['all'] in ('all', 'no_first', 'no_sinks'): which tokens count
@@ -58,7 +61,12 @@ means AS (
         CASE
             WHEN $by = 'highest' THEN first(std_error ORDER BY value DESC, layer)
             -- avg ignores NULL, but a mean has no error where one of its layers has none.
-            WHEN count(std_error) = count(*) THEN avg(std_error ORDER BY layer) END AS error
+            WHEN count(std_error) = count(*) THEN avg(std_error ORDER BY layer) END AS error,
+        max(token_ids_sha256) AS token_ids,
+        CASE
+            WHEN $by = 'highest' THEN first(window_effects ORDER BY value DESC, layer)
+            WHEN count(window_effects) = count(*)
+                THEN mean_list(list(window_effects ORDER BY layer)) END AS effects
     FROM whole
     GROUP BY ALL
 ),
@@ -67,7 +75,14 @@ courses AS (
         series, of_layer, scope,
         max(n_layers) AS n_layers, count(error) AS n_errors,
         list(run_id ORDER BY step) AS run_ids,
-        list({'step': step, 'value': value, 'error': error} ORDER BY step) AS points
+        count(DISTINCT token_ids) = 1 AND count(effects) = count(*)
+            AND count(DISTINCT len(effects)) = 1 AS paired,
+        list(
+            {'step': step, 'value': value, 'error': error, 'effects': effects} ORDER BY step
+        ) AS all_points,
+        CASE WHEN paired THEN all_points ELSE list_transform(
+            all_points, lambda point: struct_update(point, effects := NULL::DOUBLE[])
+        ) END AS points
     FROM means
     GROUP BY ALL
 ),
@@ -109,7 +124,9 @@ SELECT
     ), '') AS reason,
     moves, least_errors, coalesce(n_steps, 0) AS n_steps, n_left_out,
     first_step, peak_step, last_step, first_value, peak_value, last_value,
-    rise, rise_error, fall, fall_error, share_down, turn_steps, turn_values, unequal,
+    rise, rise_error, fall, fall_error,
+    CASE WHEN paired THEN 'paired' WHEN n_errors > 0 THEN 'independent' END AS errors,
+    share_down, turn_steps, turn_values, unequal,
     asked.metric, asked.of_layer AS layer, coalesce(n_layers, 0) AS n_layers,
     asked.series, asked.model, asked.kind, asked.corpus, asked.stack, asked.model_id, run_ids
 FROM asked

@@ -1,7 +1,8 @@
 """A small plausible run, made without a model: what the store and the questions are tested on."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 import numpy as np
@@ -306,3 +307,16 @@ def make_run(
         repeat=repeat,
         tags=dict(tags or {}),
     )
+
+
+def with_effects(run: Run, effects: Callable[[Measurement], Sequence[float]]) -> Run:
+    """Say how much each window moves each number; its standard error follows from that."""
+
+    def moved(measurement: Measurement) -> Measurement:
+        found = tuple(effects(measurement))
+        n = len(found)
+        error = math.hypot(*found) * math.sqrt(n / (n - 1))
+        return replace(measurement, std_error=error, window_effects=found)
+
+    measured = replace(run.measured, measurements=tuple(map(moved, run.measured.measurements)))
+    return replace(run, measured=measured)

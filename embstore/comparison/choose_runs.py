@@ -80,6 +80,11 @@ _FACTS: Sequence[tuple[str, Callable[[StoredRun], object]]] = (
 )
 
 
+def same_windows(a: StoredRun, b: StoredRun) -> bool:
+    """Say whether two runs read the same tokens in the same windows."""
+    return a.token_ids_sha256 == b.token_ids_sha256 and a.window_size == b.window_size
+
+
 def stored_runs(database: "Database") -> list[StoredRun]:
     """Read every run's configuration, the latest first."""
     return [StoredRun(**row) for row in database.select(_RUNS).to_pylist()]

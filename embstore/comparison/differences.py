@@ -1,12 +1,14 @@
 """What differs between two profiles, and whether by more than their errors explain.
 
-A difference is B − A. Its standard error takes the two as independent,
-√(se_a² + se_b²), and its 95 % interval is Student's t with Welch's degrees of freedom,
-each profile having one less than its windows. Two runs over the same tokens have errors
-that rise and fall together: their interval is then too wide rather than too narrow.
+A difference is B − A. Where it is known how much each window that both runs read moves either
+number, its standard error is paired: that of the differences window by window, with Student's
+t of one degree of freedom less than there are windows. The effects of several layers are
+averaged as their values are.
 
-Layers of one run share their tokens as well, so of several layers the error is taken to
-be as large as if they moved as one: the weighted mean of their errors.
+Else the two are taken as independent, √(se_a² + se_b²), with Welch's degrees of freedom, each
+profile having one less than its windows. Layers of one run share their tokens, so of several
+layers the error is then taken to be as large as if they moved as one: the weighted mean of
+their errors.
 
 Satterthwaite 1946, doi 10.2307/3002019; Welch 1947, doi 10.1093/biomet/34.1-2.28.
 """
@@ -17,11 +19,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from embstore.comparison.paired import paired_error
 from embstore.comparison.profiles import LayerValue, Profile
 from embstore.metrics.conventions import errors_of_an_interval
 
 By = Literal["layer", "depth"]
 Part = Literal["layer", "mean", "peak_value", "peak_depth"]
+Errors = Literal["paired", "independent"]
 
 # A depth is a ratio of two small whole numbers: closer than this is the same.
 _SAME_DEPTH = 1e-9
@@ -43,6 +47,7 @@ class Difference:
         std_error: of the difference; None where one of them has none.
         ci_low: the lower end of its 95 % interval; ``ci_high`` is the upper.
         differs: whether the interval leaves out 0; None where there is no interval.
+        errors: how ``std_error`` was found; None where there is none.
         reason: why there is no difference, or no interval.
     """
 
@@ -57,6 +62,7 @@ class Difference:
     ci_low: float | None
     ci_high: float | None
     differs: bool | None
+    errors: Errors | None
     reason: str | None
 
 
@@ -64,7 +70,15 @@ class Difference:
 class _Estimate:
     value: float | None
     std_error: float | None = None
+    effects: Sequence[float] | None = None
     reason: str | None = None
+
+
+@dataclass(frozen=True)
+class _Error:
+    std_error: float
+    freedom: float
+    kind: Errors
 
 
 def compare_profiles(a: Profile, b: Profile, *, by: By | None = None) -> tuple[Difference, ...]:
@@ -143,28 +157,42 @@ def _at(profile: Profile, depth: float) -> _Estimate:
             return _estimate(at)
     share = (depth - before.depth) / (after.depth - before.depth)
     weights = ((before, 1 - share), (after, share))
-    return _Estimate(*_weighted([(_estimate(at), weight) for at, weight in weights]))
+    return _weighted([(_estimate(at), weight) for at, weight in weights])
 
 
 def _estimate(at: LayerValue) -> _Estimate:
     missing = at.reason or "undefined"
     reason = f"layer {at.layer}: {missing}" if at.value is None else None
-    return _Estimate(at.value, at.std_error, reason)
+    return _Estimate(at.value, at.std_error, at.window_effects, reason)
 
 
 def _mean(estimates: Sequence[_Estimate]) -> _Estimate:
     if not estimates:
         return _Estimate(None, reason="no block has a value")
-    return _Estimate(*_weighted([(estimate, 1 / len(estimates)) for estimate in estimates]))
+    return _weighted([(estimate, 1 / len(estimates)) for estimate in estimates])
 
 
-def _weighted(parts: Sequence[tuple[_Estimate, float]]) -> tuple[float, float | None]:
-    """Average values, and their errors as if they moved as one."""
+def _weighted(parts: Sequence[tuple[_Estimate, float]]) -> _Estimate:
+    """Average values and effects of windows, and errors as if they moved as one."""
     value = math.fsum(weight * part.value for part, weight in parts if part.value is not None)
-    errors = [(part.std_error, weight) for part, weight in parts]
-    if any(error is None for error, _ in errors):
-        return value, None
-    return value, math.fsum(weight * error for error, weight in errors if error is not None)
+    errors = [weight * part.std_error for part, weight in parts if part.std_error is not None]
+    effects = [(part.effects, weight) for part, weight in parts if part.effects is not None]
+    return _Estimate(
+        value,
+        math.fsum(errors) if len(errors) == len(parts) else None,
+        _weighted_effects(effects) if len(effects) == len(parts) else None,
+    )
+
+
+def _weighted_effects(parts: Sequence[tuple[Sequence[float], float]]) -> list[float] | None:
+    if len({len(effects) for effects, _ in parts}) > 1:
+        return None
+    weights = [weight for _, weight in parts]
+    by_window = zip(*(effects for effects, _ in parts), strict=True)
+    return [
+        math.fsum(weight * effect for weight, effect in zip(weights, of_window, strict=True))
+        for of_window in by_window
+    ]
 
 
 def _peak(profile: Profile) -> LayerValue | None:
@@ -176,7 +204,7 @@ def _peak(profile: Profile) -> LayerValue | None:
 def _height(peak: LayerValue | None) -> _Estimate:
     if peak is None:
         return _Estimate(None, reason="no layer has a value")
-    return _Estimate(peak.value, peak.std_error)
+    return _Estimate(peak.value, peak.std_error, peak.window_effects)
 
 
 def _place(peak: LayerValue | None) -> _Estimate:
@@ -195,14 +223,16 @@ def _difference(
     depth: float | None = None,
     layers: int = 1,
 ) -> Difference:
-    def row(
-        difference: float | None, interval: tuple[float, float, float] | None, reason: str | None
-    ) -> Difference:
-        error, low, high = interval or (None, None, None)
-        differs = None if low is None or high is None else not low <= 0 <= high
+    def row(difference: float | None, error: _Error | None, reason: str | None) -> Difference:
+        low = high = differs = None
+        if difference is not None and error is not None:
+            reach = error.std_error * errors_of_an_interval(error.freedom)
+            low, high = difference - reach, difference + reach
+            differs = not low <= 0 <= high
         return Difference(
-            *(part, layer, depth, layers, a.value, b.value),
-            *(difference, error, low, high, differs, reason),
+            *(part, layer, depth, layers, a.value, b.value, difference),
+            *(error.std_error if error else None, low, high, differs),
+            *(error.kind if error else None, reason),
         )
 
     if a.value is None or b.value is None:
@@ -213,9 +243,13 @@ def _difference(
         without = [name for name, e in (("A", a), ("B", b)) if e.std_error is None]
         unknown = a.reason or f"no standard error of {' and '.join(without)}"
         return row(difference, None, unknown)
+    if a.effects is not None and b.effects is not None:
+        paired = paired_error(a.effects, b.effects)
+        if paired is not None:
+            return row(difference, _Error(*paired, "paired"), None)
     error = math.hypot(a.std_error, b.std_error)
-    reach = error * errors_of_an_interval(_freedom((a.std_error, b.std_error), windows))
-    return row(difference, (error, difference - reach, difference + reach), None)
+    freedom = _freedom((a.std_error, b.std_error), windows)
+    return row(difference, _Error(error, freedom, "independent"), None)
 
 
 def _freedom(errors: tuple[float, float], windows: tuple[int, int]) -> float:

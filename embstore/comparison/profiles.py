@@ -4,8 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from embstore.comparison.choose_runs import StoredRun, same_windows
+
 if TYPE_CHECKING:
-    from embstore.comparison.choose_runs import StoredRun
     from embstore.store.connection import Database
 
 _STACKS = """
@@ -17,7 +18,8 @@ ORDER BY run_id, stack
 """
 
 _VALUES = """
-SELECT m.run_id, m.metric, m.scope, m.stack, m.layer, l.depth, m.value, m.std_error, m.reason
+SELECT m.run_id, m.metric, m.scope, m.stack, m.layer, l.depth, m.value, m.std_error, m.reason,
+    CASE WHEN $paired THEN m.window_effects END AS window_effects
 FROM measurement AS m
 JOIN layer AS l
     ON l.run_id = m.run_id AND l.stack = m.stack AND l.layer = m.layer AND l.site = m.site
@@ -34,13 +36,18 @@ ProfileKey = tuple[str, str, str, str]
 
 @dataclass(frozen=True)
 class LayerValue:
-    """A metric at one layer; ``reason`` says why ``value`` is None."""
+    """A metric at one layer; ``reason`` says why ``value`` is None.
+
+    ``window_effects`` is how much each window moves the value; None where that is not known,
+    or the run it is compared with read other windows.
+    """
 
     layer: int
     depth: float
     value: float | None
     std_error: float | None = None
     reason: str | None = None
+    window_effects: Sequence[float] | None = None
 
 
 @dataclass(frozen=True)
@@ -60,8 +67,8 @@ class Profile:
 
 def read_profiles(
     database: "Database",
-    a: "StoredRun",
-    b: "StoredRun",
+    a: StoredRun,
+    b: StoredRun,
     metrics: Sequence[str],
     scopes: Sequence[str],
 ) -> tuple[dict[ProfileKey, Profile], dict[str, dict[str, int]]]:
@@ -75,7 +82,12 @@ def read_profiles(
     for row in database.select(_STACKS, {"runs": list(runs)}).to_pylist():
         stacks[row["run_id"]][row["stack"]] = row["n_layers"]
     values: dict[ProfileKey, list[LayerValue]] = {}
-    asked = {"runs": list(runs), "metrics": list(metrics), "scopes": list(scopes)}
+    asked = {
+        "runs": list(runs),
+        "metrics": list(metrics),
+        "scopes": list(scopes),
+        "paired": same_windows(a, b),
+    }
     for row in database.select(_VALUES, asked).to_pylist():
         key = (row.pop("run_id"), row.pop("metric"), row.pop("scope"), row.pop("stack"))
         values.setdefault(key, []).append(LayerValue(**row))

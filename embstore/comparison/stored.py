@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from embstore.asking.caveats import dimension_caveat
 from embstore.common.messages import closest, unknown
-from embstore.comparison.choose_runs import StoredRun, choose_runs, stored_runs
+from embstore.comparison.choose_runs import StoredRun, choose_runs, same_windows, stored_runs
 from embstore.comparison.differences import By, compare_profiles, default_by
 from embstore.comparison.profiles import Profile, read_profiles
 from embstore.errors import QueryError, UsageError
@@ -27,7 +27,7 @@ MAIN_SCOPES = ("all", "no_sinks")
 # matched by depth, ``depth`` and ``layer`` swap places.
 _COLUMNS = (
     *("metric", "scope", "part", "layer", "difference", "differs", "a", "b"),
-    *("ci_low", "ci_high", "std_error", "depth", "stack", "layers", "reason"),
+    *("ci_low", "ci_high", "std_error", "errors", "depth", "stack", "layers", "reason"),
 )
 _SWAPPED = {"layer": "depth", "depth": "layer"}
 
@@ -102,11 +102,8 @@ def compare_stored(
     # The summaries last: of a long table, a terminal shows the end.
     rows.sort(key=lambda row: row["part"] != "layer")
     notes += _remarks(rows)
-    if left.token_ids_sha256 == right.token_ids_sha256 and left.run_id != right.run_id:
-        notes.append(
-            "both read the same tokens, which the intervals do not take into account: they are "
-            "wider than necessary"
-        )
+    if left.run_id != right.run_id:
+        notes += _errors_note(rows, same=same_windows(left, right))
     if known := _dimension_note(rows):
         notes.append(known)
     return Comparison(_table(rows), left, right, tuple(dict.fromkeys(notes)))
@@ -199,6 +196,28 @@ def _remarks(rows: Sequence[dict[str, object]]) -> list[str]:
     return remarks
 
 
+def _errors_note(rows: Sequence[dict[str, object]], *, same: bool) -> list[str]:
+    """Say whether the errors of differences are paired, and if not why."""
+    kinds = {row["errors"] for row in rows}
+    notes = []
+    if "paired" in kinds:
+        notes.append(
+            "both read the same tokens, so errors are paired: those of the differences window by "
+            "window"
+        )
+    if "independent" in kinds:
+        some = "some errors are" if "paired" in kinds else "errors are"
+        why = (
+            "both read the same tokens, but effects of windows are not stored with both numbers "
+            "(whole numbers and quantiles of local dimensions have none, nor have runs of an older "
+            "embstore), so intervals are wider than necessary"
+            if same
+            else "the two did not read the same tokens"
+        )
+        notes.append(f"{some} taken as independent: {why}")
+    return notes
+
+
 def _dimension_note(rows: Sequence[dict[str, object]]) -> str | None:
     import pyarrow as pa
 
@@ -212,7 +231,7 @@ def _table(rows: Sequence[dict[str, object]]) -> "pa.Table":
     import pyarrow as pa
 
     kinds = {"layer": pa.int32(), "layers": pa.int32(), "differs": pa.bool_()}
-    texts = ("metric", "scope", "stack", "part", "reason")
+    texts = ("metric", "scope", "stack", "part", "errors", "reason")
     names: tuple[str, ...] = _COLUMNS
     if any(row["part"] == "layer" and row["layer"] is None for row in rows):
         names = tuple(_SWAPPED.get(name, name) for name in names)

@@ -1,3 +1,4 @@
+import math
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -7,8 +8,9 @@ from embstore.comparison.choose_runs import stored_runs
 from embstore.comparison.stored import compare_stored, summaries
 from embstore.errors import QueryError, UsageError
 from embstore.store.connection import Database
+from embstore.types import Measurement
 from tests.stores import new_store
-from tests.synthetic import make_run
+from tests.synthetic import make_run, with_effects
 
 DAY = datetime(2026, 11, 2, tzinfo=UTC)
 
@@ -87,11 +89,53 @@ class TestRows:
             "0 of 10 layer differences exceed their 95 % interval; by chance alone about 0.5 would",
         )
 
-    def test_the_same_tokens_make_intervals_cautious(self, database: Database) -> None:
-        told = "both read the same tokens, which the intervals do not take into account"
+    def test_it_is_said_that_errors_are_independent_and_why(self, database: Database) -> None:
+        found = compare_stored(database, "lab/deep", "lab/decoder")
+        assert any(
+            note.startswith("errors are taken as independent: both read the same tokens, but")
+            for note in found.notes
+        )
+        assert set(found.table["errors"].to_pylist()) == {"independent", None}
         other, _ = ids(database, "lab/twice")
-        assert any(told in n for n in compare_stored(database, "lab/deep", "lab/decoder").notes)
-        assert not any(told in n for n in compare_stored(database, other, "lab/decoder").notes)
+        notes = compare_stored(database, other, "lab/decoder").notes
+        assert "errors are taken as independent: the two did not read the same tokens" in notes
+
+    def test_runs_over_the_same_tokens_are_compared_window_by_window(self, tmp_path: Path) -> None:
+        """The windows move both runs alike, and B by a tenth of that more."""
+        effects = [0.3, 0.1, -0.4]
+
+        def of_a(_: Measurement) -> list[float]:
+            return effects
+
+        def of_b(_: Measurement) -> list[float]:
+            return [1.1 * effect for effect in effects]
+
+        database = new_store(
+            tmp_path / "embstore.duckdb",
+            [
+                with_effects(make_run(name="lab/a"), of_a),
+                with_effects(make_run(name="lab/b"), of_b),
+                with_effects(make_run(name="lab/other", corpus="other-text"), of_b),
+                with_effects(make_run(name="lab/more"), lambda _: [0.3, 0.1, -0.4, 0.0]),
+                make_run(name="lab/old"),
+            ],
+        )
+        found = compare_stored(database, "lab/a", "lab/b", metrics=["twonn", "anisotropy"])
+        rows = [row for row in found.table.to_pylist() if row["part"] != "peak_depth"]
+        assert {row["errors"] for row in rows} == {"paired"}
+        error = math.sqrt(3 / 2) * math.hypot(0.03, 0.01, 0.04)
+        # Effects are stored in 4 bytes.
+        assert [row["std_error"] for row in rows] == pytest.approx([error] * len(rows), rel=1e-5)
+        # Student's t with 2 degrees of freedom.
+        reach = rows[0]["ci_high"] - rows[0]["difference"]
+        assert reach / error == pytest.approx(4.303, abs=0.001)
+        assert found.notes[1] == (
+            "both read the same tokens, so errors are paired: those of the differences window by "
+            "window"
+        )
+        for name in ("lab/other", "lab/more", "lab/old"):
+            found = compare_stored(database, "lab/a", name, metrics=["twonn"])
+            assert set(found.table["errors"].to_pylist()) == {"independent", None}
 
     def test_no_standard_error_is_counted_and_explained(self, database: Database) -> None:
         found = compare_stored(database, "lab/decoder", "lab/encoder", metrics=["anisotropy"])

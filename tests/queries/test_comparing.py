@@ -8,13 +8,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pytest
+from scipy import stats
 
 from embstore.store.connection import Database
 from embstore.store.writing import write_run
 from embstore.types import LayerKey, Run, Scope
 from tests.queries.asking import ask, by_layer, column
 from tests.stores import new_store
-from tests.synthetic import Values, make_run
+from tests.synthetic import Values, make_run, with_effects
 
 
 def straight(metric: str, key: LayerKey, scope: Scope, depth: float) -> float | None:
@@ -236,6 +237,7 @@ class TestCheckpointChanges:
         assert rows[0]["change_error"] == pytest.approx(error)
         assert rows[0]["change_in_errors"] == pytest.approx(10 / error)
         assert rows[0]["relative_change"] == pytest.approx(1.0)
+        assert rows[0]["errors"] == "independent"
 
     def test_any_two_by_name(self, training: Database) -> None:
         params = {"metric": "twonn", "before": "step2", "after": "main"}
@@ -246,10 +248,37 @@ class TestCheckpointChanges:
             ("random-init-0", "step4", -79.0)
         }
 
+    def test_over_the_same_tokens_errors_are_paired(self, tmp_path: Path) -> None:
+        """Against a paired t-test of the windows of a mean."""
+        x = np.random.default_rng(0).normal(10, 1, 8)
+        windows = {1: x, 2: x + np.random.default_rng(1).normal(0.1, 0.2, 8)}
+        runs = [
+            with_effects(
+                make_run(revision=f"step{step}", step=step, values=by_layer(*[y.mean()] * 5)),
+                lambda _, y=y: (y - y.mean()) / len(y),  # type: ignore[misc]
+            )
+            for step, y in windows.items()
+        ]
+        database = new_store(tmp_path / "paired.duckdb", runs)
+        row = ask(database, "checkpoint_changes", metric="anisotropy")[2]
+        assert row["errors"] == "paired"
+        expected = stats.ttest_rel(windows[2], windows[1]).statistic
+        # Effects are stored in 4 bytes.
+        assert row["change_in_errors"] == pytest.approx(expected, rel=1e-5)
+        # The same numbers over other tokens, of another version of the same tokenizer.
+        other = dataclasses.replace(runs[1].configuration, token_ids_sha256="others")
+        run = dataclasses.replace(runs[1], configuration=other)
+        database = new_store(tmp_path / "others.duckdb", [runs[0], run])
+        row = ask(database, "checkpoint_changes", metric="anisotropy")[2]
+        assert row["errors"] == "independent"
+        errors = [stats.sem(y) for y in windows.values()]
+        assert row["change_error"] == pytest.approx(math.hypot(*errors))
+
     def test_every_metric_unless_one_is_named(self, training: Database) -> None:
         rows = ask(training, "checkpoint_changes")
         assert {row["metric"] for row in rows} == {"anisotropy", "mean_cosine", "twonn"}
-        assert {row["change_in_errors"] for row in rows if row["metric"] != "twonn"} == {None}
+        without = [row for row in rows if row["metric"] != "twonn"]
+        assert {(row["change_in_errors"], row["errors"]) for row in without} == {(None, None)}
 
 
 def measured_otherwise(run: Run, field: str) -> Run:

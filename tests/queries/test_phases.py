@@ -1,18 +1,20 @@
 """Whether a dimension rises and falls: the verdicts of the question phases."""
 
+import dataclasses
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from embstore.store.connection import Database
 from embstore.store.writing import write_run, write_runs
-from embstore.types import LayerKey, Scope
+from embstore.types import LayerKey, Measurement, Scope
 from tests.queries.asking import ask, by_layer, column, copy_of
 from tests.stores import new_store
-from tests.synthetic import make_run
+from tests.synthetic import make_run, with_effects
 
 COURSES: dict[str, tuple[Sequence[float], str]] = {
     "up, down": ([10, 12, 15, 20, 18, 15, 12], "two phases"),
@@ -68,12 +70,17 @@ def threshold(n_steps: int, z: float = 2.0) -> float:
 
 
 def moves_of(values: Sequence[float], errors: Sequence[float], z: float = 2.0) -> str:
-    """Find the moves that exceed the errors, as one would by hand: an independent oracle.
+    """Find the moves that exceed the errors of independent steps."""
+    z = threshold(len(values), z)
+    return walk(values, lambda i, j: z * math.hypot(errors[i], errors[j]))
+
+
+def walk(values: Sequence[float], least: Callable[[int, int], float]) -> str:
+    """Find the moves that exceed a least distance, as one would by hand: an independent oracle.
 
     From the last turn on, the first value that is too far from an earlier one in the
     direction not yet taken turns the course; the turn is at that value.
     """
-    z = threshold(len(values), z)
     moves, start = "", 0
     for now in range(len(values)):
         for sign, move in ((1, "+"), (-1, "-")):
@@ -83,11 +90,113 @@ def moves_of(values: Sequence[float], errors: Sequence[float], z: float = 2.0) -
             extreme = min(before, key=lambda at: sign * values[at], default=None)
             if extreme is None:
                 continue
-            far = sign * (values[now] - values[extreme])
-            if far > z * math.hypot(errors[now], errors[extreme]):
+            if sign * (values[now] - values[extreme]) > least(now, extreme):
                 moves, start = moves + move, now
                 break
     return moves
+
+
+def write_windows(database: Database, windows: np.ndarray) -> None:
+    """Write a run per step of means over windows, (blocks, steps, windows)."""
+    runs = []
+    for step in range(windows.shape[1]):
+        values = windows[:, step].mean(axis=1)
+        effects = (windows[:, step] - values[:, np.newaxis]) / windows.shape[2]
+
+        def own(measurement: Measurement, effects: np.ndarray = effects) -> list[float]:
+            return list(effects[max(measurement.key.layer - 1, 0)])
+
+        run = make_run(
+            name="lab/courses",
+            revision=f"step{step + 1}",
+            step=step + 1,
+            n_layers=len(windows),
+            values=by_layer(0.0, *values),
+        )
+        runs.append(with_effects(run, own))
+    write_runs(database, runs)
+
+
+def paired_moves(windows: np.ndarray) -> str:
+    """Find the moves of one block, (steps, windows), by paired t-tests of its steps."""
+    level = stats.norm.sf(threshold(len(windows)))
+
+    def least(i: int, j: int) -> float:
+        t = stats.t.isf(level, windows.shape[1] - 1)
+        return float(t * stats.sem(windows[i] - windows[j]))
+
+    return walk(list(windows.mean(axis=1)), least)
+
+
+class TestPairedErrors:
+    def test_a_course_moves_where_a_paired_t_test_says_so(self, tmp_path: Path) -> None:
+        rng = np.random.default_rng(0)
+        # Windows differ far more than steps do; each block rises by its own height, or falls.
+        heights = np.linspace(-0.6, 0.6, 24)
+        windows = rng.normal(20, 2, (24, 1, 16)) + rng.normal(0, 0.2, (24, 5, 16))
+        windows[:, -1] += heights[:, np.newaxis]
+        database = new_store(tmp_path / "paired.duckdb")
+        write_windows(database, windows)
+        rows = ask(database, "phases", by="layer")
+        assert set(column(rows, "errors")) == {"paired"}
+        found = column(rows, "moves")
+        assert found == [paired_moves(steps) for steps in windows]
+        assert 4 < found.count("") < 20
+        # The same errors, taken as independent, would explain every rise.
+        for row in rows:
+            low, high = row["first_value"], row["peak_value"]
+            assert isinstance(low, float)
+            assert isinstance(high, float)
+            assert high - low < threshold(5) * math.hypot(2, 2) / 4
+
+    def test_the_mean_has_the_error_of_the_means_of_each_window(self, tmp_path: Path) -> None:
+        rng = np.random.default_rng(1)
+        windows = rng.normal(20, 2, (3, 1, 8)) + rng.normal(0, 0.2, (3, 6, 8))
+        database = new_store(tmp_path / "paired.duckdb")
+        write_windows(database, windows)
+        (row,) = ask(database, "phases")
+        mean = windows.mean(axis=0)
+        at = int(mean.mean(axis=1).argmax())
+        low = int(mean.mean(axis=1)[: at + 1].argmin())
+        error = stats.sem(mean[at] - mean[low]) if at > low else 0
+        assert row["rise_error"] == pytest.approx(error, rel=1e-4, abs=2e-3)
+        (row,) = ask(database, "phases", by="highest")
+        assert row["errors"] == "paired"
+
+    def test_one_step_that_read_other_tokens_makes_all_independent(self, tmp_path: Path) -> None:
+        runs = [
+            with_effects(make_run(revision=f"step{step}", step=step), lambda _: [0.1, -0.1])
+            for step in range(1, 6)
+        ]
+        other = dataclasses.replace(runs[2].configuration, token_ids_sha256="others")
+        runs[2] = dataclasses.replace(runs[2], configuration=other)
+        (row,) = ask(new_store(tmp_path / "others.duckdb", runs), "phases")
+        assert row["errors"] == "independent"
+
+    @pytest.mark.parametrize(("n_steps", "n_windows"), [(5, 4), (5, 16), (20, 16), (40, 64)])
+    def test_noise_makes_a_move_no_more_often_than_one_comparison(
+        self, tmp_path: Path, n_steps: int, n_windows: int
+    ) -> None:
+        """Flat courses whose windows differ far more than their steps; the rate is that of z."""
+        rng = np.random.default_rng(2)
+        draws = rng.normal(size=(2000, n_steps, n_windows))
+        # Of all pairs of steps: means, and sums of squares from inner products.
+        means = draws.mean(axis=2)
+        centred = draws - means[:, :, np.newaxis]
+        squares = np.square(centred).sum(axis=2)
+        between = squares[:, :, np.newaxis] + squares[:, np.newaxis] - 2 * centred @ centred.mT
+        error = np.sqrt(np.maximum(between, 0) / (n_windows * (n_windows - 1)))
+        error[:, *np.diag_indices(n_steps)] = np.inf
+        t = abs(means[:, :, np.newaxis] - means[:, np.newaxis]) / error
+        freedom = n_windows - 1
+        sql = "SELECT student_errors($z::DOUBLE, $freedom::INTEGER) AS t"
+        database = new_store(tmp_path / "empty.duckdb")
+        (row,) = database.select(sql, {"z": threshold(n_steps), "freedom": freedom}).to_pylist()
+        # 4.55 % is how often two equal values differ by two errors.
+        assert (t > row["t"]).any(axis=(1, 2)).mean() < 0.0455
+        # Normal errors in place of Student's t would find moves in noise.
+        if n_windows < 64:
+            assert (t > threshold(n_steps)).any(axis=(1, 2)).mean() > 0.0455 + 0.015
 
 
 class TestPhases:
