@@ -55,6 +55,7 @@ PARTS = {
     "coverage": Part("coverage", threads=None, minutes=30),
     "forward": Part("forward", threads=2, minutes=6),
     "neighbors": Part("neighbors", minutes=15),
+    "paired": Part("paired", threads=2, minutes=6),
     "growth": Part("growth", threads=2, minutes=8),
     "asking": Part("asking", threads=None, minutes=3),
     "gpu": Part("gpu", threads=None),
