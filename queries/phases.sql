@@ -2,22 +2,19 @@
 -- doc: One row per model and scope (and layer, with by=layer): where the metric peaks during
 --   training, how far it rises before and falls after, and the share of steps after the peak
 --   that go down. A rise or fall counts as a move if it exceeds least_errors standard errors of
---   the difference. least_errors is sqrt(z² + 2 ln p), over the p pairs of steps: then noise
---   makes a move in a flat course of any length no more often than two equal values differ by
---   z, with z of 2 in at most 4.6 of 100. Where all steps read the same tokens, errors are
---   paired: those of the differences window by window, which are mostly far smaller. Few windows
---   tell an error only roughly, so least_errors is then as rare a value of Student's t.
---   Else the errors of two steps are taken as independent, which is cautious. Column errors says
---   which. The moves decide the verdict: two phases (up, down), rises only, falls only, flat,
---   falls then rises, three phases (down, up, down), or rises, falls, rises again. The verdict is
---   left open, and reason says why, if there are fewer steps than least_steps, more moves than
---   these, no standard errors, a missing value, or steps that differ in tokens, window, sample,
---   seed or dtype. turn_steps and turn_values tell where the course begins, turns and ends; of a
---   flat one, also where it is highest and lowest. Mean and highest are over the blocks that have
---   a value at every step. The blocks share their tokens, so the mean's error is the mean of
---   their errors where it is not paired; the highest block's error is its own. Left out are
---   untrained controls, the embedding, the state after the final norm, and steps whose weights
---   another step has too (n_left_out counts them).
+--   the difference: sqrt(z² + 2 ln p), over the p pairs of steps, so that noise makes a move in a
+--   flat course of any length no more often than two equal values differ by z (2: 4.6 of 100).
+--   Where all steps read the same tokens errors are paired (column errors), those of the
+--   differences window by window, and least_errors is as rare a value of Student's t; else those
+--   of two steps are taken as independent, which is cautious. The moves decide the verdict: two
+--   phases (up, down), rises only, falls only, flat, falls then rises, three phases (down, up,
+--   down), or rises, falls, rises again. It is left open, and reason says why, with fewer steps
+--   than least_steps, more moves, no standard errors, a missing value, or steps that differ in
+--   tokens, window, sample, seed or dtype. turn_steps and turn_values tell where the course
+--   begins, turns and ends; of a flat one, also where it is highest and lowest. Mean and highest
+--   are over the blocks that have a value at every step. The highest block's error is its own,
+--   the mean's, if not paired, the mean of theirs. Left out are untrained controls, the
+--   embedding, the final norm, and steps whose weights another step has too (n_left_out).
 -- param metric VARCHAR = 'twonn' in metric.name: which metric
 -- param models VARCHAR[] = NULL in model.name: only these models; NULL means all
 -- param scopes VARCHAR[] = ['all'] in ('all', 'no_first', 'no_sinks'): which tokens count
@@ -54,42 +51,27 @@ whole AS (
         = count(DISTINCT step) OVER (PARTITION BY series, scope)
 ),
 means AS (
-    SELECT
-        series, of_layer, scope, step,
-        max(run_id) AS run_id, count(*) AS n_layers,
+    SELECT series, of_layer, scope, step,
+        max(run_id) AS run_id, count(*) AS n_layers, max(token_ids_sha256) AS token_ids,
         CASE WHEN $by = 'highest' THEN max(value) ELSE avg(value ORDER BY layer) END AS value,
         CASE
             WHEN $by = 'highest' THEN first(std_error ORDER BY value DESC, layer)
             -- avg ignores NULL, but a mean has no error where one of its layers has none.
             WHEN count(std_error) = count(*) THEN avg(std_error ORDER BY layer) END AS error,
-        max(token_ids_sha256) AS token_ids,
-        CASE
-            WHEN $by = 'highest' THEN first(window_effects ORDER BY value DESC, layer)
-            WHEN count(window_effects) = count(*)
-                THEN mean_list(list(window_effects ORDER BY layer)) END AS effects
-    FROM whole
-    GROUP BY ALL
+        CASE WHEN $by = 'highest' THEN first(window_effects ORDER BY value DESC, layer)
+            ELSE mean_list(list(window_effects ORDER BY layer)) END AS effects
+    FROM whole GROUP BY ALL
 ),
 courses AS (
-    SELECT
-        series, of_layer, scope,
-        max(n_layers) AS n_layers, count(error) AS n_errors,
-        list(run_id ORDER BY step) AS run_ids,
-        count(DISTINCT token_ids) = 1 AND count(effects) = count(*)
-            AND count(DISTINCT len(effects)) = 1 AS paired,
-        list(
-            {'step': step, 'value': value, 'error': error, 'effects': effects} ORDER BY step
-        ) AS all_points,
-        CASE WHEN paired THEN all_points ELSE list_transform(
-            all_points, lambda point: struct_update(point, effects := NULL::DOUBLE[])
-        ) END AS points
-    FROM means
-    GROUP BY ALL
+    SELECT series, of_layer, scope,
+        max(n_layers) AS n_layers, count(error) AS n_errors, list(run_id ORDER BY step) AS run_ids,
+        paired_points(list({'step': step, 'value': value, 'error': error, 'effects': effects,
+            'token_ids': token_ids} ORDER BY step)) AS points
+    FROM means GROUP BY ALL
 ),
 shapes AS (SELECT *, unnest(course_shape(points, $z)) FROM courses),
 alike AS (
-    SELECT
-        series, scope,
+    SELECT series, scope,
         count(DISTINCT step) FILTER (left_out) AS n_left_out,
         unequal_settings(list(DISTINCT settings) FILTER (NOT left_out)) AS unequal,
         count(*) FILTER (NOT left_out) AS n_kept,
@@ -125,8 +107,8 @@ SELECT
     moves, least_errors, coalesce(n_steps, 0) AS n_steps, n_left_out,
     first_step, peak_step, last_step, first_value, peak_value, last_value,
     rise, rise_error, fall, fall_error,
-    CASE WHEN paired THEN 'paired' WHEN n_errors > 0 THEN 'independent' END AS errors,
-    share_down, turn_steps, turn_values, unequal,
+    CASE WHEN points[1].effects IS NOT NULL THEN 'paired' WHEN n_errors > 0 THEN 'independent' END
+    AS errors, share_down, turn_steps, turn_values, unequal,
     asked.metric, asked.of_layer AS layer, coalesce(n_layers, 0) AS n_layers,
     asked.series, asked.model, asked.kind, asked.corpus, asked.stack, asked.model_id, run_ids
 FROM asked

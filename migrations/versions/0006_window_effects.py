@@ -32,9 +32,20 @@ CASE WHEN len(one) = len(other) AND len(one) > 1
     "student_errors": """(errors, freedom) AS
 sqrt(freedom * (exp((errors * (8 * freedom + 3) / (8 * freedom + 1)) ** 2 / freedom) - 1))
 """,
-    # Place by place, of lists of equal length.
+    # Place by place, of lists of equal length; NULL where one of them is.
     "mean_list": """(lists) AS
-[list_avg([numbers[place] for numbers in lists]) for place in range(1, len(lists[1]) + 1)]
+CASE WHEN list_count(lists) = len(lists)
+    THEN [list_avg([numbers[place] for numbers in lists]) for place in range(1, len(lists[1]) + 1)]
+END
+""",
+    # Points with their effects where all have as many and read the same tokens, else without.
+    "paired_points": """(points) AS
+CASE WHEN len(list_distinct([point.token_ids for point in points])) = 1
+    AND list_count([point.effects for point in points]) = len(points)
+    AND len(list_distinct([len(point.effects) for point in points])) = 1
+    THEN points
+    ELSE [struct_update(point, effects := NULL::DOUBLE[]) for point in points]
+END
 """,
     # Of a point, which need not have any.
     "effects_of": "(point) AS (point::STRUCT(error DOUBLE, effects DOUBLE[])).effects",
