@@ -29,6 +29,9 @@ if TYPE_CHECKING:
 
 Row = dict[str, object]
 
+# Smaller ones lose digits as 4-byte numbers.
+_LEAST_EFFECT = 1e-30
+
 # The first stored of a model's checkpoints with given weights, under another name.
 _TWINS = """
 SELECT c.checkpoint_id, c.revision
@@ -218,7 +221,10 @@ def _curve(run_id: str, point: CurvePoint) -> Row:
 
 
 def _drop_undefined(row: dict[str, Any], columns: Sequence[str]) -> None:
-    """Make NaN and infinity NULL."""
+    """Make NaN and infinity NULL, and effects of windows that 4 bytes cannot hold."""
+    effects = row["window_effects"]
+    if effects and not _LEAST_EFFECT < max(map(abs, effects)) < 1 / _LEAST_EFFECT:
+        row["window_effects"] = None
     for column in columns:
         number = row[column]
         row[column] = number if number is not None and math.isfinite(number) else None

@@ -11,6 +11,7 @@ from embstore.comparison.differences import compare_profiles
 from embstore.comparison.paired import ROUNDING, paired_error
 from embstore.comparison.profiles import LayerValue, Profile
 from tests.stores import new_store
+from tests.synthetic import make_run, with_effects
 
 N_WINDOWS = 12
 
@@ -109,6 +110,15 @@ def test_rounding_is_no_difference() -> None:
     assert found is not None
     independent = math.sqrt(8 / 7 * 2) * np.linalg.norm(x)
     assert found[0] == pytest.approx(ROUNDING * independent)
+
+
+@pytest.mark.parametrize("size", [1e-200, 1e-3, 1e200])
+def test_effects_that_four_bytes_cannot_hold_are_not_stored(tmp_path: Path, size: float) -> None:
+    run = with_effects(make_run(), lambda _: [size, -size])
+    database = new_store(tmp_path / "embstore.duckdb", [run])
+    found = database.select("SELECT DISTINCT window_effects FROM measurement").to_pylist()
+    held = [pytest.approx(1e-3), pytest.approx(-1e-3)] if size == 1e-3 else None
+    assert found == [{"window_effects": held}]
 
 
 def test_the_macro_of_the_store_is_the_same_formula(tmp_path: Path) -> None:
