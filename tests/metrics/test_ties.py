@@ -11,7 +11,7 @@ from embstore.geometry.neighbors.ties import join_ties
 from embstore.measuring.evaluate import curve_point
 from embstore.metrics.gride import GRIDE_RANKS
 from embstore.metrics.metric import MetricValue, evaluate
-from embstore.metrics.neighbor_estimates import NEIGHBOR_ESTIMATES
+from embstore.metrics.names import NEIGHBOR_ESTIMATES
 from embstore.metrics.registry import METRICS
 from embstore.types import LayerKey
 from tests import manifolds
