@@ -135,7 +135,7 @@ def test_one_window_has_values_and_no_errors() -> None:
         embstore.measure(X)["anisotropy"].value, rel=1e-12
     )
     assert np.isnan([result.std_error for result in found.values()]).all()
-    assert found.notes == ("All vectors are of one window: standard errors need two or more.",)
+    assert found.notes[0] == "All vectors are of one window: standard errors need two or more."
 
 
 def test_vectors_of_one_token_a_window_are_measured() -> None:

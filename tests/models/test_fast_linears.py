@@ -70,15 +70,18 @@ def test_hidden_states_are_those_of_torch(
     folder = build(family)
     expected = stock(folder)
     model = tiny_models.load(folder)
-    # Falcon has a linear layer of its own, with a bias added apart.
-    assert (expected.linear, model.linear) == ("torch", "torch" if family == "falcon" else "onednn")
+    # Falcon has a linear layer of its own, with a bias added apart; RWKV divides its weights when
+    # it first runs, so that a copy of them would be another model.
+    kept = family in ("falcon", "rwkv")
+    assert (expected.linear, model.linear) == ("torch", "torch" if kept else "onednn")
     left = {
         name.rpartition(".")[2]
         for name, layer in model.module.named_modules()
         if type(layer) in (nn.Linear, Conv1D)
     }
     # Mamba never calls this layer; it takes its weight.
-    assert left == ({"dt_proj"} if family == "mamba" else set())
+    if family != "rwkv":
+        assert left == ({"dt_proj"} if family == "mamba" else set())
     assert model.facts == expected.facts
     states = hidden_states(model)
     for key, state in hidden_states(expected).items():

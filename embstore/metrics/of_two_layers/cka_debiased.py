@@ -6,6 +6,7 @@ from embstore.metrics.apart import Windows
 from embstore.metrics.clusters import Totals
 from embstore.metrics.families.next_layer import of_next_layer
 from embstore.metrics.metric import Description
+from embstore.metrics.of_two_layers import cka
 from embstore.metrics.two_layers import Pair
 from embstore.types import FloatArray
 
@@ -59,7 +60,13 @@ def totals(pair: Pair, value: float) -> Totals | None:
         along - pair.clusters.sums(within) / n
         for along, within in zip(_along(pair), (own.xx, own.xy, own.yy), strict=True)
     )
-    return pair.clusters.totals(2 * joint / math.sqrt(xx * yy) - value * (x / xx + y / yy))
+    apart = pair.clusters.totals(2 * joint / math.sqrt(xx * yy) - value * (x / xx + y / yy))
+    biased = cka.linear_cka(pair.x.scatter, pair.joint_scatter, pair.y.scatter)
+    whole = cka.totals(pair, biased)
+    # With few windows the first falls short, for the means are theirs too: then the error of the
+    # biased number, as a share of it, is the larger one.
+    both = apart, whole.scaled(value / biased) if whole and biased else None
+    return max(both, key=lambda totals: totals.error if totals else 0.0)
 
 
 def _why_undefined(pair: Pair, n: int) -> str:
