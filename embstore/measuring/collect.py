@@ -20,7 +20,8 @@ from embstore.geometry.largest_coordinates import LargestCoordinates
 from embstore.geometry.moments import Moments
 from embstore.geometry.pair_loops import compare_rows
 from embstore.measuring.scopes import FIRST, REST, SINK, token_groups
-from embstore.metrics.clusters import Clusters
+from embstore.metrics.apart import ENOUGH
+from embstore.metrics.clusters import N_DEALT, Clusters
 from embstore.metrics.two_layers import Steps
 from embstore.types import FloatArray, LayerKey
 
@@ -386,9 +387,7 @@ class StackRecord:
         sampled = np.isin(self.sample_groups, groups)
         kept = np.zeros(len(self.kept_groups), dtype=np.bool_)
         if len(self.sample_groups) == self.counts.sum():
-            alone, none = np.concatenate([sampled, kept]), np.zeros(len(windows), dtype=np.bool_)
-            nothing = np.zeros_like(tokens)
-            return Clusters.of_sample(windows, alone, none, nothing, n_windows=n_windows)
+            return self._all_kept(np.concatenate([sampled, kept]), n_windows)
         # All vectors of these groups were kept, up to some window: the sample's say no more.
         whole = [group for group in groups if group != REST]
         until = min([self.kept_until.get(group, len(tokens)) for group in whole] or [len(tokens)])
@@ -401,3 +400,18 @@ class StackRecord:
             tokens - by_window[:, whole].sum(axis=1),
             n_windows=n_windows,
         )
+
+    def _all_kept(self, counted: NDArray[np.bool_], n_windows: int) -> Clusters:
+        """Return the windows of some units where the sample has all tokens.
+
+        If it is large, ordinary tokens count as drawn, each for itself: what looks at pairs of
+        them can then do with a part.
+        """
+        drawn = np.zeros(len(counted), dtype=np.bool_)
+        ordinary = np.concatenate(self.by_window)[:, REST]
+        if ordinary.min(initial=0) > 2 * N_DEALT * ENOUGH:
+            drawn[: len(self.sample_groups)] = self.sample_groups == REST
+        else:
+            ordinary = np.zeros_like(ordinary)
+        alone, drawn = counted & ~drawn, counted & drawn
+        return Clusters.of_sample(self.unit_windows, alone, drawn, ordinary, n_windows=n_windows)

@@ -13,7 +13,7 @@ from embstore.measuring.collect import Few, LayerRecord, PairRecord, StackRecord
 from embstore.measuring.scopes import FIRST, GROUPS, REST, SINK
 from embstore.measuring.window_effects import window_effects
 from embstore.metrics import gride
-from embstore.metrics.apart import LEAST_WINDOWS, Products
+from embstore.metrics.apart import LEAST_WINDOWS, Products, Windows
 from embstore.metrics.clusters import Clusters
 from embstore.metrics.metric import Metric, Subject, evaluate
 from embstore.metrics.neighbor_ratios import NEIGHBORS
@@ -91,7 +91,7 @@ def measure_layer(
     found = search(record.sample, N_NEIGHBORS)
     keeps = {scope: np.isin(stack.sample_groups, GROUPS[scope]) for scope in scopes}
     graphs, nearest = _graphs(found, keeps, stack.sample_windows)
-    products = _products(stack, record)
+    products = _products(stack, record, scopes)
     measurements: list[Measurement] = []
     spectra: list[Spectrum] = []
     curves: list[CurvePoint] = []
@@ -129,7 +129,7 @@ def measure_pair(
     key = record.x.key
     measurements: list[Measurement] = []
     few = stack.few
-    x_products, y_products = _products(stack, record.x), _products(stack, record.y)
+    x_products, y_products = (_products(stack, layer, scopes) for layer in (record.x, record.y))
     shared = _core("shared", record, (REST,), few)
     for scope in scopes:
         if record.x.n_bad or record.y.n_bad:
@@ -163,12 +163,18 @@ def measure_pair(
     return measurements
 
 
-def _products(stack: StackRecord, record: LayerRecord) -> Products | None:
-    """Multiply a layer's units with those of their window; None if that is of no use."""
+def _products(stack: StackRecord, record: LayerRecord, scopes: Sequence[Scope]) -> Products | None:
+    """Multiply the units that any scope looks at with those of their window; None for no use."""
     windows = stack.unit_windows
     if record.n_bad or len(np.unique(windows)) < LEAST_WINDOWS:
         return None
-    return Products.of(record.units, windows, record.moments[REST].mean)
+    looked_at = np.zeros(len(windows), dtype=np.bool_)
+    for scope in scopes:
+        groups = GROUPS[scope]
+        n = int(stack.counts[list(groups)].sum())
+        looked_at |= Windows.of(stack.clusters(groups), n).of_units >= 0
+    chosen = np.where(looked_at, windows, -1)
+    return Products.of(record.units, chosen, record.moments[REST].mean)
 
 
 def _core(name: str, record: PairRecord, groups: Sequence[int], few: Few) -> Core:

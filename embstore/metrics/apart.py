@@ -23,7 +23,7 @@ Of a window some tokens may be kept only: those that stand for N tokens of which
 count N/k times alone and N(N − 1)/(k(k − 1)) times in pairs, each taken over all windows; with
 tokens that stand for themselves, such as sinks, only the first. So sums over pairs have no bias.
 Those over three and four tokens, which are smaller by the number of windows, are made of sums
-over pairs.
+over pairs. Where many tokens were kept, a part of them is looked at.
 """
 
 from dataclasses import dataclass
@@ -37,6 +37,8 @@ from embstore.types import FloatArray
 
 # Products of tokens of four different windows are compared.
 LEAST_WINDOWS = 4
+# So many tokens of each window are enough: 500 pairs a window.
+ENOUGH = 32
 # Numbers held at once.
 _BLOCK = 1 << 22
 
@@ -52,6 +54,11 @@ class Windows:
 
     clusters: Clusters
     n: int
+
+    @classmethod
+    def of(cls, clusters: Clusters, n: int) -> "Windows":
+        """Look at no more of the units than are enough."""
+        return cls(clusters.thinned(ENOUGH), n)
 
     @cached_attribute
     def _drawn(self) -> NDArray[np.int64]:
@@ -191,6 +198,22 @@ class Own:
     xy: FloatArray
     yy: FloatArray
 
+    def over_cells(self, within: FloatArray, clusters: Clusters) -> FloatArray:
+        """Sum ``xx``, ``xy`` or ``yy`` over each cell of all units, (n_cells,).
+
+        Sampled units that were not looked at are like the others of their window.
+
+        Args:
+            within: of each unit, (n_units,).
+            clusters: of all units.
+        """
+        seen = self.windows.clusters
+        sums = seen.sums(within).reshape(seen.counts.shape)
+        if seen.counts[:, 1:].sum() < clusters.counts[:, 1:].sum():
+            mean = sums[:, 1:].sum(axis=1) / np.maximum(seen.counts[:, 1:].sum(axis=1), 1)
+            sums[:, 1:] = mean[:, np.newaxis] * clusters.counts[:, 1:]
+        return np.asarray(sums.ravel())
+
     def norm_squared(
         self, x: Side, y: Side, within: FloatArray, scatter: FloatArray, along: FloatArray
     ) -> float:
@@ -255,8 +278,9 @@ def _between(windows: Windows, x: Side, y: Side, scatter: FloatArray, along: Flo
         # Of all tokens it is known, and more exactly.
         alone = np.vdot(scatter, scatter) / windows.unseen
     drawn, others = x.drawn @ scatter, x.others @ scatter
+    each = by_cell[:, 1:][windows.clusters.counts[:, 1:] > 0].sum()
     return float(
-        windows.pair_weight * (np.vdot(drawn, y.drawn) - by_cell[:, 1:].sum())
+        windows.pair_weight * (np.vdot(drawn, y.drawn) - each)
         + windows.weight * (np.vdot(drawn, y.others) + np.vdot(others, y.drawn))
         + np.vdot(others, y.others)
         - alone
@@ -301,20 +325,19 @@ class Products:
 
 
 def own_windows(
-    clusters: Clusters, n: int, *layers: tuple[Products, float, FloatArray, FloatArray]
+    windows: Windows, *layers: tuple[Products, float, FloatArray, FloatArray]
 ) -> Own | None:
     """Sum up what units have in common with those of their window; None where that says nothing.
 
     Args:
-        clusters: of the units.
-        n: tokens in all.
+        windows: of the units.
         layers: one or two: products of the units, what vectors are multiplied with so that they
             are about one long, the mean of all tokens, (d,), and the sum of their products about
             it, (d, d).
     """
-    windows = Windows(clusters, n)
     if windows.why_not is not None:
         return None
+    clusters = windows.clusters
     sides = [
         Side(
             windows,

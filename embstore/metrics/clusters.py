@@ -16,7 +16,7 @@ from embstore.types import FloatArray
 
 # Parts that a window's sampled tokens are dealt into: their spread tells the chance in the
 # choice of tokens, and a few parts cost less than all tokens.
-_PARTS = 4
+N_DEALT = 4
 
 # How much counts of what a point does to others as their neighbour. Where two points are each
 # other's neighbour, what they have in common is counted from both ends already: √2 − 1 is
@@ -110,14 +110,23 @@ class Clusters:
         parts = np.zeros(len(index), dtype=np.int64)
         drawn = np.flatnonzero(sampled[counted])
         # At random: tokens next to each other are alike, and must not share a part.
-        parts[drawn] = 1 + np.random.default_rng(0).permutation(len(drawn)) % _PARTS
-        n_parts = 1 + _PARTS if len(drawn) else 1
+        parts[drawn] = 1 + np.random.default_rng(0).permutation(len(drawn)) % N_DEALT
+        n_parts = 1 + N_DEALT if len(drawn) else 1
         cells = np.full(len(windows), -1, dtype=np.int64)
         cells[counted] = index * n_parts + parts
         size = len(occurring) * n_parts
         counts = np.bincount(cells[counted], minlength=size).reshape(-1, n_parts)
         coverage = len(occurring) / max(n_windows, 1)
         return cls(cells, n_parts, counts, tokens[occurring], occurring, coverage)
+
+    def thinned(self, least: int) -> "Clusters":
+        """Leave only one part of the sampled units, where all windows have so many in it."""
+        if self.n_parts == 1 or self.counts[:, 1].min(initial=least) < least:
+            return self
+        counts = self.counts.copy()
+        counts[:, 2:] = 0
+        cells = np.where(self.cells % self.n_parts > 1, -1, self.cells)
+        return replace(self, cells=cells, counts=counts)
 
     @property
     def n_windows(self) -> int:

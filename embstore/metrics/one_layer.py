@@ -127,11 +127,11 @@ class Cloud:
         """What tokens of one window have in common, about the mean; None if it tells nothing."""
         mean, scatter = self.moments.mean, self.moments.scatter
         total = float(np.trace(scatter)) / max(self.n, 1)
-        windows = Windows(self.unit_clusters, self.n)
+        windows = Windows.of(self.unit_clusters, self.n)
         if not total > 0 or windows.why_not is not None:
             return None
         products = self.products or Products.of(self.units, windows.of_units, mean)
-        return own_windows(self.unit_clusters, self.n, (products, total**-0.5, mean, scatter))
+        return own_windows(windows, (products, total**-0.5, mean, scatter))
 
     def _square_sums(self, total: float, directions: FloatArray, added: FloatArray) -> FloatArray:
         """Sum over each cell the squares of the centred units' projections plus a number each."""

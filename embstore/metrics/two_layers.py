@@ -245,7 +245,7 @@ class Pair:
     def own_windows(self) -> Own | None:
         """What tokens of one window have in common, in both layers; None if it tells nothing."""
         x, y, core = self.x, self.y, self.core
-        windows = Windows(self.clusters, self.n)
+        windows = Windows.of(self.clusters, self.n)
         if not (x.scatter.any() and y.scatter.any()) or windows.why_not is not None:
             return None
         products = self.products or (
@@ -253,8 +253,7 @@ class Pair:
             Products.of(core.units_y, windows.of_units, y.mean),
         )
         return own_windows(
-            self.clusters,
-            self.n,
+            windows,
             (products[0], core.factor_x, x.mean, x.scatter),
             (products[1], core.factor, y.mean, y.scatter),
         )

@@ -53,7 +53,7 @@ def _interval(cloud: Cloud, number: float) -> Interval | None:
     clusters, scale = cloud.unit_clusters, _scale(cloud)
     n = cloud.n
     squares = cloud.variance_sums.sum(axis=1) * scale
-    along = cloud.spread * ((n - 1) / n * scale**2) - clusters.sums(own.xx) / n
+    along = cloud.spread * ((n - 1) / n * scale**2) - own.over_cells(own.xx, clusters) / n
     sums = 2 * number * (math.sqrt(top) * squares / top - along / bottom)
     values = cloud.eigenvalues
     share = number / participation_ratio(values)
@@ -68,7 +68,7 @@ def _why_undefined(cloud: Cloud, n: int) -> str:
         return f"{n} tokens"
     if cloud.eigenvalues[0] == 0:
         return "all vectors are equal"
-    windows = Windows(cloud.unit_clusters, n)
+    windows = Windows.of(cloud.unit_clusters, n)
     return windows.why_not or "too few windows: an estimate of a square is negative"
 
 

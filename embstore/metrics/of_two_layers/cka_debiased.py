@@ -57,7 +57,7 @@ def totals(pair: Pair, value: float) -> Totals | None:
         return None
     (xx, _, yy), n = found, pair.n
     x, joint, y = (
-        along - pair.clusters.sums(within) / n
+        along - own.over_cells(within, pair.clusters) / n
         for along, within in zip(_along(pair), (own.xx, own.xy, own.yy), strict=True)
     )
     apart = pair.clusters.totals(2 * joint / math.sqrt(xx * yy) - value * (x / xx + y / yy))
@@ -74,7 +74,7 @@ def _why_undefined(pair: Pair, n: int) -> str:
         return f"{n} tokens"
     if not (pair.x.scatter.any() and pair.y.scatter.any()):
         return "all vectors of a layer are equal"
-    windows = Windows(pair.clusters, n)
+    windows = Windows.of(pair.clusters, n)
     return windows.why_not or "too few windows: an estimate of a square is negative"
 
 
