@@ -16,9 +16,10 @@ from numpy.typing import NDArray
 
 from embstore.common.workers import workers
 from embstore.geometry.neighbors.search import nearest_neighbors
-from embstore.measuring.collect import LayerRecord, PairRecord, StackRecord
+from embstore.measuring.collect import LayerRecord, PairRecord
 from embstore.measuring.evaluate import LayerResult, measure_layer, measure_pair
 from embstore.measuring.scopes import SINK_THRESHOLD, same_tokens
+from embstore.measuring.stack import StackRecord
 from embstore.models.hidden_states import HiddenBatch
 from embstore.types import (
     SCOPES,

@@ -1,37 +1,30 @@
-"""What is kept of a stack while its batches go by: sums, a sample, and little else.
+"""What is kept of a layer, and of two, while batches go by: sums, a sample, and little else.
 
 Memory does not grow with the number of tokens. First tokens and sinks are few and decide
 much, so their vectors are kept whole, behind the sample: up to d/2 of them stand in the
 place of a (d, d) sum, and errors look at as many as a quarter of the sample.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from embstore.common.cached_attribute import cached_attribute
-from embstore.common.workers import Workers
 from embstore.geometry.cross_moments import CrossMoments, slopes_between
 from embstore.geometry.largest_coordinates import LargestCoordinates
 from embstore.geometry.moments import Moments
 from embstore.geometry.pair_loops import compare_rows
-from embstore.measuring.scopes import FIRST, REST, SINK, token_groups
-from embstore.metrics.apart import ENOUGH
-from embstore.metrics.clusters import N_DEALT, Clusters
+from embstore.measuring.scopes import REST
 from embstore.metrics.two_layers import Steps
 from embstore.types import FloatArray, LayerKey
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-_N_GROUPS = 3
-# Share of the sample that vectors of a group with sums of its own may take in addition.
-_MORE_KEPT = 0.25
-
+N_GROUPS = 3
 
 # By group without sums of its own: where its vectors stand among a layer's units.
 Few = Mapping[int, NDArray[np.int64]]
@@ -160,7 +153,7 @@ class PairRecord:
         self.cross: dict[int, CrossMoments] = {REST: CrossMoments.empty(x.d, y.d)}
         self._slopes: FloatArray | None = None
         # By group: sum and number of update ratios, sum and number of cosines.
-        self.steps = np.zeros((_N_GROUPS, 4))
+        self.steps = np.zeros((N_GROUPS, 4))
 
     def add(self, x: NDArray[np.floating], y: NDArray[np.floating], batch: BatchTokens) -> None:
         """Take in the same tokens' vectors in both layers, (n, d_x) and (n, d_y)."""
@@ -239,179 +232,3 @@ def _compare(
     ratios, cosines = np.empty(len(rows)), np.empty(len(rows))
     compare_rows(X, Y, rows, ratios, cosines)
     return ratios, cosines
-
-
-class StackRecord:
-    """One stack: its layers, its pairs of adjacent layers, the groups of its tokens."""
-
-    def __init__(
-        self, layers: Iterable[LayerRecord], windows: NDArray[np.int64], *, pairs: bool
-    ) -> None:
-        """Gather the empty records of a stack's layers.
-
-        Args:
-            layers: one record each, for the same sample.
-            windows: of each token of the sample, ascending, (n_sample,).
-            pairs: whether adjacent layers are compared.
-        """
-        self.layers = {record.key: record for record in layers}
-        # The state after the final norm is not a layer further on.
-        blocks = [record for key, record in self.layers.items() if key.site != "final_norm"]
-        blocks.sort(key=lambda record: record.key.layer)
-        following = pairwise(blocks) if pairs else []
-        self.pairs = [PairRecord(x, y) for x, y in following]
-        self.counts = np.zeros(_N_GROUPS, dtype=np.int64)
-        self.sample_groups = np.zeros(len(windows), dtype=np.int8)
-        self.sample_windows = windows
-        # Of the vectors kept beside the sample: their groups and windows.
-        self.kept_groups = np.zeros(0, dtype=np.int8)
-        self.kept_windows = np.zeros(0, dtype=np.int64)
-        # By group, the window from which on its vectors are no longer kept.
-        self.kept_until: dict[int, int] = {}
-        # Tokens of each window by group, a row per window.
-        self.by_window: list[NDArray[np.int64]] = []
-        # Token ids read so far, a row per window: 8 bytes a token.
-        self.ids: list[NDArray[np.int64]] = []
-        self._settled: set[int] = set()
-        self._few_limit = min(record.d for record in self.layers.values()) // 2
-
-    def add(
-        self,
-        states: "dict[LayerKey, Tensor]",
-        mask: NDArray[np.bool_],
-        ids: NDArray[np.int64],
-        start: int,
-        sampled: NDArray[np.int64],
-        at: slice,
-        *,
-        sink_threshold: float,
-        pool: Workers,
-    ) -> None:
-        """Take in one batch, its layers side by side.
-
-        Args:
-            states: hidden states of each layer, (windows, window, d).
-            mask: which positions are tokens, (windows, window).
-            ids: the token ids read, (windows, window).
-            start: index of the batch's first window.
-            sampled: flat positions in the batch that are sampled.
-            at: the rows of the sample that they become.
-            sink_threshold: see ``token_groups``.
-            pool: workers.
-        """
-        groups = token_groups(states, mask, sink_threshold)[mask]
-        flat = mask.ravel()
-        windows = np.repeat(np.arange(len(mask)), mask.sum(axis=1))
-        self.by_window.append(
-            np.bincount(windows * _N_GROUPS + groups, minlength=len(mask) * _N_GROUPS).reshape(
-                -1, _N_GROUPS
-            )
-        )
-        also_kept = np.flatnonzero(np.isin(groups, self._still_kept(start)))
-        batch = BatchTokens(
-            mask=flat,
-            groups=groups,
-            # A position among all of the batch becomes a row among its tokens.
-            kept=(np.cumsum(flat) - 1)[sampled],
-            at=at,
-            also_kept=also_kept,
-            tokens=np.flatnonzero(flat) + start * mask.shape[1],
-        )
-        counts = np.bincount(groups, minlength=_N_GROUPS)
-        self.counts += counts
-        self.sample_groups[at] = groups[batch.kept]
-        self.kept_groups = np.concatenate([self.kept_groups, groups[also_kept]])
-        self.kept_windows = np.concatenate([self.kept_windows, windows[also_kept] + start])
-        self.ids.append(ids)
-
-        def add_layer(layer: LayerRecord) -> None:
-            layer.add(batch.of(states[layer.key]), batch)
-
-        def add_pair(pair: PairRecord) -> None:
-            pair.add(batch.of(states[pair.x.key]), batch.of(states[pair.y.key]), batch)
-
-        # Layers first: they find out which are broken.
-        for _ in pool.map(add_layer, self.layers.values()):
-            pass
-        for _ in pool.map(add_pair, self.pairs):
-            pass
-        for group in range(_N_GROUPS):
-            if group != REST and self.counts[group] >= self._few_limit:
-                self._settle(group)
-
-    def _still_kept(self, start: int) -> list[int]:
-        """Return the groups whose vectors are kept from window ``start`` on."""
-        for group in (SINK, FIRST):
-            full = len(self.kept_groups) > _MORE_KEPT * len(self.sample_groups)
-            if group in self._settled and full:
-                self.kept_until.setdefault(group, start)
-        return [group for group in (SINK, FIRST) if group not in self.kept_until]
-
-    def _settle(self, group: int) -> None:
-        if group in self._settled:
-            return
-        rows = self.few[group]
-        self._settled.add(group)
-        for pair in self.pairs:
-            if not (pair.x.n_bad or pair.y.n_bad):
-                pair.settle(group, rows)
-        for layer in self.layers.values():
-            if not layer.n_bad:
-                layer.settle(group, rows)
-
-    @property
-    def few(self) -> Few:
-        """Where the vectors of groups without sums stand among a layer's units."""
-        return {
-            group: np.flatnonzero(self.kept_groups == group) + len(self.sample_groups)
-            for group in (SINK, FIRST)
-            if group not in self._settled and self.counts[group]
-        }
-
-    @property
-    def unit_windows(self) -> NDArray[np.int64]:
-        """Window of each of a layer's units, (n_units,)."""
-        return np.concatenate([self.sample_windows, self.kept_windows])
-
-    @property
-    def n_windows(self) -> int:
-        """Windows read so far."""
-        return sum(map(len, self.by_window))
-
-    def clusters(self, groups: Sequence[int]) -> Clusters:
-        """Return the windows of a layer's units in some groups, and what they stand for."""
-        windows = self.unit_windows
-        by_window = np.concatenate(self.by_window)
-        tokens = by_window[:, list(groups)].sum(axis=1)
-        n_windows = int((tokens > 0).sum())
-        sampled = np.isin(self.sample_groups, groups)
-        kept = np.zeros(len(self.kept_groups), dtype=np.bool_)
-        if len(self.sample_groups) == self.counts.sum():
-            return self._all_kept(np.concatenate([sampled, kept]), n_windows)
-        # All vectors of these groups were kept, up to some window: the sample's say no more.
-        whole = [group for group in groups if group != REST]
-        until = min([self.kept_until.get(group, len(tokens)) for group in whole] or [len(tokens)])
-        kept = np.isin(self.kept_groups, whole) & (self.kept_windows < until)
-        sampled &= (self.sample_groups == REST) & (self.sample_windows < until)
-        return Clusters.of_sample(
-            windows,
-            np.concatenate([np.zeros_like(sampled), kept]),
-            np.concatenate([sampled, np.zeros_like(kept)]),
-            tokens - by_window[:, whole].sum(axis=1),
-            n_windows=n_windows,
-        )
-
-    def _all_kept(self, counted: NDArray[np.bool_], n_windows: int) -> Clusters:
-        """Return the windows of some units where the sample has all tokens.
-
-        If it is large, ordinary tokens count as drawn, each for itself: what looks at pairs of
-        them can then do with a part.
-        """
-        drawn = np.zeros(len(counted), dtype=np.bool_)
-        ordinary = np.concatenate(self.by_window)[:, REST]
-        if ordinary.min(initial=0) > 2 * N_DEALT * ENOUGH:
-            drawn[: len(self.sample_groups)] = self.sample_groups == REST
-        else:
-            ordinary = np.zeros_like(ordinary)
-        alone, drawn = counted & ~drawn, counted & drawn
-        return Clusters.of_sample(self.unit_windows, alone, drawn, ordinary, n_windows=n_windows)

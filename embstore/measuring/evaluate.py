@@ -9,11 +9,12 @@ from numpy.typing import NDArray
 from embstore.geometry.moments import Moments
 from embstore.geometry.neighbors.search import Neighbors, count_within, nearest_neighbors, restrict
 from embstore.geometry.neighbors.ties import join_ties, usual_error
-from embstore.measuring.collect import Few, LayerRecord, PairRecord, StackRecord
+from embstore.measuring.collect import Few, LayerRecord, PairRecord
 from embstore.measuring.scopes import FIRST, GROUPS, REST, SINK
+from embstore.measuring.stack import StackRecord
 from embstore.measuring.window_effects import window_effects
 from embstore.metrics import gride
-from embstore.metrics.apart import LEAST_WINDOWS, Products, Windows
+from embstore.metrics.apart import LEAST_WINDOWS, UnitWindows
 from embstore.metrics.clusters import Clusters
 from embstore.metrics.metric import Metric, Subject, evaluate
 from embstore.metrics.neighbor_ratios import NEIGHBORS
@@ -23,6 +24,7 @@ from embstore.metrics.one_layer import Cloud, Graph
 from embstore.metrics.registry import METRICS, N_NEIGHBORS, PAIR_METRICS
 from embstore.metrics.two_layers import Core, Overlap, Pair
 from embstore.metrics.uncertainty import Interval, clustered
+from embstore.metrics.window_products import Products
 from embstore.types import (
     CurvePoint,
     FloatArray,
@@ -172,7 +174,7 @@ def _products(stack: StackRecord, record: LayerRecord, scopes: Sequence[Scope]) 
     for scope in scopes:
         groups = GROUPS[scope]
         n = int(stack.counts[list(groups)].sum())
-        looked_at |= Windows.of(stack.clusters(groups), n).of_units >= 0
+        looked_at |= UnitWindows.of(stack.clusters(groups), n).of_units >= 0
     chosen = np.where(looked_at, windows, -1)
     return Products.of(record.units, chosen, record.moments[REST].mean)
 

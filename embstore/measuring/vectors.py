@@ -10,9 +10,10 @@ from embstore.geometry.neighbors.search import nearest_neighbors
 from embstore.inputs.sampling import check_sample, check_seed
 from embstore.inputs.token_sample import sample_rows
 from embstore.measuring.array_input import Rows, in_windows, rows_of, together
-from embstore.measuring.collect import BatchTokens, LayerRecord, StackRecord
+from embstore.measuring.collect import BatchTokens, LayerRecord
 from embstore.measuring.evaluate import measure_layer, measure_pair
 from embstore.measuring.scopes import GROUPS, REST
+from embstore.measuring.stack import StackRecord
 from embstore.measuring.value_range import at_scale, curve_at_scale, in_range
 from embstore.types import CurvePoint, LayerKey, Measurement
 

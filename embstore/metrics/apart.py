@@ -39,12 +39,10 @@ from embstore.types import FloatArray
 LEAST_WINDOWS = 4
 # So many tokens of each window are enough: 500 pairs a window.
 ENOUGH = 32
-# Numbers held at once.
-_BLOCK = 1 << 22
 
 
 @dataclass(frozen=True, eq=False)
-class Windows:
+class UnitWindows:
     """Which window each unit is from, and for how many tokens and pairs it stands.
 
     Attributes:
@@ -56,7 +54,7 @@ class Windows:
     n: int
 
     @classmethod
-    def of(cls, clusters: Clusters, n: int) -> "Windows":
+    def of(cls, clusters: Clusters, n: int) -> "UnitWindows":
         """Look at no more of the units than are enough."""
         return cls(clusters.thinned(ENOUGH), n)
 
@@ -154,7 +152,7 @@ class Side:
         others: sum over each window of the units that do not, (n_windows, d).
     """
 
-    windows: Windows
+    windows: UnitWindows
     scatter: FloatArray
     squares: FloatArray
     to_window: FloatArray
@@ -191,7 +189,7 @@ class Own:
         yy: the same of (y·y₂)².
     """
 
-    windows: Windows
+    windows: UnitWindows
     x: Side
     y: Side
     xx: FloatArray
@@ -270,7 +268,9 @@ class Own:
         )
 
 
-def _between(windows: Windows, x: Side, y: Side, scatter: FloatArray, along: FloatArray) -> float:
+def _between(
+    windows: UnitWindows, x: Side, y: Side, scatter: FloatArray, along: FloatArray
+) -> float:
     """Sum xᵀA y₂ over all pairs of two different tokens of one window that was seen."""
     by_cell = along.reshape(windows.clusters.counts.shape)
     alone = by_cell[:, 0].sum()
@@ -285,113 +285,3 @@ def _between(windows: Windows, x: Side, y: Side, scatter: FloatArray, along: Flo
         + np.vdot(others, y.others)
         - alone
     )
-
-
-@dataclass(frozen=True, eq=False)
-class Products:
-    """One layer's units, multiplied with those of their window: the same for all scopes.
-
-    In float64, since a sink's square is a million times what is left without it.
-
-    Attributes:
-        units: (n_units, d).
-        origin: what is subtracted from them, (d,).
-        blocks: for windows of equally many units, as many as are held at once: which units
-            they have, (windows, k), and the products, (windows, k, k).
-    """
-
-    units: NDArray[np.floating]
-    origin: FloatArray
-    blocks: tuple[tuple[NDArray[np.int64], FloatArray], ...]
-
-    @classmethod
-    def of(
-        cls, units: NDArray[np.floating], windows: NDArray[np.int64], origin: FloatArray
-    ) -> "Products":
-        """Multiply units, (n_units, d), whose windows are given, -1 for those to leave out."""
-        order = np.argsort(windows, kind="stable")
-        order = order[windows[order] >= 0]
-        _, starts, sizes = np.unique(windows[order], return_index=True, return_counts=True)
-        blocks = []
-        for size in np.unique(sizes).tolist():
-            # All windows of one size at once: there may be as many as tokens.
-            rows = order[starts[sizes == size][:, np.newaxis] + np.arange(size)]
-            widest = max(size, units.shape[1])
-            for block in np.array_split(rows, max(1, rows.size * widest // _BLOCK)):
-                if len(block):
-                    Z = units[block] - origin
-                    blocks.append((block, Z @ Z.transpose(0, 2, 1)))
-        return cls(units, origin, tuple(blocks))
-
-
-def own_windows(
-    windows: Windows, *layers: tuple[Products, float, FloatArray, FloatArray]
-) -> Own | None:
-    """Sum up what units have in common with those of their window; None where that says nothing.
-
-    Args:
-        windows: of the units.
-        layers: one or two: products of the units, what vectors are multiplied with so that they
-            are about one long, the mean of all tokens, (d,), and the sum of their products about
-            it, (d, d).
-    """
-    if windows.why_not is not None:
-        return None
-    clusters = windows.clusters
-    sides = [
-        Side(
-            windows,
-            scatter * scale**2,
-            *np.zeros((2, len(clusters.cells))),
-            *np.zeros((2, clusters.n_windows, len(mean))),
-        )
-        for _, scale, mean, scatter in layers
-    ]
-    own = Own(windows, sides[0], sides[-1], *np.zeros((3, len(clusters.cells))))
-    for found in zip(*(products.blocks for products, *_ in layers), strict=True):
-        rows = found[0][0]
-        between = _between_units(windows, rows)
-        grams = []
-        for side, (_, gram), (products, scale, mean, _) in zip(sides, found, layers, strict=True):
-            Z = (products.units[rows] - mean) * scale
-            # About the mean of this scope, and not about the origin of the products.
-            shift = (mean - products.origin) * scale
-            along = Z @ shift
-            moved = gram * scale**2 - along[:, :, np.newaxis] - along[:, np.newaxis] - shift @ shift
-            _fill(side, rows, Z, moved, between)
-            grams.append(moved)
-        x, y = grams[0], grams[-1]
-        own.xx[rows] = np.einsum("wij,wij,wij->wi", between, x, x)
-        if len(grams) > 1:
-            own.xy[rows] = np.einsum("wij,wij,wij->wi", between, x, y)
-            own.yy[rows] = np.einsum("wij,wij,wij->wi", between, y, y)
-    return own
-
-
-def _between_units(windows: Windows, rows: NDArray[np.int64]) -> FloatArray:
-    """How often the second unit counts beside the first, (windows, k, k)."""
-    drawn = windows.drawn[rows]
-    both = windows.pair_weight / (windows.weight or 1.0)
-    between = np.where(
-        drawn[:, :, np.newaxis],
-        np.where(drawn[:, np.newaxis], both, 1.0),
-        np.where(drawn[:, np.newaxis], windows.weight, 1.0),
-    )
-    each = np.arange(rows.shape[1])
-    between[:, each, each] = 1.0
-    counted = windows.of_units[rows] >= 0
-    return np.asarray(between * counted[:, np.newaxis])
-
-
-def _fill(
-    side: Side, rows: NDArray[np.int64], Z: FloatArray, gram: FloatArray, between: FloatArray
-) -> None:
-    """Fill in what some windows' units have in one layer."""
-    windows = side.windows
-    drawn, counted = windows.drawn[rows], windows.of_units[rows] >= 0
-    side.squares[rows] = np.einsum("wii->wi", gram)
-    side.to_window[rows] = np.einsum("wij,wij->wi", between, gram)
-    at = windows.of_units[rows].max(axis=1)
-    seen = at >= 0
-    side.drawn[at[seen]] = np.einsum("wi,wid->wd", drawn, Z)[seen]
-    side.others[at[seen]] = np.einsum("wi,wid->wd", counted & ~drawn, Z)[seen]

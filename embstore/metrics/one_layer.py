@@ -16,9 +16,10 @@ from embstore.geometry.row_loops import (
     lengths,
     sum_squares,
 )
-from embstore.metrics.apart import Own, Products, Windows, own_windows
+from embstore.metrics.apart import Own, UnitWindows
 from embstore.metrics.clusters import AS_NEIGHBOR, Clusters
 from embstore.metrics.neighbor_ratios import local_dimensions
+from embstore.metrics.window_products import Products, own_windows
 from embstore.types import FloatArray
 
 
@@ -127,7 +128,7 @@ class Cloud:
         """What tokens of one window have in common, about the mean; None if it tells nothing."""
         mean, scatter = self.moments.mean, self.moments.scatter
         total = float(np.trace(scatter)) / max(self.n, 1)
-        windows = Windows.of(self.unit_clusters, self.n)
+        windows = UnitWindows.of(self.unit_clusters, self.n)
         if not total > 0 or windows.why_not is not None:
             return None
         products = self.products or Products.of(self.units, windows.of_units, mean)

@@ -16,9 +16,10 @@ from embstore.geometry.cross_moments import CrossMoments
 from embstore.geometry.moments import Moments
 from embstore.geometry.pair_loops import pair_terms, rest_to_single
 from embstore.geometry.row_loops import centre_to_single
-from embstore.metrics.apart import Own, Products, Windows, own_windows
+from embstore.metrics.apart import Own, UnitWindows
 from embstore.metrics.clusters import Clusters, Totals
 from embstore.metrics.least_squares import Fit, Gain
+from embstore.metrics.window_products import Products, own_windows
 from embstore.types import FloatArray
 
 # Rows corrected at once: a block of them stays in the processor's cache.
@@ -245,7 +246,7 @@ class Pair:
     def own_windows(self) -> Own | None:
         """What tokens of one window have in common, in both layers; None if it tells nothing."""
         x, y, core = self.x, self.y, self.core
-        windows = Windows.of(self.clusters, self.n)
+        windows = UnitWindows.of(self.clusters, self.n)
         if not (x.scatter.any() and y.scatter.any()) or windows.why_not is not None:
             return None
         products = self.products or (

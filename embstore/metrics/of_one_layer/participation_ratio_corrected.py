@@ -2,7 +2,7 @@
 
 import math
 
-from embstore.metrics.apart import Windows
+from embstore.metrics.apart import UnitWindows
 from embstore.metrics.families.spectral import FAMILY
 from embstore.metrics.metric import Description, Metric
 from embstore.metrics.of_one_layer.participation_ratio import gradient, participation_ratio
@@ -68,7 +68,7 @@ def _why_undefined(cloud: Cloud, n: int) -> str:
         return f"{n} tokens"
     if cloud.eigenvalues[0] == 0:
         return "all vectors are equal"
-    windows = Windows.of(cloud.unit_clusters, n)
+    windows = UnitWindows.of(cloud.unit_clusters, n)
     return windows.why_not or "too few windows: an estimate of a square is negative"
 
 

@@ -2,7 +2,7 @@
 
 import math
 
-from embstore.metrics.apart import Windows
+from embstore.metrics.apart import UnitWindows
 from embstore.metrics.clusters import Totals
 from embstore.metrics.families.next_layer import of_next_layer
 from embstore.metrics.metric import Description
@@ -74,7 +74,7 @@ def _why_undefined(pair: Pair, n: int) -> str:
         return f"{n} tokens"
     if not (pair.x.scatter.any() and pair.y.scatter.any()):
         return "all vectors of a layer are equal"
-    windows = Windows.of(pair.clusters, n)
+    windows = UnitWindows.of(pair.clusters, n)
     return windows.why_not or "too few windows: an estimate of a square is negative"
 
 

@@ -6,7 +6,7 @@ from dimensionality import participation_ratio
 from numpy.typing import NDArray
 
 from embstore.geometry.moments import Moments
-from embstore.metrics.apart import ENOUGH, Windows
+from embstore.metrics.apart import ENOUGH, UnitWindows
 from embstore.metrics.clusters import N_DEALT, Clusters
 from embstore.metrics.metric import evaluate
 from embstore.metrics.one_layer import Cloud
@@ -157,7 +157,7 @@ def test_too_few_windows_and_lone_tokens_give_a_reason() -> None:
     one_each = Clusters.of_sample(
         np.arange(10), np.zeros(10, bool), np.ones(10, bool), np.full(10, 6), n_windows=10
     )
-    assert Windows(one_each, 60).why_not == "no two tokens of one window were kept: keep more"
+    assert UnitWindows(one_each, 60).why_not == "no two tokens of one window were kept: keep more"
     found = evaluate(METRIC, cloud_of(np.full((30, 4), 2.0)))
     assert (found.value, found.reason) == (None, "all vectors are equal")
 
