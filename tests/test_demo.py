@@ -84,6 +84,7 @@ def test_doing_it_again_measures_nothing(demo: DemoResult) -> None:
     assert again.sentence == demo.sentence
 
 
+@pytest.mark.slow
 def test_progress_counts_every_token_and_layer(
     tiny_llama: Path, text: Path, tmp_path: Path
 ) -> None:

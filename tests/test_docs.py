@@ -46,7 +46,6 @@ def place(prepared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pa
         if item.name != STORE:
             (tmp_path / item.name).symlink_to(item)
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("EMBSTORE_CACHE", str(tmp_path / "cache"))
     defaults = embstore.ingest.__kwdefaults__ or {}
     monkeypatch.setitem(defaults, "tokens", 1024)
     return tmp_path

@@ -67,6 +67,7 @@ def test_public_names_exist_and_are_documented() -> None:
         _ = embstore.nonsense
 
 
+@pytest.mark.slow
 def test_asking_never_imports_torch() -> None:
     found = imported(
         "import embstore, embstore.api.store, embstore.api.vectors\n"

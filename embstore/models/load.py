@@ -15,6 +15,7 @@ from embstore.checkpoints.located import Located
 from embstore.checkpoints.silence import quiet
 from embstore.common.messages import one_line
 from embstore.errors import ModelError
+from embstore.models import gguf_files
 from embstore.models.adapters import merge_adapter, read_adapter
 from embstore.models.fit import LoadingInfo, check_fit, missing_keys
 from embstore.models.heads import without_head
@@ -180,15 +181,17 @@ def _from_pretrained(
     kind: type[transformers.PreTrainedModel], whole: Located, options: Mapping[str, object]
 ) -> tuple[transformers.PreTrainedModel, LoadingInfo]:
     """Load a model with a class of transformers; also return which weights fitted."""
-    loaded: tuple[transformers.PreTrainedModel, LoadingInfo] = kind.from_pretrained(
-        whole.folder,
-        output_loading_info=True,
-        # check_fit reports them, in one line.
-        ignore_mismatched_sizes=True,
-        trust_remote_code=whole.remote_code,
-        weights_only=True,
-        **options,
-    )
+    with gguf_files.read_once(options):
+        loaded: tuple[transformers.PreTrainedModel, LoadingInfo] = kind.from_pretrained(
+            whole.folder,
+            output_loading_info=True,
+            # check_fit reports them, in one line.
+            ignore_mismatched_sizes=True,
+            trust_remote_code=whole.remote_code,
+            weights_only=True,
+            **options,
+        )
+    gguf_files.forget()
     return loaded
 
 

@@ -20,6 +20,7 @@ from embstore.common.messages import one_line
 from embstore.errors import ModelError, UsageError
 from embstore.models.fast_linears import LinearKernel, speed_up_linears
 from embstore.models.forward_pass import takes_images
+from embstore.models.gguf_files import read_once
 from embstore.models.layout import StackLayout
 from embstore.models.load import Weights, read_weights, refusing
 from embstore.models.stacks import decoder_start, hidden_size, longest, reading_config
@@ -57,7 +58,7 @@ def load_tokenizer(located: Located) -> transformers.PreTrainedTokenizerBase:
     # A GGUF file holds its own tokenizer, also where it is the base of an adapter.
     holder = next((it for it in (located, located.base) if it and it.folder == folder), None)
     options = holder.options if holder and not located.other_tokenizer else {}
-    with refusing(located, "load the tokenizer of"):
+    with refusing(located, "load the tokenizer of"), read_once(options):
         tokenizer = AutoTokenizer.from_pretrained(
             folder,
             trust_remote_code=located.remote_code,
@@ -103,7 +104,7 @@ def load_config(located: Located) -> transformers.PretrainedConfig:
         ModelError: it cannot be read, or is that of several models in one, none of text.
     """
     whole = located.base or located
-    with refusing(whole, "read the configuration of"):
+    with refusing(whole, "read the configuration of"), read_once(whole.options):
         config = AutoConfig.from_pretrained(
             whole.folder, trust_remote_code=whole.remote_code, **whole.options
         )

@@ -64,6 +64,7 @@ def test_chart_is_altairs_and_knows_the_metric(store: Store) -> None:
     assert isinstance(store.chart("peak_layer"), alt.Chart)
 
 
+@pytest.mark.slow
 def test_a_notebook_shows_the_chart_and_the_store(store: Store, tmp_path: Path) -> None:
     bundle = store.chart("layer_profile")._repr_mimebundle_()
     assert isinstance(bundle, dict)

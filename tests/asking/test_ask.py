@@ -198,6 +198,7 @@ def test_a_question_with_a_chart_is_one_file(small: Database, tmp_path: Path) ->
     assert run_question(small, find_question("mine", [tmp_path])).num_rows > 0
 
 
+@pytest.mark.slow
 def test_asking_never_imports_torch(small: Database, tmp_path: Path) -> None:
     store = shutil.copy(small.path, tmp_path / "copy.duckdb")
     code = (

@@ -105,6 +105,7 @@ class TestDimensions:
         assert dimension_caveat(pa.table({"rank": [1], "dimension": [19.0]})) is None
         assert dimension_caveat(pa.table({"dimension": [576.0]})) is None
 
+    @pytest.mark.slow
     def test_every_number_of_every_question_is_a_value_or_known_not_to_be(
         self, training: Database
     ) -> None:
@@ -187,6 +188,7 @@ class TestUnequalRuns:
             "numbers differ for that reason too."
         )
 
+    @pytest.mark.slow
     def test_a_chart_says_it_in_its_caption(self, store: Store) -> None:
         assert "These runs differ in tokens" in str(store.chart("layer_profile").to_dict()["title"])
         alike = store.chart("layer_profile", models=["a", "b"])
@@ -222,6 +224,7 @@ class TestHiddenRuns:
     def test_answers_without_it_do_not(self, database: Database) -> None:
         assert note(database, "layer_profile", models=["b", "c"]) is None
 
+    @pytest.mark.slow
     def test_neighbours_and_runs_compared_count_too(self, database: Database) -> None:
         write_run(database, make_run(name="d", tokens=512))
         assert note(database, "nearest_models", model="d") is not None

@@ -32,6 +32,7 @@ class TestSave:
         assert "What the reader sees.</desc>" in svg
         assert "<img" not in svg
 
+    @pytest.mark.slow
     def test_html_holds_everything_and_loads_nothing(self, chart: AnyChart, tmp_path: Path) -> None:
         save_chart(chart, tmp_path / "a.html")
         page = (tmp_path / "a.html").read_text()

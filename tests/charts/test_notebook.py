@@ -120,6 +120,7 @@ class TestStayingAltair:
 
 
 class TestJoining:
+    @pytest.mark.slow
     def test_beside_and_below(self, chart: AnyChart) -> None:
         captioned = build_chart(ask(), rows("c"), metric=SHARE, caption="What to know.")
         beside, below = chart | captioned, chart & captioned

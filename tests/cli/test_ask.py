@@ -300,6 +300,7 @@ class TestSql:
 
 
 class TestChart:
+    @pytest.mark.slow
     def test_writes_the_file(self, store: Path, tmp_path: Path) -> None:
         result = run("chart", "layer_profile", "-s", store, "-o", tmp_path / "p.svg")
         assert result.stdout == ""

@@ -40,6 +40,7 @@ def test_ingest_query_and_again(tiny_llama: Path, text: Path, tmp_path: Path) ->
     assert (quiet.returncode, quiet.stderr) == (0, "")
 
 
+@pytest.mark.slow
 def test_layers_without_numbers_are_told_last_and_by_the_exit_code(
     text: Path, tmp_path: Path
 ) -> None:
@@ -102,6 +103,7 @@ def test_bad_input_is_one_line_and_stores_nothing(
     assert sorted(tmp_path.iterdir()) == before
 
 
+@pytest.mark.slow
 def test_a_dry_run_shows_the_work_and_leaves_no_trace(
     tiny_llama: Path, text: Path, tmp_path: Path
 ) -> None:
@@ -129,6 +131,7 @@ def test_a_dry_run_shows_the_work_and_leaves_no_trace(
     assert runs(tmp_path / "embstore.duckdb") == 1
 
 
+@pytest.mark.slow
 def test_fewer_scopes_and_no_pairs(tiny_llama: Path, text: Path, tmp_path: Path) -> None:
     options = ("--scopes", "no_sinks,all", "--no-pairs")
     done = embstore("ingest", tiny_llama, "--corpus", text, *SMALL, *options, cwd=tmp_path)
@@ -151,6 +154,7 @@ def test_debug_shows_the_traceback(tmp_path: Path) -> None:
     assert "ModelError: no such model" in done.stderr
 
 
+@pytest.mark.slow
 def test_a_locked_store_names_the_process_that_holds_it(
     tiny_llama: Path, text: Path, tmp_path: Path
 ) -> None:

@@ -23,6 +23,7 @@ def series(tiny_llama: Path, tmp_path: Path) -> Path:
     return tmp_path / "out"
 
 
+@pytest.mark.slow
 def test_a_failed_checkpoint_is_exit_code_4_with_a_table_of_reasons(
     series: Path, tiny_llama: Path, text: Path, tmp_path: Path
 ) -> None:
@@ -72,6 +73,7 @@ def test_a_dry_run_of_a_series_is_a_line_for_each_and_a_sum(
     )
 
 
+@pytest.mark.slow
 def test_a_study_is_measured_and_its_hash_is_stored(
     tiny_llama: Path, text: Path, tmp_path: Path
 ) -> None:

@@ -78,6 +78,7 @@ def test_between_layers_effects_are_interpolated_as_values_are() -> None:
     assert row.std_error == pytest.approx(stats.sem(difference), rel=1e-12)
 
 
+@pytest.mark.slow
 def test_paired_intervals_are_wrong_one_time_in_twenty_and_others_never() -> None:
     pairs = drawn(np.random.default_rng(3), 2000, own=0.2)
     a, b = (profile([pair[side] for pair in pairs]) for side in (0, 1))

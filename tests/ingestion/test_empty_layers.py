@@ -10,6 +10,8 @@ from embstore.errors import EmptyLayersError
 from embstore.ingestion.outcome import emptiness_of
 from tests import tiny_models
 
+pytestmark = pytest.mark.slow
+
 SMALL: dict[str, Any] = {"tokens": 256, "window": 32, "sample": 100}
 
 

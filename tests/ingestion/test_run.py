@@ -45,6 +45,7 @@ def test_every_metric_of_every_layer_and_scope_is_stored(
     assert spectra.to_pylist() == [{"n": n_states * 3, "d": 32}]
 
 
+@pytest.mark.slow
 def test_a_run_keeps_how_it_was_made(tiny_llama: Path, text: Path, tmp_path: Path) -> None:
     store = tmp_path / "s.duckdb"
     ingest(tiny_llama, text, store, seed=7, tags={"lab": "a"}, batch_size=3)
@@ -60,6 +61,7 @@ def test_a_run_keeps_how_it_was_made(tiny_llama: Path, text: Path, tmp_path: Pat
     assert row["peak_memory_bytes"] > 10**7
 
 
+@pytest.mark.slow
 def test_the_same_work_again_does_nothing(tiny_llama: Path, text: Path, tmp_path: Path) -> None:
     store = tmp_path / "s.duckdb"
     assert ingest(tiny_llama, text, store) == ["measured"]
@@ -85,6 +87,7 @@ def test_other_work_is_another_run(tiny_llama: Path, text: Path, tmp_path: Path)
     assert embstore.open(store).info()["runs"] == 7
 
 
+@pytest.mark.slow
 def test_only_the_scopes_asked_for_are_measured(
     tiny_llama: Path, text: Path, tmp_path: Path
 ) -> None:
@@ -118,6 +121,7 @@ def test_unknown_scopes_are_refused(names: str | list[str]) -> None:
         choose_scopes(names)
 
 
+@pytest.mark.slow
 def test_force_measures_anew_and_the_latest_run_speaks(
     tiny_llama: Path, text: Path, tmp_path: Path
 ) -> None:
@@ -137,6 +141,7 @@ def test_force_measures_anew_and_the_latest_run_speaks(
     assert pairs["d"].to_pylist() == [0.0]
 
 
+@pytest.mark.slow
 def test_an_earlier_run_can_be_asked_for(tiny_llama: Path, text: Path, tmp_path: Path) -> None:
     store = tmp_path / "s.duckdb"
     ingest(tiny_llama, text, store)
@@ -149,6 +154,7 @@ def test_an_earlier_run_can_be_asked_for(tiny_llama: Path, text: Path, tmp_path:
     assert set(asked["run_id"].to_pylist()) == {first}
 
 
+@pytest.mark.slow
 def test_several_models_in_one_call(
     tiny_llama: Path, tiny_bert: Path, text: Path, tmp_path: Path
 ) -> None:
@@ -166,6 +172,7 @@ def work_of(shown: Preview) -> Work:
     return shown.work
 
 
+@pytest.mark.slow
 def test_a_preview_says_what_there_is_to_do_and_writes_nothing(
     tiny_llama: Path, tiny_bert: Path, text: Path, tmp_path: Path
 ) -> None:
@@ -220,6 +227,7 @@ def test_only_an_accelerator_works_ahead(
         assert list(map(str, batches)) == [thread]
 
 
+@pytest.mark.slow
 def test_an_exact_search_finds_all_neighbours(tiny_llama: Path, text: Path, tmp_path: Path) -> None:
     options = {"corpus": text, "store": tmp_path / "s.duckdb", **SMALL}
     first, second = (embstore.ingest(tiny_llama, **options)[0] for _ in range(2))

@@ -19,6 +19,8 @@ from embstore.errors import IngestError, ModelError, UsageError
 from embstore.ingestion.outcome import Outcome
 from tests import tiny_images
 
+pytestmark = pytest.mark.slow
+
 SMALL: dict[str, Any] = {"tokens": 128, "window": 32, "sample": 64, "pairs": False}
 
 

@@ -129,6 +129,7 @@ def test_states_of_images_are_measured(images: ImageFolder, models: dict[str, Pa
     assert all(layer.n_first == windows.n_windows for layer in measured.layers)
 
 
+@pytest.mark.slow
 def test_the_seed_chooses_distinct_images_from_all_over(
     images: ImageFolder, models: dict[str, Path]
 ) -> None:

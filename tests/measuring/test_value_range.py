@@ -61,6 +61,7 @@ def test_so_it_is_in_float32(k: int) -> None:
     assert_scaled(measure_vectors(np.ldexp(single, k)), measure_vectors(single), k)
 
 
+@pytest.mark.slow
 @settings(max_examples=15, deadline=None)
 @given(k=st.integers(-1000, 1016))
 def test_two_layers_of_one_size_change_no_digit(k: int) -> None:

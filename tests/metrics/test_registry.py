@@ -131,6 +131,7 @@ def test_each_metric_is_unchanged_by_what_it_says_and_by_nothing_else(change: st
     assert moved == (set() if change == "scale" else metrics.keys() - says_so)
 
 
+@pytest.mark.slow
 @settings(max_examples=20, deadline=None)
 @given(seed=st.integers(0, 999), scale=st.floats(1e-6, 1e6), shift=st.floats(-50, 50))
 def test_invariances(seed: int, scale: float, shift: float) -> None:
@@ -176,5 +177,6 @@ def test_an_undefined_value_says_why(X: np.ndarray, metric: str, reason: str) ->
     assert found.reason == reason
 
 
+@pytest.mark.slow
 def test_importing_the_registry_does_not_import_torch() -> None:
     assert "torch" not in imported("import embstore.metrics.registry")

@@ -1,8 +1,12 @@
 """A GGUF file gives the model that was written into it, or one drawn by a seed."""
 
+import os
 import shutil
+import struct
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -91,6 +95,38 @@ def test_reading_shows_nothing(located: Located, capfd: pytest.CaptureFixture[st
     capfd.readouterr()
     read(located)
     assert capfd.readouterr() == ("", "")
+
+
+def test_the_file_is_read_once_for_configuration_and_weights(
+    located: Located, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plain, names = gguf.GGUFReader, gguf.get_tensor_name_map
+    opened: list[Path] = []
+    memmap = np.memmap
+
+    def count(path: Path, **options: Any) -> Any:
+        opened.append(path)
+        return memmap(path, **options)
+
+    module = SimpleNamespace(**{**vars(np), "memmap": count})
+    monkeypatch.setattr("gguf.gguf_reader.np", module)
+    read(located)
+    assert len(opened) == 1
+    # What was read is let go, and gguf is as it was.
+    read(located)
+    assert len(opened) == 2
+    assert (gguf.GGUFReader, gguf.get_tensor_name_map) == (plain, names)
+
+
+def test_a_file_that_changed_is_read_anew(located: Located) -> None:
+    assert load_config(located).num_hidden_layers == 3
+    path = located.folder / "tiny.gguf"
+    written = path.read_bytes()
+    key = b"llama.block_count" + struct.pack("<I", 4)
+    assert written.count(key + struct.pack("<I", 3)) == 1
+    path.write_bytes(written.replace(key + struct.pack("<I", 3), key + struct.pack("<I", 2)))
+    os.utime(path, (1e9, 1e9))
+    assert load_config(located).num_hidden_layers == 2
 
 
 def test_a_seed_draws_other_weights_of_the_same_shapes(located: Located) -> None:

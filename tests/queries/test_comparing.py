@@ -305,6 +305,7 @@ class TestMeasuredUnlike:
             ("lab/b", "lab/a"),
         }
 
+    @pytest.mark.slow
     def test_checkpoint_changes_compares_like_with_like(self, tmp_path: Path, field: str) -> None:
         database = new_store(tmp_path / "changes.duckdb")
         for step in (1, 2, 3):

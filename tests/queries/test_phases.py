@@ -275,6 +275,7 @@ class TestPhases:
         rows = ask(courses, "phases", by="layer", z=1000)
         assert {row["verdict"] for row in rows} == {"flat"}
 
+    @pytest.mark.slow
     def test_random_courses_have_the_moves_an_oracle_finds(self, tmp_path: Path) -> None:
         rng = np.random.default_rng(7)
         # Steps of some errors' size: many borderline moves, of every number.
@@ -334,6 +335,7 @@ class TestPhases:
         assert (row["n_steps"], row["n_layers"], row["peak_value"]) == (6, 1, 1.0)
         assert row["verdict"] == "flat"
 
+    @pytest.mark.slow
     def test_copies_under_another_step_are_left_out(self, tmp_path: Path) -> None:
         database = new_store(tmp_path / "copies.duckdb")
         runs = [

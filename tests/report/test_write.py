@@ -67,6 +67,7 @@ def test_a_budget_keeps_the_last_checkpoints_of_every_metric(
     assert chosen.shortened == ()
 
 
+@pytest.mark.slow
 def test_what_is_asked_for_must_be_there(hostile_store: Database) -> None:
     with pytest.raises(
         QueryError, match=r"no metric 'twon' in this store \(did you mean twonn\?\); it has"
@@ -89,6 +90,7 @@ def test_failures_alone_are_told(tmp_path: Path) -> None:
     assert finding.topic == "Not measured"
 
 
+@pytest.mark.slow
 def test_titles_are_the_readers_or_the_stores(tmp_path: Path) -> None:
     database = new_store(tmp_path / "mine.duckdb", [make_run()])
     assert "<title>Geometry of hidden states: mine</title>" in build_report(database).html

@@ -4,6 +4,8 @@ import dataclasses
 import json
 from datetime import UTC, datetime
 
+import pytest
+
 from embstore.common.paths import resource_folder
 from embstore.store import ids
 from embstore.store.connection import Database
@@ -33,6 +35,7 @@ def test_repeats_are_runs_of_their_own(database: Database) -> None:
     assert counts(database)["model"] == 1
 
 
+@pytest.mark.slow
 def test_shared_rows_are_stored_once(database: Database) -> None:
     write_run(database, make_run(revision="step1", step=1))
     write_run(database, make_run(revision="step2", step=2))
@@ -62,6 +65,7 @@ def with_weights(run: Run, sha256: str) -> Run:
     )
 
 
+@pytest.mark.slow
 def test_a_copy_is_marked_with_the_checkpoint_that_was_stored_first(database: Database) -> None:
     first, copy, third = (
         with_weights(make_run(revision=revision, created_at=created_at), "same")

@@ -71,6 +71,7 @@ def test_curve_profile_names_everything_and_has_one_row_per_point(database: Data
         assert (row["run_id"], row["kind"], row["step"]) == (run_id, "encoder-decoder", 512)
 
 
+@pytest.mark.slow
 def test_latest_run_is_per_model_revision_and_corpus(database: Database) -> None:
     write_run(database, make_run(created_at=EARLY))
     latest = write_run(database, make_run(created_at=LATE, seed=1))
@@ -81,6 +82,7 @@ def test_latest_run_is_per_model_revision_and_corpus(database: Database) -> None
     assert sorted(found) == sorted([latest, revision, corpus, model])
 
 
+@pytest.mark.slow
 def test_latest_run_breaks_ties_by_id(database: Database) -> None:
     runs = [write_run(database, make_run(created_at=EARLY, seed=seed)) for seed in range(4)]
     found = database.select("SELECT run_id FROM latest_run")["run_id"].to_pylist()

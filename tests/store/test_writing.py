@@ -187,6 +187,7 @@ def test_a_run_names_its_study(database: Database) -> None:
     ]
 
 
+@pytest.mark.slow
 def test_runs_written_together_are_stored_as_one_after_the_other(
     tmp_path: Path,
 ) -> None:

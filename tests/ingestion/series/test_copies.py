@@ -12,6 +12,8 @@ from transformers import AutoModel
 import embstore
 from embstore.ingestion.duplicates import SharedFiles
 
+pytestmark = pytest.mark.slow
+
 SMALL: dict[str, Any] = {"tokens": 64, "window": 32, "sample": 50, "pairs": False, "scopes": "all"}
 
 

@@ -12,6 +12,8 @@ from tests.fake_hub import FakeHub
 from tests.hub_cache import add_revision, commit_of
 from tests.ingestion.series.ingests import SMALL, statuses
 
+pytestmark = pytest.mark.slow
+
 
 def test_downloads_are_evicted_and_what_was_there_before_stays(
     server: FakeHub, cache: Path, trained: list[Path], text: Path, tmp_path: Path

@@ -17,6 +17,7 @@ from embstore.models.loaded import examine
 from tests.ingestion.series.ingests import SMALL, damage, statuses
 
 
+@pytest.mark.slow
 def test_one_that_fails_does_not_stop_the_others(series: Path, text: Path, tmp_path: Path) -> None:
     store = tmp_path / "s.duckdb"
     damage(series / "checkpoint-20")
@@ -37,6 +38,7 @@ def test_one_that_fails_does_not_stop_the_others(series: Path, text: Path, tmp_p
     )
 
 
+@pytest.mark.slow
 def test_the_same_command_goes_on_where_it_stopped(
     series: Path, trained: list[Path], text: Path, tmp_path: Path
 ) -> None:
@@ -70,6 +72,7 @@ def test_nothing_measured_is_exit_code_1(series: Path, text: Path, tmp_path: Pat
     assert NothingMeasuredError.exit_code == 1
 
 
+@pytest.mark.slow
 def test_what_is_no_users_mistake_is_named_by_its_kind(
     series: Path, text: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -11,6 +11,8 @@ from embstore.measuring.checkpoint import measure_batches
 from embstore.models.load import read_weights
 from tests.ingestion.series.ingests import SMALL, statuses
 
+pytestmark = pytest.mark.slow
+
 
 def test_the_next_checkpoint_is_loaded_while_one_is_measured(
     series: Path, text: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

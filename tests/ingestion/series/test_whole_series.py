@@ -4,6 +4,8 @@ import json
 import shutil
 from pathlib import Path
 
+import pytest
+
 import embstore
 from embstore.ingestion.dry_run import preview
 from embstore.ingestion.request import ModelSpec, Request, Settings
@@ -11,6 +13,8 @@ from embstore.types import Sampling
 from tests.fake_hub import FakeHub
 from tests.hub_cache import add_revision
 from tests.ingestion.series.ingests import SMALL, rows, statuses
+
+pytestmark = pytest.mark.slow
 
 
 def test_a_series_is_measured_in_training_order(series: Path, text: Path, tmp_path: Path) -> None:

@@ -1,5 +1,7 @@
 from datetime import UTC, datetime
 
+import pytest
+
 from embstore.report.read.contents import read_contents
 from embstore.store.connection import Database
 from embstore.store.writing import write_run, write_runs
@@ -7,6 +9,7 @@ from tests.report.told import changed, told
 from tests.synthetic import make_run
 
 
+@pytest.mark.slow
 def test_same_weights_warn(database: Database) -> None:
     write_runs(
         database, [make_run(name="a", revision=f"step{step}", step=step) for step in (1, 2, 3)]
@@ -20,6 +23,7 @@ def test_same_weights_warn(database: Database) -> None:
     assert found.runs == (1, 2)
 
 
+@pytest.mark.slow
 def test_low_recall_warns_and_good_recall_is_told(database: Database) -> None:
     write_run(database, make_run())
     assert told(database, "Approximate neighbours") is None
@@ -53,6 +57,7 @@ def test_uneven_and_small_samples_and_dirty_code_warn(database: Database) -> Non
     assert dirty.runs == (1,)
 
 
+@pytest.mark.slow
 def test_gaps_and_undefined_numbers_warn(database: Database) -> None:
     write_runs(
         database,
@@ -78,6 +83,7 @@ def test_gaps_and_undefined_numbers_warn(database: Database) -> None:
     assert gaps.runs == (1,)
 
 
+@pytest.mark.slow
 def test_a_smaller_later_run_that_hides_a_larger_one_warns(database: Database) -> None:
     later = datetime(2026, 12, 1, tzinfo=UTC)
     write_runs(
@@ -128,6 +134,7 @@ def test_settings_that_differ_come_in_order(database: Database) -> None:
     assert "(tokens 512, 4,096, 65,536; sample 512, 4,096, 65,536)" in found.text
 
 
+@pytest.mark.slow
 def test_layers_without_a_number_warn(database: Database) -> None:
     write_run(database, make_run(name="a"))
     write_run(database, make_run(name="b"))

@@ -89,6 +89,7 @@ def test_intervals_decide_about_the_ceiling(
     assert f"is 49, {verdict} 60 (example/decoder-small at main" in found.text
 
 
+@pytest.mark.slow
 def test_untrained_controls_are_in_no_finding_about_training(database: Database) -> None:
     write_runs(database, [at(step, f"step{step}") for step in (0, 10, 100, 500, 1000)])
     wild = make_run(

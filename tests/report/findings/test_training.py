@@ -1,3 +1,5 @@
+import pytest
+
 from embstore.report.findings import training
 from embstore.report.read.training import Course
 from embstore.store.connection import Database
@@ -81,6 +83,7 @@ def test_a_metric_without_values_is_open_and_not_left_out(database: Database) ->
     assert found.runs == ()
 
 
+@pytest.mark.slow
 def test_a_store_of_checkpoints_shows_both_phases(database: Database) -> None:
     write_runs(database, [at(step, f"step{step}") for step in (0, 10, 100, 500, 1000)])
     grown = told(database, "Anisotropy in training")
@@ -102,6 +105,7 @@ def test_a_store_of_checkpoints_shows_both_phases(database: Database) -> None:
     assert "Estimates above" not in highest.text
 
 
+@pytest.mark.slow
 def test_two_trainings_of_one_name_are_not_spliced(database: Database) -> None:
     back = {0: 1000, 10: 500, 100: 100, 500: 10, 1000: 0}
     write_runs(
@@ -118,6 +122,7 @@ def test_two_trainings_of_one_name_are_not_spliced(database: Database) -> None:
     assert "rises in 1 of 2 series of checkpoints (a: 0.15 at step 0" in found.text
 
 
+@pytest.mark.slow
 def test_steps_with_the_weights_of_another_are_left_out(database: Database) -> None:
     write_runs(database, [at(step, f"step{step}") for step in (0, 10, 100, 500, 1000)])
     changed(database, "checkpoint", "weights_sha256 = 'same' WHERE step IN (10, 1000)")

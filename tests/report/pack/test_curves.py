@@ -44,6 +44,7 @@ def unpacked(bundle: Bundle, database: Database) -> dict[tuple[Any, ...], FloatA
     return found
 
 
+@pytest.mark.slow
 def test_spectra_are_the_last_checkpoints_shares_by_rank(database: Database) -> None:
     write_runs(
         database,
@@ -69,6 +70,7 @@ def test_spectra_are_the_last_checkpoints_shares_by_rank(database: Database) -> 
         np.testing.assert_allclose(10**logs, shares, rtol=5e-4)
 
 
+@pytest.mark.slow
 def test_a_share_of_rounding_is_none(database: Database) -> None:
     run = make_run()
     flat = replace(run.measured.spectra[0], eigenvalues=np.zeros(8))
@@ -80,6 +82,7 @@ def test_a_share_of_rounding_is_none(database: Database) -> None:
     assert np.isfinite(logs[short.scope]).tolist() == [True] * 2 + [False] * 6
 
 
+@pytest.mark.slow
 def test_dimensions_by_scale_keep_intervals_and_what_is_undefined(database: Database) -> None:
     run = make_run()
     points = run.measured.curves

@@ -26,6 +26,7 @@ def written(contents: Contents, *findings: Finding) -> str:
     return write_page(TEXT, contents, findings, PAYLOAD)
 
 
+@pytest.mark.slow
 def test_the_policy_allows_exactly_the_pages_own_script_and_style(contents: Contents) -> None:
     html = written(contents)
     policy = re.findall(r'http-equiv="Content-Security-Policy" content="(.*?)"', html)[0]

@@ -22,6 +22,7 @@ def test_an_empty_store_has_nothing(database: Database) -> None:
     assert (contents.models, contents.runs, contents.newest, contents.older_runs) == ((), (), (), 0)
 
 
+@pytest.mark.slow
 def test_the_last_checkpoint_is_a_final_one_else_the_last_in_training(database: Database) -> None:
     early, late = datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 2, 1, tzinfo=UTC)
     write_run(database, make_run(name="a", revision="step20", step=20, created_at=late))
@@ -44,6 +45,7 @@ def test_the_last_checkpoint_is_a_final_one_else_the_last_in_training(database: 
     ]
 
 
+@pytest.mark.slow
 def test_an_untrained_control_is_last_only_alone(database: Database) -> None:
     write_run(database, make_run(name="a", revision="random-init-0", step=0))
     contents = read_contents(database)

@@ -1,6 +1,8 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
+import pytest
+
 from embstore.report.read.contents import read_contents
 from embstore.report.read.massive import Massive, find_massive, largest_table, read_largest
 from embstore.report.read.readable import readable
@@ -66,6 +68,7 @@ def test_a_massive_coordinate_is_known_by_its_layers_and_cases(database: Databas
     )
 
 
+@pytest.mark.slow
 def test_what_is_not_massive_or_not_known_to_be_is_not_found(database: Database) -> None:
     write_run(database, run_with([(1, 99.0, 3, 0), (4, 600.0, 3, 0)], name="a"))
     # Its runs have no median to compare with.

@@ -7,6 +7,7 @@ from embstore.store.writing import write_run, write_runs
 from tests.synthetic import make_run
 
 
+@pytest.mark.slow
 def test_profiles_are_those_of_the_last_trained_checkpoints(database: Database) -> None:
     write_runs(
         database,
