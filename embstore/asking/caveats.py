@@ -134,11 +134,23 @@ def few_tokens_caveat(database: "Database", table: "pa.Table") -> str | None:
     if "run_id" not in names or not names & _MEASURED:
         return None
     shown = names.union(table["metric"].unique().to_pylist() if "metric" in names else ())
-    if not shown & NEED_MANY:
+    return few_tokens_note(database, shown, table["run_id"].unique().to_pylist())
+
+
+def few_tokens_note(
+    database: "Database", metrics: Iterable[str], runs: Iterable[str | None]
+) -> str | None:
+    """Return which of some metrics are biased in some runs for want of tokens, or None.
+
+    Raises:
+        StoreError: the store cannot be read.
+    """
+    biased = NEED_MANY.intersection(metrics)
+    if not biased:
         return None
-    query = _FEW.format(runs=_written(table["run_id"]), tokens=TOKENS_PER_DIMENSION)
+    query = _FEW.format(runs=_written(runs), tokens=TOKENS_PER_DIMENSION)
     found = database.select(query).to_pylist()
-    return describe_few(shown, found[0]["tokens"], found[0]["hidden_size"]) if found else None
+    return describe_few(biased, found[0]["tokens"], found[0]["hidden_size"]) if found else None
 
 
 def describe_few(names: Iterable[object], n: int, d: int) -> str | None:
@@ -156,14 +168,13 @@ def describe_few(names: Iterable[object], n: int, d: int) -> str | None:
     )
 
 
-def _written(runs: "pa.ChunkedArray") -> str:
+def _written(runs: Iterable[str | None]) -> str:
     """Write run ids into SQL.
 
     Written in, for DuckDB imports pandas to bind a value, and as one text: of thousands of
     runs a list takes longer to parse than the answer to find.
     """
-    ids = [run for run in runs.unique().to_pylist() if run is not None]
-    return literal(",".join(map(str, ids)), "VARCHAR")
+    return literal(",".join(str(run) for run in runs if run is not None), "VARCHAR")
 
 
 def unequal_caveat(database: "Database", table: "pa.Table") -> str | None:
@@ -182,7 +193,8 @@ def unequal_caveat(database: "Database", table: "pa.Table") -> str | None:
     runs = [run for run in table["run_id"].unique().to_pylist() if run is not None]
     if len(runs) < 2:
         return None
-    (found,) = database.select(_DISTINCT.format(runs=_written(table["run_id"]))).to_pylist()
+    written = _written(table["run_id"].unique().to_pylist())
+    (found,) = database.select(_DISTINCT.format(runs=written)).to_pylist()
     unlike = [
         f"{what} ({', '.join(map(str, values[:_N_SHOWN]))}{', …' * (len(values) > _N_SHOWN)})"
         for what, values in found.items()

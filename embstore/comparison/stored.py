@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from embstore.asking.caveats import dimension_caveat
+from embstore.asking.caveats import dimension_caveat, few_tokens_note
 from embstore.common.messages import closest, unknown
 from embstore.comparison.choose_runs import StoredRun, choose_runs, same_windows, stored_runs
 from embstore.comparison.differences import By, compare_profiles, default_by
@@ -104,8 +104,8 @@ def compare_stored(
     notes += _remarks(rows)
     if left.run_id != right.run_id:
         notes += _errors_note(rows, same=same_windows(left, right))
-    if known := _dimension_note(rows):
-        notes.append(known)
+    biases = (_dimension_note(rows), few_tokens_note(database, wanted, (left.run_id, right.run_id)))
+    notes += filter(None, biases)
     return Comparison(_table(rows), left, right, tuple(dict.fromkeys(notes)))
 
 

@@ -1,6 +1,6 @@
 """One stack while its batches go by: its layers, its pairs of layers, and its tokens' groups."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from embstore.types import LayerKey
 
 # Share of the sample that vectors of a group with sums of its own may take in addition.
-_MORE_KEPT = 0.25
+MORE_KEPT = 0.25
 
 
 class StackRecord:
@@ -88,28 +88,44 @@ class StackRecord:
                 -1, N_GROUPS
             )
         )
-        also_kept = np.flatnonzero(np.isin(groups, self._still_kept(start)))
         batch = BatchTokens(
             mask=flat,
             groups=groups,
             # A position among all of the batch becomes a row among its tokens.
             kept=(np.cumsum(flat) - 1)[sampled],
             at=at,
-            also_kept=also_kept,
+            also_kept=np.flatnonzero(np.isin(groups, self._still_kept(start))),
             tokens=np.flatnonzero(flat) + start * mask.shape[1],
         )
-        counts = np.bincount(groups, minlength=N_GROUPS)
-        self.counts += counts
-        self.sample_groups[at] = groups[batch.kept]
-        self.kept_groups = np.concatenate([self.kept_groups, groups[also_kept]])
-        self.kept_windows = np.concatenate([self.kept_windows, windows[also_kept] + start])
         self.ids.append(ids)
+        self.take(lambda key: batch.of(states[key]), batch, windows + start, pool)
+
+    def take(
+        self,
+        vectors: Callable[["LayerKey"], NDArray[np.floating]],
+        batch: BatchTokens,
+        windows: NDArray[np.int64],
+        pool: Workers,
+    ) -> None:
+        """Take in the vectors of some tokens, whose windows are counted already.
+
+        Args:
+            vectors: gives those of a layer, (n, d).
+            batch: the tokens.
+            windows: of each of them, (n,).
+            pool: workers.
+        """
+        self.counts += np.bincount(batch.groups, minlength=N_GROUPS)
+        self.sample_groups[batch.at] = batch.groups[batch.kept]
+        kept = batch.also_kept
+        self.kept_groups = np.concatenate([self.kept_groups, batch.groups[kept]])
+        self.kept_windows = np.concatenate([self.kept_windows, windows[kept]])
 
         def add_layer(layer: LayerRecord) -> None:
-            layer.add(batch.of(states[layer.key]), batch)
+            layer.add(vectors(layer.key), batch)
 
         def add_pair(pair: PairRecord) -> None:
-            pair.add(batch.of(states[pair.x.key]), batch.of(states[pair.y.key]), batch)
+            pair.add(vectors(pair.x.key), vectors(pair.y.key), batch)
 
         # Layers first: they find out which are broken.
         for _ in pool.map(add_layer, self.layers.values()):
@@ -123,7 +139,7 @@ class StackRecord:
     def _still_kept(self, start: int) -> list[int]:
         """Return the groups whose vectors are kept from window ``start`` on."""
         for group in (SINK, FIRST):
-            full = len(self.kept_groups) > _MORE_KEPT * len(self.sample_groups)
+            full = len(self.kept_groups) > MORE_KEPT * len(self.sample_groups)
             if group in self._settled and full:
                 self.kept_until.setdefault(group, start)
         return [group for group in (SINK, FIRST) if group not in self.kept_until]

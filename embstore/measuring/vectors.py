@@ -6,14 +6,16 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
+from embstore.common.workers import workers
 from embstore.geometry.neighbors.search import nearest_neighbors
+from embstore.geometry.row_loops import lengths
 from embstore.inputs.sampling import check_sample, check_seed
 from embstore.inputs.token_sample import sample_rows
 from embstore.measuring.array_input import Rows, in_windows, rows_of, together
-from embstore.measuring.collect import BatchTokens, LayerRecord
+from embstore.measuring.collect import N_GROUPS, BatchTokens, LayerRecord
 from embstore.measuring.evaluate import measure_layer, measure_pair
-from embstore.measuring.scopes import GROUPS, REST
-from embstore.measuring.stack import StackRecord
+from embstore.measuring.scopes import REST, SINK, SINK_THRESHOLD
+from embstore.measuring.stack import MORE_KEPT, StackRecord
 from embstore.measuring.value_range import at_scale, curve_at_scale, in_range
 from embstore.types import CurvePoint, LayerKey, Measurement
 
@@ -113,31 +115,49 @@ def _measure(sets: list[Rows], windows: object, sample: int, seed: int) -> Vecto
 def _collect(
     layers: list[NDArray[np.floating]], windows: NDArray[np.int64], kept: NDArray[np.int64]
 ) -> StackRecord:
-    """Take in arrays as a pass over a model takes in its layers; no row is a first or a sink."""
+    """Take in arrays as a pass over a model takes in its layers."""
     keys = [LayerKey("encoder", i, "block") for i in range(len(layers))]
-    records = [
-        LayerRecord(key, X.shape[1], len(kept), X.dtype.type)
-        for key, X in zip(keys, layers, strict=True)
-    ]
+    arrays = dict(zip(keys, layers, strict=True))
+    records = [LayerRecord(key, X.shape[1], len(kept), X.dtype.type) for key, X in arrays.items()]
     stack = StackRecord(records, windows[kept], pairs=len(layers) > 1)
-    per_window = np.zeros((int(windows[-1]) + 1, len(GROUPS["all"])), dtype=np.int64)
-    per_window[:, REST] = np.bincount(windows)
-    stack.by_window.append(per_window)
     n = len(windows)
-    for start in range(0, n, _CHUNK_ROWS):
-        stop = min(start + _CHUNK_ROWS, n)
-        at = slice(*np.searchsorted(kept, (start, stop)).tolist())
-        batch = BatchTokens(
-            mask=np.ones(stop - start, dtype=bool),
-            groups=np.full(stop - start, REST, dtype=np.int8),
-            kept=kept[at] - start,
-            at=at,
-            also_kept=np.zeros(0, dtype=np.int64),
-            tokens=np.arange(start, stop),
-        )
-        for key, X in zip(keys, layers, strict=True):
-            stack.layers[key].add(X[start:stop], batch)
-        for pair in stack.pairs:
-            pair.add(layers[0][start:stop], layers[1][start:stop], batch)
-        stack.counts[REST] += stop - start
+    groups = _groups(layers, len(kept))
+    n_windows = int(windows[-1]) + 1
+    counted = np.bincount(windows * N_GROUPS + groups, minlength=n_windows * N_GROUPS)
+    stack.by_window.append(counted.reshape(-1, N_GROUPS))
+    with workers() as pool:
+        for start in range(0, n, _CHUNK_ROWS):
+            rows = slice(start, min(start + _CHUNK_ROWS, n))
+            at = slice(*np.searchsorted(kept, (rows.start, rows.stop)).tolist())
+            batch = BatchTokens(
+                mask=np.ones(rows.stop - start, dtype=bool),
+                groups=groups[rows],
+                kept=kept[at] - start,
+                at=at,
+                also_kept=np.flatnonzero(groups[rows] == SINK),
+                tokens=np.arange(rows.start, rows.stop),
+            )
+            stack.take(partial(_rows, arrays, rows), batch, windows[rows], pool)
     return stack
+
+
+def _rows(
+    arrays: dict[LayerKey, NDArray[np.floating]], rows: slice, key: LayerKey
+) -> NDArray[np.floating]:
+    return arrays[key][rows]
+
+
+def _groups(layers: list[NDArray[np.floating]], n_kept: int) -> NDArray[np.int8]:
+    """Tell which rows are as long as a sink: where a sample is drawn, these are kept whole.
+
+    In or out by chance, a few of them would decide how far the others' errors are off.
+    """
+    heavy = np.zeros(len(layers[0]), dtype=np.bool_)
+    if n_kept < len(heavy):
+        for X in layers:
+            norms = lengths(X)
+            heavy |= norms > SINK_THRESHOLD * np.median(norms)
+    # So many are no exceptions, and would take more room than the sample.
+    if heavy.sum() > MORE_KEPT * n_kept:
+        heavy[:] = False
+    return np.where(heavy, np.int8(SINK), np.int8(REST))

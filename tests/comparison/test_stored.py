@@ -89,6 +89,16 @@ class TestRows:
             "0 of 10 layer differences exceed their 95 % interval; by chance alone about 0.5 would",
         )
 
+    def test_spectra_of_few_tokens_are_said_to_be_biased(self, database: Database) -> None:
+        """128 tokens of 32 dimensions: fewer than 10 for each."""
+        found = compare_stored(
+            database, "lab/decoder", "lab/deep", metrics=["effective_rank", "mean_cosine"]
+        )
+        told = [note for note in found.notes if note.startswith("Biased with fewer than 10 tokens")]
+        assert told == [
+            "Biased with fewer than 10 tokens a dimension (128 for 32): effective_rank."
+        ]
+
     def test_it_is_said_that_errors_are_independent_and_why(self, database: Database) -> None:
         found = compare_stored(database, "lab/deep", "lab/decoder")
         assert any(

@@ -15,6 +15,7 @@ from embstore.errors import UsageError
 from embstore.ingestion import one_checkpoint
 from embstore.measuring.checkpoint import measure_batches
 from embstore.measuring.vectors import measure_vectors
+from embstore.metrics.families import spectral
 from embstore.metrics.registry import METRICS, PAIR_METRICS
 from embstore.types import LayerKey, Measured
 from tests import manifolds
@@ -238,3 +239,28 @@ def test_a_poor_search_is_told_of(monkeypatch: pytest.MonkeyPatch) -> None:
     measured = replace(measure_vectors(X), recall=0.9)
     monkeypatch.setattr("embstore.measuring.vectors.measure_vectors", lambda *_, **__: measured)
     assert any("0.900 of the neighbours" in note for note in embstore.measure(X).notes)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("sample", [512, 256])
+def test_a_sample_leaves_errors_as_they_are_also_with_sinks(sample: int) -> None:
+    """16 windows of 64 vectors, the first of each a hundred times as long."""
+    values: dict[str, list[float]] = {}
+    errors: dict[str, list[float]] = {}
+    names = [name for name, metric in METRICS.items() if metric.family is spectral.FAMILY]
+    for seed in range(60):
+        rng = np.random.default_rng(seed)
+        Z = rng.normal(size=(16, 64, 32)) * np.arange(1, 33) ** -0.3 + 0.3
+        Z[:, 0] *= 0.1
+        Z[:, 0, 3] = 100 * np.exp(0.1 * rng.normal(size=16))
+        found = embstore.measure(Z, sample=sample)
+        for name in names:
+            values.setdefault(name, []).append(found[name].value)
+            errors.setdefault(name, []).append(found[name].std_error)
+    for name in names:
+        if not name.startswith("pca_dim"):
+            ratio = float(np.mean(errors[name]) / np.std(values[name]))
+            # 60 draws tell a spread to 9 %. The windows' slopes differ by chance alone, so that
+            # the least error often stands for what is left after the sample's own chance.
+            slope = name in ("alpha_req", "spectral_slope")
+            assert 0.8 < ratio < (1.6 if slope else 1.3), (name, ratio)

@@ -1,7 +1,5 @@
 """The participation ratio without the bias of few vectors."""
 
-import math
-
 from embstore.metrics.apart import UnitWindows
 from embstore.metrics.families.spectral import FAMILY
 from embstore.metrics.metric import Description, Metric
@@ -41,26 +39,16 @@ def _scale(cloud: Cloud) -> float:
 
 
 def _interval(cloud: Cloud, number: float) -> Interval | None:
-    """To first order, with a token's own window left out as it is in the number, or not.
+    """As much of the number as the error of ``participation_ratio`` is of that one.
 
-    With few windows that falls short, for the mean is theirs too; then the error of the
-    uncorrected number, as a share of it, is the larger one.
+    Without a token's own window, as in the number, the first order falls short with few
+    windows, for the mean is theirs too, and is many times too large where each has a sink.
     """
-    own, found = cloud.own_windows, _estimates(cloud)
-    if own is None or found is None:
-        return None
-    top, bottom = found
-    clusters, scale = cloud.unit_clusters, _scale(cloud)
-    n = cloud.n
-    squares = cloud.variance_sums.sum(axis=1) * scale
-    along = cloud.spread * ((n - 1) / n * scale**2) - own.over_cells(own.xx, clusters) / n
-    sums = 2 * number * (math.sqrt(top) * squares / top - along / bottom)
     values = cloud.eigenvalues
     share = number / participation_ratio(values)
-    both = clusters.totals(sums), clusters.totals(cloud.variance_sums @ gradient(values) * share)
-    larger = max(both, key=lambda totals: totals.error if totals else 0.0)
+    totals = cloud.unit_clusters.totals(cloud.variance_sums @ gradient(values) * share)
     # Products are made in float32.
-    return from_totals(number, larger, transform="log", rounding=1e-6)
+    return from_totals(number, totals, transform="log", rounding=1e-6)
 
 
 def _why_undefined(cloud: Cloud, n: int) -> str:
