@@ -19,6 +19,7 @@ from embstore.cli.measure import app as measure_app
 from embstore.cli.report import app as report_app
 from embstore.cli.study import app as study_app
 from embstore.cli.terminal import TERMINAL
+from embstore.cli.verify import app as verify_app
 from embstore.cli.wrong_usage import explain, is_help, is_wrong_usage
 from embstore.common.messages import one_line
 from embstore.errors import EmbstoreError
@@ -38,6 +39,7 @@ app.add_typer(measure_app)
 app.add_typer(ask_app)
 app.add_typer(compare_app)
 app.add_typer(report_app)
+app.add_typer(verify_app)
 app.add_typer(study_app, name="study")
 
 
