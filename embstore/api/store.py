@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 
 _INFO = """
 SELECT
-    (SELECT max(version_num) FROM alembic_version) AS schema_revision,
     (SELECT count(*) FROM checkpoint) AS checkpoints,
     (SELECT count(*) FROM corpus) AS corpora,
     (SELECT count(*) FROM run) AS runs,
@@ -100,7 +99,9 @@ class Store:
         # What is in the log beside the file is data too.
         files = [self.path, self.path.with_name(f"{self.path.name}.wal")]
         size = sum(file.stat().st_size for file in files if file.exists())
-        return {"store": str(self.path), "size_bytes": size, **counted}
+        # Asked of the file itself: of an older one the counts are those of its migrated copy.
+        schema = {"schema_revision": self._database.schema()}
+        return {"store": str(self.path), "size_bytes": size, **schema, **counted}
 
     def verify(self) -> "list[Fault]":
         """Return what no store should have; an empty list for a sound one.
@@ -235,7 +236,9 @@ class Store:
 
 
 def open_store(url: str | Path | None = None, *, queries: Iterable[str | Path] = ()) -> Store:
-    """Open a store, to ask it; one written by an older embstore is migrated first.
+    """Open a store, to ask it; asking never changes it.
+
+    One that an older embstore wrote is answered from a temporary copy, which is migrated.
 
     Args:
         url: a DuckDB file; None for what the variable ``EMBSTORE_STORE`` names, else

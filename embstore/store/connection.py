@@ -14,13 +14,16 @@ from typing import TYPE_CHECKING
 import duckdb
 import pyarrow as pa
 
-from embstore.errors import QueryError, StoreError
+from embstore.errors import QueryError, StoreError, StoreLockedError
 from embstore.store import migration
-from embstore.store.failures import duckdb_message, reading_error
+from embstore.store.failures import duckdb_message, newer_store, reading_error
 from embstore.store.locking import lock_timeout
-from embstore.store.opening import create_store, newer_store, prepare_store
-from embstore.store.session import fetch, holding, reading, writing
+from embstore.store.opening import create_store, prepare_store, store_revision
+from embstore.store.probing import check_writable
+from embstore.store.reading import asking, holding
+from embstore.store.session import fetch, writing
 from embstore.store.statement import check_parameters, check_untrusted
+from embstore.store.upgrading import upgrade_store
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -44,6 +47,7 @@ class Database:
     def __init__(self, path: Path, *, timeout: float) -> None:
         self.path = path
         self._timeout = timeout
+        self._kept_waiting = False
 
     def __repr__(self) -> str:
         return f"Database({str(self.path)!r})"
@@ -56,7 +60,7 @@ class Database:
             QueryError: DuckDB refuses the statement.
             StoreError: the store cannot be opened or read.
         """
-        with reading(self.path, self._timeout) as connection:
+        with asking(self.path, self._timeout) as connection:
             check_parameters(connection, sql, params or {})
             return self._fetch(connection, sql, params or {})
 
@@ -67,7 +71,7 @@ class Database:
             QueryError: DuckDB refuses the statements.
             StoreError: the store cannot be opened or read.
         """
-        with reading(self.path, self._timeout) as connection:
+        with asking(self.path, self._timeout) as connection:
             return self._fetch(connection, sql, {})
 
     def select_untrusted(self, sql: str, params: Mapping[str, object] | None = None) -> pa.Table:
@@ -78,7 +82,7 @@ class Database:
             QueryError: the statement is refused, before it runs, or fails.
             StoreError: the store cannot be opened or read.
         """
-        with reading(self.path, self._timeout) as connection:
+        with asking(self.path, self._timeout) as connection:
             check_untrusted(connection, sql)
             check_parameters(connection, sql, params or {})
             return self._fetch(connection, sql, params or {})
@@ -103,14 +107,66 @@ class Database:
         Raises:
             StoreLockedError: another process holds the file.
             StoreVersionError: a newer embstore has migrated the store meanwhile.
-            StoreError: the disk is full or fails.
+            StoreError: the disk is full or fails, or the store is older and cannot be migrated.
         """
-        patience = _PATIENCE * self._timeout
+        # Once it waited in vain, somebody keeps the file, and the next write need not wait as long.
+        patience = self._timeout * (1 if self._kept_waiting else _PATIENCE)
+        try:
+            with self._current(patience) as connection:
+                self._kept_waiting = False
+                yield connection
+        except StoreLockedError:
+            self._kept_waiting = True
+            raise
+
+    def schema(self) -> str:
+        """Return which schema the file has, the name of its last migration.
+
+        Raises:
+            StoreError: the file cannot be read, or is no store.
+        """
+        return store_revision(self.path, self._timeout) or "none"
+
+    def migrate(self) -> bool:
+        """Bring an older store to the current schema after a backup; return whether it was older.
+
+        Raises:
+            StoreError: it cannot be migrated, and is as it was.
+        """
+        return upgrade_store(self.path, self._timeout)
+
+    def check_writable(self) -> None:
+        """Find out whether a run could be stored now; nothing is changed.
+
+        Raises:
+            StoreError: what stands in the way.
+        """
+        check_writable(self.path, self._timeout)
+
+    def make_ready(self) -> None:
+        """Find out whether runs can be stored, and migrate an older store, before long work.
+
+        Raises:
+            StoreError: what stands in the way.
+        """
+        self.check_writable()
+        if self.path.exists():
+            self.migrate()
+
+    @contextlib.contextmanager
+    def _current(self, patience: float) -> "Iterator[Connection]":
+        """Open the file for writing; make it if it is missing, migrate it if it is older."""
         if not self.path.exists():
             # Removed since it was opened, perhaps an hour ago. A new store keeps the work.
             create_store(self.path, patience)
         with writing(self.path, patience) as connection:
-            found = connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar()
+            found = migration.current(connection)
+            if found == migration.HEAD:
+                yield connection
+                return
+        upgrade_store(self.path, patience)
+        with writing(self.path, patience) as connection:
+            found = migration.current(connection)
             if found != migration.HEAD:
                 raise newer_store(self.path, str(found))
             yield connection
@@ -133,13 +189,14 @@ def open_database(
     lazy: bool = False,
     timeout: float | None = None,
 ) -> Database:
-    """Open the store at a path, creating or migrating it as needed.
+    """Open the store at a path, creating or migrating it as needed for writing.
 
     Args:
         url: a DuckDB file; None for ``EMBSTORE_STORE`` or ``embstore.duckdb``.
-        create: make a missing store; a question passes False.
-        lazy: leave making a missing store to the first write, so that work which
-            fails before it leaves no empty store behind.
+        create: make a missing store, migrate an older one; a question passes False, and gets
+            the answers of an older one from a migrated copy.
+        lazy: leave making and migrating a store to the first write, so that work which
+            fails before it leaves everything as it was.
         timeout: seconds to wait while another process holds the file; None for
             ``EMBSTORE_LOCK_TIMEOUT`` or 10.
 

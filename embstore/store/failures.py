@@ -8,6 +8,7 @@ import duckdb
 
 from embstore.common.messages import one_line
 from embstore.errors import StoreError, StoreLockedError, StoreVersionError
+from embstore.store import migration
 
 _HOLDER = re.compile(r"PID (\d+)")
 _LONGEST = 400
@@ -79,3 +80,10 @@ def writing_error(path: Path, error: BaseException) -> StoreError:
 def reading_error(path: Path, error: BaseException) -> StoreError:
     """Explain why ``path`` opened but could not be read."""
     return StoreError(f"{path} could not be read ({duckdb_message(error)}): restore it from a copy")
+
+
+def newer_store(path: Path, found: str) -> StoreVersionError:
+    """Say that the store's schema is one this embstore does not know."""
+    return StoreVersionError(
+        f"{path} has schema {found}, newer than this embstore's {migration.HEAD}: upgrade embstore"
+    )

@@ -1,4 +1,4 @@
-"""Finds out what is at a path, and creates or migrates the store there."""
+"""Finds out what is at a path, and creates the store there."""
 
 import os
 import uuid
@@ -6,10 +6,12 @@ from pathlib import Path
 
 import duckdb
 
-from embstore.errors import StoreError, StoreVersionError
+from embstore.errors import StoreError
 from embstore.store import migration
-from embstore.store.failures import duckdb_message, reading_error
-from embstore.store.session import reading, writing
+from embstore.store.failures import duckdb_message, newer_store, reading_error
+from embstore.store.reading import examining
+from embstore.store.session import writing
+from embstore.store.upgrading import upgrade_store
 
 _OTHER = "name another file as the store"
 
@@ -17,7 +19,8 @@ _OTHER = "name another file as the store"
 def prepare_store(path: Path, timeout: float, *, create: bool, lazy: bool = False) -> None:
     """Create the store if it is missing, migrate it if it is older.
 
-    With ``lazy`` a missing store is not created yet: only its folder is checked.
+    With ``lazy`` a missing store is not created yet: only its folder is checked. An older one
+    is migrated neither then nor for a question: questions have a copy, writing migrates.
 
     Raises:
         StoreError: what is at ``path`` is not a store and cannot become one.
@@ -32,7 +35,7 @@ def prepare_store(path: Path, timeout: float, *, create: bool, lazy: bool = Fals
             _check_folder_writable(path)
             return
         create_store(path, timeout)
-    found = _revision(path, timeout)
+    found = store_revision(path, timeout)
     if found == migration.HEAD:
         return
     if found is None and not create:
@@ -41,8 +44,8 @@ def prepare_store(path: Path, timeout: float, *, create: bool, lazy: bool = Fals
         )
     if found is not None and not migration.is_known(found):
         raise newer_store(path, found)
-    with writing(path, timeout) as connection:
-        migration.upgrade(connection)
+    if create and not lazy:
+        upgrade_store(path, timeout)
 
 
 def _check_folder_writable(path: Path) -> None:
@@ -83,13 +86,6 @@ def create_store(path: Path, timeout: float) -> None:
         building.with_name(f"{building.name}.wal").unlink(missing_ok=True)
 
 
-def newer_store(path: Path, found: str) -> StoreVersionError:
-    """Say that the store's schema is one this embstore does not know."""
-    return StoreVersionError(
-        f"{path} has schema {found}, newer than this embstore's {migration.HEAD}: upgrade embstore"
-    )
-
-
 def _check_path(path: Path) -> None:
     # DuckDB would name the write-ahead log as if the path were a web address.
     if "?" in str(path):
@@ -108,9 +104,13 @@ def _check_path(path: Path) -> None:
         raise StoreError(f"{path} cannot be reached ({error.strerror}): {_OTHER}") from error
 
 
-def _revision(path: Path, timeout: float) -> str | None:
-    """Return the revision of the store's schema, or None if there are no tables."""
-    with reading(path, timeout) as connection:
+def store_revision(path: Path, timeout: float) -> str | None:
+    """Return the revision of the store's schema, or None if there are no tables.
+
+    Raises:
+        StoreError: the file cannot be read, or is no store.
+    """
+    with examining(path, timeout) as connection:
         try:
             found = connection.execute("SELECT table_name FROM duckdb_tables()").fetchall()
             tables = {name for (name,) in found}

@@ -15,9 +15,6 @@ from embstore.store.locking import open_with_retry, thread_lock
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
-# Read-only connections that further questions use. Changed only under a file's thread lock.
-_held: dict[Path, duckdb.DuckDBPyConnection] = {}
-
 # Never fetch or load an extension by itself (DuckDB would, for a SQLite file),
 # and never read a caller's Python variable that is called like a table.
 _WRITE_CONFIG = {
@@ -47,8 +44,6 @@ def _interruptible() -> Iterator[None]:
 def reading(path: Path, timeout: float) -> Iterator[duckdb.DuckDBPyConnection]:
     """Open a read-only connection that reaches nothing but ``path``, in UTC.
 
-    Within ``holding`` it is the one that is open already.
-
     Raises:
         StoreError: the file cannot be opened, or was locked for ``timeout`` seconds.
     """
@@ -56,34 +51,14 @@ def reading(path: Path, timeout: float) -> Iterator[duckdb.DuckDBPyConnection]:
     def connect() -> duckdb.DuckDBPyConnection:
         return duckdb.connect(str(path), read_only=True, config=dict(_READ_CONFIG))
 
-    with thread_lock(path), _interruptible():
-        if path in _held:
-            yield _held[path]
-            return
-        with contextlib.closing(open_with_retry(path, timeout, connect)) as connection:
-            # DuckDB takes no time zone at connecting, so its settings are locked after it.
-            connection.execute("SET TimeZone = 'UTC'; SET lock_configuration = true")
-            yield connection
-
-
-@contextlib.contextmanager
-def holding(path: Path, timeout: float) -> Iterator[None]:
-    """Let all reading of this thread share one connection: opening one outlasts most questions.
-
-    Other threads take their turn afterwards, and nobody writes to the file meanwhile.
-
-    Raises:
-        StoreError: as ``reading``.
-    """
-    with reading(path, timeout) as connection:
-        if path in _held:
-            yield
-            return
-        _held[path] = connection
-        try:
-            yield
-        finally:
-            del _held[path]
+    with (
+        thread_lock(path),
+        _interruptible(),
+        contextlib.closing(open_with_retry(path, timeout, connect)) as connection,
+    ):
+        # DuckDB takes no time zone at connecting, so its settings are locked after it.
+        connection.execute("SET TimeZone = 'UTC'; SET lock_configuration = true")
+        yield connection
 
 
 def fetch(
@@ -109,6 +84,11 @@ def fetch(
                 connection.interrupt()
                 wait([result], timeout=0.05)
             raise
+
+
+def connect_to_write(path: Path) -> duckdb.DuckDBPyConnection:
+    """Open the file as ``writing`` does, and thereby lock it."""
+    return duckdb.connect(str(path), config=dict(_WRITE_CONFIG))
 
 
 @contextlib.contextmanager
