@@ -42,12 +42,13 @@ class Database:
 
     Attributes:
         path: the file, absolute.
+        waited_in_vain: a write has waited long for the file, and did not get it.
     """
 
     def __init__(self, path: Path, *, timeout: float) -> None:
         self.path = path
         self._timeout = timeout
-        self._kept_waiting = False
+        self.waited_in_vain = False
 
     def __repr__(self) -> str:
         return f"Database({str(self.path)!r})"
@@ -101,22 +102,25 @@ class Database:
             yield
 
     @contextlib.contextmanager
-    def begin(self) -> "Iterator[Connection]":
+    def begin(self, *, patient: bool = True) -> "Iterator[Connection]":
         """Hold the file for one writing transaction: all of it is stored, or nothing.
+
+        Args:
+            patient: wait longer for a locked file than a question would, unless that was in
+                vain before: then somebody keeps it.
 
         Raises:
             StoreLockedError: another process holds the file.
             StoreVersionError: a newer embstore has migrated the store meanwhile.
             StoreError: the disk is full or fails, or the store is older and cannot be migrated.
         """
-        # Once it waited in vain, somebody keeps the file, and the next write need not wait as long.
-        patience = self._timeout * (1 if self._kept_waiting else _PATIENCE)
+        long = patient and not self.waited_in_vain
         try:
-            with self._current(patience) as connection:
-                self._kept_waiting = False
+            with self._current(self._timeout * (_PATIENCE if long else 1)) as connection:
+                self.waited_in_vain = False
                 yield connection
         except StoreLockedError:
-            self._kept_waiting = True
+            self.waited_in_vain = self.waited_in_vain or long
             raise
 
     def schema(self) -> str:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
+from embstore.common.files import flush_folder
 from embstore.errors import StoreLockedError
 
 # What DuckDB keeps beside its file: changes that are not in it yet.
@@ -46,8 +47,11 @@ def copy_at_rest(path: Path, target: Path, timeout: float) -> Signature:
         for suffix in ("", *LOGS):
             copied = target.with_name(f"{target.name}{suffix}")
             copied.unlink(missing_ok=True)
-            with contextlib.suppress(FileNotFoundError if suffix else ()):
+            try:
                 shutil.copyfile(path.with_name(f"{path.name}{suffix}"), copied)
+            except FileNotFoundError:
+                if not suffix:
+                    raise
         if signature(path) == before:
             return before
         if time.monotonic() >= deadline:
@@ -92,7 +96,7 @@ def back_up(handle: BinaryIO, path: Path, target: Path) -> None:
                 _write(source, written[-1])
         shutil.copystat(path, partial)
         partial.rename(target)
-        _flush_folder(target.parent)
+        flush_folder(target.parent)
     except BaseException:
         for file in written:
             file.unlink(missing_ok=True)
@@ -110,16 +114,6 @@ def _write(source: BinaryIO, target: Path) -> None:
         shutil.copyfileobj(source, copy, _CHUNK_BYTES)
         copy.flush()
         os.fsync(copy.fileno())
-
-
-def _flush_folder(folder: Path) -> None:
-    """Make sure that a new name outlasts a power cut, where the system can."""
-    with contextlib.suppress(OSError):
-        handle = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
 
 
 def _facts(file: Path) -> tuple[int, ...] | None:

@@ -31,6 +31,7 @@ def prepare_store(path: Path, timeout: float, *, create: bool, lazy: bool = Fals
             raise StoreError(
                 f"no store at {path}: make one with `embstore ingest`, or name another file"
             )
+        _refuse_stray_log(path)
         if lazy:
             _check_folder_writable(path)
             return
@@ -56,18 +57,22 @@ def _check_folder_writable(path: Path) -> None:
         )
 
 
-def create_store(path: Path, timeout: float) -> None:
-    """Make an empty store, or nothing.
-
-    It is built under another name and then linked to its own: a creation that fails or
-    is killed leaves no half-made store, and of two processes creating it one wins.
-    """
+def _refuse_stray_log(path: Path) -> None:
     log = path.with_name(f"{path.name}.wal")
     if log.exists():
         raise StoreError(
             f"{log} holds data of a store that is missing: put {path.name} back beside it, or "
             "move it away"
         )
+
+
+def create_store(path: Path, timeout: float) -> None:
+    """Make an empty store, or nothing.
+
+    It is built under another name and then linked to its own: a creation that fails or
+    is killed leaves no half-made store, and of two processes creating it one wins.
+    """
+    _refuse_stray_log(path)
     building = path.with_name(f".{path.name}.{uuid.uuid4().hex[:12]}")
     try:
         with writing(building, timeout) as connection:

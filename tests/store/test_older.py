@@ -14,6 +14,7 @@ import duckdb
 import pytest
 
 from embstore.api.store import open_store
+from embstore.common.paths import resource_folder
 from embstore.errors import StoreError, StoreVersionError
 from embstore.store import migration
 from embstore.store.connection import open_database
@@ -273,7 +274,7 @@ def test_a_read_only_store_is_asked_all_the_same(file: int, folder: int, message
 def broken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """An embstore with a migration more, which fails half way."""
     folder = tmp_path / "migrations"
-    shutil.copytree(migration.resource_folder("migrations"), folder)
+    shutil.copytree(resource_folder("migrations"), folder)
     (folder / "versions" / "9999_broken.py").write_text(
         "from alembic import op\n"
         f"revision, down_revision = '9999', {migration.HEAD!r}\n"
