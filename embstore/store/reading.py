@@ -133,6 +133,7 @@ def _migrate_copy(path: Path, found: str, timeout: float) -> _Migrated:
         with writing(place, timeout) as connection:
             migration.upgrade(connection)
     except Exception as error:
+        shutil.rmtree(folder, ignore_errors=True)
         reason = error.strerror if isinstance(error, OSError) else reason_of(error)
         raise StoreError(
             f"{path} has schema {found}, older than this embstore's {migration.HEAD}, and no "
@@ -149,10 +150,16 @@ def _migrate_copy(path: Path, found: str, timeout: float) -> _Migrated:
     return _Migrated(of, place)
 
 
+def discard_copy(path: Path) -> None:
+    """Delete the migrated copy of a store that needs it no more."""
+    with thread_lock(path):
+        if copy := _copies.pop(path, None):
+            shutil.rmtree(copy.place.parent, ignore_errors=True)
+
+
 def _temporary_folder(path: Path) -> Path:
     """Return an empty folder that is deleted when this process ends."""
-    if path in _copies:
-        shutil.rmtree(_copies[path].place.parent, ignore_errors=True)
+    discard_copy(path)
     try:
         folder = Path(tempfile.mkdtemp(prefix="embstore-migrated-"))
     except OSError as error:

@@ -15,7 +15,7 @@ from embstore.store import migration
 from embstore.store.copies import back_up, files_of, open_for_copying, remove
 from embstore.store.failures import newer_store
 from embstore.store.locking import thread_lock
-from embstore.store.reading import revision_of
+from embstore.store.reading import discard_copy, revision_of
 from embstore.store.session import reading, writing
 
 _LOG = logging.getLogger(__name__)
@@ -49,6 +49,7 @@ def upgrade_store(path: Path, timeout: float) -> bool:
         ) from error
     if done is None:
         return False
+    discard_copy(path)
     if done.backup is not None:
         _LOG.warning(
             "%s had schema %s: migrated to %s, after a backup copy to %s",

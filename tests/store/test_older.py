@@ -162,7 +162,15 @@ def test_what_is_in_the_log_is_asked_migrated_and_backed_up_too(path: Path) -> N
         assert len(contents(place)["measurement"]) == n
 
 
-def test_a_store_that_changes_is_asked_anew(path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_store_that_changes_is_asked_anew(
+    path: Path,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    copies = tmp_path / "temporary"
+    copies.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(copies))
     unpack("0003", path)
     database = open_database(path, create=False)
     before = database.select(COUNT)["n"][0].as_py()
@@ -170,8 +178,10 @@ def test_a_store_that_changes_is_asked_anew(path: Path, caplog: pytest.LogCaptur
         connection.execute("INSERT INTO measurement SELECT * FROM measurement")
     assert database.select(COUNT)["n"].to_pylist() == [2 * before]
     assert [record.message.count(NOTE) for record in caplog.records] == [1, 1]
-    # Another process migrates it: from then on the file itself answers.
+    # Once it is migrated the file itself answers, and the copy is gone.
+    assert len(list(copies.iterdir())) == 1
     upgrade_store(path, 1)
+    assert list(copies.iterdir()) == []
     write_run(database, make_run())
     assert database.select(COUNT)["n"].to_pylist() == [2 * before + 54]
     assert len(caplog.records) == 3

@@ -361,6 +361,26 @@ def test_an_interrupted_wait_keeps_the_run(
     )
 
 
+def test_an_interrupted_long_wait_keeps_the_run(
+    path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    new_store(path)
+    holder = start(HOLD, path, "reads")
+    assert holder.stdout is not None
+    assert holder.stdout.readline() == "held\n"
+
+    def interrupt() -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        spool.store_or_keep(Database(path, timeout=0.02), make_run(), wait=interrupt)
+    holder.communicate("\n", timeout=60)
+    (file,) = spool.waiting(path)
+    assert [record.message for record in caplog.records] == [
+        f"example/decoder-small@main is measured, but not stored: it is kept in {file}"
+    ]
+
+
 def test_an_error_that_nobody_thought_of_loses_nothing(
     path: Path, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:

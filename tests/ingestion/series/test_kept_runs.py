@@ -11,6 +11,8 @@ import pytest
 import embstore
 from embstore.errors import IngestError, KeptError, StoreError, StoreLockedError
 from embstore.ingestion import one_checkpoint, prefetch
+from embstore.ingestion.outcome import Outcome
+from embstore.ingestion.provenance import collect
 from embstore.store import migration, spool
 from tests.ingestion.series.ingests import SMALL, damage, rows, statuses
 from tests.processes import start
@@ -60,7 +62,6 @@ def notebook(
     request: pytest.FixtureRequest, store: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Notebook]:
     opened = Notebook(store, request.param)
-    collect = one_checkpoint.collect
 
     def held_meanwhile(*arguments: Any, **options: Any) -> Any:
         opened.hold()
@@ -99,8 +100,9 @@ def test_a_series_is_kept_while_a_notebook_holds_the_store_and_taken_in_afterwar
         f"): kept in {folder}, and taken in by the next ingest into this store, or by "
         f"`embstore ingest --spool {folder}`; 1 failed"
     )
-    assert sorted(folder.iterdir()) == sorted(o.file for o in error.outcomes if o.file)
-    assert [o.run_id for o in error.outcomes] == [None] * 3
+    outcomes = [outcome for outcome in error.outcomes if isinstance(outcome, Outcome)]
+    assert set(folder.iterdir()) == {outcome.file for outcome in outcomes if outcome.file}
+    assert [outcome.run_id for outcome in outcomes] == [None] * 3
     (noted,) = (r.message for r in caplog.records if "is not noted" in r.message)
     assert noted.startswith("why series@checkpoint-20 failed is not noted in the store: ")
     notebook.close()
@@ -149,7 +151,6 @@ def test_a_folder_that_vanishes_while_measuring_loses_nothing(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     away = tmp_path / "away"
-    collect = one_checkpoint.collect
 
     def vanish(*arguments: Any, **options: Any) -> Any:
         store.parent.rename(away)
