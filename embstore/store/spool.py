@@ -181,7 +181,8 @@ def take_in(database: "Database", files: Iterable[Path]) -> Taken:
         repeat = repeat_of(database, run)
         try:
             if repeat is not None:
-                write_run(database, replace(run, repeat=repeat))
+                # No hour's work is at stake: the file stays.
+                write_run(database, replace(run, repeat=repeat), patient=False)
         except (StoreError, pa.ArrowException, TypeError, ValueError) as error:
             if not _is_of_the_run(error):
                 raise
