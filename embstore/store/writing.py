@@ -1,36 +1,26 @@
 """Writes runs to the store: each in one transaction, in bulk from Arrow, and only once."""
 
 import json
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import numpy as np
 import pyarrow as pa
 import sqlalchemy as sa
 from duckdb_sqlalchemy import insert_from_arrow
 
 from embstore.store import ids, schema
+from embstore.store.columns import arrow_table, numbers_of
 from embstore.types import (
     Checkpoint,
-    CurvePoint,
     Failure,
-    Layer,
-    LayerKey,
-    MassiveActivation,
-    Measurement,
     Run,
-    Spectrum,
 )
 
 if TYPE_CHECKING:
     from embstore.store.connection import Database
 
 Row = dict[str, object]
-
-# Smaller ones lose digits as 4-byte numbers.
-_LEAST_EFFECT = 1e-30
 
 # The first stored of a model's checkpoints with given weights, under another name.
 _TWINS = """
@@ -110,14 +100,6 @@ def _rows(run: Run) -> _Rows:
         "study": run.study.name if run.study else None,
         "study_sha256": run.study.sha256 if run.study else None,
     }
-    measured = run.measured
-    numbers = {
-        schema.layer: [_keyed(run_id, x) for x in measured.layers],
-        schema.measurement: [_measurement(run_id, x) for x in measured.measurements],
-        schema.spectrum: [_spectrum(run_id, x) for x in measured.spectra if _finite(x)],
-        schema.massive_activation: [_keyed(run_id, x) for x in measured.massive],
-        schema.dimension_curve: [_curve(run_id, x) for x in measured.curves],
-    }
     # The fingerprint of the files is in the id, and nowhere else.
     facts = {key: fact for key, fact in vars(run.checkpoint).items() if key != "files_sha256"}
     return _Rows(
@@ -127,7 +109,7 @@ def _rows(run: Run) -> _Rows:
         corpus={"corpus_id": corpus_id, **vars(run.corpus)},
         metrics=[dict(vars(metric)) for metric in run.metrics],
         twin_of=_twin_of(run.model.name, run.checkpoint),
-        numbers={table: _arrow(table, rows) for table, rows in numbers.items()},
+        numbers=numbers_of(run_id, run.measured),
     )
 
 
@@ -203,7 +185,7 @@ def write_failure(database: "Database", failure: Failure) -> None:
     Raises:
         StoreError: the store is locked, newer, or cannot be written.
     """
-    row = _arrow(schema.failure, [vars(failure)])
+    row = arrow_table(schema.failure, [vars(failure)])
     with database.begin() as connection:
         insert_from_arrow(connection, schema.failure, row)
 
@@ -222,82 +204,6 @@ def _canonical(content: Mapping[str, object]) -> str:
     return json.dumps(dict(content), sort_keys=True, separators=(",", ":"), ensure_ascii=True)
 
 
-def _keyed(
-    run_id: str, record: Layer | Measurement | MassiveActivation | CurvePoint
-) -> dict[str, Any]:
-    # Not dataclasses.asdict, which copies every value: a run has thousands of records.
-    row = {"run_id": run_id, **vars(record.key), **vars(record)}
-    del row["key"]
-    return row
-
-
-def _measurement(run_id: str, measurement: Measurement) -> Row:
-    row = _keyed(run_id, measurement)
-    value = measurement.value
-    if value is not None and not math.isfinite(value):
-        row["reason"] = measurement.reason or f"the result was {value:f}"
-    _drop_undefined(row, ("value", "std_error", "ci_low", "ci_high"))
-    if row["value"] is None:
-        row["reason"] = row["reason"] or "undefined"
-    return row
-
-
-def _curve(run_id: str, point: CurvePoint) -> Row:
-    row = _keyed(run_id, point)
-    _drop_undefined(row, ("dimension", "std_error", "ci_low", "ci_high", "mean_distance"))
-    return row
-
-
-def _drop_undefined(row: dict[str, Any], columns: Sequence[str]) -> None:
-    """Make NaN and infinity NULL, and effects of windows that 4 bytes cannot hold."""
-    effects = row["window_effects"]
-    if effects and not _LEAST_EFFECT < max(map(abs, effects)) < 1 / _LEAST_EFFECT:
-        row["window_effects"] = None
-    for column in columns:
-        number = row[column]
-        row[column] = number if number is not None and math.isfinite(number) else None
-
-
-def _finite(spectrum: Spectrum) -> bool:
-    return bool(np.isfinite(spectrum.eigenvalues).all())
-
-
-def _spectrum(run_id: str, spectrum: Spectrum) -> Row:
-    key: LayerKey = spectrum.key
-    return {
-        "run_id": run_id,
-        **vars(key),
-        "scope": spectrum.scope,
-        "eigenvalues": spectrum.eigenvalues,
-        "trace": float(spectrum.eigenvalues.sum()),
-        "n": spectrum.n,
-    }
-
-
-def _arrow_type(type_: "sa.types.TypeEngine[object]") -> pa.DataType:
-    if isinstance(type_, sa.ARRAY):
-        return pa.list_(_arrow_type(type_.item_type))
-    if isinstance(type_, sa.DateTime):
-        return pa.timestamp("us", tz="UTC")
-    # Double before Float, its base, and BigInteger before Integer.
-    simple = (
-        (sa.String, pa.string()),
-        (sa.Boolean, pa.bool_()),
-        (sa.BigInteger, pa.int64()),
-        (sa.Integer, pa.int32()),
-        (sa.Double, pa.float64()),
-        (sa.Float, pa.float32()),
-    )
-    return next(arrow for alchemy, arrow in simple if isinstance(type_, alchemy))
-
-
-def _arrow(table: sa.Table, rows: Sequence[Row]) -> pa.Table:
-    fields = [
-        pa.field(c.name, _arrow_type(c.type), nullable=bool(c.nullable)) for c in table.columns
-    ]
-    return pa.Table.from_pylist(list(rows), schema=pa.schema(fields))
-
-
 def _insert_absent(connection: sa.Connection, table: sa.Table, rows: Sequence[Row]) -> int:
     """Insert the rows whose key is new, and return how many.
 
@@ -309,5 +215,5 @@ def _insert_absent(connection: sa.Connection, table: sa.Table, rows: Sequence[Ro
     known = {tuple(row) for row in stored}
     new = [row for row, key in zip(rows, keys, strict=True) if key not in known]
     if new:
-        insert_from_arrow(connection, table, _arrow(table, new))
+        insert_from_arrow(connection, table, arrow_table(table, new))
     return len(new)

@@ -1,0 +1,140 @@
+"""What was measured in a run, as columns of Arrow tables.
+
+One column after the other: of the thousands of records of a run, a dictionary for each takes
+several times as long.
+"""
+
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from operator import attrgetter
+
+import numpy as np
+import pyarrow as pa
+import sqlalchemy as sa
+
+from embstore.store import schema
+from embstore.types import CurvePoint, Layer, LayerKey, MassiveActivation, Measured, Measurement
+
+Record = Layer | Measurement | MassiveActivation | CurvePoint
+Column = Callable[[Sequence[Record]], Iterable[object]]
+
+# Smaller ones lose digits as 4-byte numbers.
+_LEAST_EFFECT = 1e-30
+
+_OF_KEY = tuple(LayerKey.__dataclass_fields__)
+
+
+def numbers_of(run_id: str, measured: Measured) -> dict[sa.Table, pa.Table]:
+    """Return a run's rows of each table of numbers.
+
+    NaN and infinity become NULL; where a number is NULL, its reason is not.
+    """
+    return {
+        schema.layer: _table(schema.layer, run_id, measured.layers),
+        schema.measurement: _table(
+            schema.measurement,
+            run_id,
+            measured.measurements,
+            reason=_reasons,
+            window_effects=_effects,
+        ),
+        schema.spectrum: _spectra(run_id, measured),
+        schema.massive_activation: _table(schema.massive_activation, run_id, measured.massive),
+        schema.dimension_curve: _table(
+            schema.dimension_curve, run_id, measured.curves, window_effects=_effects
+        ),
+    }
+
+
+def arrow_table(table: sa.Table, rows: Iterable[Mapping[str, object]]) -> pa.Table:
+    """Return rows as the database has them; what a row lacks is NULL."""
+    return pa.Table.from_pylist([dict(row) for row in rows], schema=_schema(table))
+
+
+def _table(table: sa.Table, run_id: str, records: Sequence[Record], **made: Column) -> pa.Table:
+    """Take each column from the records, from their keys, or from what ``made`` makes of them."""
+    fields = _schema(table)
+    keys = [record.key for record in records]
+    columns = []
+    for field in fields:
+        if field.name == "run_id":
+            columns.append(pa.repeat(pa.scalar(run_id), len(records)))
+            continue
+        if field.name in made:
+            values = made[field.name](records)
+        else:
+            holders = keys if field.name in _OF_KEY else records
+            values = map(attrgetter(field.name), holders)
+        if pa.types.is_float64(field.type):
+            columns.append(_finite(values))
+        else:
+            columns.append(pa.array(list(values), field.type))
+    return pa.Table.from_arrays(columns, schema=fields)
+
+
+def _finite(values: Iterable[object]) -> pa.Array:
+    # None becomes NaN, and whatever is not finite NULL.
+    numbers = np.array(list(values), dtype=np.float64)
+    return pa.array(numbers, mask=~np.isfinite(numbers))
+
+
+def _reasons(records: Sequence[Record]) -> Iterable[object]:
+    for record in records:
+        value, reason = record.value, record.reason  # type: ignore[union-attr]
+        if value is None:
+            yield reason or "undefined"
+        elif math.isfinite(value):
+            yield reason
+        else:
+            yield reason or f"the result was {value:f}"
+
+
+def _effects(records: Sequence[Record]) -> Iterable[object]:
+    """Leave out effects of windows that 4 bytes cannot hold."""
+    for record in records:
+        effects = record.window_effects  # type: ignore[union-attr]
+        if effects and not _LEAST_EFFECT < max(map(abs, effects)) < 1 / _LEAST_EFFECT:
+            yield None
+        else:
+            yield effects
+
+
+def _spectra(run_id: str, measured: Measured) -> pa.Table:
+    return arrow_table(
+        schema.spectrum,
+        (
+            {
+                "run_id": run_id,
+                **vars(spectrum.key),
+                "scope": spectrum.scope,
+                "eigenvalues": spectrum.eigenvalues,
+                "trace": float(spectrum.eigenvalues.sum()),
+                "n": spectrum.n,
+            }
+            for spectrum in measured.spectra
+            if np.isfinite(spectrum.eigenvalues).all()
+        ),
+    )
+
+
+def _schema(table: sa.Table) -> pa.Schema:
+    return pa.schema(
+        [pa.field(c.name, _arrow_type(c.type), nullable=bool(c.nullable)) for c in table.columns]
+    )
+
+
+def _arrow_type(type_: "sa.types.TypeEngine[object]") -> pa.DataType:
+    if isinstance(type_, sa.ARRAY):
+        return pa.list_(_arrow_type(type_.item_type))
+    if isinstance(type_, sa.DateTime):
+        return pa.timestamp("us", tz="UTC")
+    # Double before Float, its base, and BigInteger before Integer.
+    simple = (
+        (sa.String, pa.string()),
+        (sa.Boolean, pa.bool_()),
+        (sa.BigInteger, pa.int64()),
+        (sa.Integer, pa.int32()),
+        (sa.Double, pa.float64()),
+        (sa.Float, pa.float32()),
+    )
+    return next(arrow for alchemy, arrow in simple if isinstance(type_, alchemy))
