@@ -1,6 +1,6 @@
 """The Python API to a store: an object to ask and to chart."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -9,6 +9,7 @@ from embstore.asking import ask
 from embstore.asking.answer import Answer
 from embstore.asking.caveats import run_caveats
 from embstore.store.connection import Database, open_database
+from embstore.store.limits import Limits, read_limits
 
 if TYPE_CHECKING:
     from embstore.charts.build import AnyChart
@@ -137,19 +138,36 @@ class Store:
             table = ask.run_question(self._database, question, params)
             return Answer(table, run_caveats(self._database, table))
 
-    def sql(self, text: str, /, **params: object) -> Answer:
+    def sql(
+        self,
+        text: str,
+        /,
+        *,
+        timeout: float | None = None,
+        memory: str | None = None,
+        **params: object,
+    ) -> Answer:
         """Answer one SELECT of your own; it can read this store and nothing else.
+
+        Besides SELECT there are DESCRIBE, SHOW, SUMMARIZE, EXPLAIN and ``PRAGMA table_info``.
+        Values of types that Arrow does not have, such as UHUGEINT and TIMETZ, come as text.
 
         Args:
             text: DuckDB SQL with ``$named`` parameters. Views ``profile`` and
                 ``profile_latest`` have one row per number and every name to filter on.
+            timeout: stop the statement after so many seconds.
+            memory: how much memory DuckDB may take for it, such as ``500MB``.
             params: the values of those parameters.
 
         Raises:
-            QueryError: the statement is refused or fails.
-            UsageError: a parameter is missing or unknown.
+            QueryError: the statement is refused, fails, or takes more than it may.
+            UsageError: a parameter is missing or unknown, or a limit is none.
         """
-        return Answer(self._database.select_untrusted(text, params))
+        return self.answer(text, params, limits=read_limits(timeout, memory))
+
+    def answer(self, text: str, params: Mapping[str, object], *, limits: Limits) -> Answer:
+        """Answer one SELECT as ``sql`` does, whatever its parameters are called."""
+        return Answer(self._database.select_untrusted(text, params, limits=limits))
 
     def compare(
         self,

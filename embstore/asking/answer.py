@@ -6,8 +6,9 @@ from html import escape
 from typing import TYPE_CHECKING, Any
 
 from embstore.asking.caveats import dimension_caveat
+from embstore.common.names import distinct
 from embstore.tables.text import aligned, html
-from embstore.tables.values import plain_rows
+from embstore.tables.values import beyond_python, plain_rows, plain_values, python_values
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -36,8 +37,11 @@ class Answer:
     """
 
     def __init__(self, table: "pa.Table", notes: Sequence[str] = ()) -> None:
-        """Wrap a table; ``notes`` are shown below it, beside the warnings found in it."""
-        self._table = table
+        """Wrap a table; ``notes`` are shown below it, beside the warnings found in it.
+
+        Columns of one name are told apart as ``x`` and ``x_1``.
+        """
+        self._table = table.rename_columns(distinct(table.column_names))
         self._notes = tuple(notes)
 
     @property
@@ -62,12 +66,28 @@ class Answer:
         return list(self._table.column_names)
 
     def to_pylist(self) -> list[dict[str, Any]]:
-        """Return the rows as dictionaries of Python values."""
-        return list(self._table.to_pylist())
+        """Return the rows as dictionaries of Python values.
+
+        Dates and times that Python cannot hold, such as the year 20000 and infinity, are text.
+        """
+        columns = [
+            [value for chunk in column.chunks for value in python_values(chunk)]
+            for column in self._table.columns
+        ]
+        return [
+            dict(zip(self.column_names, row, strict=True)) for row in zip(*columns, strict=True)
+        ]
 
     def to_pandas(self) -> "pd.DataFrame":
-        """Return the rows as a pandas data frame."""
-        frame: pd.DataFrame = self._table.to_pandas()
+        """Return the rows as a pandas data frame; as text what Python cannot hold."""
+        import pyarrow as pa
+
+        table = self._table
+        for place, column in enumerate(table.columns):
+            if any(map(beyond_python, column.chunks)):
+                values = [value for chunk in column.chunks for value in plain_values(chunk)]
+                table = table.set_column(place, table.field(place).name, pa.array(values))
+        frame: pd.DataFrame = table.to_pandas()
         return frame
 
     def column(self, name: str | int) -> "pa.ChunkedArray":

@@ -158,6 +158,14 @@ def sql(
     format_: FormatOption = "auto",
     output: OutputOption = None,
     reasons: ReasonsOption = False,
+    timeout: Annotated[
+        float | None,
+        typer.Option(metavar="SECONDS", help="Stop the statement when it takes longer."),
+    ] = None,
+    memory: Annotated[
+        str | None,
+        typer.Option(metavar="SIZE", help="How much memory DuckDB may take, such as 500MB."),
+    ] = None,
 ) -> None:
     """Run one SELECT of your own; it reads the store and can change nothing.
 
@@ -170,9 +178,11 @@ def sql(
     statement = _statement(text, input_)
     params = {name: _guess(value) for name, value in _assignments(param or ()).items()}
     from embstore.api.store import open_store
+    from embstore.store.limits import read_limits
 
+    limits = read_limits(timeout, memory)
     opened = open_store(store)
-    answer = opened.sql(statement, **params)
+    answer = opened.answer(statement, params, limits=limits)
     if reasons:
         answer = opened.with_reasons(answer)
     empty = "the statement returned none"

@@ -1,24 +1,28 @@
 """Prints Arrow tables: for people on a terminal, for programs in a pipe."""
 
+import contextlib
+import io
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 from embstore.cli.terminal import TERMINAL
-from embstore.common.files import write_atomically
+from embstore.common.files import whole_file, write_atomically
 from embstore.common.messages import unknown
 from embstore.errors import EmbstoreError, UsageError
-from embstore.tables.formats import as_json, as_parquet, as_separated, not_in_json
-from embstore.tables.text import aligned, markdown
-from embstore.tables.values import plain_rows
+from embstore.tables.formats import not_in_json, write_json, write_parquet, write_separated
+from embstore.tables.looks import Chunks
+from embstore.tables.text import aligned_blocks, markdown_blocks
+from embstore.tables.values import plain_batches
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 FORMATS = ("auto", "table", "upright", "csv", "tsv", "json", "jsonl", "md", "parquet")
 _NAMED = 8
+_KEPT_ROWS = 10_000
 _SUFFIXES = {
     ".csv": "csv",
     ".tsv": "tsv",
@@ -126,31 +130,41 @@ def write_table(
         The columns that did not fit the terminal, to be told to the reader.
     """
     if output is not None and output != Path("-"):
-        write_atomically(output, render(table, format_, upright=upright)[0])
+        with whole_file(output) as file:
+            render(table, format_, file, upright=upright)
         return ()
     on_terminal = sys.stdout.isatty()
     width = _terminal_width() if on_terminal else None
     bold = on_terminal and not os.environ.get("NO_COLOR")
-    content, hidden = render(table, format_, width=width, bold=bold, upright=upright)
-    write_out(content)
-    return hidden
+    with standard_output() as out:
+        return render(table, format_, out, width=width, bold=bold, upright=upright)
 
 
 def write_out(content: bytes, output: Path | None = None) -> None:
-    """Write to a file, whole or not at all, or to standard output.
-
-    A reader of standard output who has left (``| head``) is no error.
-    """
+    """Write to a file, whole or not at all, or to standard output."""
     if output is not None and output != Path("-"):
         write_atomically(output, content)
         return
+    with standard_output() as out:
+        out.write(content)
+
+
+@contextlib.contextmanager
+def standard_output() -> Iterator[BinaryIO]:
+    """Give standard output, for bytes; a reader who has left (``| head``) is no error.
+
+    Raises:
+        EmbstoreError: it cannot be written to.
+    """
     try:
         if hasattr(sys.stdout, "buffer"):
             sys.stdout.flush()
-            sys.stdout.buffer.write(content)
+            yield sys.stdout.buffer
             sys.stdout.buffer.flush()
         else:
-            sys.stdout.write(content.decode())
+            content = io.BytesIO()
+            yield content
+            sys.stdout.write(content.getvalue().decode())
     except BrokenPipeError:
         # Python flushes once more when it exits, and would complain.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -163,26 +177,50 @@ def write_out(content: bytes, output: Path | None = None) -> None:
 def render(
     table: "pa.Table",
     format_: str,
+    sink: BinaryIO,
     *,
     width: int | None = None,
     bold: bool = False,
     upright: bool = False,
-) -> tuple[bytes, tuple[str, ...]]:
-    """Return a table in one format, and the columns left out to fit ``width``."""
+) -> tuple[str, ...]:
+    """Write a table in one format, some rows at a time; return the columns left out.
+
+    Args:
+        table: what to write.
+        format_: as ``choose_format`` gives it.
+        sink: what takes the bytes.
+        width: characters that a line of a table may have.
+        bold: set the names of its columns in bold.
+        upright: show a table's rows as ``name value`` lines.
+    """
     if format_ == "parquet":
-        return as_parquet(table), ()
-    if format_ in {"json", "jsonl"}:
-        return as_json(table, lines=format_ == "jsonl"), ()
-    if format_ in {"csv", "tsv"}:
-        return as_separated(table, "," if format_ == "csv" else "\t"), ()
-    names, rows = list(table.column_names), list(plain_rows(table))
-    if format_ == "md":
-        return markdown(names, rows).encode(), ()
-    upright = upright or format_ == "upright"
-    text, hidden = aligned(names, rows, width=width, bold=bold, upright=upright)
-    if hidden and len(rows) == 1:
-        text, hidden = aligned(names, rows, width=width, bold=bold, upright=True)
-    return text.encode(), hidden
+        write_parquet(table, sink)
+    elif format_ in {"json", "jsonl"}:
+        write_json(table, sink, as_lines=format_ == "jsonl")
+    elif format_ in {"csv", "tsv"}:
+        write_separated(table, sink, "," if format_ == "csv" else "\t")
+    else:
+        names, chunks = list(table.column_names), _chunks(table)
+        hidden: tuple[str, ...] = ()
+        if format_ == "md":
+            blocks = markdown_blocks(names, chunks)
+        else:
+            upright = upright or format_ == "upright"
+            blocks, hidden = aligned_blocks(names, chunks, width=width, bold=bold, upright=upright)
+            if hidden and table.num_rows == 1:
+                blocks, hidden = aligned_blocks(names, chunks, width=width, bold=bold, upright=True)
+        for block in blocks:
+            sink.write(block.encode())
+        return hidden
+    return ()
+
+
+def _chunks(table: "pa.Table") -> Chunks:
+    """Give the columns of a table some rows at a time; a small one is converted only once."""
+    if table.num_rows > _KEPT_ROWS:
+        return lambda: plain_batches(table)
+    kept = list(plain_batches(table))
+    return lambda: kept
 
 
 def _terminal_width() -> int:

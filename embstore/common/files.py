@@ -2,37 +2,59 @@
 
 import contextlib
 import os
+import stat
+from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO
 
+from embstore.common.paths import expanded, is_folder
 from embstore.errors import EmbstoreError
+
+# Of the 255 bytes that most file systems allow, some are needed around it.
+_LONGEST_NAME = 50
 
 
 def write_atomically(path: str | Path, content: bytes) -> None:
     """Write beside the target, then rename, so that no reader sees half a file.
+
+    Raises:
+        EmbstoreError: the folder is missing or the file cannot be written.
+    """
+    with whole_file(path) as file:
+        file.write(content)
+
+
+@contextlib.contextmanager
+def whole_file(path: str | Path) -> Iterator[BinaryIO]:
+    """Give a file to write to, which takes its name when all is written; nothing, if that fails.
 
     A device or pipe (``/dev/stdout``) cannot be renamed over and is written to.
 
     Raises:
         EmbstoreError: the folder is missing or the file cannot be written.
     """
-    target = Path(path).expanduser()
-    if not target.parent.is_dir():
+    target = Path(expanded(path))
+    if not is_folder(target.parent):
         raise EmbstoreError(
             f"cannot write {path}: no folder {str(target.parent)!r}; create it first"
         )
     # A link keeps pointing where it did: the file behind it is replaced.
     real = Path(os.path.realpath(target))
-    if real.is_dir():
+    if is_folder(real):
         raise EmbstoreError(f"cannot write {path}: it is a folder; name a file in it")
-    if real.exists() and not real.is_file():
-        _write(real, content, path)
-        return
-    partial = real.with_name(f".{real.name}.{os.getpid()}.partial")
+    partial = real.with_name(f".{real.name[:_LONGEST_NAME]}.{os.getpid()}.partial")
     try:
-        _write(partial, content, path)
+        # A link that leads to itself has no end to write to.
+        if os.path.lexists(real) and not stat.S_ISREG(real.stat().st_mode):
+            with real.open("wb") as file:
+                yield file
+            return
+        with partial.open("wb") as file:
+            yield file
         partial.replace(real)
     except OSError as error:
-        raise _refusal(path, error) from error
+        reason = (error.strerror or str(error)).lower()
+        raise EmbstoreError(f"cannot write {path}: {reason}") from error
     finally:
         partial.unlink(missing_ok=True)
 
@@ -63,15 +85,3 @@ def flush_folder(folder: Path) -> None:
             os.fsync(handle)
         finally:
             os.close(handle)
-
-
-def _write(place: Path, content: bytes, path: str | Path) -> None:
-    try:
-        place.write_bytes(content)
-    except OSError as error:
-        raise _refusal(path, error) from error
-
-
-def _refusal(path: str | Path, error: OSError) -> EmbstoreError:
-    reason = (error.strerror or str(error)).lower()
-    return EmbstoreError(f"cannot write {path}: {reason}")

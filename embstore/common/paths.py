@@ -6,6 +6,20 @@ from pathlib import Path
 _PACKAGE = Path(__file__).parents[1]
 
 
+def expanded(path: str | Path) -> str:
+    """Return a path with ``~`` written out as the shell does: left alone where it names nobody.
+
+    >>> expanded("~nobody-of-this-name/x.duckdb")
+    '~nobody-of-this-name/x.duckdb'
+    """
+    return os.path.expanduser(path)  # noqa: PTH111 - Path's raises where it names nobody
+
+
+def is_folder(path: str | Path) -> bool:
+    """Tell whether a path is a folder, which one that cannot be reached is not."""
+    return os.path.isdir(path)  # noqa: PTH112 - Path's raises where a name is too long
+
+
 def resource_folder(name: str) -> Path:
     """Return the folder ``migrations`` or ``queries``, installed or in a checkout."""
     installed = _PACKAGE / f"_{name}"

@@ -14,15 +14,16 @@ from typing import TYPE_CHECKING
 import duckdb
 import pyarrow as pa
 
-from embstore.errors import QueryError, StoreError, StoreLockedError
+from embstore.errors import StoreError, StoreLockedError
 from embstore.store import migration
-from embstore.store.failures import duckdb_message, newer_store, reading_error
+from embstore.store.failures import newer_store, query_error, reading_error
+from embstore.store.limits import NO_LIMITS, Limits
 from embstore.store.locking import lock_timeout
 from embstore.store.opening import create_store, prepare_store, store_revision
 from embstore.store.probing import check_writable
 from embstore.store.reading import asking, holding
 from embstore.store.session import fetch, writing
-from embstore.store.statement import check_parameters, check_untrusted
+from embstore.store.statement import check_parameters, check_untrusted, readable_plan
 from embstore.store.upgrading import upgrade_store
 
 if TYPE_CHECKING:
@@ -75,18 +76,28 @@ class Database:
         with asking(self.path, self._timeout) as connection:
             return self._fetch(connection, sql, {})
 
-    def select_untrusted(self, sql: str, params: Mapping[str, object] | None = None) -> pa.Table:
-        """Run a user's ad-hoc SQL: one SELECT that sees the store and nothing else.
+    def select_untrusted(
+        self,
+        sql: str,
+        params: Mapping[str, object] | None = None,
+        *,
+        limits: Limits = NO_LIMITS,
+    ) -> pa.Table:
+        """Run a user's ad-hoc SQL: one statement that sees the store and nothing else.
+
+        Columns of a type that Arrow does not have come as text.
 
         Raises:
             UsageError: a parameter is missing or unknown.
-            QueryError: the statement is refused, before it runs, or fails.
+            QueryError: the statement is refused, before it runs, fails, or takes more than
+                it may.
             StoreError: the store cannot be opened or read.
         """
-        with asking(self.path, self._timeout) as connection:
-            check_untrusted(connection, sql)
-            check_parameters(connection, sql, params or {})
-            return self._fetch(connection, sql, params or {})
+        with asking(self.path, self._timeout, memory=limits.memory) as connection:
+            checked = check_untrusted(connection, sql)
+            check_parameters(connection, checked, params or {})
+            table = self._fetch(connection, checked, params or {}, exact=True, limits=limits)
+        return readable_plan(table)
 
     @contextlib.contextmanager
     def held(self) -> Iterator[None]:
@@ -176,14 +187,20 @@ class Database:
             yield connection
 
     def _fetch(
-        self, connection: duckdb.DuckDBPyConnection, sql: str, params: Mapping[str, object]
+        self,
+        connection: duckdb.DuckDBPyConnection,
+        sql: str,
+        params: Mapping[str, object],
+        *,
+        exact: bool = False,
+        limits: Limits = NO_LIMITS,
     ) -> pa.Table:
         try:
-            return fetch(connection, sql, params)
+            return fetch(connection, sql, params, exact=exact, limits=limits)
         except (duckdb.IOException, duckdb.FatalException) as error:
             raise reading_error(self.path, error) from error
         except (duckdb.Error, pa.ArrowInvalid) as error:
-            raise QueryError(duckdb_message(error)) from error
+            raise query_error(error) from error
 
 
 def open_database(

@@ -7,7 +7,7 @@ from pathlib import Path
 import duckdb
 
 from embstore.common.messages import one_line
-from embstore.errors import StoreError, StoreLockedError, StoreVersionError
+from embstore.errors import QueryError, StoreError, StoreLockedError, StoreVersionError
 from embstore.store import migration
 
 _HOLDER = re.compile(r"PID (\d+)")
@@ -19,9 +19,20 @@ def duckdb_message(error: BaseException) -> str:
 
     Hints ("Did you mean", "Candidate bindings") stay.
     """
-    text = str(error).split("\nLINE ")[0]
+    text = str(error).split("\nLINE ")[0].split("\n\nPossible solutions")[0]
     text = re.sub(r"^[A-Z][A-Za-z -]* Error: ", "", text.strip())
     return one_line(text, longest=_LONGEST)
+
+
+def query_error(error: BaseException) -> QueryError:
+    """Explain why a statement failed."""
+    said = duckdb_message(error)
+    if str(error).startswith("Out of Memory Error"):
+        return QueryError(
+            f"the statement needs more memory than it may take ({said}): allow more, or ask for "
+            "less"
+        )
+    return QueryError(said)
 
 
 def is_locked(error: BaseException) -> bool:

@@ -9,6 +9,7 @@ import duckdb
 from embstore.errors import StoreError
 from embstore.store import migration
 from embstore.store.failures import duckdb_message, newer_store, reading_error
+from embstore.store.guard import check_bodies
 from embstore.store.reading import examining
 from embstore.store.session import writing
 from embstore.store.upgrading import upgrade_store
@@ -113,10 +114,11 @@ def store_revision(path: Path, timeout: float) -> str | None:
     """Return the revision of the store's schema, or None if there are no tables.
 
     Raises:
-        StoreError: the file cannot be read, or is no store.
+        StoreError: the file cannot be read, is no store, or has views or macros that are refused.
     """
     with examining(path, timeout) as connection:
         try:
+            check_bodies(connection, path)
             found = connection.execute("SELECT table_name FROM duckdb_tables()").fetchall()
             tables = {name for (name,) in found}
             if not tables:

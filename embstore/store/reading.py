@@ -43,8 +43,12 @@ _copies: dict[Path, _Migrated] = {}
 
 
 @contextlib.contextmanager
-def asking(path: Path, timeout: float) -> Iterator[duckdb.DuckDBPyConnection]:
+def asking(
+    path: Path, timeout: float, *, memory: str | None = None
+) -> Iterator[duckdb.DuckDBPyConnection]:
     """Open a read-only connection to the current schema; within ``holding`` the one that is open.
+
+    That one has the memory that it has.
 
     Raises:
         StoreError: the file cannot be opened, was locked for ``timeout`` seconds, is of a
@@ -54,7 +58,7 @@ def asking(path: Path, timeout: float) -> Iterator[duckdb.DuckDBPyConnection]:
         if path in _held:
             yield _held[path]
             return
-        with _current(path, timeout) as connection:
+        with _current(path, timeout, memory) as connection:
             yield connection
 
 
@@ -109,10 +113,12 @@ def revision_of(path: Path, connection: duckdb.DuckDBPyConnection) -> str | None
 
 
 @contextlib.contextmanager
-def _current(path: Path, timeout: float) -> Iterator[duckdb.DuckDBPyConnection]:
+def _current(
+    path: Path, timeout: float, memory: str | None
+) -> Iterator[duckdb.DuckDBPyConnection]:
     copy = _copies.get(path)
     if copy is None or copy.of != signature(path) or not copy.place.exists():
-        with reading(path, timeout) as connection:
+        with reading(path, timeout, memory=memory) as connection:
             found = revision_of(path, connection)
             if found is None or found == migration.HEAD:
                 yield connection
@@ -120,7 +126,7 @@ def _current(path: Path, timeout: float) -> Iterator[duckdb.DuckDBPyConnection]:
         if not migration.is_known(found):
             raise newer_store(path, found)
         copy = _copies[path] = _migrate_copy(path, found, timeout)
-    with reading(copy.place, timeout) as connection:
+    with reading(copy.place, timeout, memory=memory) as connection:
         yield connection
 
 

@@ -2,14 +2,20 @@
 
 import contextlib
 from collections.abc import Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor, wait
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import duckdb
 import pyarrow as pa
 
+from embstore.common.names import distinct
+from embstore.common.utf8_text import utf8
+from embstore.errors import QueryError, StoreError
+from embstore.store.answers import collect
+from embstore.store.exact_types import exact_sql
 from embstore.store.failures import writing_error
+from embstore.store.limits import NO_LIMITS, Limits
 from embstore.store.locking import open_with_retry, thread_lock
 
 if TYPE_CHECKING:
@@ -41,7 +47,9 @@ def _interruptible() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def reading(path: Path, timeout: float) -> Iterator[duckdb.DuckDBPyConnection]:
+def reading(
+    path: Path, timeout: float, *, memory: str | None = None
+) -> Iterator[duckdb.DuckDBPyConnection]:
     """Open a read-only connection that reaches nothing but ``path``, in UTC.
 
     Raises:
@@ -49,7 +57,10 @@ def reading(path: Path, timeout: float) -> Iterator[duckdb.DuckDBPyConnection]:
     """
 
     def connect() -> duckdb.DuckDBPyConnection:
-        return duckdb.connect(str(path), read_only=True, config=dict(_READ_CONFIG))
+        return duckdb.connect(place, read_only=True, config=dict(_READ_CONFIG))
+
+    place = _for_duckdb(path)
+    limit = f"SET memory_limit = '{memory}'; " if memory else ""
 
     with (
         thread_lock(path),
@@ -57,38 +68,83 @@ def reading(path: Path, timeout: float) -> Iterator[duckdb.DuckDBPyConnection]:
         contextlib.closing(open_with_retry(path, timeout, connect)) as connection,
     ):
         # DuckDB takes no time zone at connecting, so its settings are locked after it.
-        connection.execute("SET TimeZone = 'UTC'; SET lock_configuration = true")
+        connection.execute(f"SET TimeZone = 'UTC'; {limit}SET lock_configuration = true")
         yield connection
 
 
 def fetch(
-    connection: duckdb.DuckDBPyConnection, sql: str, params: Mapping[str, object]
+    connection: duckdb.DuckDBPyConnection,
+    sql: str,
+    params: Mapping[str, object],
+    *,
+    exact: bool = False,
+    limits: Limits = NO_LIMITS,
 ) -> pa.Table:
-    """Run one statement to its end, or to Ctrl-C.
+    """Run one statement to its end, to Ctrl-C, or to the end of its time.
 
     On Ctrl-C, DuckDB's Python client (1.5.5) leaves the query half done, and closing the
     connection may then wait for it forever. So another thread, which no signal reaches,
     runs the query and is told to stop.
+
+    Args:
+        connection: where to run it.
+        sql: one statement; with ``exact`` a SELECT.
+        params: the values of its parameters.
+        exact: give columns of types that Arrow does not have as text.
+        limits: how long it may take.
+
+    Raises:
+        QueryError: it takes longer.
     """
 
     def run() -> pa.Table:
-        return connection.execute(sql, dict(params)).to_arrow_table()
+        connection.execute(sql, dict(params))
+        names = [column[0] for column in connection.description]
+        if exact and (again := exact_sql(sql, [column[1] for column in connection.description])):
+            connection.execute(again, dict(params))
+        return collect(connection).rename_columns(distinct(names))
 
     with ThreadPoolExecutor(1) as pool:
         result = pool.submit(run)
         try:
-            return result.result()
+            return result.result(limits.seconds)
         except KeyboardInterrupt:
-            # More than once: a query that has not started yet forgets the first.
-            while not result.done():
-                connection.interrupt()
-                wait([result], timeout=0.05)
+            _stop(connection, result)
             raise
+        except TimeoutError:
+            if not result.done():
+                _stop(connection, result)
+                raise QueryError(
+                    f"the statement took longer than {limits.seconds:g} s and was stopped: allow "
+                    "more time, or ask for less"
+                ) from None
+            return result.result()
+
+
+def _stop(connection: duckdb.DuckDBPyConnection, result: Future[pa.Table]) -> None:
+    # More than once: a query that has not started yet forgets the first.
+    while not result.done():
+        connection.interrupt()
+        wait([result], timeout=0.05)
+
+
+def _for_duckdb(path: Path) -> str:
+    """Return a path as DuckDB takes it, which is UTF-8 whatever the locale.
+
+    Raises:
+        StoreError: its bytes are no UTF-8.
+    """
+    try:
+        return utf8(str(path))
+    except UnicodeError:
+        raise StoreError(
+            f"{path} cannot be opened: DuckDB needs a path that is UTF-8; rename it"
+        ) from None
 
 
 def connect_to_write(path: Path) -> duckdb.DuckDBPyConnection:
     """Open the file as ``writing`` does, and thereby lock it."""
-    return duckdb.connect(str(path), config=dict(_WRITE_CONFIG))
+    return duckdb.connect(_for_duckdb(path), config=dict(_WRITE_CONFIG))
 
 
 @contextlib.contextmanager
@@ -103,7 +159,7 @@ def writing(path: Path, timeout: float) -> "Iterator[Connection]":
     import sqlalchemy
 
     engine = sqlalchemy.create_engine(
-        sqlalchemy.URL.create("duckdb", database=str(path)),
+        sqlalchemy.URL.create("duckdb", database=_for_duckdb(path)),
         connect_args={"config": dict(_WRITE_CONFIG)},
         # A pooled connection would keep the file locked after it is given back.
         poolclass=sqlalchemy.NullPool,

@@ -2,9 +2,13 @@
 
 import functools
 import json
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import duckdb
+import pyarrow as pa
 
 from embstore.errors import QueryError, UsageError
 from embstore.store.failures import duckdb_message
@@ -20,10 +24,14 @@ TABLE_FUNCTIONS = frozenset(
         "generate_series",
         "json_each",
         "json_tree",
+        "pragma_table_info",
         "range",
         "unnest",
     }
 )
+
+# No table of a store is called so; DuckDB would look for a file.
+_FILE = re.compile(r"[./\\:]")
 
 
 @functools.lru_cache(maxsize=64)
@@ -57,41 +65,112 @@ def check_parameters(
         raise UsageError(f"{'; '.join(problems)} (the statement's parameters: {declared})")
 
 
-def check_untrusted(connection: duckdb.DuckDBPyConnection, sql: str) -> None:
-    """Refuse all but one plain SELECT (or DESCRIBE, SHOW, SUMMARIZE) on the store.
+def check_untrusted(connection: duckdb.DuckDBPyConnection, sql: str) -> str:
+    """Refuse all but one statement that only reads the store; return it as it is to be run.
 
-    DuckDB treats these four as one statement type and can serialise them, which shows
-    every table function in them; it cannot serialise EXPLAIN and PRAGMA.
+    That is SELECT, DESCRIBE, SHOW, SUMMARIZE, and EXPLAIN of one of them; of PRAGMA what
+    DuckDB itself writes as a SELECT, such as ``PRAGMA table_info('run')``.
 
     Raises:
         QueryError: with the reason.
     """
     statement = _single(connection, sql)
+    if statement.type == duckdb.StatementType.EXPLAIN:
+        explain, explained = _explained(statement.query)
+        return explain + check_untrusted(connection, explained)
     if statement.type != duckdb.StatementType.SELECT:
         raise QueryError(f"ad-hoc SQL must be a SELECT, found {statement.type.name}")
-    # Quoted, not bound: DuckDB's client imports pandas, if it is there, to bind a value.
-    quoted = sql.replace("'", "''")
-    try:
-        row = connection.execute(f"SELECT json_serialize_sql('{quoted}')").fetchone()
-        tree = json.loads(row[0]) if row else {}
-    except duckdb.Error as error:
-        raise QueryError(duckdb_message(error)) from error
-    except RecursionError:
-        raise QueryError("the SQL is nested too deeply to be checked: simplify it") from None
-    if tree.get("error", True):
+    # A PRAGMA has become a SELECT in it.
+    (found,) = sources(connection, [statement.query])
+    if isinstance(found, str):
         raise QueryError(
-            "embstore cannot check this SQL, so it is refused: write a SELECT without PRAGMA "
-            f"({tree.get('error_message', 'not serialisable')})"
+            f"embstore cannot check this SQL, so it is refused: write a plain SELECT ({found})"
         )
-    refused = sorted(set(_table_functions(tree)) - TABLE_FUNCTIONS)
+    refused = sorted(found.functions - TABLE_FUNCTIONS)
     if refused:
         raise QueryError(
             f"table function {', '.join(refused)} is not allowed in ad-hoc SQL; allowed are "
             f"{', '.join(sorted(TABLE_FUNCTIONS))}"
         )
+    return statement.query
+
+
+@dataclass(frozen=True)
+class Sources:
+    """What a SELECT reads besides tables.
+
+    Attributes:
+        functions: the table functions that it calls, in lower case.
+        files: what it names like a table and is, by its name, a file.
+    """
+
+    functions: frozenset[str]
+    files: frozenset[str]
+
+
+def readable_plan(answer: pa.Table) -> pa.Table:
+    """Give each line of a plan that is drawn as text a row; return other answers as they are."""
+    if answer.column_names != ["explain_key", "explain_value"]:
+        return answer
+    drawn = "\n".join(map(str, answer["explain_value"].to_pylist()))
+    return pa.table({"plan": drawn.splitlines()}) if drawn.startswith("┌") else answer
+
+
+def sources(connection: duckdb.DuckDBPyConnection, queries: Sequence[str]) -> list[Sources | str]:
+    """Return for each SELECT what it reads besides tables, or why that cannot be known.
+
+    Raises:
+        QueryError: one is no text that DuckDB takes.
+    """
+    # Quoted, not bound: DuckDB's client imports pandas, if it is there, to bind a value. With
+    # its catalog, since a macro of the store may be called like the function.
+    each = ", ".join("'" + query.replace("'", "''") + "'" for query in queries)
+    try:
+        rows = connection.execute(
+            "SELECT system.main.json_serialize_sql(query)::VARCHAR "  # noqa: S608 - quoted
+            f"FROM (SELECT unnest([{each}]) AS query)"
+        ).fetchall()
+    except duckdb.Error as error:
+        raise QueryError(duckdb_message(error)) from error
+    return [_sources(serialised) for (serialised,) in rows]
+
+
+def _sources(serialised: str) -> Sources | str:
+    try:
+        tree = json.loads(serialised)
+    except RecursionError:
+        return "it is nested too deeply to be checked: simplify it"
+    if tree.get("error", True):
+        return str(tree.get("error_message", "not serialisable"))
+    functions, files = set(), set()
+    for node in _nodes(tree):
+        if node.get("type") == "TABLE_FUNCTION":
+            functions.add(str(node["function"]["function_name"]).lower())
+        if node.get("type") == "BASE_TABLE" and _FILE.search(str(node["table_name"])):
+            files.add(str(node["table_name"]))
+    return Sources(frozenset(functions), frozenset(files))
+
+
+def _explained(query: str) -> tuple[str, str]:
+    """Split EXPLAIN, with the format it asks for, from the statement that it explains."""
+    # Comments are no tokens. DuckDB counts bytes.
+    start = duckdb.tokenize(query)[1][0]
+    rest = query.encode()[start:].decode()
+    if re.match(r"analy[sz]e\b", rest, re.IGNORECASE):
+        raise QueryError("ad-hoc SQL must be a SELECT, found EXPLAIN ANALYZE, which runs it")
+    option = re.match(r"\(\s*format\s+\w+\s*\)", rest, re.IGNORECASE)
+    if option is None:
+        return "EXPLAIN ", rest
+    return f"EXPLAIN {option[0]} ", rest[option.end() :]
 
 
 def _single(connection: duckdb.DuckDBPyConnection, sql: str) -> duckdb.Statement:
+    try:
+        sql.encode()
+    except UnicodeEncodeError as error:
+        raise QueryError(
+            f"the SQL is not UTF-8 text, from character {error.start + 1} on"
+        ) from None
     try:
         statements = connection.extract_statements(sql)
     except duckdb.Error as error:
@@ -105,13 +184,12 @@ def _single(connection: duckdb.DuckDBPyConnection, sql: str) -> duckdb.Statement
     raise QueryError(f"expected one SQL statement, found {len(statements)}{hint}")
 
 
-def _table_functions(tree: object) -> Iterator[str]:
+def _nodes(tree: object) -> Iterator[dict[str, Any]]:
     pending = [tree]
     while pending:
         node = pending.pop()
         if isinstance(node, list):
             pending.extend(node)
         elif isinstance(node, dict):
-            if node.get("type") == "TABLE_FUNCTION":
-                yield str(node["function"]["function_name"]).lower()
+            yield node
             pending.extend(node.values())

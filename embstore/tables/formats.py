@@ -1,39 +1,51 @@
-"""Writes a table in the formats that programs read: csv, tsv, json, jsonl, parquet."""
+"""Writes a table in the formats that programs read: csv, tsv, json, jsonl, parquet.
+
+All are written batch by batch, so that a table larger than memory can lie in a file.
+"""
 
 import csv
 import io
 import json
-import math
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
-from embstore.errors import QueryError
-from embstore.tables.values import plain_rows
+from embstore.common.names import distinct
+from embstore.tables.cells import in_json, joined, lines, separated
+from embstore.tables.values import batches, plain_values
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-
-def as_separated(table: "pa.Table", delimiter: str) -> bytes:
-    """Return csv or tsv, numbers in full, missing values empty."""
-    text = io.StringIO()
-    writer = csv.writer(text, delimiter=delimiter, lineterminator="\n")
-    writer.writerow(table.column_names)
-    writer.writerows([_cell(value) for value in row] for row in plain_rows(table))
-    return text.getvalue().encode()
+_ROW_GROUP = 100_000
 
 
-def as_json(table: "pa.Table", *, lines: bool) -> bytes:
-    """Return an array of objects, or with ``lines`` one object a line."""
-    names = _distinct(table.column_names)
-    encoded = [
-        json.dumps(_finite(dict(zip(names, row, strict=True))), ensure_ascii=False)
-        for row in plain_rows(table)
-    ]
-    if lines:
-        return "".join(f"{line}\n" for line in encoded).encode()
-    text = "[" + ",".join(f"\n  {line}" for line in encoded) + ("\n]\n" if encoded else "]\n")
-    return text.encode()
+def write_separated(table: "pa.Table", sink: BinaryIO, delimiter: str) -> None:
+    """Write csv or tsv, numbers in full, missing values empty."""
+    header = io.StringIO()
+    csv.writer(header, delimiter=delimiter, lineterminator="\n").writerow(table.column_names)
+    sink.write(header.getvalue().encode())
+    for batch in batches(table):
+        columns = [separated(column, delimiter) for column in batch.columns]
+        if len(columns) == 1:
+            columns = [_not_empty(columns[0])]
+        sink.write(joined(columns, delimiter))
+
+
+def write_json(table: "pa.Table", sink: BinaryIO, *, as_lines: bool) -> None:
+    """Write an array of objects, or with ``as_lines`` one object a line."""
+    names = [json.dumps(name, ensure_ascii=False) for name in distinct(table.column_names)]
+    begin, end = ("", "\n") if as_lines else (",\n  ", "")
+    parts = [f"{', ' * (place > 0)}{name}: " for place, name in enumerate(names)]
+    parts[0] = f"{begin}{{{parts[0]}"
+    written = False
+    if not as_lines:
+        sink.write(b"[")
+    for batch in batches(table):
+        content = lines([in_json(column) for column in batch.columns], [*parts, f"}}{end}"])
+        # No comma before the first.
+        sink.write(content if written or as_lines else content[1:])
+        written = True
+    if not as_lines:
+        sink.write(b"\n]\n" if written else b"]\n")
 
 
 def not_in_json(table: "pa.Table") -> list[str]:
@@ -44,69 +56,43 @@ def not_in_json(table: "pa.Table") -> list[str]:
     return [
         name
         for name, column in zip(table.column_names, table.columns, strict=True)
-        if pa.types.is_floating(column.type) and pc.all(pc.is_finite(column)).as_py() is False
+        if pa.types.is_floating(column.type)
+        and not all(pc.all(pc.is_finite(chunk)).as_py() is not False for chunk in column.chunks)
     ]
 
 
-def as_parquet(table: "pa.Table") -> bytes:
-    """Return a Parquet file with the table's own types.
-
-    Raises:
-        QueryError: Parquet has no place for a column's type.
-    """
+def write_parquet(table: "pa.Table", sink: BinaryIO) -> None:
+    """Write a Parquet file with the table's own types; as text what Parquet does not have."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    sink = pa.BufferOutputStream()
-    try:
-        pq.write_table(table.rename_columns(_distinct(table.column_names)), sink)
-    except pa.ArrowNotImplementedError:
-        raise QueryError(
-            f"Parquet cannot hold {' or '.join(_without_place(table))}: cast it in the SQL, as in "
-            "column::VARCHAR"
-        ) from None
-    return bytes(sink.getvalue().to_pybytes())
+    table = table.rename_columns(distinct(table.column_names))
+    for place, field in enumerate(table.schema):
+        if not _in_parquet(field.type):
+            texts = [separated_text(chunk) for chunk in table.column(place).chunks]
+            table = table.set_column(place, field.name, pa.chunked_array(texts, pa.string()))
+    pq.write_table(table, sink, row_group_size=_ROW_GROUP)
 
 
-def _cell(value: object) -> object:
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, list | dict):
-        return json.dumps(_finite(value), ensure_ascii=False)
-    return value
-
-
-def _finite(value: object) -> object:
-    """JSON has no NaN and no infinity: they become null."""
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    if isinstance(value, dict):
-        return {key: _finite(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_finite(item) for item in value]
-    return value
-
-
-def _distinct(names: Sequence[str]) -> list[str]:
-    """Number the names that repeat, as DuckDB does: ``x, x_1``."""
-    distinct: list[str] = []
-    for name in names:
-        unused, count = name, 0
-        while unused in distinct:
-            count += 1
-            unused = f"{name}_{count}"
-        distinct.append(unused)
-    return distinct
-
-
-def _without_place(table: "pa.Table") -> list[str]:
-    """Name the columns whose types Parquet does not have."""
+def separated_text(array: "pa.Array") -> "pa.Array":
+    """Return a column as text that needs no quotes."""
     import pyarrow as pa
 
-    interval = pa.month_day_nano_interval()
-    found = [
-        f"column {field.name!r} of type {field.type}"
-        for field in table.schema
-        if field.type == interval or pa.types.is_union(field.type)
-    ]
-    return found or ["a column of this answer"]
+    texts = [None if v is None else str(v) for v in plain_values(array)]
+    return pa.array(texts, pa.string())
+
+
+def _not_empty(column: "pa.Array") -> "pa.Array":
+    """Quote what is empty in the only column: an empty line would be no row."""
+    import pyarrow.compute as pc
+
+    filled = pc.fill_null(column, "")
+    return pc.if_else(pc.equal(filled, ""), '""', filled)
+
+
+def _in_parquet(type_: "pa.DataType") -> bool:
+    import pyarrow as pa
+
+    if type_ == pa.month_day_nano_interval() or pa.types.is_union(type_):
+        return False
+    return all(_in_parquet(type_.field(place).type) for place in range(type_.num_fields))

@@ -1,16 +1,14 @@
 """Lays rows out for people: columns that line up, numbers of a readable length."""
 
-import math
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from html import escape
 
 from rich.cells import cell_len, set_cell_size
 
 from embstore.common.messages import visible
+from embstore.tables.looks import Chunks, Look, looks_of, texts
 
-_MISSING = "—"
 _GAP = "  "
-_DIGITS = 4
 # Where a line is too long, text columns are cut to these widths in turn; numbers never are.
 _TEXT_WIDTHS = (48, 32, 20)
 
@@ -37,44 +35,78 @@ def aligned(
     Returns:
         The text, and the names of the columns that did not fit.
     """
-    cells = [
-        [visible(cell) for cell in _column([row[i] for row in rows])] for i in range(len(names))
-    ]
+    blocks, hidden = aligned_blocks(
+        names, _one_chunk(names, rows), width=width, bold=bold, upright=upright
+    )
+    return "".join(blocks), hidden
+
+
+def aligned_blocks(
+    names: Sequence[str],
+    chunks: Chunks,
+    *,
+    width: int | None = None,
+    bold: bool = False,
+    upright: bool = False,
+) -> tuple[Iterator[str], tuple[str, ...]]:
+    """Lay rows out as ``aligned`` does, some at a time."""
+    looks = looks_of(chunks, len(names))
     heads = [visible(name) for name in names]
     if upright:
-        return _upright(heads, cells, width, bold), ()
-    numeric = [_is_numeric([row[i] for row in rows]) for i in range(len(names))]
-    widths = [
-        max(map(cell_len, [head, *column])) for head, column in zip(heads, cells, strict=True)
-    ]
+        return _upright(heads, chunks, looks, width, bold), ()
+    numeric = [look.numeric for look in looks]
+    widths = [cell_len(head) for head in heads]
+    for chunk in chunks():
+        for place, (column, look) in enumerate(zip(chunk, looks, strict=True)):
+            widths[place] = max(widths[place], *map(cell_len, set(_cells(column, look))))
     shown = len(widths)
     if width is not None:
         widths, shown = _fitted(heads, widths, numeric, width)
-    lines = [
-        _line(heads[:shown], widths, numeric),
-        _GAP.join("─" * column_width for column_width in widths[:shown]),
-        *(_line(row, widths, numeric) for row in zip(*cells[:shown], strict=True)),
-    ]
-    if bold:
-        lines[0] = f"\x1b[1m{lines[0]}\x1b[0m"
-    return "".join(f"{line.rstrip()}\n" for line in lines), tuple(names[shown:])
+    return _aligned(heads, chunks, looks, widths[:shown], bold), tuple(names[shown:])
+
+
+def _aligned(
+    heads: Sequence[str],
+    chunks: Chunks,
+    looks: Sequence[Look],
+    widths: Sequence[int],
+    bold: bool,
+) -> Iterator[str]:
+    numeric = [look.numeric for look in looks]
+    head = _line(heads[: len(widths)], widths, numeric).rstrip()
+    yield f"\x1b[1m{head}\x1b[0m\n" if bold else f"{head}\n"
+    yield _GAP.join("─" * width for width in widths) + "\n"
+    for chunk in chunks():
+        cells = [
+            _padded(_cells(column, look), width, look.numeric)
+            for column, look, width in zip(chunk, looks, widths, strict=False)
+        ]
+        yield "".join(f"{_GAP.join(row).rstrip()}\n" for row in zip(*cells, strict=True))
 
 
 def markdown(names: Sequence[str], rows: Rows) -> str:
     """Lay rows out as a Markdown table, numbers to the right."""
-    columns = [_column([row[i] for row in rows]) for i in range(len(names))]
-    rules = ["---:" if _is_numeric([row[i] for row in rows]) else "---" for i in range(len(names))]
-    lines = [[_escaped(name) for name in names], rules]
-    lines += [[_escaped(cell) for cell in row] for row in zip(*columns, strict=True)]
-    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+    return "".join(markdown_blocks(names, _one_chunk(names, rows)))
+
+
+def markdown_blocks(names: Sequence[str], chunks: Chunks) -> Iterator[str]:
+    """Lay rows out as ``markdown`` does, some at a time."""
+    looks = looks_of(chunks, len(names))
+    rules = ["---:" if look.numeric else "---" for look in looks]
+    for line in ([_escaped(name) for name in names], rules):
+        yield f"| {' | '.join(line)} |\n"
+    for chunk in chunks():
+        cells = [
+            _each(texts(column, look), _escaped) for column, look in zip(chunk, looks, strict=True)
+        ]
+        yield "".join(f"| {' | '.join(row)} |\n" for row in zip(*cells, strict=True))
 
 
 def html(names: Sequence[str], rows: Rows) -> str:
     """Lay rows out as an HTML table, numbers to the right; every text is escaped."""
-    columns = [_column([row[i] for row in rows]) for i in range(len(names))]
-    sides = [
-        "right" if _is_numeric([row[i] for row in rows]) else "left" for i in range(len(names))
-    ]
+    chunks = _one_chunk(names, rows)
+    looks = looks_of(chunks, len(names))
+    sides = ["right" if look.numeric else "left" for look in looks]
 
     def line(tag: str, cells: Sequence[str]) -> str:
         shown = (
@@ -83,55 +115,38 @@ def html(names: Sequence[str], rows: Rows) -> str:
         )
         return f"<tr>{''.join(shown)}</tr>"
 
+    columns = [
+        texts(column, look) for chunk in chunks() for column, look in zip(chunk, looks, strict=True)
+    ]
     body = "\n".join(line("td", cells) for cells in zip(*columns, strict=True))
     return f"<table>\n<thead>{line('th', names)}</thead>\n<tbody>\n{body}\n</tbody>\n</table>"
 
 
-def _column(values: Sequence[object]) -> list[str]:
-    """Write a column's values; its floats with one number of decimals if that reads well."""
-    numbers = [abs(value) for value in values if isinstance(value, float) and math.isfinite(value)]
-    largest = max(numbers, default=0.0)
-    # Below this a number is the rounding left over from a difference.
-    smallest = min((number for number in numbers if number > 1e-12 * largest), default=largest)
-    decimals = _decimals(largest)
-    # With two digits of the smallest in sight, a fixed point compares at a glance.
-    fixed = smallest >= 10.0 ** (1 - decimals) or not largest
-    return [_text(value, decimals if fixed else None) for value in values]
+def _one_chunk(names: Sequence[str], rows: Rows) -> Chunks:
+    columns = [[row[place] for row in rows] for place in range(len(names))]
+    return lambda: [columns] if rows else []
 
 
-def _decimals(number: float) -> int:
-    if not number:
-        return 1
-    return min(max(_DIGITS - 1 - math.floor(math.log10(number)), 0), _DIGITS)
+def _cells(column: Sequence[object], look: Look) -> list[str]:
+    """Write a column's values so that they cannot drive a terminal."""
+    return _each(texts(column, look), visible)
 
 
-def _text(value: object, decimals: int | None) -> str:
-    if value is None:
-        return _MISSING
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, float):
-        if not math.isfinite(value):
-            return str(value)
-        if decimals is not None:
-            return f"{value:.{decimals}f}"
-        if 1e-4 <= abs(value) < 1e6:
-            return f"{value:.{max(_DIGITS - 1 - math.floor(math.log10(abs(value))), 0)}f}"
-        return f"{value:.{_DIGITS - 1}e}" if value else "0"
-    if isinstance(value, list):
-        return ", ".join(_text(item, None) for item in value)
-    return str(value)
+def _each(texts: list[str], change: Callable[[str], str]) -> list[str]:
+    """Change texts, each different one once."""
+    changed = {text: change(text) for text in set(texts)}
+    return [changed[text] for text in texts]
+
+
+def _padded(cells: Sequence[str], width: int, is_number: bool) -> list[str]:
+    padded = {cell: _cell(cell, width, is_number) for cell in set(cells)}
+    return [padded[cell] for cell in cells]
 
 
 def _escaped(text: str) -> str:
     """Keep Markdown and HTML in a value from taking effect."""
     shown = visible(text).replace("\\", "\\\\").replace("|", "\\|").replace("`", "\\`")
     return shown.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-
-
-def _is_numeric(values: Sequence[object]) -> bool:
-    kinds = {type(value) for value in values if value is not None}
-    return bool(kinds) and kinds <= {int, float}
 
 
 def _fitted(
@@ -158,30 +173,30 @@ def _fitted(
 
 
 def _line(cells: Sequence[str], widths: Sequence[int], numeric: Sequence[bool]) -> str:
-    padded = []
-    for cell, width, is_number in zip(cells, widths, numeric, strict=False):
-        missing = width - cell_len(cell)
-        if missing < 0:
-            padded.append(set_cell_size(cell, width - 1) + "…")
-        elif is_number:
-            padded.append(" " * missing + cell)
-        else:
-            padded.append(cell + " " * missing)
-    return _GAP.join(padded)
+    return _GAP.join(map(_cell, cells, widths, numeric))
+
+
+def _cell(cell: str, width: int, is_number: bool) -> str:
+    missing = width - cell_len(cell)
+    if missing < 0:
+        return set_cell_size(cell, width - 1) + "…"
+    return " " * missing + cell if is_number else cell + " " * missing
 
 
 def _upright(
-    heads: Sequence[str], cells: Sequence[Sequence[str]], width: int | None, bold: bool
-) -> str:
+    heads: Sequence[str], chunks: Chunks, looks: Sequence[Look], width: int | None, bold: bool
+) -> Iterator[str]:
     label = max(map(cell_len, heads), default=0)
-    blocks = []
-    for row in zip(*cells, strict=True):
-        lines = []
-        for head, cell in zip(heads, row, strict=True):
-            room = None if width is None else max(width - label - len(_GAP), 8)
-            kept = cell if room is None or cell_len(cell) <= room else set_cell_size(cell, room - 1)
-            shown = set_cell_size(head, label)
-            shown = f"\x1b[1m{shown}\x1b[0m" if bold else shown
-            lines.append(f"{shown}{_GAP}{kept}{'…' if kept != cell else ''}\n")
-        blocks.append("".join(lines))
-    return "\n".join(blocks)
+    room = None if width is None else max(width - label - len(_GAP), 8)
+    between = ""
+    for chunk in chunks():
+        columns = [_cells(column, look) for column, look in zip(chunk, looks, strict=True)]
+        for row in zip(*columns, strict=True):
+            yield between
+            between = "\n"
+            for head, cell in zip(heads, row, strict=True):
+                fits = room is None or cell_len(cell) <= room
+                kept = cell if fits else f"{set_cell_size(cell, (room or 0) - 1)}…"
+                shown = set_cell_size(head, label)
+                shown = f"\x1b[1m{shown}\x1b[0m" if bold else shown
+                yield f"{shown}{_GAP}{kept}\n"

@@ -1,5 +1,6 @@
 import copy
 import pickle
+from datetime import date
 
 import duckdb
 import polars
@@ -70,3 +71,40 @@ def test_warns_of_dimensions_that_fall_short() -> None:
     high = Answer(pa.table({"metric": ["mle"], "value": [30.0]}))
     assert high.notes[0].startswith("Dimensions above about 20 are underestimated (mle)")
     assert Answer(pa.table({"metric": ["mle"], "value": [3.0]})).notes == ()
+
+
+def test_columns_of_one_name_survive_in_python() -> None:
+    arrays = [pa.array([1]), pa.array([2]), pa.array([3])]
+    answer = Answer(pa.Table.from_arrays(arrays, names=["x", "y", "x"]))
+    assert answer.to_pylist() == [{"x": 1, "y": 2, "x_1": 3}]
+    assert answer.to_pandas().to_dict("list") == {"x": [1], "y": [2], "x_1": [3]}
+    assert answer["x_1"].to_pylist() == [3]
+    assert polars.DataFrame(answer).columns == ["x", "y", "x_1"]
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        ("'infinity'::DATE", "infinity"),
+        ("'20000-01-01'::DATE", "20000-01-01"),
+        ("'-infinity'::TIMESTAMP", "-infinity"),
+        ("'infinity'::TIMESTAMPTZ", "infinity"),
+        ("'20000-01-01'::TIMESTAMP", "20000-01-01T00:00:00"),
+        ("'24:00:00'::TIME", "24:00:00"),
+        ("'12:00:00.123456789'::TIME_NS", "12:00:00.123456789"),
+        ("['infinity'::TIMESTAMP]", ["infinity"]),
+        ("{'a': DATE '20000-01-01'}", {"a": "20000-01-01"}),
+    ],
+)
+def test_moments_that_python_cannot_hold_are_text(value: str, text: object) -> None:
+    with duckdb.connect() as connection:
+        connection.execute("SET TimeZone = 'UTC'")
+        answer = Answer(connection.execute(f"SELECT {value} AS x, 1 AS n").to_arrow_table())
+    assert answer.to_pylist() == [{"x": text, "n": 1}]
+    assert next(iter(answer.to_pandas()["x"])) == text
+
+
+def test_moments_that_python_has_stay_moments() -> None:
+    with duckdb.connect() as connection:
+        table = connection.execute("SELECT DATE '2024-01-02' AS day").to_arrow_table()
+    assert Answer(table).to_pylist() == [{"day": date(2024, 1, 2)}]

@@ -422,3 +422,37 @@ class TestProcess:
             "    try:\n        main()\n    except SystemExit as end:\n        assert not end.code\n"
         )
         assert not {"torch", "transformers"} & imported(code)
+
+
+class TestLimits:
+    LONG = "SELECT sum(a.range * b.range) FROM range(10000000) a, range(1000000) b"
+
+    def test_a_statement_that_takes_too_long_is_stopped(self, store: Path) -> None:
+        error = refused("sql", self.LONG, "-s", store, "--timeout", "0.2")
+        assert isinstance(error, QueryError)
+        assert str(error) == (
+            "the statement took longer than 0.2 s and was stopped: allow more time, or ask for less"
+        )
+
+    def test_a_statement_that_takes_too_much_memory_is_stopped(self, store: Path) -> None:
+        sql = "SELECT string_agg(repeat('x', 1000)) FROM range(100000)"
+        error = refused("sql", sql, "-s", store, "--memory", "30MB")
+        assert isinstance(error, QueryError)
+        assert "needs more memory than it may take" in str(error)
+
+    def test_limits_that_are_none_are_refused(self, store: Path) -> None:
+        assert "memory is 'all'" in str(refused("sql", "SELECT 1", "-s", store, "--memory", "all"))
+        assert "timeout is 0" in str(refused("sql", "SELECT 1", "-s", store, "--timeout", "0"))
+
+    def test_parameters_may_be_called_like_them(self, store: Path) -> None:
+        sql = "SELECT $timeout AS t, $memory AS m"
+        given = ("-p", "timeout=1", "-p", "memory=2", "--timeout", "60", "--memory", "1GB")
+        assert ok("sql", sql, "-s", store, *given) == "t,m\n1,2\n"
+
+
+def test_plans_have_a_row_for_each_line(store: Path) -> None:
+    shown = ok("sql", "EXPLAIN SELECT count(*) FROM profile", "-s", store, "-f", "table")
+    assert any("MEASUREMENT" in line.upper() for line in shown.splitlines())
+    assert "\\n" not in shown
+    plan = json.loads(ok("sql", "EXPLAIN (FORMAT JSON) SELECT 1", "-s", store, "-f", "json"))
+    assert json.loads(plan[0]["explain_value"])

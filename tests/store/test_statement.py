@@ -39,10 +39,30 @@ def filled(tmp_path_factory: pytest.TempPathFactory) -> Database:
         ("SELECT range FROM range(3)", 3),
         ("SELECT table_name FROM duckdb_tables() WHERE table_name = 'run'", 1),
         ("SELECT 'enable_logging()' AS text", 1),
+        ("PRAGMA table_info('corpus')", 7),
+        ("SELECT name FROM pragma_table_info('corpus') WHERE pk", 1),
+        ("EXPLAIN (FORMAT json) SELECT 1", 1),
     ],
 )
 def test_questions_about_the_store_are_answered(filled: Database, sql: str, rows: int) -> None:
     assert filled.select_untrusted(sql).num_rows == rows
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "EXPLAIN SELECT * FROM profile",
+        "-- why?\nexplain SELECT count(*) FROM run;",
+        "EXPLAIN (FORMAT text) SELECT 1",
+        "EXPLAIN (SELECT 1)",
+        "EXPLAIN DESCRIBE run",
+    ],
+)
+def test_a_plan_has_a_row_for_each_line(filled: Database, sql: str) -> None:
+    table = filled.select_untrusted(sql)
+    assert table.column_names == ["plan"]
+    first, *_, last = table["plan"].to_pylist()
+    assert (first[0], last[0]) == ("┌", "└")
 
 
 @pytest.mark.parametrize(
@@ -62,8 +82,22 @@ def test_questions_about_the_store_are_answered(filled: Database, sql: str, rows
         ("EXPORT DATABASE 'out'", "found EXPORT"),
         ("EXPLAIN ANALYZE SELECT 1", "found EXPLAIN"),
         ("CHECKPOINT", "found CALL"),
-        ("PRAGMA database_size", "without PRAGMA"),
-        ("PRAGMA table_info('run')", "without PRAGMA"),
+        ("EXPLAIN ANALYZE INSERT INTO run SELECT * FROM run", "found EXPLAIN ANALYZE"),
+        ("EXPLAIN /* ( */ analyse SELECT 1", "found EXPLAIN ANALYZE"),
+        ("EXPLAIN INSERT INTO run SELECT * FROM run", "found INSERT"),
+        ("EXPLAIN (FORMAT JSON) DROP TABLE run", "found DROP"),
+        ("EXPLAIN CREATE TABLE x AS SELECT 1", "found CREATE"),
+        ("EXPLAIN COPY run TO 'out.csv'", "found COPY"),
+        ("EXPLAIN SET threads = 1", "found SET"),
+        ("EXPLAIN SELECT * FROM enable_logging()", "enable_logging is not allowed"),
+        ("EXPLAIN SELECT * FROM read_csv('file.csv')", "read_csv is not allowed"),
+        ("EXPLAIN SELECT 1; DROP TABLE run", "expected one SQL statement, found 2"),
+        ("EXPLAIN (FORMAT JSON, ANALYZE) SELECT 1", "syntax error"),
+        ("PRAGMA database_size", "pragma_database_size is not allowed"),
+        ("PRAGMA threads = 1", "found SET"),
+        ("PRAGMA enable_profiling", "found "),
+        ("PRAGMA storage_info('run')", "pragma_storage_info is not allowed"),
+        ("PRAGMA table_info((SELECT filename FROM read_text('file.csv')))", "."),
         ("SELECT 1; SELECT 2", "expected one SQL statement, found 2"),
         ("SELECT 1; DROP TABLE run", "expected one SQL statement, found 2"),
         ("", "expected one SQL statement, found 0"),
@@ -142,7 +176,8 @@ def test_the_logging_hole_is_found_wherever_it_hides(
 def test_nothing_allowed_reads_files_or_changes_settings() -> None:
     assert not any(
         word in name
-        for name in TABLE_FUNCTIONS
+        # Of PRAGMA only what tells a table's columns.
+        for name in TABLE_FUNCTIONS - {"pragma_table_info"}
         for word in ("read", "scan", "glob", "log", "pragma", "query", "execute", "secret")
     )
 

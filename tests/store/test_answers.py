@@ -1,0 +1,91 @@
+"""Answers come in batches; large ones wait in a file."""
+
+import gc
+from pathlib import Path
+
+import pytest
+
+from embstore.errors import QueryError, UsageError
+from embstore.store import answers
+from embstore.store.connection import Database
+from embstore.store.limits import read_limits
+
+MANY = "SELECT range AS i, range::VARCHAR AS text FROM range(50000)"
+
+
+@pytest.mark.parametrize("limit", [0, 10_000, 2**40])
+def test_rows_are_the_same_wherever_they_wait(
+    database: Database, monkeypatch: pytest.MonkeyPatch, limit: int
+) -> None:
+    monkeypatch.setattr(answers, "_IN_MEMORY", limit)
+    table = database.select_untrusted(MANY)
+    assert table["i"].to_pylist() == list(range(50_000))
+    assert table["text"].to_pylist() == list(map(str, range(50_000)))
+    none = database.select_untrusted(f"{MANY} WHERE i < 0")
+    assert (none.num_rows, none.column_names) == (0, ["i", "text"])
+
+
+def test_a_large_answer_leaves_no_file_behind(
+    database: Database, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(answers, "_IN_MEMORY", 0)
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    before = set(tmp_path.iterdir())
+    table = database.select_untrusted(MANY)
+    assert table.num_rows == 50_000
+    assert set(tmp_path.iterdir()) == before
+    column = table["i"]
+    del table
+    gc.collect()
+    assert column[49_999].as_py() == 49_999
+
+
+def test_a_folder_without_room_is_named(
+    database: Database, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(answers, "_IN_MEMORY", 0)
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "nowhere"))
+    with pytest.raises(QueryError, match=r"nowhere \(no such file.*name a folder .* TMPDIR"):
+        database.select_untrusted(MANY)
+
+
+def test_what_fails_half_way_is_told_in_one_line(database: Database) -> None:
+    sql = "SELECT CAST(if(range = 99999, 'a', '1') AS INTEGER) AS i FROM range(100000)"
+    with pytest.raises(QueryError) as failed:
+        database.select_untrusted(sql)
+    assert str(failed.value) == "Could not convert string 'a' to INT32"
+
+
+def test_a_statement_may_take_so_much_time(database: Database) -> None:
+    long = "SELECT sum(a.range * b.range) FROM range(10000000) a, range(1000000) b"
+    with pytest.raises(QueryError, match=r"^the statement took longer than 0\.2 s and was stop"):
+        database.select_untrusted(long, limits=read_limits(0.2, None))
+    # The connection is closed and the next statement runs.
+    assert database.select_untrusted("SELECT 1", limits=read_limits(60, None)).num_rows == 1
+
+
+def test_a_statement_may_take_so_much_memory(database: Database) -> None:
+    large = "SELECT string_agg(repeat('x', 1000)) AS text FROM range(100000)"
+    with pytest.raises(QueryError) as refused:
+        database.select_untrusted(large, limits=read_limits(None, "30MB"))
+    assert str(refused.value).startswith("the statement needs more memory than it may take (")
+    assert str(refused.value).endswith("): allow more, or ask for less")
+    assert database.select_untrusted(large, limits=read_limits(None, "2 GiB")).num_rows == 1
+
+
+@pytest.mark.parametrize(
+    ("timeout", "memory", "message"),
+    [
+        (0, None, "timeout is 0: give a number of seconds, more than 0"),
+        (float("nan"), None, "timeout is nan"),
+        (-1, None, "timeout is -1"),
+        (None, "much", "memory is 'much': give a size with its unit, such as 500MB or 2GB"),
+        (None, "500", "memory is '500'"),
+        (None, "1MB'; SELECT 1", "memory is"),
+        (None, "1MB", "memory is '1MB': DuckDB needs 10MB or more"),
+    ],
+)
+def test_limits_that_are_none(timeout: float | None, memory: str | None, message: str) -> None:
+    with pytest.raises(UsageError) as refused:
+        read_limits(timeout, memory)
+    assert str(refused.value).startswith(message)
