@@ -14,6 +14,8 @@ from embstore.types import MetricInfo
 _LOGARITHMIC = {"mean_distance": 10, "rank": 2, "ratio": 10}
 # On the full axis, a share whose values are all below this would look like a flat line at 0.
 _SMALL = 0.05
+# Of so many whole numbers in a row each has a tick.
+_FEW_NUMBERS = 8
 # 1000 as 1k, label by label: Vega's format would use one prefix for all, and write 1 as 0k.
 _SHORT = "format(datum.value, '~s')"
 
@@ -56,6 +58,7 @@ def axis_of(key: str, data: ChartData, column: str = "") -> alt.X | alt.Y:
     elif (base := _base(channel)) and numbers and min(numbers) > 0:
         scale = alt.Scale(type="log", base=base, nice=False)
         axis = alt.Axis(grid=key == "y", tickCount=5, format="~g")
+        _at_whole_numbers(axis, numbers, min(numbers))
     else:
         scale, axis = _linear(key, channel, data, numbers)
         axis.grid = grid
@@ -111,6 +114,7 @@ def _linear(
             axis.labelExpr = _SHORT
         else:
             axis.format = "d"
+        _at_whole_numbers(axis, numbers, min(0, *numbers, 0))
         return (alt.Scale(nice=False) if key == "x" else alt.Scale()), axis
     axis = alt.Axis(tickCount=6)
     if (
@@ -123,6 +127,14 @@ def _linear(
     # A point shows a value, not an amount as a bar does: its axis need not begin at 0.
     anywhere = data.mark == "point" and not data.channels.get("rule")
     return (alt.Scale(zero=False, padding=12) if anywhere else alt.Scale()), axis
+
+
+def _at_whole_numbers(axis: alt.Axis, numbers: list[float], least: float) -> None:
+    """Place the ticks of few whole numbers at each: Vega would put some between them."""
+    most = max(*numbers, least)
+    whole = all(isinstance(number, int) for number in numbers)
+    if whole and 0 < most - least <= _FEW_NUMBERS:
+        axis.values = list(range(int(least), int(most) + 1))
 
 
 def _is_share(metric: MetricInfo) -> bool:

@@ -1,10 +1,9 @@
 """Draws the answer to a question, and saves the picture."""
 
 import math
+import warnings
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from datetime import date
-from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +13,8 @@ from embstore.asking.parameters import ParameterValue
 from embstore.asking.question import SCALES, Channel, Question
 from embstore.charts.chart_data import ESTIMATES, INTERVAL, ChartData
 from embstore.charts.files import check_suffix, render
+from embstore.charts.fitting import check_letters
+from embstore.charts.legends import crowding
 from embstore.charts.marks import view_of, width_of
 from embstore.charts.notebook import AnyChart as AnyChart
 from embstore.charts.notebook import InlineVConcatChart
@@ -28,6 +29,7 @@ from embstore.charts.words import (
 )
 from embstore.common.files import write_atomically
 from embstore.errors import QueryError
+from embstore.tables.values import plain_rows
 from embstore.types import MetricInfo
 
 if TYPE_CHECKING:
@@ -64,7 +66,10 @@ def build_chart(
     Raises:
         UsageError: no such theme.
         QueryError: the question has no chart line, the chart needs a column that
-            is not there, or the table has no rows or too many.
+            is not there or holds something else, or the table has no rows or too many.
+
+    Warns:
+        UserWarning: some series look alike; says how to ask for fewer.
     """
     looks = find_theme(theme)
     if question.encoding is None:
@@ -85,6 +90,7 @@ def build_chart(
             f"question {question.name}: {table.num_rows} rows, more than the {MAX_ROWS} a chart "
             "can show; narrow the parameters, or aggregate in SQL"
         )
+    channels = check_letters(question, table, channels)
     drawn = [channel.column for channel in channels.values()]
     bounds = _bounds(table) if _has_interval(question.encoding.mark, channels) else ()
     rows = _rows(table, [*drawn, *bounds])
@@ -98,6 +104,8 @@ def build_chart(
     data = ChartData(
         question.encoding.mark, channels, rows, metric, looks, fewer=_fewer(question, table)
     )
+    if crowded := crowding(data):
+        warnings.warn(crowded, stacklevel=3)
     return _chart(data, headline(question.title, metric), caption)
 
 
@@ -144,20 +152,20 @@ def _resolved(question: Question, params: Mapping[str, ParameterValue]) -> dict[
 def _rows(table: "pa.Table", columns: Sequence[str]) -> list[dict[str, object]]:
     """Take the columns drawn, as JSON can hold them; NaN and infinity become gaps."""
     wanted = list(dict.fromkeys(columns))
-    rows: list[dict[str, object]] = table.select(wanted).to_pylist()
+    rows = [
+        {name: _in_chart(value) for name, value in zip(wanted, row, strict=True)}
+        for row in plain_rows(table.select(wanted))
+    ]
     for row in rows:
-        for name, value in row.items():
-            if isinstance(value, Decimal):
-                row[name] = int(value) if value == value.to_integral_value() else float(value)
-            elif isinstance(value, float) and not math.isfinite(value):
-                row[name] = None
-            elif isinstance(value, date):
-                row[name] = value.isoformat()
-            elif not isinstance(value, str | int | float | None):
-                row[name] = str(value)
         if "scope" in row:
             row["scope"] = SCOPE_NAMES.get(str(row["scope"]), row["scope"])
     return rows
+
+
+def _in_chart(value: object) -> object:
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    return value if isinstance(value, str | int | None) else str(value)
 
 
 def _bounds(table: "pa.Table") -> tuple[str, ...]:

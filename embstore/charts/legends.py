@@ -1,5 +1,6 @@
 """Colours, shapes and dashes, and the legends that explain them."""
 
+import math
 from collections.abc import Sequence
 from typing import Any, TypeVar
 
@@ -29,6 +30,21 @@ def color_of(data: ChartData, **looks: Any) -> alt.Color:
     scale, title = _gradient(channel, data)
     legend = alt.Legend(direction="horizontal", gradientLength=200, **looks)
     return alt.Color(**field_of(channel), title=title, scale=scale, legend=legend)
+
+
+def crowding(data: ChartData) -> str | None:
+    """Say that some series look alike, and how to ask for fewer; None if all differ."""
+    channel = data.channels.get("color")
+    if channel is None or channel.type == "Q":
+        return None
+    shaped = data.mark in {"line", "point"} and "shape" not in data.channels
+    n_looks = math.lcm(len(data.theme.colors), len(SHAPES) if shaped else 1)
+    n_series = len(data.names(channel))
+    named = {data.channels[key].column for key in ("facet", "row", "y") if key in data.channels}
+    if n_series <= n_looks or channel.column in named:
+        return None
+    how = f"with -p {data.fewer} (in Python {data.fewer})" if data.fewer else "in the SQL"
+    return f"{n_series} series share {n_looks} looks, so that some look alike: ask for fewer, {how}"
 
 
 def edge_of(data: ChartData) -> alt.Stroke | None:

@@ -3,6 +3,7 @@
 import math
 import re
 import sys
+import warnings
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -217,7 +218,11 @@ def chart(
     from embstore.api.store import open_store
 
     opened = open_store(store, queries=queries or ())
-    drawn = opened.chart(name, theme=theme, **params)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", UserWarning)
+        drawn = opened.chart(name, theme=theme, **params)
+    for warning in caught:
+        TERMINAL.say(f"warning: {warning.message}")
     from embstore.charts.build import save_chart
 
     save_chart(drawn, output)

@@ -113,7 +113,7 @@ def readable_plan(answer: pa.Table) -> pa.Table:
     if answer.column_names != ["explain_key", "explain_value"]:
         return answer
     drawn = "\n".join(map(str, answer["explain_value"].to_pylist()))
-    return pa.table({"plan": drawn.splitlines()}) if drawn.startswith("┌") else answer
+    return pa.table({"plan": drawn.splitlines()}) if drawn.lstrip().startswith("┌") else answer
 
 
 def sources(connection: duckdb.DuckDBPyConnection, queries: Sequence[str]) -> list[Sources | str]:

@@ -6,7 +6,7 @@ from typing import Any
 import pyarrow as pa
 
 from embstore.charts.build import build_chart, save_chart
-from tests.charts.specifications import ask, find, spec_of
+from tests.charts.specifications import ask, find, rows, spec_of
 
 
 class TestScales:
@@ -127,3 +127,36 @@ def test_layers_rise() -> None:
     table = pa.table({"layer": [0, 1], "step": [1, 1], "value": [1.0, 2.0]})
     spec = spec_of(build_chart(ask("mark=rect x=step:O y=layer:O color=value:Q"), table))
     assert all(isinstance(y, dict) and y["sort"] == "descending" for y in find(spec, "y"))
+
+
+class TestWholeNumbers:
+    """An axis of whole numbers has its ticks at whole numbers, however few there are."""
+
+    def test_two_layers_have_three_ticks(self) -> None:
+        question = ask("mark=line x=layer:Q y=value:Q color=series:N")
+        for x in find(spec_of(build_chart(question, rows("a", n=3))), "x"):
+            assert isinstance(x, dict)
+            assert x["axis"]["values"] == [0, 1, 2]
+            assert x["axis"]["format"] == "d"
+
+    def test_the_ticks_drawn_are_whole(self, tmp_path: Path) -> None:
+        question = ask("mark=line x=layer:Q y=value:Q color=series:N")
+        for n in (2, 3, 6, 12):
+            save_chart(build_chart(question, rows("a", n=n)), tmp_path / "c.svg")
+            labels = re.findall(r"<text[^>]*>([0-9]+)</text>", (tmp_path / "c.svg").read_text())
+            assert labels == sorted(set(labels), key=int)
+            assert labels[0] == "0"
+            assert int(labels[-1]) <= n - 1
+
+    def test_few_whole_numbers_on_a_log_scale(self) -> None:
+        table = pa.table({"rank": [1, 2, 3], "y": [0.5, 1.5, 2.5]})
+        spec = spec_of(build_chart(ask("mark=point x=rank:Q y=y:Q"), table))
+        (x,) = (found for found in find(spec, "x") if isinstance(found, dict))
+        assert (x["scale"]["type"], x["axis"]["values"]) == ("log", [1, 2, 3])
+
+    def test_fractions_and_many_numbers_are_left_to_vega(self) -> None:
+        for values in ([0.0, 1.0, 2.0], [0, 10, 20]):
+            table = pa.table({"x": values, "y": [0.5, 1.5, 2.5]})
+            spec = spec_of(build_chart(ask("mark=point x=x:Q y=y:Q"), table))
+            (x,) = (found for found in find(spec, "x") if isinstance(found, dict))
+            assert "values" not in x["axis"]

@@ -1,5 +1,6 @@
 import hashlib
 import html
+import io
 import json
 import re
 import stat
@@ -102,11 +103,15 @@ class TestSave:
     ) -> None:
         (tmp_path / "a.json").write_text("old")
 
-        def full(path: Path, content: bytes) -> int:
-            path.touch()
-            raise OSError(28, "No space left on device")
+        class Full(io.BytesIO):
+            def write(self, _content: object) -> int:
+                raise OSError(28, "No space left on device")
 
-        monkeypatch.setattr(Path, "write_bytes", full)
+        def full(path: Path, _mode: str) -> Full:
+            path.touch()
+            return Full()
+
+        monkeypatch.setattr(Path, "open", full)
         with pytest.raises(EmbstoreError, match=r"cannot write .*a\.json: no space left on device"):
             save_chart(chart, tmp_path / "a.json")
         assert [path.name for path in tmp_path.iterdir()] == ["a.json"]

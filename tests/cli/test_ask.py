@@ -456,3 +456,20 @@ def test_plans_have_a_row_for_each_line(store: Path) -> None:
     assert "\\n" not in shown
     plan = json.loads(ok("sql", "EXPLAIN (FORMAT JSON) SELECT 1", "-s", store, "-f", "json"))
     assert json.loads(plan[0]["explain_value"])
+
+
+@pytest.mark.parametrize("quiet", [False, True])
+def test_series_that_look_alike_are_told_with_the_option_that_thins_them(
+    tmp_path: Path, quiet: bool
+) -> None:
+    path = tmp_path / "many.duckdb"
+    new_store(path, [make_run(name=f"lab/model-{i:02}", n_layers=1) for i in range(43)])
+    drawn = tmp_path / "c.json"
+    given = ["-q"] if quiet else []
+    result = embstore(*given, "chart", "layer_profile", "-s", path, "-o", drawn)
+    told = (
+        "warning: 43 series share 42 looks, so that some look alike: ask for fewer, with "
+        "-p models=… (in Python models=…)\n"
+    )
+    assert result.returncode == 0
+    assert result.stderr == ("" if quiet else f"{told}wrote {drawn}\n")

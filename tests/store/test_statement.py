@@ -62,7 +62,7 @@ def test_a_plan_has_a_row_for_each_line(filled: Database, sql: str) -> None:
     table = filled.select_untrusted(sql)
     assert table.column_names == ["plan"]
     first, *_, last = table["plan"].to_pylist()
-    assert (first[0], last[0]) == ("┌", "└")
+    assert ("┌" in first, "└" in last) == (True, True)
 
 
 @pytest.mark.parametrize(
