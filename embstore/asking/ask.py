@@ -9,7 +9,7 @@ from embstore.asking.literal_sql import portable_sql
 from embstore.asking.parameters import Parameter, ParameterValue, convert, show_value
 from embstore.asking.question import Question, read_question
 from embstore.common.messages import closest, listed
-from embstore.common.paths import resource_folder
+from embstore.common.paths import expanded, is_folder, resource_folder
 from embstore.errors import QueryError, UsageError
 from embstore.types import MetricInfo
 
@@ -80,6 +80,13 @@ def find_question(name: str, folders: Iterable[str | Path] = ()) -> Question:
         )
     path, built_in = files[name]
     return read_question(path, built_in=built_in)
+
+
+def shadow_of(question: Question) -> str | None:
+    """Say that a user's question hides a built-in one of its name, or None."""
+    if question.built_in or not (resource_folder("queries") / f"{question.name}.sql").is_file():
+        return None
+    return f"{question.path} goes before the built-in question {question.name}"
 
 
 def run_question(
@@ -183,8 +190,8 @@ def _folders(folders: Iterable[str | Path]) -> Iterator[tuple[Path, bool]]:
         *((folder, "folder of questions") for folder in folders),
         *((folder, _QUERIES_VARIABLE) for folder in from_environment),
     ):
-        folder = Path(given).expanduser()
-        if not folder.is_dir():
+        folder = Path(expanded(given))
+        if not is_folder(folder):
             raise UsageError(f"{source}: {str(given)!r} is not a folder")
         yield folder, False
     yield resource_folder("queries"), True
@@ -212,7 +219,7 @@ def _check_known(
         value = values[parameter.name]
         if not parameter.columns or value is None:
             continue
-        known = _known(database, parameter.columns)
+        known = known_values(database, parameter.columns)
         if not known:
             continue
         table, column = parameter.columns[0]
@@ -226,7 +233,7 @@ def _check_known(
                 )
 
 
-def _known(database: "Database", columns: Iterable[tuple[str, str]]) -> list[str]:
+def known_values(database: "Database", columns: Iterable[tuple[str, str]]) -> list[str]:
     """Return what the store has in any of these columns, in order."""
     # Safe to write into the SQL: the header allows only letters and _ in these names.
     each = [f'SELECT "{column}" AS known FROM "{table}"' for table, column in columns]  # noqa: S608

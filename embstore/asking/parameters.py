@@ -1,6 +1,7 @@
 """The typed parameters of a question, and reading their values."""
 
 import csv
+import io
 import math
 import re
 from collections.abc import Callable, Iterable, Mapping
@@ -8,6 +9,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from numbers import Integral, Real
 
+from embstore.common.utf8_text import utf8
 from embstore.errors import UsageError
 
 Scalar = str | int | float | bool | date | datetime | None
@@ -78,7 +80,7 @@ class Parameter:
 def convert(parameter: Parameter, value: object) -> ParameterValue:
     """Turn what a person gave, text or a Python value, into the declared type.
 
-    A list is given as a Python sequence or as text separated by commas (quote an
+    A list is given as a Python sequence or as text separated by commas or lines (quote an
     element that contains one). An empty list is refused: it could mean all or none.
 
     >>> convert(Parameter("layers", "INTEGER[]", "which"), "1, 2")
@@ -94,7 +96,7 @@ def convert(parameter: Parameter, value: object) -> ParameterValue:
     if not parameter.type.endswith("[]"):
         return _checked(parameter, value)
     if isinstance(value, str):
-        value = next(csv.reader([value.strip()], skipinitialspace=True), [])
+        value = _split(parameter, value)
     if not isinstance(value, Iterable) or isinstance(value, Mapping):
         raise _misfit(parameter, value)
     values = [_checked(parameter, element) for element in value]
@@ -164,6 +166,18 @@ def _misfit(parameter: Parameter, value: object) -> UsageError:
     return UsageError(f"parameter {parameter.name}: found {shown}; expected {wanted}")
 
 
+def _split(parameter: Parameter, text: str) -> list[str]:
+    """Split a list at commas and ends of lines; a quoted element may have either in it."""
+    lines = io.StringIO(text.strip(), newline="")
+    try:
+        rows = list(csv.reader(lines, skipinitialspace=True))
+    except csv.Error as error:
+        raise UsageError(f"parameter {parameter.name}: found {text!r}: {error}") from None
+    # A comma at the end of a line separates no more than the line's end does.
+    parts = [row[:-1] if row and not row[-1] and len(rows) > 1 else row for row in rows]
+    return [part for row in parts for part in row]
+
+
 def _or(parameter: Parameter) -> str:
     """Say which value a parameter has where it is left out."""
     if parameter.required:
@@ -175,7 +189,8 @@ def _or(parameter: Parameter) -> str:
 def _text(value: object) -> str:
     if not isinstance(value, str):
         raise TypeError
-    return value
+    # DuckDB takes UTF-8, so bytes of a command line that are none have no place in it.
+    return utf8(value)
 
 
 def _whole(bits: int) -> Callable[[object], int]:

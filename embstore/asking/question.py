@@ -26,6 +26,7 @@ from pathlib import Path
 
 from embstore.asking.parameters import TYPES, Parameter, Range, read_literal, read_literals
 from embstore.errors import QueryError, UsageError
+from embstore.inputs.utf8 import not_utf8
 
 MARKS = ("line", "point", "bar", "rect")
 CHANNELS = ("x", "y", "color", "dash", "shape", "facet", "row", "detail", "rule")
@@ -115,8 +116,11 @@ def read_question(path: Path, *, built_in: bool = False) -> Question:
     """
     try:
         text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise QueryError(f"{path}: cannot read this question: {error}") from error
+    except UnicodeDecodeError as error:
+        raise QueryError(f"{path}: cannot read this question: {not_utf8(error)}") from error
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise QueryError(f"{path}: cannot read this question: {reason}") from error
     return parse_question(text, path, built_in=built_in)
 
 

@@ -1,6 +1,7 @@
 """Finds checkpoints by the names that a user gives; their files are not read yet."""
 
 import json
+import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -16,6 +17,7 @@ from embstore.checkpoints.revisions import (
     select_revisions,
 )
 from embstore.common.messages import one_line
+from embstore.common.paths import expanded
 from embstore.errors import ModelError, UsageError
 
 Origin = Literal["hub", "folder", "gguf"]
@@ -109,7 +111,7 @@ def find(
 
 
 def _find(spec: str, name: str | None, revisions: str | None) -> Iterator[Candidate]:
-    path = packaged_path(spec, error=ModelError) if is_packaged(spec) else Path(spec).expanduser()
+    path = packaged_path(spec, error=ModelError) if is_packaged(spec) else Path(expanded(spec))
     if path.is_dir():
         yield from _find_in_folder(path, name, revisions)
         return
@@ -145,7 +147,8 @@ def _find_in_folder(folder: Path, name: str | None, revisions: str | None) -> It
     found = {
         child.name: model_folder(child)
         for child in sorted(folder.iterdir())
-        if child.name not in modules and not (child.is_symlink() and child.resolve().parent == real)
+        if child.name not in modules
+        and not (child.is_symlink() and Path(os.path.realpath(child)).parent == real)
     }
     places = {label: inner for label, inner in found.items() if inner is not None}
     if not places:

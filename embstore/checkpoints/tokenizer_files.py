@@ -7,6 +7,7 @@ from pathlib import Path
 from embstore.checkpoints import hub
 from embstore.checkpoints.find import CONFIG, Candidate, Origin, find
 from embstore.checkpoints.located import Permissions
+from embstore.common.paths import expanded
 from embstore.errors import ModelError
 
 TOKENIZER_FILES = {
@@ -33,7 +34,7 @@ def requested_tokenizer(candidate: Candidate, permissions: Permissions) -> Path 
     """
     if candidate.tokenizer is None:
         return None
-    folder = Path(candidate.tokenizer).expanduser()
+    folder = Path(expanded(candidate.tokenizer))
     if folder.is_dir() and not (folder / CONFIG).is_file() and _has_tokenizer(folder):
         # A tokenizer alone.
         return folder

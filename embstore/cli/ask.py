@@ -23,7 +23,10 @@ from embstore.cli.options import (
     complete_themes,
 )
 from embstore.cli.terminal import TERMINAL
+from embstore.common.paths import expanded
+from embstore.common.utf8_text import utf8
 from embstore.errors import QueryError, UsageError
+from embstore.inputs.utf8 import not_utf8
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -110,13 +113,15 @@ def query(
     queries: QueriesOption = None,
 ) -> None:
     """Answer a question: run one of the .sql files over the store."""
-    from embstore.asking.ask import bind, find_question, values_in_sql
+    from embstore.asking.ask import bind, find_question, shadow_of, values_in_sql
     from embstore.cli.output import choose_format, show_answer, write_out
 
     if duckdb and not show:
         raise UsageError("--duckdb changes what --show prints; give both")
     chosen = "" if show else choose_format(format_, output)
     question = find_question(name, queries or ())
+    if shadow := shadow_of(question):
+        TERMINAL.say(f"note: {shadow}")
     params = _assignments(param or ())
     if show:
         from embstore.asking.literal_sql import portable_sql
@@ -216,8 +221,11 @@ def chart(
     check_suffix(output)
     params = _assignments(param or ())
     from embstore.api.store import open_store
+    from embstore.asking.ask import find_question, shadow_of
 
     opened = open_store(store, queries=queries or ())
+    if shadow := shadow_of(find_question(name, queries or ())):
+        TERMINAL.say(f"note: {shadow}")
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", UserWarning)
         drawn = opened.chart(name, theme=theme, **params)
@@ -267,7 +275,10 @@ def _assignments(pairs: Iterable[str]) -> dict[str, str | list[str]]:
     """Read ``name=value`` options; a name given twice makes a list."""
     values: dict[str, str | list[str]] = {}
     for pair in pairs:
-        name, equals, value = pair.partition("=")
+        try:
+            name, equals, value = utf8(pair).partition("=")
+        except UnicodeError:
+            raise UsageError(f"parameter {pair!r} is not UTF-8 text") from None
         name = name.strip()
         if not equals or not name:
             raise UsageError(f"parameter {pair!r} has no value; write it as NAME=VALUE")
@@ -296,12 +307,25 @@ def _statement(text: str | None, file: Path | None) -> str:
     """Take the SQL from the one place that has it."""
     if (text is None) == (file is None):
         raise UsageError("give the SQL once: as an argument, as - for stdin, or with -i FILE")
-    if file is not None and file != Path("-"):
-        try:
-            return file.read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            reason = getattr(error, "strerror", None) or str(error)
-            raise UsageError(f"cannot read the SQL in {file}: {reason.lower()}") from error
-    if text == "-" or file is not None:
-        return sys.stdin.read()
-    return text or ""
+    where = f" in {file}" if file is not None else ""
+    try:
+        if file is not None and file != Path("-"):
+            return Path(expanded(file)).read_bytes().decode("utf-8-sig")
+        if text == "-" or file is not None:
+            where = " on standard input"
+            return _standard_input().decode("utf-8-sig")
+        return utf8(text or "")
+    except UnicodeDecodeError as error:
+        raise UsageError(f"cannot read the SQL{where}: {not_utf8(error)}") from error
+    except UnicodeError as error:
+        raise UsageError("cannot read the SQL: it is no text") from error
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise UsageError(f"cannot read the SQL{where}: {reason}") from error
+
+
+def _standard_input() -> bytes:
+    """Read standard input whatever encoding the locale says it has."""
+    if hasattr(sys.stdin, "buffer"):
+        return sys.stdin.buffer.read()
+    return sys.stdin.read().encode()

@@ -4,6 +4,7 @@ Importing it stays cheap: a command imports what it needs when it runs, and only
 ``ingest`` and ``demo`` ever import torch.
 """
 
+import io
 import os
 import sys
 import threading
@@ -15,6 +16,7 @@ from embstore._version import __version__
 from embstore.cli.ask import app as ask_app
 from embstore.cli.compare import app as compare_app
 from embstore.cli.ingest import app as ingest_app
+from embstore.cli.interrupts import INTERRUPTED, end_at_second_interrupt
 from embstore.cli.measure import app as measure_app
 from embstore.cli.migrate import app as migrate_app
 from embstore.cli.report import app as report_app
@@ -24,8 +26,6 @@ from embstore.cli.verify import app as verify_app
 from embstore.cli.wrong_usage import explain, is_help, is_wrong_usage
 from embstore.common.messages import one_line
 from embstore.errors import EmbstoreError
-
-_INTERRUPTED = 130
 
 app = typer.Typer(
     name="embstore",
@@ -67,6 +67,10 @@ def options(
 def main() -> None:
     """Run the command line; the one place where errors become exit codes."""
     show_notes()
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # Help has letters that not every terminal has. Data is written as UTF-8 in any case.
+        sys.stdout.reconfigure(errors="backslashreplace")
+    end_at_second_interrupt()
     try:
         # So that what is wrong with the command line itself comes here, too.
         code = app(prog_name="embstore", standalone_mode=False)
@@ -90,7 +94,7 @@ def main() -> None:
             "in embstore, please report it with the output of the same command after --debug"
         )
         _leave(1)
-    if code == _INTERRUPTED and not TERMINAL.failed:
+    if code == INTERRUPTED and not TERMINAL.failed:
         TERMINAL.fail("interrupted")
     _leave(code if isinstance(code, int) else 0)
 

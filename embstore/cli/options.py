@@ -45,6 +45,21 @@ def complete_themes() -> list[str]:
     return ["light", "dark"]
 
 
+def _params(ctx: typer.Context, incomplete: str) -> list[str]:
+    from embstore.cli.completing import parameters_and_values
+
+    typed = ctx.params
+    # The -p that is still without a value keeps what stands before it from being an argument.
+    before = [str(typed["name"])] if typed.get("name") else list(ctx.args)
+    offered = parameters_and_values(
+        incomplete,
+        question="".join(before[:1]),
+        store=typed.get("store"),
+        queries=typed.get("queries") or (),
+    )
+    return [word for word in offered if word.startswith(incomplete)]
+
+
 StoreOption = Annotated[
     str | None,
     typer.Option(
@@ -77,7 +92,8 @@ ParamOption = Annotated[
         "--param",
         "-p",
         metavar="NAME=VALUE",
-        help="A parameter; may be repeated. A list is a,b or the option given twice.",
+        help="A parameter; may be repeated. A list is a,b, a line each, or the option twice.",
+        autocompletion=_params,
     ),
 ]
 ReasonsOption = Annotated[

@@ -31,4 +31,4 @@ def cache_folder() -> Path:
     # Asking imports this module, and has no use for pooch.
     import pooch
 
-    return Path(os.environ.get("EMBSTORE_CACHE") or pooch.os_cache("embstore")).expanduser()
+    return Path(expanded(os.environ.get("EMBSTORE_CACHE") or pooch.os_cache("embstore")))

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import cast
 
 from embstore.common.messages import one_line
+from embstore.common.paths import expanded, is_folder
 from embstore.errors import CorpusError
 from embstore.inputs.json_parquet import column_of, text_of
 
@@ -43,8 +44,8 @@ def parse_address(spec: str) -> DatasetAddress:
     address = spec.removeprefix(PREFIX)
     folder, _, folder_split = address.rpartition(":")
     for path, split in ((address, "train"), (folder, folder_split)):
-        if path and Path(path).expanduser().is_dir():
-            return DatasetAddress(str(Path(path).expanduser()), None, split or "train", True)
+        if path and is_folder(expanded(path)):
+            return DatasetAddress(expanded(path), None, split or "train", True)
     head, _, split = address.partition(":")
     parts = head.split("/")
     # No name on the Hub begins so: what was meant is a folder.

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import duckdb
 import pyarrow as pa
 
+from embstore.common.paths import expanded
 from embstore.errors import StoreError, StoreLockedError
 from embstore.store import migration
 from embstore.store.failures import newer_store, query_error, reading_error
@@ -229,13 +230,20 @@ def open_database(
     chosen = url if url is not None else os.environ.get("EMBSTORE_STORE") or DEFAULT_STORE
     if not str(chosen):
         raise StoreError(f"the store's path is empty: name a file such as {DEFAULT_STORE}")
-    # A scheme has two letters or more, unlike a Windows drive; ":memory:" has none.
-    if isinstance(chosen, str) and re.match(r"([A-Za-z][\w+.-]+)?:", chosen):
+    path = Path(os.path.realpath(expanded(chosen)))
+    # A file may have a colon in its name all the same.
+    if isinstance(chosen, str) and _is_address(chosen) and not os.path.lexists(path):
         raise StoreError(
             f"{chosen} is not supported yet: this version keeps a store in a DuckDB file, so "
             f"name a path such as {DEFAULT_STORE}"
         )
-    path = Path(chosen).expanduser().resolve()
     seconds = lock_timeout(timeout)
     prepare_store(path, seconds, create=create, lazy=lazy)
     return Database(path, timeout=seconds)
+
+
+def _is_address(text: str) -> bool:
+    """Tell whether a store is named by what is no file: a scheme, or ``:memory:``."""
+    # A scheme has two letters or more, unlike a Windows drive.
+    scheme = re.match(r"([A-Za-z][\w+.-]+)?:", text) is not None
+    return scheme and ("://" in text or not text.endswith(".duckdb"))

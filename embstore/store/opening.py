@@ -1,5 +1,6 @@
 """Finds out what is at a path, and creates the store there."""
 
+import contextlib
 import os
 import uuid
 from pathlib import Path
@@ -97,6 +98,9 @@ def _check_path(path: Path) -> None:
     if "?" in str(path):
         raise StoreError(f"{path} has a question mark in it: choose a path without one")
     try:
+        # What has no end, such as a link to itself, is no place for a new store either.
+        with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+            path.stat()
         if path.is_dir():
             raise StoreError(f"{path} is a directory: name a file in it as the store")
         if path.exists() and not path.is_file():

@@ -101,3 +101,28 @@ class TestConvert:
         assert convert(parameter, "0,3") == [0, 3]
         with pytest.raises(UsageError, match="found '-1'; expected at least 0"):
             convert(parameter, "0,-1")
+
+
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        ("a\nb", ["a", "b"]),
+        ("a\r\nb\r\n", ["a", "b"]),
+        ("\na\n\nb, c\n", ["a", "b", "c"]),
+        ("a,\nb,\nc", ["a", "b", "c"]),
+        ('"a,b"\n"c\nd"', ["a,b", "c\nd"]),
+        ("a\rb", ["a", "b"]),
+        ("a,,b", ["a", "", "b"]),
+    ],
+)
+def test_a_list_may_have_a_name_in_each_line(text: str, names: list[str]) -> None:
+    assert convert(Parameter("models", "VARCHAR[]", "which"), text) == names
+
+
+@pytest.mark.parametrize("text", ["\udcff", "a,\udcff"])
+def test_what_is_no_text_is_refused(text: str) -> None:
+    for type_ in ("VARCHAR", "VARCHAR[]"):
+        with pytest.raises(UsageError, match=r"expected VARCHAR"):
+            convert(Parameter("models", type_, "which"), text)
+    # Bytes that a locale could not read are UTF-8 all the same.
+    assert convert(Parameter("model", "VARCHAR", "which"), "\udcc3\udca9") == "é"

@@ -5,6 +5,7 @@ import json
 import re
 import stat
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -107,7 +108,11 @@ class TestSave:
             def write(self, _content: object) -> int:
                 raise OSError(28, "No space left on device")
 
-        def full(path: Path, _mode: str) -> Full:
+        opened = Path.open
+
+        def full(path: Path, mode: str = "r", **options: Any) -> Any:
+            if mode != "wb":
+                return opened(path, mode, **options)
             path.touch()
             return Full()
 

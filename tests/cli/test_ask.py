@@ -473,3 +473,88 @@ def test_series_that_look_alike_are_told_with_the_option_that_thins_them(
     )
     assert result.returncode == 0
     assert result.stderr == ("" if quiet else f"{told}wrote {drawn}\n")
+
+
+class TestWhatIsNoText:
+    """SQL that is not UTF-8 is refused by naming its first such byte, wherever it comes from."""
+
+    SAID = "not UTF-8 text (byte 7 is 0xff); convert it, as with iconv -t utf-8"
+
+    def test_in_a_file(self, tmp_path: Path, store: Path) -> None:
+        file = tmp_path / "latin.sql"
+        file.write_bytes(b"SELECT \xff")
+        error = refused("sql", "-i", file, "-s", store)
+        assert str(error) == f"cannot read the SQL in {file}: {self.SAID}"
+        file.write_bytes(b"-- titl\xff")
+        error = refused("query", "latin", "--queries", tmp_path, "-s", store)
+        assert str(error) == f"{file}: cannot read this question: {self.SAID}"
+
+    def test_on_the_command_line(self, store: Path) -> None:
+        assert self.SAID in str(refused("sql", "SELECT \udcff", "-s", store))
+        error = refused("sql", "SELECT $a", "-p", "a=\udcff", "-s", store)
+        assert str(error) == "parameter 'a=\\udcff' is not UTF-8 text"
+
+    @pytest.mark.slow
+    @pytest.mark.parametrize(
+        "locale",
+        [
+            {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"},
+            {"PYTHONIOENCODING": "ascii"},
+        ],
+    )
+    def test_any_locale_will_do(self, store: Path, tmp_path: Path, locale: dict[str, str]) -> None:
+        there = tmp_path / "ä.duckdb"
+        there.write_bytes(store.read_bytes())
+
+        def process(*words: str, stdin: bytes = b"") -> subprocess.CompletedProcess[bytes]:
+            environment = {**os.environ, **locale}
+            return subprocess.run(
+                command(*words), input=stdin, env=environment, capture_output=True, check=False
+            )
+
+        sql = "SELECT 'ö' AS é, $é AS p"
+        given = ("-s", str(there), "-p", "é=ü")
+        for done in (
+            process("sql", sql, *given),
+            process("sql", "-", *given, stdin=sql.encode()),
+        ):
+            assert done.stdout.decode() == "é,p\nö,ü\n", done.stderr
+        assert process("sql", "--help").returncode == 0
+        wrong = process("sql", "-", *given, stdin=b"SELECT \xff")
+        assert (wrong.returncode, self.SAID in wrong.stderr.decode()) == (2, True)
+
+
+@pytest.mark.parametrize("command", ["query", "chart"])
+def test_a_question_that_hides_a_built_in_one_is_told(
+    tmp_path: Path, store: Path, command: str
+) -> None:
+    (tmp_path / "sink_effect.sql").write_text(
+        "-- title: t\n-- chart: mark=point x=n:Q y=n:Q\nSELECT 1 AS n"
+    )
+    (tmp_path / "other.sql").write_text(
+        "-- title: t\n-- chart: mark=point x=n:Q y=n:Q\nSELECT 1 AS n"
+    )
+    given = [
+        "--queries",
+        tmp_path,
+        "-s",
+        store,
+        *(["-o", tmp_path / "c.json"] * (command == "chart")),
+    ]
+    said = embstore(command, "sink_effect", *given).stderr
+    note = f"note: {tmp_path}/sink_effect.sql goes before the built-in question sink_effect\n"
+    assert said.count(note) == 1
+    assert "note" not in embstore(command, "other", *given).stderr
+
+
+def test_links_to_themselves_end_in_one_line(tmp_path: Path, store: Path) -> None:
+    for name in ("a.csv", "a.sql", "a.svg"):
+        (tmp_path / name).symlink_to(tmp_path / name)
+    loop = "too many levels of symbolic links"
+    assert loop in str(refused("sql", "-i", tmp_path / "a.sql", "-s", store))
+    assert loop in str(refused("query", "runs", "-s", store, "-o", tmp_path / "a.csv"))
+    assert loop in str(refused("query", "a", "-s", store, "--queries", tmp_path))
+    assert loop in str(refused("chart", "layer_profile", "-s", store, "-o", tmp_path / "a.svg"))
+    long = "x" * 300
+    assert "name too long" in str(refused("query", "runs", "-s", store, "-o", f"{long}.csv"))
+    assert "not a folder" in str(refused("query", "runs", "-s", store, "--queries", long))

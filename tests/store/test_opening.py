@@ -271,3 +271,47 @@ def test_a_killed_creation_does_not_stand_in_the_way(path: Path) -> None:
     assert not path.exists()
     write_run(open_database(path), make_run())
     assert count(open_database(path)) == 1
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "run:2024.duckdb",
+        ":x.duckdb",
+        "a#b.duckdb",
+        "a\nb.duckdb",
+        "a%20;b'c.duckdb",
+        "~nobody.duckdb",
+    ],
+)
+def test_a_file_may_have_any_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert open_database(name).path == tmp_path / name
+    assert open_database(name, create=False).select("SELECT 1 AS x").num_rows == 1
+
+
+@pytest.mark.parametrize(
+    "name", ["md:x", "file:s", "s3://a/b.duckdb", "ducklake:postgres:x", ":memory:"]
+)
+def test_addresses_are_no_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(StoreError, match="is not supported yet"):
+        open_database(name)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("create", [True, False])
+@pytest.mark.parametrize("end", ["", "/x.duckdb"])
+def test_a_link_to_itself_is_no_store(tmp_path: Path, create: bool, end: str) -> None:
+    (tmp_path / "a").symlink_to(tmp_path / "b")
+    (tmp_path / "b").symlink_to(tmp_path / "a")
+    with pytest.raises(StoreError, match=r"cannot be reached \(Too many levels of symbolic links"):
+        open_database(f"{tmp_path}/a{end}", create=create)
+
+
+def test_a_path_that_is_no_utf8_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(StoreError, match="DuckDB needs a path that is UTF-8; rename it"):
+        open_database(tmp_path / "\udcff.duckdb")
+    assert not list(tmp_path.iterdir())

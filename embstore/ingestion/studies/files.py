@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from embstore.common.messages import closest
+from embstore.common.paths import expanded
 from embstore.errors import UsageError
 
 _FOLDER = Path(__file__).parent
@@ -27,7 +28,7 @@ def study_path(spec: str | Path) -> Path:
     """
     if not str(spec):
         raise UsageError("study is empty; name a file or a study that embstore ships")
-    path, shipped = Path(spec).expanduser(), shipped_studies()
+    path, shipped = Path(expanded(spec)), shipped_studies()
     if exists(path) and not (path.is_dir() and str(spec) in shipped):
         return path
     if str(spec) in shipped:
