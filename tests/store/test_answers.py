@@ -9,6 +9,7 @@ from embstore.errors import QueryError, UsageError
 from embstore.store import answers
 from embstore.store.connection import Database
 from embstore.store.limits import read_limits
+from tests.processes import finish, start
 
 MANY = "SELECT range AS i, range::VARCHAR AS text FROM range(50000)"
 
@@ -89,3 +90,46 @@ def test_limits_that_are_none(timeout: float | None, memory: str | None, message
     with pytest.raises(UsageError) as refused:
         read_limits(timeout, memory)
     assert str(refused.value).startswith(message)
+
+
+WRITTEN = """
+import io, sys, threading, time
+from embstore.cli.output import render
+from embstore.store import answers
+from embstore.store.connection import open_database
+
+answers._IN_MEMORY = 2**20
+peak = 0
+def anonymous():
+    with open("/proc/self/status") as status:
+        return next(int(line.split()[1]) for line in status if line.startswith("RssAnon"))
+def watch():
+    global peak
+    while True:
+        peak = max(peak, anonymous())
+        time.sleep(0.005)
+
+class Nowhere(io.RawIOBase):
+    def writable(self):
+        return True
+    def write(self, content):
+        return len(content)
+
+threading.Thread(target=watch, daemon=True).start()
+table = open_database(sys.argv[1]).select_untrusted(
+    "SELECT range AS i, range / 7 AS x, 'text ' || range AS text, now() AS at "
+    f"FROM range({sys.argv[2]})"
+)
+render(table, sys.argv[3], Nowhere())
+print(peak)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("format_", ["csv", "json", "md", "table"])
+def test_memory_does_not_grow_with_the_rows(database: Database, format_: str) -> None:
+    few, many = (
+        int(finish(start(WRITTEN, database.path, str(n), format_))) for n in (100_000, 600_000)
+    )
+    # In kB. Half a million rows more are 30 MB in Arrow, and more than 100 as Python values.
+    assert many - few < 20_000
