@@ -534,7 +534,7 @@ def test_a_question_that_hides_a_built_in_one_is_told(
     (tmp_path / "other.sql").write_text(
         "-- title: t\n-- chart: mark=point x=n:Q y=n:Q\nSELECT 1 AS n"
     )
-    given = [
+    given: list[str | Path] = [
         "--queries",
         tmp_path,
         "-s",
