@@ -8,7 +8,7 @@ import json
 import re
 from typing import TYPE_CHECKING
 
-from embstore.tables.values import moments, plain_values
+from embstore.tables.values import moments, plain_values, text
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -41,17 +41,17 @@ def in_json(array: "pa.Array") -> "pa.Array":
     kind = pa.types
     type_ = array.type
     if kind.is_floating(type_):
-        texts = pc.if_else(pc.is_finite(array), _floats(array), None)
+        texts = pc.if_else(pc.is_finite(array), _floats(array), text(None))
     elif kind.is_null(type_) or kind.is_boolean(type_) or kind.is_integer(type_):
         texts = array.cast(pa.string())
     elif kind.is_date(type_) or kind.is_timestamp(type_) or kind.is_time(type_):
-        texts = pc.binary_join_element_wise('"', moments(array), '"', "")
+        texts = pc.binary_join_element_wise(text('"'), moments(array), text('"'), text(""))
     elif kind.is_string(type_) and not _IN_JSON.search(_bytes_of(array)):
-        texts = pc.binary_join_element_wise('"', array, '"', "")
+        texts = pc.binary_join_element_wise(text('"'), array, text('"'), text(""))
     else:
         values = [None if value is None else json_text(value) for value in plain_values(array)]
         texts = pa.array(values, pa.string())
-    return pc.fill_null(texts, "null")
+    return pc.fill_null(texts, text("null"))
 
 
 def json_text(value: object) -> str:
@@ -64,9 +64,9 @@ def joined(columns: "list[pa.Array]", delimiter: str) -> bytes:
     import pyarrow.compute as pc
 
     *others, last = columns
-    ended = pc.binary_join_element_wise(last, "\n", "", null_handling="replace")
+    ended = pc.binary_join_element_wise(last, text("\n"), text(""), null_handling="replace")
     return _bytes_of(
-        pc.binary_join_element_wise(*others, ended, delimiter, null_handling="replace")
+        pc.binary_join_element_wise(*others, ended, text(delimiter), null_handling="replace")
     )
 
 
@@ -74,10 +74,10 @@ def lines(columns: "list[pa.Array]", parts: list[str]) -> bytes:
     """Return rows of columns, with ``parts`` before, between and after them."""
     import pyarrow.compute as pc
 
-    pieces: list[object] = [parts[0]]
+    pieces: list[object] = [text(parts[0])]
     for column, part in zip(columns, parts[1:], strict=True):
-        pieces += [column, part]
-    return _bytes_of(pc.binary_join_element_wise(*pieces, ""))
+        pieces += [column, text(part)]
+    return _bytes_of(pc.binary_join_element_wise(*pieces, text("")))
 
 
 def _floats(array: "pa.Array") -> "pa.Array":
@@ -98,7 +98,7 @@ def _quoted(array: "pa.Array", delimiter: str) -> "pa.Array":
     if not any(mark in content for mark in (bytes([code]) for code in special.encode())):
         return array
     doubled = pc.replace_substring(array, '"', '""')
-    quoted = pc.binary_join_element_wise('"', doubled, '"', "")
+    quoted = pc.binary_join_element_wise(text('"'), doubled, text('"'), text(""))
     return pc.if_else(pc.match_substring_regex(array, f"[{special}]"), quoted, array)
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from embstore.common.names import distinct
 from embstore.tables.cells import in_json, joined, lines, separated
-from embstore.tables.values import batches, plain_values
+from embstore.tables.values import batches, plain_values, text
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -86,8 +86,8 @@ def _not_empty(column: "pa.Array") -> "pa.Array":
     """Quote what is empty in the only column: an empty line would be no row."""
     import pyarrow.compute as pc
 
-    filled = pc.fill_null(column, "")
-    return pc.if_else(pc.equal(filled, ""), '""', filled)
+    filled = pc.fill_null(column, text(""))
+    return pc.if_else(pc.equal(filled, text("")), text('""'), filled)
 
 
 def _in_parquet(type_: "pa.DataType") -> bool:

@@ -5,6 +5,7 @@ they would take minutes.
 """
 
 import json
+import sys
 from collections.abc import Iterator
 from datetime import date, datetime, time
 from decimal import Decimal
@@ -221,7 +222,8 @@ def _has_nanoseconds(array: "pa.Array") -> bool:
     if pa.types.is_date(array.type) or array.type.unit != "ns":
         return False
     numbers = _whole_numbers(array)
-    coarse = pc.multiply(pc.divide(numbers, 1000), 1000)
+    thousand = _whole(1000, numbers.type)
+    coarse = pc.multiply(pc.divide(numbers, thousand), thousand)
     return bool(pc.any(pc.not_equal(numbers, coarse)).as_py())
 
 
@@ -237,6 +239,26 @@ def moments(array: "pa.Array") -> "pa.Array":
     return _different_moments(different.dictionary).take(different.indices)
 
 
+def text(value: str | None) -> "pa.Scalar":
+    """Return a text for Arrow to compute with, which imports pandas for a text of Python's."""
+    import pyarrow as pa
+
+    if value is None:
+        return pa.nulls(1, pa.string())[0]
+    content = value.encode()
+    ends = b"".join(end.to_bytes(4, sys.byteorder) for end in (0, len(content)))
+    buffers = [None, pa.py_buffer(ends), pa.py_buffer(content)]
+    return pa.Array.from_buffers(pa.string(), 1, buffers)[0]
+
+
+def _whole(number: int, type_: "pa.DataType") -> "pa.Scalar":
+    """Return a number for Arrow to compute with, for the same reason."""
+    import pyarrow as pa
+
+    content = number.to_bytes(type_.bit_width // 8, sys.byteorder, signed=True)
+    return pa.Array.from_buffers(type_, 1, [None, pa.py_buffer(content)])[0]
+
+
 def _different_moments(array: "pa.Array") -> "pa.Array":
     import pyarrow as pa
     import pyarrow.compute as pc
@@ -248,15 +270,16 @@ def _different_moments(array: "pa.Array") -> "pa.Array":
     # As Python writes it: no fraction that is 0.
     texts = pc.replace_substring_regex(texts, r"\.0+$", "")
     if zone:
-        texts = pc.binary_join_element_wise(texts, zone, "")
+        texts = pc.binary_join_element_wise(texts, text(zone), text(""))
     numbers = _whole_numbers(array)
     top = 2 ** (array.type.bit_width - 1) - 1
     if pa.types.is_time(array.type):
         special = {_DAY * _UNITS[array.type.unit]: "24:00:00"}
     else:
         special = {top: "infinity", -top: "-infinity"}
-    for number, text in special.items():
-        texts = pc.if_else(pc.equal(numbers, pa.scalar(number, numbers.type)), text, texts)
+    for number, word in special.items():
+        found = pc.equal(numbers, _whole(number, numbers.type))
+        texts = pc.if_else(found, text(word), texts)
     return texts
 
 

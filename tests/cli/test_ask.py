@@ -401,6 +401,9 @@ class TestProcess:
             "store = open_store(sys.argv[1])\n"
             "store.query('peak_layer', models=['lab/decoder'])\n"
             "repr(store.query('runs'))\n"
+            "import io\nfrom embstore.cli.output import render\n"
+            "for format_ in ('csv', 'json', 'md', 'table'):\n"
+            "    render(store.query('runs').table, format_, io.BytesIO())\n"
         )
         assert not {"pandas", "torch", "scipy", "altair"} & imported(code, store)
 
@@ -539,7 +542,7 @@ def test_a_question_that_hides_a_built_in_one_is_told(
         tmp_path,
         "-s",
         store,
-        *(["-o", tmp_path / "c.json"] * (command == "chart")),
+        *(("-o", tmp_path / "c.json") if command == "chart" else ()),
     ]
     said = embstore(command, "sink_effect", *given).stderr
     note = f"note: {tmp_path}/sink_effect.sql goes before the built-in question sink_effect\n"
