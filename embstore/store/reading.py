@@ -113,9 +113,7 @@ def revision_of(path: Path, connection: duckdb.DuckDBPyConnection) -> str | None
 
 
 @contextlib.contextmanager
-def _current(
-    path: Path, timeout: float, memory: str | None
-) -> Iterator[duckdb.DuckDBPyConnection]:
+def _current(path: Path, timeout: float, memory: str | None) -> Iterator[duckdb.DuckDBPyConnection]:
     copy = _copies.get(path)
     if copy is None or copy.of != signature(path) or not copy.place.exists():
         with reading(path, timeout, memory=memory) as connection:
