@@ -13,6 +13,7 @@ from embstore.store.connection import Database, open_database
 if TYPE_CHECKING:
     from embstore.charts.build import AnyChart
     from embstore.store.verification import Fault
+    from embstore.store.merging import Merged
 
 _INFO = """
 SELECT
@@ -192,6 +193,28 @@ class Store:
         found = compare_stored(self._database, a, b, metrics=metrics, scopes=scopes, by=by)
         sides = (f"A is {found.a}", f"B is {found.b}")
         return Answer(found.table, (*sides, *found.notes))
+
+    def merge(self, *others: str | Path, dry_run: bool = False) -> "list[Merged]":
+        """Take in the runs of other stores that this one lacks: all of them, or none.
+
+        A run that is here already, which its id tells, stays as it is; so merging again changes
+        nothing. The other stores are only read.
+
+        Args:
+            others: files of stores; older ones are read from a migrated copy.
+            dry_run: only tell what would be taken in.
+
+        Returns:
+            For each store how many runs were ``new``, how many ``known``, and how many of those
+            it has ``measured_twice``.
+
+        Raises:
+            StoreError: a file is missing or no store, a newer embstore wrote it, or this store
+                cannot be written.
+        """
+        from embstore.store.merging import merge_stores
+
+        return merge_stores(self._database, [Path(other) for other in others], dry_run=dry_run)
 
     def with_reasons(self, answer: Answer) -> Answer:
         """Put beside ``value`` a column ``reason``: why a value is missing.

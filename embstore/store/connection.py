@@ -39,11 +39,12 @@ class Database:
 
     Attributes:
         path: the file, absolute.
+        timeout: seconds to wait while another process holds the file.
     """
 
     def __init__(self, path: Path, *, timeout: float) -> None:
         self.path = path
-        self._timeout = timeout
+        self.timeout = timeout
 
     def __repr__(self) -> str:
         return f"Database({str(self.path)!r})"
@@ -56,7 +57,7 @@ class Database:
             QueryError: DuckDB refuses the statement.
             StoreError: the store cannot be opened or read.
         """
-        with reading(self.path, self._timeout) as connection:
+        with reading(self.path, self.timeout) as connection:
             check_parameters(connection, sql, params or {})
             return self._fetch(connection, sql, params or {})
 
@@ -67,7 +68,7 @@ class Database:
             QueryError: DuckDB refuses the statements.
             StoreError: the store cannot be opened or read.
         """
-        with reading(self.path, self._timeout) as connection:
+        with reading(self.path, self.timeout) as connection:
             return self._fetch(connection, sql, {})
 
     def select_untrusted(self, sql: str, params: Mapping[str, object] | None = None) -> pa.Table:
@@ -78,7 +79,7 @@ class Database:
             QueryError: the statement is refused, before it runs, or fails.
             StoreError: the store cannot be opened or read.
         """
-        with reading(self.path, self._timeout) as connection:
+        with reading(self.path, self.timeout) as connection:
             check_untrusted(connection, sql)
             check_parameters(connection, sql, params or {})
             return self._fetch(connection, sql, params or {})
@@ -93,23 +94,26 @@ class Database:
         Raises:
             StoreError: the store cannot be opened.
         """
-        with holding(self.path, self._timeout):
+        with holding(self.path, self.timeout):
             yield
 
     @contextlib.contextmanager
-    def begin(self) -> "Iterator[Connection]":
+    def begin(self, *, beside: Mapping[str, Path] | None = None) -> "Iterator[Connection]":
         """Hold the file for one writing transaction: all of it is stored, or nothing.
+
+        Args:
+            beside: further stores that the statements may read, by the names they use for them.
 
         Raises:
             StoreLockedError: another process holds the file.
             StoreVersionError: a newer embstore has migrated the store meanwhile.
             StoreError: the disk is full or fails.
         """
-        patience = _PATIENCE * self._timeout
+        patience = _PATIENCE * self.timeout
         if not self.path.exists():
             # Removed since it was opened, perhaps an hour ago. A new store keeps the work.
             create_store(self.path, patience)
-        with writing(self.path, patience) as connection:
+        with writing(self.path, patience, beside=beside) as connection:
             found = connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar()
             if found != migration.HEAD:
                 raise newer_store(self.path, str(found))

@@ -23,26 +23,40 @@ def prepare_store(path: Path, timeout: float, *, create: bool, lazy: bool = Fals
         StoreError: what is at ``path`` is not a store and cannot become one.
     """
     _check_path(path)
-    if not path.exists():
-        if not create:
-            raise StoreError(
-                f"no store at {path}: make one with `embstore ingest`, or name another file"
-            )
+    if create and not path.exists():
         if lazy:
             _check_folder_writable(path)
             return
         create_store(path, timeout)
-    found = _revision(path, timeout)
+    found = stored_revision(path, timeout) if not create else _revision(path, timeout)
     if found == migration.HEAD:
         return
-    if found is None and not create:
-        raise StoreError(
-            f"{path} has no tables: fill it with `embstore ingest`, or name another file"
-        )
     if found is not None and not migration.is_known(found):
         raise newer_store(path, found)
     with writing(path, timeout) as connection:
         migration.upgrade(connection)
+
+
+def stored_revision(path: Path, timeout: float) -> str:
+    """Return the revision of the schema of a store that is there; nothing is changed.
+
+    Raises:
+        StoreError: what is at ``path`` is missing, is no store, or has no tables yet.
+        StoreVersionError: a newer embstore wrote it.
+    """
+    _check_path(path)
+    if not path.exists():
+        raise StoreError(
+            f"no store at {path}: make one with `embstore ingest`, or name another file"
+        )
+    found = _revision(path, timeout)
+    if found is None:
+        raise StoreError(
+            f"{path} has no tables: fill it with `embstore ingest`, or name another file"
+        )
+    if found != migration.HEAD and not migration.is_known(found):
+        raise newer_store(path, found)
+    return found
 
 
 def _check_folder_writable(path: Path) -> None:

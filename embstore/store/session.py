@@ -112,11 +112,18 @@ def fetch(
 
 
 @contextlib.contextmanager
-def writing(path: Path, timeout: float) -> "Iterator[Connection]":
+def writing(
+    path: Path, timeout: float, *, beside: Mapping[str, Path] | None = None
+) -> "Iterator[Connection]":
     """Open a connection in a transaction: committed at the end, or rolled back.
 
+    Args:
+        path: the store's file.
+        timeout: seconds to wait for it.
+        beside: further stores that the statements may read, by the names they use for them.
+
     Raises:
-        StoreError: the file cannot be opened or written, or was locked for
+        StoreError: a file cannot be opened or written, or was locked for
             ``timeout`` seconds.
     """
     # SQLAlchemy takes a fifth of a second to import: too much for a question.
@@ -128,10 +135,29 @@ def writing(path: Path, timeout: float) -> "Iterator[Connection]":
         # A pooled connection would keep the file locked after it is given back.
         poolclass=sqlalchemy.NullPool,
     )
-    with thread_lock(path), _interruptible():
+    others = dict(beside or {})
+    with contextlib.ExitStack() as locks:
+        # In one order, so that of two threads that merge each other's store none waits forever.
+        for file in sorted({path, *others.values()}):
+            locks.enter_context(thread_lock(file))
+        locks.enter_context(_interruptible())
         connection = open_with_retry(path, timeout, engine.connect)
         try:
-            with connection, connection.begin():
-                yield connection
+            with connection:
+                # Before the transaction, which a file that cannot be opened would end.
+                for name, other in others.items():
+                    _attach(connection, name, other, timeout)
+                with connection.begin():
+                    yield connection
         except (duckdb.Error, sqlalchemy.exc.DBAPIError) as error:
             raise writing_error(path, getattr(error, "orig", None) or error) from error
+
+
+def _attach(connection: "Connection", name: str, other: Path, timeout: float) -> None:
+    """Let a connection read another store's file under a name."""
+    driver = connection.connection.driver_connection
+    if driver is None:
+        raise RuntimeError("the connection is closed")
+    quoted = str(other).replace("'", "''")
+    attach = f"ATTACH '{quoted}' AS {name} (READ_ONLY)"
+    open_with_retry(other, timeout, lambda: driver.execute(attach))
