@@ -1,6 +1,6 @@
 """The Python API to a store: an object to ask and to chart."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from embstore.charts.build import AnyChart
     from embstore.store.verification import Fault
     from embstore.store.merging import Merged
+    from embstore.store.removing import Removed
 
 _INFO = """
 SELECT
@@ -188,8 +189,7 @@ class Store:
         """
         from embstore.comparison.stored import compare_stored
 
-        metrics = (metric,) if isinstance(metric, str) else tuple(metric)
-        scopes = (scope,) if isinstance(scope, str) else tuple(scope)
+        metrics, scopes = _several(metric), _several(scope)
         found = compare_stored(self._database, a, b, metrics=metrics, scopes=scopes, by=by)
         sides = (f"A is {found.a}", f"B is {found.b}")
         return Answer(found.table, (*sides, *found.notes))
@@ -215,6 +215,67 @@ class Store:
         from embstore.store.merging import merge_stores
 
         return merge_stores(self._database, [Path(other) for other in others], dry_run=dry_run)
+
+    def remove(
+        self,
+        *,
+        run: str | Sequence[str] = (),
+        model: str | Sequence[str] = (),
+        revision: str | Sequence[str] = (),
+        dry_run: bool = False,
+    ) -> "Removed":
+        """Remove the runs that fit all that is given, and what no other run needs.
+
+        There is no way back but a copy of the store: see with ``dry_run`` what would go.
+
+        Args:
+            run: ids, or their first 8 or more characters.
+            model: names of models.
+            revision: names of revisions.
+            dry_run: only tell what would be removed.
+
+        Returns:
+            ``runs``, a table, with how many ``measurements`` and ``failures`` went, and
+            ``freed_bytes`` of the file, which later runs use.
+
+        Raises:
+            QueryError: there is no such run, model or revision.
+            UsageError: nothing is named.
+            StoreError: the store cannot be written.
+        """
+        from embstore.store.find_runs import Selection
+        from embstore.store.removing import remove_runs
+
+        selection = Selection(_several(run), _several(model), _several(revision))
+        return remove_runs(self._database, selection, dry_run=dry_run)
+
+    def rename(self, model: str, new: str) -> None:
+        """Call a model by another name; ids stay, so what is measured is still recognised.
+
+        Raises:
+            QueryError: there is no such model, or one is called ``new`` already.
+            UsageError: the new name is blank or more than one line.
+            StoreError: the store cannot be written.
+        """
+        from embstore.store.renaming import rename_model
+
+        rename_model(self._database, model, new)
+
+    def tag(self, run: str, tags: Mapping[str, str | None]) -> dict[str, str]:
+        """Give a run tags, or take them away, and return all that it has then.
+
+        Args:
+            run: its id, or the first 8 or more characters of it.
+            tags: values by key; None takes a tag away.
+
+        Raises:
+            QueryError: there is no such run.
+            UsageError: no tag is given, or a key is blank or contains ``=``.
+            StoreError: the store cannot be written.
+        """
+        from embstore.store.tagging import tag_run
+
+        return dict(tag_run(self._database, run, tags).tags)
 
     def with_reasons(self, answer: Answer) -> Answer:
         """Put beside ``value`` a column ``reason``: why a value is missing.
@@ -255,6 +316,10 @@ class Store:
         return build_chart(
             question, table, params=values, metric=info, caption=caption, theme=theme
         )
+
+
+def _several(given: str | Sequence[str]) -> tuple[str, ...]:
+    return (given,) if isinstance(given, str) else tuple(given)
 
 
 def open_store(url: str | Path | None = None, *, queries: Iterable[str | Path] = ()) -> Store:

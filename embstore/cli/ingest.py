@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from embstore.cli.options import FormatOption, OutputOption, StoreOption
+from embstore.cli.options import FormatOption, OutputOption, StoreOption, parse_tags
 from embstore.cli.outcomes import show_failures, tell
 from embstore.cli.progress import progress_bar
 from embstore.cli.terminal import TERMINAL
@@ -140,7 +140,7 @@ def ingest(
     output: OutputOption = None,
 ) -> None:
     """Measure models over a text and store the numbers."""
-    tags = _parse_tags(tag or [])
+    tags = parse_tags(tag)
     if not dry_run and (format_ != "auto" or output is not None):
         raise UsageError("--format and --output are for the table of --dry-run")
     from embstore.ingestion.request import (
@@ -234,13 +234,3 @@ def _refuse_beside_a_study(context: typer.Context) -> None:
             options = {"models": "a MODEL", "pairs": "--pairs or --no-pairs"}
             option = options.get(parameter, f"--{parameter.replace('_', '-')}")
             raise UsageError(f"{option} conflicts with --study, which sets it")
-
-
-def _parse_tags(tags: list[str]) -> dict[str, str]:
-    parsed = {}
-    for tag in tags:
-        key, equals, value = tag.partition("=")
-        if not key.strip() or not equals:
-            raise UsageError(f"tag {tag!r} has no value; write it as KEY=VALUE")
-        parsed[key] = value
-    return parsed

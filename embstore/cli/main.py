@@ -16,6 +16,7 @@ from embstore.cli.ask import app as ask_app
 from embstore.cli.compare import app as compare_app
 from embstore.cli.ingest import app as ingest_app
 from embstore.cli.measure import app as measure_app
+from embstore.cli.mend import app as mend_app
 from embstore.cli.report import app as report_app
 from embstore.cli.share import app as share_app
 from embstore.cli.study import app as study_app
@@ -42,6 +43,7 @@ app.add_typer(compare_app)
 app.add_typer(report_app)
 app.add_typer(verify_app)
 app.add_typer(share_app)
+app.add_typer(mend_app)
 app.add_typer(study_app, name="study")
 
 

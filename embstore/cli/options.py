@@ -128,3 +128,18 @@ def split_names(
             f"{option} is empty; name at least one, or leave {option} out for {otherwise}"
         )
     return names
+
+
+def parse_tags(given: list[str] | None) -> dict[str, str]:
+    """Return the tags in an option that takes ``KEY=VALUE`` and may be repeated.
+
+    Raises:
+        UsageError: one has no key or no ``=``.
+    """
+    parsed = {}
+    for tag in given or ():
+        key, equals, value = tag.partition("=")
+        if not key.strip() or not equals:
+            raise UsageError(f"tag {tag!r} has no value; write it as KEY=VALUE")
+        parsed[key] = value
+    return parsed

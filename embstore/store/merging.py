@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 
 _RUNS = "SELECT run_id, created_at FROM {source}run"
 _NEW = "SELECT run_id FROM {other}.run EXCEPT SELECT run_id FROM run"
-# What belongs to one run, and to no other.
+_IS_HERE = "run_id IN (SELECT run_id FROM run)"
+# The numbers of one run.
 _OF_A_RUN = (
     *(schema.layer, schema.measurement, schema.spectrum),
     *(schema.massive_activation, schema.dimension_curve),
@@ -124,6 +125,8 @@ def take_in(connection: "sa.Connection", other: str) -> None:
     """Insert what another schema, attached under a name, has and the store lacks."""
     words = {"other": other, "new": _NEW.format(other=other)}
     linked = duplicates.links(connection, f"{other}.")
+    # The order of rows means nothing, and keeping it takes memory.
+    connection.exec_driver_sql("SET preserve_insertion_order = false")
     for table, needed in _SHARED:
         keys = ", ".join(column.name for column in table.primary_key.columns)
         _insert(
@@ -136,13 +139,15 @@ def take_in(connection: "sa.Connection", other: str) -> None:
         _insert(connection, table, f"FROM {other}.{table.name} WHERE run_id IN ({words['new']})")
     # After what is chosen by which runs are new.
     _insert(connection, schema.run, f"FROM {other}.run WHERE run_id IN ({words['new']})")
-    columns = _columns(schema.failure)
-    _insert(
-        connection,
-        schema.failure,
-        f"FROM (SELECT {columns} FROM {other}.failure "  # noqa: S608 - names of our own
-        f"EXCEPT ALL SELECT {columns} FROM failure)",
-    )
+    # Rows without a key: each as often as the store has it that has it more often.
+    for table, needed in ((schema.failure, "true"), (schema.tag_change, _IS_HERE)):
+        columns = _columns(table)
+        _insert(
+            connection,
+            table,
+            f"FROM (SELECT {columns} FROM {other}.{table.name} WHERE {needed} "  # noqa: S608
+            f"EXCEPT ALL SELECT {columns} FROM {table.name})",
+        )
     duplicates.mark(connection, linked)
 
 

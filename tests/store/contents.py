@@ -27,3 +27,12 @@ def configuration_id(run: Run) -> str:
         run.configuration,
         {metric.name: metric.version for metric in run.metrics},
     )
+
+
+def contents(database: Database) -> dict[str, list[str]]:
+    """Everything a store holds, whatever the order of its rows."""
+    with database.held():
+        return {
+            name: sorted(map(repr, database.select(f"SELECT * FROM {name}").to_pylist()))
+            for name in schema.metadata.tables
+        }

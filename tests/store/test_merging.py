@@ -13,29 +13,21 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from embstore.errors import StoreError, StoreVersionError
-from embstore.store import migration, schema
+from embstore.store import migration
 from embstore.store.connection import Database, open_database
 from embstore.store.duplicates import mark
 from embstore.store.merging import Merged, merge_stores
 from embstore.store.session import writing
+from embstore.store.tagging import tag_run
 from embstore.store.writing import write_failure, write_run
 from embstore.types import Failure, Run
 from tests.processes import start
-from tests.store.contents import counts, rows
+from tests.store.contents import contents, counts, rows
 from tests.stores import new_store
 from tests.synthetic import METRICS, make_run
 
 START = datetime(2026, 11, 1, tzinfo=UTC)
 FAILURE = Failure("m", "r", "load", "why", "text", START, "0.1.0")
-
-
-def contents(database: Database) -> dict[str, list[str]]:
-    """Everything a store holds, whatever the order of its rows."""
-    with database.held():
-        return {
-            name: sorted(map(repr, database.select(f"SELECT * FROM {name}").to_pylist()))
-            for name in schema.metadata.tables
-        }
 
 
 def runs_of(merged: Merged) -> tuple[int, int, int]:
@@ -302,6 +294,28 @@ def test_failures_are_taken_in_once(database: Database, other: Database) -> None
     for _ in range(2):
         merge_stores(database, [other.path])
         assert counts(database)["failure"] == 2
+
+
+def test_tags_of_both_stores_hold_and_the_last_counts(tmp_path: Path) -> None:
+    one, two = (new_store(tmp_path / name, [make_run(tags={"lab": "a"})]) for name in "ab")
+    (run_id,) = [row["run_id"] for row in rows(one, "SELECT run_id FROM run")]
+    tag_run(one, str(run_id), {"x": "1", "y": "1", "lab": None})
+    tag_run(two, str(run_id), {"x": "2", "z": "2"})
+    merge_stores(one, [two.path])
+    merge_stores(two, [one.path])
+    assert contents(one) == contents(two)
+    for database in (one, two):
+        assert rows(database, "SELECT key, value FROM run_tag ORDER BY key") == [
+            *({"key": "x", "value": "2"}, {"key": "y", "value": "1"}),
+            {"key": "z", "value": "2"},
+        ]
+    assert rows(one, "SELECT count(*) AS n FROM tag_change") == [{"n": 5}]
+    # Those of runs that are not here do not come along.
+    third = new_store(tmp_path / "c", [make_run(seed=9)])
+    with third.begin() as connection:
+        connection.exec_driver_sql("INSERT INTO tag_change VALUES ('gone', 'k', 'v', now())")
+    merge_stores(one, [third.path])
+    assert rows(one, "SELECT count(*) AS n FROM tag_change") == [{"n": 5}]
 
 
 RUNS = [
