@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from embstore.asking import ask
 from embstore.asking.answer import Answer
 from embstore.asking.caveats import run_caveats
+from embstore.store.assembling import read_tags
 from embstore.store.connection import Database, open_database
 
 if TYPE_CHECKING:
@@ -322,15 +323,24 @@ def _several(given: str | Sequence[str]) -> tuple[str, ...]:
     return (given,) if isinstance(given, str) else tuple(given)
 
 
-def open_store(url: str | Path | None = None, *, queries: Iterable[str | Path] = ()) -> Store:
+def open_store(
+    url: str | Path | None = None,
+    *,
+    queries: Iterable[str | Path] = (),
+    tags: Mapping[str, str | Sequence[str]] | None = None,
+) -> Store:
     """Open a store, to ask it; one written by an older embstore is migrated first.
 
     Args:
         url: a DuckDB file; None for what the variable ``EMBSTORE_STORE`` names, else
             ``embstore.duckdb``.
         queries: folders with questions of your own, as ``.sql`` files.
+        tags: ask only the runs that have them, as if there were no others; of one key any of
+            several values will do.
 
     Raises:
         StoreError: there is no store, or it cannot be used.
+        QueryError: no run has these tags; told by the first question.
     """
-    return Store(open_database(url, create=False), queries=queries)
+    database = open_database(url, create=False, tags=read_tags(tags or {}))
+    return Store(database, queries=queries)

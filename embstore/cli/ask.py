@@ -19,7 +19,9 @@ from embstore.cli.options import (
     QuestionArgument,
     ReasonsOption,
     StoreOption,
+    TagOption,
     complete_themes,
+    tag_filter,
 )
 from embstore.cli.terminal import TERMINAL
 from embstore.errors import QueryError, UsageError
@@ -41,6 +43,7 @@ def list_(
     format_: FormatOption = "auto",
     output: OutputOption = None,
     queries: QueriesOption = None,
+    tag: TagOption = None,
 ) -> None:
     """List what the store holds, or which metrics and questions there are."""
     from embstore.cli.output import choose_format, show_answer
@@ -51,6 +54,8 @@ def list_(
         raise UsageError(
             f"cannot list {what!r}{closest(what, LISTS)}; choose from {', '.join(LISTS)}"
         )
+    if tag and what in {"metrics", "queries"}:
+        raise UsageError(f"--tag chooses runs, and {what} are not of runs; leave it out")
     chosen = choose_format(format_, output)
     if what == "metrics":
         show_answer(_metrics(), chosen, output)
@@ -65,7 +70,7 @@ def list_(
     else:
         from embstore.api.store import open_store
 
-        opened = open_store(store)
+        opened = open_store(store, tags=tag_filter(tag))
         table = opened.query(what).table
         show_answer(table, chosen, output, empty=f"{opened.path} holds no {what} yet")
 
@@ -107,6 +112,7 @@ def query(
         ),
     ] = False,
     queries: QueriesOption = None,
+    tag: TagOption = None,
 ) -> None:
     """Answer a question: run one of the .sql files over the store."""
     from embstore.asking.ask import bind, find_question, values_in_sql
@@ -127,7 +133,7 @@ def query(
         return
     from embstore.api.store import open_store
 
-    opened = open_store(store, queries=queries or ())
+    opened = open_store(store, queries=queries or (), tags=tag_filter(tag))
     answer = opened.query(name, **params)
     if reasons:
         answer = opened.with_reasons(answer)
@@ -158,6 +164,7 @@ def sql(
     format_: FormatOption = "auto",
     output: OutputOption = None,
     reasons: ReasonsOption = False,
+    tag: TagOption = None,
 ) -> None:
     """Run one SELECT of your own; it reads the store and can change nothing.
 
@@ -171,7 +178,7 @@ def sql(
     params = {name: _guess(value) for name, value in _assignments(param or ()).items()}
     from embstore.api.store import open_store
 
-    opened = open_store(store)
+    opened = open_store(store, tags=tag_filter(tag))
     answer = opened.sql(statement, **params)
     if reasons:
         answer = opened.with_reasons(answer)
@@ -198,6 +205,7 @@ def chart(
     ] = "light",
     store: StoreOption = None,
     queries: QueriesOption = None,
+    tag: TagOption = None,
 ) -> None:
     """Draw the answer to a question."""
     from embstore.charts.files import check_suffix
@@ -206,7 +214,7 @@ def chart(
     params = _assignments(param or ())
     from embstore.api.store import open_store
 
-    opened = open_store(store, queries=queries or ())
+    opened = open_store(store, queries=queries or (), tags=tag_filter(tag))
     drawn = opened.chart(name, theme=theme, **params)
     from embstore.charts.build import save_chart
 

@@ -56,6 +56,14 @@ StoreOption = Annotated[
         show_default=False,
     ),
 ]
+TagOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--tag",
+        metavar="KEY=VALUE",
+        help="Only runs with this tag; may be repeated. Of one key any of the values will do.",
+    ),
+]
 FormatOption = Annotated[
     str,
     typer.Option(
@@ -128,6 +136,19 @@ def split_names(
             f"{option} is empty; name at least one, or leave {option} out for {otherwise}"
         )
     return names
+
+
+def tag_filter(given: list[str] | None) -> dict[str, list[str]]:
+    """Return the values that each tag may have, in an option that chooses runs by them.
+
+    Raises:
+        UsageError: one has no key or no ``=``.
+    """
+    wanted: dict[str, list[str]] = {}
+    for tag in given or ():
+        for key, value in parse_tags([tag]).items():
+            wanted.setdefault(key, []).append(value)
+    return wanted
 
 
 def parse_tags(given: list[str] | None) -> dict[str, str]:

@@ -5,6 +5,7 @@ the file is locked no longer than that and many processes can share it.
 """
 
 import contextlib
+import functools
 import os
 import re
 from collections.abc import Iterator, Mapping
@@ -16,10 +17,11 @@ import pyarrow as pa
 
 from embstore.errors import QueryError, StoreError
 from embstore.store import migration
+from embstore.store.assembling import Tags, of_tagged_runs
 from embstore.store.failures import duckdb_message, reading_error
 from embstore.store.locking import lock_timeout
 from embstore.store.opening import create_store, newer_store, prepare_store
-from embstore.store.session import fetch, holding, reading, writing
+from embstore.store.session import Connect, fetch, holding, reading, writing
 from embstore.store.statement import check_parameters, check_untrusted
 
 if TYPE_CHECKING:
@@ -42,9 +44,11 @@ class Database:
         timeout: seconds to wait while another process holds the file.
     """
 
-    def __init__(self, path: Path, *, timeout: float) -> None:
+    def __init__(self, path: Path, *, timeout: float, connect: Connect | None = None) -> None:
+        """Take a file that is a store; ``connect`` opens what is read of it, if not the whole."""
         self.path = path
         self.timeout = timeout
+        self._connect = connect
 
     def __repr__(self) -> str:
         return f"Database({str(self.path)!r})"
@@ -57,7 +61,7 @@ class Database:
             QueryError: DuckDB refuses the statement.
             StoreError: the store cannot be opened or read.
         """
-        with reading(self.path, self.timeout) as connection:
+        with reading(self.path, self.timeout, self._connect) as connection:
             check_parameters(connection, sql, params or {})
             return self._fetch(connection, sql, params or {})
 
@@ -68,7 +72,7 @@ class Database:
             QueryError: DuckDB refuses the statements.
             StoreError: the store cannot be opened or read.
         """
-        with reading(self.path, self.timeout) as connection:
+        with reading(self.path, self.timeout, self._connect) as connection:
             return self._fetch(connection, sql, {})
 
     def select_untrusted(self, sql: str, params: Mapping[str, object] | None = None) -> pa.Table:
@@ -79,7 +83,7 @@ class Database:
             QueryError: the statement is refused, before it runs, or fails.
             StoreError: the store cannot be opened or read.
         """
-        with reading(self.path, self.timeout) as connection:
+        with reading(self.path, self.timeout, self._connect) as connection:
             check_untrusted(connection, sql)
             check_parameters(connection, sql, params or {})
             return self._fetch(connection, sql, params or {})
@@ -94,7 +98,7 @@ class Database:
         Raises:
             StoreError: the store cannot be opened.
         """
-        with holding(self.path, self.timeout):
+        with holding(self.path, self.timeout, self._connect):
             yield
 
     @contextlib.contextmanager
@@ -136,6 +140,7 @@ def open_database(
     create: bool = True,
     lazy: bool = False,
     timeout: float | None = None,
+    tags: Tags = (),
 ) -> Database:
     """Open the store at a path, creating or migrating it as needed.
 
@@ -146,6 +151,7 @@ def open_database(
             fails before it leaves no empty store behind.
         timeout: seconds to wait while another process holds the file; None for
             ``EMBSTORE_LOCK_TIMEOUT`` or 10.
+        tags: ask only the runs that have them: of every key one of the values.
 
     Raises:
         StoreError: naming the path, what was found there and what to do.
@@ -164,4 +170,5 @@ def open_database(
     path = Path(chosen).expanduser().resolve()
     seconds = lock_timeout(timeout)
     prepare_store(path, seconds, create=create, lazy=lazy)
-    return Database(path, timeout=seconds)
+    connect = functools.partial(of_tagged_runs, path, tuple(tags)) if tags else None
+    return Database(path, timeout=seconds, connect=connect)

@@ -13,6 +13,7 @@ from embstore.errors import StoreError
 from embstore.store import duplicates, migration, schema
 from embstore.store.opening import stored_revision
 from embstore.store.session import reading, writing
+from embstore.store.table_names import NUMBERS
 
 if TYPE_CHECKING:
     import sqlalchemy as sa
@@ -22,11 +23,6 @@ if TYPE_CHECKING:
 _RUNS = "SELECT run_id, created_at FROM {source}run"
 _NEW = "SELECT run_id FROM {other}.run EXCEPT SELECT run_id FROM run"
 _IS_HERE = "run_id IN (SELECT run_id FROM run)"
-# The numbers of one run.
-_OF_A_RUN = (
-    *(schema.layer, schema.measurement, schema.spectrum),
-    *(schema.massive_activation, schema.dimension_curve),
-)
 # What runs share, each with which of it the other store's new runs need.
 _SHARED = (
     (
@@ -135,7 +131,7 @@ def take_in(connection: "sa.Connection", other: str) -> None:
             f"FROM {other}.{table.name} WHERE {needed.format(**words)} "  # noqa: S608 - names of our own
             f"AND ({keys}) NOT IN (SELECT ({keys}) FROM {table.name})",
         )
-    for table in _OF_A_RUN:
+    for table in (schema.metadata.tables[name] for name in NUMBERS):
         _insert(connection, table, f"FROM {other}.{table.name} WHERE run_id IN ({words['new']})")
     # After what is chosen by which runs are new.
     _insert(connection, schema.run, f"FROM {other}.run WHERE run_id IN ({words['new']})")

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 
 from embstore.errors import QueryError
-from embstore.store import duplicates, schema
+from embstore.store import duplicates
 from embstore.store.find_runs import RunFacts, Selection, find_runs
 from embstore.store.session import reading
+from embstore.store.table_names import NUMBERS, ORPHANS
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -18,21 +19,6 @@ if TYPE_CHECKING:
 
     from embstore.store.connection import Database
 
-_OF_A_RUN = (
-    *(schema.layer, schema.measurement, schema.spectrum, schema.massive_activation),
-    *(schema.dimension_curve, schema.tag_change),
-)
-# What is left without a run, in an order in which each follows from the one before.
-_ORPHANS = (
-    (schema.checkpoint, "checkpoint_id NOT IN (SELECT checkpoint_id FROM run)"),
-    (schema.model, "model_id NOT IN (SELECT model_id FROM checkpoint)"),
-    (schema.corpus, "corpus_id NOT IN (SELECT corpus_id FROM run)"),
-    (
-        schema.metric,
-        "(name, version) NOT IN (SELECT (measured.key, CAST(measured.value AS INTEGER)) "
-        "FROM run, json_each(run.metric_versions) AS measured)",
-    ),
-)
 _GONE = "(SELECT unnest(string_split(?, ',')))"
 # The share of a table's rows that must go so that writing the others anew is worth it.
 _WORTH_THE_WORK = 0.1
@@ -142,16 +128,14 @@ def _delete(connection: "sa.Connection", runs: Sequence[str]) -> None:
         return
     linked = duplicates.links(connection)
     gone = ",".join(runs)
-    for table in _OF_A_RUN:
-        _delete_rows(connection, table.name, gone)
+    for name in NUMBERS:
+        _delete_rows(connection, name, gone)
     connection.exec_driver_sql(
         f"DELETE FROM run WHERE run_id IN {_GONE}",  # noqa: S608 - of our own words
         (gone,),
     )
-    for table, orphaned in _ORPHANS:
-        connection.exec_driver_sql(
-            f"DELETE FROM {table.name} WHERE {orphaned}"  # noqa: S608 - of our own words
-        )
+    for table, orphaned in ORPHANS.items():
+        connection.exec_driver_sql(f"DELETE FROM {table} WHERE {orphaned}")  # noqa: S608 - our own
     # What was a copy of a removed checkpoint needs another original.
     left = {checkpoint_id for checkpoint_id, _ in duplicates.links(connection)}
     duplicates.mark(connection, [link for link in linked if link[0] not in left])

@@ -1,7 +1,7 @@
 """Connections to the store's file, each closed as soon as its queries or its write are done."""
 
 import contextlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,8 +15,11 @@ from embstore.store.locking import open_with_retry, thread_lock
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
+# Opens what is asked: a part of the file, or what lies behind a path that is no DuckDB file.
+Connect = Callable[[], duckdb.DuckDBPyConnection]
+
 # Read-only connections that further questions use. Changed only under a file's thread lock.
-_held: dict[Path, duckdb.DuckDBPyConnection] = {}
+_held: dict[tuple[Path, Connect | None], duckdb.DuckDBPyConnection] = {}
 
 # Never fetch or load an extension by itself (DuckDB would, for a SQLite file),
 # and never read a caller's Python variable that is called like a table.
@@ -44,30 +47,33 @@ def _interruptible() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def reading(path: Path, timeout: float) -> Iterator[duckdb.DuckDBPyConnection]:
+def reading(
+    path: Path, timeout: float, connect: Connect | None = None
+) -> Iterator[duckdb.DuckDBPyConnection]:
     """Open a read-only connection that reaches nothing but ``path``, in UTC.
 
-    Within ``holding`` it is the one that is open already.
+    Within ``holding`` it is the one that is open already. ``connect`` opens it where it is
+    not the whole file that is read.
 
     Raises:
         StoreError: the file cannot be opened, or was locked for ``timeout`` seconds.
     """
 
-    def connect() -> duckdb.DuckDBPyConnection:
+    def whole() -> duckdb.DuckDBPyConnection:
         return duckdb.connect(str(path), read_only=True, config=dict(_READ_CONFIG))
 
     with thread_lock(path), _interruptible():
-        if path in _held:
-            yield _held[path]
+        if (path, connect) in _held:
+            yield _held[path, connect]
             return
-        with contextlib.closing(open_with_retry(path, timeout, connect)) as connection:
+        with contextlib.closing(open_with_retry(path, timeout, connect or whole)) as connection:
             # DuckDB takes no time zone at connecting, so its settings are locked after it.
             connection.execute("SET TimeZone = 'UTC'; SET lock_configuration = true")
             yield connection
 
 
 @contextlib.contextmanager
-def holding(path: Path, timeout: float) -> Iterator[None]:
+def holding(path: Path, timeout: float, connect: Connect | None = None) -> Iterator[None]:
     """Let all reading of this thread share one connection: opening one outlasts most questions.
 
     Other threads take their turn afterwards, and nobody writes to the file meanwhile.
@@ -75,15 +81,15 @@ def holding(path: Path, timeout: float) -> Iterator[None]:
     Raises:
         StoreError: as ``reading``.
     """
-    with reading(path, timeout) as connection:
-        if path in _held:
+    with reading(path, timeout, connect) as connection:
+        if (path, connect) in _held:
             yield
             return
-        _held[path] = connection
+        _held[path, connect] = connection
         try:
             yield
         finally:
-            del _held[path]
+            del _held[path, connect]
 
 
 def fetch(

@@ -79,3 +79,27 @@ def test_tag_gives_and_takes_away(store: Path) -> None:
         2,
         "error: tag 'lr' has no value; write it as KEY=VALUE\n",
     )
+
+
+def test_tag_chooses_runs_in_whatever_is_asked(store: Path, tmp_path: Path) -> None:
+    def lines(*arguments: str) -> list[str]:
+        found = embstore(*arguments, "--tag", "lab=x", "-s", store)
+        assert found.returncode == 0, found.stderr
+        return found.stdout.splitlines()
+
+    assert [line.split(",")[0] for line in lines("ls", "runs")] == ["model", "lab/a"]
+    assert [line.split(",")[0] for line in lines("ls", "models")] == ["model", "lab/a"]
+    assert len(lines("query", "layer_profile")) == 1 + 2 * 5
+    assert lines("sql", "SELECT count(*) AS n FROM run") == ["n", "1"]
+    assert lines("compare", "lab/a", "lab/a", "--summary")
+    lines("chart", "layer_profile", "-o", str(tmp_path / "c.json"))
+    lines("report", "-o", str(tmp_path / "r.html"))
+    assert "lab/b" not in (tmp_path / "r.html").read_text()
+    for arguments, code, says in (
+        (("ls", "runs", "--tag", "lab=y"), 1, "no run has the tag lab=y"),
+        (("ls", "runs", "--tag", "lab"), 2, "tag 'lab' has no value"),
+        (("ls", "metrics", "--tag", "lab=x"), 2, "--tag chooses runs"),
+    ):
+        found = embstore(*arguments, "-s", store)
+        assert (found.returncode, found.stdout) == (code, "")
+        assert says in found.stderr

@@ -61,6 +61,7 @@ def test_every_fact_comes_back(database: Database) -> None:
         "massive_activation": 12,
         "dimension_curve": 36,
         "failure": 0,
+        "tag_change": 0,
     }
 
 
