@@ -14,6 +14,7 @@ from embstore.store.connection import Database, open_database
 if TYPE_CHECKING:
     from embstore.charts.build import AnyChart
     from embstore.store.verification import Fault
+    from embstore.store.exporting import Exported
     from embstore.store.merging import Merged
     from embstore.store.removing import Removed
 
@@ -100,9 +101,7 @@ class Store:
     def info(self) -> dict[str, object]:
         """Count what is in the store, and say where and how large it is."""
         counted = self._database.select(_INFO).to_pylist()[0]
-        # What is in the log beside the file is data too.
-        files = [self.path, self.path.with_name(f"{self.path.name}.wal")]
-        size = sum(file.stat().st_size for file in files if file.exists())
+        size = self._database.size()
         return {"store": str(self.path), "size_bytes": size, **counted}
 
     def verify(self) -> "list[Fault]":
@@ -216,6 +215,44 @@ class Store:
         from embstore.store.merging import merge_stores
 
         return merge_stores(self._database, [Path(other) for other in others], dry_run=dry_run)
+
+    def export(self, folder: str | Path) -> "Exported":
+        """Write the runs that a folder lacks as Parquet files, with a card for a data-set hub.
+
+        The folder can be opened as a store, also at an address. Exporting again adds what is
+        new.
+
+        Args:
+            folder: of an earlier export, or one that is empty or not there yet.
+
+        Returns:
+            How many runs were ``new``, were ``known``, or are there of ``others``, and the
+            ``size`` of the files.
+
+        Raises:
+            StoreError: the folder holds something else, or cannot be written.
+        """
+        from embstore.store.exporting import export_store
+
+        return export_store(self._database, folder)
+
+    def import_(self, folder: str | Path, *, dry_run: bool = False) -> "Merged":
+        """Take in the runs of an export that this store lacks: all of them, or none.
+
+        Args:
+            folder: of the export; its checksums are compared first.
+            dry_run: only tell what would be taken in.
+
+        Returns:
+            How many runs were ``new``, and how many ``known``.
+
+        Raises:
+            StoreError: it is no export, a file is damaged, a newer embstore wrote it, or this
+                store cannot be written.
+        """
+        from embstore.store.merging import import_export
+
+        return import_export(self._database, folder, dry_run=dry_run)
 
     def remove(
         self,

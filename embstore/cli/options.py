@@ -52,7 +52,7 @@ StoreOption = Annotated[
         "-s",
         metavar="FILE",
         envvar="EMBSTORE_STORE",
-        help="The store, a DuckDB file; embstore.duckdb if not given.",
+        help="The store: a DuckDB file, or to ask it an export; embstore.duckdb if not given.",
         show_default=False,
     ),
 ]

@@ -19,7 +19,7 @@ Tags = Sequence[tuple[str, str]]
 # Gives the SQL that reads a table of the source; of numbers it may leave out other runs.
 Reader = Callable[[str, Sequence[str]], str]
 
-_CONFIG = {
+MEMORY_CONFIG = {
     "autoinstall_known_extensions": "false",
     "autoload_known_extensions": "false",
     "allow_community_extensions": "false",
@@ -34,7 +34,7 @@ def of_tagged_runs(path: Path, tags: Tags) -> duckdb.DuckDBPyConnection:
     Raises:
         QueryError: no run has these tags.
     """
-    connection = duckdb.connect(":memory:", config=dict(_CONFIG))
+    connection = duckdb.connect(":memory:", config=dict(MEMORY_CONFIG))
     try:
         quoted = str(path).replace("'", "''")
         connection.execute(f"ATTACH '{quoted}' AS store (READ_ONLY)")

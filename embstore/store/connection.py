@@ -18,7 +18,9 @@ import pyarrow as pa
 from embstore.errors import QueryError, StoreError
 from embstore.store import migration
 from embstore.store.assembling import Tags, of_tagged_runs
+from embstore.store.export_files import is_export, read_manifest
 from embstore.store.failures import duckdb_message, reading_error
+from embstore.store.in_place import of_export
 from embstore.store.locking import lock_timeout
 from embstore.store.opening import create_store, newer_store, prepare_store
 from embstore.store.session import Connect, fetch, holding, reading, writing
@@ -114,6 +116,7 @@ class Database:
             StoreError: the disk is full or fails.
         """
         patience = _PATIENCE * self.timeout
+        self.check_whole()
         if not self.path.exists():
             # Removed since it was opened, perhaps an hour ago. A new store keeps the work.
             create_store(self.path, patience)
@@ -122,6 +125,25 @@ class Database:
             if found != migration.HEAD:
                 raise newer_store(self.path, str(found))
             yield connection
+
+    def check_whole(self) -> None:
+        """Refuse to change, or to export, what is only read or only a part.
+
+        Raises:
+            StoreError: it is an export, or was opened with tags.
+        """
+        if is_export(self.path):
+            raise only_read(self.path)
+        if self._connect is not None:
+            raise StoreError(f"{self.path} was opened with tags, to be asked: open it without them")
+
+    def size(self) -> int:
+        """Return how many bytes its files have."""
+        if is_export(self.path):
+            return sum(file.size for file in read_manifest(self.path).files().values())
+        # What is in the log beside the file is data too.
+        files = [self.path, self.path.with_name(f"{self.path.name}.wal")]
+        return sum(file.stat().st_size for file in files if file.exists())
 
     def _fetch(
         self, connection: duckdb.DuckDBPyConnection, sql: str, params: Mapping[str, object]
@@ -132,6 +154,14 @@ class Database:
             raise reading_error(self.path, error) from error
         except (duckdb.Error, pa.ArrowInvalid) as error:
             raise QueryError(duckdb_message(error)) from error
+
+
+def only_read(path: Path) -> StoreError:
+    """Say that an export cannot be written to."""
+    return StoreError(
+        f"{path} is an export, which is only read: take it into a store with "
+        f"`embstore import {path}`"
+    )
 
 
 def open_database(
@@ -145,7 +175,8 @@ def open_database(
     """Open the store at a path, creating or migrating it as needed.
 
     Args:
-        url: a DuckDB file; None for ``EMBSTORE_STORE`` or ``embstore.duckdb``.
+        url: a DuckDB file, or to ask it the folder of an export; None for ``EMBSTORE_STORE`` or
+            ``embstore.duckdb``.
         create: make a missing store; a question passes False.
         lazy: leave making a missing store to the first write, so that work which
             fails before it leaves no empty store behind.
@@ -169,6 +200,10 @@ def open_database(
         )
     path = Path(chosen).expanduser().resolve()
     seconds = lock_timeout(timeout)
+    if is_export(path):
+        if create:
+            raise only_read(path)
+        return Database(path, timeout=seconds, connect=functools.partial(of_export, path, tags))
     prepare_store(path, seconds, create=create, lazy=lazy)
     connect = functools.partial(of_tagged_runs, path, tuple(tags)) if tags else None
     return Database(path, timeout=seconds, connect=connect)

@@ -1,6 +1,7 @@
 """Takes the runs of other stores in: a union by the ids, which are hashes of content."""
 
 import contextlib
+import functools
 import shutil
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
@@ -11,6 +12,8 @@ from typing import TYPE_CHECKING
 
 from embstore.errors import StoreError
 from embstore.store import duplicates, migration, schema
+from embstore.store.export_files import check_files, is_export, read_manifest
+from embstore.store.in_place import of_export
 from embstore.store.opening import stored_revision
 from embstore.store.session import reading, writing
 from embstore.store.table_names import NUMBERS
@@ -82,7 +85,7 @@ def merge_stores(
 
     Args:
         database: what to merge into.
-        others: files of stores.
+        others: files of stores, or folders of exports.
         dry_run: only tell what would be taken in.
 
     Returns:
@@ -115,6 +118,20 @@ def merge_stores(
                 if source:
                     take_in(connection, names[path])
             return merged
+
+
+def import_export(database: "Database", folder: str | Path, *, dry_run: bool = False) -> Merged:
+    """Take in every run of an export that is not there yet, or nothing.
+
+    Raises:
+        StoreError: the folder is no export, a file differs from its checksum, or the store
+            cannot be written.
+        StoreVersionError: a newer embstore wrote it.
+    """
+    path = Path(folder).expanduser().resolve()
+    read_manifest(path)
+    (merged,) = merge_stores(database, [path], dry_run=dry_run)
+    return merged
 
 
 def take_in(connection: "sa.Connection", other: str) -> None:
@@ -167,7 +184,8 @@ def _would_merge(
     """Tell what merging would do, from reading alone."""
 
     def stored(file: Path) -> dict[str, datetime]:
-        with reading(file, database.timeout) as connection:
+        connect = functools.partial(of_export, file, ()) if is_export(file) else None
+        with reading(file, database.timeout, connect) as connection:
             return dict(connection.execute(_RUNS.format(source="")).fetchall())
 
     here = stored(database.path) if database.path.exists() else {}
@@ -199,6 +217,10 @@ def _same_file(path: Path, own: Path) -> bool:
 @contextlib.contextmanager
 def _up_to_date(path: Path, timeout: float) -> Iterator[Path]:
     """Give a store's file, or while needed a migrated copy of an older one."""
+    if is_export(path):
+        check_files(path, read_manifest(path))
+        yield path
+        return
     if stored_revision(path, timeout) == migration.HEAD:
         yield path
         return

@@ -58,6 +58,7 @@ def remove_runs(database: "Database", selection: Selection, *, dry_run: bool = F
         QueryError: what is named is not there.
         StoreError: the store cannot be written.
     """
+    database.check_whole()
     free = _free_bytes(database)
     with database.begin() as connection:
         runs = _runs(connection, selection)

@@ -10,6 +10,7 @@ import duckdb
 import pyarrow as pa
 
 from embstore.store.failures import writing_error
+from embstore.store.in_place import attach_export
 from embstore.store.locking import open_with_retry, thread_lock
 
 if TYPE_CHECKING:
@@ -160,10 +161,13 @@ def writing(
 
 
 def _attach(connection: "Connection", name: str, other: Path, timeout: float) -> None:
-    """Let a connection read another store's file under a name."""
+    """Let a connection read another store, or an export, under a name."""
     driver = connection.connection.driver_connection
     if driver is None:
         raise RuntimeError("the connection is closed")
+    if other.is_dir():
+        open_with_retry(other, timeout, lambda: attach_export(driver, name, other))
+        return
     quoted = str(other).replace("'", "''")
     attach = f"ATTACH '{quoted}' AS {name} (READ_ONLY)"
     open_with_retry(other, timeout, lambda: driver.execute(attach))
