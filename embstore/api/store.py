@@ -82,8 +82,13 @@ class Store:
 
     @property
     def path(self) -> Path:
-        """The store's file."""
+        """The store's file, or the folder of an export; of an address only its last part."""
         return self._database.path
+
+    @property
+    def place(self) -> str:
+        """Where the store is: its path, or the address of an export."""
+        return self._database.place
 
     def __repr__(self) -> str:
         found = self._database.select(_INFO).to_pylist()[0]
@@ -102,7 +107,7 @@ class Store:
         """Count what is in the store, and say where and how large it is."""
         counted = self._database.select(_INFO).to_pylist()[0]
         size = self._database.size()
-        return {"store": str(self.path), "size_bytes": size, **counted}
+        return {"store": self.place, "size_bytes": size, **counted}
 
     def verify(self) -> "list[Fault]":
         """Return what no store should have; an empty list for a sound one.
@@ -369,8 +374,9 @@ def open_store(
     """Open a store, to ask it; one written by an older embstore is migrated first.
 
     Args:
-        url: a DuckDB file; None for what the variable ``EMBSTORE_STORE`` names, else
-            ``embstore.duckdb``.
+        url: a DuckDB file, or an export, which is read where it lies: its folder or its
+            ``https://`` address (extra ``lake``). None for what the variable ``EMBSTORE_STORE``
+            names, else ``embstore.duckdb``.
         queries: folders with questions of your own, as ``.sql`` files.
         tags: ask only the runs that have them, as if there were no others; of one key any of
             several values will do.

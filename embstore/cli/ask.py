@@ -72,7 +72,7 @@ def list_(
 
         opened = open_store(store, tags=tag_filter(tag))
         table = opened.query(what).table
-        show_answer(table, chosen, output, empty=f"{opened.path} holds no {what} yet")
+        show_answer(table, chosen, output, empty=f"{opened.place} holds no {what} yet")
 
 
 @app.command(epilog="Example: embstore info --store demo/embstore.duckdb -f json")
@@ -140,9 +140,9 @@ def query(
     asked = ", ".join(param or ()) or "the parameters' defaults"
     runs = opened.info()["runs"] if not answer.num_rows else 0
     empty = (
-        f"nothing in {opened.path} fits {asked}"
+        f"nothing in {opened.place} fits {asked}"
         if runs
-        else f"{opened.path} holds no runs yet; fill it with embstore ingest"
+        else f"{opened.place} holds no runs yet; fill it with embstore ingest"
     )
     show_answer(answer.table, chosen, output, empty=empty, notes=answer.notes)
 

@@ -52,7 +52,8 @@ StoreOption = Annotated[
         "-s",
         metavar="FILE",
         envvar="EMBSTORE_STORE",
-        help="The store: a DuckDB file, or to ask it an export; embstore.duckdb if not given.",
+        help="A DuckDB file; to ask it, also the folder or https:// address of an export. "
+        "embstore.duckdb if not given.",
         show_default=False,
     ),
 ]

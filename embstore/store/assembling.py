@@ -45,6 +45,7 @@ def of_tagged_runs(path: Path, tags: Tags) -> duckdb.DuckDBPyConnection:
             return f"SELECT * FROM store.main.{table}{chosen}"  # noqa: S608 - our own tables
 
         assemble(connection, read, tags)
+        lock(connection)
     except BaseException:
         connection.close()
         raise
@@ -72,6 +73,11 @@ def assemble(connection: duckdb.DuckDBPyConnection, read: Reader, tags: Tags = (
     for table in NUMBERS:
         connection.execute(f"ALTER TABLE {table} RENAME TO empty_{table}")
         connection.execute(f"CREATE VIEW {table} AS {read(table, runs)}")
+
+
+def lock(connection: duckdb.DuckDBPyConnection) -> None:
+    """Settle the settings of a connection and of its cursors; no SQL can change them then."""
+    connection.execute("SET GLOBAL TimeZone = 'UTC'; SET lock_configuration = true")
 
 
 def _keep_tagged(connection: duckdb.DuckDBPyConnection, tags: Tags) -> None:

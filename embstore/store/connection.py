@@ -18,6 +18,7 @@ import pyarrow as pa
 from embstore.errors import QueryError, StoreError
 from embstore.store import migration
 from embstore.store.assembling import Tags, of_tagged_runs
+from embstore.store.at_address import check_address, is_address, manifest_at, opener
 from embstore.store.export_files import is_export, read_manifest
 from embstore.store.failures import duckdb_message, reading_error
 from embstore.store.in_place import of_export
@@ -42,18 +43,27 @@ class Database:
     settings.
 
     Attributes:
-        path: the file, absolute.
+        path: the file or folder, absolute; of an address only its last part.
+        place: where it is, as people name it: the path, or an address.
         timeout: seconds to wait while another process holds the file.
     """
 
-    def __init__(self, path: Path, *, timeout: float, connect: Connect | None = None) -> None:
-        """Take a file that is a store; ``connect`` opens what is read of it, if not the whole."""
+    def __init__(
+        self,
+        path: Path,
+        *,
+        timeout: float,
+        connect: Connect | None = None,
+        address: str | None = None,
+    ) -> None:
+        """Take a file that is a store; ``connect`` opens what is read, if not the whole file."""
         self.path = path
+        self.place = address or str(path)
         self.timeout = timeout
         self._connect = connect
 
     def __repr__(self) -> str:
-        return f"Database({str(self.path)!r})"
+        return f"Database({self.place!r})"
 
     def select(self, sql: str, params: Mapping[str, object] | None = None) -> pa.Table:
         """Run one of embstore's own queries, with ``$named`` parameters.
@@ -132,15 +142,16 @@ class Database:
         Raises:
             StoreError: it is an export, or was opened with tags.
         """
-        if is_export(self.path):
-            raise only_read(self.path)
+        if is_address(self.place) or is_export(self.path):
+            raise only_read(self.place)
         if self._connect is not None:
             raise StoreError(f"{self.path} was opened with tags, to be asked: open it without them")
 
     def size(self) -> int:
         """Return how many bytes its files have."""
-        if is_export(self.path):
-            return sum(file.size for file in read_manifest(self.path).files().values())
+        if is_address(self.place) or is_export(self.path):
+            there = manifest_at(self.place) if is_address(self.place) else read_manifest(self.path)
+            return sum(file.size for file in there.files().values())
         # What is in the log beside the file is data too.
         files = [self.path, self.path.with_name(f"{self.path.name}.wal")]
         return sum(file.stat().st_size for file in files if file.exists())
@@ -151,16 +162,17 @@ class Database:
         try:
             return fetch(connection, sql, params)
         except (duckdb.IOException, duckdb.FatalException) as error:
-            raise reading_error(self.path, error) from error
+            raise reading_error(self.place, error) from error
         except (duckdb.Error, pa.ArrowInvalid) as error:
             raise QueryError(duckdb_message(error)) from error
 
 
-def only_read(path: Path) -> StoreError:
+def only_read(place: str) -> StoreError:
     """Say that an export cannot be written to."""
+    folder = "DIR, once its folder is fetched" if is_address(place) else place
     return StoreError(
-        f"{path} is an export, which is only read: take it into a store with "
-        f"`embstore import {path}`"
+        f"{place} is an export, which is only read: take it into a store with "
+        f"`embstore import {folder}`"
     )
 
 
@@ -175,8 +187,8 @@ def open_database(
     """Open the store at a path, creating or migrating it as needed.
 
     Args:
-        url: a DuckDB file, or to ask it the folder of an export; None for ``EMBSTORE_STORE`` or
-            ``embstore.duckdb``.
+        url: a DuckDB file; to ask it, also the folder or the address of an export. None for
+            ``EMBSTORE_STORE`` or ``embstore.duckdb``.
         create: make a missing store; a question passes False.
         lazy: leave making a missing store to the first write, so that work which
             fails before it leaves no empty store behind.
@@ -192,6 +204,14 @@ def open_database(
     chosen = url if url is not None else os.environ.get("EMBSTORE_STORE") or DEFAULT_STORE
     if not str(chosen):
         raise StoreError(f"the store's path is empty: name a file such as {DEFAULT_STORE}")
+    seconds = lock_timeout(timeout)
+    if isinstance(chosen, str) and is_address(chosen):
+        address = check_address(chosen)
+        if create:
+            raise only_read(address)
+        name = Path(address.rpartition("/")[2])
+        connect = opener(address, tuple(tags))
+        return Database(name, timeout=seconds, connect=connect, address=address)
     # A scheme has two letters or more, unlike a Windows drive; ":memory:" has none.
     if isinstance(chosen, str) and re.match(r"([A-Za-z][\w+.-]+)?:", chosen):
         raise StoreError(
@@ -199,11 +219,12 @@ def open_database(
             f"name a path such as {DEFAULT_STORE}"
         )
     path = Path(chosen).expanduser().resolve()
-    seconds = lock_timeout(timeout)
     if is_export(path):
         if create:
-            raise only_read(path)
-        return Database(path, timeout=seconds, connect=functools.partial(of_export, path, tags))
+            raise only_read(str(path))
+        return Database(
+            path, timeout=seconds, connect=functools.partial(of_export, path, tuple(tags))
+        )
     prepare_store(path, seconds, create=create, lazy=lazy)
-    connect = functools.partial(of_tagged_runs, path, tuple(tags)) if tags else None
-    return Database(path, timeout=seconds, connect=connect)
+    part = functools.partial(of_tagged_runs, path, tuple(tags)) if tags else None
+    return Database(path, timeout=seconds, connect=part)

@@ -152,6 +152,7 @@ def _connection(path: Path) -> duckdb.DuckDBPyConnection:
     try:
         connection.execute(f"ATTACH {quoted(str(path))} AS store (READ_ONLY)")
         connection.execute(resource_folder("migrations").joinpath("head.sql").read_text())
+        connection.execute("SET TimeZone = 'UTC'")
     except BaseException:
         connection.close()
         raise

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import duckdb
 
-from embstore.store.assembling import MEMORY_CONFIG, Tags, assemble
+from embstore.store.assembling import MEMORY_CONFIG, Tags, assemble, lock
 from embstore.store.export_files import Manifest, quoted, read_manifest, reader
 
 
@@ -20,6 +20,7 @@ def of_export(folder: Path, tags: Tags) -> duckdb.DuckDBPyConnection:
     try:
         confine(connection, str(folder), manifest)
         assemble(connection, reader(str(folder), manifest), tags)
+        lock(connection)
     except BaseException:
         connection.close()
         raise

@@ -54,22 +54,23 @@ def reading(
     """Open a read-only connection that reaches nothing but ``path``, in UTC.
 
     Within ``holding`` it is the one that is open already. ``connect`` opens it where it is
-    not the whole file that is read.
+    not the whole file that is read, with its settings locked.
 
     Raises:
         StoreError: the file cannot be opened, or was locked for ``timeout`` seconds.
     """
 
     def whole() -> duckdb.DuckDBPyConnection:
-        return duckdb.connect(str(path), read_only=True, config=dict(_READ_CONFIG))
+        connection = duckdb.connect(str(path), read_only=True, config=dict(_READ_CONFIG))
+        # DuckDB takes no time zone at connecting, so its settings are locked after it.
+        connection.execute("SET TimeZone = 'UTC'; SET lock_configuration = true")
+        return connection
 
     with thread_lock(path), _interruptible():
         if (path, connect) in _held:
             yield _held[path, connect]
             return
         with contextlib.closing(open_with_retry(path, timeout, connect or whole)) as connection:
-            # DuckDB takes no time zone at connecting, so its settings are locked after it.
-            connection.execute("SET TimeZone = 'UTC'; SET lock_configuration = true")
             yield connection
 
 
