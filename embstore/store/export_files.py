@@ -94,8 +94,11 @@ def check_name(folder: Path) -> None:
 
 
 def is_export(path: Path) -> bool:
-    """Say whether a folder is an export."""
-    return path.is_dir() and (path / MANIFEST).is_file()
+    """Say whether a folder is an export; what cannot be reached is none."""
+    try:
+        return path.is_dir() and (path / MANIFEST).is_file()
+    except OSError:
+        return False
 
 
 def read_manifest(folder: Path) -> Manifest:

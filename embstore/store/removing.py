@@ -112,11 +112,11 @@ def _counted(connection: "sa.Connection", runs: Sequence[RunFacts]) -> pa.Table:
         f"WHERE run_id IN {_GONE} GROUP BY run_id"
     )
     ids = ",".join(str(run["run_id"]) for run in runs)
-    numbers = dict(connection.exec_driver_sql(sql, (ids,)).fetchall())
+    numbers = {str(run): int(n) for run, n in connection.exec_driver_sql(sql, (ids,))}
     columns: dict[str, pa.Array] = {
         name: pa.array([run[name] for run in runs], _type_of(name)) for name in _COLUMNS
     }
-    counts = [int(numbers.get(run["run_id"], 0)) for run in runs]
+    counts = [numbers.get(str(run["run_id"]), 0) for run in runs]
     return pa.table({**columns, "measurements": pa.array(counts, pa.int64())})
 
 

@@ -55,7 +55,8 @@ def tag_run(database: "Database", run: str, tags: Mapping[str, str | None]) -> T
     with database.begin() as connection:
         (found,) = find_runs(connection, Selection(runs=(run,)))
         run_id = str(found["run_id"])
-        before = dict(connection.exec_driver_sql(_TAGS, (run_id,)).fetchall())
+        tags_now = connection.exec_driver_sql(_TAGS, (run_id,))
+        before = {str(key): str(value) for key, value in tags_now}
         changed = {key: value for key, value in wanted.items() if before.get(key) != value}
         if changed:
             last = connection.exec_driver_sql(_LATEST, (run_id,)).scalar()

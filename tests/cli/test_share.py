@@ -47,8 +47,8 @@ def test_export_is_a_store_to_ask_and_to_import(tmp_path: Path) -> None:
         assert answers[0].returncode == 0
         assert answers[0].stdout == answers[1].stdout
         assert answers[0].stderr == answers[1].stderr
-    for name, command in (("c.json", "chart layer_profile"), ("r.html", "report")):
-        found = embstore(*command.split(), "-o", tmp_path / name, "-s", folder)
+    for name, words in (("c.json", "chart layer_profile"), ("r.html", "report")):
+        found = embstore(*words.split(), "-o", tmp_path / name, "-s", folder)
         assert found.returncode == 0, found.stderr
     info = embstore("info", "-f", "json", "-s", folder)
     assert f'"store": "{folder}"' in info.stdout

@@ -22,11 +22,16 @@ from tests.synthetic import ALL_METRICS, make_run
 Tags = dict[str, Sequence[str]]
 
 
-def run(lr: str, step: int, **given: object) -> Run:
-    tags = {"lr": lr, "lab": "a"}
+def run(lr: str, step: int, *, seed: int = 0, tokens: int = 256) -> Run:
     return make_run(
-        name="lab/m", revision=f"step{step}", step=step, tags=tags, metrics=ALL_METRICS, **given
-    )  # type: ignore[arg-type]
+        name="lab/m",
+        revision=f"step{step}",
+        step=step,
+        tags={"lr": lr, "lab": "a"},
+        metrics=ALL_METRICS,
+        seed=seed,
+        tokens=tokens,
+    )
 
 
 SLOW = [run("0.1", step) for step in (1, 2)]

@@ -16,7 +16,7 @@ from embstore.asking.ask import find_questions, run_question
 from embstore.errors import QueryError, StoreError, StoreLockedError, StoreVersionError
 from embstore.store import data_card
 from embstore.store.connection import Database, open_database
-from embstore.store.export_files import MANIFEST, read_manifest
+from embstore.store.export_files import MANIFEST, Manifest, read_manifest
 from embstore.store.exporting import export_store
 from embstore.store.find_runs import Selection
 from embstore.store.merging import import_export, merge_stores
@@ -176,7 +176,7 @@ def test_a_run_keeps_the_numbers_it_was_exported_with(tmp_path: Path) -> None:
     mine, theirs = (
         new_store(
             tmp_path / name,
-            [make_run(values=lambda *_, v=value: v, created_at=datetime(2026, 1, day, tzinfo=UTC))],  # type: ignore[misc]
+            [make_run(values=lambda *_, v=value: v, created_at=datetime(2026, 1, day, tzinfo=UTC))],
         )
         for name, value, day in (("a", 1.0, 1), ("b", 2.0, 2))
     )
@@ -390,7 +390,7 @@ def test_the_card_names_the_tables_as_a_hub_reads_them(exported: Path) -> None:
 
 def test_a_card_withstands_the_names_of_strangers() -> None:
     hostile = ["a`b\n# heading", "---\nconfigs: []"]
-    card = data_card.data_card(data_card.Manifest(), hostile)
+    card = data_card.data_card(Manifest(), hostile)
     assert card.count("\n---\n") == 1
     assert "\n# heading" not in card
 
