@@ -2,6 +2,7 @@
 
 import contextlib
 import functools
+import re
 import shutil
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
@@ -97,7 +98,7 @@ def merge_stores(
             cannot be written.
         StoreVersionError: a newer embstore wrote one.
     """
-    given = [path.expanduser().resolve() for path in others]
+    given = [_as_file(path) for path in others]
     with contextlib.ExitStack() as copies:
         # Each once, and all of them looked at before anything is changed.
         current = {
@@ -128,7 +129,7 @@ def import_export(database: "Database", folder: str | Path, *, dry_run: bool = F
             cannot be written.
         StoreVersionError: a newer embstore wrote it.
     """
-    path = Path(folder).expanduser().resolve()
+    path = _as_file(Path(folder))
     read_manifest(path)
     (merged,) = merge_stores(database, [path], dry_run=dry_run)
     return merged
@@ -205,6 +206,15 @@ def _told(path: Path, here: Mapping[str, datetime], there: Mapping[str, datetime
         known=len(known),
         measured_twice=sum(here[run_id] != there[run_id] for run_id in known),
     )
+
+
+def _as_file(path: Path) -> Path:
+    # Two slashes of an address are one in a path.
+    if re.match(r"https?:/", str(path)):
+        raise StoreError(
+            f"{path} is an address, which can be asked only: fetch the folder and name that"
+        )
+    return path.expanduser().resolve()
 
 
 def _same_file(path: Path, own: Path) -> bool:

@@ -16,7 +16,7 @@ from embstore.errors import StoreError, StoreVersionError
 from embstore.store import migration
 from embstore.store.connection import Database, open_database
 from embstore.store.duplicates import mark
-from embstore.store.merging import Merged, merge_stores
+from embstore.store.merging import Merged, import_export, merge_stores
 from embstore.store.session import writing
 from embstore.store.tagging import tag_run
 from embstore.store.writing import write_failure, write_run
@@ -249,6 +249,14 @@ def test_what_is_no_store_is_refused_and_nothing_is_taken_in(
             assert says in str(caught.value)
             assert "\n" not in str(caught.value)
     assert set(counts(database).values()) == {0}
+
+
+def test_an_address_can_only_be_asked(database: Database) -> None:
+    for address in ("https://host/geometry", "http://host/geometry"):
+        with pytest.raises(StoreError, match="is an address, which can be asked only"):
+            merge_stores(database, [Path(address)])
+        with pytest.raises(StoreError, match="is an address, which can be asked only"):
+            import_export(database, address)
 
 
 HOLD = """
