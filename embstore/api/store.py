@@ -13,10 +13,10 @@ from embstore.store.connection import Database, open_database
 
 if TYPE_CHECKING:
     from embstore.charts.build import AnyChart
-    from embstore.store.verification import Fault
     from embstore.store.exporting import Exported
     from embstore.store.merging import Merged
     from embstore.store.removing import Removed
+    from embstore.store.verification import Fault
 
 _INFO = """
 SELECT
