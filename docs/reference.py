@@ -196,6 +196,7 @@ def schema_page() -> str:
     Raises:
         ValueError: the schema and docs/schema.toml do not name the same columns.
     """
+    from embstore.store.migration import migrations
     from embstore.store.schema import metadata
 
     words = _words("schema")
@@ -247,6 +248,12 @@ def schema_page() -> str:
                 (f"`{name}({', '.join(macros[name])})`", meaning)
                 for name, meaning in words["macros"].items()
             ),
+        ),
+        "",
+        "## Schemas\n",
+        words["schemas"]["text"] + "\n",
+        table(
+            ("schema", "what came with it"), ((f"`{m.revision}`", m.title) for m in migrations())
         ),
         "",
     ]

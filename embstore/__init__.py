@@ -12,6 +12,7 @@ from embstore._version import __version__
 if TYPE_CHECKING:
     from embstore.api.convergence import convergence
     from embstore.api.ingest import ingest, ingest_study
+    from embstore.api.kept_runs import take_in
     from embstore.api.metric_results import MetricResult, MetricResults
     from embstore.api.store import Store
     from embstore.api.store import open_store as open  # noqa: A004 - embstore.open, as in gzip.open
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
         CorpusError,
         EmbstoreError,
         IngestError,
+        KeptError,
         MeasurementError,
         ModelError,
         QueryError,
@@ -35,6 +37,7 @@ __all__ = [
     "CorpusError",
     "EmbstoreError",
     "IngestError",
+    "KeptError",
     "MeasurementError",
     "MetricResult",
     "MetricResults",
@@ -52,6 +55,7 @@ __all__ = [
     "measure",
     "measure_pair",
     "open",
+    "take_in",
 ]
 
 # Where each name is, and what it is called there.
@@ -64,6 +68,7 @@ _PLACES = {
     "convergence": ("api.convergence", "convergence"),
     "ingest": ("api.ingest", "ingest"),
     "ingest_study": ("api.ingest", "ingest_study"),
+    "take_in": ("api.kept_runs", "take_in"),
     "measure": ("api.vectors", "measure"),
     "measure_pair": ("api.vectors", "measure_pair"),
 }

@@ -13,6 +13,7 @@ The tree, with the exit code the command line gives each branch::
     ├── UsageError               2   a value, parameter or name that cannot be used
     └── StoreError               3   the store cannot be used
         ├── StoreLockedError     3   another process holds it
+        ├── KeptError            3   runs are measured, and kept in files, but not stored
         └── StoreVersionError    3   written by a newer embstore
 
 A message is one line: the thing, what was found, what to do next.
@@ -81,6 +82,17 @@ class StoreError(EmbstoreError):
 
 class StoreLockedError(StoreError):
     """Another process holds the store."""
+
+
+class KeptError(StoreError):
+    """Runs were measured and could not be stored: they are kept in files.
+
+    ``outcomes`` says what became of each checkpoint, and in which file its run is.
+    """
+
+    def __init__(self, message: str, outcomes: Sequence[object]) -> None:
+        super().__init__(message)
+        self.outcomes = tuple(outcomes)
 
 
 class StoreVersionError(StoreError):

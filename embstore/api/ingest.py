@@ -71,6 +71,8 @@ def ingest(
     Raises:
         IngestError: some of several checkpoints failed; ``outcomes`` says which and why, and
             the others are stored.
+        KeptError: runs were measured and could not be stored; ``outcomes`` says in which files
+            they are. The next ingest into the store takes them in, and so does ``take_in``.
         EmbstoreError: a model, the text, an option or the store cannot be used; checkpoints
             before it are stored.
     """

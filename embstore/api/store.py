@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
 _INFO = """
 SELECT
-    (SELECT max(version_num) FROM alembic_version) AS schema_revision,
     (SELECT count(*) FROM checkpoint) AS checkpoints,
     (SELECT count(*) FROM corpus) AS corpora,
     (SELECT count(*) FROM run) AS runs,
@@ -107,7 +106,9 @@ class Store:
         """Count what is in the store, and say where and how large it is."""
         counted = self._database.select(_INFO).to_pylist()[0]
         size = self._database.size()
-        return {"store": self.place, "size_bytes": size, **counted}
+        # Asked of the file itself: of an older one the counts are those of its migrated copy.
+        schema = {"schema_revision": self._database.schema()}
+        return {"store": self.place, "size_bytes": size, **schema, **counted}
 
     def verify(self) -> "list[Fault]":
         """Return what no store should have; an empty list for a sound one.
@@ -371,7 +372,9 @@ def open_store(
     queries: Iterable[str | Path] = (),
     tags: Mapping[str, str | Sequence[str]] | None = None,
 ) -> Store:
-    """Open a store, to ask it; one written by an older embstore is migrated first.
+    """Open a store, to ask it; asking never changes it.
+
+    One that an older embstore wrote is answered from a temporary copy, which is migrated.
 
     Args:
         url: a DuckDB file, or an export, which is read where it lies: its folder or its

@@ -1,7 +1,8 @@
 """The command that fills a store: ingest."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -25,13 +26,15 @@ _OF_THE_STUDY = (
     *("models", "corpus", "text_field", "tokens", "window", "sample", "seed"),
     *("dtype", "scopes", "pairs", "name", "revisions", "random_init", "tokenizer"),
 )
+# What taking in runs that are kept has a use for.
+_OF_THE_SPOOL = {"spool", "store"}
 
 
 @app.command(
     epilog="Examples: embstore ingest gpt2 --corpus enwik8  ·  "
     "embstore ingest EleutherAI/pythia-70m --revisions 'every:10' --corpus enwik8 --evict  ·  "
     "embstore ingest ./my-model model.gguf --corpus notes.txt --tokens 16384 --tag lab=a  ·  "
-    "embstore ingest --study tiny"
+    "embstore ingest --study tiny  ·  embstore ingest --spool embstore.duckdb.spool"
 )
 def ingest(
     context: typer.Context,
@@ -123,6 +126,13 @@ def ingest(
         bool,
         typer.Option("--allow-remote-code", help="Run Python code that comes with a model."),
     ] = False,
+    spool: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help="Measure nothing: take in runs that could not be stored and are kept there.",
+        ),
+    ] = None,
     evict: Annotated[
         bool,
         typer.Option("--evict", help="Delete each downloaded checkpoint once it is measured."),
@@ -140,6 +150,9 @@ def ingest(
     output: OutputOption = None,
 ) -> None:
     """Measure models over a text and store the numbers."""
+    if spool is not None:
+        _take_in(spool, store, context)
+        return
     tags = parse_tags(tag)
     if not dry_run and (format_ != "auto" or output is not None):
         raise UsageError("--format and --output are for the table of --dry-run")
@@ -183,14 +196,26 @@ def ingest(
     if dry_run:
         # torch and transformers: seconds to import.
         from embstore.cli.dry_run import show
-        from embstore.ingestion.dry_run import preview
+        from embstore.ingestion.dry_run import check_store, preview
 
         shown = preview(request, store)
         show(shown, format_, output)
+        if any(item.status == "to do" for item in shown):
+            check_store(store)
         if any(item.status == "cannot" for item in shown):
             raise typer.Exit(IngestError.exit_code)
         return
     _run(request, store)
+
+
+def _take_in(spool: Path, store: str | None, context: typer.Context) -> None:
+    """Store runs that are kept in a folder; say what became of each."""
+    from embstore.api.kept_runs import take_in
+
+    if option := _given(context, [name for name in context.params if name not in _OF_THE_SPOOL]):
+        raise UsageError(f"{option} conflicts with --spool, which measures nothing")
+    if not take_in(spool, store=store):
+        TERMINAL.say(f"{spool} has no run that is new in the store")
 
 
 def _study(study: str, context: typer.Context, tags: Mapping[str, str]) -> "Request":
@@ -228,9 +253,15 @@ def _run(request: "Request", store: str | None) -> None:
 
 
 def _refuse_beside_a_study(context: typer.Context) -> None:
-    for parameter in _OF_THE_STUDY:
+    if option := _given(context, _OF_THE_STUDY):
+        raise UsageError(f"{option} conflicts with --study, which sets it")
+
+
+def _given(context: typer.Context, parameters: Iterable[str]) -> str | None:
+    """Return the first of some parameters that the command line has, as it is written there."""
+    options = {"models": "a MODEL", "pairs": "--pairs or --no-pairs", "format_": "--format"}
+    for parameter in parameters:
         source = context.get_parameter_source(parameter)
         if source is not None and source.name == "COMMANDLINE":
-            options = {"models": "a MODEL", "pairs": "--pairs or --no-pairs"}
-            option = options.get(parameter, f"--{parameter.replace('_', '-')}")
-            raise UsageError(f"{option} conflicts with --study, which sets it")
+            return options.get(parameter, f"--{parameter.replace('_', '-')}")
+    return None

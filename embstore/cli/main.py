@@ -17,10 +17,11 @@ from embstore.cli.compare import app as compare_app
 from embstore.cli.ingest import app as ingest_app
 from embstore.cli.measure import app as measure_app
 from embstore.cli.mend import app as mend_app
+from embstore.cli.migrate import app as migrate_app
 from embstore.cli.report import app as report_app
 from embstore.cli.share import app as share_app
 from embstore.cli.study import app as study_app
-from embstore.cli.terminal import TERMINAL
+from embstore.cli.terminal import TERMINAL, show_notes
 from embstore.cli.verify import app as verify_app
 from embstore.cli.wrong_usage import explain, is_help, is_wrong_usage
 from embstore.common.messages import one_line
@@ -44,6 +45,7 @@ app.add_typer(report_app)
 app.add_typer(verify_app)
 app.add_typer(share_app)
 app.add_typer(mend_app)
+app.add_typer(migrate_app)
 app.add_typer(study_app, name="study")
 
 
@@ -68,6 +70,7 @@ def options(
 
 def main() -> None:
     """Run the command line; the one place where errors become exit codes."""
+    show_notes()
     try:
         # So that what is wrong with the command line itself comes here, too.
         code = app(prog_name="embstore", standalone_mode=False)

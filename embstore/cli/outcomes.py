@@ -24,6 +24,11 @@ def tell(outcome: "Outcome") -> None:
             f"{label}: already measured with this text and configuration "
             f"(run {run}), nothing to do; --force measures it again"
         )
+    elif outcome.status == "kept":
+        TERMINAL.say(
+            f"{label}: measured on {outcome.n_tokens:,} tokens in {outcome.seconds:.0f} s, but not "
+            f"stored: kept in {outcome.file}"
+        )
     else:
         TERMINAL.say(
             f"{label}: measured on {outcome.n_tokens:,} tokens in {outcome.seconds:.0f} s "
@@ -54,7 +59,9 @@ def tell(outcome: "Outcome") -> None:
 
 
 def show_failures(outcomes: "list[Outcome]") -> None:
-    """Write the failed checkpoints and their reasons to stderr, as a table."""
+    """Write the failed checkpoints, if there are any, and their reasons to stderr, as a table."""
+    if not any(outcome.status == "failed" for outcome in outcomes):
+        return
     table = Table(title="failed", title_justify="left", box=None, pad_edge=False)
     for column in ("checkpoint", "stage", "reason"):
         table.add_column(column, overflow="fold")

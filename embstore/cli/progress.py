@@ -18,7 +18,12 @@ from rich.text import Text
 from embstore.cli.terminal import TERMINAL
 
 _WRITING = "store"
-_STAGES = {"forward": "reading tokens", "geometry": "measuring layers", _WRITING: "storing"}
+_STAGES = {
+    "forward": "reading tokens",
+    "geometry": "measuring layers",
+    _WRITING: "storing",
+    "wait": "waiting for the store",
+}
 
 
 class _Pace(ProgressColumn):

@@ -1,5 +1,6 @@
 """What goes to the terminal besides data: messages on stderr, as loud as asked for."""
 
+import logging
 import sys
 from dataclasses import dataclass
 
@@ -37,3 +38,19 @@ class Terminal:
 
 
 TERMINAL = Terminal()
+
+
+class _Notes(logging.Handler):
+    """Shows what the rooms below note: what became of a store, and where a run is kept."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        TERMINAL.say(f"note: {record.getMessage()}")
+
+
+_NOTES = _Notes(logging.WARNING)
+
+
+def show_notes() -> None:
+    """Show from now on what embstore notes, as any other message."""
+    # Adding it twice changes nothing.
+    logging.getLogger("embstore").addHandler(_NOTES)

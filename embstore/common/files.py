@@ -1,5 +1,6 @@
 """Writes a result file whole or not at all."""
 
+import contextlib
 import os
 from pathlib import Path
 
@@ -34,6 +35,34 @@ def write_atomically(path: str | Path, content: bytes) -> None:
         raise _refusal(path, error) from error
     finally:
         partial.unlink(missing_ok=True)
+
+
+def write_durably(path: Path, content: bytes) -> None:
+    """Write a file whole or not at all, so that it outlasts a power cut.
+
+    Raises:
+        OSError: the file cannot be written.
+    """
+    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    try:
+        with partial.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        partial.replace(path)
+        flush_folder(path.parent)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def flush_folder(folder: Path) -> None:
+    """Make sure that new names in a folder outlast a power cut, where the system can."""
+    with contextlib.suppress(OSError):
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
 
 
 def _write(place: Path, content: bytes, path: str | Path) -> None:

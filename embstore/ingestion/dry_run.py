@@ -1,12 +1,13 @@
 """Says what an ingest would do and what it would take, without doing it."""
 
+import logging
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
 from embstore.checkpoints.find import Candidate
 from embstore.checkpoints.locate import fingerprinted, locate_files
-from embstore.common.messages import reason_of
+from embstore.common.messages import listed, reason_of
 from embstore.errors import StoreError
 from embstore.ingestion.duplicates import Copies
 from embstore.ingestion.memory_estimate import MemoryEstimate, estimate
@@ -15,6 +16,10 @@ from embstore.ingestion.request import Request, Settings
 from embstore.ingestion.resources import Resources, open_resources
 from embstore.ingestion.time_estimate import Pace, estimate_seconds, probe_pace
 from embstore.models.description import ModelSize, model_size
+from embstore.store.connection import open_database
+from embstore.store.spool import waiting
+
+_LOG = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -94,6 +99,22 @@ def preview(request: Request, store: str | Path | None) -> list[Preview]:
             _preview(candidate, resources, request.settings, known)
             for candidate in resources.candidates
         ]
+
+
+def check_store(store: str | Path | None) -> None:
+    """Find out whether what is to do could be stored, and say what waits for the store.
+
+    Raises:
+        StoreError: what stands in the way.
+    """
+    database = open_database(store, lazy=True)
+    if files := waiting(database.path):
+        runs = "1 measured run" if len(files) == 1 else f"{len(files):,} measured runs"
+        folders = listed(dict.fromkeys(file.parent for file in files))
+        _LOG.warning(
+            "%s in %s: not stored yet, an ingest takes in what is there first", runs, folders
+        )
+    database.check_writable()
 
 
 def _preview(

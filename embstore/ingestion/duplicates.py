@@ -1,9 +1,11 @@
 """Knows which checkpoints have the weights of another one of their model, or some of its files."""
 
+import contextlib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from embstore.checkpoints.located import Located
+from embstore.errors import StoreError
 from embstore.store.connection import Database
 from embstore.store.writing import same_weights, stored_weights
 
@@ -34,13 +36,14 @@ class Copies:
     def original(self, located: Located) -> str | None:
         """Return the revision that had a checkpoint's weights first; None if it is this one.
 
-        Raises:
-            StoreError: the store cannot be asked.
+        Of those met so far where the store cannot be asked.
         """
         revision, weights = located.checkpoint.revision, self._weights(located)
-        first = self._first.get((located.name, weights)) or same_weights(
-            self._database, located.name, replace(located.checkpoint, weights_sha256=weights)
-        )
+        first = self._first.get((located.name, weights))
+        if first is None:
+            checkpoint = replace(located.checkpoint, weights_sha256=weights)
+            with contextlib.suppress(StoreError):
+                first = same_weights(self._database, located.name, checkpoint)
         return None if first in (None, revision) else first
 
     def shared(self, located: Located) -> SharedFiles | None:
@@ -69,5 +72,7 @@ class Copies:
         checkpoint = located.checkpoint
         if checkpoint.files_sha256 is not None:
             return checkpoint.weights_sha256
-        stored = stored_weights(self._database, located.name, checkpoint)
+        stored = None
+        with contextlib.suppress(StoreError):
+            stored = stored_weights(self._database, located.name, checkpoint)
         return stored or checkpoint.weights_sha256

@@ -8,6 +8,7 @@ import contextlib
 import time
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 
 from embstore.common.allocator import keep_freed_memory
 from embstore.common.workers import ahead
@@ -23,14 +24,21 @@ from embstore.measuring.checkpoint import ACCUMULATION_DTYPE, Choice, Progress, 
 from embstore.models.hidden_states import HiddenBatch, default_batch_size, hidden_batches
 from embstore.models.load import read_weights
 from embstore.models.loaded import LoadedModel, examine
-from embstore.store.writing import write_run
+from embstore.store import ids
+from embstore.store.spool import store_or_keep
 from embstore.types import Measured, Run
 
 
 def measure_and_store(
     prepared: Prepared, planned: Plan, resources: Resources, settings: Settings, progress: Progress
 ) -> Outcome:
-    """Load the weights, measure and store."""
+    """Load the weights, measure and store.
+
+    A run that cannot be stored is kept in a file.
+
+    Raises:
+        StoreError: the run could be neither stored nor kept.
+    """
     began = time.perf_counter() - planned.seconds - prepared.load_seconds
     keep_freed_memory()
     located, config = planned.model.located, planned.model.config
@@ -75,17 +83,19 @@ def measure_and_store(
         study=settings.study,
     )
     progress("store", 0, 1)
-    run_id = write_run(resources.database, run)
+    kept = store_or_keep(resources.database, run, wait=partial(progress, "wait", 0, 1))
     progress("store", 1, 1)
     known = (layer.neighbor_recall for layer in measured.layers)
     return Outcome(
         model=located.name,
         revision=located.checkpoint.revision,
-        status="measured",
-        run_id=run_id,
+        status="kept" if kept else "measured",
+        run_id=None if kept else ids.run_id_of(run),
         n_tokens=planned.windows.n_tokens,
         seconds=time.perf_counter() - began,
         least_recall=min((share for share in known if share is not None), default=None),
+        file=kept.file if kept else None,
+        reason=kept.reason if kept else None,
     )
 
 

@@ -2,9 +2,11 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
-from embstore.errors import EmptyLayersError, IngestError, NothingMeasuredError
+from embstore.common.messages import listed
+from embstore.errors import EmptyLayersError, IngestError, KeptError, NothingMeasuredError
 from embstore.ingestion.duplicates import SharedFiles
 from embstore.store.empty_layers import EmptyLayers
 
@@ -13,11 +15,14 @@ from embstore.store.empty_layers import EmptyLayers
 class Outcome:
     """What became of one checkpoint: ``measured`` now, ``stored`` before, or ``failed``.
 
+    One that is ``kept`` is measured, but could not be stored: its run is in a file, which the
+    next ingest into the store takes in.
+
     Attributes:
         model: its name.
         revision: of it.
         status: what became of it.
-        run_id: of the run in the store; None if it failed.
+        run_id: of the run in the store; None if it is not there.
         n_tokens: fed, now or before.
         seconds: what it took.
         least_recall: the worst layer's share of true neighbours that the search found, 1
@@ -26,12 +31,13 @@ class Outcome:
         shared: which of its files with weights an earlier checkpoint of this ingest has too.
         empty: its layers without a number; None where every layer has some.
         stage: how far a failed one came.
-        reason: why it failed, one line.
+        reason: why it failed, or could not be stored, one line.
+        file: in which the run of one that is kept is.
     """
 
     model: str
     revision: str
-    status: Literal["measured", "stored", "failed"]
+    status: Literal["measured", "stored", "failed", "kept"]
     run_id: str | None = None
     n_tokens: int = 0
     seconds: float = 0.0
@@ -41,11 +47,15 @@ class Outcome:
     empty: EmptyLayers | None = None
     stage: str | None = None
     reason: str | None = None
+    file: Path | None = None
 
 
-def error_of(outcomes: Sequence[Outcome]) -> IngestError | None:
-    """Return what to raise when all is done; None if no checkpoint failed."""
+def error_of(outcomes: Sequence[Outcome]) -> IngestError | KeptError | None:
+    """Return what to raise when all is done; None if every checkpoint is stored."""
     failed = [outcome for outcome in outcomes if outcome.status == "failed"]
+    kept = [outcome for outcome in outcomes if outcome.status == "kept"]
+    if kept:
+        return _kept_error(kept, failed, outcomes)
     if not failed:
         return None
     kind = NothingMeasuredError if len(failed) == len(outcomes) else IngestError
@@ -53,6 +63,20 @@ def error_of(outcomes: Sequence[Outcome]) -> IngestError | None:
     return kind(
         f"{len(failed):,} of {len(outcomes):,} checkpoints failed, {rest}; the same command "
         "tries the failed ones again, and embstore query failures lists them",
+        outcomes,
+    )
+
+
+def _kept_error(
+    kept: Sequence[Outcome], failed: Sequence[Outcome], outcomes: Sequence[Outcome]
+) -> KeptError:
+    folders = listed(dict.fromkeys(outcome.file.parent for outcome in kept if outcome.file))
+    several = f"{len(kept):,} of {len(outcomes):,} checkpoints are"
+    which = "the checkpoint is" if len(outcomes) == 1 else several
+    also = f"; {len(failed):,} failed" if failed else ""
+    return KeptError(
+        f"{which} measured, but not in the store ({kept[0].reason}): kept in {folders}, and taken "
+        f"in by the next ingest into this store, or by `embstore ingest --spool {folders}`{also}",
         outcomes,
     )
 

@@ -26,7 +26,6 @@ from embstore.models.description import ModelDescription, describe
 from embstore.models.image_reader import ModelImageReader
 from embstore.models.loaded import tokenizer_sha256
 from embstore.store import ids
-from embstore.store.writing import repeats
 from embstore.types import (
     Configuration,
     Corpus,
@@ -115,7 +114,7 @@ def plan(located: Located, resources: Resources, settings: Settings) -> Plan:
         configuration=configuration,
         metrics=metrics,
         work=work,
-        n_stored=repeats(resources.database, work),
+        n_stored=resources.stored.repeats(work),
         seconds=time.perf_counter() - began,
     )
 

@@ -80,7 +80,7 @@ class Preparation:
             announce: called with a checkpoint's index before it is waited for.
 
         Raises:
-            StoreError: the store cannot be asked what it holds.
+            StoreError: the store cannot be asked what it holds, or not be written to.
         """
         candidates = self._resources.candidates
         coming = _in_thread(partial(self._prepare, candidates[0], beside_another=False))
@@ -110,6 +110,7 @@ class Preparation:
             planned = plan(located, self._resources, self._settings)
             if planned.stored_run(self._settings):
                 return Prepared(candidate, planned)
+            self._resources.stored.prepare()
             stage = "fetch"
             fetch_weights(located)
             located = fingerprinted(located)

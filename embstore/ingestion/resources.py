@@ -12,6 +12,7 @@ from embstore.checkpoints.located import Permissions
 from embstore.checkpoints.package_files import is_packaged, packaged_path
 from embstore.errors import CorpusError, UsageError
 from embstore.ingestion.request import ModelSpec, Request, Settings
+from embstore.ingestion.stored_work import StoredWork
 from embstore.inputs.corpus import CorpusText, open_corpus
 from embstore.inputs.images import ImageFolder, open_images
 from embstore.models.loaded import choose_device, choose_dtype
@@ -26,6 +27,7 @@ class Resources:
         candidates: the checkpoints, model by model in the order of training.
         text: the corpus, a text or a folder of images.
         database: the store, which may not exist yet.
+        stored: what is in it.
         device: where models run.
         dtype: of their weights.
         permissions: what of a model's files may run code.
@@ -34,6 +36,7 @@ class Resources:
     candidates: tuple[Candidate, ...]
     text: CorpusText | ImageFolder
     database: Database
+    stored: StoredWork
     device: torch.device
     dtype: torch.dtype
     permissions: Permissions
@@ -59,7 +62,8 @@ def open_resources(request: Request, store: str | Path | None) -> Iterator[Resou
     with _open_text(request.corpus, settings.text_field) as text:
         # Each once, however often it is named.
         candidates = tuple(dict.fromkeys(found))
-        yield Resources(candidates, text, database, device, dtype, permissions)
+        stored = StoredWork(database)
+        yield Resources(candidates, text, database, stored, device, dtype, permissions)
 
 
 def _open_text(corpus: str, text_field: str | None) -> CorpusText | ImageFolder:

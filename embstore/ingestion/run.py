@@ -6,6 +6,7 @@ one is measured.
 """
 
 import contextlib
+import logging
 import traceback
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -23,9 +24,12 @@ from embstore.ingestion.prefetch import Preparation, Prepared, Trouble
 from embstore.ingestion.request import Request, Settings
 from embstore.ingestion.resources import Resources, open_resources
 from embstore.measuring.checkpoint import Progress
-from embstore.store.empty_layers import empty_layers
+from embstore.store.empty_layers import EmptyLayers, empty_layers
+from embstore.store.spool import take_in_waiting
 from embstore.store.writing import write_failure
 from embstore.types import Failure
+
+_LOG = logging.getLogger(__name__)
 
 Begin = Callable[[str, int, int], None]
 
@@ -50,7 +54,7 @@ def ingest(
         begin: called as (checkpoint, index, total) when one is waited for or measured.
 
     Yields:
-        One outcome per checkpoint, as soon as it is stored.
+        One outcome per checkpoint, as soon as it is stored, or kept in a file.
 
     Raises:
         EmbstoreError: no such model, or the corpus, an option or the store cannot be used.
@@ -58,6 +62,7 @@ def ingest(
     """
     settings = request.settings
     with open_resources(request, store) as resources:
+        take_in_waiting(resources.database)
         candidates = resources.candidates
         copies = Copies(resources.database)
         preparation = Preparation(resources, settings)
@@ -79,11 +84,11 @@ def ingest(
                     _forget(trouble.error)
                 elif located is not None:
                     copies.note(located)
-                    run = [outcome.run_id] if outcome.run_id else []
-                    empty = next(iter(empty_layers(resources.database, run)), None)
+                    empty = _empty(resources, outcome)
                     outcome = replace(outcome, duplicate_of=original, shared=shared, empty=empty)
                 if located is not None:
-                    preparation.release(located, measured=outcome.status == "measured")
+                    measured = outcome.status in {"measured", "kept"}
+                    preparation.release(located, measured=measured)
                 # Drop the references: they would keep the weights in memory meanwhile.
                 del prepared, trouble
                 yield outcome
@@ -113,10 +118,22 @@ def _carry_out(
         return failed, Trouble("measure", error)
 
 
+def _empty(resources: Resources, outcome: Outcome) -> EmptyLayers | None:
+    """Return which layers of a stored run have no numbers, as far as the store can be asked."""
+    try:
+        found = empty_layers(resources.database, [outcome.run_id] if outcome.run_id else [])
+    except StoreError as error:
+        # The run is stored, and the next checkpoints are to be measured.
+        checkpoint = f"{outcome.model}@{outcome.revision}"
+        _LOG.warning("whether all layers of %s have numbers is not known: %s", checkpoint, error)
+        return None
+    return next(iter(found), None)
+
+
 def _note(
     prepared: Prepared, trouble: Trouble, resources: Resources, settings: Settings
 ) -> Outcome:
-    """Write into the store why a checkpoint failed."""
+    """Write into the store why a checkpoint failed; go on where that cannot be."""
     candidate = prepared.candidate
     failure = Failure(
         model=candidate.name,
@@ -128,7 +145,10 @@ def _note(
         embstore_version=__version__,
         study=settings.study.name if settings.study else None,
     )
-    write_failure(resources.database, failure)
+    try:
+        write_failure(resources.database, failure)
+    except StoreError as error:
+        _LOG.warning("why %s failed is not noted in the store: %s", label(candidate), error)
     return Outcome(
         failure.model, failure.revision, "failed", stage=failure.stage, reason=failure.reason
     )

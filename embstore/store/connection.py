@@ -15,17 +15,20 @@ from typing import TYPE_CHECKING
 import duckdb
 import pyarrow as pa
 
-from embstore.errors import QueryError, StoreError
+from embstore.errors import QueryError, StoreError, StoreLockedError
 from embstore.store import migration
 from embstore.store.assembling import Tags, of_tagged_runs
 from embstore.store.at_address import check_address, is_address, manifest_at, opener
-from embstore.store.export_files import is_export, read_manifest
-from embstore.store.failures import duckdb_message, reading_error
+from embstore.store.export_files import Manifest, is_export, read_manifest
+from embstore.store.failures import duckdb_message, newer_store, reading_error
 from embstore.store.in_place import of_export
 from embstore.store.locking import lock_timeout
-from embstore.store.opening import create_store, newer_store, prepare_store
-from embstore.store.session import Connect, fetch, holding, reading, writing
+from embstore.store.opening import create_store, prepare_store, store_revision
+from embstore.store.probing import check_writable
+from embstore.store.reading import asking, current_file, holding
+from embstore.store.session import Connect, fetch, writing
 from embstore.store.statement import check_parameters, check_untrusted
+from embstore.store.upgrading import upgrade_store
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -46,6 +49,7 @@ class Database:
         path: the file or folder, absolute; of an address only its last part.
         place: where it is, as people name it: the path, or an address.
         timeout: seconds to wait while another process holds the file.
+        waited_in_vain: a write has waited long for the file, and did not get it.
     """
 
     def __init__(
@@ -61,6 +65,7 @@ class Database:
         self.place = address or str(path)
         self.timeout = timeout
         self._connect = connect
+        self.waited_in_vain = False
 
     def __repr__(self) -> str:
         return f"Database({self.place!r})"
@@ -73,7 +78,7 @@ class Database:
             QueryError: DuckDB refuses the statement.
             StoreError: the store cannot be opened or read.
         """
-        with reading(self.path, self.timeout, self._connect) as connection:
+        with asking(self.path, self.timeout, self._connect) as connection:
             check_parameters(connection, sql, params or {})
             return self._fetch(connection, sql, params or {})
 
@@ -84,7 +89,7 @@ class Database:
             QueryError: DuckDB refuses the statements.
             StoreError: the store cannot be opened or read.
         """
-        with reading(self.path, self.timeout, self._connect) as connection:
+        with asking(self.path, self.timeout, self._connect) as connection:
             return self._fetch(connection, sql, {})
 
     def select_untrusted(self, sql: str, params: Mapping[str, object] | None = None) -> pa.Table:
@@ -95,7 +100,7 @@ class Database:
             QueryError: the statement is refused, before it runs, or fails.
             StoreError: the store cannot be opened or read.
         """
-        with reading(self.path, self.timeout, self._connect) as connection:
+        with asking(self.path, self.timeout, self._connect) as connection:
             check_untrusted(connection, sql)
             check_parameters(connection, sql, params or {})
             return self._fetch(connection, sql, params or {})
@@ -114,24 +119,84 @@ class Database:
             yield
 
     @contextlib.contextmanager
-    def begin(self, *, beside: Mapping[str, Path] | None = None) -> "Iterator[Connection]":
+    def begin(
+        self, *, patient: bool = True, beside: Mapping[str, Path] | None = None
+    ) -> "Iterator[Connection]":
         """Hold the file for one writing transaction: all of it is stored, or nothing.
 
         Args:
+            patient: wait longer for a locked file than a question would, unless that was in
+                vain before: then somebody keeps it.
             beside: further stores that the statements may read, by the names they use for them.
 
         Raises:
             StoreLockedError: another process holds the file.
             StoreVersionError: a newer embstore has migrated the store meanwhile.
-            StoreError: the disk is full or fails.
+            StoreError: the disk is full or fails, or the store is older and cannot be migrated.
         """
-        patience = _PATIENCE * self.timeout
         self.check_whole()
+        long = patient and not self.waited_in_vain
+        try:
+            patience = self.timeout * (_PATIENCE if long else 1)
+            with self._current(patience, beside) as connection:
+                self.waited_in_vain = False
+                yield connection
+        except StoreLockedError:
+            self.waited_in_vain = self.waited_in_vain or long
+            raise
+
+    def schema(self) -> str:
+        """Return which schema the file has, the name of its last migration.
+
+        Raises:
+            StoreError: the file cannot be read, or is no store.
+        """
+        if there := self._manifest():
+            return there.schema
+        return store_revision(self.path, self.timeout) or "none"
+
+    def migrate(self) -> bool:
+        """Bring an older store to the current schema after a backup; return whether it was older.
+
+        Raises:
+            StoreError: it cannot be migrated, and is as it was.
+        """
+        return upgrade_store(self.path, self.timeout)
+
+    def check_writable(self) -> None:
+        """Find out whether a run could be stored now; nothing is changed.
+
+        Raises:
+            StoreError: what stands in the way.
+        """
+        check_writable(self.path, self.timeout)
+
+    def make_ready(self) -> None:
+        """Find out whether runs can be stored, and migrate an older store, before long work.
+
+        Raises:
+            StoreError: what stands in the way.
+        """
+        self.check_writable()
+        if self.path.exists():
+            self.migrate()
+
+    @contextlib.contextmanager
+    def _current(
+        self, patience: float, beside: Mapping[str, Path] | None
+    ) -> "Iterator[Connection]":
+        """Open the file for writing; make it if it is missing, migrate it if it is older."""
         if not self.path.exists():
             # Removed since it was opened, perhaps an hour ago. A new store keeps the work.
             create_store(self.path, patience)
         with writing(self.path, patience, beside=beside) as connection:
-            found = connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar()
+            found = migration.current(connection)
+            if found == migration.HEAD:
+                yield connection
+                return
+        upgrade_store(self.path, patience)
+        with writing(self.path, patience, beside=beside) as connection:
+            found = migration.current(connection)
             if found != migration.HEAD:
                 raise newer_store(self.path, str(found))
             yield connection
@@ -149,12 +214,17 @@ class Database:
 
     def size(self) -> int:
         """Return how many bytes its files have."""
-        if is_address(self.place) or is_export(self.path):
-            there = manifest_at(self.place) if is_address(self.place) else read_manifest(self.path)
+        if there := self._manifest():
             return sum(file.size for file in there.files().values())
         # What is in the log beside the file is data too.
         files = [self.path, self.path.with_name(f"{self.path.name}.wal")]
         return sum(file.stat().st_size for file in files if file.exists())
+
+    def _manifest(self) -> Manifest | None:
+        """Return the manifest of an export; None of a store's file."""
+        if is_address(self.place):
+            return manifest_at(self.place)
+        return read_manifest(self.path) if is_export(self.path) else None
 
     def _fetch(
         self, connection: duckdb.DuckDBPyConnection, sql: str, params: Mapping[str, object]
@@ -184,14 +254,15 @@ def open_database(
     timeout: float | None = None,
     tags: Tags = (),
 ) -> Database:
-    """Open the store at a path, creating or migrating it as needed.
+    """Open the store at a path, creating or migrating it as needed for writing.
 
     Args:
         url: a DuckDB file; to ask it, also the folder or the address of an export. None for
             ``EMBSTORE_STORE`` or ``embstore.duckdb``.
-        create: make a missing store; a question passes False.
-        lazy: leave making a missing store to the first write, so that work which
-            fails before it leaves no empty store behind.
+        create: make a missing store, migrate an older one; a question passes False, and gets
+            the answers of an older one from a migrated copy.
+        lazy: leave making and migrating a store to the first write, so that work which
+            fails before it leaves everything as it was.
         timeout: seconds to wait while another process holds the file; None for
             ``EMBSTORE_LOCK_TIMEOUT`` or 10.
         tags: ask only the runs that have them: of every key one of the values.
@@ -226,5 +297,9 @@ def open_database(
             path, timeout=seconds, connect=functools.partial(of_export, path, tuple(tags))
         )
     prepare_store(path, seconds, create=create, lazy=lazy)
-    part = functools.partial(of_tagged_runs, path, tuple(tags)) if tags else None
+    part = functools.partial(_tagged, path, seconds, tuple(tags)) if tags else None
     return Database(path, timeout=seconds, connect=part)
+
+
+def _tagged(path: Path, timeout: float, tags: Tags) -> duckdb.DuckDBPyConnection:
+    return of_tagged_runs(current_file(path, timeout), tags)

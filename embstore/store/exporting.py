@@ -28,6 +28,7 @@ from embstore.store.export_files import (
     sha256,
 )
 from embstore.store.failures import duckdb_message
+from embstore.store.reading import current_file
 from embstore.store.session import reading
 from embstore.store.table_names import FACTS, NUMBERS, ORPHANS
 
@@ -118,7 +119,7 @@ def _claim(target: Path) -> None:
 
 def _export(database: "Database", target: Path) -> Exported:
     before = manifest = read_manifest(target)
-    connect = partial(_connection, database.path)
+    connect = partial(_connection, current_file(database.path, database.timeout))
     with reading(database.path, database.timeout, connect) as connection:
         try:
             found = connection.execute("SELECT run_id FROM store.run ORDER BY run_id").fetchall()

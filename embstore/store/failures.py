@@ -8,6 +8,7 @@ import duckdb
 
 from embstore.common.messages import one_line
 from embstore.errors import StoreError, StoreLockedError, StoreVersionError
+from embstore.store import migration
 
 _HOLDER = re.compile(r"PID (\d+)")
 _LONGEST = 400
@@ -80,4 +81,11 @@ def reading_error(place: Path | str, error: BaseException) -> StoreError:
     """Explain why a store opened but could not be read."""
     return StoreError(
         f"{place} could not be read ({duckdb_message(error)}): restore it from a copy"
+    )
+
+
+def newer_store(path: Path, found: str) -> StoreVersionError:
+    """Say that the store's schema is one this embstore does not know."""
+    return StoreVersionError(
+        f"{path} has schema {found}, newer than this embstore's {migration.HEAD}: upgrade embstore"
     )

@@ -5,7 +5,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 
-from embstore.types import Checkpoint, Configuration, Corpus, Model
+from embstore.types import Checkpoint, Configuration, Corpus, Model, Run
 
 
 def content_id(content: object) -> str:
@@ -71,3 +71,18 @@ def configuration_id(
 def run_id(configuration: str, repeat: int) -> str:
     """Identify one doing of a piece of work; ``repeat`` counts forced ones from 0."""
     return content_id({"configuration_id": configuration, "repeat": repeat})
+
+
+def configuration_id_of(run: Run) -> str:
+    """Identify the piece of work that a run did."""
+    return configuration_id(
+        checkpoint_id(run.model.name, run.checkpoint),
+        corpus_id(run.corpus),
+        run.configuration,
+        {metric.name: metric.version for metric in run.metrics},
+    )
+
+
+def run_id_of(run: Run) -> str:
+    """Identify a run."""
+    return run_id(configuration_id_of(run), run.repeat)

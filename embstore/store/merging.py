@@ -1,22 +1,19 @@
 """Takes the runs of other stores in: a union by the ids, which are hashes of content."""
 
-import contextlib
 import functools
 import re
-import shutil
-import tempfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from embstore.errors import StoreError
-from embstore.store import duplicates, migration, schema
+from embstore.store import duplicates, schema
 from embstore.store.export_files import check_files, is_export, read_manifest
 from embstore.store.in_place import of_export
-from embstore.store.opening import stored_revision
-from embstore.store.session import reading, writing
+from embstore.store.opening import prepare_store
+from embstore.store.reading import asking, current_file
 from embstore.store.table_names import NUMBERS
 
 if TYPE_CHECKING:
@@ -99,26 +96,23 @@ def merge_stores(
         StoreVersionError: a newer embstore wrote one.
     """
     given = [_as_file(path) for path in others]
-    with contextlib.ExitStack() as copies:
-        # Each once, and all of them looked at before anything is changed.
-        current = {
-            path: copies.enter_context(_up_to_date(path, database.timeout))
-            for path in dict.fromkeys(given)
-            if not _same_file(path, database.path)
-        }
-        if dry_run:
-            return _would_merge(database, given, current)
-        names = {path: f"other_{number}" for number, path in enumerate(current)}
-        with database.begin(
-            beside={names[path]: file for path, file in current.items()}
-        ) as connection:
-            merged = []
-            for path in given:
-                source = f"{names[path]}." if path in names else ""
-                merged.append(_told(path, _runs(connection), _runs(connection, source)))
-                if source:
-                    take_in(connection, names[path])
-            return merged
+    # Each once, and all of them looked at before anything is changed.
+    current = {
+        path: _up_to_date(path, database.timeout)
+        for path in dict.fromkeys(given)
+        if not _same_file(path, database.path)
+    }
+    if dry_run:
+        return _would_merge(database, given, current)
+    names = {path: f"other_{number}" for number, path in enumerate(current)}
+    with database.begin(beside={names[path]: file for path, file in current.items()}) as connection:
+        merged = []
+        for path in given:
+            source = f"{names[path]}." if path in names else ""
+            merged.append(_told(path, _runs(connection), _runs(connection, source)))
+            if source:
+                take_in(connection, names[path])
+        return merged
 
 
 def import_export(database: "Database", folder: str | Path, *, dry_run: bool = False) -> Merged:
@@ -186,7 +180,7 @@ def _would_merge(
 
     def stored(file: Path) -> dict[str, datetime]:
         connect = functools.partial(of_export, file, ()) if is_export(file) else None
-        with reading(file, database.timeout, connect) as connection:
+        with asking(file, database.timeout, connect) as connection:
             return dict(connection.execute(_RUNS.format(source="")).fetchall())
 
     here = stored(database.path) if database.path.exists() else {}
@@ -224,30 +218,10 @@ def _same_file(path: Path, own: Path) -> bool:
         return False
 
 
-@contextlib.contextmanager
-def _up_to_date(path: Path, timeout: float) -> Iterator[Path]:
-    """Give a store's file, or while needed a migrated copy of an older one."""
+def _up_to_date(path: Path, timeout: float) -> Path:
+    """Return what to read of a store: its file, or the migrated copy of an older one."""
     if is_export(path):
         check_files(path, read_manifest(path))
-        yield path
-        return
-    if stored_revision(path, timeout) == migration.HEAD:
-        yield path
-        return
-    with tempfile.TemporaryDirectory(prefix="embstore-") as folder:
-        copy = Path(folder) / path.name
-        try:
-            # Nobody writes while the file is open, and the log beside it is data too.
-            with reading(path, timeout):
-                for file in (path, path.with_name(f"{path.name}.wal")):
-                    if file.exists():
-                        shutil.copyfile(file, copy.with_name(file.name))
-        except OSError as error:
-            raise StoreError(
-                f"{path} is older and could not be copied to be migrated "
-                f"({(error.strerror or str(error)).lower()}): free some space in {folder}, or name "
-                "another folder for temporary files with TMPDIR"
-            ) from error
-        with writing(copy, timeout) as connection:
-            migration.upgrade(connection)
-        yield copy
+        return path
+    prepare_store(path, timeout, create=False)
+    return current_file(path, timeout)

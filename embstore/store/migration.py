@@ -4,6 +4,7 @@ Alembic is imported only when there is something to create or migrate: asking a
 store that is up to date never pays for it.
 """
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from embstore.common.paths import resource_folder
@@ -13,6 +14,14 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
 HEAD = "0007"
+
+
+@dataclass(frozen=True)
+class Migration:
+    """A step of the schema: its name, and in a line what it is for."""
+
+    revision: str
+    title: str
 
 
 def alembic_config(connection: "Connection | None" = None) -> "Config":
@@ -34,6 +43,24 @@ def is_known(revision: str) -> bool:
 
     scripts = ScriptDirectory.from_config(alembic_config())
     return revision in {script.revision for script in scripts.walk_revisions()}
+
+
+def migrations() -> list[Migration]:
+    """Return every migration of this embstore, the first one first."""
+    from alembic.script import ScriptDirectory
+
+    scripts = ScriptDirectory.from_config(alembic_config()).walk_revisions()
+    every = [Migration(script.revision, script.doc.rstrip(".")) for script in scripts]
+    return sorted(every, key=lambda known: known.revision)
+
+
+def current(connection: "Connection") -> str | None:
+    """Return which schema the store has; None if it has no tables yet."""
+    tables = connection.exec_driver_sql("SELECT table_name FROM duckdb_tables()").scalars()
+    if "alembic_version" not in set(tables):
+        return None
+    found = connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar()
+    return None if found is None else str(found)
 
 
 def upgrade(connection: "Connection") -> None:

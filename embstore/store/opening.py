@@ -1,4 +1,4 @@
-"""Finds out what is at a path, and creates or migrates the store there."""
+"""Finds out what is at a path, and creates the store there."""
 
 import os
 import uuid
@@ -6,10 +6,12 @@ from pathlib import Path
 
 import duckdb
 
-from embstore.errors import StoreError, StoreVersionError
+from embstore.errors import StoreError
 from embstore.store import migration
-from embstore.store.failures import duckdb_message, reading_error
-from embstore.store.session import reading, writing
+from embstore.store.failures import duckdb_message, newer_store, reading_error
+from embstore.store.reading import examining
+from embstore.store.session import writing
+from embstore.store.upgrading import upgrade_store
 
 _OTHER = "name another file as the store"
 
@@ -17,46 +19,34 @@ _OTHER = "name another file as the store"
 def prepare_store(path: Path, timeout: float, *, create: bool, lazy: bool = False) -> None:
     """Create the store if it is missing, migrate it if it is older.
 
-    With ``lazy`` a missing store is not created yet: only its folder is checked.
+    With ``lazy`` a missing store is not created yet: only its folder is checked. An older one
+    is migrated neither then nor for a question: questions have a copy, writing migrates.
 
     Raises:
         StoreError: what is at ``path`` is not a store and cannot become one.
     """
     _check_path(path)
-    if create and not path.exists():
+    if not path.exists():
+        if not create:
+            raise StoreError(
+                f"no store at {path}: make one with `embstore ingest`, or name another file"
+            )
+        _refuse_stray_log(path)
         if lazy:
             _check_folder_writable(path)
             return
         create_store(path, timeout)
-    found = stored_revision(path, timeout) if not create else _revision(path, timeout)
+    found = store_revision(path, timeout)
     if found == migration.HEAD:
         return
-    if found is not None and not migration.is_known(found):
-        raise newer_store(path, found)
-    with writing(path, timeout) as connection:
-        migration.upgrade(connection)
-
-
-def stored_revision(path: Path, timeout: float) -> str:
-    """Return the revision of the schema of a store that is there; nothing is changed.
-
-    Raises:
-        StoreError: what is at ``path`` is missing, is no store, or has no tables yet.
-        StoreVersionError: a newer embstore wrote it.
-    """
-    _check_path(path)
-    if not path.exists():
-        raise StoreError(
-            f"no store at {path}: make one with `embstore ingest`, or name another file"
-        )
-    found = _revision(path, timeout)
-    if found is None:
+    if found is None and not create:
         raise StoreError(
             f"{path} has no tables: fill it with `embstore ingest`, or name another file"
         )
-    if found != migration.HEAD and not migration.is_known(found):
+    if found is not None and not migration.is_known(found):
         raise newer_store(path, found)
-    return found
+    if create and not lazy:
+        upgrade_store(path, timeout)
 
 
 def _check_folder_writable(path: Path) -> None:
@@ -67,18 +57,22 @@ def _check_folder_writable(path: Path) -> None:
         )
 
 
-def create_store(path: Path, timeout: float) -> None:
-    """Make an empty store, or nothing.
-
-    It is built under another name and then linked to its own: a creation that fails or
-    is killed leaves no half-made store, and of two processes creating it one wins.
-    """
+def _refuse_stray_log(path: Path) -> None:
     log = path.with_name(f"{path.name}.wal")
     if log.exists():
         raise StoreError(
             f"{log} holds data of a store that is missing: put {path.name} back beside it, or "
             "move it away"
         )
+
+
+def create_store(path: Path, timeout: float) -> None:
+    """Make an empty store, or nothing.
+
+    It is built under another name and then linked to its own: a creation that fails or
+    is killed leaves no half-made store, and of two processes creating it one wins.
+    """
+    _refuse_stray_log(path)
     building = path.with_name(f".{path.name}.{uuid.uuid4().hex[:12]}")
     try:
         with writing(building, timeout) as connection:
@@ -95,13 +89,6 @@ def create_store(path: Path, timeout: float) -> None:
     finally:
         building.unlink(missing_ok=True)
         building.with_name(f"{building.name}.wal").unlink(missing_ok=True)
-
-
-def newer_store(path: Path, found: str) -> StoreVersionError:
-    """Say that the store's schema is one this embstore does not know."""
-    return StoreVersionError(
-        f"{path} has schema {found}, newer than this embstore's {migration.HEAD}: upgrade embstore"
-    )
 
 
 def _check_path(path: Path) -> None:
@@ -122,9 +109,13 @@ def _check_path(path: Path) -> None:
         raise StoreError(f"{path} cannot be reached ({error.strerror}): {_OTHER}") from error
 
 
-def _revision(path: Path, timeout: float) -> str | None:
-    """Return the revision of the store's schema, or None if there are no tables."""
-    with reading(path, timeout) as connection:
+def store_revision(path: Path, timeout: float) -> str | None:
+    """Return the revision of the store's schema, or None if there are no tables.
+
+    Raises:
+        StoreError: the file cannot be read, or is no store.
+    """
+    with examining(path, timeout) as connection:
         try:
             found = connection.execute("SELECT table_name FROM duckdb_tables()").fetchall()
             tables = {name for (name,) in found}

@@ -19,9 +19,6 @@ if TYPE_CHECKING:
 # Opens what is asked: a part of the file, or what lies behind a path that is no DuckDB file.
 Connect = Callable[[], duckdb.DuckDBPyConnection]
 
-# Read-only connections that further questions use. Changed only under a file's thread lock.
-_held: dict[tuple[Path, Connect | None], duckdb.DuckDBPyConnection] = {}
-
 # Never fetch or load an extension by itself (DuckDB would, for a SQLite file),
 # and never read a caller's Python variable that is called like a table.
 _WRITE_CONFIG = {
@@ -53,8 +50,7 @@ def reading(
 ) -> Iterator[duckdb.DuckDBPyConnection]:
     """Open a read-only connection that reaches nothing but ``path``, in UTC.
 
-    Within ``holding`` it is the one that is open already. ``connect`` opens it where it is
-    not the whole file that is read, with its settings locked.
+    ``connect`` opens it where it is not the whole file that is read, with its settings locked.
 
     Raises:
         StoreError: the file cannot be opened, or was locked for ``timeout`` seconds.
@@ -66,32 +62,12 @@ def reading(
         connection.execute("SET TimeZone = 'UTC'; SET lock_configuration = true")
         return connection
 
-    with thread_lock(path), _interruptible():
-        if (path, connect) in _held:
-            yield _held[path, connect]
-            return
-        with contextlib.closing(open_with_retry(path, timeout, connect or whole)) as connection:
-            yield connection
-
-
-@contextlib.contextmanager
-def holding(path: Path, timeout: float, connect: Connect | None = None) -> Iterator[None]:
-    """Let all reading of this thread share one connection: opening one outlasts most questions.
-
-    Other threads take their turn afterwards, and nobody writes to the file meanwhile.
-
-    Raises:
-        StoreError: as ``reading``.
-    """
-    with reading(path, timeout, connect) as connection:
-        if (path, connect) in _held:
-            yield
-            return
-        _held[path, connect] = connection
-        try:
-            yield
-        finally:
-            del _held[path, connect]
+    with (
+        thread_lock(path),
+        _interruptible(),
+        contextlib.closing(open_with_retry(path, timeout, connect or whole)) as connection,
+    ):
+        yield connection
 
 
 def fetch(
@@ -117,6 +93,11 @@ def fetch(
                 connection.interrupt()
                 wait([result], timeout=0.05)
             raise
+
+
+def connect_to_write(path: Path) -> duckdb.DuckDBPyConnection:
+    """Open the file as ``writing`` does, and thereby lock it."""
+    return duckdb.connect(str(path), config=dict(_WRITE_CONFIG))
 
 
 @contextlib.contextmanager

@@ -57,20 +57,25 @@ class _Rows:
     numbers: dict[sa.Table, pa.Table]
 
 
-def write_run(database: "Database", run: Run) -> str:
+def write_run(database: "Database", run: Run, *, patient: bool = True) -> str:
     """Store a run with all its numbers and return its id.
 
     All of it is written in one transaction. A run that is stored already, perhaps by a
     process killed before it could report it, is left as it is.
 
+    Args:
+        database: the store.
+        run: what was measured.
+        patient: wait longer for a locked store than a question would.
+
     Raises:
         StoreError: the store is locked, newer, or cannot be written.
     """
-    (run_id,) = write_runs(database, [run])
+    (run_id,) = write_runs(database, [run], patient=patient)
     return run_id
 
 
-def write_runs(database: "Database", runs: Iterable[Run]) -> list[str]:
+def write_runs(database: "Database", runs: Iterable[Run], *, patient: bool = True) -> list[str]:
     """Store several runs as ``write_run`` does, all in one transaction; return their ids.
 
     Raises:
@@ -78,7 +83,7 @@ def write_runs(database: "Database", runs: Iterable[Run]) -> list[str]:
     """
     # Built before the file is locked.
     built = [_rows(run) for run in runs]
-    with database.begin() as connection:
+    with database.begin(patient=patient) as connection:
         new = [rows.numbers for rows in built if _insert_facts(connection, rows)]
         for table in new[0] if new else ():
             insert_from_arrow(connection, table, pa.concat_tables(rows[table] for rows in new))
@@ -89,7 +94,7 @@ def _rows(run: Run) -> _Rows:
     versions = {metric.name: metric.version for metric in run.metrics}
     checkpoint_id = ids.checkpoint_id(run.model.name, run.checkpoint)
     corpus_id = ids.corpus_id(run.corpus)
-    configuration_id = ids.configuration_id(checkpoint_id, corpus_id, run.configuration, versions)
+    configuration_id = ids.configuration_id_of(run)
     run_id = ids.run_id(configuration_id, run.repeat)
     model_id = ids.model_id(run.model)
     row: Row = {
@@ -148,6 +153,29 @@ def repeats(database: "Database", configuration_id: str) -> int:
         "SELECT count(*) AS n FROM run WHERE configuration_id = $id", {"id": configuration_id}
     )
     return int(found["n"][0].as_py())
+
+
+def all_repeats(database: "Database") -> dict[str, int]:
+    """Return how many runs of each piece of work are stored."""
+    if not database.path.exists():
+        return {}
+    found = database.select("SELECT configuration_id, count(*) AS n FROM run GROUP BY ALL")
+    return dict(zip(found["configuration_id"].to_pylist(), found["n"].to_pylist(), strict=True))
+
+
+def repeat_of(database: "Database", run: Run) -> int | None:
+    """Return as which doing of its work a run is to be stored; None if it is stored already.
+
+    It is stored if one of that work was measured at the same moment.
+    """
+    if not database.path.exists():
+        return 0
+    found = database.select(
+        "SELECT created_at FROM run WHERE configuration_id = $id",
+        {"id": ids.configuration_id_of(run)},
+    )
+    moments = found["created_at"].to_pylist()
+    return None if run.provenance.created_at in moments else len(moments)
 
 
 def same_weights(database: "Database", model_name: str, checkpoint: Checkpoint) -> str | None:

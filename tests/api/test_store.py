@@ -7,6 +7,7 @@ import pytest
 from embstore.api.store import Store, open_store
 from embstore.errors import QueryError, StoreError, UsageError
 from embstore.store.connection import open_database
+from embstore.store.migration import HEAD
 from embstore.store.writing import write_run
 from tests.stores import new_store
 from tests.synthetic import make_run
@@ -111,6 +112,7 @@ def test_stores_are_merged_and_exported_and_asked_as_folders(store: Store, tmp_p
     place = open_store(tmp_path / "ex")
     assert repr(place) == "Store('ex', 3 models, 3 runs)"
     assert place.place == str(tmp_path / "ex")
+    assert place.info()["schema_revision"] == other.info()["schema_revision"] == HEAD
     answers = [asked.query("layers", models=["lab/third"]).table for asked in (place, other)]
     assert answers[0] == answers[1]
     back = open_store(new_store(tmp_path / "back.duckdb").path)

@@ -1,8 +1,7 @@
 """Reading back what a store holds."""
 
-from embstore.store import ids, schema
+from embstore.store import schema
 from embstore.store.connection import Database
-from embstore.types import Run
 
 Row = dict[str, object]
 
@@ -18,15 +17,6 @@ def counts(database: Database) -> dict[str, int]:
             name: int(database.select(f"SELECT count(*) AS n FROM {name}")["n"][0].as_py())
             for name in schema.metadata.tables
         }
-
-
-def configuration_id(run: Run) -> str:
-    return ids.configuration_id(
-        ids.checkpoint_id(run.model.name, run.checkpoint),
-        ids.corpus_id(run.corpus),
-        run.configuration,
-        {metric.name: metric.version for metric in run.metrics},
-    )
 
 
 def contents(database: Database) -> dict[str, list[str]]:

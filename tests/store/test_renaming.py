@@ -5,12 +5,13 @@ from pathlib import Path
 import pytest
 
 from embstore.errors import QueryError, UsageError
+from embstore.store import ids
 from embstore.store.connection import Database
 from embstore.store.merging import merge_stores
 from embstore.store.renaming import rename_model
 from embstore.store.writing import repeats, write_failure, write_run, write_runs
 from embstore.types import Failure
-from tests.store.contents import configuration_id, contents, counts, rows
+from tests.store.contents import contents, counts, rows
 from tests.stores import new_store
 from tests.synthetic import make_run
 
@@ -31,7 +32,7 @@ def test_a_model_has_the_new_name_everywhere(database: Database) -> None:
 def test_what_is_measured_is_still_recognised(database: Database) -> None:
     write_runs(database, STEPS)
     rename_model(database, "old", "new")
-    assert repeats(database, configuration_id(STEPS[0])) == 1
+    assert repeats(database, ids.configuration_id_of(STEPS[0])) == 1
     # The next checkpoint of the series joins the model.
     write_run(database, make_run(name="old", revision="step3", step=3))
     assert counts(database)["model"] == 1

@@ -11,7 +11,7 @@ from embstore.store import ids
 from embstore.store.connection import Database
 from embstore.store.writing import repeats, same_weights, write_failure, write_run
 from embstore.types import Failure, Run
-from tests.store.contents import configuration_id, counts, rows
+from tests.store.contents import counts, rows
 from tests.synthetic import METRICS, make_run
 
 
@@ -27,7 +27,7 @@ def test_writing_again_changes_nothing(database: Database) -> None:
 
 
 def test_repeats_are_runs_of_their_own(database: Database) -> None:
-    work = configuration_id(make_run())
+    work = ids.configuration_id_of(make_run())
     assert repeats(database, work) == 0
     written = [write_run(database, make_run(repeat=repeat)) for repeat in range(3)]
     assert len(set(written)) == 3

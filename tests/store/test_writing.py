@@ -12,7 +12,7 @@ from embstore.store import ids, schema
 from embstore.store.connection import Database
 from embstore.store.writing import write_run, write_runs
 from embstore.types import Measurement, Spectrum, StudyMark
-from tests.store.contents import configuration_id, counts, rows
+from tests.store.contents import counts, rows
 from tests.stores import new_store
 from tests.synthetic import METRICS, make_run
 
@@ -20,11 +20,11 @@ from tests.synthetic import METRICS, make_run
 def test_every_fact_comes_back(database: Database) -> None:
     run = make_run(step=1000, tokens_seen=2_097_152_000, tags={"b": "2", "a": "é"})
     run_id = write_run(database, run)
-    assert run_id == ids.run_id(configuration_id(run), 0)
+    assert run_id == ids.run_id(ids.configuration_id_of(run), 0)
     (stored,) = rows(database, "SELECT * FROM run")
     expected = {
         "run_id": run_id,
-        "configuration_id": configuration_id(run),
+        "configuration_id": ids.configuration_id_of(run),
         "repeat": 0,
         "checkpoint_id": ids.checkpoint_id(run.model.name, run.checkpoint),
         "corpus_id": ids.corpus_id(run.corpus),

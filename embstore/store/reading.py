@@ -1,0 +1,192 @@
+"""Where questions read: the store itself, or of an older one a copy that was migrated.
+
+A question never changes a store. One that an older embstore wrote may be on a read-only disk,
+be held by a notebook, or be used by others with their older embstore.
+"""
+
+import atexit
+import contextlib
+import logging
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+
+from embstore.common.messages import reason_of
+from embstore.errors import StoreError
+from embstore.store import migration
+from embstore.store.copies import Signature, copy_at_rest, signature
+from embstore.store.failures import newer_store, reading_error
+from embstore.store.locking import thread_lock
+from embstore.store.session import Connect, reading, writing
+
+_LOG = logging.getLogger(__name__)
+
+# Read-only connections that further questions use. Changed only under a file's thread lock.
+_held: dict[tuple[Path, Connect | None], duckdb.DuckDBPyConnection] = {}
+
+
+@dataclass(frozen=True)
+class _Migrated:
+    """The migrated copy of an older store, right while the store is as it was."""
+
+    of: Signature
+    place: Path
+
+
+# One for each store, until the process ends. Changed only under a file's thread lock.
+_copies: dict[Path, _Migrated] = {}
+
+
+@contextlib.contextmanager
+def asking(
+    path: Path, timeout: float, connect: Connect | None = None
+) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Open a read-only connection to the current schema; within ``holding`` the one that is open.
+
+    ``connect`` opens it where it is not the whole file that is read.
+
+    Raises:
+        StoreError: the file cannot be opened, was locked for ``timeout`` seconds, is of a
+            newer schema, or is of an older one and cannot be copied.
+    """
+    with thread_lock(path):
+        if (path, connect) in _held:
+            yield _held[path, connect]
+            return
+        opened = reading(path, timeout, connect) if connect else _current(path, timeout)
+        with opened as connection:
+            yield connection
+
+
+@contextlib.contextmanager
+def examining(path: Path, timeout: float) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Open a read-only connection to a file, whatever is in it; within ``holding`` the open one.
+
+    Raises:
+        StoreError: the file cannot be opened, or was locked for ``timeout`` seconds.
+    """
+    with thread_lock(path):
+        if (path, None) in _held:
+            yield _held[path, None]
+            return
+        with reading(path, timeout) as connection:
+            yield connection
+
+
+@contextlib.contextmanager
+def holding(path: Path, timeout: float, connect: Connect | None = None) -> Iterator[None]:
+    """Let all reading of this thread share one connection: opening one outlasts most questions.
+
+    Other threads take their turn afterwards, and nobody writes to the file meanwhile.
+
+    Raises:
+        StoreError: as ``asking``.
+    """
+    with asking(path, timeout, connect) as connection:
+        if (path, connect) in _held:
+            yield
+            return
+        _held[path, connect] = connection
+        try:
+            yield
+        finally:
+            del _held[path, connect]
+
+
+def current_file(path: Path, timeout: float) -> Path:
+    """Return the file to read: the store's own, or of an older store its migrated copy.
+
+    Raises:
+        StoreError: as ``asking``.
+    """
+    with thread_lock(path):
+        with _current(path, timeout):
+            pass
+        copy = _copies.get(path)
+        return copy.place if copy is not None and copy.of == signature(path) else path
+
+
+def revision_of(path: Path, connection: duckdb.DuckDBPyConnection) -> str | None:
+    """Return which schema a store has; None if it has none.
+
+    Raises:
+        StoreError: the file is damaged.
+    """
+    try:
+        row = connection.execute("SELECT version_num FROM alembic_version").fetchone()
+    except duckdb.CatalogException:
+        return None
+    except duckdb.Error as error:
+        raise reading_error(path, error) from error
+    return str(row[0]) if row else None
+
+
+@contextlib.contextmanager
+def _current(path: Path, timeout: float) -> Iterator[duckdb.DuckDBPyConnection]:
+    copy = _copies.get(path)
+    if copy is None or copy.of != signature(path) or not copy.place.exists():
+        with reading(path, timeout) as connection:
+            found = revision_of(path, connection)
+            if found is None or found == migration.HEAD:
+                yield connection
+                return
+        if not migration.is_known(found):
+            raise newer_store(path, found)
+        copy = _copies[path] = _migrate_copy(path, found, timeout)
+    with reading(copy.place, timeout) as connection:
+        yield connection
+
+
+def _migrate_copy(path: Path, found: str, timeout: float) -> _Migrated:
+    """Copy an older store to a temporary folder, and migrate the copy."""
+    folder = _temporary_folder(path)
+    place = folder / path.name
+    try:
+        of = copy_at_rest(path, place, timeout)
+        with writing(place, timeout) as connection:
+            migration.upgrade(connection)
+    except Exception as error:
+        shutil.rmtree(folder, ignore_errors=True)
+        reason = error.strerror if isinstance(error, OSError) else reason_of(error)
+        raise StoreError(
+            f"{path} has schema {found}, older than this embstore's {migration.HEAD}, and no "
+            f"migrated copy could be made to answer from ({reason}): make room in "
+            f"{folder.parent}, or migrate the store itself with `embstore migrate`"
+        ) from error
+    _LOG.warning(
+        "%s has schema %s, older than this embstore's %s: answered from a migrated temporary copy, "
+        "the store stays as it is (embstore migrate brings it up to date)",
+        path,
+        found,
+        migration.HEAD,
+    )
+    return _Migrated(of, place)
+
+
+def discard_copy(path: Path) -> None:
+    """Delete the migrated copy of a store that needs it no more."""
+    with thread_lock(path):
+        if copy := _copies.pop(path, None):
+            shutil.rmtree(copy.place.parent, ignore_errors=True)
+
+
+def _temporary_folder(path: Path) -> Path:
+    """Return an empty folder that is deleted when this process ends."""
+    discard_copy(path)
+    try:
+        folder = Path(tempfile.mkdtemp(prefix="embstore-migrated-"))
+    except OSError as error:
+        raise StoreError(f"no temporary folder can be made ({error.strerror})") from error
+    atexit.register(_delete, folder, os.getpid())
+    return folder
+
+
+def _delete(folder: Path, owner: int) -> None:
+    # A fork has the registration, but not the folder.
+    if os.getpid() == owner:
+        shutil.rmtree(folder, ignore_errors=True)

@@ -1,0 +1,67 @@
+"""Writes a small store with whichever embstore is on the path, and what its questions answer.
+
+Run it in a checkout of the last commit before a migration, with that checkout on the path:
+
+    git worktree add /tmp/old COMMIT
+    cd /tmp/old && PYTHONPATH=. python .../write.py FOLDER
+
+It leaves ``NNNN.duckdb.xz`` and ``NNNN.json.xz`` there, NNNN being the schema. Every embstore so
+far has what it imports.
+"""
+
+import contextlib
+import json
+import lzma
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import embstore
+from embstore.store import migration
+from embstore.store.connection import open_database
+from embstore.store.writing import write_run
+from tests.synthetic import make_run
+
+
+def main(folder: Path) -> None:
+    store = folder / f"{migration.HEAD}.duckdb"
+    database = open_database(store)
+    series: dict[str, Any] = {"name": "example/series", "n_layers": 3, "hidden_size": 4}
+    for run in (
+        make_run(name="example/encoder", kind="encoder", n_layers=3, hidden_size=4),
+        make_run(name="example/both", kind="encoder-decoder", n_layers=2, hidden_size=4),
+        *(make_run(revision=f"step{n}", step=n, **series) for n in (1, 2000)),
+        make_run(revision="step2000", step=2000, repeat=1, **series),
+        make_run(name="example/encoder", kind="encoder", n_layers=3, hidden_size=4, seed=1),
+    ):
+        write_run(database, run)
+    # Of schema 0004 and later.
+    with contextlib.suppress(ImportError):
+        from embstore.store.writing import write_failure
+        from embstore.types import Failure
+
+        failed_at = datetime(2026, 11, 2, 9, 30, tzinfo=UTC)
+        write_failure(
+            database,
+            Failure("example/series", "step3", "load", "torn", "example-text", failed_at, "0.1.0"),
+        )
+    opened = embstore.open(store)
+    answers = {}
+    for name in sorted(path.stem for path in Path("queries").glob("*.sql")):
+        answer = opened.query(name)
+        table = getattr(answer, "table", answer)
+        answers[name] = table.to_pylist()
+    pack(store)
+    whole = json.dumps(answers, default=str, indent=0).encode()
+    (folder / f"{migration.HEAD}.json.xz").write_bytes(lzma.compress(whole, preset=9))
+
+
+def pack(store: Path) -> None:
+    packed = store.with_name(f"{store.name}.xz")
+    packed.write_bytes(lzma.compress(store.read_bytes(), preset=9))
+    store.unlink()
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]).absolute())

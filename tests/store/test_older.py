@@ -1,0 +1,363 @@
+"""Stores that an older embstore wrote: asked without a change, and migrated after a backup."""
+
+import json
+import logging
+import os
+import re
+import shutil
+import tempfile
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+
+from embstore.api.store import open_store
+from embstore.common.paths import resource_folder
+from embstore.errors import StoreError, StoreVersionError
+from embstore.store import migration
+from embstore.store.connection import open_database
+from embstore.store.upgrading import upgrade_store
+from embstore.store.writing import write_run
+from tests.processes import finish, start
+from tests.store.old_stores import SCHEMAS, answers, unpack
+from tests.synthetic import make_run
+
+OLD = [schema for schema in SCHEMAS if schema < migration.HEAD]
+TODAY = f"{datetime.now(UTC):%Y-%m-%d}"
+NOTE = "answered from a migrated temporary copy, the store stays as it is"
+
+# What has another default or another name since.
+CHANGED_DEFAULTS: dict[str, dict[str, object]] = {"massive_activations": {"final_norm": True}}
+RENAMED = {("peak_layer", "contrast")}
+
+
+@pytest.fixture(autouse=True)
+def _heard(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.WARNING, "embstore")
+
+
+Rows = list[dict[str, Any]]
+
+
+def contents(path: Path) -> dict[str, Rows]:
+    """Read all tables and views of a file with DuckDB alone; the rows of a view have no order."""
+    with duckdb.connect(path, read_only=True) as connection:
+        found = connection.execute("SELECT table_name FROM information_schema.tables").fetchall()
+        return {
+            name: sorted(
+                connection.execute(f"SELECT * FROM {name}").to_arrow_table().to_pylist(), key=str
+            )
+            for (name,) in found
+            if name != "alembic_version"
+        }
+
+
+def rows_of(connection: duckdb.DuckDBPyConnection, table: str) -> Rows:
+    rows: Rows = connection.execute(f"SELECT * FROM {table}").to_arrow_table().to_pylist()
+    return rows
+
+
+def in_columns_of(rows: Rows, others: Rows) -> list[str]:
+    """Write rows in the columns that others have, in an order of their own."""
+    columns = list(others[0]) if others else []
+    return sorted(str([row[name] for name in columns]) for row in rows)
+
+
+def test_every_schema_has_a_store() -> None:
+    assert [known.revision for known in migration.migrations()] == SCHEMAS
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("schema", SCHEMAS)
+def test_questions_have_the_answers_of_the_embstore_that_wrote_it(
+    schema: str, path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    before = unpack(schema, path).read_bytes()
+    store = open_store(path)
+    with open_database(path, create=False).held():
+        for name, expected in answers(schema).items():
+            params = CHANGED_DEFAULTS.get(name, {}) if schema < "0004" else {}
+            rows = json.loads(
+                json.dumps(store.query(name, **params).table.to_pylist(), default=str)
+            )
+            assert len(rows) == len(expected), name
+            for new, old in zip(rows, expected, strict=True):
+                shared = {
+                    column: new.get(column) for column in old if (name, column) not in RENAMED
+                }
+                # Sums of a few dozen terms may be taken in another order: a few units in the
+                # sixteenth digit each.
+                assert shared == {
+                    column: pytest.approx(old[column], rel=1e-13, abs=1e-15, nan_ok=True)
+                    if isinstance(old[column], float)
+                    else old[column]
+                    for column in shared
+                }, name
+    assert path.read_bytes() == before
+    assert [found.name for found in path.parent.iterdir()] == [path.name]
+    # Said once, however many questions follow; a store of today has no note.
+    assert [record.message.count(NOTE) for record in caplog.records] == [1] * (schema in OLD)
+    assert store.info()["schema_revision"] == schema
+
+
+@pytest.mark.parametrize("schema", OLD)
+def test_writing_migrates_after_a_backup(
+    schema: str, path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    before = unpack(schema, path).read_bytes()
+    old = contents(path)
+    database = open_database(path, lazy=True)
+    assert path.read_bytes() == before
+    assert database.migrate()
+    backup = path.with_name(f"embstore.schema-{schema}.{TODAY}.duckdb")
+    assert [record.message for record in caplog.records] == [
+        f"{path} had schema {schema}: migrated to {migration.HEAD}, after a backup copy to {backup}"
+    ]
+    assert backup.read_bytes() == before
+    assert {found.name for found in path.parent.iterdir()} == {path.name, backup.name}
+    new = contents(path)
+    assert old["measurement"]
+    for name, rows in old.items():
+        assert in_columns_of(new[name], rows) == in_columns_of(rows, rows), name
+    assert not database.migrate()
+    write_run(database, make_run())
+    assert len(contents(path)["run"]) == len(old["run"]) + 1
+    assert len(caplog.records) == 1
+
+
+def test_the_first_write_migrates_and_no_backup_is_overwritten(path: Path) -> None:
+    schema = OLD[-1]
+    for _ in range(2):
+        unpack(schema, path)
+        write_run(open_database(path, lazy=True), make_run())
+    stem = f"embstore.schema-{schema}.{TODAY}"
+    assert {found.name for found in path.parent.iterdir()} == {
+        *(path.name, f"{stem}.duckdb", f"{stem}.1.duckdb")
+    }
+
+
+def with_a_log(schema: str, path: Path) -> int:
+    """Make an old store the latest of whose rows are in the log beside it; return how many."""
+    unpack(schema, path)
+    with duckdb.connect(path) as connection:
+        connection.execute("PRAGMA disable_checkpoint_on_shutdown")
+        connection.execute("INSERT INTO measurement SELECT * FROM measurement")
+        row = connection.execute("SELECT count(*) FROM measurement").fetchone()
+    assert path.with_name(f"{path.name}.wal").stat().st_size > 1000
+    assert row is not None
+    return int(row[0])
+
+
+COUNT = "SELECT count(*) AS n FROM measurement"
+
+
+def test_what_is_in_the_log_is_asked_migrated_and_backed_up_too(path: Path) -> None:
+    log = path.with_name(f"{path.name}.wal")
+    n = with_a_log("0002", path)
+    before = path.read_bytes(), log.read_bytes()
+    database = open_database(path, create=False)
+    assert database.select(COUNT)["n"].to_pylist() == [n]
+    assert (path.read_bytes(), log.read_bytes()) == before
+    database.migrate()
+    backup = path.with_name(f"embstore.schema-0002.{TODAY}.duckdb")
+    saved = backup.read_bytes(), backup.with_name(f"{backup.name}.wal").read_bytes()
+    assert saved == before
+    for place in (path, backup):
+        assert len(contents(place)["measurement"]) == n
+
+
+def test_a_store_that_changes_is_asked_anew(
+    path: Path,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    copies = tmp_path / "temporary"
+    copies.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(copies))
+    unpack("0003", path)
+    database = open_database(path, create=False)
+    before = database.select(COUNT)["n"][0].as_py()
+    with duckdb.connect(path) as connection:
+        connection.execute("INSERT INTO measurement SELECT * FROM measurement")
+    assert database.select(COUNT)["n"].to_pylist() == [2 * before]
+    assert [record.message.count(NOTE) for record in caplog.records] == [1, 1]
+    # Once it is migrated the file itself answers, and the copy is gone.
+    assert len(list(copies.iterdir())) == 1
+    upgrade_store(path, 1)
+    assert list(copies.iterdir()) == []
+    write_run(database, make_run())
+    assert database.select(COUNT)["n"].to_pylist() == [2 * before + 54]
+    assert len(caplog.records) == 3
+    # And a newer embstore.
+    with duckdb.connect(path) as connection:
+        connection.execute("UPDATE alembic_version SET version_num = '9999'")
+    with pytest.raises(StoreVersionError, match="has schema 9999, newer"):
+        database.select(COUNT)
+
+
+def test_questions_that_belong_together_share_a_copy(
+    path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    unpack("0004", path)
+    database = open_database(path, create=False)
+    with database.held():
+        before = database.select(COUNT)
+        with duckdb.connect(path) as connection:
+            connection.execute("INSERT INTO measurement SELECT * FROM measurement")
+        # One moment of the store.
+        assert open_database(path, create=False).select(COUNT) == before
+    assert database.select(COUNT) != before
+    assert len(caplog.records) == 2
+
+
+HOLD = """
+import sys
+import duckdb
+
+connection = duckdb.connect(sys.argv[1], read_only=True)
+print("held", flush=True)
+sys.stdin.readline()
+connection.close()
+"""
+
+
+def test_a_store_that_a_notebook_holds_is_asked_all_the_same(path: Path) -> None:
+    before = unpack("0001", path).read_bytes()
+    holder = start(HOLD, path)
+    assert holder.stdout is not None
+    assert holder.stdout.readline() == "held\n"
+    database = open_database(path, create=False, timeout=0.1)
+    assert database.select(COUNT)["n"][0].as_py() > 100
+    with pytest.raises(StoreError, match=rf"is locked by process {holder.pid}"):
+        database.migrate()
+    holder.communicate("\n", timeout=60)
+    assert path.read_bytes() == before
+    assert list(path.parent.iterdir()) == [path]
+
+
+READ_ONLY = """
+import os, sys, tempfile
+from embstore.errors import StoreError
+from embstore.store.connection import open_database
+
+with tempfile.TemporaryDirectory() as folder:
+    # Imports what is needed, which the other user may not be allowed to read.
+    open_database(f"{folder}/any.duckdb")
+os.setuid(65534)  # root may do everything
+database = open_database(sys.argv[1], create=False)
+print(database.select("SELECT count(*) AS n FROM dimension_curve")["n"][0])
+print(os.listdir(os.path.dirname(sys.argv[1])))
+try:
+    database.migrate()
+except StoreError as error:
+    print(error)
+folder = tempfile.gettempdir()
+print(sum(name.startswith("embstore-migrated") for name in os.listdir(folder)))
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(os.getuid() != 0, reason="only root becomes somebody else")
+@pytest.mark.parametrize(
+    ("file", "folder", "message"),
+    [
+        (0o444, 0o555, "cannot be opened: permission denied; change"),
+        # The file may be written, but no log and no backup beside it.
+        (0o666, 0o555, "no backup can be made in .* \\(Permission denied\\): make room"),
+    ],
+)
+def test_a_read_only_store_is_asked_all_the_same(file: int, folder: int, message: str) -> None:
+    with (
+        tempfile.TemporaryDirectory() as home,
+        tempfile.TemporaryDirectory() as temporary,
+    ):
+        Path(temporary).chmod(0o777)
+        path = unpack("0002", Path(home) / "a.duckdb")
+        path.chmod(file)
+        Path(home).chmod(folder)
+        process = start(READ_ONLY, path, TMPDIR=temporary)
+        asked, found, refused, copies = finish(process).splitlines()
+        assert (asked, found, copies) == ("0", "['a.duckdb']", "1")
+        # And none when the process has ended.
+        assert list(Path(temporary).iterdir()) == []
+    assert re.search(message, refused)
+
+
+@pytest.fixture
+def broken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An embstore with a migration more, which fails half way."""
+    folder = tmp_path / "migrations"
+    shutil.copytree(resource_folder("migrations"), folder)
+    (folder / "versions" / "9999_broken.py").write_text(
+        "from alembic import op\n"
+        f"revision, down_revision = '9999', {migration.HEAD!r}\n"
+        "def upgrade():\n"
+        "    op.execute('ALTER TABLE run ADD COLUMN half INTEGER')\n"
+        "    op.execute('DELETE FROM measurement')\n"
+        "    raise ZeroDivisionError('half way')\n"
+    )
+    monkeypatch.setattr(migration, "resource_folder", lambda _name: folder)
+    monkeypatch.setattr(migration, "HEAD", "9999")
+
+
+@pytest.mark.parametrize("schema", ["0001", SCHEMAS[-1]])
+@pytest.mark.usefixtures("broken")
+def test_a_migration_that_fails_half_way_leaves_the_old_store(schema: str, tmp_path: Path) -> None:
+    (tmp_path / "home").mkdir()
+    path = unpack(schema, tmp_path / "home" / "embstore.duckdb")
+    old = contents(path)
+    database = open_database(path, lazy=True)
+    what = rf"^{path} could not be migrated from schema {schema} to 9999 "
+    with pytest.raises(StoreError, match=what + r"\(.*half way\), and is as it was$"):
+        database.migrate()
+    with pytest.raises(StoreError, match=what):
+        write_run(database, make_run())
+    with pytest.raises(StoreError, match=r"no migrated copy could be made .*half way"):
+        database.select(COUNT)
+    assert contents(path) == old
+    # No backup is left: the store is.
+    assert list(path.parent.iterdir()) == [path]
+
+
+KILLED = """
+import os, signal, sys
+from embstore.store import migration
+from embstore.store.upgrading import upgrade_store
+
+whole = migration.upgrade
+def upgrade(connection):
+    whole(connection)
+    os.kill(os.getpid(), signal.SIGKILL)
+migration.upgrade = upgrade
+upgrade_store(__import__("pathlib").Path(sys.argv[1]), 1)
+"""
+
+
+@pytest.mark.slow
+def test_a_killed_migration_leaves_the_old_store_and_its_backup(path: Path) -> None:
+    unpack("0003", path)
+    old = contents(path)
+    process = start(KILLED, path)
+    process.communicate(timeout=60)
+    assert process.returncode == -9
+    assert contents(path) == old
+    assert contents(path.with_name(f"embstore.schema-0003.{TODAY}.duckdb")) == old
+    assert open_database(path).schema() == migration.HEAD
+
+
+def test_without_room_for_a_backup_nothing_is_migrated(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = unpack("0005", path).read_bytes()
+    usage = shutil.disk_usage(path.parent)._replace(free=1_000_000)
+    monkeypatch.setattr("embstore.store.upgrading.shutil.disk_usage", lambda _folder: usage)
+    message = (
+        rf"^{path} has schema 0005 and has to be migrated .* \(\d+ MB are needed, 1 MB are free"
+    )
+    with pytest.raises(StoreError, match=message):
+        write_run(open_database(path, lazy=True), make_run())
+    assert path.read_bytes() == before
+    assert list(path.parent.iterdir()) == [path]
