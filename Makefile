@@ -24,7 +24,7 @@ help:
 	@echo "make demo   measure two real models, store and chart them under $(DEMO_OUT)/"
 	@echo "make test   run all tests, in parallel"
 	@echo "make quick  run those that take no pretrained model, no browser and little time"
-	@echo "make docs   renew README.md's tables, docs/metrics.md, docs/schema.md, embstore/metrics/names.py"
+	@echo "make docs   renew README.md's tables, docs/metrics.md, docs/schema.md, names.py, head.sql"
 	@echo "make bench  measure against the peers, write benchmarks/RESULTS.md (an hour)"
 	@echo "make check  tests, lint, types and the wheel test"
 

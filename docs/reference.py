@@ -1,8 +1,8 @@
 """The pages and tables of the documentation that are made from the code, so that they stay true.
 
-README.md has its tables filled in; docs/metrics.md, docs/schema.md and the module of names that
-asking needs are written whole. What the code does not say of a page or a column stands in the
-TOML file of the same name.
+README.md has its tables filled in; docs/metrics.md, docs/schema.md, the module of names that
+asking needs and the script migrations/head.sql are written whole. What the code does not say of a
+page or a column stands in the TOML file of the same name.
 """
 
 import tomllib
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 DOCS = Path(__file__).parent
 NAMES = DOCS.parent / "embstore" / "metrics" / "names.py"
+HEAD = DOCS.parent / "migrations" / "head.sql"
 _MADE = "<!-- Made by make docs from the code and docs/{}.toml: change those. -->\n"
 
 
@@ -259,6 +260,33 @@ def schema_page() -> str:
     return "\n".join(parts)
 
 
+def head_sql() -> str:
+    """Return what all migrations execute on a store in memory, as one script.
+
+    Reading an export, or a part of a store, takes the tables and views from it: running the
+    migrations would take longer than most questions.
+    """
+    import sqlalchemy
+
+    from embstore.store import migration
+
+    engine = sqlalchemy.create_engine("duckdb:///:memory:")
+    done: list[str] = []
+
+    def note(*arguments: object) -> None:
+        statement = str(arguments[2]).strip()
+        if not statement.startswith(("SELECT", "PRAGMA")):
+            done.append("\n".join(line.rstrip() for line in statement.splitlines()))
+
+    sqlalchemy.event.listen(engine, "before_cursor_execute", note)
+    with engine.begin() as connection:
+        migration.upgrade(connection)
+    statements = "".join(f"{statement};\n\n" for statement in done)
+    return (
+        f"-- Made by make docs from the migrations: change those.\n\n{statements}".rstrip() + "\n"
+    )
+
+
 def _mark(column: "Column[Any]") -> str:
     if column.primary_key:
         return "key"
@@ -325,3 +353,4 @@ if __name__ == "__main__":
     (DOCS / "metrics.md").write_text(metric_page())
     (DOCS / "schema.md").write_text(schema_page())
     NAMES.write_text(names_module())
+    HEAD.write_text(head_sql())

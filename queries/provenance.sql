@@ -28,7 +28,7 @@ SELECT
     l.n_duplicates, l.neighbor_method, l.neighbor_recall, run.dtype, run.accumulation_dtype,
     run.device, run.attention, run.linear, run.batch_size, run.embstore_version, run.git_commit,
     run.git_dirty, run.python_version, run.torch_version, run.transformers_version,
-    run.duckdb_version, run.numpy_version, run.study, run.study_sha256, run.tags, run.repeat,
+    run.duckdb_version, run.numpy_version, run.study, run.study_sha256, p.tags, run.repeat,
     run.configuration_id, run.run_id
 FROM profile AS p
 JOIN run ON run.run_id = p.run_id

@@ -21,11 +21,12 @@ SELECT
     (SELECT min(layer.neighbor_recall) FROM layer WHERE layer.run_id = run.run_id)
         AS neighbor_recall,
     run.embstore_version, run.git_commit, run.git_dirty, run.python_version, run.torch_version,
-    run.transformers_version, run.duckdb_version, run.numpy_version, run.tags, run.repeat,
+    run.transformers_version, run.duckdb_version, run.numpy_version, current_tags.tags, run.repeat,
     run.run_id
 FROM run
 JOIN checkpoint ON checkpoint.checkpoint_id = run.checkpoint_id
 JOIN model ON model.model_id = checkpoint.model_id
 JOIN corpus ON corpus.corpus_id = run.corpus_id
+JOIN current_tags ON current_tags.run_id = run.run_id
 WHERE $models::VARCHAR[] IS NULL OR list_contains($models::VARCHAR[], model.name)
 ORDER BY run.created_at DESC, model.name, checkpoint.revision, run.run_id

@@ -123,6 +123,7 @@ def test_every_page_is_reached_from_the_index() -> None:
         ("docs/metrics.md", "metric_page"),
         ("docs/schema.md", "schema_page"),
         ("embstore/metrics/names.py", "names_module"),
+        ("migrations/head.sql", "head_sql"),
     ],
 )
 def test_what_is_generated_is_that_of_the_code(path: str, make: str) -> None:

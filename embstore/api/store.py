@@ -8,11 +8,15 @@ from typing import TYPE_CHECKING
 from embstore.asking import ask
 from embstore.asking.answer import Answer
 from embstore.asking.caveats import run_caveats
+from embstore.store.assembling import read_tags
 from embstore.store.connection import Database, open_database
 from embstore.store.limits import Limits, read_limits
 
 if TYPE_CHECKING:
     from embstore.charts.build import AnyChart
+    from embstore.store.exporting import Exported
+    from embstore.store.merging import Merged
+    from embstore.store.removing import Removed
     from embstore.store.verification import Fault
 
 _INFO = """
@@ -78,8 +82,13 @@ class Store:
 
     @property
     def path(self) -> Path:
-        """The store's file."""
+        """The store's file, or the folder of an export; of an address only its last part."""
         return self._database.path
+
+    @property
+    def place(self) -> str:
+        """Where the store is: its path, or the address of an export."""
+        return self._database.place
 
     def __repr__(self) -> str:
         found = self._database.select(_INFO).to_pylist()[0]
@@ -97,12 +106,10 @@ class Store:
     def info(self) -> dict[str, object]:
         """Count what is in the store, and say where and how large it is."""
         counted = self._database.select(_INFO).to_pylist()[0]
-        # What is in the log beside the file is data too.
-        files = [self.path, self.path.with_name(f"{self.path.name}.wal")]
-        size = sum(file.stat().st_size for file in files if file.exists())
+        size = self._database.size()
         # Asked of the file itself: of an older one the counts are those of its migrated copy.
         schema = {"schema_revision": self._database.schema()}
-        return {"store": str(self.path), "size_bytes": size, **schema, **counted}
+        return {"store": self.place, "size_bytes": size, **schema, **counted}
 
     def verify(self) -> "list[Fault]":
         """Return what no store should have; an empty list for a sound one.
@@ -206,11 +213,131 @@ class Store:
         """
         from embstore.comparison.stored import compare_stored
 
-        metrics = (metric,) if isinstance(metric, str) else tuple(metric)
-        scopes = (scope,) if isinstance(scope, str) else tuple(scope)
+        metrics, scopes = _several(metric), _several(scope)
         found = compare_stored(self._database, a, b, metrics=metrics, scopes=scopes, by=by)
         sides = (f"A is {found.a}", f"B is {found.b}")
         return Answer(found.table, (*sides, *found.notes))
+
+    def merge(self, *others: str | Path, dry_run: bool = False) -> "list[Merged]":
+        """Take in the runs of other stores that this one lacks: all of them, or none.
+
+        A run that is here already, which its id tells, stays as it is; so merging again changes
+        nothing. The other stores are only read.
+
+        Args:
+            others: files of stores; older ones are read from a migrated copy.
+            dry_run: only tell what would be taken in.
+
+        Returns:
+            For each store how many runs were ``new``, how many ``known``, and how many of those
+            it has ``measured_twice``.
+
+        Raises:
+            StoreError: a file is missing or no store, a newer embstore wrote it, or this store
+                cannot be written.
+        """
+        from embstore.store.merging import merge_stores
+
+        return merge_stores(self._database, [Path(other) for other in others], dry_run=dry_run)
+
+    def export(self, folder: str | Path) -> "Exported":
+        """Write the runs that a folder lacks as Parquet files, with a card for a data-set hub.
+
+        The folder can be opened as a store, also at an address. Exporting again adds what is
+        new.
+
+        Args:
+            folder: of an earlier export, or one that is empty or not there yet.
+
+        Returns:
+            How many runs were ``new``, were ``known``, or are there of ``others``, and the
+            ``size`` of the files.
+
+        Raises:
+            StoreError: the folder holds something else, or cannot be written.
+        """
+        from embstore.store.exporting import export_store
+
+        return export_store(self._database, folder)
+
+    def import_(self, folder: str | Path, *, dry_run: bool = False) -> "Merged":
+        """Take in the runs of an export that this store lacks: all of them, or none.
+
+        Args:
+            folder: of the export; its checksums are compared first.
+            dry_run: only tell what would be taken in.
+
+        Returns:
+            How many runs were ``new``, and how many ``known``.
+
+        Raises:
+            StoreError: it is no export, a file is damaged, a newer embstore wrote it, or this
+                store cannot be written.
+        """
+        from embstore.store.merging import import_export
+
+        return import_export(self._database, folder, dry_run=dry_run)
+
+    def remove(
+        self,
+        *,
+        run: str | Sequence[str] = (),
+        model: str | Sequence[str] = (),
+        revision: str | Sequence[str] = (),
+        dry_run: bool = False,
+    ) -> "Removed":
+        """Remove the runs that fit all that is given, and what no other run needs.
+
+        There is no way back but a copy of the store: see with ``dry_run`` what would go.
+
+        Args:
+            run: ids, or their first 8 or more characters.
+            model: names of models.
+            revision: names of revisions.
+            dry_run: only tell what would be removed.
+
+        Returns:
+            ``runs``, a table, with how many ``measurements`` and ``failures`` went, and
+            ``freed_bytes`` of the file, which later runs use.
+
+        Raises:
+            QueryError: there is no such run, model or revision.
+            UsageError: nothing is named.
+            StoreError: the store cannot be written.
+        """
+        from embstore.store.find_runs import Selection
+        from embstore.store.removing import remove_runs
+
+        selection = Selection(_several(run), _several(model), _several(revision))
+        return remove_runs(self._database, selection, dry_run=dry_run)
+
+    def rename(self, model: str, new: str) -> None:
+        """Call a model by another name; ids stay, so what is measured is still recognised.
+
+        Raises:
+            QueryError: there is no such model, or one is called ``new`` already.
+            UsageError: the new name is blank or more than one line.
+            StoreError: the store cannot be written.
+        """
+        from embstore.store.renaming import rename_model
+
+        rename_model(self._database, model, new)
+
+    def tag(self, run: str, tags: Mapping[str, str | None]) -> dict[str, str]:
+        """Give a run tags, or take them away, and return all that it has then.
+
+        Args:
+            run: its id, or the first 8 or more characters of it.
+            tags: values by key; None takes a tag away.
+
+        Raises:
+            QueryError: there is no such run.
+            UsageError: no tag is given, or a key is blank or contains ``=``.
+            StoreError: the store cannot be written.
+        """
+        from embstore.store.tagging import tag_run
+
+        return dict(tag_run(self._database, run, tags).tags)
 
     def with_reasons(self, answer: Answer) -> Answer:
         """Put beside ``value`` a column ``reason``: why a value is missing.
@@ -253,17 +380,31 @@ class Store:
         )
 
 
-def open_store(url: str | Path | None = None, *, queries: Iterable[str | Path] = ()) -> Store:
+def _several(given: str | Sequence[str]) -> tuple[str, ...]:
+    return (given,) if isinstance(given, str) else tuple(given)
+
+
+def open_store(
+    url: str | Path | None = None,
+    *,
+    queries: Iterable[str | Path] = (),
+    tags: Mapping[str, str | Sequence[str]] | None = None,
+) -> Store:
     """Open a store, to ask it; asking never changes it.
 
     One that an older embstore wrote is answered from a temporary copy, which is migrated.
 
     Args:
-        url: a DuckDB file; None for what the variable ``EMBSTORE_STORE`` names, else
-            ``embstore.duckdb``.
+        url: a DuckDB file, or an export, which is read where it lies: its folder or its
+            ``https://`` address (extra ``lake``). None for what the variable ``EMBSTORE_STORE``
+            names, else ``embstore.duckdb``.
         queries: folders with questions of your own, as ``.sql`` files.
+        tags: ask only the runs that have them, as if there were no others; of one key any of
+            several values will do.
 
     Raises:
         StoreError: there is no store, or it cannot be used.
+        QueryError: no run has these tags; told by the first question.
     """
-    return Store(open_database(url, create=False), queries=queries)
+    database = open_database(url, create=False, tags=read_tags(tags or {}))
+    return Store(database, queries=queries)

@@ -20,7 +20,9 @@ from embstore.cli.options import (
     QuestionArgument,
     ReasonsOption,
     StoreOption,
+    TagOption,
     complete_themes,
+    tag_filter,
 )
 from embstore.cli.terminal import TERMINAL
 from embstore.common.paths import expanded
@@ -45,6 +47,7 @@ def list_(
     format_: FormatOption = "auto",
     output: OutputOption = None,
     queries: QueriesOption = None,
+    tag: TagOption = None,
 ) -> None:
     """List what the store holds, or which metrics and questions there are."""
     from embstore.cli.output import choose_format, show_answer
@@ -55,6 +58,8 @@ def list_(
         raise UsageError(
             f"cannot list {what!r}{closest(what, LISTS)}; choose from {', '.join(LISTS)}"
         )
+    if tag and what in {"metrics", "queries"}:
+        raise UsageError(f"--tag chooses runs, and {what} are not of runs; leave it out")
     chosen = choose_format(format_, output)
     if what == "metrics":
         show_answer(_metrics(), chosen, output)
@@ -69,9 +74,9 @@ def list_(
     else:
         from embstore.api.store import open_store
 
-        opened = open_store(store)
+        opened = open_store(store, tags=tag_filter(tag))
         table = opened.query(what).table
-        show_answer(table, chosen, output, empty=f"{opened.path} holds no {what} yet")
+        show_answer(table, chosen, output, empty=f"{opened.place} holds no {what} yet")
 
 
 @app.command(epilog="Example: embstore info --store demo/embstore.duckdb -f json")
@@ -111,6 +116,7 @@ def query(
         ),
     ] = False,
     queries: QueriesOption = None,
+    tag: TagOption = None,
 ) -> None:
     """Answer a question: run one of the .sql files over the store."""
     from embstore.asking.ask import bind, find_question, shadow_of, values_in_sql
@@ -133,16 +139,16 @@ def query(
         return
     from embstore.api.store import open_store
 
-    opened = open_store(store, queries=queries or ())
+    opened = open_store(store, queries=queries or (), tags=tag_filter(tag))
     answer = opened.query(name, **params)
     if reasons:
         answer = opened.with_reasons(answer)
     asked = ", ".join(param or ()) or "the parameters' defaults"
     runs = opened.info()["runs"] if not answer.num_rows else 0
     empty = (
-        f"nothing in {opened.path} fits {asked}"
+        f"nothing in {opened.place} fits {asked}"
         if runs
-        else f"{opened.path} holds no runs yet; fill it with embstore ingest"
+        else f"{opened.place} holds no runs yet; fill it with embstore ingest"
     )
     show_answer(answer.table, chosen, output, empty=empty, notes=answer.notes)
 
@@ -172,6 +178,7 @@ def sql(
         str | None,
         typer.Option(metavar="SIZE", help="How much memory DuckDB may take, such as 500MB."),
     ] = None,
+    tag: TagOption = None,
 ) -> None:
     """Run one SELECT of your own; it reads the store and can change nothing.
 
@@ -187,7 +194,7 @@ def sql(
     from embstore.store.limits import read_limits
 
     limits = read_limits(timeout, memory)
-    opened = open_store(store)
+    opened = open_store(store, tags=tag_filter(tag))
     answer = opened.answer(statement, params, limits=limits)
     if reasons:
         answer = opened.with_reasons(answer)
@@ -214,6 +221,7 @@ def chart(
     ] = "light",
     store: StoreOption = None,
     queries: QueriesOption = None,
+    tag: TagOption = None,
 ) -> None:
     """Draw the answer to a question."""
     from embstore.charts.files import check_suffix
@@ -223,7 +231,7 @@ def chart(
     from embstore.api.store import open_store
     from embstore.asking.ask import find_question, shadow_of
 
-    opened = open_store(store, queries=queries or ())
+    opened = open_store(store, queries=queries or (), tags=tag_filter(tag))
     if shadow := shadow_of(find_question(name, queries or ())):
         TERMINAL.say(f"note: {shadow}")
     with warnings.catch_warnings(record=True) as caught:

@@ -8,9 +8,11 @@ from embstore.cli.options import (
     FormatOption,
     OutputOption,
     StoreOption,
+    TagOption,
     complete_metrics,
     complete_scopes,
     split_names,
+    tag_filter,
 )
 
 app = typer.Typer()
@@ -60,6 +62,7 @@ def compare(
     store: StoreOption = None,
     format_: FormatOption = "auto",
     output: OutputOption = None,
+    tag: TagOption = None,
 ) -> None:
     """Show where two models, checkpoints or runs differ by more than their errors.
 
@@ -75,6 +78,7 @@ def compare(
 
     metrics = split_names("--metric", metric, otherwise="the main ones") or ()
     scopes = split_names("--scope", scope, otherwise="all and no_sinks") or ()
-    answer = open_store(store).compare(a, b, metric=metrics, scope=scopes, by=by)
+    opened = open_store(store, tags=tag_filter(tag))
+    answer = opened.compare(a, b, metric=metrics, scope=scopes, by=by)
     table = summaries(answer.table) if summary else answer.table
     show_answer(table, chosen, output, notes=answer.notes)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from embstore.cli.options import FormatOption, OutputOption, StoreOption
+from embstore.cli.options import FormatOption, OutputOption, StoreOption, parse_tags
 from embstore.cli.outcomes import show_failures, tell
 from embstore.cli.progress import progress_bar
 from embstore.cli.terminal import TERMINAL
@@ -153,7 +153,7 @@ def ingest(
     if spool is not None:
         _take_in(spool, store, context)
         return
-    tags = _parse_tags(tag or [])
+    tags = parse_tags(tag)
     if not dry_run and (format_ != "auto" or output is not None):
         raise UsageError("--format and --output are for the table of --dry-run")
     from embstore.ingestion.request import (
@@ -265,13 +265,3 @@ def _given(context: typer.Context, parameters: Iterable[str]) -> str | None:
         if source is not None and source.name == "COMMANDLINE":
             return options.get(parameter, f"--{parameter.replace('_', '-')}")
     return None
-
-
-def _parse_tags(tags: list[str]) -> dict[str, str]:
-    parsed = {}
-    for tag in tags:
-        key, equals, value = tag.partition("=")
-        if not key.strip() or not equals:
-            raise UsageError(f"tag {tag!r} has no value; write it as KEY=VALUE")
-        parsed[key] = value
-    return parsed

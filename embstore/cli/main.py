@@ -18,8 +18,10 @@ from embstore.cli.compare import app as compare_app
 from embstore.cli.ingest import app as ingest_app
 from embstore.cli.interrupts import INTERRUPTED, end_at_second_interrupt
 from embstore.cli.measure import app as measure_app
+from embstore.cli.mend import app as mend_app
 from embstore.cli.migrate import app as migrate_app
 from embstore.cli.report import app as report_app
+from embstore.cli.share import app as share_app
 from embstore.cli.study import app as study_app
 from embstore.cli.terminal import TERMINAL, show_notes
 from embstore.cli.verify import app as verify_app
@@ -41,6 +43,8 @@ app.add_typer(ask_app)
 app.add_typer(compare_app)
 app.add_typer(report_app)
 app.add_typer(verify_app)
+app.add_typer(share_app)
+app.add_typer(mend_app)
 app.add_typer(migrate_app)
 app.add_typer(study_app, name="study")
 

@@ -67,8 +67,17 @@ StoreOption = Annotated[
         "-s",
         metavar="FILE",
         envvar="EMBSTORE_STORE",
-        help="The store, a DuckDB file; embstore.duckdb if not given.",
+        help="A DuckDB file; to ask it, also the folder or https:// address of an export. "
+        "embstore.duckdb if not given.",
         show_default=False,
+    ),
+]
+TagOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--tag",
+        metavar="KEY=VALUE",
+        help="Only runs with this tag; may be repeated. Of one key any of the values will do.",
     ),
 ]
 FormatOption = Annotated[
@@ -144,3 +153,31 @@ def split_names(
             f"{option} is empty; name at least one, or leave {option} out for {otherwise}"
         )
     return names
+
+
+def tag_filter(given: list[str] | None) -> dict[str, list[str]]:
+    """Return the values that each tag may have, in an option that chooses runs by them.
+
+    Raises:
+        UsageError: one has no key or no ``=``.
+    """
+    wanted: dict[str, list[str]] = {}
+    for tag in given or ():
+        for key, value in parse_tags([tag]).items():
+            wanted.setdefault(key, []).append(value)
+    return wanted
+
+
+def parse_tags(given: list[str] | None) -> dict[str, str]:
+    """Return the tags in an option that takes ``KEY=VALUE`` and may be repeated.
+
+    Raises:
+        UsageError: one has no key or no ``=``.
+    """
+    parsed = {}
+    for tag in given or ():
+        key, equals, value = tag.partition("=")
+        if not key.strip() or not equals:
+            raise UsageError(f"tag {tag!r} has no value; write it as KEY=VALUE")
+        parsed[key] = value
+    return parsed

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from embstore.cli.options import StoreOption, split_names
+from embstore.cli.options import StoreOption, TagOption, split_names, tag_filter
 from embstore.cli.terminal import TERMINAL
 from embstore.errors import UsageError
 
@@ -39,6 +39,7 @@ def report(
     title: Annotated[
         str | None, typer.Option("--title", metavar="TEXT", help="The page's heading.")
     ] = None,
+    tag: TagOption = None,
 ) -> None:
     """Write the whole store as one web page: findings, charts, tables, provenance.
 
@@ -51,6 +52,7 @@ def report(
             "or - for standard output"
         )
     from embstore.report.write import ReportOptions, build_report
+    from embstore.store.assembling import read_tags
     from embstore.store.connection import open_database
 
     options = ReportOptions(
@@ -58,7 +60,8 @@ def report(
         metrics=split_names("--metrics", metrics),
         title=title,
     )
-    page = build_report(open_database(store, create=False), options)
+    database = open_database(store, create=False, tags=read_tags(tag_filter(tag)))
+    page = build_report(database, options)
     # A file's name may hold bytes that are no text.
     content = page.html.encode(errors="replace")
     if output == Path("-"):

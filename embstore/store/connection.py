@@ -5,6 +5,7 @@ the file is locked no longer than that and many processes can share it.
 """
 
 import contextlib
+import functools
 import os
 import re
 from collections.abc import Iterator, Mapping
@@ -15,15 +16,19 @@ import duckdb
 import pyarrow as pa
 
 from embstore.common.paths import expanded
-from embstore.errors import StoreError, StoreLockedError
+from embstore.errors import StoreError, StoreLockedError, UsageError
 from embstore.store import migration
+from embstore.store.assembling import Tags, of_tagged_runs
+from embstore.store.at_address import check_address, is_address, manifest_at, opener
+from embstore.store.export_files import Manifest, is_export, read_manifest
 from embstore.store.failures import newer_store, query_error, reading_error
+from embstore.store.in_place import of_export
 from embstore.store.limits import NO_LIMITS, Limits
 from embstore.store.locking import lock_timeout
 from embstore.store.opening import create_store, prepare_store, store_revision
 from embstore.store.probing import check_writable
-from embstore.store.reading import asking, holding
-from embstore.store.session import fetch, writing
+from embstore.store.reading import asking, current_file, holding
+from embstore.store.session import Connect, fetch, writing
 from embstore.store.statement import check_parameters, check_untrusted, readable_plan
 from embstore.store.upgrading import upgrade_store
 
@@ -43,17 +48,29 @@ class Database:
     settings.
 
     Attributes:
-        path: the file, absolute.
+        path: the file or folder, absolute; of an address only its last part.
+        place: where it is, as people name it: the path, or an address.
+        timeout: seconds to wait while another process holds the file.
         waited_in_vain: a write has waited long for the file, and did not get it.
     """
 
-    def __init__(self, path: Path, *, timeout: float) -> None:
+    def __init__(
+        self,
+        path: Path,
+        *,
+        timeout: float,
+        connect: Connect | None = None,
+        address: str | None = None,
+    ) -> None:
+        """Take a file that is a store; ``connect`` opens what is read, if not the whole file."""
         self.path = path
-        self._timeout = timeout
+        self.place = address or str(path)
+        self.timeout = timeout
+        self._connect = connect
         self.waited_in_vain = False
 
     def __repr__(self) -> str:
-        return f"Database({str(self.path)!r})"
+        return f"Database({self.place!r})"
 
     def select(self, sql: str, params: Mapping[str, object] | None = None) -> pa.Table:
         """Run one of embstore's own queries, with ``$named`` parameters.
@@ -63,7 +80,7 @@ class Database:
             QueryError: DuckDB refuses the statement.
             StoreError: the store cannot be opened or read.
         """
-        with asking(self.path, self._timeout) as connection:
+        with asking(self.path, self.timeout, self._connect) as connection:
             check_parameters(connection, sql, params or {})
             return self._fetch(connection, sql, params or {})
 
@@ -74,7 +91,7 @@ class Database:
             QueryError: DuckDB refuses the statements.
             StoreError: the store cannot be opened or read.
         """
-        with asking(self.path, self._timeout) as connection:
+        with asking(self.path, self.timeout, self._connect) as connection:
             return self._fetch(connection, sql, {})
 
     def select_untrusted(
@@ -94,7 +111,10 @@ class Database:
                 it may.
             StoreError: the store cannot be opened or read.
         """
-        with asking(self.path, self._timeout, memory=limits.memory) as connection:
+        if limits.memory and self._connect:
+            raise UsageError("memory can be limited for a whole store, not for an export or tags")
+        memory = limits.memory
+        with asking(self.path, self.timeout, self._connect, memory=memory) as connection:
             checked = check_untrusted(connection, sql)
             check_parameters(connection, checked, params or {})
             table = self._fetch(connection, checked, params or {}, exact=True, limits=limits)
@@ -110,25 +130,30 @@ class Database:
         Raises:
             StoreError: the store cannot be opened.
         """
-        with holding(self.path, self._timeout):
+        with holding(self.path, self.timeout, self._connect):
             yield
 
     @contextlib.contextmanager
-    def begin(self, *, patient: bool = True) -> "Iterator[Connection]":
+    def begin(
+        self, *, patient: bool = True, beside: Mapping[str, Path] | None = None
+    ) -> "Iterator[Connection]":
         """Hold the file for one writing transaction: all of it is stored, or nothing.
 
         Args:
             patient: wait longer for a locked file than a question would, unless that was in
                 vain before: then somebody keeps it.
+            beside: further stores that the statements may read, by the names they use for them.
 
         Raises:
             StoreLockedError: another process holds the file.
             StoreVersionError: a newer embstore has migrated the store meanwhile.
             StoreError: the disk is full or fails, or the store is older and cannot be migrated.
         """
+        self.check_whole()
         long = patient and not self.waited_in_vain
         try:
-            with self._current(self._timeout * (_PATIENCE if long else 1)) as connection:
+            patience = self.timeout * (_PATIENCE if long else 1)
+            with self._current(patience, beside) as connection:
                 self.waited_in_vain = False
                 yield connection
         except StoreLockedError:
@@ -141,7 +166,9 @@ class Database:
         Raises:
             StoreError: the file cannot be read, or is no store.
         """
-        return store_revision(self.path, self._timeout) or "none"
+        if there := self._manifest():
+            return there.schema
+        return store_revision(self.path, self.timeout) or "none"
 
     def migrate(self) -> bool:
         """Bring an older store to the current schema after a backup; return whether it was older.
@@ -149,7 +176,7 @@ class Database:
         Raises:
             StoreError: it cannot be migrated, and is as it was.
         """
-        return upgrade_store(self.path, self._timeout)
+        return upgrade_store(self.path, self.timeout)
 
     def check_writable(self) -> None:
         """Find out whether a run could be stored now; nothing is changed.
@@ -157,7 +184,7 @@ class Database:
         Raises:
             StoreError: what stands in the way.
         """
-        check_writable(self.path, self._timeout)
+        check_writable(self.path, self.timeout)
 
     def make_ready(self) -> None:
         """Find out whether runs can be stored, and migrate an older store, before long work.
@@ -170,22 +197,49 @@ class Database:
             self.migrate()
 
     @contextlib.contextmanager
-    def _current(self, patience: float) -> "Iterator[Connection]":
+    def _current(
+        self, patience: float, beside: Mapping[str, Path] | None
+    ) -> "Iterator[Connection]":
         """Open the file for writing; make it if it is missing, migrate it if it is older."""
         if not self.path.exists():
             # Removed since it was opened, perhaps an hour ago. A new store keeps the work.
             create_store(self.path, patience)
-        with writing(self.path, patience) as connection:
+        with writing(self.path, patience, beside=beside) as connection:
             found = migration.current(connection)
             if found == migration.HEAD:
                 yield connection
                 return
         upgrade_store(self.path, patience)
-        with writing(self.path, patience) as connection:
+        with writing(self.path, patience, beside=beside) as connection:
             found = migration.current(connection)
             if found != migration.HEAD:
                 raise newer_store(self.path, str(found))
             yield connection
+
+    def check_whole(self) -> None:
+        """Refuse to change, or to export, what is only read or only a part.
+
+        Raises:
+            StoreError: it is an export, or was opened with tags.
+        """
+        if is_address(self.place) or is_export(self.path):
+            raise only_read(self.place)
+        if self._connect is not None:
+            raise StoreError(f"{self.path} was opened with tags, to be asked: open it without them")
+
+    def size(self) -> int:
+        """Return how many bytes its files have."""
+        if there := self._manifest():
+            return sum(file.size for file in there.files().values())
+        # What is in the log beside the file is data too.
+        files = [self.path, self.path.with_name(f"{self.path.name}.wal")]
+        return sum(file.stat().st_size for file in files if file.exists())
+
+    def _manifest(self) -> Manifest | None:
+        """Return the manifest of an export; None of a store's file."""
+        if is_address(self.place):
+            return manifest_at(self.place)
+        return read_manifest(self.path) if is_export(self.path) else None
 
     def _fetch(
         self,
@@ -199,9 +253,18 @@ class Database:
         try:
             return fetch(connection, sql, params, exact=exact, limits=limits)
         except (duckdb.IOException, duckdb.FatalException) as error:
-            raise reading_error(self.path, error) from error
+            raise reading_error(self.place, error) from error
         except (duckdb.Error, pa.ArrowInvalid) as error:
             raise query_error(error) from error
+
+
+def only_read(place: str) -> StoreError:
+    """Say that an export cannot be written to."""
+    folder = "DIR, once its folder is fetched" if is_address(place) else place
+    return StoreError(
+        f"{place} is an export, which is only read: take it into a store with "
+        f"`embstore import {folder}`"
+    )
 
 
 def open_database(
@@ -210,17 +273,20 @@ def open_database(
     create: bool = True,
     lazy: bool = False,
     timeout: float | None = None,
+    tags: Tags = (),
 ) -> Database:
     """Open the store at a path, creating or migrating it as needed for writing.
 
     Args:
-        url: a DuckDB file; None for ``EMBSTORE_STORE`` or ``embstore.duckdb``.
+        url: a DuckDB file; to ask it, also the folder or the address of an export. None for
+            ``EMBSTORE_STORE`` or ``embstore.duckdb``.
         create: make a missing store, migrate an older one; a question passes False, and gets
             the answers of an older one from a migrated copy.
         lazy: leave making and migrating a store to the first write, so that work which
             fails before it leaves everything as it was.
         timeout: seconds to wait while another process holds the file; None for
             ``EMBSTORE_LOCK_TIMEOUT`` or 10.
+        tags: ask only the runs that have them: of every key one of the values.
 
     Raises:
         StoreError: naming the path, what was found there and what to do.
@@ -230,19 +296,37 @@ def open_database(
     chosen = url if url is not None else os.environ.get("EMBSTORE_STORE") or DEFAULT_STORE
     if not str(chosen):
         raise StoreError(f"the store's path is empty: name a file such as {DEFAULT_STORE}")
+    seconds = lock_timeout(timeout)
     path = Path(os.path.realpath(expanded(chosen)))
+    if isinstance(chosen, str) and is_address(chosen):
+        address = check_address(chosen)
+        if create:
+            raise only_read(address)
+        name = Path(address.rpartition("/")[2])
+        connect = opener(address, tuple(tags))
+        return Database(name, timeout=seconds, connect=connect, address=address)
     # A file may have a colon in its name all the same.
-    if isinstance(chosen, str) and _is_address(chosen) and not os.path.lexists(path):
+    if isinstance(chosen, str) and _is_no_file(chosen) and not os.path.lexists(path):
         raise StoreError(
             f"{chosen} is not supported yet: this version keeps a store in a DuckDB file, so "
             f"name a path such as {DEFAULT_STORE}"
         )
-    seconds = lock_timeout(timeout)
+    if is_export(path):
+        if create:
+            raise only_read(str(path))
+        return Database(
+            path, timeout=seconds, connect=functools.partial(of_export, path, tuple(tags))
+        )
     prepare_store(path, seconds, create=create, lazy=lazy)
-    return Database(path, timeout=seconds)
+    part = functools.partial(_tagged, path, seconds, tuple(tags)) if tags else None
+    return Database(path, timeout=seconds, connect=part)
 
 
-def _is_address(text: str) -> bool:
+def _tagged(path: Path, timeout: float, tags: Tags) -> duckdb.DuckDBPyConnection:
+    return of_tagged_runs(current_file(path, timeout), tags)
+
+
+def _is_no_file(text: str) -> bool:
     """Tell whether a store is named by what is no file: a scheme, or ``:memory:``."""
     # A scheme has two letters or more, unlike a Windows drive.
     scheme = re.match(r"([A-Za-z][\w+.-]+)?:", text) is not None

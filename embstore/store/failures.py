@@ -88,9 +88,11 @@ def writing_error(path: Path, error: BaseException) -> StoreError:
     )
 
 
-def reading_error(path: Path, error: BaseException) -> StoreError:
-    """Explain why ``path`` opened but could not be read."""
-    return StoreError(f"{path} could not be read ({duckdb_message(error)}): restore it from a copy")
+def reading_error(place: Path | str, error: BaseException) -> StoreError:
+    """Explain why a store opened but could not be read."""
+    return StoreError(
+        f"{place} could not be read ({duckdb_message(error)}): restore it from a copy"
+    )
 
 
 def newer_store(path: Path, found: str) -> StoreVersionError:

@@ -22,12 +22,12 @@ from embstore.store import migration
 from embstore.store.copies import Signature, copy_at_rest, signature
 from embstore.store.failures import newer_store, reading_error
 from embstore.store.locking import thread_lock
-from embstore.store.session import reading, writing
+from embstore.store.session import Connect, reading, writing
 
 _LOG = logging.getLogger(__name__)
 
 # Read-only connections that further questions use. Changed only under a file's thread lock.
-_held: dict[Path, duckdb.DuckDBPyConnection] = {}
+_held: dict[tuple[Path, Connect | None], duckdb.DuckDBPyConnection] = {}
 
 
 @dataclass(frozen=True)
@@ -44,21 +44,23 @@ _copies: dict[Path, _Migrated] = {}
 
 @contextlib.contextmanager
 def asking(
-    path: Path, timeout: float, *, memory: str | None = None
+    path: Path, timeout: float, connect: Connect | None = None, *, memory: str | None = None
 ) -> Iterator[duckdb.DuckDBPyConnection]:
     """Open a read-only connection to the current schema; within ``holding`` the one that is open.
 
-    That one has the memory that it has.
+    ``connect`` opens it where it is not the whole file that is read. One that is open has the
+    memory that it has.
 
     Raises:
         StoreError: the file cannot be opened, was locked for ``timeout`` seconds, is of a
             newer schema, or is of an older one and cannot be copied.
     """
     with thread_lock(path):
-        if path in _held:
-            yield _held[path]
+        if (path, connect) in _held:
+            yield _held[path, connect]
             return
-        with _current(path, timeout, memory) as connection:
+        opened = reading(path, timeout, connect) if connect else _current(path, timeout, memory)
+        with opened as connection:
             yield connection
 
 
@@ -70,15 +72,15 @@ def examining(path: Path, timeout: float) -> Iterator[duckdb.DuckDBPyConnection]
         StoreError: the file cannot be opened, or was locked for ``timeout`` seconds.
     """
     with thread_lock(path):
-        if path in _held:
-            yield _held[path]
+        if (path, None) in _held:
+            yield _held[path, None]
             return
         with reading(path, timeout) as connection:
             yield connection
 
 
 @contextlib.contextmanager
-def holding(path: Path, timeout: float) -> Iterator[None]:
+def holding(path: Path, timeout: float, connect: Connect | None = None) -> Iterator[None]:
     """Let all reading of this thread share one connection: opening one outlasts most questions.
 
     Other threads take their turn afterwards, and nobody writes to the file meanwhile.
@@ -86,15 +88,28 @@ def holding(path: Path, timeout: float) -> Iterator[None]:
     Raises:
         StoreError: as ``asking``.
     """
-    with asking(path, timeout) as connection:
-        if path in _held:
+    with asking(path, timeout, connect) as connection:
+        if (path, connect) in _held:
             yield
             return
-        _held[path] = connection
+        _held[path, connect] = connection
         try:
             yield
         finally:
-            del _held[path]
+            del _held[path, connect]
+
+
+def current_file(path: Path, timeout: float) -> Path:
+    """Return the file to read: the store's own, or of an older store its migrated copy.
+
+    Raises:
+        StoreError: as ``asking``.
+    """
+    with thread_lock(path):
+        with _current(path, timeout, None):
+            pass
+        copy = _copies.get(path)
+        return copy.place if copy is not None and copy.of == signature(path) else path
 
 
 def revision_of(path: Path, connection: duckdb.DuckDBPyConnection) -> str | None:

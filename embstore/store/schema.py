@@ -248,3 +248,15 @@ failure = Table(
     _needed("embstore_version", String),
     Column("study", String),
 )
+
+# What was said of a run's tags after it was measured: the last row of a key counts, and one
+# without a value takes the tag away.
+tag_change = Table(
+    "tag_change",
+    metadata,
+    _needed("run_id", String),
+    _needed("key", String),
+    Column("value", String),
+    _needed("tagged_at", DateTime(timezone=True)),
+    _refers("run_id", "run.run_id"),
+)

@@ -1,7 +1,7 @@
 """Connections to the store's file, each closed as soon as its queries or its write are done."""
 
 import contextlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,11 +15,15 @@ from embstore.errors import QueryError, StoreError
 from embstore.store.answers import collect
 from embstore.store.exact_types import exact_sql
 from embstore.store.failures import writing_error
+from embstore.store.in_place import attach_export
 from embstore.store.limits import NO_LIMITS, Limits
 from embstore.store.locking import open_with_retry, thread_lock
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
+
+# Opens what is asked: a part of the file, or what lies behind a path that is no DuckDB file.
+Connect = Callable[[], duckdb.DuckDBPyConnection]
 
 # Never fetch or load an extension by itself (DuckDB would, for a SQLite file),
 # and never read a caller's Python variable that is called like a table.
@@ -48,27 +52,29 @@ def _interruptible() -> Iterator[None]:
 
 @contextlib.contextmanager
 def reading(
-    path: Path, timeout: float, *, memory: str | None = None
+    path: Path, timeout: float, connect: Connect | None = None, *, memory: str | None = None
 ) -> Iterator[duckdb.DuckDBPyConnection]:
     """Open a read-only connection that reaches nothing but ``path``, in UTC.
+
+    ``connect`` opens it where it is not the whole file that is read, with its settings locked.
 
     Raises:
         StoreError: the file cannot be opened, or was locked for ``timeout`` seconds.
     """
-
-    def connect() -> duckdb.DuckDBPyConnection:
-        return duckdb.connect(place, read_only=True, config=dict(_READ_CONFIG))
-
-    place = _for_duckdb(path)
     limit = f"SET memory_limit = '{memory}'; " if memory else ""
+
+    def whole() -> duckdb.DuckDBPyConnection:
+        place = _for_duckdb(path)
+        connection = duckdb.connect(place, read_only=True, config=dict(_READ_CONFIG))
+        # DuckDB takes no time zone at connecting, so its settings are locked after it.
+        connection.execute(f"SET TimeZone = 'UTC'; {limit}SET lock_configuration = true")
+        return connection
 
     with (
         thread_lock(path),
         _interruptible(),
-        contextlib.closing(open_with_retry(path, timeout, connect)) as connection,
+        contextlib.closing(open_with_retry(path, timeout, connect or whole)) as connection,
     ):
-        # DuckDB takes no time zone at connecting, so its settings are locked after it.
-        connection.execute(f"SET TimeZone = 'UTC'; {limit}SET lock_configuration = true")
         yield connection
 
 
@@ -148,11 +154,18 @@ def connect_to_write(path: Path) -> duckdb.DuckDBPyConnection:
 
 
 @contextlib.contextmanager
-def writing(path: Path, timeout: float) -> "Iterator[Connection]":
+def writing(
+    path: Path, timeout: float, *, beside: Mapping[str, Path] | None = None
+) -> "Iterator[Connection]":
     """Open a connection in a transaction: committed at the end, or rolled back.
 
+    Args:
+        path: the store's file.
+        timeout: seconds to wait for it.
+        beside: further stores that the statements may read, by the names they use for them.
+
     Raises:
-        StoreError: the file cannot be opened or written, or was locked for
+        StoreError: a file cannot be opened or written, or was locked for
             ``timeout`` seconds.
     """
     # SQLAlchemy takes a fifth of a second to import: too much for a question.
@@ -164,10 +177,32 @@ def writing(path: Path, timeout: float) -> "Iterator[Connection]":
         # A pooled connection would keep the file locked after it is given back.
         poolclass=sqlalchemy.NullPool,
     )
-    with thread_lock(path), _interruptible():
+    others = dict(beside or {})
+    with contextlib.ExitStack() as locks:
+        # In one order, so that of two threads that merge each other's store none waits forever.
+        for file in sorted({path, *others.values()}):
+            locks.enter_context(thread_lock(file))
+        locks.enter_context(_interruptible())
         connection = open_with_retry(path, timeout, engine.connect)
         try:
-            with connection, connection.begin():
-                yield connection
+            with connection:
+                # Before the transaction, which a file that cannot be opened would end.
+                for name, other in others.items():
+                    _attach(connection, name, other, timeout)
+                with connection.begin():
+                    yield connection
         except (duckdb.Error, sqlalchemy.exc.DBAPIError) as error:
             raise writing_error(path, getattr(error, "orig", None) or error) from error
+
+
+def _attach(connection: "Connection", name: str, other: Path, timeout: float) -> None:
+    """Let a connection read another store, or an export, under a name."""
+    driver = connection.connection.driver_connection
+    if driver is None:
+        raise RuntimeError("the connection is closed")
+    if other.is_dir():
+        open_with_retry(other, timeout, lambda: attach_export(driver, name, other))
+        return
+    quoted = str(other).replace("'", "''")
+    attach = f"ATTACH '{quoted}' AS {name} (READ_ONLY)"
+    open_with_retry(other, timeout, lambda: driver.execute(attach))

@@ -7,6 +7,7 @@ import pytest
 from embstore.api.store import Store, open_store
 from embstore.errors import QueryError, StoreError, UsageError
 from embstore.store.connection import open_database
+from embstore.store.migration import HEAD
 from embstore.store.writing import write_run
 from tests.stores import new_store
 from tests.synthetic import make_run
@@ -98,6 +99,40 @@ def test_reasons_stand_beside_missing_values(store: Store) -> None:
     told = store.with_reasons(asked)
     assert told.column_names.index("reason") == told.column_names.index("value") + 1
     assert told["reason"].null_count == told.num_rows
+
+
+def test_stores_are_merged_and_exported_and_asked_as_folders(store: Store, tmp_path: Path) -> None:
+    other = open_store(new_store(tmp_path / "other.duckdb", [make_run(name="lab/third")]).path)
+    (told,) = other.merge(store.path, dry_run=True)
+    (done,) = other.merge(str(store.path))
+    assert told == done
+    assert (done.new, done.known) == (2, 0)
+    exported = other.export(tmp_path / "ex")
+    assert (exported.new, exported.folder) == (3, tmp_path / "ex")
+    place = open_store(tmp_path / "ex")
+    assert repr(place) == "Store('ex', 3 models, 3 runs)"
+    assert place.place == str(tmp_path / "ex")
+    assert place.info()["schema_revision"] == other.info()["schema_revision"] == HEAD
+    answers = [asked.query("layers", models=["lab/third"]).table for asked in (place, other)]
+    assert answers[0] == answers[1]
+    back = open_store(new_store(tmp_path / "back.duckdb").path)
+    assert back.import_(tmp_path / "ex").new == 3
+    assert back.info()["models"] == ["lab/decoder", "lab/encoder", "lab/third"]
+
+
+def test_runs_are_tagged_renamed_and_removed(tmp_path: Path) -> None:
+    path = new_store(tmp_path / "s.duckdb", [make_run(name="a"), make_run(name="b")]).path
+    store = open_store(path)
+    run = str(store.query("runs", models=["a"]).to_pylist()[0]["run_id"])
+    assert store.tag(run[:8], {"lr": "0.1", "seed": "1"}) == {"lr": "0.1", "seed": "1"}
+    assert store.tag(run, {"seed": None}) == {"lr": "0.1"}
+    assert open_store(path, tags={"lr": ["0.1", "0.3"]}).info()["models"] == ["a"]
+    store.rename("a", "c")
+    assert store.info()["models"] == ["b", "c"]
+    told = store.remove(model="c", dry_run=True)
+    assert told.runs["run_id"].to_pylist() == [run]
+    assert store.remove(run=run).measurements == 54
+    assert store.info()["models"] == ["b"]
 
 
 def test_info_counts(store: Store) -> None:

@@ -40,10 +40,12 @@ def fill(folder: Path) -> Path:
 
 
 def fill_store(folder: Path) -> None:
-    """Measure the folder's models, and an untrained control of one, into its store."""
+    """Measure the folder's models, and an untrained control of one; others have the same store."""
     for model in ("my-model", "other-model", "my-encoder", "output"):
         _measure(folder, model)
     _measure(folder, "my-model", untrained=True)
+    for other in ("colleague.duckdb", "node-2.duckdb"):
+        shutil.copy(folder / STORE, folder / other)
 
 
 def _measure(folder: Path, model: str, *, untrained: bool = False) -> None:

@@ -17,3 +17,12 @@ def counts(database: Database) -> dict[str, int]:
             name: int(database.select(f"SELECT count(*) AS n FROM {name}")["n"][0].as_py())
             for name in schema.metadata.tables
         }
+
+
+def contents(database: Database) -> dict[str, list[str]]:
+    """Everything a store holds, whatever the order of its rows."""
+    with database.held():
+        return {
+            name: sorted(map(repr, database.select(f"SELECT * FROM {name}").to_pylist()))
+            for name in schema.metadata.tables
+        }

@@ -8,10 +8,14 @@ from pathlib import Path
 import pytest
 
 from embstore.errors import StoreError
+from embstore.store import removing
 from embstore.store.connection import Database, open_database
+from embstore.store.find_runs import Selection, find_runs
+from embstore.store.merging import merge_stores
 from embstore.store.writing import write_run
 from tests.processes import finish, start
-from tests.store.contents import counts, rows
+from tests.store.contents import contents, counts, rows
+from tests.stores import new_store
 from tests.synthetic import make_run
 
 # Each starts a Python and kills or starves it.
@@ -121,3 +125,51 @@ def test_killed_at_any_moment_no_acknowledged_run_is_lost(path: Path, seconds: f
     assert {line.strip() for line in acknowledged} <= numbers.keys()
     assert set(numbers.values()) == {54}
     assert counts(database)["run"] == len(numbers)
+
+
+KILLED_MERGING = """
+import os, signal, sys
+from pathlib import Path
+from embstore.store import merging
+from embstore.store.connection import open_database
+
+calls, insert = [], merging._insert
+def counted(*arguments):
+    calls.append(insert(*arguments))
+    if len(calls) == int(sys.argv[3]):
+        os.kill(os.getpid(), signal.SIGKILL)
+merging._insert = counted
+merging.merge_stores(open_database(sys.argv[1]), [Path(sys.argv[2])])
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+@pytest.mark.parametrize(("insert", "stored"), [(1, 1), (6, 1), (10, 1), (12, 1), (13, 3)])
+def test_a_killed_merge_leaves_all_of_it_or_nothing(
+    path: Path, database: Database, insert: int, stored: int
+) -> None:
+    """Of twelve tables, then after the commit."""
+    write_run(database, make_run())
+    other = new_store(path.with_name("other.duckdb"), [make_run(seed=1), make_run(name="b")])
+    process = start(KILLED_MERGING, path, other.path, str(insert))
+    process.communicate(timeout=60)
+    assert process.returncode == -9
+    again = open_database(path)
+    assert (counts(again)["run"], counts(again)["measurement"]) == (stored, 54 * stored)
+    merge_stores(again, [other.path])
+    assert (counts(again)["run"], counts(again)["measurement"]) == (3, 162)
+
+
+def test_what_was_removed_is_gone_when_only_the_log_says_so(path: Path, database: Database) -> None:
+    """Tables that were made anew are so again when the log is read after a crash."""
+    write_run(database, make_run())
+    write_run(database, make_run(name="gone"))
+    kept = new_store(path.with_name("kept.duckdb"), [make_run()])
+    with database.begin() as connection:
+        connection.exec_driver_sql("PRAGMA disable_checkpoint_on_shutdown")
+        runs = find_runs(connection, Selection(models=["gone"]))
+        removing._delete(connection, [str(run["run_id"]) for run in runs])
+    assert path.with_name(f"{path.name}.wal").stat().st_size > 0
+    assert contents(open_database(path)) == contents(kept)
+    write_run(open_database(path), make_run(name="gone"))
+    assert counts(database)["measurement"] == 108

@@ -31,7 +31,7 @@ def filled(tmp_path_factory: pytest.TempPathFactory) -> Database:
         ("VALUES (1), (2)", 2),
         ("DESCRIBE profile", 31),
         # 12 tables, Alembic's among them, and 12 views.
-        ("SHOW TABLES", 24),
+        ("SHOW TABLES", 27),
         ("SUMMARIZE SELECT value FROM profile", 1),
         ("PIVOT profile ON scope IN ('all', 'no_sinks') USING avg(value) GROUP BY layer", 5),
         ("SELECT unnest(eigenvalues) FROM spectrum WHERE scope = 'all'", 48),

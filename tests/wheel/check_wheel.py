@@ -57,7 +57,10 @@ def main() -> None:
         (wheel,) = (scratch / "dist").glob("*.whl")
         (sdist,) = (scratch / "dist").glob("*.tar.gz")
         names = zipfile.ZipFile(wheel).namelist()
-        for wanted in ("embstore/py.typed", "embstore/_queries/layer_profile.sql"):
+        for wanted in (
+            *("embstore/py.typed", "embstore/_queries/layer_profile.sql"),
+            "embstore/_migrations/head.sql",
+        ):
             if wanted not in names:
                 sys.exit(f"{wheel.name} lacks {wanted}")
         if any(name.startswith(("tests/", "benchmarks/", "queries/")) for name in names):

@@ -67,7 +67,7 @@ SELECT
     run.peak_memory_bytes,
     run.metric_versions,
     run.study,
-    run.tags,
+    current_tags.tags,
     run.repeat,
     run.configuration_id
 FROM latest_run
@@ -75,6 +75,7 @@ JOIN run USING (run_id)
 JOIN checkpoint ON checkpoint.checkpoint_id = run.checkpoint_id
 JOIN model ON model.model_id = checkpoint.model_id
 JOIN corpus ON corpus.corpus_id = run.corpus_id
+JOIN current_tags ON current_tags.run_id = run.run_id
 LEFT JOIN checkpoint AS original ON original.checkpoint_id = checkpoint.duplicate_of
 LEFT JOIN (
     SELECT

@@ -1,0 +1,82 @@
+"""The commands that bring stores together: merge, export, import."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from embstore.cli.options import StoreOption
+from embstore.cli.terminal import TERMINAL
+
+app = typer.Typer()
+
+
+@app.command(
+    epilog="Examples: embstore merge colleague.duckdb  ·  "
+    "embstore merge node-*.duckdb --store all.duckdb --dry-run"
+)
+def merge(
+    others: Annotated[
+        list[Path], typer.Argument(metavar="OTHER...", help="Stores to take runs from.")
+    ],
+    store: StoreOption = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only tell what would be taken in.")
+    ] = False,
+) -> None:
+    """Take in the runs of other stores that this one lacks: all of them, or none.
+
+    The others are only read. Runs that are there already stay as they are, so
+    merging again changes nothing. A store that is missing is made.
+    """
+    from embstore.store.connection import open_database
+    from embstore.store.merging import merge_stores
+
+    database = open_database(store, lazy=True)
+    for merged in merge_stores(database, others, dry_run=dry_run):
+        done = "would merge" if dry_run else "merged"
+        TERMINAL.say(f"{done} {merged.other} into {database.path}: {merged.sentence}")
+
+
+@app.command(epilog="Example: embstore export geometry/ && embstore info --store geometry/")
+def export(
+    folder: Annotated[
+        Path, typer.Argument(metavar="DIR", help="An earlier export, or an empty or new folder.")
+    ],
+    store: StoreOption = None,
+) -> None:
+    """Write the store as Parquet files, ready to be pushed to a data-set hub.
+
+    Runs that the folder has already stay as they are. The folder can be asked
+    as a store.
+    """
+    from embstore.store.connection import open_database
+    from embstore.store.exporting import export_store
+
+    done = export_store(open_database(store, create=False), folder)
+    others = f", {done.others:,} of other stores" if done.others else ""
+    TERMINAL.say(
+        f"exported to {done.folder}: {done.new:,} run{'' if done.new == 1 else 's'} new, "
+        f"{done.known:,} already there{others} ({done.size / 1e6:.1f} MB)"
+    )
+
+
+@app.command("import", epilog="Example: embstore import geometry/ --store all.duckdb")
+def import_(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="What embstore export wrote.")],
+    store: StoreOption = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only tell what would be taken in.")
+    ] = False,
+) -> None:
+    """Take in the runs of an export that the store lacks, once its checksums are right.
+
+    All of them are taken in, or none. A store that is missing is made.
+    """
+    from embstore.store.connection import open_database
+    from embstore.store.merging import import_export
+
+    database = open_database(store, lazy=True)
+    merged = import_export(database, folder, dry_run=dry_run)
+    done = "would import" if dry_run else "imported"
+    TERMINAL.say(f"{done} {merged.other} into {database.path}: {merged.sentence}")

@@ -1,0 +1,124 @@
+"""Reads an export at an https:// address, with DuckDB's extension for it (extra ``lake``)."""
+
+import functools
+import importlib.util
+import re
+from pathlib import Path
+
+import duckdb
+
+from embstore.errors import StoreError
+from embstore.store.assembling import MEMORY_CONFIG, Tags, assemble, lock
+from embstore.store.export_files import MANIFEST, Manifest, parse_manifest, quoted, reader
+from embstore.store.failures import duckdb_message
+from embstore.store.in_place import confine
+from embstore.store.session import Connect
+
+_WEB = re.compile(r"https?://", re.IGNORECASE)
+_WHEEL = "duckdb_extension_httpfs"
+_NEVER = "*?[#"
+
+
+def is_address(text: str) -> bool:
+    """Say whether a store's name is an address of the web."""
+    return _WEB.match(text) is not None
+
+
+def check_address(address: str) -> str:
+    """Return an address without a slash at its end.
+
+    Raises:
+        StoreError: it has a character that would not be taken as it is.
+    """
+    for character in _NEVER:
+        if character in address:
+            raise StoreError(
+                f"{address} has {character} in it: give the address of the folder that has "
+                f"{MANIFEST}, without anything behind it"
+            )
+    return address.rstrip("/")
+
+
+def opener(address: str, tags: Tags) -> Connect:
+    """Return what gives connections to an export at an address.
+
+    It is put together with the first one, and stays as it was then: a file at an address is
+    not locked, and reading the tables of facts takes several requests.
+    """
+
+    @functools.cache
+    def whole() -> duckdb.DuckDBPyConnection:
+        return of_address(address, tags)
+
+    return lambda: whole().cursor()
+
+
+def of_address(address: str, tags: Tags) -> duckdb.DuckDBPyConnection:
+    """Open an export at an address; only the files that its manifest lists can be reached.
+
+    Raises:
+        StoreError: there is none, it cannot be reached, or the extension is missing.
+        QueryError: no run has these tags.
+    """
+    connection = duckdb.connect(":memory:", config=dict(MEMORY_CONFIG))
+    try:
+        _load_extension(connection)
+        # Without asking for the size of a file again; it never changes.
+        connection.execute("SET enable_http_metadata_cache = true")
+        manifest = _fetch_manifest(connection, address)
+        confine(connection, address, manifest)
+        assemble(connection, reader(address, manifest), tags)
+        lock(connection)
+    except duckdb.Error as error:
+        connection.close()
+        raise StoreError(
+            f"{address} could not be read ({duckdb_message(error)}): check the network, or fetch "
+            "the folder and name it instead"
+        ) from error
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def manifest_at(address: str) -> Manifest:
+    """Return the manifest of an export at an address.
+
+    Raises:
+        StoreError: there is none, it cannot be reached, or the extension is missing.
+    """
+    with duckdb.connect(":memory:", config=dict(MEMORY_CONFIG)) as connection:
+        _load_extension(connection)
+        return _fetch_manifest(connection, address)
+
+
+def _fetch_manifest(connection: duckdb.DuckDBPyConnection, address: str) -> Manifest:
+    file = quoted(f"{address}/{MANIFEST}")
+    try:
+        row = connection.execute(f"SELECT content FROM read_text({file})").fetchone()  # noqa: S608
+    except duckdb.Error as error:
+        raise StoreError(
+            f"no export at {address} ({duckdb_message(error)}): give the address of the folder "
+            f"that has {MANIFEST}"
+        ) from error
+    return parse_manifest(str(row[0]) if row else "", address)
+
+
+def _load_extension(connection: duckdb.DuckDBPyConnection) -> None:
+    """Load what reads addresses: from its wheel, else where DuckDB keeps its own."""
+    try:
+        connection.execute(f"LOAD {quoted(str(_in_wheel() or 'httpfs'))}")
+    except duckdb.Error as error:
+        raise StoreError(
+            f"an address is read by DuckDB's extension httpfs, which is missing for DuckDB "
+            f"{duckdb.__version__}: pip install 'embstore[lake]', or run INSTALL httpfs in DuckDB"
+        ) from error
+
+
+def _in_wheel() -> Path | None:
+    spec = importlib.util.find_spec(_WHEEL)
+    if spec is None or not spec.submodule_search_locations:
+        return None
+    folder = Path(spec.submodule_search_locations[0]) / "extensions" / f"v{duckdb.__version__}"
+    file = folder / "httpfs.duckdb_extension"
+    return file if file.exists() else None

@@ -1,0 +1,81 @@
+"""Finds the runs that a person names: by how an id begins, by model, by revision."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from embstore.common.messages import closest, listed
+from embstore.errors import QueryError, UsageError
+
+if TYPE_CHECKING:
+    import sqlalchemy as sa
+
+_LEAST = 8
+
+_RUNS = """
+SELECT r.run_id, m.name AS model, c.revision, t.name AS corpus, r.created_at
+FROM run AS r
+JOIN checkpoint AS c ON c.checkpoint_id = r.checkpoint_id
+JOIN model AS m ON m.model_id = c.model_id
+JOIN corpus AS t ON t.corpus_id = r.corpus_id
+ORDER BY m.name, c.step NULLS LAST, c.revision, r.created_at, r.run_id
+"""
+
+RunFacts = Mapping[str, object]
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Which runs are meant: those that fit everything that is given.
+
+    Attributes:
+        runs: ids, or how they begin.
+        models: names.
+        revisions: names.
+    """
+
+    runs: Sequence[str] = ()
+    models: Sequence[str] = ()
+    revisions: Sequence[str] = ()
+
+
+def find_runs(connection: "sa.Connection", selection: Selection) -> list[RunFacts]:
+    """Return the runs that are meant, by model and step: id, model, revision, text and date.
+
+    Raises:
+        UsageError: nothing is given, or too little of an id.
+        QueryError: no run fits, or several have an id that begins so.
+    """
+    if not (selection.runs or selection.models or selection.revisions):
+        raise UsageError("no run is named: give a run's id, a model or a revision")
+    rows: list[RunFacts] = [
+        dict(row) for row in connection.exec_driver_sql(_RUNS).mappings().fetchall()
+    ]
+    for what, wanted in (("model", selection.models), ("revision", selection.revisions)):
+        known = list(dict.fromkeys(str(row[what]) for row in rows))
+        for name in wanted:
+            if name not in known:
+                has = f"it has {listed(known)}" if known else "it has no runs"
+                raise QueryError(f"no {what} {name!r} in this store{closest(name, known)}; {has}")
+        rows = [row for row in rows if not wanted or row[what] in wanted]
+    if selection.runs:
+        ids = {_one_id(start, rows) for start in selection.runs}
+        rows = [row for row in rows if row["run_id"] in ids]
+    if not rows:
+        raise QueryError("no run has both that model and that revision")
+    return rows
+
+
+def _one_id(start: str, rows: Sequence[RunFacts]) -> str:
+    asked = start.strip().lower()
+    if len(asked) < _LEAST:
+        raise UsageError(
+            f"run {start!r} is too short: give the first {_LEAST} or more characters of its id, "
+            "which embstore ls runs shows"
+        )
+    found = [str(row["run_id"]) for row in rows if str(row["run_id"]).startswith(asked)]
+    if len(found) == 1:
+        return found[0]
+    if not found:
+        raise QueryError(f"no run {start!r} among those asked for; list them: embstore ls runs")
+    raise QueryError(f"several runs begin with {start!r}: {listed(found)}; give more of the id")

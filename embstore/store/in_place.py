@@ -1,0 +1,44 @@
+"""Reads an export where it lies: a folder, or the address of one."""
+
+from pathlib import Path
+
+import duckdb
+
+from embstore.store.assembling import MEMORY_CONFIG, Tags, assemble, lock
+from embstore.store.export_files import Manifest, quoted, read_manifest, reader
+
+
+def of_export(folder: Path, tags: Tags) -> duckdb.DuckDBPyConnection:
+    """Open an export to ask it; only the files that its manifest lists can be reached.
+
+    Raises:
+        StoreError: the manifest is missing or is none.
+        QueryError: no run has these tags.
+    """
+    manifest = read_manifest(folder)
+    connection = duckdb.connect(":memory:", config=dict(MEMORY_CONFIG))
+    try:
+        confine(connection, str(folder), manifest)
+        assemble(connection, reader(str(folder), manifest), tags)
+        lock(connection)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def confine(connection: duckdb.DuckDBPyConnection, base: str, manifest: Manifest) -> None:
+    """Let a connection reach the files of an export and nothing else."""
+    paths = ", ".join(quoted(f"{base}/{name}") for name in manifest.files())
+    connection.execute(f"SET allowed_paths = [{paths}]")
+    connection.execute("SET enable_external_access = false")
+
+
+def attach_export(connection: duckdb.DuckDBPyConnection, name: str, folder: Path) -> None:
+    """Let a connection that writes read an export under a name."""
+    row = connection.execute("SELECT current_database()").fetchone()
+    own = str(row[0]).replace('"', '""') if row else ""
+    connection.execute(f"ATTACH ':memory:' AS {name}")
+    connection.execute(f"USE {name}")
+    assemble(connection, reader(str(folder), read_manifest(folder)))
+    connection.execute(f'USE "{own}"')

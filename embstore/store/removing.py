@@ -1,0 +1,180 @@
+"""Takes runs out of a store, with all that belonged to nothing else."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+
+from embstore.errors import QueryError
+from embstore.store import duplicates
+from embstore.store.find_runs import RunFacts, Selection, find_runs
+from embstore.store.session import reading
+from embstore.store.table_names import NUMBERS, ORPHANS
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import sqlalchemy as sa
+
+    from embstore.store.connection import Database
+
+_GONE = "(SELECT unnest(string_split(?, ',')))"
+# The share of a table's rows that must go so that writing the others anew is worth it.
+_WORTH_THE_WORK = 0.1
+_COLUMNS = ("model", "revision", "corpus", "created_at", "run_id")
+
+
+@dataclass(frozen=True)
+class Removed:
+    """What was removed, or would be.
+
+    Attributes:
+        runs: a row for each run: model, revision, corpus, date, id, and how many numbers it has.
+        measurements: numbers of all of them.
+        failures: notes of checkpoints of a removed model that could not be measured.
+        freed_bytes: what the file has free afterwards, for later runs, or is smaller by.
+    """
+
+    runs: pa.Table
+    measurements: int
+    failures: int
+    freed_bytes: int
+
+
+def remove_runs(database: "Database", selection: Selection, *, dry_run: bool = False) -> Removed:
+    """Remove runs with their numbers, and what no other run needs; all of it or nothing.
+
+    Checkpoints, models, texts and definitions of metrics go with their last run. Failures go
+    where their whole model, or the revision that is named, does.
+
+    Args:
+        database: where they are.
+        selection: which ones.
+        dry_run: only tell what would be removed.
+
+    Raises:
+        UsageError: nothing is named, or too little of an id.
+        QueryError: what is named is not there.
+        StoreError: the store cannot be written.
+    """
+    database.check_whole()
+    free = _free_bytes(database)
+    with database.begin() as connection:
+        runs = _runs(connection, selection)
+        failed, words = _failures(selection)
+        failures = connection.exec_driver_sql(
+            f"SELECT count(*) FROM failure WHERE {failed}",  # noqa: S608 - of our own words
+            words,
+        ).scalar()
+        counted = _counted(connection, runs)
+        if not dry_run:
+            connection.exec_driver_sql(
+                f"DELETE FROM failure WHERE {failed}",  # noqa: S608 - of our own words
+                words,
+            )
+            _delete(connection, [str(run["run_id"]) for run in runs])
+    return Removed(
+        runs=counted,
+        measurements=sum(counted["measurements"].to_pylist()),
+        failures=int(failures or 0),
+        freed_bytes=0 if dry_run else max(0, _free_bytes(database) - free),
+    )
+
+
+def _runs(connection: "sa.Connection", selection: Selection) -> Sequence[RunFacts]:
+    try:
+        return find_runs(connection, selection)
+    except QueryError:
+        # A model of which there are only failures can be removed, too.
+        failed, words = _failures(selection)
+        sql = f"SELECT 1 FROM failure WHERE {failed} LIMIT 1"  # noqa: S608 - of our own words
+        if connection.exec_driver_sql(sql, words).fetchall():
+            return []
+        raise
+
+
+def _failures(selection: Selection) -> tuple[str, tuple[str, ...]]:
+    """Return a condition on failures and its values: those of what is removed as a whole."""
+    if selection.runs or not (selection.models or selection.revisions):
+        return "false", ()
+    conditions = [
+        f"{column} IN ({', '.join('?' * len(names))})"
+        for column, names in (("model", selection.models), ("revision", selection.revisions))
+        if names
+    ]
+    return " AND ".join(conditions), (*selection.models, *selection.revisions)
+
+
+def _counted(connection: "sa.Connection", runs: Sequence[RunFacts]) -> pa.Table:
+    sql = (
+        "SELECT run_id, count(*) FROM measurement "  # noqa: S608 - of our own words
+        f"WHERE run_id IN {_GONE} GROUP BY run_id"
+    )
+    ids = ",".join(str(run["run_id"]) for run in runs)
+    numbers = {str(run): int(n) for run, n in connection.exec_driver_sql(sql, (ids,))}
+    columns: dict[str, pa.Array] = {
+        name: pa.array([run[name] for run in runs], _type_of(name)) for name in _COLUMNS
+    }
+    counts = [numbers.get(str(run["run_id"]), 0) for run in runs]
+    return pa.table({**columns, "measurements": pa.array(counts, pa.int64())})
+
+
+def _type_of(column: str) -> pa.DataType:
+    return pa.timestamp("us", tz="UTC") if column == "created_at" else pa.string()
+
+
+def _delete(connection: "sa.Connection", runs: Sequence[str]) -> None:
+    if not runs:
+        return
+    linked = duplicates.links(connection)
+    gone = ",".join(runs)
+    for name in NUMBERS:
+        _delete_rows(connection, name, gone)
+    connection.exec_driver_sql(
+        f"DELETE FROM run WHERE run_id IN {_GONE}",  # noqa: S608 - of our own words
+        (gone,),
+    )
+    for table, orphaned in ORPHANS.items():
+        connection.exec_driver_sql(f"DELETE FROM {table} WHERE {orphaned}")  # noqa: S608 - our own
+    # What was a copy of a removed checkpoint needs another original.
+    left = {checkpoint_id for checkpoint_id, _ in duplicates.links(connection)}
+    duplicates.mark(connection, [link for link in linked if link[0] not in left])
+
+
+def _delete_rows(connection: "sa.Connection", table: str, gone: str) -> None:
+    """Delete rows of runs; where they are many, by making the table anew.
+
+    DuckDB frees the space of 122,880 neighbouring rows once all of them are deleted, and not
+    before.
+    """
+    among = f"{table} WHERE run_id {{}} {_GONE}"
+    removed = f"SELECT count(*) FROM {among.format('IN')}"  # noqa: S608 - of our own words
+    counts = f"SELECT ({removed}), (SELECT count(*) FROM {table})"  # noqa: S608 - the same
+    deleted, stored = connection.exec_driver_sql(counts, (gone,)).one()
+    if deleted < _WORTH_THE_WORK * stored or not deleted:
+        connection.exec_driver_sql(f"DELETE FROM {among.format('IN')}", (gone,))  # noqa: S608
+        return
+    found = connection.exec_driver_sql(
+        "SELECT sql FROM duckdb_tables() WHERE table_name = ? AND database_name = "
+        "current_database()",
+        (table,),
+    )
+    made = str(found.scalar_one())
+    connection.exec_driver_sql(made.replace(f"CREATE TABLE {table}(", f"CREATE TABLE {table}_(", 1))
+    connection.exec_driver_sql(f"INSERT INTO {table}_ FROM {among.format('NOT IN')}", (gone,))
+    connection.exec_driver_sql(f"DROP TABLE {table}")
+    connection.exec_driver_sql(f"ALTER TABLE {table}_ RENAME TO {table}")
+
+
+def _free_bytes(database: "Database") -> int:
+    """Return how much less than its size the file needs, counted from what it was at most."""
+    with reading(database.path, database.timeout) as connection:
+        row = connection.execute(
+            "SELECT free_blocks * block_size FROM pragma_database_size()"
+        ).fetchone()
+    return int(row[0]) - _size(database.path) if row else 0
+
+
+def _size(path: "Path") -> int:
+    return path.stat().st_size

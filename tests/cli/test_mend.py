@@ -1,0 +1,105 @@
+"""rm, rename and tag, as a person types them."""
+
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from tests.cli.running import embstore
+from tests.stores import new_store
+from tests.synthetic import make_run
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Path:
+    runs = [make_run(name="lab/a", tags={"lab": "x"}), make_run(name="lab/b", kind="encoder")]
+    return new_store(tmp_path / "embstore.duckdb", runs).path
+
+
+def run_id(store: Path, model: str) -> str:
+    with duckdb.connect(store, read_only=True) as connection:
+        sql = "SELECT any_value(run_id) FROM profile WHERE model = ?"
+        found = connection.execute(sql, (model,)).fetchone()
+    assert found is not None
+    return str(found[0])
+
+
+def models(store: Path) -> list[str]:
+    return embstore("sql", "SELECT name FROM model ORDER BY name", "-s", store).stdout.split()[1:]
+
+
+def test_rm_lists_and_removes_with_yes(store: Path) -> None:
+    listed = embstore("rm", "--model", "lab/a", "-s", store)
+    assert listed.returncode == 0
+    assert listed.stdout.splitlines()[0] == "model,revision,corpus,created_at,run_id,measurements"
+    assert listed.stdout.splitlines()[1].startswith("lab/a,main,example-text,2026-11-02")
+    assert f"would remove 1 run, 54 measurements from {store}: do it with --yes" in listed.stderr
+    assert models(store) == ["lab/a", "lab/b"]
+    done = embstore("rm", "--model", "lab/a", "--yes", "-s", store)
+    assert done.stdout == listed.stdout
+    assert "removed 1 run, 54 measurements" in done.stderr
+    assert "MB of the file are free for later runs" in done.stderr
+    assert models(store) == ["lab/b"]
+
+
+def test_rm_refuses_what_names_nothing(store: Path) -> None:
+    for arguments, code, says in (
+        ((), 2, "no run is named"),
+        (("--run", ""), 2, "--run is empty"),
+        (("--model", "lab/c"), 1, "no model 'lab/c' in this store"),
+        (("--run", "0000000000"), 1, "no run '0000000000'"),
+    ):
+        found = embstore("rm", *arguments, "--yes", "-s", store)
+        assert (found.returncode, found.stdout) == (code, "")
+        assert says in found.stderr
+        assert found.stderr.count("\n") == 1
+    assert models(store) == ["lab/a", "lab/b"]
+
+
+def test_rename(store: Path) -> None:
+    done = embstore("rename", "lab/a", "lab/c", "-s", store)
+    assert done.stderr == "renamed lab/a to lab/c (1 run)\n"
+    taken = embstore("rename", "lab/b", "lab/c", "-s", store)
+    assert (taken.returncode, models(store)) == (1, ["lab/b", "lab/c"])
+    assert taken.stderr == ("error: a model is called 'lab/c' already: choose another name\n")
+
+
+def test_tag_gives_and_takes_away(store: Path) -> None:
+    run = run_id(store, "lab/a")
+    done = embstore("tag", run[:10], "lr=0.1", "lab=", "note=two words", "-s", store)
+    assert done.stderr == (
+        f"tagged run {run[:8]} (lab/a@main); its tags: lr=0.1, 'note=two words'\n"
+    )
+    again = embstore("tag", run[:10], "lr=0.1", "-s", store)
+    assert again.stderr.startswith(f"nothing to change: run {run[:8]}")
+    shown = embstore("query", "runs", "-f", "jsonl", "-s", store).stdout
+    assert r'"tags":"{\"lr\":\"0.1\",\"note\":\"two words\"}"' in shown.replace(": ", ":")
+    refused = embstore("tag", run, "lr", "-s", store)
+    assert (refused.returncode, refused.stderr) == (
+        2,
+        "error: tag 'lr' has no value; write it as KEY=VALUE\n",
+    )
+
+
+def test_tag_chooses_runs_in_whatever_is_asked(store: Path, tmp_path: Path) -> None:
+    def lines(*arguments: str) -> list[str]:
+        found = embstore(*arguments, "--tag", "lab=x", "-s", store)
+        assert found.returncode == 0, found.stderr
+        return found.stdout.splitlines()
+
+    assert [line.split(",")[0] for line in lines("ls", "runs")] == ["model", "lab/a"]
+    assert [line.split(",")[0] for line in lines("ls", "models")] == ["model", "lab/a"]
+    assert len(lines("query", "layer_profile")) == 1 + 2 * 5
+    assert lines("sql", "SELECT count(*) AS n FROM run") == ["n", "1"]
+    assert lines("compare", "lab/a", "lab/a", "--summary")
+    lines("chart", "layer_profile", "-o", str(tmp_path / "c.json"))
+    lines("report", "-o", str(tmp_path / "r.html"))
+    assert "lab/b" not in (tmp_path / "r.html").read_text()
+    for arguments, code, says in (
+        (("ls", "runs", "--tag", "lab=y"), 1, "no run has the tag lab=y"),
+        (("ls", "runs", "--tag", "lab"), 2, "tag 'lab' has no value"),
+        (("ls", "metrics", "--tag", "lab=x"), 2, "--tag chooses runs"),
+    ):
+        found = embstore(*arguments, "-s", store)
+        assert (found.returncode, found.stdout) == (code, "")
+        assert says in found.stderr

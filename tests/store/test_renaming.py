@@ -1,0 +1,63 @@
+import dataclasses
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from embstore.errors import QueryError, UsageError
+from embstore.store import ids
+from embstore.store.connection import Database
+from embstore.store.merging import merge_stores
+from embstore.store.renaming import rename_model
+from embstore.store.writing import repeats, write_failure, write_run, write_runs
+from embstore.types import Failure
+from tests.store.contents import contents, counts, rows
+from tests.stores import new_store
+from tests.synthetic import make_run
+
+STEPS = [make_run(name="old", revision=f"step{step}", step=step) for step in (1, 2)]
+FAILURE = Failure("old", "r", "load", "why", "text", datetime(2026, 11, 2, tzinfo=UTC), "0.1.0")
+
+
+def test_a_model_has_the_new_name_everywhere(database: Database) -> None:
+    write_runs(database, [*STEPS, make_run(name="other")])
+    write_failure(database, FAILURE)
+    assert rename_model(database, "old", "lab/new") == 2
+    assert rows(database, "SELECT DISTINCT model FROM profile ORDER BY model") == [
+        *({"model": "lab/new"}, {"model": "other"})
+    ]
+    assert rows(database, "SELECT model FROM failure") == [{"model": "lab/new"}]
+
+
+def test_what_is_measured_is_still_recognised(database: Database) -> None:
+    write_runs(database, STEPS)
+    rename_model(database, "old", "new")
+    assert repeats(database, ids.configuration_id_of(STEPS[0])) == 1
+    # The next checkpoint of the series joins the model.
+    write_run(database, make_run(name="old", revision="step3", step=3))
+    assert counts(database)["model"] == 1
+    assert rows(database, "SELECT DISTINCT model FROM profile") == [{"model": "new"}]
+
+
+def test_merging_with_the_first_name_doubles_nothing(database: Database, tmp_path: Path) -> None:
+    write_runs(database, STEPS)
+    other = new_store(tmp_path / "other.duckdb", STEPS)
+    rename_model(database, "old", "new")
+    before = contents(database)
+    merge_stores(database, [other.path])
+    assert contents(database) == before
+
+
+def test_a_name_that_is_taken_or_none_is_refused(database: Database) -> None:
+    write_runs(database, [*STEPS, make_run(name="other")])
+    write_failure(database, dataclasses.replace(FAILURE, model="failed"))
+    before = contents(database)
+    for name in ("other", "old", "failed"):
+        with pytest.raises(QueryError, match=f"a model is called '{name}' already"):
+            rename_model(database, "old", name)
+    with pytest.raises(QueryError, match=r"no model 'olds' in this store .did you mean old"):
+        rename_model(database, "olds", "new")
+    for name in ("", " ", " new", "two\nlines"):
+        with pytest.raises(UsageError, match="cannot be a model's name"):
+            rename_model(database, "old", name)
+    assert contents(database) == before
