@@ -58,6 +58,7 @@ PARTS = {
     "paired": Part("paired", threads=2, minutes=6),
     "growth": Part("growth", threads=2, minutes=8),
     "asking": Part("asking", threads=None, minutes=3),
+    "size": Part("size", threads=None, minutes=6),
     "gpu": Part("gpu", threads=None),
 }
 GROUPS = {"peers": ["llm-microscope", "llm-microscope-plain", "scikit-dimension", "dadapy"]}

@@ -21,17 +21,6 @@ sys.stdin.readline()
 connection.close()
 """
 
-WRITE = """
-import sys
-from embstore.store.connection import open_database
-from embstore.store.writing import write_run
-from tests.synthetic import make_run
-
-for seed in range(6):
-    database = open_database(sys.argv[1], timeout=60)
-    write_run(database, make_run(name=f"model {sys.argv[2]}", seed=seed))
-"""
-
 
 def test_a_held_store_is_reported_with_its_holder(path: Path, database: Database) -> None:
     holder = start(HOLD, path)
@@ -74,22 +63,6 @@ def test_the_file_is_free_between_calls(path: Path, database: Database) -> None:
     database.select("SELECT count(*) AS n FROM profile")
     code = "import duckdb, sys; duckdb.connect(sys.argv[1]).execute('CREATE TABLE free (i INT)')"
     finish(start(code, path))
-
-
-@pytest.mark.slow
-def test_concurrent_writers_lose_nothing(path: Path) -> None:
-    # The file does not exist yet, so they race for creating it as well.
-    for process in [start(WRITE, path, str(writer)) for writer in range(3)]:
-        finish(process)
-    found = open_database(path).select(
-        "SELECT model, count(DISTINCT seed) AS seeds, count(*) AS numbers "
-        "FROM profile GROUP BY model ORDER BY model"
-    )
-    numbers = 6 * len(make_run().measured.measurements)
-    assert found.to_pylist() == [
-        {"model": f"model {writer}", "seeds": 6, "numbers": numbers} for writer in range(3)
-    ]
-    assert [found.name for found in path.parent.iterdir()] == [path.name]
 
 
 @pytest.mark.slow

@@ -1,0 +1,1 @@
+"""Scripts that try a store hard; the tests run them briefly."""
