@@ -3,7 +3,8 @@
     python -m tests.stress.kills --times 50
 
 What is killed runs in a child of this process, which has imported everything already, so that
-a moment is one of the work and not of starting Python. After each kill the store must open and
+a moment is one of the work and not of starting Python. This process itself runs no model: the
+threads that it would start do not outlive a fork, and children would wait for them forever. After each kill the store must open and
 be sound, have each run that was told of, and have no run in part; doing the same again must end
 with the numbers of an undisturbed run.
 """
@@ -25,9 +26,15 @@ from typing import Any
 from alembic import command
 
 import embstore
+
+# Imported here, so that no child has to.
+import embstore.ingestion.run
+import embstore.store.exporting
+import embstore.store.merging
 from embstore.store.connection import open_database
 from embstore.store.migration import alembic_config
 from embstore.store.session import writing
+from embstore.store.verification import find_faults
 from tests import tiny_models
 from tests.stress.children import begin, in_child
 
@@ -80,18 +87,19 @@ def stored(path: Path) -> Runs:
     Raises:
         RuntimeError: it is not sound.
     """
-    opened = embstore.open(path)
-    if faults := opened.verify():
-        raise RuntimeError(f"faults: {faults}")
-    runs = opened.sql("SELECT run_id FROM run").to_pylist()
-    found: dict[str, list[Any]] = {row["run_id"]: [] for row in runs}
-    for table in _TABLES:
-        rows = opened.sql(
-            f"SELECT run_id, count(*) AS n, bit_xor(hash({table})) AS numbers "
-            f"FROM {table} GROUP BY run_id"
-        ).to_pylist()
-        for row in rows:
-            found[row["run_id"]].append((table, row["n"], row["numbers"]))
+    database = open_database(path, create=False)
+    with database.held():
+        if faults := find_faults(database):
+            raise RuntimeError(f"faults: {faults}")
+        runs = database.select("SELECT run_id FROM run").to_pylist()
+        found: dict[str, list[Any]] = {row["run_id"]: [] for row in runs}
+        for table in _TABLES:
+            rows = database.select(
+                f"SELECT run_id, count(*) AS n, bit_xor(hash({table})) AS numbers "
+                f"FROM {table} GROUP BY run_id"
+            ).to_pylist()
+            for row in rows:
+                found[row["run_id"]].append((table, row["n"], row["numbers"]))
     return {run: tuple(facts) for run, facts in found.items()}
 
 
@@ -170,8 +178,8 @@ def works(folder: Path) -> list[Work]:
             tell(outcome.run_id)
 
     def two_stores() -> None:
-        ingest(folder, range(3), lambda _: None)
-        ingest(folder, range(2, 6), lambda _: None, OTHER)
+        ingest(folder, range(2), lambda _: None)
+        ingest(folder, range(1, 4), lambda _: None, OTHER)
 
     in_child(two_stores)
 
@@ -198,7 +206,7 @@ def works(folder: Path) -> list[Work]:
             tell(row["run_id"])
 
     return [
-        Work("ingest", lambda _: None, lambda place, tell: ingest(place, range(3), tell)),
+        Work("ingest", lambda _: None, lambda place, tell: ingest(place, range(2), tell)),
         Work("merge", copies, merge),
         Work("migrate", older, migrate),
         Work("export", copies, export, EXPORT),
