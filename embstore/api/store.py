@@ -14,9 +14,9 @@ from embstore.store.limits import Limits, read_limits
 
 if TYPE_CHECKING:
     from embstore.charts.build import AnyChart
-    from embstore.store.exporting import Exported
-    from embstore.store.merging import Merged
-    from embstore.store.removing import Removed
+    from embstore.store.exports.exporting import Exported
+    from embstore.store.mending.merging import Merged
+    from embstore.store.mending.removing import Removed
     from embstore.store.verification import Fault
 
 _INFO = """
@@ -236,7 +236,7 @@ class Store:
             StoreError: a file is missing or no store, a newer embstore wrote it, or this store
                 cannot be written.
         """
-        from embstore.store.merging import merge_stores
+        from embstore.store.mending.merging import merge_stores
 
         return merge_stores(self._database, [Path(other) for other in others], dry_run=dry_run)
 
@@ -256,7 +256,7 @@ class Store:
         Raises:
             StoreError: the folder holds something else, or cannot be written.
         """
-        from embstore.store.exporting import export_store
+        from embstore.store.exports.exporting import export_store
 
         return export_store(self._database, folder)
 
@@ -274,7 +274,7 @@ class Store:
             StoreError: it is no export, a file is damaged, a newer embstore wrote it, or this
                 store cannot be written.
         """
-        from embstore.store.merging import import_export
+        from embstore.store.mending.merging import import_export
 
         return import_export(self._database, folder, dry_run=dry_run)
 
@@ -305,8 +305,8 @@ class Store:
             UsageError: nothing is named.
             StoreError: the store cannot be written.
         """
-        from embstore.store.find_runs import Selection
-        from embstore.store.removing import remove_runs
+        from embstore.store.mending.find_runs import Selection
+        from embstore.store.mending.removing import remove_runs
 
         selection = Selection(_several(run), _several(model), _several(revision))
         return remove_runs(self._database, selection, dry_run=dry_run)
@@ -319,7 +319,7 @@ class Store:
             UsageError: the new name is blank or more than one line.
             StoreError: the store cannot be written.
         """
-        from embstore.store.renaming import rename_model
+        from embstore.store.mending.renaming import rename_model
 
         rename_model(self._database, model, new)
 
@@ -335,7 +335,7 @@ class Store:
             UsageError: no tag is given, or a key is blank or contains ``=``.
             StoreError: the store cannot be written.
         """
-        from embstore.store.tagging import tag_run
+        from embstore.store.mending.tagging import tag_run
 
         return dict(tag_run(self._database, run, tags).tags)
 

@@ -14,7 +14,7 @@ from embstore.cli.options import (
 from embstore.cli.terminal import TERMINAL
 
 if TYPE_CHECKING:
-    from embstore.store.removing import Removed
+    from embstore.store.mending.removing import Removed
 
 app = typer.Typer()
 
@@ -52,8 +52,8 @@ def rm(
 
     chosen = choose_format(format_, output)
     from embstore.store.connection import open_database
-    from embstore.store.find_runs import Selection
-    from embstore.store.removing import remove_runs
+    from embstore.store.mending.find_runs import Selection
+    from embstore.store.mending.removing import remove_runs
 
     database = open_database(store, create=False)
     selection = Selection(
@@ -93,7 +93,7 @@ def rename(
     when they are ingested under the first name.
     """
     from embstore.store.connection import open_database
-    from embstore.store.renaming import rename_model
+    from embstore.store.mending.renaming import rename_model
 
     database = open_database(store, create=False)
     runs = rename_model(database, model, new)
@@ -113,7 +113,7 @@ def tag(
 ) -> None:
     """Give a stored run tags, or take them away."""
     from embstore.store.connection import open_database
-    from embstore.store.tagging import shown, tag_run
+    from embstore.store.mending.tagging import shown, tag_run
 
     asked = parse_tags(tags)
     database = open_database(store, create=False)

@@ -30,7 +30,7 @@ def merge(
     merging again changes nothing. A store that is missing is made.
     """
     from embstore.store.connection import open_database
-    from embstore.store.merging import merge_stores
+    from embstore.store.mending.merging import merge_stores
 
     database = open_database(store, lazy=True)
     for merged in merge_stores(database, others, dry_run=dry_run):
@@ -51,7 +51,7 @@ def export(
     as a store.
     """
     from embstore.store.connection import open_database
-    from embstore.store.exporting import export_store
+    from embstore.store.exports.exporting import export_store
 
     done = export_store(open_database(store, create=False), folder)
     others = f", {done.others:,} of other stores" if done.others else ""
@@ -74,7 +74,7 @@ def import_(
     All of them are taken in, or none. A store that is missing is made.
     """
     from embstore.store.connection import open_database
-    from embstore.store.merging import import_export
+    from embstore.store.mending.merging import import_export
 
     database = open_database(store, lazy=True)
     merged = import_export(database, folder, dry_run=dry_run)

@@ -19,10 +19,10 @@ from embstore.common.paths import expanded
 from embstore.errors import StoreError, StoreLockedError, UsageError
 from embstore.store import migration
 from embstore.store.assembling import Tags, of_tagged_runs
-from embstore.store.at_address import check_address, is_address, manifest_at, opener
-from embstore.store.export_files import Manifest, is_export, read_manifest
+from embstore.store.exports.at_address import check_address, is_address, manifest_at, opener
+from embstore.store.exports.export_files import Manifest, is_export, read_manifest
+from embstore.store.exports.in_place import of_export
 from embstore.store.failures import newer_store, query_error, reading_error
-from embstore.store.in_place import of_export
 from embstore.store.limits import NO_LIMITS, Limits
 from embstore.store.locking import lock_timeout
 from embstore.store.opening import create_store, prepare_store, store_revision

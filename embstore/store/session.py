@@ -14,8 +14,8 @@ from embstore.common.utf8_text import utf8
 from embstore.errors import QueryError, StoreError
 from embstore.store.answers import collect
 from embstore.store.exact_types import exact_sql
+from embstore.store.exports.in_place import attach_export
 from embstore.store.failures import writing_error
-from embstore.store.in_place import attach_export
 from embstore.store.limits import NO_LIMITS, Limits
 from embstore.store.locking import open_with_retry, thread_lock
 

@@ -10,12 +10,12 @@ from embstore.errors import QueryError, UsageError
 from embstore.store import schema
 from embstore.store.assembling import read_tags
 from embstore.store.connection import Database, open_database
+from embstore.store.mending.tagging import tag_run
 from embstore.store.table_names import FACTS, NUMBERS
-from embstore.store.tagging import tag_run
 from embstore.store.writing import write_failure, write_runs
 from embstore.types import Run
 from tests.store.contents import counts, rows
-from tests.store.test_removing import FAILURE
+from tests.store.mending.test_removing import FAILURE
 from tests.stores import new_store
 from tests.synthetic import ALL_METRICS, make_run
 

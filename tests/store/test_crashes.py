@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from embstore.errors import StoreError
-from embstore.store import removing
 from embstore.store.connection import Database, open_database
-from embstore.store.find_runs import Selection, find_runs
-from embstore.store.merging import merge_stores
+from embstore.store.mending import removing
+from embstore.store.mending.find_runs import Selection, find_runs
+from embstore.store.mending.merging import merge_stores
 from embstore.store.writing import write_run
 from tests.processes import finish, start
 from tests.store.contents import contents, counts, rows
@@ -130,7 +130,7 @@ def test_killed_at_any_moment_no_acknowledged_run_is_lost(path: Path, seconds: f
 KILLED_MERGING = """
 import os, signal, sys
 from pathlib import Path
-from embstore.store import merging
+from embstore.store.mending import merging
 from embstore.store.connection import open_database
 
 calls, insert = [], merging._insert

@@ -4,9 +4,10 @@
 
 What is killed runs in a child of this process, which has imported everything already, so that
 a moment is one of the work and not of starting Python. This process itself runs no model: the
-threads that it would start do not outlive a fork, and children would wait for them forever. After each kill the store must open and
-be sound, have each run that was told of, and have no run in part; doing the same again must end
-with the numbers of an undisturbed run.
+threads that it would start do not outlive a fork, and children would wait for them forever.
+
+After each kill the store must open and be sound, have each run that was told of, and have no
+run in part; doing the same again must end with the numbers of an undisturbed run.
 """
 
 import argparse
@@ -29,8 +30,8 @@ import embstore
 
 # Imported here, so that no child has to.
 import embstore.ingestion.run
-import embstore.store.exporting
-import embstore.store.merging
+import embstore.store.exports.exporting
+import embstore.store.mending.merging
 from embstore.store.connection import open_database
 from embstore.store.migration import alembic_config
 from embstore.store.session import writing

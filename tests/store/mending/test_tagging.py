@@ -4,9 +4,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from embstore.errors import QueryError, UsageError
-from embstore.store import tagging
 from embstore.store.connection import Database
-from embstore.store.tagging import tag_run
+from embstore.store.mending import tagging
+from embstore.store.mending.tagging import tag_run
 from embstore.store.writing import write_run
 from tests.store.contents import rows
 from tests.synthetic import make_run

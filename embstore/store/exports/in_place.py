@@ -5,7 +5,7 @@ from pathlib import Path
 import duckdb
 
 from embstore.store.assembling import MEMORY_CONFIG, Tags, assemble, lock
-from embstore.store.export_files import Manifest, quoted, read_manifest, reader
+from embstore.store.exports.export_files import Manifest, quoted, read_manifest, reader
 
 
 def of_export(folder: Path, tags: Tags) -> duckdb.DuckDBPyConnection:

@@ -14,8 +14,8 @@ from embstore._version import __version__
 from embstore.common.files import write_atomically
 from embstore.common.paths import resource_folder
 from embstore.errors import EmbstoreError, StoreError, StoreLockedError
-from embstore.store.data_card import croissant, data_card
-from embstore.store.export_files import (
+from embstore.store.exports.data_card import croissant, data_card
+from embstore.store.exports.export_files import (
     MANIFEST,
     ExportFile,
     Manifest,

@@ -14,16 +14,16 @@ from hypothesis import strategies as st
 
 from embstore.asking.ask import find_questions, run_question
 from embstore.errors import QueryError, StoreError, StoreLockedError, StoreVersionError
-from embstore.store import data_card
 from embstore.store.connection import Database, open_database
-from embstore.store.export_files import MANIFEST, Manifest, read_manifest
-from embstore.store.exporting import export_store
-from embstore.store.find_runs import Selection
-from embstore.store.merging import import_export, merge_stores
-from embstore.store.removing import remove_runs
-from embstore.store.renaming import rename_model
+from embstore.store.exports import data_card
+from embstore.store.exports.export_files import MANIFEST, Manifest, read_manifest
+from embstore.store.exports.exporting import export_store
+from embstore.store.mending.find_runs import Selection
+from embstore.store.mending.merging import import_export, merge_stores
+from embstore.store.mending.removing import remove_runs
+from embstore.store.mending.renaming import rename_model
+from embstore.store.mending.tagging import tag_run
 from embstore.store.table_names import FACTS, NUMBERS
-from embstore.store.tagging import tag_run
 from embstore.store.writing import write_failure, write_run, write_runs
 from embstore.types import Failure, Run
 from tests.processes import finish, start
@@ -197,7 +197,7 @@ def test_an_export_of_an_empty_store_is_one(tmp_path: Path, database: Database) 
 
 KILLED = """
 import os, signal, sys
-from embstore.store import exporting
+from embstore.store.exports import exporting
 from embstore.store.connection import open_database
 
 exporting._BATCH = 1
@@ -236,7 +236,7 @@ FULL = """
 import resource, sys
 from embstore.errors import StoreError
 from embstore.store.connection import open_database
-from embstore.store.exporting import export_store
+from embstore.store.exports.exporting import export_store
 
 database = open_database(sys.argv[1])
 resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[3]),) * 2)

@@ -15,10 +15,10 @@ from hypothesis import strategies as st
 from embstore.errors import StoreError, StoreVersionError
 from embstore.store import migration
 from embstore.store.connection import Database, open_database
-from embstore.store.duplicates import mark
-from embstore.store.merging import Merged, import_export, merge_stores
+from embstore.store.mending.duplicates import mark
+from embstore.store.mending.merging import Merged, import_export, merge_stores
+from embstore.store.mending.tagging import tag_run
 from embstore.store.session import writing
-from embstore.store.tagging import tag_run
 from embstore.store.writing import write_failure, write_run
 from embstore.types import Failure, Run
 from tests.processes import start
@@ -291,7 +291,7 @@ def test_a_failure_in_the_last_store_takes_back_the_first(
         done.append(arguments)
 
     done: list[object] = []
-    monkeypatch.setattr("embstore.store.duplicates.mark", fail)
+    monkeypatch.setattr("embstore.store.mending.duplicates.mark", fail)
     with pytest.raises(ZeroDivisionError):
         merge_stores(database, [other.path, third.path])
     assert set(counts(database).values()) == {0}

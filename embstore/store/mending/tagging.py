@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from embstore.common.messages import visible
 from embstore.errors import UsageError
 from embstore.store import schema
-from embstore.store.find_runs import RunFacts, Selection, find_runs
+from embstore.store.mending.find_runs import RunFacts, Selection, find_runs
 
 if TYPE_CHECKING:
     from embstore.store.connection import Database

@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping, Sequence
 
 from embstore.common.messages import listed, visible
-from embstore.store.export_files import Manifest, fact_path
+from embstore.store.exports.export_files import Manifest, fact_path
 from embstore.store.table_names import FACTS, NUMBERS
 
 _TITLE = "Geometry of transformer hidden states"

@@ -6,9 +6,9 @@ import pytest
 
 from embstore.errors import QueryError, StoreError, UsageError
 from embstore.store.connection import Database
-from embstore.store.find_runs import Selection
-from embstore.store.removing import remove_runs
-from embstore.store.tagging import tag_run
+from embstore.store.mending.find_runs import Selection
+from embstore.store.mending.removing import remove_runs
+from embstore.store.mending.tagging import tag_run
 from embstore.store.writing import write_failure, write_run, write_runs
 from embstore.types import Failure, Run
 from tests.store.contents import contents, counts, rows

@@ -13,8 +13,8 @@ from embstore.api.store import open_store
 from embstore.asking.ask import find_question, run_question
 from embstore.errors import QueryError, StoreError, StoreVersionError
 from embstore.store.connection import Database, open_database
-from embstore.store.export_files import MANIFEST
-from embstore.store.exporting import export_store
+from embstore.store.exports.export_files import MANIFEST
+from embstore.store.exports.exporting import export_store
 from embstore.store.writing import write_run
 from tests.cli.running import embstore
 from tests.range_server import Served, serve

@@ -9,9 +9,9 @@ import duckdb
 
 from embstore.errors import StoreError
 from embstore.store.assembling import MEMORY_CONFIG, Tags, assemble, lock
-from embstore.store.export_files import MANIFEST, Manifest, parse_manifest, quoted, reader
+from embstore.store.exports.export_files import MANIFEST, Manifest, parse_manifest, quoted, reader
+from embstore.store.exports.in_place import confine
 from embstore.store.failures import duckdb_message
-from embstore.store.in_place import confine
 from embstore.store.session import Connect
 
 _WEB = re.compile(r"https?://", re.IGNORECASE)
