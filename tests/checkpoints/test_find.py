@@ -215,7 +215,7 @@ def test_a_link_to_a_checkpoint_beside_it_is_not_one_more(output: Path) -> None:
         ("", UsageError, "a model's name is empty"),
         (" ", UsageError, "a model's name is empty"),
         ("x" * 5000, ModelError, "cannot look for"),
-        ("~nobody-at-all/model", ModelError, "cannot look for"),
+        ("~nobody-at-all/model", ModelError, "no such model"),
         ("a\0b", UsageError, "cannot be printed"),
     ],
 )

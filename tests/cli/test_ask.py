@@ -454,8 +454,8 @@ class TestLimits:
 
 
 def test_plans_have_a_row_for_each_line(store: Path) -> None:
-    shown = ok("sql", "EXPLAIN SELECT count(*) FROM profile", "-s", store, "-f", "table")
-    assert any("MEASUREMENT" in line.upper() for line in shown.splitlines())
+    shown = ok("sql", "EXPLAIN SELECT depth FROM layer", "-s", store, "-f", "table")
+    assert any("LAYER" in line.upper() for line in shown.splitlines())
     assert "\\n" not in shown
     plan = json.loads(ok("sql", "EXPLAIN (FORMAT JSON) SELECT 1", "-s", store, "-f", "json"))
     assert json.loads(plan[0]["explain_value"])

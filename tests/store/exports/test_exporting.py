@@ -437,7 +437,8 @@ SOME = st.lists(
         [
             *(make_run(n_layers=1, seed=seed, name=name) for seed in (0, 1) for name in ("x", "y")),
             make_run(n_layers=1, corpus="verse", values=lambda *_: None),
-            make_run(n_layers=1, kind="encoder-decoder", tags={"k": "v"}),
+            # Another name: weights of one fingerprint are of one kind of model.
+            make_run(name="z", n_layers=1, kind="encoder-decoder", tags={"k": "v"}),
         ]
     ),
     max_size=4,
