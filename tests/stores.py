@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from embstore.store.connection import Database, open_database
+from embstore.store.guard import remember
 from embstore.store.locking import DEFAULT_TIMEOUT
 from embstore.store.writing import write_runs
 from embstore.types import Run
@@ -17,6 +18,8 @@ def new_store(path: Path, runs: Iterable[Run] = ()) -> Database:
     Together they take little longer than one alone.
     """
     path.write_bytes(_empty())
+    # As if it had been made here, not copied: listing its macros takes longer than a question.
+    remember(path)
     database = Database(path, timeout=DEFAULT_TIMEOUT)
     if stored := list(runs):
         write_runs(database, stored)

@@ -23,6 +23,7 @@ from embstore.store.exports.at_address import check_address, is_address, manifes
 from embstore.store.exports.export_files import Manifest, is_export, read_manifest
 from embstore.store.exports.in_place import of_export
 from embstore.store.failures import newer_store, query_error, reading_error
+from embstore.store.guard import is_checked, remember
 from embstore.store.limits import NO_LIMITS, Limits
 from embstore.store.locking import lock_timeout
 from embstore.store.opening import create_store, prepare_store, store_revision
@@ -155,7 +156,10 @@ class Database:
             patience = self.timeout * (_PATIENCE if long else 1)
             with self._current(patience, beside) as connection:
                 self.waited_in_vain = False
+                known = is_checked(self.path)
                 yield connection
+            if known:
+                remember(self.path)
         except StoreLockedError:
             self.waited_in_vain = self.waited_in_vain or long
             raise

@@ -35,15 +35,24 @@ def check_bodies(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
         StoreError: one calls a table function that ad-hoc SQL may not, reads a file, or
             cannot be checked; names it.
     """
-    state = _state(path)
-    if _files.get(path) == state:
+    if is_checked(path):
         return
     found = [connection.execute(sql).fetchall() for sql in (_VIEWS, _MACROS)]
     bodies = tuple(sorted(found[0] + found[1]))
     if bodies and bodies not in _bodies:
         _check(connection, path, bodies)
         _bodies.add(bodies)
-    _files[path] = state
+    remember(path)
+
+
+def is_checked(path: Path) -> bool:
+    """Tell whether the file is as it was when it was checked, or written by this process."""
+    return _files.get(path) == _state(path)
+
+
+def remember(path: Path) -> None:
+    """Take a file as checked: it was, and what this process wrote since adds no view."""
+    _files[path] = _state(path)
 
 
 def _check(

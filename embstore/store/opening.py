@@ -10,7 +10,7 @@ import duckdb
 from embstore.errors import StoreError
 from embstore.store import migration
 from embstore.store.failures import duckdb_message, newer_store, reading_error
-from embstore.store.guard import check_bodies
+from embstore.store.guard import check_bodies, remember
 from embstore.store.reading import examining
 from embstore.store.session import writing
 from embstore.store.upgrading import upgrade_store
@@ -80,6 +80,7 @@ def create_store(path: Path, timeout: float) -> None:
         with writing(building, timeout) as connection:
             migration.upgrade(connection)
         _link(building, path)
+        remember(path)
     except StoreError as error:
         cause = error.__cause__
         reason = duckdb_message(getattr(cause, "orig", None) or cause or error)

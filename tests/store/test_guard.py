@@ -7,7 +7,10 @@ import pytest
 
 from embstore.errors import StoreError
 from embstore.store.connection import open_database
+from embstore.store.guard import is_checked
+from embstore.store.writing import write_run
 from tests.stores import new_store
+from tests.synthetic import make_run
 
 
 def altered(path: Path, sql: str) -> Path:
@@ -87,3 +90,17 @@ def test_views_of_ones_own_stay(tmp_path: Path, sql: str) -> None:
         connection.execute("CREATE VIEW v AS FROM read_text('x')")
     with pytest.raises(StoreError, match="'v' calls read_text"):
         open_database(database.path)
+
+
+def test_what_others_change_is_checked_again_and_writing_does_not_hide_it(tmp_path: Path) -> None:
+    path = tmp_path / "store.duckdb"
+    database = open_database(path)
+    assert is_checked(path)
+    write_run(database, make_run())
+    assert is_checked(path)
+    with duckdb.connect(str(path)) as connection:
+        connection.execute("CREATE VIEW v AS SELECT * FROM glob('*')")
+    assert not is_checked(path)
+    write_run(database, make_run(seed=1))
+    with pytest.raises(StoreError, match="its view 'v' calls glob"):
+        open_database(path)
