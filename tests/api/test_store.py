@@ -101,6 +101,7 @@ def test_reasons_stand_beside_missing_values(store: Store) -> None:
     assert told["reason"].null_count == told.num_rows
 
 
+@pytest.mark.slow
 def test_stores_are_merged_and_exported_and_asked_as_folders(store: Store, tmp_path: Path) -> None:
     other = open_store(new_store(tmp_path / "other.duckdb", [make_run(name="lab/third")]).path)
     (told,) = other.merge(store.path, dry_run=True)
@@ -120,6 +121,7 @@ def test_stores_are_merged_and_exported_and_asked_as_folders(store: Store, tmp_p
     assert back.info()["models"] == ["lab/decoder", "lab/encoder", "lab/third"]
 
 
+@pytest.mark.slow
 def test_runs_are_tagged_renamed_and_removed(tmp_path: Path) -> None:
     path = new_store(tmp_path / "s.duckdb", [make_run(name="a"), make_run(name="b")]).path
     store = open_store(path)

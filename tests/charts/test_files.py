@@ -53,6 +53,7 @@ class TestSave:
         words = html.escape(str(spec_of(chart)["description"]))
         assert f"<noscript>{words}</noscript>" in page
 
+    @pytest.mark.slow
     def test_a_dark_chart_has_a_dark_page(self, tmp_path: Path) -> None:
         save_chart(build_chart(ask(), rows("a"), theme="dark"), tmp_path / "a.html")
         page = (tmp_path / "a.html").read_text()

@@ -309,6 +309,7 @@ class TestChart:
             "<title>Anisotropy: profile across layers</title>" in (tmp_path / "p.svg").read_text()
         )
 
+    @pytest.mark.slow
     def test_draws_dimension_by_scale(self, store: Path, tmp_path: Path) -> None:
         drawn = tmp_path / "scale.svg"
         ok("chart", "dimension_scale", "-s", store, "-p", "layers=0,4", "-o", drawn)
@@ -461,6 +462,7 @@ def test_plans_have_a_row_for_each_line(store: Path) -> None:
     assert json.loads(plan[0]["explain_value"])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("quiet", [False, True])
 def test_series_that_look_alike_are_told_with_the_option_that_thins_them(
     tmp_path: Path, quiet: bool

@@ -31,6 +31,7 @@ def runs(store: Path) -> object:
     return api.open(store).info()["runs"]
 
 
+@pytest.mark.slow
 def test_a_run_that_cannot_be_stored_is_told_on_two_lines_and_by_the_exit_code(
     tiny_llama: Path, text: Path, store: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -81,6 +81,7 @@ def test_tag_gives_and_takes_away(store: Path) -> None:
     )
 
 
+@pytest.mark.slow
 def test_tag_chooses_runs_in_whatever_is_asked(store: Path, tmp_path: Path) -> None:
     def lines(*arguments: str) -> list[str]:
         found = embstore(*arguments, "--tag", "lab=x", "-s", store)

@@ -92,6 +92,7 @@ def test_options_that_do_not_fit_are_refused(new: Path) -> None:
         assert refused.stderr.count("\n") == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "command",
     [

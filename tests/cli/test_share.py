@@ -2,11 +2,14 @@
 
 from pathlib import Path
 
+import pytest
+
 from tests.cli.running import embstore
 from tests.stores import new_store
 from tests.synthetic import make_run
 
 
+@pytest.mark.slow
 def test_merge_says_in_one_line_what_came_in(tmp_path: Path) -> None:
     one = new_store(tmp_path / "one.duckdb", [make_run()]).path
     two = new_store(tmp_path / "two.duckdb", [make_run(), make_run(seed=1)]).path
@@ -31,6 +34,7 @@ def test_merge_makes_a_store_that_is_not_there_but_not_for_nothing(tmp_path: Pat
     assert made.exists()
 
 
+@pytest.mark.slow
 def test_export_is_a_store_to_ask_and_to_import(tmp_path: Path) -> None:
     store = new_store(tmp_path / "a.duckdb", [make_run(), make_run(seed=1)]).path
     folder = tmp_path / "ex"

@@ -48,12 +48,14 @@ def assert_scaled(after: VectorsMeasured, before: VectorsMeasured, k: int) -> No
 
 # The largest coordinate is below 2^4 and a norm below 2^6; the least one is above 2^-17, and
 # has all its 53 bits down to 2^-1022.
+@pytest.mark.slow
 @settings(max_examples=15, deadline=None)
 @given(k=st.integers(-1000, 1016))
 def test_a_power_of_two_changes_no_digit(k: int) -> None:
     assert_scaled(measure_vectors(np.ldexp(X, k)), measure_vectors(X), k)
 
 
+@pytest.mark.slow
 @settings(max_examples=15, deadline=None)
 @given(k=st.integers(-100, 120))
 def test_so_it_is_in_float32(k: int) -> None:

@@ -315,6 +315,7 @@ class TestMeasuredUnlike:
         assert {(row["before"], row["after"]) for row in rows} == {("step1", "step2")}
         assert ask(database, "checkpoint_changes", before="step1", after="step3") == []
 
+    @pytest.mark.slow
     def test_phases_are_open(self, tmp_path: Path, field: str) -> None:
         database = new_store(tmp_path / "phases.duckdb")
         for step in (1, 2, 3):

@@ -129,6 +129,7 @@ def paired_moves(windows: np.ndarray) -> str:
 
 
 class TestPairedErrors:
+    @pytest.mark.slow
     def test_a_course_moves_where_a_paired_t_test_says_so(self, tmp_path: Path) -> None:
         rng = np.random.default_rng(0)
         # Windows differ far more than steps do; each block rises by its own height, or falls.
@@ -372,6 +373,7 @@ class TestPhases:
                 "no step is left; 5 steps left out, whose weights another step has too"
             )
 
+    @pytest.mark.slow
     def test_where_values_are_missing_it_is_open(self, tmp_path: Path) -> None:
         """One block lacks a value at one step, the other at another."""
         database = new_store(tmp_path / "missing.duckdb")

@@ -255,6 +255,7 @@ def high(tmp_path_factory: pytest.TempPathFactory) -> Database:
 
 
 class TestCeiling:
+    @pytest.mark.slow
     def test_yes_only_where_the_whole_interval_is_above(self, high: Database) -> None:
         rows = ask(high, "dimension_ceiling", scopes=["all"])
         # 58 ± 1.96 · 2.9 reaches above 60, 80 ± 1.96 · 4 stays above it.

@@ -65,6 +65,7 @@ def test_a_statement_may_take_so_much_time(database: Database) -> None:
     assert database.select_untrusted("SELECT 1", limits=read_limits(60, None)).num_rows == 1
 
 
+@pytest.mark.slow
 def test_a_statement_may_take_so_much_memory(database: Database) -> None:
     large = "SELECT string_agg(repeat('x', 1000)) AS text FROM range(100000)"
     with pytest.raises(QueryError) as refused:

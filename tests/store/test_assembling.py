@@ -56,6 +56,7 @@ def test_every_table_is_facts_or_numbers() -> None:
     assert sorted([*FACTS, *NUMBERS]) == sorted(schema.metadata.tables)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("tags", "runs"),
     [
@@ -82,6 +83,7 @@ def test_every_question_answers_as_if_there_were_no_other_runs(
             assert answers[0] == answers[1], question.name
 
 
+@pytest.mark.slow
 def test_later_tags_count(tmp_path: Path) -> None:
     database = new_store(tmp_path / "s.duckdb", SLOW[:1])
     (run_id,) = write_runs(database, SLOW[1:])
@@ -104,6 +106,7 @@ def test_tags_that_no_run_has_are_refused(whole: Database, tmp_path: Path) -> No
         read_tags({" ": "v"})
 
 
+@pytest.mark.slow
 def test_ad_hoc_sql_sees_the_part_and_nothing_else(whole: Database) -> None:
     chosen = part(whole, lr="0.1")
     assert chosen.select_untrusted("SELECT count(*) AS n FROM measurement")["n"].to_pylist() == [

@@ -102,6 +102,7 @@ def test_questions_have_the_answers_of_the_embstore_that_wrote_it(
     assert store.info()["schema_revision"] == schema
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("schema", OLD)
 def test_writing_migrates_after_a_backup(
     schema: str, path: Path, caplog: pytest.LogCaptureFixture
@@ -127,6 +128,7 @@ def test_writing_migrates_after_a_backup(
     assert len(caplog.records) == 1
 
 
+@pytest.mark.slow
 def test_the_first_write_migrates_and_no_backup_is_overwritten(path: Path) -> None:
     schema = OLD[-1]
     for _ in range(2):
@@ -153,6 +155,7 @@ def with_a_log(schema: str, path: Path) -> int:
 COUNT = "SELECT count(*) AS n FROM measurement"
 
 
+@pytest.mark.slow
 def test_what_is_in_the_log_is_asked_migrated_and_backed_up_too(path: Path) -> None:
     log = path.with_name(f"{path.name}.wal")
     n = with_a_log("0002", path)
@@ -168,6 +171,7 @@ def test_what_is_in_the_log_is_asked_migrated_and_backed_up_too(path: Path) -> N
         assert len(contents(place)["measurement"]) == n
 
 
+@pytest.mark.slow
 def test_a_store_that_changes_is_asked_anew(
     path: Path,
     tmp_path: Path,
@@ -303,6 +307,7 @@ def broken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(migration, "HEAD", "9999")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("schema", ["0001", SCHEMAS[-1]])
 @pytest.mark.usefixtures("broken")
 def test_a_migration_that_fails_half_way_leaves_the_old_store(schema: str, tmp_path: Path) -> None:

@@ -220,6 +220,7 @@ def test_a_file_of_a_newer_embstore_waits_for_it(
     assert file.exists()
 
 
+@pytest.mark.slow
 def test_what_is_taken_in_is_what_writing_it_would_have_stored(
     path: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -295,6 +296,7 @@ connection.close()
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", ["reads", "writes"])
 def test_a_run_is_kept_while_a_notebook_holds_the_store(how: str, path: Path) -> None:
     new_store(path)

@@ -38,6 +38,7 @@ def test_the_policy_allows_exactly_the_pages_own_script_and_style(contents: Cont
         assert allowed[kind] == f"'sha256-{digest}'"
 
 
+@pytest.mark.slow
 def test_nothing_in_the_page_names_a_place_outside(contents: Contents) -> None:
     html = written(contents)
     places = set(re.findall(r"https?://[\w./-]+", html))

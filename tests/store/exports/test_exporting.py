@@ -68,6 +68,7 @@ def files_of(folder: Path) -> dict[str, tuple[int, int]]:
     }
 
 
+@pytest.mark.slow
 def test_imported_again_it_is_the_same_store(
     store: Database, exported: Path, database: Database
 ) -> None:
@@ -81,6 +82,7 @@ def test_imported_again_it_is_the_same_store(
     assert contents(database) == contents(store)
 
 
+@pytest.mark.slow
 def test_every_question_is_answered_in_place_as_in_the_store(
     store: Database, exported: Path
 ) -> None:
@@ -97,6 +99,7 @@ def test_every_question_is_answered_in_place_as_in_the_store(
             assert answers[0] == answers[1], question.name
 
 
+@pytest.mark.slow
 def test_in_place_only_the_files_of_the_export_can_be_read(
     exported: Path, store: Database, tmp_path: Path
 ) -> None:
@@ -129,6 +132,7 @@ def test_tags_choose_runs_of_an_export_too(exported: Path) -> None:
     assert counts(chosen)["model"] == 1
 
 
+@pytest.mark.slow
 def test_again_it_adds_only_what_is_new(store: Database, tmp_path: Path) -> None:
     copy = open_database(shutil.copy(store.path, tmp_path / "copy.duckdb"))
     first = export_store(copy, tmp_path / "ex")
@@ -150,6 +154,7 @@ def test_again_it_adds_only_what_is_new(store: Database, tmp_path: Path) -> None
     assert counts(open_database(tmp_path / "ex", create=False)) == counts(copy)
 
 
+@pytest.mark.slow
 def test_what_changed_in_the_store_changes_in_the_export(store: Database, tmp_path: Path) -> None:
     copy = open_database(shutil.copy(store.path, tmp_path / "copy.duckdb"))
     export_store(copy, tmp_path / "ex")
@@ -161,6 +166,7 @@ def test_what_changed_in_the_store_changes_in_the_export(store: Database, tmp_pa
     assert contents(place) == contents(copy)
 
 
+@pytest.mark.slow
 def test_runs_of_other_stores_and_removed_ones_stay(store: Database, tmp_path: Path) -> None:
     copy = open_database(shutil.copy(store.path, tmp_path / "copy.duckdb"))
     other = new_store(tmp_path / "other.duckdb", [RUNS[0], make_run(name="lab/else")])
@@ -172,6 +178,7 @@ def test_runs_of_other_stores_and_removed_ones_stay(store: Database, tmp_path: P
     assert contents(open_database(tmp_path / "ex", create=False)) == contents(copy)
 
 
+@pytest.mark.slow
 def test_a_run_keeps_the_numbers_it_was_exported_with(tmp_path: Path) -> None:
     mine, theirs = (
         new_store(
@@ -356,6 +363,7 @@ def test_only_a_folder_of_its_own_is_taken(store: Database, tmp_path: Path) -> N
     assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "full"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["it's", "x=1", "two words", "日本", "100%", "a;b", 'a"b'])
 def test_any_other_name_of_a_folder_will_do(store: Database, tmp_path: Path, name: str) -> None:
     (tmp_path / name).mkdir()
@@ -410,6 +418,7 @@ def test_the_hubs_own_library_reads_it(
         assert found.num_rows == counts(place)[table]
 
 
+@pytest.mark.slow
 def test_croissant_describes_every_column(exported: Path) -> None:
     said = json.loads((exported / "croissant.json").read_text())
     assert said["conformsTo"] == "http://mlcommons.org/croissant/1.0"

@@ -41,6 +41,7 @@ def only_kept(database: Database) -> dict[str, list[str]]:
     return found
 
 
+@pytest.mark.slow
 def test_a_model_goes_with_all_that_nothing_else_needs(both: Database) -> None:
     removed = remove_runs(both, Selection(models=["lab/gone"]))
     assert removed.runs.num_rows == 3
@@ -55,6 +56,7 @@ def test_a_model_goes_with_all_that_nothing_else_needs(both: Database) -> None:
     assert counts(both)["run"] == 5
 
 
+@pytest.mark.slow
 def test_a_preview_says_the_same_and_changes_nothing(both: Database) -> None:
     before = contents(both)
     told = remove_runs(both, Selection(models=["lab/gone"]), dry_run=True)
@@ -67,6 +69,7 @@ def test_a_preview_says_the_same_and_changes_nothing(both: Database) -> None:
     ]
 
 
+@pytest.mark.slow
 def test_runs_are_those_that_fit_all_that_is_given(both: Database) -> None:
     def chosen(**given: list[str]) -> list[tuple[object, object]]:
         table = remove_runs(both, Selection(**given), dry_run=True).runs
@@ -82,6 +85,7 @@ def test_runs_are_those_that_fit_all_that_is_given(both: Database) -> None:
         chosen(runs=[run_id], models=["lab/gone"])
 
 
+@pytest.mark.slow
 def test_what_is_not_there_is_refused(both: Database) -> None:
     before = contents(both)
     for selection, kind, says in (

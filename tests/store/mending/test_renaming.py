@@ -39,6 +39,7 @@ def test_what_is_measured_is_still_recognised(database: Database) -> None:
     assert rows(database, "SELECT DISTINCT model FROM profile") == [{"model": "new"}]
 
 
+@pytest.mark.slow
 def test_merging_with_the_first_name_doubles_nothing(database: Database, tmp_path: Path) -> None:
     write_runs(database, STEPS)
     other = new_store(tmp_path / "other.duckdb", STEPS)

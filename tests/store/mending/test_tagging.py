@@ -23,6 +23,7 @@ def tags_of(database: Database, run: str) -> object:
     return json.loads(str(row["tags"]))
 
 
+@pytest.mark.slow
 def test_a_tag_is_given_changed_and_taken_away(database: Database, run: str) -> None:
     found = tag_run(database, run[:8].upper(), {"lr": "0.1", "lab": "b"})
     assert found.changed == ("lr", "lab")
