@@ -74,7 +74,7 @@ wheel-test: $(VENV)/dev
 	$(BIN)/python tests/wheel/check_wheel.py
 
 docs: $(VENV)/test
-	$(BIN)/python docs/reference.py
+	$(BIN)/python docs/made
 
 bench: $(VENV)/bench $(VENV)/data
 	$(BIN)/python -m benchmarks.suite

@@ -5,6 +5,44 @@ CREATE TABLE alembic_version (
 	CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num)
 );
 
+INSERT INTO alembic_version VALUES ('0007');
+
+CREATE TABLE corpus (
+	corpus_id VARCHAR NOT NULL,
+	name VARCHAR NOT NULL,
+	source VARCHAR NOT NULL,
+	sha256 VARCHAR NOT NULL,
+	n_documents BIGINT NOT NULL,
+	n_chars BIGINT NOT NULL,
+	n_bytes BIGINT NOT NULL,
+	PRIMARY KEY (corpus_id)
+);
+
+CREATE TABLE failure (
+	model VARCHAR NOT NULL,
+	revision VARCHAR NOT NULL,
+	stage VARCHAR NOT NULL,
+	reason VARCHAR NOT NULL,
+	corpus VARCHAR NOT NULL,
+	failed_at TIMESTAMP WITH TIME ZONE NOT NULL,
+	embstore_version VARCHAR NOT NULL,
+	study VARCHAR
+);
+
+CREATE TABLE metric (
+	name VARCHAR NOT NULL,
+	version INTEGER NOT NULL,
+	title VARCHAR NOT NULL,
+	symbol VARCHAR NOT NULL,
+	formula VARCHAR NOT NULL,
+	unit VARCHAR NOT NULL,
+	lower VARCHAR NOT NULL,
+	upper VARCHAR NOT NULL,
+	citation VARCHAR NOT NULL,
+	uncertainty VARCHAR,
+	PRIMARY KEY (name, version)
+);
+
 CREATE TABLE model (
 	model_id VARCHAR NOT NULL,
 	name VARCHAR NOT NULL,
@@ -14,8 +52,9 @@ CREATE TABLE model (
 	n_layers INTEGER NOT NULL,
 	hidden_size INTEGER NOT NULL,
 	n_parameters BIGINT NOT NULL,
-	vocab_size INTEGER NOT NULL,
+	vocab_size INTEGER,
 	context_length INTEGER,
+	modality VARCHAR,
 	PRIMARY KEY (model_id)
 );
 
@@ -27,18 +66,8 @@ CREATE TABLE checkpoint (
 	tokens_seen BIGINT,
 	weights_sha256 VARCHAR NOT NULL,
 	weights_bytes BIGINT NOT NULL,
+	duplicate_of VARCHAR,
 	PRIMARY KEY (checkpoint_id)
-);
-
-CREATE TABLE corpus (
-	corpus_id VARCHAR NOT NULL,
-	name VARCHAR NOT NULL,
-	source VARCHAR NOT NULL,
-	sha256 VARCHAR NOT NULL,
-	n_documents BIGINT NOT NULL,
-	n_chars BIGINT NOT NULL,
-	n_bytes BIGINT NOT NULL,
-	PRIMARY KEY (corpus_id)
 );
 
 CREATE TABLE run (
@@ -76,7 +105,27 @@ CREATE TABLE run (
 	geometry_seconds DOUBLE PRECISION NOT NULL,
 	peak_memory_bytes BIGINT NOT NULL,
 	tags VARCHAR NOT NULL,
+	scopes VARCHAR,
+	linear VARCHAR,
+	study VARCHAR,
+	study_sha256 VARCHAR,
 	PRIMARY KEY (run_id)
+);
+
+CREATE TABLE dimension_curve (
+	run_id VARCHAR NOT NULL,
+	stack VARCHAR NOT NULL,
+	layer INTEGER NOT NULL,
+	site VARCHAR NOT NULL,
+	scope VARCHAR NOT NULL,
+	rank INTEGER NOT NULL,
+	dimension DOUBLE PRECISION,
+	std_error DOUBLE PRECISION,
+	ci_low DOUBLE PRECISION,
+	ci_high DOUBLE PRECISION,
+	mean_distance DOUBLE PRECISION,
+	n BIGINT NOT NULL,
+	window_effects DOUBLE[]
 );
 
 CREATE TABLE layer (
@@ -91,20 +140,23 @@ CREATE TABLE layer (
 	n_sinks BIGINT NOT NULL,
 	n_sample BIGINT NOT NULL,
 	n_duplicates BIGINT NOT NULL,
-	n_zero BIGINT NOT NULL
+	n_zero BIGINT NOT NULL,
+	neighbor_method VARCHAR,
+	neighbor_recall DOUBLE PRECISION
 );
 
-CREATE TABLE metric (
-	name VARCHAR NOT NULL,
-	version INTEGER NOT NULL,
-	title VARCHAR NOT NULL,
-	symbol VARCHAR NOT NULL,
-	formula VARCHAR NOT NULL,
-	unit VARCHAR NOT NULL,
-	lower VARCHAR NOT NULL,
-	upper VARCHAR NOT NULL,
-	citation VARCHAR NOT NULL,
-	PRIMARY KEY (name, version)
+CREATE TABLE massive_activation (
+	run_id VARCHAR NOT NULL,
+	stack VARCHAR NOT NULL,
+	layer INTEGER NOT NULL,
+	site VARCHAR NOT NULL,
+	rank INTEGER NOT NULL,
+	window_index INTEGER NOT NULL,
+	position INTEGER NOT NULL,
+	token_id BIGINT NOT NULL,
+	token VARCHAR,
+	coordinate INTEGER NOT NULL,
+	value DOUBLE PRECISION NOT NULL
 );
 
 CREATE TABLE measurement (
@@ -119,7 +171,8 @@ CREATE TABLE measurement (
 	ci_low DOUBLE PRECISION,
 	ci_high DOUBLE PRECISION,
 	n BIGINT NOT NULL,
-	reason VARCHAR
+	reason VARCHAR,
+	window_effects DOUBLE[]
 );
 
 CREATE TABLE spectrum (
@@ -133,46 +186,96 @@ CREATE TABLE spectrum (
 	n BIGINT NOT NULL
 );
 
-CREATE VIEW profile AS
+CREATE TABLE tag_change (
+	run_id VARCHAR NOT NULL,
+	key VARCHAR NOT NULL,
+	value VARCHAR,
+	tagged_at TIMESTAMP WITH TIME ZONE NOT NULL
+);
+
+CREATE MACRO course_name(moves) AS
+CASE moves
+    WHEN '' THEN 'flat'
+    WHEN '+' THEN 'rises only'
+    WHEN '-' THEN 'falls only'
+    WHEN '+-' THEN 'two phases'
+    WHEN '-+' THEN 'falls, then rises'
+    WHEN '-+-' THEN 'three phases'
+    WHEN '+-+' THEN 'rises, falls, rises again'
+    ELSE 'open' END;
+
+CREATE MACRO highest(points) AS
+list_reduce(points, lambda best, point: CASE WHEN point.value > best.value THEN point ELSE best END);
+
+CREATE MACRO lowest(points) AS
+list_reduce(points, lambda best, point: CASE WHEN point.value < best.value THEN point ELSE best END);
+
+CREATE VIEW run_tag AS
+SELECT run_id, key, value
+FROM (
+    SELECT
+        run.run_id, given.key, json_extract_string(given.value, '$') AS value,
+        run.created_at AS said_at, false AS later
+    FROM run, json_each(run.tags) AS given
+    UNION ALL
+    SELECT tag_change.run_id, tag_change.key, tag_change.value, tag_change.tagged_at, true
+    FROM tag_change
+    WHERE tag_change.run_id IN (SELECT run.run_id FROM run)
+)
+QUALIFY row_number() OVER (
+    PARTITION BY run_id, key ORDER BY later DESC, said_at DESC, value DESC NULLS LAST
+) = 1 AND value IS NOT NULL;
+
+CREATE MACRO depth_grid(intervals, n_layers) AS
+list_transform(range(intervals::BIGINT + 1), lambda mark: {
+    'depth': mark / intervals,
+    'layer_below': mark * n_layers // intervals,
+    'layer_above': (mark * n_layers + intervals - 1) // intervals,
+    'part': (mark * n_layers % intervals) / intervals
+});
+
+CREATE MACRO effects_of(point) AS (point::STRUCT(error DOUBLE, effects DOUBLE[])).effects;
+
+CREATE MACRO paired_error(one, other) AS
+CASE WHEN len(one) = len(other) AND len(one) > 1
+    THEN sqrt(len(one) / (len(one) - 1)) * greatest(
+        list_distance(one::DOUBLE[], other::DOUBLE[]),
+        0.001 * sqrt(list_inner_product(one::DOUBLE[], one::DOUBLE[])
+            + list_inner_product(other::DOUBLE[], other::DOUBLE[]))
+    ) END;
+
+CREATE VIEW display_name AS
 SELECT
-    m.run_id,
-    model.name AS model,
-    model.kind,
-    model.architecture,
-    model.n_parameters,
-    checkpoint.revision,
-    checkpoint.step,
-    checkpoint.tokens_seen,
-    corpus.name AS corpus,
-    m.stack,
-    m.layer,
-    m.site,
-    l.depth,
-    model.n_layers,
-    l.hidden_size,
-    m.scope,
-    m.metric,
-    m.value,
-    m.std_error,
-    m.ci_low,
-    m.ci_high,
-    m.n,
-    m.reason,
-    run.tokens,
-    run.window_size,
-    run.sample_size,
-    run.seed,
-    run.dtype,
-    run.repeat,
-    run.tags,
-    run.created_at
-FROM measurement AS m
-JOIN layer AS l
-    ON l.run_id = m.run_id AND l.stack = m.stack AND l.layer = m.layer AND l.site = m.site
-JOIN run ON run.run_id = m.run_id
-JOIN checkpoint ON checkpoint.checkpoint_id = run.checkpoint_id
-JOIN model ON model.model_id = checkpoint.model_id
-JOIN corpus ON corpus.corpus_id = run.corpus_id;
+    model_id,
+    name AS model,
+    name || CASE WHEN count(*) OVER (PARTITION BY name) > 1
+        THEN ' ' || left(model_id, 8) ELSE '' END AS display_name
+FROM model;
+
+CREATE MACRO least_errors(z, n_steps) AS
+sqrt(z * z + 2 * ln(greatest(1, n_steps * (n_steps - 1) / 2)));
+
+CREATE MACRO student_errors(errors, freedom) AS
+sqrt(freedom * (exp((errors * (8 * freedom + 3) / (8 * freedom + 1)) ** 2 / freedom) - 1));
+
+CREATE VIEW failure_status AS
+SELECT
+    failure.*,
+    EXISTS (
+        SELECT 1
+        FROM run
+        JOIN checkpoint ON checkpoint.checkpoint_id = run.checkpoint_id
+        JOIN model ON model.model_id = checkpoint.model_id
+        WHERE model.name = failure.model
+            AND checkpoint.revision = failure.revision
+            AND run.created_at > failure.failed_at
+    ) AS resolved
+FROM failure;
+
+CREATE MACRO is_untrained(revision) AS starts_with(revision, 'random-init-');
+
+CREATE VIEW latest_metric AS
+SELECT * FROM metric QUALIFY row_number() OVER (PARTITION BY name ORDER BY version DESC) = 1;
 
 CREATE VIEW latest_run AS
 SELECT
@@ -196,63 +299,107 @@ QUALIFY row_number() OVER (
     ORDER BY run.created_at DESC, run.run_id DESC
 ) = 1;
 
-CREATE VIEW profile_latest AS
-SELECT * FROM profile WHERE run_id IN (SELECT run_id FROM latest_run);
+CREATE MACRO mean_list(lists) AS
+CASE WHEN list_count(lists) = len(lists)
+    THEN [list_avg([numbers[place] for numbers in lists]) for place in range(1, len(lists[1]) + 1)]
+END;
 
-INSERT INTO alembic_version (version_num) VALUES ('0001') RETURNING alembic_version.version_num;
+CREATE VIEW n_stack_layers AS
+SELECT run_id, stack, max(layer) AS n_layers FROM layer GROUP BY run_id, stack;
 
-CREATE TABLE massive_activation (
-	run_id VARCHAR NOT NULL,
-	stack VARCHAR NOT NULL,
-	layer INTEGER NOT NULL,
-	site VARCHAR NOT NULL,
-	rank INTEGER NOT NULL,
-	window_index INTEGER NOT NULL,
-	position INTEGER NOT NULL,
-	token_id BIGINT NOT NULL,
-	token VARCHAR,
-	coordinate INTEGER NOT NULL,
-	value DOUBLE PRECISION NOT NULL
+CREATE MACRO paired_points(points) AS
+CASE WHEN len(list_distinct([point.token_ids for point in points])) = 1
+    AND list_count([point.effects for point in points]) = len(points)
+    AND len(list_distinct([len(point.effects) for point in points])) = 1
+    THEN points
+    ELSE [struct_update(point, effects := NULL::DOUBLE[]) for point in points]
+END;
+
+CREATE MACRO rms_distance(one, other) AS list_distance(one, other) / sqrt(len(one));
+
+CREATE MACRO series(model, revision := '', corpus := '', run_id := '', kind := '', stack := '') AS
+model
+|| CASE WHEN min(revision) OVER (PARTITION BY model) < max(revision) OVER (PARTITION BY model)
+    THEN '@' || revision ELSE '' END
+|| CASE WHEN min(corpus) OVER (PARTITION BY model) < max(corpus) OVER (PARTITION BY model)
+    THEN ' · ' || corpus ELSE '' END
+|| CASE WHEN min(run_id) OVER (PARTITION BY model, revision, corpus)
+    < max(run_id) OVER (PARTITION BY model, revision, corpus)
+    THEN ' · run ' || left(run_id, 8) ELSE '' END
+|| CASE WHEN kind = 'encoder-decoder' THEN ' · ' || stack ELSE '' END;
+
+CREATE MACRO unequal_settings(settings) AS
+concat_ws(
+    ', ',
+    CASE WHEN len(list_distinct([s.tokens for s in settings])) > 1 THEN 'tokens' END,
+    CASE WHEN len(list_distinct([s.window_size for s in settings])) > 1 THEN 'window_size' END,
+    CASE WHEN len(list_distinct([s.sample_size for s in settings])) > 1 THEN 'sample_size' END,
+    CASE WHEN len(list_distinct([s.seed for s in settings])) > 1 THEN 'seed' END,
+    CASE WHEN len(list_distinct([s.dtype for s in settings])) > 1 THEN 'dtype' END
 );
 
-UPDATE alembic_version SET version_num='0002' WHERE alembic_version.version_num = '0001';
+CREATE MACRO from_peak(points) AS points[list_position(points, highest(points)):];
 
-CREATE TABLE dimension_curve (
-	run_id VARCHAR NOT NULL,
-	stack VARCHAR NOT NULL,
-	layer INTEGER NOT NULL,
-	site VARCHAR NOT NULL,
-	scope VARCHAR NOT NULL,
-	rank INTEGER NOT NULL,
-	dimension DOUBLE PRECISION,
-	std_error DOUBLE PRECISION,
-	ci_low DOUBLE PRECISION,
-	ci_high DOUBLE PRECISION,
-	mean_distance DOUBLE PRECISION,
-	n BIGINT NOT NULL
+CREATE MACRO until_peak(points) AS points[:list_position(points, highest(points))];
+
+CREATE MACRO turns(points, walked) AS
+list_sort(list_distinct([points[1], points[-1]] || CASE WHEN walked.moves = ''
+    THEN [lowest(points), highest(points)] ELSE walked.turns[2:] END));
+
+CREATE VIEW current_tags AS
+SELECT
+    run.run_id,
+    CASE WHEN run.run_id IN (SELECT tag_change.run_id FROM tag_change)
+        THEN '{' || coalesce(changed.pairs, '') || '}' ELSE run.tags END AS tags
+FROM run
+LEFT JOIN (
+    SELECT
+        run_tag.run_id,
+        string_agg(
+            to_json(run_tag.key)::VARCHAR || ':' || to_json(run_tag.value)::VARCHAR, ','
+            ORDER BY run_tag.key
+        ) AS pairs
+    FROM run_tag
+    WHERE run_tag.run_id IN (SELECT tag_change.run_id FROM tag_change)
+    GROUP BY run_tag.run_id
+) AS changed ON changed.run_id = run.run_id;
+
+CREATE OR REPLACE MACRO difference_error(one, other) AS
+coalesce(
+    list_transform(
+        [{'one': effects_of(one), 'other': effects_of(other)}],
+        lambda effects: paired_error(effects.one, effects.other)
+    )[1],
+    sqrt(one.error * one.error + other.error * other.error)
 );
 
-ALTER TABLE layer ADD COLUMN neighbor_method VARCHAR DEFAULT 'exact';
+CREATE MACRO errors_of_a_move(z, points) AS
+list_transform(
+    [least_errors(z, len(points))],
+    lambda least: coalesce(student_errors(least, len(effects_of(points[1])) - 1), least)
+)[1];
 
-ALTER TABLE layer ALTER COLUMN neighbor_method DROP DEFAULT;
+CREATE MACRO training_course(revision) AS
+CASE WHEN is_untrained(revision) THEN revision
+    ELSE rtrim(regexp_extract(
+        lower(revision), '^(.*?)(?:global_?)?(?:step|checkpoint|ckpt|iter)', 1
+    ), '-_/. ') END;
 
-ALTER TABLE layer ADD COLUMN neighbor_recall DOUBLE PRECISION DEFAULT 1.0;
+CREATE MACRO training_series(display_name, course, corpus, corpus_id, kind, stack) AS
+display_name
+|| CASE WHEN course <> '' AND (
+    min(course) OVER (PARTITION BY display_name) < max(course) OVER (PARTITION BY display_name)
+    OR is_untrained(course)
+) THEN ' · ' || course ELSE '' END
+|| CASE WHEN min(corpus_id) OVER (PARTITION BY display_name)
+    < max(corpus_id) OVER (PARTITION BY display_name)
+    THEN ' · ' || corpus ELSE '' END
+|| CASE WHEN min(corpus_id) OVER (PARTITION BY display_name, corpus)
+    < max(corpus_id) OVER (PARTITION BY display_name, corpus)
+    THEN ' ' || left(corpus_id, 8) ELSE '' END
+|| CASE WHEN kind = 'encoder-decoder' THEN ' · ' || stack ELSE '' END;
 
-ALTER TABLE layer ALTER COLUMN neighbor_recall DROP DEFAULT;
-
-ALTER TABLE run ADD COLUMN scopes VARCHAR DEFAULT 'all,no_first,no_sinks';
-
-ALTER TABLE run ALTER COLUMN scopes DROP DEFAULT;
-
-ALTER TABLE run ADD COLUMN linear VARCHAR DEFAULT 'torch';
-
-ALTER TABLE run ALTER COLUMN linear DROP DEFAULT;
-
-ALTER TABLE metric ADD COLUMN uncertainty VARCHAR DEFAULT 'none';
-
-ALTER TABLE metric ALTER COLUMN uncertainty DROP DEFAULT;
-
-CREATE VIEW curve_profile AS
+CREATE OR REPLACE VIEW curve_profile AS
 SELECT
     c.run_id,
     model.name AS model,
@@ -283,7 +430,7 @@ SELECT
     run.seed,
     run.dtype,
     run.repeat,
-    run.tags,
+    current_tags.tags,
     run.created_at
 FROM dimension_curve AS c
 JOIN layer AS l
@@ -291,86 +438,50 @@ JOIN layer AS l
 JOIN run ON run.run_id = c.run_id
 JOIN checkpoint ON checkpoint.checkpoint_id = run.checkpoint_id
 JOIN model ON model.model_id = checkpoint.model_id
-JOIN corpus ON corpus.corpus_id = run.corpus_id;
+JOIN corpus ON corpus.corpus_id = run.corpus_id
+JOIN current_tags ON current_tags.run_id = c.run_id;
 
-UPDATE alembic_version SET version_num='0003' WHERE alembic_version.version_num = '0002';
-
-CREATE TABLE failure (
-	model VARCHAR NOT NULL,
-	revision VARCHAR NOT NULL,
-	stage VARCHAR NOT NULL,
-	reason VARCHAR NOT NULL,
-	corpus VARCHAR NOT NULL,
-	failed_at TIMESTAMP WITH TIME ZONE NOT NULL,
-	embstore_version VARCHAR NOT NULL,
-	study VARCHAR
-);
-
-ALTER TABLE model ADD COLUMN modality VARCHAR;
-
-ALTER TABLE checkpoint ADD COLUMN duplicate_of VARCHAR;
-
-ALTER TABLE run ADD COLUMN study VARCHAR;
-
-ALTER TABLE run ADD COLUMN study_sha256 VARCHAR;
-
-UPDATE model SET modality = 'text';
-
-ALTER TABLE model ALTER COLUMN vocab_size DROP NOT NULL;
-
-UPDATE alembic_version SET version_num='0004' WHERE alembic_version.version_num = '0003';
-
-CREATE MACRO is_untrained(revision) AS starts_with(revision, 'random-init-');
-
-CREATE MACRO training_course(revision) AS
-CASE WHEN is_untrained(revision) THEN revision
-    ELSE rtrim(regexp_extract(
-        lower(revision), '^(.*?)(?:global_?)?(?:step|checkpoint|ckpt|iter)', 1
-    ), '-_/. ') END;
-
-CREATE MACRO series(model, revision := '', corpus := '', run_id := '', kind := '', stack := '') AS
-model
-|| CASE WHEN min(revision) OVER (PARTITION BY model) < max(revision) OVER (PARTITION BY model)
-    THEN '@' || revision ELSE '' END
-|| CASE WHEN min(corpus) OVER (PARTITION BY model) < max(corpus) OVER (PARTITION BY model)
-    THEN ' · ' || corpus ELSE '' END
-|| CASE WHEN min(run_id) OVER (PARTITION BY model, revision, corpus)
-    < max(run_id) OVER (PARTITION BY model, revision, corpus)
-    THEN ' · run ' || left(run_id, 8) ELSE '' END
-|| CASE WHEN kind = 'encoder-decoder' THEN ' · ' || stack ELSE '' END;
-
-CREATE MACRO training_series(display_name, course, corpus, corpus_id, kind, stack) AS
-display_name
-|| CASE WHEN course <> '' AND (
-    min(course) OVER (PARTITION BY display_name) < max(course) OVER (PARTITION BY display_name)
-    OR is_untrained(course)
-) THEN ' · ' || course ELSE '' END
-|| CASE WHEN min(corpus_id) OVER (PARTITION BY display_name)
-    < max(corpus_id) OVER (PARTITION BY display_name)
-    THEN ' · ' || corpus ELSE '' END
-|| CASE WHEN min(corpus_id) OVER (PARTITION BY display_name, corpus)
-    < max(corpus_id) OVER (PARTITION BY display_name, corpus)
-    THEN ' ' || left(corpus_id, 8) ELSE '' END
-|| CASE WHEN kind = 'encoder-decoder' THEN ' · ' || stack ELSE '' END;
-
-CREATE MACRO depth_grid(intervals, n_layers) AS
-list_transform(range(intervals::BIGINT + 1), lambda mark: {
-    'depth': mark / intervals,
-    'layer_below': mark * n_layers // intervals,
-    'layer_above': (mark * n_layers + intervals - 1) // intervals,
-    'part': (mark * n_layers % intervals) / intervals
-});
-
-CREATE MACRO highest(points) AS
-list_reduce(points, lambda best, point: CASE WHEN point.value > best.value THEN point ELSE best END);
-
-CREATE MACRO lowest(points) AS
-list_reduce(points, lambda best, point: CASE WHEN point.value < best.value THEN point ELSE best END);
-
-CREATE MACRO rms_distance(one, other) AS list_distance(one, other) / sqrt(len(one));
-
-CREATE MACRO difference_error(one, other) AS
-sqrt(one.error * one.error + other.error * other.error);
+CREATE OR REPLACE VIEW profile AS
+SELECT
+    m.run_id,
+    model.name AS model,
+    model.kind,
+    model.architecture,
+    model.n_parameters,
+    checkpoint.revision,
+    checkpoint.step,
+    checkpoint.tokens_seen,
+    corpus.name AS corpus,
+    m.stack,
+    m.layer,
+    m.site,
+    l.depth,
+    model.n_layers,
+    l.hidden_size,
+    m.scope,
+    m.metric,
+    m.value,
+    m.std_error,
+    m.ci_low,
+    m.ci_high,
+    m.n,
+    m.reason,
+    run.tokens,
+    run.window_size,
+    run.sample_size,
+    run.seed,
+    run.dtype,
+    run.repeat,
+    current_tags.tags,
+    run.created_at
+FROM measurement AS m
+JOIN layer AS l
+    ON l.run_id = m.run_id AND l.stack = m.stack AND l.layer = m.layer AND l.site = m.site
+JOIN run ON run.run_id = m.run_id
+JOIN checkpoint ON checkpoint.checkpoint_id = run.checkpoint_id
+JOIN model ON model.model_id = checkpoint.model_id
+JOIN corpus ON corpus.corpus_id = run.corpus_id
+JOIN current_tags ON current_tags.run_id = m.run_id;
 
 CREATE MACRO next_move(course, point, least_errors) AS
 CASE
@@ -379,90 +490,6 @@ CASE
     WHEN right(course.moves, 1) <> '-' AND course.high.value - point.value
         > least_errors * difference_error(point, course.high) THEN '-'
     ELSE '' END;
-
-CREATE MACRO walk(points, least_errors) AS
-list_reduce(
-    [{'moves': '', 'turns': points[:0], 'high': point, 'low': point} for point in points],
-    lambda course, next: list_transform(
-        [next_move(course, next.high, least_errors)],
-        lambda move: {
-            'moves': course.moves || move,
-            'turns': CASE move WHEN '+' THEN list_append(course.turns, course.low)
-                WHEN '-' THEN list_append(course.turns, course.high) ELSE course.turns END,
-            'high': CASE WHEN move = '' AND course.high.value >= next.high.value
-                THEN course.high ELSE next.high END,
-            'low': CASE WHEN move = '' AND course.low.value <= next.low.value
-                THEN course.low ELSE next.low END
-        }
-    )[1]
-);
-
-CREATE MACRO turns(points, walked) AS
-list_sort(list_distinct([points[1], points[-1]] || CASE WHEN walked.moves = ''
-    THEN [lowest(points), highest(points)] ELSE walked.turns[2:] END));
-
-CREATE MACRO least_errors(z, n_steps) AS
-sqrt(z * z + 2 * ln(greatest(1, n_steps * (n_steps - 1) / 2)));
-
-CREATE MACRO until_peak(points) AS points[:list_position(points, highest(points))];
-
-CREATE MACRO from_peak(points) AS points[list_position(points, highest(points)):];
-
-CREATE MACRO course_shape(points, z) AS
-{
-    'n_steps': len(points),
-    'least_errors': least_errors(z, len(points)),
-    'moves': walk(points, least_errors(z, len(points))).moves,
-    'first_step': points[1].step,
-    'peak_step': highest(points).step,
-    'last_step': points[-1].step,
-    'first_value': points[1].value,
-    'peak_value': highest(points).value,
-    'last_value': points[-1].value,
-    'rise': highest(points).value - lowest(until_peak(points)).value,
-    'rise_error': difference_error(highest(points), lowest(until_peak(points))),
-    'fall': highest(points).value - lowest(from_peak(points)).value,
-    'fall_error': difference_error(highest(points), lowest(from_peak(points))),
-    'share_down': list_avg([
-        CASE WHEN from_peak(points)[i].value < from_peak(points)[i - 1].value THEN 1.0 ELSE 0.0 END
-        for i in range(2, len(from_peak(points)) + 1)
-    ]),
-    'turn_steps': [
-        turn.step for turn in turns(points, walk(points, least_errors(z, len(points))))
-    ],
-    'turn_values': [
-        turn.value for turn in turns(points, walk(points, least_errors(z, len(points))))
-    ]
-};
-
-CREATE MACRO course_name(moves) AS
-CASE moves
-    WHEN '' THEN 'flat'
-    WHEN '+' THEN 'rises only'
-    WHEN '-' THEN 'falls only'
-    WHEN '+-' THEN 'two phases'
-    WHEN '-+' THEN 'falls, then rises'
-    WHEN '-+-' THEN 'three phases'
-    WHEN '+-+' THEN 'rises, falls, rises again'
-    ELSE 'open' END;
-
-CREATE MACRO unequal_settings(settings) AS
-concat_ws(
-    ', ',
-    CASE WHEN len(list_distinct([s.tokens for s in settings])) > 1 THEN 'tokens' END,
-    CASE WHEN len(list_distinct([s.window_size for s in settings])) > 1 THEN 'window_size' END,
-    CASE WHEN len(list_distinct([s.sample_size for s in settings])) > 1 THEN 'sample_size' END,
-    CASE WHEN len(list_distinct([s.seed for s in settings])) > 1 THEN 'seed' END,
-    CASE WHEN len(list_distinct([s.dtype for s in settings])) > 1 THEN 'dtype' END
-);
-
-CREATE VIEW display_name AS
-SELECT
-    model_id,
-    name AS model,
-    name || CASE WHEN count(*) OVER (PARTITION BY name) > 1
-        THEN ' ' || left(model_id, 8) ELSE '' END AS display_name
-FROM model;
 
 CREATE VIEW named_checkpoint AS
 SELECT
@@ -485,6 +512,26 @@ JOIN display_name ON display_name.model_id = c.model_id
 LEFT JOIN checkpoint AS first_stored ON first_stored.checkpoint_id = c.duplicate_of
 WINDOW same_weights AS (PARTITION BY c.model_id, c.weights_sha256);
 
+CREATE VIEW profile_latest AS
+SELECT * FROM profile WHERE run_id IN (SELECT run_id FROM latest_run);
+
+CREATE MACRO walk(points, least_errors) AS
+list_reduce(
+    [{'moves': '', 'turns': points[:0], 'high': point, 'low': point} for point in points],
+    lambda course, next: list_transform(
+        [next_move(course, next.high, least_errors)],
+        lambda move: {
+            'moves': course.moves || move,
+            'turns': CASE move WHEN '+' THEN list_append(course.turns, course.low)
+                WHEN '-' THEN list_append(course.turns, course.high) ELSE course.turns END,
+            'high': CASE WHEN move = '' AND course.high.value >= next.high.value
+                THEN course.high ELSE next.high END,
+            'low': CASE WHEN move = '' AND course.low.value <= next.low.value
+                THEN course.low ELSE next.low END
+        }
+    )[1]
+);
+
 CREATE VIEW named_run AS
 SELECT
     latest_run.run_id,
@@ -506,122 +553,11 @@ SELECT
         'tokens': run.tokens, 'window_size': run.window_size, 'sample_size': run.sample_size,
         'seed': run.seed, 'dtype': run.dtype
     } AS settings,
-    latest_run.created_at
+    latest_run.created_at,
+    run.token_ids_sha256
 FROM latest_run
 JOIN run ON run.run_id = latest_run.run_id
 JOIN named_checkpoint AS c ON c.checkpoint_id = run.checkpoint_id;
-
-CREATE VIEW named_profile AS
-SELECT
-    r.run_id,
-    r.model_id,
-    r.display_name,
-    r.model,
-    r.kind,
-    r.revision,
-    r.step,
-    r.tokens_seen,
-    r.course,
-    r.untrained,
-    r.duplicate_of,
-    r.shares_weights,
-    r.corpus,
-    r.corpus_id,
-    m.stack,
-    m.layer,
-    m.site,
-    l.depth,
-    m.scope,
-    m.metric,
-    m.value,
-    m.std_error,
-    m.ci_low,
-    m.ci_high,
-    m.n,
-    m.reason,
-    r.settings,
-    r.created_at
-FROM measurement AS m
-JOIN layer AS l
-    ON l.run_id = m.run_id AND l.stack = m.stack AND l.layer = m.layer AND l.site = m.site
-JOIN named_run AS r ON r.run_id = m.run_id;
-
-CREATE VIEW training_profile AS
-SELECT *
-FROM named_profile
-WHERE step IS NOT NULL
-QUALIFY row_number() OVER (
-    PARTITION BY
-        model, model_id, course, untrained, corpus_id, stack, scope, metric, layer, site, step
-    ORDER BY created_at DESC, run_id DESC
-) = 1;
-
-CREATE VIEW n_stack_layers AS
-SELECT run_id, stack, max(layer) AS n_layers FROM layer GROUP BY run_id, stack;
-
-CREATE VIEW latest_metric AS
-SELECT * FROM metric QUALIFY row_number() OVER (PARTITION BY name ORDER BY version DESC) = 1;
-
-CREATE VIEW failure_status AS
-SELECT
-    failure.*,
-    EXISTS (
-        SELECT 1
-        FROM run
-        JOIN checkpoint ON checkpoint.checkpoint_id = run.checkpoint_id
-        JOIN model ON model.model_id = checkpoint.model_id
-        WHERE model.name = failure.model
-            AND checkpoint.revision = failure.revision
-            AND run.created_at > failure.failed_at
-    ) AS resolved
-FROM failure;
-
-UPDATE alembic_version SET version_num='0005' WHERE alembic_version.version_num = '0004';
-
-ALTER TABLE measurement ADD COLUMN window_effects DOUBLE[];
-
-ALTER TABLE dimension_curve ADD COLUMN window_effects DOUBLE[];
-
-CREATE MACRO paired_error(one, other) AS
-CASE WHEN len(one) = len(other) AND len(one) > 1
-    THEN sqrt(len(one) / (len(one) - 1)) * greatest(
-        list_distance(one::DOUBLE[], other::DOUBLE[]),
-        0.001 * sqrt(list_inner_product(one::DOUBLE[], one::DOUBLE[])
-            + list_inner_product(other::DOUBLE[], other::DOUBLE[]))
-    ) END;
-
-CREATE MACRO student_errors(errors, freedom) AS
-sqrt(freedom * (exp((errors * (8 * freedom + 3) / (8 * freedom + 1)) ** 2 / freedom) - 1));
-
-CREATE MACRO mean_list(lists) AS
-CASE WHEN list_count(lists) = len(lists)
-    THEN [list_avg([numbers[place] for numbers in lists]) for place in range(1, len(lists[1]) + 1)]
-END;
-
-CREATE MACRO paired_points(points) AS
-CASE WHEN len(list_distinct([point.token_ids for point in points])) = 1
-    AND list_count([point.effects for point in points]) = len(points)
-    AND len(list_distinct([len(point.effects) for point in points])) = 1
-    THEN points
-    ELSE [struct_update(point, effects := NULL::DOUBLE[]) for point in points]
-END;
-
-CREATE MACRO effects_of(point) AS (point::STRUCT(error DOUBLE, effects DOUBLE[])).effects;
-
-CREATE MACRO errors_of_a_move(z, points) AS
-list_transform(
-    [least_errors(z, len(points))],
-    lambda least: coalesce(student_errors(least, len(effects_of(points[1])) - 1), least)
-)[1];
-
-CREATE OR REPLACE MACRO difference_error(one, other) AS
-coalesce(
-    list_transform(
-        [{'one': effects_of(one), 'other': effects_of(other)}],
-        lambda effects: paired_error(effects.one, effects.other)
-    )[1],
-    sqrt(one.error * one.error + other.error * other.error)
-);
 
 CREATE OR REPLACE MACRO course_shape(points, z) AS
 list_transform(
@@ -654,39 +590,6 @@ list_transform(
         }
     )[1]
 )[1];
-
-DROP VIEW training_profile;
-
-DROP VIEW named_profile;
-
-DROP VIEW named_run;
-
-CREATE VIEW named_run AS
-SELECT
-    latest_run.run_id,
-    c.checkpoint_id,
-    c.model_id,
-    c.display_name,
-    latest_run.model,
-    latest_run.kind,
-    latest_run.revision,
-    latest_run.step,
-    latest_run.tokens_seen,
-    c.course,
-    c.untrained,
-    c.duplicate_of,
-    c.shares_weights,
-    latest_run.corpus,
-    latest_run.corpus_id,
-    {
-        'tokens': run.tokens, 'window_size': run.window_size, 'sample_size': run.sample_size,
-        'seed': run.seed, 'dtype': run.dtype
-    } AS settings,
-    latest_run.created_at,
-    run.token_ids_sha256
-FROM latest_run
-JOIN run ON run.run_id = latest_run.run_id
-JOIN named_checkpoint AS c ON c.checkpoint_id = run.checkpoint_id;
 
 CREATE VIEW named_profile AS
 SELECT
@@ -734,132 +637,3 @@ QUALIFY row_number() OVER (
         model, model_id, course, untrained, corpus_id, stack, scope, metric, layer, site, step
     ORDER BY created_at DESC, run_id DESC
 ) = 1;
-
-UPDATE alembic_version SET version_num='0006' WHERE alembic_version.version_num = '0005';
-
-CREATE TABLE tag_change (
-	run_id VARCHAR NOT NULL,
-	key VARCHAR NOT NULL,
-	value VARCHAR,
-	tagged_at TIMESTAMP WITH TIME ZONE NOT NULL
-);
-
-CREATE VIEW run_tag AS
-SELECT run_id, key, value
-FROM (
-    SELECT
-        run.run_id, given.key, json_extract_string(given.value, '$') AS value,
-        run.created_at AS said_at, false AS later
-    FROM run, json_each(run.tags) AS given
-    UNION ALL
-    SELECT tag_change.run_id, tag_change.key, tag_change.value, tag_change.tagged_at, true
-    FROM tag_change
-    WHERE tag_change.run_id IN (SELECT run.run_id FROM run)
-)
-QUALIFY row_number() OVER (
-    PARTITION BY run_id, key ORDER BY later DESC, said_at DESC, value DESC NULLS LAST
-) = 1 AND value IS NOT NULL;
-
-CREATE VIEW current_tags AS
-SELECT
-    run.run_id,
-    CASE WHEN run.run_id IN (SELECT tag_change.run_id FROM tag_change)
-        THEN '{' || coalesce(changed.pairs, '') || '}' ELSE run.tags END AS tags
-FROM run
-LEFT JOIN (
-    SELECT
-        run_tag.run_id,
-        string_agg(
-            to_json(run_tag.key)::VARCHAR || ':' || to_json(run_tag.value)::VARCHAR, ','
-            ORDER BY run_tag.key
-        ) AS pairs
-    FROM run_tag
-    WHERE run_tag.run_id IN (SELECT tag_change.run_id FROM tag_change)
-    GROUP BY run_tag.run_id
-) AS changed ON changed.run_id = run.run_id;
-
-CREATE OR REPLACE VIEW profile AS
-SELECT
-    m.run_id,
-    model.name AS model,
-    model.kind,
-    model.architecture,
-    model.n_parameters,
-    checkpoint.revision,
-    checkpoint.step,
-    checkpoint.tokens_seen,
-    corpus.name AS corpus,
-    m.stack,
-    m.layer,
-    m.site,
-    l.depth,
-    model.n_layers,
-    l.hidden_size,
-    m.scope,
-    m.metric,
-    m.value,
-    m.std_error,
-    m.ci_low,
-    m.ci_high,
-    m.n,
-    m.reason,
-    run.tokens,
-    run.window_size,
-    run.sample_size,
-    run.seed,
-    run.dtype,
-    run.repeat,
-    current_tags.tags,
-    run.created_at
-FROM measurement AS m
-JOIN layer AS l
-    ON l.run_id = m.run_id AND l.stack = m.stack AND l.layer = m.layer AND l.site = m.site
-JOIN run ON run.run_id = m.run_id
-JOIN checkpoint ON checkpoint.checkpoint_id = run.checkpoint_id
-JOIN model ON model.model_id = checkpoint.model_id
-JOIN corpus ON corpus.corpus_id = run.corpus_id
-JOIN current_tags ON current_tags.run_id = m.run_id;
-
-CREATE OR REPLACE VIEW curve_profile AS
-SELECT
-    c.run_id,
-    model.name AS model,
-    model.kind,
-    model.architecture,
-    model.n_parameters,
-    checkpoint.revision,
-    checkpoint.step,
-    checkpoint.tokens_seen,
-    corpus.name AS corpus,
-    c.stack,
-    c.layer,
-    c.site,
-    l.depth,
-    model.n_layers,
-    l.hidden_size,
-    c.scope,
-    c.rank,
-    c.dimension,
-    c.std_error,
-    c.ci_low,
-    c.ci_high,
-    c.mean_distance,
-    c.n,
-    run.tokens,
-    run.window_size,
-    run.sample_size,
-    run.seed,
-    run.dtype,
-    run.repeat,
-    current_tags.tags,
-    run.created_at
-FROM dimension_curve AS c
-JOIN layer AS l
-    ON l.run_id = c.run_id AND l.stack = c.stack AND l.layer = c.layer AND l.site = c.site
-JOIN run ON run.run_id = c.run_id
-JOIN checkpoint ON checkpoint.checkpoint_id = run.checkpoint_id
-JOIN model ON model.model_id = checkpoint.model_id
-JOIN corpus ON corpus.corpus_id = run.corpus_id
-JOIN current_tags ON current_tags.run_id = c.run_id;
-
-UPDATE alembic_version SET version_num='0007' WHERE alembic_version.version_num = '0006';

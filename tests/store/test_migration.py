@@ -29,6 +29,28 @@ def relations(path: Path) -> set[str]:
     return {name for (name,) in rows}
 
 
+@pytest.fixture
+def database(path: Path) -> Database:
+    """A store that was made by all migrations, not by the script of what they come to."""
+    with writing(path, 1) as connection:
+        migration.upgrade(connection)
+    return open_database(path)
+
+
+def test_a_new_store_is_what_the_migrations_make(tmp_path: Path, database: Database) -> None:
+    new = open_database(tmp_path / "new.duckdb")
+    for facts in (
+        "SELECT table_name, column_name, data_type, is_nullable FROM duckdb_columns() "
+        "WHERE NOT internal ORDER BY table_name, column_index",
+        "SELECT table_name, constraint_text FROM duckdb_constraints() ORDER BY ALL",
+        "SELECT view_name, sql FROM duckdb_views() WHERE NOT internal ORDER BY ALL",
+        "SELECT function_name, parameters, macro_definition FROM duckdb_functions() "
+        "WHERE NOT internal ORDER BY ALL",
+        "SELECT version_num FROM alembic_version",
+    ):
+        assert new.select(facts).equals(database.select(facts))
+
+
 def test_the_head_is_alembics() -> None:
     scripts = ScriptDirectory.from_config(migration.alembic_config())
     assert scripts.get_heads() == [migration.HEAD]

@@ -254,11 +254,11 @@ import os, signal, sys
 from embstore.store import migration
 from embstore.store.connection import open_database
 
-whole = migration.upgrade
-def upgrade(connection):
+whole = migration.create
+def create(connection):
     whole(connection)
     os.kill(os.getpid(), signal.SIGKILL)
-migration.upgrade = upgrade
+migration.create = create
 open_database(sys.argv[1])
 """
 

@@ -12,8 +12,8 @@ import filelock
 
 from embstore._version import __version__
 from embstore.common.files import write_atomically
-from embstore.common.paths import resource_folder
 from embstore.errors import EmbstoreError, StoreError, StoreLockedError
+from embstore.store import migration
 from embstore.store.exports.data_card import croissant, data_card
 from embstore.store.exports.export_files import (
     MANIFEST,
@@ -152,7 +152,7 @@ def _connection(path: Path) -> duckdb.DuckDBPyConnection:
     connection = duckdb.connect(":memory:", config={"python_enable_replacements": "false"})
     try:
         connection.execute(f"ATTACH {quoted(str(path))} AS store (READ_ONLY)")
-        connection.execute(resource_folder("migrations").joinpath("head.sql").read_text())
+        connection.execute(migration.head_script())
         connection.execute("SET TimeZone = 'UTC'")
     except BaseException:
         connection.close()

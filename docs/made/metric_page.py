@@ -1,0 +1,93 @@
+"""docs/metrics.md, and the module of the metrics' names that asking needs."""
+
+from collections.abc import Iterable
+from inspect import cleandoc
+from typing import TYPE_CHECKING, Any
+
+from pages import MADE, bounds, table, words_of
+
+from embstore.metrics.families import dimension
+from embstore.metrics.gride import GRIDE_RANKS
+from embstore.metrics.registry import FAMILIES, METRICS, PAIR_METRICS
+
+if TYPE_CHECKING:
+    from embstore.metrics.metric import Metric
+
+
+def metric_page() -> str:
+    """Describe every metric, family by family: what it is, and its traps."""
+    words = words_of("metrics")
+    metrics: list[Metric[Any]] = [*METRICS.values(), *PAIR_METRICS.values()]
+    parts = [MADE.format("metrics"), words["head"].format(pairs=len(PAIR_METRICS))]
+    parts += [
+        table(
+            ("metric", "title", "symbol", "unit"),
+            (
+                (f"[`{a.name}`](#{a.name})", a.title, a.symbol, a.unit)
+                for a in (metric.description for metric in metrics)
+            ),
+        )
+    ]
+    for family in FAMILIES:
+        parts += [f"\n## {family.title}\n", f"{cleandoc(family.text)}\n"]
+        parts += [_metric(metric) for metric in metrics if metric.family == family]
+    ranks = ", ".join(map(str, GRIDE_RANKS))
+    return "\n".join([*parts, words["tail"].format(ranks=ranks)])
+
+
+def _metric(metric: "Metric[Any]") -> str:
+    about, info = metric.description, metric.info
+    return (
+        f"### {about.name}\n\n**{about.title}**, {about.symbol}\n\n> {about.formula}\n\n"
+        + table(
+            ("unit", "bounds", "unchanged by", "version", "standard error and interval", "source"),
+            [
+                (
+                    about.unit,
+                    bounds(info),
+                    _unchanged_by(metric),
+                    about.version,
+                    metric.uncertainty,
+                    about.citation,
+                )
+            ],
+        )
+        + f"\n\n{cleandoc(about.notes)}\n"
+    )
+
+
+def _unchanged_by(metric: "Metric[Any]") -> str:
+    about = metric.description
+    return ", ".join([*about.unchanged_by, *([] if about.degree else ["scale"])])
+
+
+def names_module() -> str:
+    """Return the module of the metrics' names that asking needs."""
+    metrics: list[Metric[Any]] = [*METRICS.values(), *PAIR_METRICS.values()]
+    estimates = [metric.name for metric in metrics if metric.family == dimension.FAMILY]
+    biased = [metric.name for metric in metrics if metric.needs_many]
+    return "\n".join(
+        [
+            '"""Names of metrics that asking needs to know, without what computes them.',
+            "",
+            "Made by make docs from the metrics' files: change those.",
+            '"""',
+            "",
+            "# Estimates of dimension from the distances to neighbours.",
+            *_set_of("NEIGHBOR_ESTIMATES", estimates),
+            "",
+            "# Biased unless the vectors are many times the dimensions.",
+            *_set_of("NEED_MANY", biased),
+            "",
+        ]
+    )
+
+
+def _set_of(name: str, words: Iterable[str]) -> list[str]:
+    return [
+        f"{name} = frozenset(",
+        "    {",
+        *(f'        "{word}",' for word in words),
+        "    }",
+        ")",
+    ]
