@@ -10,11 +10,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from embstore.asking.literal_sql import literal
 from embstore.common.messages import listed
 from embstore.metrics.conventions import BY_HOW_MUCH, DIMENSION_CEILING, TOKENS_PER_DIMENSION
 from embstore.metrics.names import NEED_MANY, NEIGHBOR_ESTIMATES
 from embstore.store.empty_layers import empty_layers
+from embstore.store.quoting import quoted_ids
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -148,7 +148,7 @@ def few_tokens_note(
     biased = NEED_MANY.intersection(metrics)
     if not biased:
         return None
-    query = _FEW.format(runs=_written(runs), tokens=TOKENS_PER_DIMENSION)
+    query = _FEW.format(runs=quoted_ids(runs), tokens=TOKENS_PER_DIMENSION)
     found = database.select(query).to_pylist()
     return describe_few(biased, found[0]["tokens"], found[0]["hidden_size"]) if found else None
 
@@ -168,15 +168,6 @@ def describe_few(names: Iterable[object], n: int, d: int) -> str | None:
     )
 
 
-def _written(runs: Iterable[str | None]) -> str:
-    """Write run ids into SQL.
-
-    Written in, for DuckDB imports pandas to bind a value, and as one text: of thousands of
-    runs a list takes longer to parse than the answer to find.
-    """
-    return literal(",".join(str(run) for run in runs if run is not None), "VARCHAR")
-
-
 def unequal_caveat(database: "Database", table: "pa.Table") -> str | None:
     """Return what the runs behind an answer differ in besides model and text, or None.
 
@@ -193,8 +184,8 @@ def unequal_caveat(database: "Database", table: "pa.Table") -> str | None:
     runs = [run for run in table["run_id"].unique().to_pylist() if run is not None]
     if len(runs) < 2:
         return None
-    written = _written(table["run_id"].unique().to_pylist())
-    (found,) = database.select(_DISTINCT.format(runs=written)).to_pylist()
+    chosen = quoted_ids(table["run_id"].unique().to_pylist())
+    (found,) = database.select(_DISTINCT.format(runs=chosen)).to_pylist()
     unlike = [
         f"{what} ({', '.join(map(str, values[:_N_SHOWN]))}{', …' * (len(values) > _N_SHOWN)})"
         for what, values in found.items()

@@ -6,6 +6,7 @@ from datetime import date, datetime
 
 from embstore.asking.parameters import ParameterValue, Scalar
 from embstore.asking.question import Question
+from embstore.store.quoting import quoted, quoted_name
 
 
 def portable_sql(question: Question, values: Mapping[str, ParameterValue]) -> str:
@@ -20,9 +21,9 @@ def portable_sql(question: Question, values: Mapping[str, ParameterValue]) -> st
     types = {parameter.name: parameter.type for parameter in question.parameters}
     # Quoted, since a parameter may be called like a keyword of SQL: show, format, order.
     given = ", ".join(
-        f"{_quoted(name)} := {literal(value, types[name])}" for name, value in values.items()
+        f"{quoted_name(name)} := {literal(value, types[name])}" for name, value in values.items()
     )
-    name = _quoted(question.name)
+    name = quoted_name(question.name)
     sql = question.sql.rstrip().removesuffix(";").rstrip()
     # The semicolon on a line of its own, since the last may end in a comment.
     return f"PREPARE {name} AS\n{sql}\n;\nEXECUTE {name}{given and f'({given})'};\n"
@@ -60,8 +61,4 @@ def _scalar(value: Scalar) -> str:
         return f"{zoned} '{value.isoformat(sep=' ')}'"
     if isinstance(value, date):
         return f"'{value.isoformat()}'"
-    return "'" + value.replace("'", "''") + "'"
-
-
-def _quoted(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'
+    return quoted(value)

@@ -12,19 +12,14 @@ import duckdb
 
 from embstore.common.messages import closest, listed, visible
 from embstore.errors import QueryError, UsageError
-from embstore.store import migration
+from embstore.store import migration, settings
+from embstore.store.quoting import quoted
 from embstore.store.table_names import FACTS, NUMBERS, ORPHANS
 
 Tags = Sequence[tuple[str, str]]
 # Gives the SQL that reads a table of the source; of numbers it may leave out other runs.
 Reader = Callable[[str, Sequence[str]], str]
 
-MEMORY_CONFIG = {
-    "autoinstall_known_extensions": "false",
-    "autoload_known_extensions": "false",
-    "allow_community_extensions": "false",
-    "python_enable_replacements": "false",
-}
 _TAGS = "SELECT DISTINCT key || '=' || value FROM run_tag ORDER BY 1"
 
 
@@ -34,10 +29,9 @@ def of_tagged_runs(path: Path, tags: Tags) -> duckdb.DuckDBPyConnection:
     Raises:
         QueryError: no run has these tags.
     """
-    connection = duckdb.connect(":memory:", config=dict(MEMORY_CONFIG))
+    connection = duckdb.connect(":memory:", config=dict(settings.IN_MEMORY))
     try:
-        quoted = str(path).replace("'", "''")
-        connection.execute(f"ATTACH '{quoted}' AS store (READ_ONLY)")
+        connection.execute(f"ATTACH {quoted(path)} AS store (READ_ONLY)")
         connection.execute("SET enable_external_access = false")
 
         def read(table: str, _runs: Sequence[str]) -> str:
@@ -85,14 +79,14 @@ def _keep_tagged(connection: duckdb.DuckDBPyConnection, tags: Tags) -> None:
     for key, value in tags:
         wanted.setdefault(key, []).append(value)
     fitting = " INTERSECT ".join(
-        f"SELECT run_id FROM run_tag WHERE key = {_literal(key)} "  # noqa: S608 - quoted
-        f"AND value IN ({', '.join(map(_literal, values))})"
+        f"SELECT run_id FROM run_tag WHERE key = {quoted(key)} "  # noqa: S608 - quoted
+        f"AND value IN ({', '.join(map(quoted, values))})"
         for key, values in wanted.items()
     )
     runs = [str(run_id) for (run_id,) in connection.execute(fitting).fetchall()]
     if not runs:
         raise QueryError(_none_has(connection, wanted))
-    kept = ", ".join(map(_literal, runs))
+    kept = ", ".join(map(quoted, runs))
     connection.execute(f"DELETE FROM run WHERE run_id NOT IN ({kept})")  # noqa: S608 - quoted
     for table, orphaned in ORPHANS.items():
         connection.execute(f"DELETE FROM {table} WHERE {orphaned}")  # noqa: S608 - our own words
@@ -107,10 +101,6 @@ def _none_has(connection: duckdb.DuckDBPyConnection, wanted: Mapping[str, Sequen
     known = [str(pair) for (pair,) in connection.execute(_TAGS).fetchall()]
     has = f"the tags in this store are {listed(known)}" if known else "no run has a tag yet"
     return visible(f"no run has the tag {asked}{closest(asked, known)}; {has}")
-
-
-def _literal(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"
 
 
 def read_tags(tags: Mapping[str, str | Sequence[str]]) -> list[tuple[str, str]]:

@@ -19,6 +19,7 @@ from embstore.common.paths import expanded
 from embstore.errors import StoreError, StoreLockedError, UsageError
 from embstore.store import migration
 from embstore.store.assembling import Tags, of_tagged_runs
+from embstore.store.copies import files_of
 from embstore.store.exports.at_address import check_address, is_address, manifest_at, opener
 from embstore.store.exports.export_files import Manifest, is_export, read_manifest
 from embstore.store.exports.in_place import of_export
@@ -235,9 +236,7 @@ class Database:
         """Return how many bytes its files have."""
         if there := self._manifest():
             return sum(file.size for file in there.files().values())
-        # What is in the log beside the file is data too.
-        files = [self.path, self.path.with_name(f"{self.path.name}.wal")]
-        return sum(file.stat().st_size for file in files if file.exists())
+        return sum(file.stat().st_size for file in files_of(self.path))
 
     def _manifest(self) -> Manifest | None:
         """Return the manifest of an export; None of a store's file."""

@@ -4,6 +4,8 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from embstore.store.quoting import quoted_ids
+
 if TYPE_CHECKING:
     from embstore.store.connection import Database
 
@@ -14,7 +16,7 @@ WITH states AS (
     SELECT
         run_id, layer, site, count(value) AS known, min_by(reason, scope) AS reason
     FROM measurement
-    WHERE metric = '{_ALWAYS_KNOWN}' AND run_id IN (SELECT unnest(string_split('{{runs}}', ',')))
+    WHERE metric = '{_ALWAYS_KNOWN}' AND run_id IN (SELECT unnest(string_split({{runs}}, ',')))
     GROUP BY run_id, stack, layer, site
 )
 SELECT
@@ -84,8 +86,5 @@ def empty_layers(database: "Database", runs: Collection[str]) -> list[EmptyLayer
     """
     if not runs:
         return []
-    # Written in, for DuckDB imports pandas to bind a value, and as one text: of thousands of
-    # runs a list takes longer to parse than the answer to find.
-    written = ",".join(sorted(runs)).replace("'", "''")
-    found = database.select(_EMPTY.format(runs=written))
+    found = database.select(_EMPTY.format(runs=quoted_ids(runs)))
     return [EmptyLayers(**row) for row in found.to_pylist()]

@@ -10,6 +10,8 @@ from collections.abc import Sequence
 import duckdb
 from duckdb.sqltypes import DuckDBPyType
 
+from embstore.store.quoting import quoted_name
+
 _AS_TEXT = {
     "uhugeint",
     "bignum",
@@ -77,8 +79,8 @@ def _exact(type_: DuckDBPyType) -> str | None:
         names = [name for name, _child, _exact in found]
         if not all(names):
             return "VARCHAR"
-        quoted = ('"' + name.replace('"', '""') + '"' for name in names)
-        return f"STRUCT({', '.join(map(' '.join, zip(quoted, inner, strict=True)))})"
+        written = map(quoted_name, names)
+        return f"STRUCT({', '.join(map(' '.join, zip(written, inner, strict=True)))})"
     return None
 
 

@@ -9,6 +9,7 @@ import duckdb
 
 from embstore.common.messages import listed
 from embstore.errors import StoreError
+from embstore.store.copies import Signature, signature
 from embstore.store.statement import TABLE_FUNCTIONS, Sources, sources
 
 # With their catalog, since a macro of the store could be called like the functions.
@@ -23,7 +24,7 @@ FROM system.main.duckdb_functions() WHERE NOT internal
 
 # What was checked in this process: bodies, of which most stores have the same, and files.
 _bodies: set[tuple[tuple[str, str, str, str], ...]] = set()
-_files: dict[Path, tuple[int, ...]] = {}
+_files: dict[Path, Signature] = {}
 
 
 def check_bodies(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
@@ -47,12 +48,12 @@ def check_bodies(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
 
 def is_checked(path: Path) -> bool:
     """Tell whether the file is as it was when it was checked, or written by this process."""
-    return _files.get(path) == _state(path)
+    return _files.get(path) == signature(path)
 
 
 def remember(path: Path) -> None:
     """Take a file as checked: it was, and what this process wrote since adds no view."""
-    _files[path] = _state(path)
+    _files[path] = signature(path)
 
 
 def _check(
@@ -72,16 +73,6 @@ def _check(
                 "store may do: drop it with the duckdb program if the store is yours, else do not "
                 "trust it"
             )
-
-
-def _state(path: Path) -> tuple[int, ...]:
-    """Return what changes when a store is written to, or another file takes its name."""
-    state = []
-    for file in (path, path.with_name(f"{path.name}.wal")):
-        if file.exists():
-            facts = file.stat()
-            state += [facts.st_dev, facts.st_ino, facts.st_size, facts.st_mtime_ns]
-    return tuple(state)
 
 
 def _trouble(found: Sources | str) -> str | None:

@@ -12,31 +12,20 @@ import pyarrow as pa
 from embstore.common.names import distinct
 from embstore.common.utf8_text import utf8
 from embstore.errors import QueryError, StoreError
+from embstore.store import settings
 from embstore.store.answers import collect
 from embstore.store.exact_types import exact_sql
 from embstore.store.exports.in_place import attach_export
 from embstore.store.failures import writing_error
 from embstore.store.limits import NO_LIMITS, Limits
 from embstore.store.locking import open_with_retry, thread_lock
+from embstore.store.quoting import quoted
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
 # Opens what is asked: a part of the file, or what lies behind a path that is no DuckDB file.
 Connect = Callable[[], duckdb.DuckDBPyConnection]
-
-# Never fetch or load an extension by itself (DuckDB would, for a SQLite file),
-# and never read a caller's Python variable that is called like a table.
-_WRITE_CONFIG = {
-    "autoinstall_known_extensions": "false",
-    "autoload_known_extensions": "false",
-    "python_enable_replacements": "false",
-}
-_READ_CONFIG = {
-    **_WRITE_CONFIG,
-    "allow_community_extensions": "false",
-    "enable_external_access": "false",
-}
 
 
 @contextlib.contextmanager
@@ -65,7 +54,7 @@ def reading(
 
     def whole() -> duckdb.DuckDBPyConnection:
         place = _for_duckdb(path)
-        connection = duckdb.connect(place, read_only=True, config=dict(_READ_CONFIG))
+        connection = duckdb.connect(place, read_only=True, config=dict(settings.READING))
         # DuckDB takes no time zone at connecting, so its settings are locked after it.
         connection.execute(f"SET TimeZone = 'UTC'; {limit}SET lock_configuration = true")
         return connection
@@ -150,7 +139,7 @@ def _for_duckdb(path: Path) -> str:
 
 def connect_to_write(path: Path) -> duckdb.DuckDBPyConnection:
     """Open the file as ``writing`` does, and thereby lock it."""
-    return duckdb.connect(_for_duckdb(path), config=dict(_WRITE_CONFIG))
+    return duckdb.connect(_for_duckdb(path), config=dict(settings.WRITING))
 
 
 @contextlib.contextmanager
@@ -173,7 +162,7 @@ def writing(
 
     engine = sqlalchemy.create_engine(
         sqlalchemy.URL.create("duckdb", database=_for_duckdb(path)),
-        connect_args={"config": dict(_WRITE_CONFIG)},
+        connect_args={"config": dict(settings.WRITING)},
         # A pooled connection would keep the file locked after it is given back.
         poolclass=sqlalchemy.NullPool,
     )
@@ -203,6 +192,5 @@ def _attach(connection: "Connection", name: str, other: Path, timeout: float) ->
     if other.is_dir():
         open_with_retry(other, timeout, lambda: attach_export(driver, name, other))
         return
-    quoted = str(other).replace("'", "''")
-    attach = f"ATTACH '{quoted}' AS {name} (READ_ONLY)"
+    attach = f"ATTACH {quoted(_for_duckdb(other))} AS {name} (READ_ONLY)"
     open_with_retry(other, timeout, lambda: driver.execute(attach))

@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from embstore.errors import QueryError, UsageError
 from embstore.store.failures import duckdb_message
+from embstore.store.quoting import quoted
 
 # All others are refused: a locked DuckDB 1.5 still runs table functions such as
 # enable_logging(storage='file', …), which writes files and aborts the process. The store's own
@@ -124,7 +125,7 @@ def sources(connection: duckdb.DuckDBPyConnection, queries: Sequence[str]) -> li
     """
     # Quoted, not bound: DuckDB's client imports pandas, if it is there, to bind a value. With
     # its catalog, since a macro of the store may be called like the function.
-    each = ", ".join("'" + query.replace("'", "''") + "'" for query in queries)
+    each = ", ".join(map(quoted, queries))
     try:
         rows = connection.execute(
             "SELECT system.main.json_serialize_sql(query)::VARCHAR "  # noqa: S608 - quoted

@@ -8,10 +8,12 @@ from pathlib import Path
 import duckdb
 
 from embstore.errors import StoreError
-from embstore.store.assembling import MEMORY_CONFIG, Tags, assemble, lock
-from embstore.store.exports.export_files import MANIFEST, Manifest, parse_manifest, quoted, reader
+from embstore.store import settings
+from embstore.store.assembling import Tags, assemble, lock
+from embstore.store.exports.export_files import MANIFEST, Manifest, parse_manifest, reader
 from embstore.store.exports.in_place import confine
 from embstore.store.failures import duckdb_message
+from embstore.store.quoting import quoted
 from embstore.store.session import Connect
 
 _WEB = re.compile(r"https?://", re.IGNORECASE)
@@ -60,7 +62,7 @@ def of_address(address: str, tags: Tags) -> duckdb.DuckDBPyConnection:
         StoreError: there is none, it cannot be reached, or the extension is missing.
         QueryError: no run has these tags.
     """
-    connection = duckdb.connect(":memory:", config=dict(MEMORY_CONFIG))
+    connection = duckdb.connect(":memory:", config=dict(settings.IN_MEMORY))
     try:
         _load_extension(connection)
         # Without asking for the size of a file again; it never changes.
@@ -87,7 +89,7 @@ def manifest_at(address: str) -> Manifest:
     Raises:
         StoreError: there is none, it cannot be reached, or the extension is missing.
     """
-    with duckdb.connect(":memory:", config=dict(MEMORY_CONFIG)) as connection:
+    with duckdb.connect(":memory:", config=dict(settings.IN_MEMORY)) as connection:
         _load_extension(connection)
         return _fetch_manifest(connection, address)
 
@@ -107,7 +109,7 @@ def _fetch_manifest(connection: duckdb.DuckDBPyConnection, address: str) -> Mani
 def _load_extension(connection: duckdb.DuckDBPyConnection) -> None:
     """Load what reads addresses: from its wheel, else where DuckDB keeps its own."""
     try:
-        connection.execute(f"LOAD {quoted(str(_in_wheel() or 'httpfs'))}")
+        connection.execute(f"LOAD {quoted(_in_wheel() or 'httpfs')}")
     except duckdb.Error as error:
         raise StoreError(
             f"an address is read by DuckDB's extension httpfs, which is missing for DuckDB "

@@ -23,6 +23,7 @@ from embstore.common.messages import visible
 from embstore.errors import StoreError, StoreVersionError
 from embstore.store import migration
 from embstore.store.assembling import Reader
+from embstore.store.quoting import quoted
 from embstore.store.table_names import FACTS, NUMBERS
 
 MANIFEST = "manifest.json"
@@ -225,8 +226,3 @@ def parquet(files: Sequence[str]) -> str:
     """Return the SQL that reads these files, whatever the folders above them are called."""
     names = ", ".join(map(quoted, files))
     return f"SELECT * FROM read_parquet([{names}], hive_partitioning = false)"  # noqa: S608
-
-
-def quoted(text: str) -> str:
-    """Write a text as SQL."""
-    return "'" + text.replace("'", "''") + "'"

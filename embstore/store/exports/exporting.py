@@ -23,11 +23,11 @@ from embstore.store.exports.export_files import (
     fact_path,
     number_path,
     parquet,
-    quoted,
     read_manifest,
     sha256,
 )
 from embstore.store.failures import duckdb_message
+from embstore.store.quoting import quoted
 from embstore.store.reading import current_file
 from embstore.store.session import reading
 from embstore.store.table_names import FACTS, NUMBERS, ORPHANS
@@ -151,7 +151,7 @@ def _connection(path: Path) -> duckdb.DuckDBPyConnection:
     """Open a store to read, in a connection that may write files, beside empty tables of facts."""
     connection = duckdb.connect(":memory:", config={"python_enable_replacements": "false"})
     try:
-        connection.execute(f"ATTACH {quoted(str(path))} AS store (READ_ONLY)")
+        connection.execute(f"ATTACH {quoted(path)} AS store (READ_ONLY)")
         connection.execute(migration.head_script())
         connection.execute("SET TimeZone = 'UTC'")
     except BaseException:
@@ -183,7 +183,7 @@ def _write_run(
 
 def _copy(connection: duckdb.DuckDBPyConnection, sql: str, path: Path) -> ExportFile:
     done = connection.execute(
-        f"COPY ({sql}) TO {quoted(str(path))} (FORMAT parquet, COMPRESSION zstd)"
+        f"COPY ({sql}) TO {quoted(path)} (FORMAT parquet, COMPRESSION zstd)"
     ).fetchone()
     return ExportFile(sha256(path), path.stat().st_size, int(done[0]) if done else 0)
 

@@ -4,8 +4,10 @@ from pathlib import Path
 
 import duckdb
 
-from embstore.store.assembling import MEMORY_CONFIG, Tags, assemble, lock
-from embstore.store.exports.export_files import Manifest, quoted, read_manifest, reader
+from embstore.store import settings
+from embstore.store.assembling import Tags, assemble, lock
+from embstore.store.exports.export_files import Manifest, read_manifest, reader
+from embstore.store.quoting import quoted, quoted_name
 
 
 def of_export(folder: Path, tags: Tags) -> duckdb.DuckDBPyConnection:
@@ -16,7 +18,7 @@ def of_export(folder: Path, tags: Tags) -> duckdb.DuckDBPyConnection:
         QueryError: no run has these tags.
     """
     manifest = read_manifest(folder)
-    connection = duckdb.connect(":memory:", config=dict(MEMORY_CONFIG))
+    connection = duckdb.connect(":memory:", config=dict(settings.IN_MEMORY))
     try:
         confine(connection, str(folder), manifest)
         assemble(connection, reader(str(folder), manifest), tags)
@@ -37,8 +39,8 @@ def confine(connection: duckdb.DuckDBPyConnection, base: str, manifest: Manifest
 def attach_export(connection: duckdb.DuckDBPyConnection, name: str, folder: Path) -> None:
     """Let a connection that writes read an export under a name."""
     row = connection.execute("SELECT current_database()").fetchone()
-    own = str(row[0]).replace('"', '""') if row else ""
+    own = quoted_name(str(row[0])) if row else ""
     connection.execute(f"ATTACH ':memory:' AS {name}")
     connection.execute(f"USE {name}")
     assemble(connection, reader(str(folder), read_manifest(folder)))
-    connection.execute(f'USE "{own}"')
+    connection.execute(f"USE {own}")
