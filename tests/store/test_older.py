@@ -247,9 +247,8 @@ import os, sys, tempfile
 from embstore.errors import StoreError
 from embstore.store.connection import open_database
 
-with tempfile.TemporaryDirectory() as folder:
-    # Imports what is needed, which the other user may not be allowed to read.
-    open_database(f"{folder}/any.duckdb")
+# Imports all that migrating needs: the other user may not be allowed to read it.
+open_database(sys.argv[2]).migrate()
 os.setuid(65534)  # root may do everything
 database = open_database(sys.argv[1], create=False)
 print(database.select("SELECT count(*) AS n FROM dimension_curve")["n"][0])
@@ -273,7 +272,10 @@ print(sum(name.startswith("embstore-migrated") for name in os.listdir(folder)))
         (0o666, 0o555, "no backup can be made in .* \\(Permission denied\\): make room"),
     ],
 )
-def test_a_read_only_store_is_asked_all_the_same(file: int, folder: int, message: str) -> None:
+def test_a_read_only_store_is_asked_all_the_same(
+    file: int, folder: int, message: str, tmp_path: Path
+) -> None:
+    other = unpack("0002", tmp_path / "other.duckdb")
     with (
         tempfile.TemporaryDirectory() as home,
         tempfile.TemporaryDirectory() as temporary,
@@ -282,7 +284,7 @@ def test_a_read_only_store_is_asked_all_the_same(file: int, folder: int, message
         path = unpack("0002", Path(home) / "a.duckdb")
         path.chmod(file)
         Path(home).chmod(folder)
-        process = start(READ_ONLY, path, TMPDIR=temporary)
+        process = start(READ_ONLY, path, other, TMPDIR=temporary)
         asked, found, refused, copies = finish(process).splitlines()
         assert (asked, found, copies) == ("0", "['a.duckdb']", "1")
         # And none when the process has ended.
