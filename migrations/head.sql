@@ -5,7 +5,7 @@ CREATE TABLE alembic_version (
 	CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num)
 );
 
-INSERT INTO alembic_version VALUES ('0007');
+INSERT INTO alembic_version VALUES ('0008');
 
 CREATE TABLE corpus (
 	corpus_id VARCHAR NOT NULL,
@@ -125,7 +125,7 @@ CREATE TABLE dimension_curve (
 	ci_high DOUBLE PRECISION,
 	mean_distance DOUBLE PRECISION,
 	n BIGINT NOT NULL,
-	window_effects DOUBLE[]
+	window_effects REAL[]
 );
 
 CREATE TABLE layer (
@@ -172,7 +172,7 @@ CREATE TABLE measurement (
 	ci_high DOUBLE PRECISION,
 	n BIGINT NOT NULL,
 	reason VARCHAR,
-	window_effects DOUBLE[]
+	window_effects REAL[]
 );
 
 CREATE TABLE spectrum (
@@ -591,7 +591,7 @@ list_transform(
     )[1]
 )[1];
 
-CREATE VIEW named_profile AS
+CREATE OR REPLACE VIEW named_profile AS
 SELECT
     r.run_id,
     r.model_id,
@@ -628,7 +628,7 @@ JOIN layer AS l
     ON l.run_id = m.run_id AND l.stack = m.stack AND l.layer = m.layer AND l.site = m.site
 JOIN named_run AS r ON r.run_id = m.run_id;
 
-CREATE VIEW training_profile AS
+CREATE OR REPLACE VIEW training_profile AS
 SELECT *
 FROM named_profile
 WHERE step IS NOT NULL

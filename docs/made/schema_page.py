@@ -23,7 +23,8 @@ def schema_page() -> str:
     words = words_of("schema")
     shared = words["columns"]
     tables = {found.name: found for found in metadata.sorted_tables}
-    views = _views()
+    columns_of = _columns()
+    views = {name: found for name, found in columns_of.items() if name not in tables}
     _agree("table", tables, words["tables"])
     _agree("view", views, words["views"])
     parts = [MADE.format("schema"), words["head"], _diagram(tables.values())]
@@ -39,8 +40,8 @@ def schema_page() -> str:
             table(
                 ("column", "type", "", "meaning"),
                 (
-                    (f"`{c.name}`", str(c.type), _mark(c), said[c.name])
-                    for c in tables[name].columns
+                    (f"`{c.name}`", type_, _mark(c), said[c.name])
+                    for c, (_, type_) in zip(tables[name].columns, columns_of[name], strict=True)
                 ),
             ),
             "",
@@ -87,17 +88,15 @@ def _mark(column: "Column[Any]") -> str:
     return "may be NULL" if column.nullable else ""
 
 
-def _views() -> dict[str, list[tuple[str, str]]]:
-    """Return the columns of each view of a new store, with their types."""
+def _columns() -> dict[str, list[tuple[str, str]]]:
+    """Return the columns of each table and view of a new store, with their types."""
     rows = _in_a_new_store(
-        "SELECT view_name, column_name, c.data_type FROM duckdb_views() AS v "
-        "JOIN duckdb_columns() AS c ON c.table_name = v.view_name "
-        "AND c.schema_name = v.schema_name AND c.database_name = v.database_name "
-        "WHERE NOT v.internal ORDER BY view_name, column_index"
+        "SELECT table_name, column_name, data_type FROM duckdb_columns() "
+        "WHERE NOT internal AND table_name <> 'alembic_version' ORDER BY table_name, column_index"
     )
     found: dict[str, list[tuple[str, str]]] = {}
     for line in rows:
-        found.setdefault(line["view_name"], []).append((line["column_name"], line["data_type"]))
+        found.setdefault(line["table_name"], []).append((line["column_name"], line["data_type"]))
     return found
 
 

@@ -128,13 +128,13 @@ def _arrow_type(type_: "sa.types.TypeEngine[object]") -> pa.DataType:
         return pa.list_(_arrow_type(type_.item_type))
     if isinstance(type_, sa.DateTime):
         return pa.timestamp("us", tz="UTC")
-    # Double before Float, its base, and BigInteger before Integer.
+    # BigInteger before Integer, its base.
     simple = (
         (sa.String, pa.string()),
         (sa.Boolean, pa.bool_()),
         (sa.BigInteger, pa.int64()),
         (sa.Integer, pa.int32()),
         (sa.Double, pa.float64()),
-        (sa.Float, pa.float32()),
+        (sa.REAL, pa.float32()),
     )
     return next(arrow for alchemy, arrow in simple if isinstance(type_, alchemy))

@@ -10,12 +10,12 @@ from typing import Any
 
 from sqlalchemy import (
     ARRAY,
+    REAL,
     BigInteger,
     Boolean,
     Column,
     DateTime,
     Double,
-    Float,
     ForeignKeyConstraint,
     Integer,
     MetaData,
@@ -182,7 +182,7 @@ measurement = Table(
     Column("ci_high", Double),
     _needed("n", BigInteger),
     Column("reason", String),
-    Column("window_effects", ARRAY(Float)),
+    Column("window_effects", ARRAY(REAL)),
     _refers("run_id", "run.run_id"),
 )
 
@@ -232,7 +232,7 @@ dimension_curve = Table(
     Column("ci_high", Double),
     Column("mean_distance", Double),
     _needed("n", BigInteger),
-    Column("window_effects", ARRAY(Float)),
+    Column("window_effects", ARRAY(REAL)),
     _refers("run_id", "run.run_id"),
 )
 

@@ -9,7 +9,7 @@ import pyarrow as pa
 import sqlalchemy as sa
 from duckdb_sqlalchemy import insert_from_arrow
 
-from embstore.store import ids, schema
+from embstore.store import duplicates, ids, schema
 from embstore.store.columns import arrow_table, numbers_of
 from embstore.types import (
     Checkpoint,
@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 
 Row = dict[str, object]
 
-# The first stored of a model's checkpoints with given weights, under another name.
+# The first measured of a model's checkpoints with given weights, under another name.
 _TWINS = """
-SELECT c.checkpoint_id, c.revision
+SELECT c.checkpoint_id, c.revision, r.created_at
 FROM checkpoint AS c JOIN model AS m ON m.model_id = c.model_id
 LEFT JOIN run AS r ON r.checkpoint_id = c.checkpoint_id
 WHERE m.name = :model AND c.revision <> :revision AND c.weights_sha256 IN (:sha256, :files_sha256)
@@ -118,10 +118,12 @@ def _insert_facts(connection: sa.Connection, rows: _Rows) -> bool:
     if not _insert_absent(connection, schema.run, [rows.run]):
         return False
     _insert_absent(connection, schema.model, [rows.model])
-    twins = connection.execute(sa.text(_TWINS), rows.twin_of)
-    duplicate_of = next((twin.checkpoint_id for twin in twins), None)
-    checkpoint = {**rows.checkpoint, "duplicate_of": duplicate_of}
+    twin = connection.execute(sa.text(_TWINS), rows.twin_of).first()
+    checkpoint = {**rows.checkpoint, "duplicate_of": twin.checkpoint_id if twin else None}
     _insert_absent(connection, schema.checkpoint, [checkpoint])
+    # One that was kept aside while the store could not be written comes late.
+    if twin and twin.created_at and rows.run["created_at"] < twin.created_at:
+        duplicates.mark(connection, [(str(checkpoint["checkpoint_id"]), str(twin.checkpoint_id))])
     _insert_absent(connection, schema.corpus, [rows.corpus])
     _insert_absent(connection, schema.metric, rows.metrics)
     return True
@@ -161,7 +163,7 @@ def repeat_of(database: "Database", run: Run) -> int | None:
 
 
 def same_weights(database: "Database", model_name: str, checkpoint: Checkpoint) -> str | None:
-    """Return the revision of the same model that was stored first with the same weights."""
+    """Return the revision of the same model that was measured first with the same weights."""
     if not database.path.exists():
         return None
     found = database.select(_TWINS.replace(":", "$"), _twin_of(model_name, checkpoint))

@@ -1,6 +1,7 @@
 from pathlib import Path
 
 import duckdb
+import numpy as np
 import pytest
 from alembic import command
 from alembic.autogenerate import compare_metadata
@@ -13,6 +14,7 @@ from embstore.store.connection import Database, open_database
 from embstore.store.session import writing
 from embstore.store.writing import write_run, write_runs
 from tests.processes import finish, start
+from tests.store.old_stores import unpack
 from tests.synthetic import make_run
 
 VIEWS_UNTIL_0004 = {"curve_profile", "latest_run", "profile", "profile_latest"}
@@ -72,6 +74,21 @@ def test_migrations_make_the_tables_of_the_schema(database: Database) -> None:
             },
         )
         assert compare_metadata(context, schema.metadata) == []
+
+
+def test_effects_of_windows_stay_what_they_were_to_four_bytes(path: Path) -> None:
+    effects = "SELECT {} AS kept FROM measurement WHERE window_effects IS NOT NULL"
+    unpack("0007", path)
+    with duckdb.connect(path) as connection:
+        connection.execute("UPDATE measurement SET window_effects = [0.1, NULL, -2e-30]")
+        connection.execute("UPDATE measurement SET window_effects = NULL WHERE layer = 0")
+        before = connection.execute(effects.format("count(*)")).fetchall()
+    with writing(path, 1) as connection:
+        migration.upgrade(connection)
+    with duckdb.connect(path) as connection:
+        assert connection.execute(effects.format("count(*)")).fetchall() == before
+        found = connection.execute(effects.format("DISTINCT window_effects")).fetchall()
+    assert found == [([np.float32(0.1), None, np.float32(-2e-30)],)]
 
 
 @pytest.mark.parametrize("table", schema.metadata.sorted_tables, ids=lambda table: table.name)

@@ -9,10 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from embstore.errors import StoreError
-from embstore.store import schema
+from embstore.store import duplicates, schema
 from embstore.store.exports.export_files import check_files, is_export, read_manifest
 from embstore.store.exports.in_place import of_export
-from embstore.store.mending import duplicates
 from embstore.store.opening import prepare_store
 from embstore.store.reading import asking, current_file
 from embstore.store.table_names import NUMBERS

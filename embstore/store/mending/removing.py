@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 
 from embstore.errors import QueryError
-from embstore.store.mending import duplicates
+from embstore.store import duplicates
 from embstore.store.mending.find_runs import RunFacts, Selection, find_runs
 from embstore.store.session import reading
 from embstore.store.table_names import NUMBERS, ORPHANS

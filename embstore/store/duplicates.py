@@ -1,8 +1,8 @@
-"""Which checkpoints are copies of which: told anew where stores are merged or runs removed.
+"""Which checkpoints are copies of which: it follows from when each was first measured.
 
-``embstore.store.writing`` marks a copy when it is stored. Where checkpoints come and go
-together the mark follows from when they were measured, so that it does not matter which store
-was merged into which.
+So it does not matter in which order runs were stored, or which store was merged into which.
+``embstore.store.writing`` marks a copy when it is stored; all are marked anew here where a run
+comes late, stores are merged or runs are removed.
 """
 
 from collections.abc import Iterable
