@@ -6,6 +6,7 @@ several times as long.
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import chain
 from operator import attrgetter
 
 import numpy as np
@@ -16,7 +17,7 @@ from embstore.store import schema
 from embstore.types import CurvePoint, Layer, LayerKey, MassiveActivation, Measured, Measurement
 
 Record = Layer | Measurement | MassiveActivation | CurvePoint
-Column = Callable[[Sequence[Record]], Iterable[object]]
+Column = Callable[[Sequence[Record]], Iterable[object] | pa.Array]
 
 # Smaller ones lose digits as 4-byte numbers.
 _LEAST_EFFECT = 1e-30
@@ -65,7 +66,9 @@ def _table(table: sa.Table, run_id: str, records: Sequence[Record], **made: Colu
         else:
             holders = keys if field.name in _OF_KEY else records
             values = map(attrgetter(field.name), holders)
-        if pa.types.is_float64(field.type):
+        if isinstance(values, pa.Array):
+            columns.append(values)
+        elif pa.types.is_float64(field.type):
             columns.append(_finite(values))
         else:
             columns.append(pa.array(list(values), field.type))
@@ -89,14 +92,19 @@ def _reasons(records: Sequence[Record]) -> Iterable[object]:
             yield reason or f"the result was {value:f}"
 
 
-def _effects(records: Sequence[Record]) -> Iterable[object]:
-    """Leave out effects of windows that 4 bytes cannot hold."""
-    for record in records:
-        effects = record.window_effects  # type: ignore[union-attr]
-        if effects and not _LEAST_EFFECT < max(map(abs, effects)) < 1 / _LEAST_EFFECT:
-            yield None
-        else:
-            yield effects
+def _effects(records: Sequence[Record]) -> pa.Array:
+    """Put all effects of windows into one array, but for those that 4 bytes cannot hold."""
+    found = [record.window_effects or () for record in records]  # type: ignore[union-attr]
+    lengths = np.fromiter(map(len, found), np.int64, len(found))
+    ends = lengths.cumsum()
+    flat = np.fromiter(chain.from_iterable(found), np.float64, ends[-1] if found else 0)
+    there = lengths > 0
+    most = np.zeros(len(found))
+    most[there] = np.maximum.reduceat(np.abs(flat), (ends - lengths)[there]) if len(flat) else 0
+    kept = there & (most > _LEAST_EFFECT) & (most < 1 / _LEAST_EFFECT)
+    offsets = np.concatenate([[0], (lengths * kept).cumsum()])
+    shown = flat[np.repeat(kept, lengths)].astype(np.float32)
+    return pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), shown, mask=pa.array(~kept))
 
 
 def _spectra(run_id: str, measured: Measured) -> pa.Table:

@@ -183,7 +183,7 @@ def take_in(database: "Database", files: Iterable[Path]) -> Taken:
             if repeat is not None:
                 # No hour's work is at stake: the file stays.
                 write_run(database, replace(run, repeat=repeat), patient=False)
-        except (StoreError, pa.ArrowException, TypeError, ValueError) as error:
+        except (StoreError, pa.ArrowException, OverflowError, TypeError, ValueError) as error:
             if not _is_of_the_run(error):
                 raise
             refused.append(f"{file} cannot be stored ({reason_of(error)}): it is left there")

@@ -74,9 +74,8 @@ def write_runs(database: "Database", runs: Iterable[Run], *, patient: bool = Tru
     # Built before the file is locked.
     built = [_rows(run) for run in runs]
     with database.begin(patient=patient) as connection:
-        new = [rows.numbers for rows in built if _insert_facts(connection, rows)]
-        for table in new[0] if new else ():
-            insert_from_arrow(connection, table, pa.concat_tables(rows[table] for rows in new))
+        stored = _insert_absent(connection, schema.run, [rows.run for rows in built])
+        _insert(connection, [rows for rows in built if any(rows.run is row for row in stored)])
     return [str(rows.run["run_id"]) for rows in built]
 
 
@@ -113,20 +112,24 @@ def _rows(run: Run) -> _Rows:
     )
 
 
-def _insert_facts(connection: sa.Connection, rows: _Rows) -> bool:
-    """Store all but the numbers; return False for a run that is stored already."""
-    if not _insert_absent(connection, schema.run, [rows.run]):
-        return False
-    _insert_absent(connection, schema.model, [rows.model])
+def _insert(connection: sa.Connection, new: Sequence[_Rows]) -> None:
+    """Store all of runs but their rows of ``run``, which are there."""
+    _insert_absent(connection, schema.model, [rows.model for rows in new])
+    for rows in new:
+        _insert_checkpoint(connection, rows)
+    _insert_absent(connection, schema.corpus, [rows.corpus for rows in new])
+    _insert_absent(connection, schema.metric, [metric for rows in new for metric in rows.metrics])
+    for table in new[0].numbers if new else ():
+        insert_from_arrow(connection, table, pa.concat_tables(rows.numbers[table] for rows in new))
+
+
+def _insert_checkpoint(connection: sa.Connection, rows: _Rows) -> None:
     twin = connection.execute(sa.text(_TWINS), rows.twin_of).first()
     checkpoint = {**rows.checkpoint, "duplicate_of": twin.checkpoint_id if twin else None}
     _insert_absent(connection, schema.checkpoint, [checkpoint])
     # One that was kept aside while the store could not be written comes late.
     if twin and twin.created_at and rows.run["created_at"] < twin.created_at:
         duplicates.mark(connection, [(str(checkpoint["checkpoint_id"]), str(twin.checkpoint_id))])
-    _insert_absent(connection, schema.corpus, [rows.corpus])
-    _insert_absent(connection, schema.metric, rows.metrics)
-    return True
 
 
 def repeats(database: "Database", configuration_id: str) -> int:
@@ -206,16 +209,20 @@ def _canonical(content: Mapping[str, object]) -> str:
     return json.dumps(dict(content), sort_keys=True, separators=(",", ":"), ensure_ascii=True)
 
 
-def _insert_absent(connection: sa.Connection, table: sa.Table, rows: Sequence[Row]) -> int:
-    """Insert the rows whose key is new, and return how many.
+def _insert_absent(
+    connection: sa.Connection, table: sa.Table, rows: Sequence[Row]
+) -> Sequence[Row]:
+    """Insert the rows whose key is new, the first of each key, and return these.
 
     The transaction holds the file, so nobody else inserts them meanwhile.
     """
     columns = list(table.primary_key.columns)
-    keys = [tuple(row[column.name] for column in columns) for row in rows]
-    stored = connection.execute(sa.select(*columns).where(sa.tuple_(*columns).in_(keys)))
+    by_key: dict[tuple[object, ...], Row] = {}
+    for row in rows:
+        by_key.setdefault(tuple(row[column.name] for column in columns), row)
+    stored = connection.execute(sa.select(*columns).where(sa.tuple_(*columns).in_(list(by_key))))
     known = {tuple(row) for row in stored}
-    new = [row for row, key in zip(rows, keys, strict=True) if key not in known]
+    new = [row for key, row in by_key.items() if key not in known]
     if new:
         insert_from_arrow(connection, table, arrow_table(table, new))
-    return len(new)
+    return new

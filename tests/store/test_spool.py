@@ -274,8 +274,9 @@ def test_the_same_work_measured_twice_is_a_repetition(path: Path, database: Data
 
 def test_a_run_that_no_store_takes_is_refused_by_name(path: Path, database: Database) -> None:
     run = make_run()
-    twice = dataclasses.replace(run, metrics=(*run.metrics, run.metrics[0]))
-    file = spool.keep(path, twice, StoreError("refused"))
+    configuration = dataclasses.replace(run.configuration, seed=2**63)
+    unfit = dataclasses.replace(run, configuration=configuration)
+    file = spool.keep(path, unfit, StoreError("refused"))
     good = spool.keep(path, make_run(seed=1), StoreError("locked"))
     taken = spool.take_in(database, [file, good])
     assert (taken.stored, taken.known) == (1, 0)
