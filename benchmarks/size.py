@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 
+import numpy as np
+
 import embstore
 from benchmarks.scale import Scale
 from benchmarks.sections import Bar, Section, Table
@@ -20,10 +22,12 @@ from embstore.metrics.registry import metric_infos
 from embstore.store.writing import write_runs
 from embstore.types import Run
 from tests.stores import new_store
-from tests.synthetic import make_run
+from tests.synthetic import make_run, with_effects
 
 # About 10,000 numbers a run: 81 states, three scopes, all metrics.
 _BLOCKS, _WIDTH = 80, 64
+# Of the default sample: each number is stored with how much each of them moves it.
+_WINDOWS = 16
 _STEPS = 20
 _TOGETHER = 20
 # What questions that have no default are asked.
@@ -70,9 +74,10 @@ def run(scale: Scale) -> Section:
 
 def _runs(name: str, n: int) -> Iterator[Run]:
     metrics = metric_infos(pairs=True)
+    generator = np.random.default_rng(n)
     for i in range(n):
         model, step = divmod(i, _STEPS)
-        yield make_run(
+        run = make_run(
             name=f"{name} {model}",
             kind="encoder" if model % 3 == 0 else "decoder",
             revision=f"step{1000 * step}",
@@ -82,6 +87,9 @@ def _runs(name: str, n: int) -> Iterator[Run]:
             tokens=8192,
             metrics=metrics,
         )
+        drawn = generator.standard_normal((len(run.measured.measurements), _WINDOWS)).tolist()
+        effects = iter(drawn)
+        yield with_effects(run, lambda _, effects=effects: next(effects))  # type: ignore[misc]
 
 
 def _written(path: Path, name: str, n: int) -> float:
