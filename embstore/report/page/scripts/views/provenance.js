@@ -5,10 +5,11 @@
  * @param {Data} data
  */
 function provenancePanel(data) {
-  const hint = "Pick a number, with the pointer or the keyboard, to see where it comes from.";
-  const element = el("aside", { class: "provenance", "aria-label": "Provenance" }, el("p", {}, hint));
-  const tell = (...selections) =>
+  const element = el("aside", { class: "provenance", "aria-label": "Provenance", hidden: true });
+  const tell = (...selections) => {
+    element.hidden = false;
     element.replaceChildren(...selections.flatMap((selection) => provenance(data, selection)));
+  };
   return { element, tell };
 }
 
