@@ -13,7 +13,6 @@ from embstore.report.findings.sentences import (
     named,
     number,
     shortened,
-    spread,
 )
 from embstore.report.read.profiles import AnisotropyProfile
 
@@ -39,7 +38,7 @@ def peak_by_kind(profiles: Sequence[AnisotropyProfile]) -> Iterator[Finding]:
             f"In {who}, anisotropy peaks {', and '.join(parts)}.",
             runs,
             detail=f"Of the last checkpoints of {named(models)}{over}; the state after the final "
-            "norm does not count.",
+            f"norm does not count.{_ranges(mine) if len(models) > 1 else ''}",
             spark=Spark("anisotropy", runs[:MOST_LINES], tuple(drawn)),
         )
 
@@ -49,27 +48,41 @@ def _peaks_of(profiles: Sequence[AnisotropyProfile], stack: str) -> str:
     bare = [profile for profile in profiles if profile.scope == "no_sinks"]
     shown = full or bare or [p for p in profiles if p.scope == profiles[0].scope]
     words = "" if full else f" ({SCOPE_WORDS.get(shown[0].scope, shown[0].scope)})"
-    text = f"at {_height(shown)}{words} {_place(shown, stack)}"
+    if len({profile.model for profile in profiles}) > 1:
+        words = f" in the median{words},"
+    text = f"at {number(median(_heights(shown)))}{words} {_place(shown, stack)}"
     if not (full and bare):
         return text
-    without = f"; without attention sinks the peak is {_height(bare)}"
+    without = f"; without attention sinks the peak is {number(median(_heights(bare)))}"
     same = _place(bare, stack) == _place(shown, stack)
     return f"{text}{without}{' there' if same else f', {_place(bare, stack)}'}"
 
 
-def _height(profiles: Sequence[AnisotropyProfile]) -> str:
-    return spread(_per_model(profiles, lambda profile: profile.peak_value))
-
-
 def _place(profiles: Sequence[AnisotropyProfile], stack: str) -> str:
-    """Say where: the layer of a model, the depth of several."""
+    """Say where: the layer of a model, the median depth of several."""
     if len(profiles) == 1:
         return in_layer(profiles[0].peak_layer, stack)
-    depths = _per_model(profiles, lambda profile: profile.peak_depth)
-    where = f"at depth {number(median(depths))}"
-    if number(min(depths)) != number(max(depths)):
-        where += f" ({number(min(depths))} to {number(max(depths))})"
-    return f"{where} of the {stack}" if stack else where
+    depth = median(_per_model(profiles, lambda profile: profile.peak_depth))
+    return f"at depth {number(depth)} of the {stack}" if stack else f"at depth {number(depth)}"
+
+
+def _ranges(profiles: Sequence[AnisotropyProfile]) -> str:
+    """Say over what the medians of several models are."""
+    text = ""
+    for scope in SCOPE_WORDS:
+        mine = [profile for profile in profiles if profile.scope == scope]
+        if mine and scope != "no_first":
+            heights = _heights(mine)
+            depths = _per_model(mine, lambda profile: profile.peak_depth)
+            text += (
+                f" {SCOPE_WORDS[scope].capitalize()}: {number(min(heights))} to "
+                f"{number(max(heights))}, at depths {number(min(depths))} to {number(max(depths))}."
+            )
+    return text
+
+
+def _heights(profiles: Sequence[AnisotropyProfile]) -> list[float]:
+    return _per_model(profiles, lambda profile: profile.peak_value)
 
 
 def _per_model(

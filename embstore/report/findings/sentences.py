@@ -3,7 +3,6 @@
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from statistics import median
 from typing import Literal
 
 from embstore.common.messages import listed
@@ -101,13 +100,6 @@ def in_layer(layer: int, stack: str = "") -> str:
     """
     where = f"in layer {layer}" if layer else "in the embedding"
     return f"{where} of the {stack}" if stack else where
-
-
-def spread(values: Sequence[float]) -> str:
-    """Write one value, or the median and range of several."""
-    if number(min(values)) == number(max(values)):
-        return number(median(values))
-    return f"{number(median(values))} (median; {number(min(values))} to {number(max(values))})"
 
 
 def interval(low: float | None, high: float | None) -> str:

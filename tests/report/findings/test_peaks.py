@@ -39,22 +39,22 @@ def test_a_peak_is_told_with_its_layer_with_and_without_sinks() -> None:
 def test_several_models_give_a_median_and_a_range() -> None:
     values = (0.5, 0.9, 0.7, 0.8, 0.6)
     found = peak(*(profile(value=v, model=f"m{i}") for i, v in enumerate(values)))
-    assert found.text == (
-        "In 5 decoders, anisotropy peaks at 0.7 (median; 0.5 to 0.9) at depth 0.5."
-    )
+    assert found.text == ("In 5 decoders, anisotropy peaks at 0.7 in the median, at depth 0.5.")
     assert "m0, m1, m2, m3 and 1 more" in found.detail
+    assert found.detail.endswith("count. All tokens: 0.5 to 0.9, at depths 0.5 to 0.5.")
 
 
-def test_equal_values_have_no_range_and_a_model_counts_once() -> None:
-    assert "peaks at 0.9 at depth" in peak(profile(model="a"), profile(model="b")).text
+def test_a_model_counts_once() -> None:
     # Three texts of one model weigh no more than one of another.
     unequal = peak(*[profile(value=0.1, model="a")] * 3, profile(value=0.9, model="b"))
-    assert "peaks at 0.5 (median; 0.1 to 0.9)" in unequal.text
+    assert "peaks at 0.5 in the median" in unequal.text
+    assert "All tokens: 0.1 to 0.9, at" in unequal.detail
 
 
 def test_depths_that_differ_are_a_median_and_a_range() -> None:
     found = peak(profile(model="a", depth=0.25), profile(model="b", depth=0.75))
-    assert found.text.endswith("peaks at 0.9 at depth 0.5 (0.25 to 0.75).")
+    assert found.text.endswith("peaks at 0.9 in the median, at depth 0.5.")
+    assert found.detail.endswith("at depths 0.25 to 0.75.")
     without = peak(profile(scope="no_first"))
     assert without.text.endswith("peaks at 0.9 (without first tokens) in layer 12.")
 

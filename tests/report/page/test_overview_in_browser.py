@@ -123,6 +123,24 @@ def test_all_tokens_and_those_without_sinks_are_one_chart(two: Path, visit: Open
     assert profiles.locator("g.series.c0").count() == 0
 
 
+@pytest.mark.slow
+def test_of_very_many_lines_only_those_over_all_tokens_have_marks(
+    visit: Open, tmp_path: Path
+) -> None:
+    runs = [make_run(name=f"m{place:02d}", n_layers=2) for place in range(21)]
+    page = ready(visit(page_of(new_store(tmp_path / "many.duckdb", runs))))
+    profiles = page.locator("#profiles")
+    assert profiles.locator("path.hollow").count() > 0
+    unfold(page, "#profiles details.boxes-of")
+    profiles.get_by_role("button", name="Choose all models shown").click()
+    assert profiles.locator("g.series").count() == 42
+    assert profiles.locator("g.series path.hollow").count() == 0
+    assert profiles.locator("path.mark[tabindex]").count() == 21 * 3
+    # Alone they have theirs.
+    choose(page, "profiles", "Tokens counted", "without attention sinks")
+    assert profiles.locator("path.mark[tabindex]").count() == 21 * 3
+
+
 def test_the_title_is_the_finding_only_while_the_chart_shows_it(two: Path, visit: Open) -> None:
     page = ready(visit(two))
     title = page.locator("#overview h2")

@@ -9,6 +9,8 @@
 
 // More bands than this hide each other.
 const MOST_BANDS = 8;
+// With more lines, hollow ones have no marks: thousands take longer to draw than a reader waits.
+const MOST_MARKED = 40;
 // Marks of a longer series are drawn without their rim, which would hide the next.
 const CROWDED = 60;
 // What stands apart from its line: a cross.
@@ -38,7 +40,8 @@ function drawLines(host, chart) {
   drawAxes(view.root, { x, y, xTitle: chart.xTitle, yTitle: axisTitle(chart.metric), box });
   drawBackdrop(view.root, chart.backdrop ?? [], { x, y });
   const bands = chart.series.length <= MOST_BANDS;
-  const marks = chart.series.map((series) => drawSeries(view.root, series, { x, y, bands, chart }));
+  const bare = chart.series.length > MOST_MARKED ? (series) => series.look.hollow : () => false;
+  const marks = chart.series.map((series) => drawSeries(view.root, series, { x, y, bands, chart, bare: bare(series) }));
   const missing = drawMissing(view, chart.series, x, box);
   drawMarked(view.root, chart.marked ?? [], x, box);
   if (room) {
@@ -97,7 +100,7 @@ function drawMarked(root, places, x, { bottom }) {
   root.append(layer);
 }
 
-function drawSeries(root, series, { x, y, bands, chart }) {
+function drawSeries(root, series, { x, y, bands, chart, bare }) {
   const crowded = series.points.length > CROWDED ? "crowded" : "";
   const group = svg("g", { class: `series ${series.look.color} ${crowded} ${series.strong ? "strong" : ""}` });
   coloured(group, series.look);
@@ -108,7 +111,7 @@ function drawSeries(root, series, { x, y, bands, chart }) {
     group.append(svg("path", { d: path, class: "line", "stroke-dasharray": series.look.dash }));
   }
   const marks = [];
-  for (const point of series.points) {
+  for (const point of bare ? [] : series.points) {
     if (point.cell.status !== "value") continue;
     const at = [x.at(point.x), y.at(point.cell.value)];
     const mark = svg("path", {
