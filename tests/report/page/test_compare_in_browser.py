@@ -78,7 +78,7 @@ def agrees(
         reach = mean["ci_high"] - mean["ci_low"]
         for end in ("ci_low", "ci_high"):
             assert float(row[end]) == pytest.approx(mean[end], abs=1e-3 * reach + 2e-4)
-        assert row["differs"] == ("differs" if mean["differs"] else "no")
+        assert row["differs"] == ("yes" if mean["differs"] else "no")
         assert row["errors"] == mean["errors"] == errors
     return rows
 
@@ -92,7 +92,7 @@ def test_two_models_have_the_numbers_and_verdicts_of_the_command(
     choose(page, "compare", "B: model", b)
     rows = agrees(page, store, a, b, tmp_path, errors="independent")
     # A verdict of either kind, so that they are told apart.
-    assert {row["differs"] for row in rows} == {"differs", "no"}
+    assert {row["differs"] for row in rows} == {"yes", "no"}
     assert "did not read the same tokens" in page.locator("#compare .note").inner_text()
 
 

@@ -58,7 +58,7 @@ function frame(host, { title = "", caption, height, description, width, filename
   const tip = el("div", { class: "tip", "aria-hidden": "true", hidden: true });
   const legend = el("div", { class: "legend" });
   const canvas = el("div", { class: "canvas" }, root);
-  const words = el("figcaption", {}, `${caption} Pick a value to see where it comes from.`);
+  const words = el("figcaption", {}, `${caption} Pick a value to see its run.`);
   const figure = el("figure", {}, title ? el("p", { class: "title" }, title) : null, canvas, tip, legend, words);
   const picture = () => ({ root, legend, title, caption, filename });
   figure.append(el("div", { class: "save" }, SAVE_AS.map((kind) => saveButton(kind, picture))));

@@ -56,7 +56,7 @@ function drawLabels(root, labels, { right, top, bottom }) {
     sorted[i].at = Math.min(sorted[i].at, floor);
   }
   const layer = svg("g", { class: "labels", "aria-hidden": "true" });
-  for (const label of early) label.at = label.y;
+  for (const label of early) label.at = Math.min(label.y, bottom - LABEL_HEIGHT / 2);
   for (const { text, look, at, x } of [...sorted, ...early]) {
     const short = text.length > LABEL_LETTERS ? `${text.slice(0, LABEL_LETTERS - 1)}…` : text;
     const label = svg("text", { x: (x < right - 2 * LABEL_HEIGHT ? x : right) + 10, y: at, class: `label ${look.color}` }, short);

@@ -59,7 +59,8 @@ function boxPicker({ noun, items, filtered }, chosen, onchange) {
 
 /** A labelled slider over places; `words` says what a place is. */
 function slider(label, { last, value, words }, oninput) {
-  const said = el("output", {}, words(value));
+  // The slider itself is read out.
+  const said = el("output", { "aria-live": "off" }, words(value));
   const field = el("input", { type: "range", min: 0, max: last, step: 1, value, "aria-valuetext": words(value) });
   const show = (place) => {
     field.value = String(place);

@@ -45,7 +45,7 @@ function compareView(data, host) {
         direct: true,
         named: series,
         marked: differences.flatMap(({ layers }) => layers.filter(({ differs }) => differs).map(markOf)),
-        legend: [el("li", { class: "marked-entry" }, el("span", { "aria-hidden": "true" }, "▲"), "B differs by more than its interval")],
+        legend: [el("li", { class: "marked-entry" }, el("span", { "aria-hidden": "true" }, "▲"), "A and B differ: the 95 % interval of B − A leaves out 0")],
         log: false,
         xScale: (range) => evenScale([0, 1], range),
         pick: (point) => panel.tell({ ...point, metric: view.metric }),
@@ -55,7 +55,7 @@ function compareView(data, host) {
     }
     const rows = compareRows(data, asked);
     table.replaceChildren(
-      folded(`All metrics of A and B (${plural(rows.length, "row")}, ${count(rows.filter(({ differs }) => differs === "differs").length)} differ)`, () =>
+      folded(`All metrics of A and B (${plural(rows.length, "row")}, ${count(rows.filter(({ differs }) => differs === "yes").length)} differ)`, () =>
         makeTable({
           caption: `A and B over all metrics, ${scopeChoices(data)[view.scope].label}: means over the blocks and peaks`,
           columns: compareColumns(rows),
@@ -129,18 +129,19 @@ function sideLook(data, { a, b }, side, stack) {
   return { ...orderedLook(run === Math.max(a, b) ? 1 : 0.35), mark: look.mark };
 }
 
+/** In the order of the command: first what a reader asks for. */
 function compareColumns(rows) {
   const stacks = new Set(rows.map(({ stack }) => stack));
   return [
     { key: "metric", label: "Metric" },
     { key: "stack", label: "Stack", hidden: stacks.size < 2 },
     { key: "unit", label: "Unit", hidden: true },
+    { key: "difference", label: "B − A" },
+    { key: "differs", label: "Differs" },
     { key: "a", label: "A, mean" },
     { key: "b", label: "B, mean" },
-    { key: "difference", label: "B − A" },
     { key: "ci_low", label: "Interval from" },
     { key: "ci_high", label: "to" },
-    { key: "differs", label: "Differs" },
     { key: "errors", label: "Errors" },
     { key: "a_peak", label: "A, peak" },
     { key: "b_peak", label: "B, peak" },
@@ -173,7 +174,7 @@ function compareRows(data, view) {
         difference: average.difference,
         ci_low: average.low,
         ci_high: average.high,
-        differs: average.differs === null ? "unknown" : average.differs ? "differs" : "no",
+        differs: average.differs === null ? "unknown" : average.differs ? "yes" : "no",
         errors: average.differs === null ? "" : average.errors,
         a_peak: peak.a,
         b_peak: peak.b,

@@ -49,7 +49,7 @@ function redrawOnResize(drawn) {
 function unfoldToPrint() {
   let opened = [];
   window.addEventListener("beforeprint", () => {
-    opened = [...document.querySelectorAll("section > details:not([open]), .findings details:not([open])")];
+    opened = [...document.querySelectorAll("section > details:not([open]), .findings details:not([open]), .behind:not([open])")];
     for (const details of opened) details.open = true;
   });
   window.addEventListener("afterprint", () => {
