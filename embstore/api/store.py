@@ -141,9 +141,11 @@ class Store:
             UsageError: a parameter is missing, unknown or does not fit its type.
         """
         question = ask.find_question(name, self._queries)
+        values = ask.bind(question, params)
         with self._database.held():
-            table = ask.run_question(self._database, question, params)
-            return Answer(table, run_caveats(self._database, table))
+            table = ask.run_question(self._database, question, values)
+            caveats = run_caveats(self._database, table)
+        return Answer(table, caveats, question=question, values=values)
 
     def sql(
         self,

@@ -1,11 +1,14 @@
 """What a question returns: an Arrow table that shows itself."""
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from html import escape
 from typing import TYPE_CHECKING, Any
 
 from embstore.asking.caveats import dimension_caveat
+from embstore.asking.overview import overview
+from embstore.asking.parameters import ParameterValue
+from embstore.asking.question import Question
 from embstore.common.names import distinct
 from embstore.tables.text import aligned, html
 from embstore.tables.values import beyond_python, plain_rows, plain_values, python_values
@@ -15,6 +18,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 _SHOWN_ROWS = 40
+# Characters of a line in a notebook.
+_WIDE = 120
 
 
 class Answer:
@@ -36,13 +41,24 @@ class Answer:
     [0.25, None]
     """
 
-    def __init__(self, table: "pa.Table", notes: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        table: "pa.Table",
+        notes: Sequence[str] = (),
+        *,
+        question: Question | None = None,
+        values: Mapping[str, ParameterValue] | None = None,
+    ) -> None:
         """Wrap a table; ``notes`` are shown below it, beside the warnings found in it.
 
-        Columns of one name are told apart as ``x`` and ``x_1``.
+        Columns of one name are told apart as ``x`` and ``x_1``. With the ``question`` that it
+        answers, and the ``values`` of its parameters, only the columns that tell rows apart are
+        shown.
         """
         self._table = table.rename_columns(distinct(table.column_names))
         self._notes = tuple(notes)
+        self._question = question
+        self._values = dict(values or {})
 
     @property
     def table(self) -> "pa.Table":
@@ -112,19 +128,36 @@ class Answer:
     def __dir__(self) -> list[str]:
         return sorted({*super().__dir__(), *(n for n in dir(self._table) if n[0] != "_")})
 
+    def at_a_glance(self, width: int) -> "tuple[pa.Table, list[str]]":
+        """Return what people read of it, and the lines that stand above.
+
+        Columns that are the same in all rows become a line; each line of the question's chart a
+        sparkline. An answer to SQL of one's own is shown as it is.
+
+        Args:
+            width: how many characters a line may have.
+        """
+        if self._question is None:
+            return self._table, []
+        return overview(self._question, self._values, self._table, width)
+
     def __repr__(self) -> str:
         width = shutil.get_terminal_size().columns
-        rows = list(plain_rows(self._table.slice(0, _SHOWN_ROWS)))
-        text, hidden = aligned(self.column_names, rows, width=width)
+        table, above = self.at_a_glance(width)
+        rows = list(plain_rows(table.slice(0, _SHOWN_ROWS)))
+        text, hidden = aligned(table.column_names, rows, width=width)
         more = [f"and {len(hidden)} more columns: {', '.join(hidden)}"] if hidden else []
-        return "\n".join([text.rstrip("\n"), *self._left_out(), *more, *self._remarks()])
+        lines = [*above, text.rstrip("\n"), *self._left_out(), *more, *self._remarks()]
+        return "\n".join(lines)
 
     def _repr_html_(self) -> str:
-        rows = list(plain_rows(self._table.slice(0, _SHOWN_ROWS)))
+        table, above = self.at_a_glance(_WIDE)
+        rows = list(plain_rows(table.slice(0, _SHOWN_ROWS)))
         below = "".join(
             f"\n<p>{escape(line)}</p>" for line in (*self._left_out(), *self._remarks())
         )
-        return html(self.column_names, rows) + below
+        lines = "\n".join(map(escape, above))
+        return (f"<pre>{lines}</pre>\n" if above else "") + html(table.column_names, rows) + below
 
     def _left_out(self) -> list[str]:
         left = self.num_rows - _SHOWN_ROWS

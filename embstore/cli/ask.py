@@ -75,8 +75,9 @@ def list_(
         from embstore.api.store import open_store
 
         opened = open_store(store, tags=tag_filter(tag))
-        table = opened.query(what).table
-        show_answer(table, chosen, output, empty=f"{opened.place} holds no {what} yet")
+        answer = opened.query(what)
+        empty = f"{opened.place} holds no {what} yet"
+        show_answer(answer.table, chosen, output, empty=empty, at_a_glance=answer.at_a_glance)
 
 
 @app.command(epilog="Example: embstore info --store demo/embstore.duckdb -f json")
@@ -150,7 +151,14 @@ def query(
         if runs
         else f"{opened.place} holds no runs yet; fill it with embstore ingest"
     )
-    show_answer(answer.table, chosen, output, empty=empty, notes=answer.notes)
+    show_answer(
+        answer.table,
+        chosen,
+        output,
+        empty=empty,
+        notes=answer.notes,
+        at_a_glance=answer.at_a_glance,
+    )
 
 
 @app.command(
