@@ -392,7 +392,9 @@ class TestProcess:
         os.close(ours)
         assert ("\x1b[1m" in shown) is bold
         lines = shown.replace("\x1b[1m", "").replace("\x1b[0m", "").split("\r\n")
-        assert lines[0].startswith("model")
+        # What all rows share stands above.
+        assert lines[0].startswith("revision main · corpus example-text")
+        assert lines[lines.index("") + 1].startswith("model")
         assert max(map(len, lines)) <= 70
         assert b"more columns do not fit this terminal" in done.stderr
 

@@ -51,9 +51,8 @@ def test_lists_and_structs_are_compared() -> None:
 
 
 def test_the_caption_takes_two_lines_and_drives_no_terminal() -> None:
-    rows = table(
-        layer=[0, 1], text=["\x1b[31m"] * 2, **{f"c{i}": ["word" * 3] * 2 for i in range(9)}
-    )
+    words: dict[str, list[object]] = {f"c{i}": ["word" * 3] * 2 for i in range(9)}
+    rows = table(layer=[0, 1], text=["\x1b[31m"] * 2, **words)
     _, caption = brief(rows, width=40)
     first, second = caption.splitlines()
     assert first == "text \\x1b[31m · c0 wordwordword"
