@@ -24,9 +24,14 @@ def start(
 
 
 def finish(process: subprocess.Popen[str], *, timeout: float = 120) -> str:
-    """Wait for a process that must succeed and return what it printed."""
-    out, err = process.communicate(timeout=timeout)
-    assert process.returncode == 0, err
+    """Wait for a process that must succeed and return what it printed; in time, or it is killed."""
+    with process:
+        try:
+            out, err = process.communicate(timeout=timeout)
+        except BaseException:
+            process.kill()
+            raise
+    assert process.returncode == 0, f"ended with {process.returncode}:\n{out}\n{err}"
     return out
 
 
