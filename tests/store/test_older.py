@@ -20,6 +20,7 @@ from embstore.store import migration
 from embstore.store.connection import open_database
 from embstore.store.upgrading import upgrade_store
 from embstore.store.writing import write_run
+from tests.holding import held
 from tests.processes import finish, start
 from tests.store.old_stores import SCHEMAS, answers, unpack
 from tests.synthetic import make_run
@@ -217,27 +218,13 @@ def test_questions_that_belong_together_share_a_copy(
     assert len(caplog.records) == 2
 
 
-HOLD = """
-import sys
-import duckdb
-
-connection = duckdb.connect(sys.argv[1], read_only=True)
-print("held", flush=True)
-sys.stdin.readline()
-connection.close()
-"""
-
-
 def test_a_store_that_a_notebook_holds_is_asked_all_the_same(path: Path) -> None:
     before = unpack("0001", path).read_bytes()
-    holder = start(HOLD, path)
-    assert holder.stdout is not None
-    assert holder.stdout.readline() == "held\n"
-    database = open_database(path, create=False, timeout=0.1)
-    assert database.select(COUNT)["n"][0].as_py() > 100
-    with pytest.raises(StoreError, match=rf"is locked by process {holder.pid}"):
-        database.migrate()
-    holder.communicate("\n", timeout=60)
+    with held(path, "reads") as holder:
+        database = open_database(path, create=False, timeout=0.1)
+        assert database.select(COUNT)["n"][0].as_py() > 100
+        with pytest.raises(StoreError, match=rf"is locked by process {holder.pid}"):
+            database.migrate()
     assert path.read_bytes() == before
     assert list(path.parent.iterdir()) == [path]
 

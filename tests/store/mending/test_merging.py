@@ -22,7 +22,7 @@ from embstore.store.mending.tagging import tag_run
 from embstore.store.session import writing
 from embstore.store.writing import write_failure, write_run
 from embstore.types import Failure, Run
-from tests.processes import start
+from tests.holding import held
 from tests.store.contents import contents, counts, rows
 from tests.stores import new_store
 from tests.synthetic import METRICS, make_run
@@ -273,24 +273,13 @@ def test_an_address_can_only_be_asked(database: Database) -> None:
             import_export(database, address)
 
 
-HOLD = """
-import sys
-import duckdb
-
-connection = duckdb.connect(sys.argv[1])
-print("held", flush=True)
-sys.stdin.readline()
-"""
-
-
 @pytest.mark.slow
 def test_one_that_is_held_is_named_with_its_holder(database: Database, other: Database) -> None:
-    holder = start(HOLD, other.path)
-    assert holder.stdout is not None
-    assert holder.stdout.readline() == "held\n"
-    with pytest.raises(StoreError, match=rf"{other.path} is locked by process {holder.pid}"):
+    with (
+        held(other.path) as holder,
+        pytest.raises(StoreError, match=rf"{other.path} is locked by process {holder.pid}"),
+    ):
         merge_stores(Database(database.path, timeout=0.1), [other.path])
-    holder.communicate("\n", timeout=60)
     assert runs_of(merge_stores(database, [other.path])[0]) == (3, 0, 0)
 
 
