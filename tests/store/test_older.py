@@ -342,12 +342,46 @@ def test_a_killed_migration_leaves_the_old_store_and_its_backup(path: Path) -> N
     assert open_database(path).schema() == migration.HEAD
 
 
+KILLED_AT = """
+import itertools, os, signal, sys
+from pathlib import Path
+from embstore.store import copies
+from embstore.store.connection import open_database
+
+calls = itertools.count()
+def counted(function):
+    def called(*arguments):
+        if next(calls) == int(sys.argv[2]):
+            os.kill(os.getpid(), signal.SIGKILL)
+        return function(*arguments)
+    return called
+
+# Each file is flushed, then takes its name.
+os.fsync, Path.rename = counted(os.fsync), counted(Path.rename)
+open_database(sys.argv[1], create=False).migrate()
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("call", range(4))
+def test_a_killed_backup_is_in_nobodys_way(path: Path, call: int) -> None:
+    n = with_a_log("0003", path)
+    process = start(KILLED_AT, path, str(call))
+    process.communicate(timeout=60)
+    assert process.returncode == -9
+    assert open_database(path, create=False).migrate()
+    assert len(contents(path)["measurement"]) == n
+    (backup,) = path.parent.glob("embstore.schema-0003.*.duckdb")
+    assert len(contents(backup)["measurement"]) == n
+    assert [found for found in path.parent.iterdir() if "partial" in found.name] == []
+
+
 def test_without_room_for_a_backup_nothing_is_migrated(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = unpack("0005", path).read_bytes()
     usage = shutil.disk_usage(path.parent)._replace(free=1_000_000)
-    monkeypatch.setattr("embstore.store.upgrading.shutil.disk_usage", lambda _folder: usage)
+    monkeypatch.setattr("embstore.store.copies.shutil.disk_usage", lambda _folder: usage)
     message = (
         rf"^{path} has schema 0005 and has to be migrated .* \(\d+ MB are needed, 1 MB are free"
     )
