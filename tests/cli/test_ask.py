@@ -12,6 +12,7 @@ from embstore.asking.ask import find_question
 from embstore.cli import ask
 from embstore.errors import EmbstoreError, QueryError, StoreError, UsageError
 from tests.cli.running import command, embstore
+from tests.endless import ENDLESS
 from tests.processes import imported
 from tests.stores import new_store
 from tests.synthetic import make_run
@@ -431,10 +432,8 @@ class TestProcess:
 
 
 class TestLimits:
-    LONG = "SELECT sum(a.range * b.range) FROM range(10000000) a, range(1000000) b"
-
     def test_a_statement_that_takes_too_long_is_stopped(self, store: Path) -> None:
-        error = refused("sql", self.LONG, "-s", store, "--timeout", "0.2")
+        error = refused("sql", ENDLESS, "-s", store, "--timeout", "0.2")
         assert isinstance(error, QueryError)
         assert str(error) == (
             "the statement took longer than 0.2 s and was stopped: allow more time, or ask for less"

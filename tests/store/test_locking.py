@@ -85,7 +85,7 @@ def test_questions_that_belong_together_open_the_store_once(
     with database.held():
         zone = database.select("SELECT current_setting('TimeZone') AS zone")
         assert zone["zone"].to_pylist() == ["UTC"]
-        with pytest.raises(QueryError):
+        with pytest.raises(QueryError, match='column "nothing" was not found'):
             database.select("SELECT nothing")
         # Whoever asks, and however deep.
         other = open_database(database.path)

@@ -21,14 +21,13 @@ from embstore.store.mending.merging import Merged, import_export, merge_stores
 from embstore.store.mending.tagging import tag_run
 from embstore.store.session import writing
 from embstore.store.writing import write_failure, write_run
-from embstore.types import Failure, Run
+from embstore.types import Run
 from tests.holding import held
 from tests.store.contents import contents, counts, rows
 from tests.stores import new_store
-from tests.synthetic import METRICS, make_run
+from tests.synthetic import METRICS, make_failure, make_run
 
 START = datetime(2026, 11, 1, tzinfo=UTC)
-FAILURE = Failure("m", "r", "load", "why", "text", START, "0.1.0")
 
 
 def runs_of(merged: Merged) -> tuple[int, int, int]:
@@ -41,7 +40,7 @@ def other(tmp_path: Path) -> Database:
         tmp_path / "other.duckdb",
         [make_run(), make_run(name="lab/other", kind="encoder-decoder"), make_run(corpus="verse")],
     )
-    write_failure(database, FAILURE)
+    write_failure(database, make_failure())
     return database
 
 
@@ -304,7 +303,7 @@ def test_a_failure_in_the_last_store_takes_back_the_first(
 
 @pytest.mark.slow
 def test_failures_are_taken_in_once(database: Database, other: Database) -> None:
-    write_failure(database, dataclasses.replace(FAILURE, study="tiny"))
+    write_failure(database, make_failure(study="tiny"))
     for _ in range(2):
         merge_stores(database, [other.path])
         assert counts(database)["failure"] == 2
