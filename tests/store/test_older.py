@@ -6,7 +6,7 @@ import os
 import re
 import shutil
 import tempfile
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ import pytest
 from embstore.api.store import open_store
 from embstore.common.paths import resource_folder
 from embstore.errors import StoreError, StoreVersionError
-from embstore.store import migration
+from embstore.store import migration, upgrading
 from embstore.store.connection import open_database
 from embstore.store.upgrading import upgrade_store
 from embstore.store.writing import write_run
@@ -26,7 +26,7 @@ from tests.store.old_stores import SCHEMAS, answers, unpack
 from tests.synthetic import make_run
 
 OLD = [schema for schema in SCHEMAS if schema < migration.HEAD]
-TODAY = f"{datetime.now(UTC):%Y-%m-%d}"
+TODAY = "2026-11-05"
 NOTE = "answered from a migrated temporary copy, the store stays as it is"
 
 # What has another default or another name since.
@@ -37,6 +37,18 @@ RENAMED = {("peak_layer", "contrast")}
 @pytest.fixture(autouse=True)
 def _heard(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.WARNING, "embstore")
+
+
+@pytest.fixture(autouse=True)
+def _one_day(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let it be today all the time."""
+
+    class Clock(datetime):
+        @classmethod
+        def now(cls, _zone: object = None) -> datetime:  # type: ignore[override]
+            return datetime.fromisoformat(f"{TODAY}T12:00Z")
+
+    monkeypatch.setattr(upgrading, "datetime", Clock)
 
 
 Rows = list[dict[str, Any]]
@@ -338,7 +350,8 @@ def test_a_killed_migration_leaves_the_old_store_and_its_backup(path: Path) -> N
     process.communicate(timeout=60)
     assert process.returncode == -9
     assert contents(path) == old
-    assert contents(path.with_name(f"embstore.schema-0003.{TODAY}.duckdb")) == old
+    (backup,) = path.parent.glob("embstore.schema-0003.*.duckdb")
+    assert contents(backup) == old
     assert open_database(path).schema() == migration.HEAD
 
 
