@@ -58,11 +58,19 @@ WORK = {
 
 
 def interrupt(process: subprocess.Popen[str], times: int) -> tuple[int, str]:
-    """Send so many Ctrl-C as a person does, and return exit code and standard error."""
-    for _ in range(times):
-        time.sleep(0.5)
-        process.send_signal(signal.SIGINT)
-    _, err = process.communicate(timeout=20)
+    """Send so many Ctrl-C as a person does, and return exit code and standard error.
+
+    Only the last may end the process.
+    """
+    with process:
+        try:
+            for _ in range(times):
+                time.sleep(0.5)
+                assert process.poll() is None
+                process.send_signal(signal.SIGINT)
+            _, err = process.communicate(timeout=20)
+        finally:
+            process.kill()
     return process.returncode, err
 
 

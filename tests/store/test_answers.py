@@ -132,5 +132,6 @@ def test_memory_does_not_grow_with_the_rows(database: Database, format_: str) ->
     few, many = (
         int(finish(start(WRITTEN, database.path, str(n), format_))) for n in (100_000, 600_000)
     )
-    # In kB. Half a million rows more are 30 MB in Arrow, and more than 100 as Python values.
-    assert many - few < 20_000
+    # In kB. Half a million rows more are 20,000 where Arrow holds them in memory, and over 100,000
+    # as Python values; from run to run the peak differs by 3,000.
+    assert many - few < 10_000
