@@ -236,11 +236,14 @@ def test_an_interrupt_is_exit_code_130_and_stores_nothing(
         *("-v", "ingest", tiny_llama, "--corpus", write_text(120_000), "--tokens", "96000"),
         *("--window", "32", "--batch-size", "1"),
     )
-    process = subprocess.Popen(arguments, cwd=tmp_path, text=True, stderr=subprocess.PIPE)
-    assert process.stderr is not None
-    wait_for(process.stderr, "reading tokens")
-    process.send_signal(signal.SIGINT)
-    _, said = process.communicate(timeout=60)
+    with subprocess.Popen(arguments, cwd=tmp_path, text=True, stderr=subprocess.PIPE) as process:
+        try:
+            assert process.stderr is not None
+            wait_for(process.stderr, "reading tokens")
+            process.send_signal(signal.SIGINT)
+            _, said = process.communicate(timeout=60)
+        finally:
+            process.kill()
     assert process.returncode == 130, said
     assert "error: interrupted" in said
     assert "what is stored stays, and the same command goes on from there" in said

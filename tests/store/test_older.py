@@ -21,7 +21,7 @@ from embstore.store.connection import open_database
 from embstore.store.upgrading import upgrade_store
 from embstore.store.writing import write_run
 from tests.holding import held
-from tests.processes import finish, start
+from tests.processes import finish, finish_killed, start
 from tests.store.old_stores import SCHEMAS, answers, unpack
 from tests.synthetic import make_run
 
@@ -346,9 +346,7 @@ upgrade_store(__import__("pathlib").Path(sys.argv[1]), 1)
 def test_a_killed_migration_leaves_the_old_store_and_its_backup(path: Path) -> None:
     unpack("0003", path)
     old = contents(path)
-    process = start(KILLED, path)
-    process.communicate(timeout=60)
-    assert process.returncode == -9
+    finish_killed(start(KILLED, path))
     assert contents(path) == old
     (backup,) = path.parent.glob("embstore.schema-0003.*.duckdb")
     assert contents(backup) == old
@@ -379,9 +377,7 @@ open_database(sys.argv[1], create=False).migrate()
 @pytest.mark.parametrize("call", range(4))
 def test_a_killed_backup_is_in_nobodys_way(path: Path, call: int) -> None:
     n = with_a_log("0003", path)
-    process = start(KILLED_AT, path, str(call))
-    process.communicate(timeout=60)
-    assert process.returncode == -9
+    finish_killed(start(KILLED_AT, path, str(call)))
     assert open_database(path, create=False).migrate()
     assert len(contents(path)["measurement"]) == n
     (backup,) = path.parent.glob("embstore.schema-0003.*.duckdb")

@@ -12,7 +12,7 @@ from embstore.errors import StoreError, StoreVersionError
 from embstore.store import migration
 from embstore.store.connection import Database, open_database
 from embstore.store.writing import write_run
-from tests.processes import finish, start
+from tests.processes import finish, finish_killed, start
 from tests.synthetic import make_run
 
 
@@ -265,9 +265,7 @@ open_database(sys.argv[1])
 
 @pytest.mark.slow
 def test_a_killed_creation_does_not_stand_in_the_way(path: Path) -> None:
-    process = start(KILLED, path)
-    process.communicate(timeout=60)
-    assert process.returncode == -9
+    finish_killed(start(KILLED, path))
     assert not path.exists()
     write_run(open_database(path), make_run())
     assert count(open_database(path)) == 1

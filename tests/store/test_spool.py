@@ -26,7 +26,7 @@ from embstore.store.run_files import encode, file_name, read_run
 from embstore.store.writing import write_run
 from embstore.types import LayerKey, Run, Spectrum, StudyMark
 from tests.holding import held, hold
-from tests.processes import finish, start
+from tests.processes import finish, finish_killed, start
 from tests.store.contents import counts, rows
 from tests.stores import new_store
 from tests.synthetic import make_run, with_effects
@@ -449,9 +449,7 @@ def test_a_killed_process_leaves_no_half_file(path: Path, database: Database) ->
         "os.fsync = lambda _handle: os.kill(os.getpid(), signal.SIGKILL)\n"
         "spool.keep(Path(sys.argv[1]), make_run(), ValueError())\n"
     )
-    process = start(code, path)
-    process.communicate(timeout=60)
-    assert process.returncode == -9
+    finish_killed(start(code, path))
     assert len(list(spool.beside(path).iterdir())) == 1
     # What is half written is no run.
     assert spool.waiting(path) == []

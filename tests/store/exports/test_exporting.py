@@ -26,7 +26,7 @@ from embstore.store.mending.tagging import tag_run
 from embstore.store.table_names import FACTS, NUMBERS
 from embstore.store.writing import write_failure, write_run, write_runs
 from embstore.types import Run
-from tests.processes import finish, start
+from tests.processes import finish, finish_killed, start
 from tests.store.contents import contents, counts, rows
 from tests.stores import new_store
 from tests.synthetic import ALL_METRICS, make_failure, make_run
@@ -234,9 +234,7 @@ def test_a_killed_export_is_a_readable_one_and_the_next_completes_it(
 ) -> None:
     """Of each run five tables of numbers are written, then the seven of facts."""
     folder = tmp_path / "ex"
-    process = start(KILLED, store.path, folder, str(step))
-    process.communicate(timeout=120)
-    assert process.returncode == -9
+    finish_killed(start(KILLED, store.path, folder, str(step)))
     place = open_database(folder, create=False)
     assert counts(place)["run"] == runs
     assert len(rows(place, "SELECT DISTINCT run_id FROM profile")) == runs
