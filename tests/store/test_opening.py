@@ -186,11 +186,15 @@ def test_a_log_without_its_store_is_not_lost(path: Path) -> None:
 def test_without_hard_links_the_store_is_created_all_the_same(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def refuse(source: Path, target: Path) -> None:
+    refused: list[Path] = []
+
+    def refuse(_source: Path, target: Path) -> None:
+        refused.append(target)
         raise PermissionError(1, "Operation not permitted")
 
     monkeypatch.setattr("embstore.store.opening.os.link", refuse)
     open_database(path)
+    assert refused == [path]
     assert list(path.parent.iterdir()) == [path]
 
 

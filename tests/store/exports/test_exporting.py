@@ -207,7 +207,7 @@ def test_a_run_keeps_the_numbers_it_was_exported_with(tmp_path: Path) -> None:
 def test_an_export_of_an_empty_store_is_one(tmp_path: Path, database: Database) -> None:
     export_store(database, tmp_path / "ex")
     assert set(counts(open_database(tmp_path / "ex", create=False)).values()) == {0}
-    import_export(database, tmp_path / "ex")
+    assert import_export(database, tmp_path / "ex").new == 0
 
 
 KILLED = """
@@ -309,7 +309,7 @@ FILE = {"sha256": "0" * 64, "size": 1, "rows": 1}
         (change(format="other"), "is not one", StoreError),
         (change(runs={"../../etc": {}}), "is not one", StoreError),
         (change(runs={"0" * 32: {"../x": FILE}}), "is not one", StoreError),
-        (change(tables={"model": {**FILE, "sha256": "../" * 21 + "x"}}), "is not", StoreError),
+        (change(tables={"model": {**FILE, "sha256": "../" * 21 + "x"}}), "is not one", StoreError),
         (change(tables={"model": {**FILE, "size": None}}), "is not one", StoreError),
     ],
 )
