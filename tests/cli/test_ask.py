@@ -384,7 +384,7 @@ class TestProcess:
     ) -> None:
         ours, theirs = pty.openpty()
         asked = command("query", "runs", "-s", store)
-        environment = {**os.environ, "COLUMNS": "70", "NO_COLOR": no_color}
+        environment = {**os.environ, "COLUMNS": "50", "NO_COLOR": no_color}
         done = subprocess.run(
             asked, stdout=theirs, stderr=subprocess.PIPE, env=environment, check=True
         )
@@ -396,7 +396,7 @@ class TestProcess:
         # What all rows share stands above.
         assert lines[0].startswith("revision main · corpus example-text")
         assert lines[lines.index("") + 1].startswith("model")
-        assert max(map(len, lines)) <= 70
+        assert max(map(len, lines)) <= 50
         assert b"more columns do not fit this terminal" in done.stderr
 
     def test_a_question_imports_no_pandas(self, store: Path) -> None:
