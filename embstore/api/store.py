@@ -191,9 +191,8 @@ class Store:
 
         One row for each metric, scope and layer, then the mean over the blocks, the peak and
         its depth. A difference is B − A; ``differs`` says whether its 95 % interval leaves
-        out 0. The errors of two runs are taken as independent. Two runs over the same tokens
-        have errors that rise and fall together, so their interval is wider than necessary.
-        Among many layers one in twenty differs by chance alone.
+        out 0. Errors of runs over the same tokens are paired, those of others independent:
+        column ``errors``. Among many layers one in twenty differs by chance alone.
 
         Args:
             a: a model, ``MODEL@REVISION``, or the first 8 or more characters of a run's id.
@@ -218,7 +217,7 @@ class Store:
         metrics, scopes = _several(metric), _several(scope)
         found = compare_stored(self._database, a, b, metrics=metrics, scopes=scopes, by=by)
         sides = (f"A is {found.a}", f"B is {found.b}")
-        return Answer(found.table, (*sides, *found.notes))
+        return Answer(found.table, (*sides, *found.notes), headline=found.verdict)
 
     def merge(self, *others: str | Path, dry_run: bool = False) -> "list[Merged]":
         """Take in the runs of other stores that this one lacks: all of them, or none.

@@ -1,6 +1,7 @@
 """What a question returns: an Arrow table that shows itself."""
 
 import shutil
+import textwrap
 from collections.abc import Mapping, Sequence
 from html import escape
 from typing import TYPE_CHECKING, Any
@@ -46,17 +47,19 @@ class Answer:
         table: "pa.Table",
         notes: Sequence[str] = (),
         *,
+        headline: str = "",
         question: Question | None = None,
         values: Mapping[str, ParameterValue] | None = None,
     ) -> None:
         """Wrap a table; ``notes`` are shown below it, beside the warnings found in it.
 
-        Columns of one name are told apart as ``x`` and ``x_1``. With the ``question`` that it
-        answers, and the ``values`` of its parameters, only the columns that tell rows apart are
-        shown.
+        Columns of one name are told apart as ``x`` and ``x_1``. ``headline`` stands above. With
+        the ``question`` that it answers, and the ``values`` of its parameters, only the columns
+        that tell rows apart are shown.
         """
         self._table = table.rename_columns(distinct(table.column_names))
         self._notes = tuple(notes)
+        self._headline = headline
         self._question = question
         self._values = dict(values or {})
 
@@ -137,9 +140,9 @@ class Answer:
         Args:
             width: how many characters a line may have.
         """
-        if self._question is None:
-            return self._table, []
-        return overview(self._question, self._values, self._table, width)
+        if self._question is not None:
+            return overview(self._question, self._values, self._table, width)
+        return self._table, textwrap.wrap(self._headline, width)
 
     def __repr__(self) -> str:
         width = shutil.get_terminal_size().columns

@@ -40,9 +40,13 @@ app = typer.Typer()
 _NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?")
 
 
-@app.command("ls", epilog="Examples: embstore ls models  ·  embstore ls queries -f md")
+@app.command(
+    "ls",
+    rich_help_panel="Ask",
+    epilog="Examples:\n\nembstore ls models\n\nembstore ls queries -f md",
+)
 def list_(
-    what: ListArgument,
+    what: ListArgument = "models",
     store: StoreOption = None,
     format_: FormatOption = "auto",
     output: OutputOption = None,
@@ -80,7 +84,9 @@ def list_(
         show_answer(answer.table, chosen, output, empty=empty, at_a_glance=answer.at_a_glance)
 
 
-@app.command(epilog="Example: embstore info --store demo/embstore.duckdb -f json")
+@app.command(
+    rich_help_panel="Ask", epilog="Example:\n\nembstore info --store demo/embstore.duckdb -f json"
+)
 def info(
     store: StoreOption = None, format_: FormatOption = "auto", output: OutputOption = None
 ) -> None:
@@ -97,8 +103,9 @@ def info(
 
 
 @app.command(
-    epilog="Examples: embstore query layer_profile -p metric=twonn -p models=gpt2,opt-125m  ·  "
-    "embstore query peak_layer -o peaks.csv  ·  embstore query runs --show --duckdb"
+    rich_help_panel="Ask",
+    epilog="Examples:\n\nembstore query layer_profile -p metric=twonn -p models=gpt2,opt-125m\n\n"
+    "embstore query peak_layer -o peaks.csv\n\nembstore query runs --show --duckdb",
 )
 def query(
     name: QuestionArgument,
@@ -162,8 +169,10 @@ def query(
 
 
 @app.command(
-    epilog="Examples: embstore sql 'SELECT model, max(value) FROM profile WHERE metric = $metric "
-    "GROUP BY model' -p metric=anisotropy  ·  embstore sql -i mine.sql -o mine.parquet"
+    rich_help_panel="Ask",
+    epilog="Examples:\n\nembstore sql 'SELECT model, max(value) FROM profile "
+    "WHERE metric = $metric GROUP BY model' -p metric=anisotropy\n\n"
+    "embstore sql -i mine.sql -o mine.parquet",
 )
 def sql(
     text: Annotated[
@@ -211,8 +220,9 @@ def sql(
 
 
 @app.command(
-    epilog="Examples: embstore chart layer_profile -o profile.html  ·  "
-    "embstore chart layer_profile -p metric=twonn -p by=layer -o twonn.pdf"
+    rich_help_panel="Ask",
+    epilog="Examples:\n\nembstore chart layer_profile -o profile.html\n\n"
+    "embstore chart layer_profile -p metric=twonn -p by=layer -o twonn.pdf",
 )
 def chart(
     name: QuestionArgument,

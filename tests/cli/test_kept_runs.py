@@ -65,9 +65,10 @@ def test_a_run_that_cannot_be_stored_is_told_on_two_lines_and_by_the_exit_code(
     assert spool.waiting(store) == [file]
     again = embstore(*arguments)
     assert again.returncode == 0
-    taken, stored = again.stderr.splitlines()
+    taken, stored, *found = again.stderr.splitlines()
     assert taken == f"note: took 1 run that was kept in {folder} into {store}"
     assert "already measured" in stored
+    assert found[-1].startswith("next: embstore chart layer_profile -p models=tiny-llama ")
 
 
 def test_a_store_that_is_held_ends_an_ingest_and_a_dry_run_at_once(
