@@ -2,7 +2,7 @@
 
 import shutil
 import textwrap
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from html import escape
 from typing import TYPE_CHECKING, Any
 
@@ -11,12 +11,17 @@ from embstore.asking.overview import overview
 from embstore.asking.parameters import ParameterValue
 from embstore.asking.question import Question
 from embstore.common.names import distinct
+from embstore.errors import QueryError, UsageError
 from embstore.tables.text import aligned, html
 from embstore.tables.values import beyond_python, plain_rows, plain_values, python_values
 
 if TYPE_CHECKING:
     import pandas as pd
+    import polars as pl
     import pyarrow as pa
+
+# A chart; which library draws it is known to the room of charts alone.
+Drawn = Any
 
 _SHOWN_ROWS = 40
 # Characters of a line in a notebook.
@@ -26,10 +31,11 @@ _WIDE = 120
 class Answer:
     """The rows that answer a question, and warnings about them.
 
-    Use it like the Arrow table it holds: ``to_pandas()``, ``to_pylist()``,
-    ``answer["value"]`` and every other method of ``pyarrow.Table``. ``pyarrow.table``,
-    ``polars.DataFrame`` and DuckDB accept it as it is; pass ``answer.table`` to a function that
-    requires a ``pyarrow.Table``. A terminal and a notebook show its first rows.
+    Use it like the Arrow table it holds: ``to_pandas()``, ``to_polars()``, ``to_pylist()``,
+    ``answer["value"]`` and every other method of ``pyarrow.Table``; a loop over it gives the rows
+    as dictionaries. ``pandas.DataFrame``, ``polars.DataFrame``, ``pyarrow.table`` and DuckDB accept
+    it as it is; pass ``answer.table`` to a function that requires a ``pyarrow.Table``. A terminal
+    and a notebook show its first rows.
 
     >>> import pyarrow as pa
     >>> answer = Answer(pa.table({"layer": [0, 1], "value": [0.25, None]}))
@@ -50,16 +56,18 @@ class Answer:
         headline: str = "",
         question: Question | None = None,
         values: Mapping[str, ParameterValue] | None = None,
+        draw: "Callable[[str], Drawn] | None" = None,
     ) -> None:
         """Wrap a table; ``notes`` are shown below it, beside the warnings found in it.
 
         Columns of one name are told apart as ``x`` and ``x_1``. ``headline`` stands above. With
         the ``question`` that it answers, and the ``values`` of its parameters, only the columns
-        that tell rows apart are shown.
+        that tell rows apart are shown. ``draw`` makes its chart in a theme.
         """
         self._table = table.rename_columns(distinct(table.column_names))
         self._notes = tuple(notes)
         self._headline = headline
+        self._draw = draw
         self._question = question
         self._values = dict(values or {})
 
@@ -98,7 +106,49 @@ class Answer:
         ]
 
     def to_pandas(self) -> "pd.DataFrame":
-        """Return the rows as a pandas data frame; as text what Python cannot hold."""
+        """Return the rows as a pandas data frame; as text what Python cannot hold.
+
+        Raises:
+            UsageError: pandas is not installed.
+        """
+        try:
+            import pandas  # noqa: F401 - whether Arrow will find it
+        except ImportError as error:
+            raise _not_installed("pandas") from error
+        frame: pd.DataFrame = self._in_python().to_pandas()
+        return frame
+
+    def to_polars(self) -> "pl.DataFrame":
+        """Return the rows as a polars data frame; as text what Python cannot hold.
+
+        Raises:
+            UsageError: polars is not installed.
+        """
+        try:
+            import polars as pl
+        except ImportError as error:
+            raise _not_installed("polars") from error
+        return pl.DataFrame(self._in_python())
+
+    def plot(self, theme: str = "light") -> "Drawn":
+        """Draw the answer as ``Store.chart`` would; a notebook shows the chart as it is.
+
+        Args:
+            theme: ``light`` or ``dark``.
+
+        Raises:
+            QueryError: it answers SQL of your own or a question without a chart, or has no rows.
+            UsageError: no such theme.
+        """
+        if self._draw is None:
+            raise QueryError(
+                "only the answer to a question has a chart: save the SQL as a question with a "
+                "chart line, and ask that with queries=FOLDER"
+            )
+        return self._draw(theme)
+
+    def _in_python(self) -> "pa.Table":
+        """Return the rows, with text in place of dates and times that Python cannot hold."""
         import pyarrow as pa
 
         table = self._table
@@ -106,8 +156,7 @@ class Answer:
             if any(map(beyond_python, column.chunks)):
                 values = [value for chunk in column.chunks for value in plain_values(chunk)]
                 table = table.set_column(place, table.field(place).name, pa.array(values))
-        frame: pd.DataFrame = table.to_pandas()
-        return frame
+        return table
 
     def column(self, name: str | int) -> "pa.ChunkedArray":
         """Return one column, by its name or place."""
@@ -118,6 +167,10 @@ class Answer:
 
     def __len__(self) -> int:
         return self.num_rows
+
+    def __iter__(self) -> Iterator[dict[str, Any]]:
+        # pandas.DataFrame(answer) takes the rows so.
+        return iter(self.to_pylist())
 
     def __arrow_c_stream__(self, requested_schema: object = None) -> object:
         return self._table.__arrow_c_stream__(requested_schema)
@@ -168,3 +221,7 @@ class Answer:
 
     def _remarks(self) -> list[str]:
         return [f"note: {note}" for note in self.notes]
+
+
+def _not_installed(package: str) -> UsageError:
+    return UsageError(f"{package} is not installed; run: pip install {package}")

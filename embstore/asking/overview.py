@@ -74,7 +74,7 @@ def _asked_for(
     apart = [columns[key] for key in types if types[key] == "N"]
     apart.sort(key=lambda name: name != "series")
     return (
-        [*apart, *(columns[key] for key in types if types[key] in "OT")],
+        [*apart, *(columns[key] for key in types if types[key] in {"O", "T"})],
         [columns[key] for key in types if types[key] == "Q"],
     )
 

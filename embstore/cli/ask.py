@@ -68,7 +68,9 @@ def list_(
     if what == "metrics":
         show_answer(_metrics(), chosen, output)
     elif what == "queries":
-        listed, broken = _questions(queries or ())
+        from embstore.asking.ask import question_table
+
+        listed, broken = question_table(queries or ())
         show_answer(listed, chosen, output)
         for error in broken:
             TERMINAL.fail(str(error))
@@ -274,27 +276,6 @@ def _metrics() -> "pa.Table":
         for info in metric_infos(pairs=True)
     ]
     return pa.Table.from_pylist(rows)
-
-
-def _questions(folders: Iterable[str]) -> "tuple[pa.Table, list[QueryError]]":
-    """Tell of every question that can be read, and what is wrong with the others."""
-    import pyarrow as pa
-
-    from embstore.asking.ask import readable_questions
-
-    questions, broken = readable_questions(folders)
-    rows = [
-        {
-            "name": question.name,
-            "title": question.title,
-            "chart": question.encoding is not None,
-            "parameters": " ".join(map(str, question.parameters)),
-            "doc": question.doc,
-            "file": str(question.path),
-        }
-        for question in questions.values()
-    ]
-    return pa.Table.from_pylist(rows), broken
 
 
 def _assignments(pairs: Iterable[str]) -> dict[str, str | list[str]]:

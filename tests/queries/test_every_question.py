@@ -18,7 +18,7 @@ ANSWERS = {
     "layers": {"series", "layer", "anisotropy", "anisotropy_no_sinks", "twonn"},
     "models": {"model", "kind", "anisotropy", "n_layers"},
     "provenance": {"model", "revision", "layer", "value"},
-    "runs": {"model", "revision", "created_at", "tokens"},
+    "runs": {"run", "model", "revision"},
 }
 
 
