@@ -121,7 +121,8 @@ def demo(
     tokens: Annotated[int, typer.Option(help="Tokens fed to each model.")] = 4096,
 ) -> None:
     """Measure a small decoder and a small encoder on Wikipedia, and chart them."""
-    from embstore.cli.output import write_table
+    from embstore.api.store import open_store
+    from embstore.cli.output import show_answer
     from embstore.demo import run_demo
 
     try:
@@ -130,7 +131,8 @@ def demo(
     except KeyboardInterrupt:
         TERMINAL.fail("interrupted: the same command goes on after the last model stored")
         raise
-    write_table(result.layers, "table", None)
+    layers = open_store(result.store).query("layers", models=list(result.models))
+    show_answer(layers.table, "table", None, at_a_glance=layers.at_a_glance)
     TERMINAL.say(f"\n{result.sentence}\n")
     for path in result.files:
         TERMINAL.say(f"wrote {path}")
