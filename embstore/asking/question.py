@@ -73,6 +73,14 @@ class Encoding:
         written = [text for c in self.channels.values() for text in (c.column, c.scale)]
         return frozenset(text[1:] for text in written if text.startswith("$"))
 
+    def columns(self, values: Mapping[str, object]) -> dict[str, str]:
+        """Return the column of each channel, of a ``$parameter`` the one that its value names."""
+        return {
+            key: str(values[c.column[1:]]) if c.column.startswith("$") else c.column
+            for key, c in self.channels.items()
+            if not c.column.startswith("$") or c.column[1:] in values
+        }
+
 
 @dataclass(frozen=True)
 class Question:

@@ -54,6 +54,13 @@ def find(node: object, key: str) -> list[object]:
     return [found for item in node for found in find(item, key)] if isinstance(node, list) else []
 
 
+def channels(node: object, name: str) -> list[dict[str, Any]]:
+    """What a channel is, wherever a specification has it; there must be one."""
+    found = [channel for channel in find(node, name) if isinstance(channel, dict)]
+    assert found, f"no channel {name}"
+    return found
+
+
 def with_intervals(table: pa.Table, half: float | None) -> pa.Table:
     values = table["value"].to_pylist()
     for name, sign in zip(INTERVAL, (-1, 1), strict=True):

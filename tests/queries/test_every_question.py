@@ -1,11 +1,25 @@
 import pytest
 
+from embstore.api.store import Store
 from embstore.asking.ask import bind, find_question, run_question, values_in_sql
 from embstore.common.paths import resource_folder
 from embstore.store.connection import Database
 from embstore.store.statement import statement_parameters
+from embstore.tables.text import aligned
+from embstore.tables.values import plain_rows
 
 BUILT_IN = sorted(path.stem for path in resource_folder("queries").glob("*.sql"))
+
+# Of questions without a chart: what a reader looks for.
+ANSWERS = {
+    "checkpoints": {"model", "revision", "step", "runs", "duplicate_of"},
+    "duplicate_checkpoints": {"model", "revision", "step", "duplicate_of"},
+    "failures": {"model", "revision", "stage", "reason", "resolved"},
+    "layers": {"series", "layer", "anisotropy", "anisotropy_no_sinks", "twonn"},
+    "models": {"model", "kind", "anisotropy", "n_layers"},
+    "provenance": {"model", "revision", "layer", "value"},
+    "runs": {"run", "model", "revision"},
+}
 
 
 @pytest.mark.parametrize("name", BUILT_IN)
@@ -32,6 +46,21 @@ class TestEveryQuestion:
         assert table.num_rows > 0
         assert not [field.name for field in table.schema if "decimal" in str(field.type)]
         assert table.equals(run_question(small, find_question(name)))
+
+    def test_shows_its_answer_at_eighty_columns(self, name: str, long_names: Database) -> None:
+        question = find_question(name)
+        answer = Store(long_names).query(name)
+        shown, above = answer.at_a_glance(80)
+        laid_out, hidden = aligned(shown.column_names, list(plain_rows(shown)), width=80)
+        assert max(map(len, [*laid_out.splitlines(), *above])) <= 80
+        if question.encoding is not None:
+            drawn = set(question.encoding.columns(bind(question)).values())
+        else:
+            drawn = ANSWERS[name]
+        # What all rows share stands above. Layers are told by number instead of depth.
+        hidden_drawn = drawn & set(hidden) - {"depth"}
+        assert not hidden_drawn
+        assert shown.num_rows == answer.num_rows
 
     def test_is_one_select(self, name: str, small: Database) -> None:
         question = find_question(name)
