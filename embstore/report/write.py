@@ -22,7 +22,7 @@ from embstore.report.read.contents import read_contents
 from embstore.report.read.differences import first_and_last, read_paired
 from embstore.report.read.evidence import Evidence, read_evidence
 from embstore.report.records import Contents, Row
-from embstore.types import SCOPES
+from embstore.types import SCOPE_WORDS, SCOPES
 
 if TYPE_CHECKING:
     from embstore.store.connection import Database
@@ -179,6 +179,7 @@ def _facts(
     return {
         "shortfall": SHORTFALL,
         "scopes": list(SCOPES),
+        "scope_words": [SCOPE_WORDS[scope] for scope in SCOPES],
         "models": [
             {
                 "label": model.label,

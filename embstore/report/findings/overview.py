@@ -6,7 +6,6 @@ from embstore.report.findings.bells import kinds_compared
 from embstore.report.findings.massive import massive_activations
 from embstore.report.findings.peaks import peak_by_kind
 from embstore.report.findings.sentences import (
-    SCOPE_WORDS,
     Finding,
     Spark,
     interval,
@@ -16,6 +15,7 @@ from embstore.report.findings.sentences import (
 from embstore.report.findings.training import dimension_over_training, peak_over_training
 from embstore.report.read.evidence import CEILING, Evidence, Highest
 from embstore.report.records import Contents
+from embstore.types import SCOPE_WORDS
 
 
 def find_all(contents: Contents, evidence: Evidence) -> tuple[Finding, ...]:
@@ -57,7 +57,7 @@ def ceiling(highest: Highest | None, contents: Contents) -> Finding | None:
     detail = [
         f"{value} ({highest.metric}){interval(highest.ci_low, highest.ci_high)}, at "
         f"{shortened(str(run['revision']))}, "
-        f"{SCOPE_WORDS.get(highest.scope, highest.scope)}; the embedding does not count."
+        f"{SCOPE_WORDS[highest.scope]}; the embedding does not count."
     ]
     if highest.surely:
         many = "interval lies" if highest.surely == 1 else "intervals lie"

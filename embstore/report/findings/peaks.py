@@ -5,7 +5,6 @@ from statistics import median
 
 from embstore.report.findings.sentences import (
     MOST_LINES,
-    SCOPE_WORDS,
     Finding,
     Spark,
     counted,
@@ -15,6 +14,7 @@ from embstore.report.findings.sentences import (
     shortened,
 )
 from embstore.report.read.profiles import AnisotropyProfile
+from embstore.types import SCOPE_WORDS
 
 
 def peak_by_kind(profiles: Sequence[AnisotropyProfile]) -> Iterator[Finding]:
@@ -47,7 +47,7 @@ def _peaks_of(profiles: Sequence[AnisotropyProfile], stack: str) -> str:
     full = [profile for profile in profiles if profile.scope == "all"]
     bare = [profile for profile in profiles if profile.scope == "no_sinks"]
     shown = full or bare or [p for p in profiles if p.scope == profiles[0].scope]
-    words = "" if full else f" ({SCOPE_WORDS.get(shown[0].scope, shown[0].scope)})"
+    words = "" if full else f" ({SCOPE_WORDS[shown[0].scope]})"
     if len({profile.model for profile in profiles}) > 1:
         words = f" in the median{words},"
     text = f"at {number(median(_heights(shown)))}{words} {_place(shown, stack)}"

@@ -8,14 +8,6 @@ from typing import Literal
 from embstore.common.messages import listed
 from embstore.metrics.conventions import LEVEL_IN_WORDS
 
-# As the page's selectors name the tokens that count.
-SCOPE_WORDS = {
-    "all": "all tokens",
-    "no_first": "without first tokens",
-    "no_sinks": "without attention sinks",
-}
-
-
 Tone = Literal["finding", "open", "warning"]
 
 # How many of several things a sentence names.

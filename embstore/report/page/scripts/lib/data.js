@@ -9,7 +9,7 @@
  * @typedef {{metric: number, model: number, part: number, every: boolean, spacing: string,
  *   low: number, step: number, offset: number, runs: number[], size: number,
  *   numbers?: Float64Array}} Chunk
- * @typedef {{models: Model[], metrics: Metric[], scopes: string[], runs: object[],
+ * @typedef {{models: Model[], metrics: Metric[], scopes: string[], scope_words: string[], runs: object[],
  *   corpora: object[], failures: object[], undefined: object[], chunks: Map<string, Chunk>,
  *   bytes: Uint8Array, modelOf: number[], spectra: Bundle, scales: Bundle,
  *   massive: object[], paired: {a: number, b: number, rows: object[]}[], shortfall: string}} Data

@@ -1,18 +1,12 @@
 // The selectors that views share, and what they offer.
 
-const SCOPE_WORDS = {
-  all: "all tokens",
-  no_first: "without first tokens",
-  no_sinks: "without attention sinks",
-};
-
 /** @returns {{value: number, label: string}[]} */
 function metricChoices(data) {
   return data.metrics.map((metric, value) => ({ value, label: `${metric.title} (${metric.name})` }));
 }
 
 function scopeChoices(data) {
-  return data.scopes.map((scope, value) => ({ value, label: SCOPE_WORDS[scope] ?? scope }));
+  return data.scope_words.map((label, value) => ({ value, label }));
 }
 
 const BOTH = "both";

@@ -72,7 +72,7 @@ function numberFacts(data, { metric, state, scope, cell, over, facts }, model, r
     ["Metric", `${title} (${key}, version ${versions[key] ?? "unknown"}): ${formula}`],
     ["Over the blocks", over],
     ["Hidden state", state === null || state === undefined ? null : stateName(model, state)],
-    ["Tokens counted", SCOPE_WORDS[data.scopes[scope]] ?? data.scopes[scope]],
+    ["Tokens counted", data.scope_words[scope]],
   ];
 }
 
