@@ -104,6 +104,8 @@ def test_stacks_of_one_name_are_compared(
     choose(page, "compare", "B: model", "lab/shallow")
     rows = agrees(page, store, "lab/both", "lab/shallow", tmp_path, errors="independent")
     assert {row["stack"] for row in rows} == {"encoder"}
+    labels = page.locator("#compare .plot .label").all_text_contents()
+    assert sorted(labels) == ["A: both · decoder", "A: both · encoder", "B: shallow"]
 
 
 def test_the_first_against_the_last_checkpoint_is_the_default_and_paired(
@@ -142,3 +144,4 @@ def test_other_checkpoints_are_told_to_have_wider_intervals(page_of_two: Path, v
     assert "embstore compare has the paired ones" in compare.locator(".note").inner_text()
     assert "no clear difference" in compare.locator(".title").inner_text()
     assert compare.locator(".marked path").count() == 0
+    assert compare.locator(".marked-entry").count() == 0

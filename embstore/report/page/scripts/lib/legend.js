@@ -34,6 +34,12 @@ function rampEntry(low, color, high) {
   return el("li", {}, low, bar, high);
 }
 
+/** A text that a label has room for; what has to stand at its end stays. */
+function cut(text, end = "") {
+  const most = LABEL_LETTERS - end.length;
+  return (text.length > most ? `${text.slice(0, most - 1)}…` : text) + end;
+}
+
 /** How much room labels at the ends of lines need; 0 where a legend does better. */
 function labelRoom(labels, width) {
   if (!labels.length || labels.length > 6 || width < 700) return 0;
@@ -58,8 +64,7 @@ function drawLabels(root, labels, { right, top, bottom }) {
   const layer = svg("g", { class: "labels", "aria-hidden": "true" });
   for (const label of early) label.at = Math.min(label.y, bottom - LABEL_HEIGHT / 2);
   for (const { text, look, at, x } of [...sorted, ...early]) {
-    const short = text.length > LABEL_LETTERS ? `${text.slice(0, LABEL_LETTERS - 1)}…` : text;
-    const label = svg("text", { x: (x < right - 2 * LABEL_HEIGHT ? x : right) + 10, y: at, class: `label ${look.color}` }, short);
+    const label = svg("text", { x: (x < right - 2 * LABEL_HEIGHT ? x : right) + 10, y: at, class: `label ${look.color}` }, cut(text));
     coloured(label, look);
     layer.append(label);
   }

@@ -34,6 +34,7 @@ function compareView(data, host) {
     notes.textContent = [sidesNote(data, asked.runs), errorsNote(data, asked.runs), metricNote(data, view.metric)].join(" ").trim();
     const series = ["a", "b"].flatMap((side) => sideSeries(data, view, side));
     if (series.length) {
+      const marked = differences.flatMap(({ layers }) => layers.filter(({ differs }) => differs).map(markOf));
       drawLines(canvas, {
         title: differenceWords(data, view.metric, differences),
         caption,
@@ -44,8 +45,8 @@ function compareView(data, host) {
         series,
         direct: true,
         named: series,
-        marked: differences.flatMap(({ layers }) => layers.filter(({ differs }) => differs).map(markOf)),
-        legend: [el("li", { class: "marked-entry" }, el("span", { "aria-hidden": "true" }, "▲"), "A and B differ: the 95 % interval of B − A leaves out 0")],
+        marked,
+        legend: marked.length === 0 ? [] : [el("li", { class: "marked-entry" }, el("span", { "aria-hidden": "true" }, "▲"), "A and B differ: the 95 % interval of B − A leaves out 0")],
         log: false,
         xScale: (range) => evenScale([0, 1], range),
         pick: (point) => panel.tell({ ...point, metric: view.metric }),

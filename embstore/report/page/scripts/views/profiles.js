@@ -160,7 +160,7 @@ function runSeries(data, { metric, run, choice, axis, after }) {
       const words = nth ? `, ${scopeChoices(data)[scope].label}` : "";
       return {
         label: `${runName(data, run)}${which}${words}`,
-        short: `${label.split("/").at(-1)}${which}`,
+        short: cut(label.split("/").at(-1), which),
         look: nth ? hollow(look) : look,
         points: cells.map(([key, cell]) => pointOf(data, key, cell, axis)),
       };
