@@ -19,9 +19,10 @@ _HERE = Path(__file__).parent
 # In the order in which later files use earlier ones. They are embstore's own, and so is the
 # packing of the numbers: the page has to work from disk, without one request.
 _SCRIPTS = (
-    *("lib/data", "lib/dom", "lib/address", "lib/download", "lib/table", "lib/picker"),
-    *("lib/scale", "lib/legend", "lib/save", "lib/figure", "lib/lines", "lib/heatmap"),
-    *("lib/difference", "views/provenance", "views/choices", "views/numbers", "views/headline"),
+    *("lib/data", "lib/dom", "lib/address", "lib/download", "lib/table", "lib/difference"),
+    *("lib/picker", "lib/player", "lib/scale", "lib/legend", "lib/save"),
+    *("lib/figure", "lib/lines", "lib/heatmap"),
+    *("views/provenance", "views/choices", "views/numbers", "views/headline"),
     *("views/profiles", "views/checkpoints", "views/training", "views/sides", "views/compare"),
     *("views/curves", "views/layers", "views/spectra", "views/scales", "views/massive"),
     *("views/tables", "views/sparks", "views/start"),

@@ -1,14 +1,16 @@
 // Checkpoints: all of one model as lines from light to dark, and one of them in full.
 
-// A training is played in about so many milliseconds, but no step faster than the eye follows.
-const PLAYED_IN = 8000;
-const SHORTEST_STEP = 80;
-const LONGEST_STEP = 600;
-
 /** @param {Data} data @param {Element} host */
 function checkpointsView(data, host) {
   const model = longest(data);
-  const view = { model, metric: firstMetric(data), scope: overlaidChoices(data)[0].value, corpus: corpusOf(data, model), log: false, at: Infinity };
+  const view = {
+    model,
+    metric: firstMetric(data),
+    scope: overlaidChoices(data)[0].value,
+    corpus: corpusOf(data, model),
+    log: false,
+    at: Infinity,
+  };
   const headline = headlineOf(data, host, view);
   const codecs = codecsOf(data);
   const save = addressed("checkpoints", view, {
@@ -42,55 +44,34 @@ function checkpointsView(data, host) {
     corpora,
     checkbox("Logarithmic values", view.log, set("log", Boolean)).element,
   );
-  const player = el("div", { class: "controls player" });
-  let playing = 0;
+  const played = el("div", { class: "controls player" });
+  let stop = () => {};
 
   function renew() {
     stop();
     if (view.at >= runs().length) view.at = Infinity;
     corpora.replaceChildren(selectAmong("Text", corpusChoices(data), view.corpus, set("corpus", Number)) ?? "");
-    const words = (place) => checkpointWords(data, runs()[place], false);
-    const bar = slider("Checkpoint", { last: runs().length - 1, value: at(), words }, (place) => {
-      stop();
-      view.at = place;
-      draw();
+    const { elements, ...made } = player({
+      label: "Checkpoint",
+      last: runs().length - 1,
+      at: at(),
+      words: (place) => checkpointWords(data, runs()[place], false),
+      go: (place) => {
+        view.at = place;
+        draw();
+      },
+      rest: () => announce(`Checkpoints: ${caption()}`),
     });
-    const play = button("Play", () => (playing ? stop() : start()));
-    const start = () => {
-      const last = runs().length - 1;
-      if (at() === last) move(0);
-      play.textContent = "Pause";
-      const pace = Math.max(SHORTEST_STEP, Math.min(LONGEST_STEP, PLAYED_IN / Math.max(last, 1)));
-      playing = setInterval(() => {
-        move(at() + 1);
-        if (at() === last) stop();
-      }, pace);
-    };
-    const move = (place) => {
-      view.at = place;
-      bar.show(place);
-      draw();
-    };
-    paused = () => {
-      play.textContent = "Play";
-      announce(`Checkpoints: ${caption()}`);
-    };
-    player.replaceChildren(play, bar.element);
-  }
-
-  let paused = () => {};
-
-  function stop() {
-    if (!playing) return;
-    clearInterval(playing);
-    playing = 0;
-    paused();
+    stop = made.stop;
+    played.replaceChildren(...elements);
   }
 
   function caption() {
     const counted = overlaidChoices(data).find((choice) => choice.value === view.scope).label;
     const { title, name: key } = data.metrics[view.metric];
-    return `${runName(data, runs()[at()])}, among ${plural(runs().length, "checkpoint")}: ${title} (${key}), ${counted}, over ${corpusChoices(data)[view.corpus].label}.`;
+    const text = corpusChoices(data)[view.corpus].label;
+    const which = `${runName(data, runs()[at()])}, among ${plural(runs().length, "checkpoint")}`;
+    return `${which}: ${title} (${key}), ${counted}, over ${text}.`;
   }
 
   function draw() {
@@ -132,7 +113,7 @@ function checkpointsView(data, host) {
   }
 
   renew();
-  host.replaceChildren(canvas, player, notes, controls, foldsOf(host, table), panel.element);
+  host.replaceChildren(canvas, played, notes, controls, foldsOf(host, table), panel.element);
   draw();
   return draw;
 }

@@ -46,7 +46,7 @@ function compareView(data, host) {
         direct: true,
         named: series,
         marked,
-        legend: marked.length === 0 ? [] : [el("li", { class: "marked-entry" }, el("span", { "aria-hidden": "true" }, "▲"), "A and B differ: the 95 % interval of B − A leaves out 0")],
+        legend: marked.length ? [markedEntry()] : [],
         log: false,
         xScale: (range) => evenScale([0, 1], range),
         pick: (point) => panel.tell({ ...point, metric: view.metric }),
@@ -83,6 +83,11 @@ function compareCaption(data, { a, b, metric, scope }) {
   return `A ${runName(data, a)} and B ${runName(data, b)}: ${data.metrics[metric].title} (${data.metrics[metric].name}), ${scopeChoices(data)[scope].label}.`;
 }
 
+function markedEntry() {
+  const mark = el("span", { "aria-hidden": "true" }, "▲");
+  return el("li", { class: "marked-entry" }, mark, "A and B differ: the 95 % interval of B − A leaves out 0");
+}
+
 function markOf({ depth, difference, low, high }) {
   return { x: depth, label: `depth ${show(depth)}: B − A ${show(difference)}, 95 % interval ${show(low)} to ${show(high)}` };
 }
@@ -93,7 +98,8 @@ function differenceWords(data, metric, differences) {
   const each = differences.map(({ name: stack, mean: { difference, low, high, differs } }) => {
     if (Number.isNaN(difference)) return "";
     const how = difference === 0 ? "as high as A's" : `${brief(Math.abs(difference))} ${difference > 0 ? "higher" : "lower"} than A's`;
-    const sure = differs === null ? "" : ` (95 % interval of B − A ${brief(low)} to ${brief(high)}): ${differs ? "they differ" : "no clear difference"}`;
+    const ends = ` (95 % interval of B − A ${brief(low)} to ${brief(high)})`;
+    const sure = differs === null ? "" : `${ends}: ${differs ? "they differ" : "no clear difference"}`;
     return `B's mean over the blocks${differences.length > 1 ? ` of the ${stack}` : ""} is ${how}${sure}.`;
   });
   return `${data.metrics[metric].title}: ${each.filter(Boolean).join(" ")}`;
@@ -104,9 +110,17 @@ function errorsNote(data, runs) {
   const [a, b] = runs.map((run) => data.runs[run]);
   const same = a.token_ids_sha256 === b.token_ids_sha256 && a.window_size === b.window_size;
   const has = data.paired.some((one) => [one.a, one.b].every((run) => runs.includes(run)));
-  if (has) return "Both read the same tokens, so errors are paired where column errors says so: those of the differences window by window.";
+  if (has) {
+    return (
+      "Both read the same tokens, so errors are paired where column errors says so: those of the " +
+      "differences window by window."
+    );
+  }
   if (!same) return "Errors are taken as independent: the two did not read the same tokens.";
-  return "Both read the same tokens, but errors are taken as independent here, so intervals are wider than necessary; embstore compare has the paired ones.";
+  return (
+    "Both read the same tokens, but errors are taken as independent here, so intervals are wider " +
+    "than necessary; embstore compare has the paired ones."
+  );
 }
 
 function sideSeries(data, { metric, scope, ...runs }, side) {

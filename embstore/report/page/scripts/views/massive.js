@@ -187,8 +187,10 @@ function drawLeaders(data, host, view, rows, caption, tell) {
   const ranks = Math.max(...rows.map((row) => row.rank));
   const [first] = series;
   const top = first.points.reduce((best, point) => (point.cell.value > best.cell.value ? point : best));
+  const who = first.label[0].toUpperCase() + first.label.slice(1);
+  const where = withArticle(stateName(model, top.row.state));
   drawLines(host, {
-    title: `${first.label[0].toUpperCase()}${first.label.slice(1)} is up to ${brief(top.cell.value)} times the median of its layer, in ${withArticle(stateName(model, top.row.state))}.`,
+    title: `${who} is up to ${brief(top.cell.value)} times the median of its layer, in ${where}.`,
     direct: true,
     filename: "massive-activations",
     caption: `${caption} A line goes on while its coordinate is among the ${count(ranks)} largest; values are spaced by their logarithm.`,

@@ -52,7 +52,8 @@ function scaleWords(data, bundle, lines) {
     const [low, high] = extent(values).map(brief);
     return low === high ? low : `${low} to ${high}`;
   };
-  return `The dimension is ${span(known.map((numbers) => numbers[0]))} at the nearest neighbours and ${span(known.map((numbers) => numbers.at(-1)))} at the furthest.`;
+  const [near, far] = [0, -1].map((place) => span(known.map((numbers) => numbers.at(place))));
+  return `The dimension is ${near} at the nearest neighbours and ${far} at the furthest.`;
 }
 
 function scalePoints(data, bundle, line, axis) {

@@ -15,7 +15,10 @@ function sparkLines(data, { metric: key, runs, scopes, over }) {
   const metric = data.metrics.findIndex(({ name: own }) => own === key);
   if (metric < 0) return [];
   const places = scopes.map((scope) => data.scopes.indexOf(scope));
-  if (over.endsWith("by step")) return [{ points: coursePoints(data, { metric, runs, scope: places[0] }, over), look: lookOf(data.modelOf[runs[0]]) }];
+  if (over.endsWith("by step")) {
+    const points = coursePoints(data, { metric, runs, scope: places[0] }, over);
+    return [{ points, look: lookOf(data.modelOf[runs[0]]) }];
+  }
   return runs.flatMap((run) => places.flatMap((scope, nth) =>
     runSeries(data, { metric, run, choice: String(scope), axis: "depth", after: false }).map(({ points, look }) => ({
       points: points

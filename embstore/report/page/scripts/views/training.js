@@ -157,7 +157,8 @@ function highestCell(data, metric, { runs, states, cells }) {
   cells.forEach((row, place) => row.forEach((cell, column) => {
     const model = data.models[data.modelOf[runs[column]]];
     if (model.states[states[place]].site !== "block" || cell.status !== "value") return;
-    if (!top || cell.value > top.cell.value) top = { cell, where: `${stateName(model, states[place])} at ${checkpointWords(data, runs[column], false)}` };
+    if (top && cell.value <= top.cell.value) return;
+    top = { cell, where: `${stateName(model, states[place])} at ${checkpointWords(data, runs[column], false)}` };
   }));
   return top ? `${data.metrics[metric].title} is highest in ${top.where}: ${brief(top.cell.value)}.` : "";
 }
