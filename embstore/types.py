@@ -16,6 +16,13 @@ Scope = Literal["all", "no_first", "no_sinks"]
 
 SCOPES: tuple[Scope, ...] = ("all", "no_first", "no_sinks")
 
+# How sentences and pages call them.
+SCOPE_WORDS: dict[str, str] = {
+    "all": "all tokens",
+    "no_first": "without first tokens",
+    "no_sinks": "without attention sinks",
+}
+
 # What the numbers of a model may be; auto is float32.
 DTYPES = ("auto", "float32", "bfloat16", "float16")
 

@@ -1,10 +1,11 @@
 -- title: Maximum over the layers during training
--- doc: One row per model, scope and training step: the largest value of any layer, and that
---   layer. The seed study saw the maximum of a decoder's anisotropy grow with training. The
---   embedding counts as layer 0; the state after the final norm does not count. The latest run
---   of each checkpoint and text; checkpoints without a step are left out. If duplicate_of names
---   another checkpoint, that one was stored before with the same weights: one of the two steps
---   is not what its name says.
+-- doc: One row per model, scope and training step: the peak, which is the highest value of any
+--   layer, and that layer. The seed study saw the peak of a decoder's anisotropy grow with
+--   training. The embedding counts as layer 0, while the highest block of the question phases
+--   leaves it out; the state after the final norm does not count. The latest run of each
+--   checkpoint and text; checkpoints without a step are left out. If duplicate_of names another
+--   checkpoint, that one was stored before with the same weights: one of the two steps is not
+--   what its name says.
 -- param metric VARCHAR = 'anisotropy' in metric.name: which metric
 -- param models VARCHAR[] = NULL in model.name: only these models; NULL means all
 -- param scopes VARCHAR[] = ['all', 'no_sinks'] in ('all', 'no_first', 'no_sinks'): which tokens count

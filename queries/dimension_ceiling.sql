@@ -9,6 +9,7 @@
 -- param ceiling DOUBLE = 60 in 0<..: the dimension not to be exceeded
 -- param models VARCHAR[] = NULL in model.name: only these models; NULL means all
 -- param scopes VARCHAR[] = ['all', 'no_sinks'] in ('all', 'no_first', 'no_sinks'): which tokens count
+-- param embedding BOOLEAN = true: whether layer 0, the embedding, counts
 -- chart: mark=point x=value:Q y=series:N color=scope:N rule=ceiling:Q
 WITH highest AS (
     SELECT
@@ -27,6 +28,7 @@ WITH highest AS (
         AND ($models::VARCHAR[] IS NULL OR list_contains($models::VARCHAR[], model))
         AND list_contains($scopes::VARCHAR[], scope)
         AND site <> 'final_norm'
+        AND ($embedding OR layer > 0)
         AND NOT untrained
     GROUP BY ALL
 )

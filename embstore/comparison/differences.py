@@ -36,12 +36,12 @@ class Difference:
     """B − A at one layer, or of a summary of all layers.
 
     Attributes:
-        part: ``layer``, or the summary: the ``mean`` over the blocks, the ``peak_value``
-            and the ``peak_depth`` where it is reached.
+        part: ``layer``, or the summary: the ``mean`` over the blocks, of each side its own;
+            the ``peak_value`` and the ``peak_depth`` where it is reached.
         layer: its number where both sides have it; None for summaries.
         depth: where between the embedding, 0, and the last block, 1, in A; None for
             summaries.
-        layers: how many compared layers are behind the numbers.
+        layers: how many layers are behind the value of A.
         a: the value of A; ``b`` that of B.
         difference: B − A; None where one of them has no value.
         std_error: of the difference; None where one of them has none.
@@ -85,7 +85,9 @@ def compare_profiles(a: Profile, b: Profile, *, by: By | None = None) -> tuple[D
     """Return the differences B − A: layer by layer, then of the summaries.
 
     By depth, the depths are those of the stack with fewer blocks; between two layers of
-    the other its value is interpolated linearly, never beyond its first and last.
+    the other its value is interpolated linearly, never beyond its first and last. The mean
+    over the blocks of a side is the same whatever it is compared with, except that a block
+    without a value is left out of both sides where they have equally many.
 
     Args:
         a: what is compared with.
@@ -107,13 +109,12 @@ def compare_profiles(a: Profile, b: Profile, *, by: By | None = None) -> tuple[D
         _difference("layer", left, right, windows, layer=layer, depth=depth)
         for layer, depth, left, right in pairs
     ]
-    blocks = [
-        (left, right)
-        for _, depth, left, right in pairs
-        if depth > 0 and left.value is not None and right.value is not None
-    ]
-    left, right = (_mean([pair[side] for pair in blocks]) for side in (0, 1))
-    rows.append(_difference("mean", left, right, windows, layers=len(blocks)))
+    own = [_blocks(a), _blocks(b)]
+    if a.n_layers == b.n_layers:
+        both = own[0].keys() & own[1].keys()
+        own = [{layer: at for layer, at in blocks.items() if layer in both} for blocks in own]
+    left, right = (_mean(list(blocks.values())) for blocks in own)
+    rows.append(_difference("mean", left, right, windows, layers=len(own[0])))
     high_a, high_b = _peak(a), _peak(b)
     rows.append(_difference("peak_value", _height(high_a), _height(high_b), windows))
     rows.append(_difference("peak_depth", _place(high_a), _place(high_b), windows))
@@ -164,6 +165,13 @@ def _estimate(at: LayerValue) -> _Estimate:
     missing = at.reason or "undefined"
     reason = f"layer {at.layer}: {missing}" if at.value is None else None
     return _Estimate(at.value, at.std_error, at.window_effects, reason)
+
+
+def _blocks(profile: Profile) -> dict[int, _Estimate]:
+    """Return the blocks that have a value, by number."""
+    return {
+        at.layer: _estimate(at) for at in profile.values if at.depth > 0 and at.value is not None
+    }
 
 
 def _mean(estimates: Sequence[_Estimate]) -> _Estimate:

@@ -173,15 +173,14 @@ def _matched(a: Profile, b: Profile, by: By | None) -> list[str]:
         return []
     blocks = f"A has {a.n_layers} blocks and B {b.n_layers}"
     if (by or default_by(a, b)) == "layer":
-        fewer = min(a.n_layers, b.n_layers)
         return [
-            f"{blocks}: layers of the same number are at different depths, and means are over the "
-            f"first {fewer} blocks of each"
+            f"{blocks}: layers of the same number are at different depths, and the last of the "
+            "longer one are in the means only"
         ]
     coarse, fine = ("A", "B") if a.n_layers < b.n_layers else ("B", "A")
     return [
         f"{blocks}: compared at the depths of {coarse}, "
-        f"{fine} is interpolated between neighbouring layers, and means are over those depths"
+        f"{fine} is interpolated between neighbouring layers; means are over all blocks of each"
     ]
 
 

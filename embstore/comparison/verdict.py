@@ -4,12 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from embstore.comparison.choose_runs import StoredRun
 from embstore.tables.looks import looks_of, texts
-
-_OF_TOKENS = {
-    "all": "all tokens",
-    "no_first": "all tokens but first ones",
-    "no_sinks": "all tokens but sinks and first ones",
-}
+from embstore.types import SCOPE_WORDS
 
 
 def verdict(rows: Sequence[Mapping[str, object]], a: StoredRun, b: StoredRun) -> str:
@@ -36,12 +31,13 @@ def verdict(rows: Sequence[Mapping[str, object]], a: StoredRun, b: StoredRun) ->
         )
     clearest = max(differing, key=_in_errors)
     before, after = (_number(clearest[side]) for side in "ab")
-    tokens = _OF_TOKENS[str(clearest["scope"])]
+    words = SCOPE_WORDS[str(clearest["scope"])]
+    tokens = words if words.startswith("without") else f"of {words}"
     there = f"{len(differing)} of {len(means)} means" if len(means) > 1 else "the mean"
     most = "most clearly in " if len(differing) > 1 else ""
     return (
         f"{name_b} differs from {name_a} by more than its error in {there} over the blocks, "
-        f"{most}{clearest['metric']} of {tokens}: {after} instead of {before}."
+        f"{most}{clearest['metric']} {tokens}: {after} instead of {before}."
     )
 
 

@@ -60,7 +60,8 @@ def collect(
 def git_state(package: Path) -> tuple[str | None, bool | None]:
     """Return the commit embstore runs from and whether it is changed; None outside a checkout.
 
-    Only a checkout of embstore itself counts, not a repository it is installed into.
+    Only a checkout of embstore itself counts, not a repository it is installed into. Files that
+    git does not track change no number: stores, reports and notes lie beside the code.
     """
     if not (package.parent / ".git").exists():
         return None, None
@@ -73,7 +74,10 @@ def git_state(package: Path) -> tuple[str | None, bool | None]:
                 check=True,
                 timeout=10,
             ).stdout.strip()
-            for command in (["rev-parse", "HEAD"], ["status", "--porcelain"])
+            for command in (
+                ["rev-parse", "HEAD"],
+                ["status", "--porcelain", "--untracked-files=no"],
+            )
         )
     except (OSError, subprocess.SubprocessError):
         return None, None

@@ -17,10 +17,12 @@ from embstore.report.pack.encoding import columns, json_bytes, text_of
 from embstore.report.pack.measurements import Packed, pack_metrics
 from embstore.report.pack.selection import Selection, select_metrics
 from embstore.report.page.html import PageText, write_page
+from embstore.report.page.sections import lead_of
 from embstore.report.read.contents import read_contents
+from embstore.report.read.differences import first_and_last, read_paired
 from embstore.report.read.evidence import Evidence, read_evidence
 from embstore.report.records import Contents, Row
-from embstore.types import SCOPES
+from embstore.types import SCOPE_WORDS, SCOPES
 
 if TYPE_CHECKING:
     from embstore.store.connection import Database
@@ -89,8 +91,14 @@ def build_report(
         contents = read_contents(database, chosen.models)
         evidence = read_evidence(database, contents)
         selections = _select(contents, evidence, chosen) if contents.runs else ()
-        payload = _payload(database, contents, evidence, selections) if contents.runs else {}
+        payload: dict[str, str] = {}
+        filled: tuple[str, ...] = ()
+        if contents.runs:
+            payload, filled = _payload(database, contents, evidence, selections)
     findings = find_all(contents, evidence)
+    lead = None
+    if contents.runs:
+        lead = lead_of(contents, findings, [selection.metric for selection in selections])
     written = (now or datetime.now(UTC)).strftime("%Y-%m-%d %H:%M UTC")
     text = PageText(
         title=chosen.title or f"Geometry of hidden states: {database.path.stem}",
@@ -99,7 +107,7 @@ def build_report(
         written=written,
     )
     return Report(
-        html=write_page(text, contents, findings, payload),
+        html=write_page(text, contents, findings, payload, lead=lead, filled=filled),
         findings=findings,
         runs=len(contents.runs),
         shortened=tuple(one.metric for one in selections if not one.every),
@@ -130,22 +138,28 @@ def _select(
 
 def _payload(
     database: "Database", contents: Contents, evidence: Evidence, selections: Sequence[Selection]
-) -> dict[str, str]:
-    """Pack what the page's script reads."""
+) -> tuple[dict[str, str], tuple[str, ...]]:
+    """Pack what the page's script reads, and say which sections that fills."""
     packed = pack_metrics(database, selections, contents)
     lines = {
         "spectra": pack_spectra(database, contents),
         "scales": pack_scales(database, contents),
     }
+    paired = read_paired(database, contents, [one.metric for one in selections])
     facts = _facts(contents, evidence, selections, packed) | {
         "massive": columns(evidence.largest),
+        "paired": [{"a": one.a, "b": one.b, "rows": columns(one.rows)} for one in paired],
         **{kind: bundle.facts for kind, bundle in lines.items()},
     }
-    return {
+    filled = [kind for kind, bundle in lines.items() if bundle.facts["lines"]]
+    if evidence.largest:
+        filled.append("massive")
+    payload = {
         "facts": text_of(json_bytes(facts)),
         "numbers": text_of(packed.content),
         **{f"{kind}-numbers": text_of(bundle.content) for kind, bundle in lines.items()},
     }
+    return payload, tuple(filled)
 
 
 def _facts(
@@ -165,6 +179,7 @@ def _facts(
     return {
         "shortfall": SHORTFALL,
         "scopes": list(SCOPES),
+        "scope_words": [SCOPE_WORDS[scope] for scope in SCOPES],
         "models": [
             {
                 "label": model.label,
@@ -172,6 +187,7 @@ def _facts(
                 "states": columns([vars(state) for state in model.states]),
                 "runs": list(model.runs),
                 "newest": sorted(newest.intersection(model.runs)),
+                "ends": first_and_last(contents, model),
             }
             for model in contents.models
         ],

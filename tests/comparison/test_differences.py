@@ -1,4 +1,5 @@
 import math
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -158,6 +159,18 @@ class TestSummary:
         assert (row.a, row.b, row.difference, row.layers) == (2.0, 4.0, 2.0, 2)
         # Errors of one run's layers are taken to move as one: no smaller than each.
         assert row.std_error == pytest.approx(math.hypot(0.1, 0.1))
+
+    @pytest.mark.parametrize("by", ["depth", "layer"])
+    def test_the_mean_of_a_model_is_the_same_whatever_it_is_compared_with(
+        self, by: Literal["depth", "layer"]
+    ) -> None:
+        deep = profile([9.0, 1, 2, 6, 7])
+        for other in (profile([0.0, 1, 2]), profile([0.0, 1, 2, 3, 4])):
+            row = part(compare_profiles(deep, other, by=by), "mean")
+            assert (row.a, row.layers) == (4.0, 4)
+        # A gap is left out of its own side where there is no block of the other to leave out.
+        row = part(compare_profiles(deep, profile([0.0, None, 2]), by=by), "mean")
+        assert (row.a, row.b) == (4.0, 2.0)
 
     def test_peak_has_its_layers_error_and_its_depth(self) -> None:
         a = profile([1.0, 5, 2], [0.1, 0.4, 0.1])

@@ -71,7 +71,7 @@ class TestRows:
         found = compare_stored(database, "lab/deep", "lab/decoder", metrics=["twonn"])
         assert (
             "A has 8 blocks and B 4: compared at the depths of B, A is interpolated between "
-            "neighbouring layers, and means are over those depths"
+            "neighbouring layers; means are over all blocks of each"
         ) in found.notes
         rows = [row for row in found.table.to_pylist() if row["part"] == "layer"]
         assert [row["depth"] for row in rows[:5]] == [0, 0.25, 0.5, 0.75, 1]

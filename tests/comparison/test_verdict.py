@@ -59,8 +59,8 @@ def test_the_clearest_difference_is_named_with_both_values() -> None:
 
 def test_one_metric_is_one_sentence_too() -> None:
     assert verdict([row("twonn", 8.0, 9.0, differs=True, scope="no_sinks")], A, B) == (
-        "opt-125m differs from gpt2 by more than its error in the mean over the blocks, twonn of "
-        "all tokens but sinks and first ones: 9.000 instead of 8.000."
+        "opt-125m differs from gpt2 by more than its error in the mean over the blocks, twonn "
+        "without attention sinks: 9.000 instead of 8.000."
     )
 
 

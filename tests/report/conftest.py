@@ -80,7 +80,14 @@ def visit(browser: "Browser") -> Iterator[Open]:
     contexts = []
     visits = []
 
-    def open_page(path: Path, *, width: int = 1440, height: int = 900, dark: bool = False) -> Visit:
+    def open_page(
+        path: Path,
+        *,
+        width: int = 1440,
+        height: int = 900,
+        dark: bool = False,
+        fragment: str = "",
+    ) -> Visit:
         context = browser.new_context(
             viewport={"width": width, "height": height},
             color_scheme="dark" if dark else "light",
@@ -92,13 +99,13 @@ def visit(browser: "Browser") -> Iterator[Open]:
         context.route(lambda url: not url.startswith("file:"), lambda route: route.abort())
         visited = Visit(context.new_page())
         visits.append((visited, path))
-        visited.page.goto(path.as_uri())
+        visited.page.goto(f"{path.as_uri()}#{fragment}" if fragment else path.as_uri())
         return visited
 
     yield open_page
     for visited, path in visits:
-        asked = [url for url in visited.requests if not url.startswith("blob:")]
-        assert asked == [path.as_uri()]
+        asked = {url.split("#")[0] for url in visited.requests if not url.startswith("blob:")}
+        assert asked == {path.as_uri()}
         assert visited.complaints == []
     for context in contexts:
         context.close()

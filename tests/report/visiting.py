@@ -21,6 +21,18 @@ def choose(page: "Page", section: str, label: str, option: str) -> None:
     page.locator(f"#{section}").get_by_label(label, exact=True).select_option(label=option)
 
 
+def slide(page: "Page", section: str, label: str, to: int) -> None:
+    """Move a section's slider to a place."""
+    page.locator(f"#{section}").get_by_label(label, exact=True).fill(str(to))
+
+
+def unfold(page: "Page", where: str) -> "Locator":
+    """Open what is folded away, and return it."""
+    details = page.locator(where)
+    details.locator("summary").first.click()
+    return details
+
+
 def downloaded(page: "Page", table: "Locator", folder: Path) -> list[dict[str, str]]:
     """Download a table, and read it."""
     with page.expect_download() as arriving:

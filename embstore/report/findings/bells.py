@@ -3,14 +3,32 @@
 from collections.abc import Collection, Sequence
 from statistics import median
 
-from embstore.report.findings.sentences import Finding, interval, number, signed
-from embstore.report.read.profiles import ERRORS, LEAST_CONTRAST, AnisotropyProfile
+from embstore.report.findings.sentences import (
+    MOST_LINES,
+    Finding,
+    Spark,
+    interval,
+    joined,
+    number,
+    signed,
+)
+from embstore.report.read.profiles import ERRORS, LEAST_CONTRAST, AnisotropyProfile, Outline
 
 _KINDS = ("decoder", "encoder")
 
+# What one profile does, and what several do.
+_SHAPES: dict[Outline, tuple[str, str]] = {
+    "bell": ("is a bell", "are bells"),
+    "valley": ("is a valley", "are valleys"),
+    "rising": ("rises with depth", "rise with depth"),
+    "falling": ("falls with depth", "fall with depth"),
+    "flat": ("is flat", "are flat"),
+    "open": ("is not clearly a bell", "are not clearly bells"),
+}
+
 
 def kinds_compared(profiles: Sequence[AnisotropyProfile], kinds: Collection[str]) -> Finding | None:
-    """Say how far the middle of each kind's profiles stands out, and how many are bells.
+    """Say whether each kind's profiles are bells, and how far their middle stands out.
 
     Args:
         profiles: of the last checkpoints.
@@ -24,31 +42,54 @@ def kinds_compared(profiles: Sequence[AnisotropyProfile], kinds: Collection[str]
         for profile in profiles
         if profile.scope == "all" and profile.kind in _KINDS and profile.contrast is not None
     ]
-    known = [kind for kind in _KINDS if any(profile.kind == kind for profile in used)]
-    text = ""
+    of_kind = {kind: [p for p in used if p.kind == kind] for kind in _KINDS}
+    known = [kind for kind in _KINDS if of_kind[kind]]
+    text = "Whether anisotropy profiles are bells is left open."
+    detail = []
     if known:
-        each = [_of_kind(kind, [p for p in used if p.kind == kind]) for kind in known]
-        text = (
+        shapes = [_shapes(kind, of_kind[kind], first=kind == known[0]) for kind in known]
+        text = f"{'; '.join(shapes)}."
+        each = "; it is ".join(_contrast(kind, of_kind[kind]) for kind in known)
+        detail.append(
             "Against the mean of both ends (a tenth of the depth each), anisotropy over the middle "
-            f"third of the depth is {'; it is '.join(each)} (all tokens, last checkpoints). A bell "
-            f"exceeds each end by more than {ERRORS:g} standard errors and by more than "
-            f"{LEAST_CONTRAST}."
+            f"third of the depth is {each} (all tokens, last checkpoints). A bell exceeds each end "
+            f"by more than {ERRORS:g} standard errors and by more than {LEAST_CONTRAST}."
         )
-    missing = [
-        f"no {kind} has values over the middle third of the depth and both ends"
+    detail += [
+        f"No {kind} has values over the middle third of the depth and both ends."
         if kind in present
-        else f"there are no {kind}s here"
+        else f"There are no {kind}s here to compare with."
         for kind in _KINDS
         if kind not in known
     ]
-    if missing:
-        why = " and ".join(missing)
-        text += f" {why[0].upper()}{why[1:]}, so whether the two kinds differ stays open."
     runs = tuple(sorted({profile.run for profile in used}))
-    return Finding("Encoders and decoders", text.strip(), runs, "open" if missing else "finding")
+    return Finding(
+        "Shape of the profile",
+        text,
+        runs,
+        "finding" if known else "open",
+        detail=" ".join(detail),
+        spark=Spark("anisotropy", runs[:MOST_LINES]) if runs else None,
+    )
 
 
-def _of_kind(kind: str, profiles: Sequence[AnisotropyProfile]) -> str:
+def _shapes(kind: str, profiles: Sequence[AnisotropyProfile], *, first: bool) -> str:
+    """Say what the profiles of one kind do; only the first names the metric."""
+    outlines = [profile.outline for profile in profiles]
+    n = len(outlines)
+    if n == 1:
+        who = f"The {kind}'s anisotropy profile" if first else f"the {kind}'s"
+        return f"{who} {_SHAPES[outlines[0]][0]}"
+    found = sorted(set(outlines), key=lambda outline: (-outlines.count(outline), outline))
+    what = f"anisotropy profiles of {kind}s" if first else f"of {kind}s"
+    if len(found) == 1:
+        return f"{'All' if first else 'all'} {n} {what} {_SHAPES[found[0]][1]}"
+    counts = {outline: outlines.count(outline) for outline in found}
+    parts = [f"{count} {_SHAPES[outline][count > 1]}" for outline, count in counts.items()]
+    return f"{'Of' if first else 'of'} {n} {what}, {joined(parts)}"
+
+
+def _contrast(kind: str, profiles: Sequence[AnisotropyProfile]) -> str:
     contrasts: dict[str, list[float]] = {}
     for profile in profiles:
         contrasts.setdefault(profile.model, []).append(profile.contrast or 0.0)
@@ -57,11 +98,4 @@ def _of_kind(kind: str, profiles: Sequence[AnisotropyProfile]) -> str:
     sure = interval(profiles[0].ci_low, profiles[0].ci_high) if len(profiles) == 1 else ""
     if low != high:
         sure = f" (median over {len(contrasts)} models; {low} to {high})"
-    outlines = [profile.outline for profile in profiles]
-    n = len(profiles)
-    found = outlines.count("bell")
-    verb = "is a bell" if 1 in (found, n) else "are bells"
-    bells = f"{found} of {n} profile{'' if n == 1 else 's'} {verb}"
-    unsure = outlines.count("open")
-    left = f", {unsure} left open" if unsure else ""
-    return f"{signed(median(middles))}{sure} in {kind}s, where {bells}{left}"
+    return f"{signed(median(middles))}{sure} in {kind}s"

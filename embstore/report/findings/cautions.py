@@ -41,10 +41,10 @@ def failed(failures: Sequence[Row]) -> Finding | None:
     return Finding(
         "Not measured",
         f"{counted(len(failures), 'checkpoint')} could not be measured and "
-        f"{'is' if len(failures) == 1 else 'are'} missing here: {named(names)}. "
-        "The coverage section says why.",
+        f"{'is' if len(failures) == 1 else 'are'} missing here: {named(names)}.",
         (),
         "warning",
+        detail="The section Coverage says why.",
     )
 
 
@@ -62,10 +62,10 @@ def incomplete(stored: dict[int, tuple[int, int]], contents: Contents) -> Findin
     return Finding(
         "Gaps",
         f"{counted(len(short), 'run')} of {named(models)} "
-        f"{'has' if len(short) == 1 else 'have'} fewer numbers than other runs of the same model: "
-        "metrics or scopes were not asked for, or came with a later version.",
+        f"{'has' if len(short) == 1 else 'have'} fewer numbers than other runs of the same model.",
         tuple(short),
         "warning",
+        detail="Metrics or scopes were not asked for, or came with a later version.",
     )
 
 
@@ -78,9 +78,10 @@ def undefined(rows: Sequence[Row]) -> Finding | None:
     return Finding(
         "Undefined values",
         f"{counted(n, 'number')} of {named(metrics)} {'is' if n == 1 else 'are'} undefined, "
-        f"most often because: {rows[0]['reason']}. The coverage section lists them.",
+        f"most often because: {rows[0]['reason']}.",
         (),
         "warning",
+        detail="The section Coverage lists them.",
     )
 
 
@@ -93,9 +94,10 @@ def empty(found: Sequence[EmptyLayers], contents: Contents) -> Finding | None:
     return Finding(
         "Empty layers",
         f"{counted(len(found), 'run')} {'has' if len(found) == 1 else 'have'} layers without a "
-        f"number. {which}.",
+        "number.",
         tuple(contents.place_of[run.run_id] for run in found),
         "warning",
+        detail=f"{which}.",
     )
 
 
@@ -112,16 +114,16 @@ def larger_hidden(larger: dict[int, int], runs: Sequence[Row]) -> Finding | None
     return Finding(
         "Smaller, later runs",
         f"{counted(len(larger), 'latest run')} read fewer tokens than an earlier one of the same "
-        f"checkpoint and text, which this page leaves out ({tokens_of} tokens): embstore ingest "
-        "--force with as many tokens as before makes a larger one the latest again.",
+        f"checkpoint and text, which this page leaves out ({tokens_of} tokens).",
         tuple(larger),
         "warning",
+        detail="embstore ingest --force with as many tokens as before makes a larger one the "
+        "latest again.",
     )
 
 
 def unequal_samples(runs: Sequence[Row]) -> Finding | None:
     """Warn where compared runs read different amounts of text, windows or precisions."""
-    # More tokens lower every spectrum's bias and raise every dimension.
     names = {"tokens": "tokens", "window_size": "window", "sample_size": "sample", "dtype": "dtype"}
     found = {word: {run[column] for run in runs} for column, word in names.items()}
     differing = [
@@ -131,10 +133,10 @@ def unequal_samples(runs: Sequence[Row]) -> Finding | None:
         return None
     return Finding(
         "Unequal samples",
-        f"Not all runs are sampled alike ({'; '.join(differing)}), which moves dimensions and "
-        "spectra by itself: compare only runs that agree.",
+        f"Not all runs are sampled alike ({'; '.join(differing)}): compare only runs that agree.",
         (),
         "warning",
+        detail="More tokens lower the bias of a spectrum and raise a dimension by themselves.",
     )
 
 
@@ -158,10 +160,10 @@ def small_samples(contents: Contents) -> Finding | None:
     return Finding(
         "Few tokens",
         f"{counted(len(few), 'run')} of {named({model.label for model, _ in few})} read fewer "
-        f"than {TOKENS_PER_DIMENSION} tokens per dimension: participation ratio, effective rank "
-        "and components of variance come out too low.",
+        f"than {TOKENS_PER_DIMENSION} tokens per dimension, which biases numbers of a spectrum.",
         tuple(place for _, place in few),
         "warning",
+        detail="Participation ratio, effective rank and components of variance come out too low.",
     )
 
 

@@ -2,7 +2,16 @@
 
 from collections.abc import Sequence
 
-from embstore.report.findings.sentences import Finding, counted, named, number, shortened
+from embstore.report.findings.sentences import (
+    MOST_LINES,
+    Finding,
+    Spark,
+    counted,
+    joined,
+    named,
+    number,
+    shortened,
+)
 from embstore.report.read.massive import LEAST_RATIO, LEAST_VALUE, STORED, Massive
 
 _EXAMPLES = 3
@@ -29,12 +38,22 @@ def massive_activations(found: Sequence[Massive]) -> Finding | None:
     more = [model for model, _, _ in list(models)[_EXAMPLES:]]
     if more:
         sentences.append(f"{named(more)} {'has' if len(set(more)) == 1 else 'have'} some too.")
+    others = [model for model, _, _ in models if model != found[0].model]
+    also = f"; so do {named(others)}" if len(set(others)) > 1 else ""
+    also = f"; so does {shortened(others[0])}" if len(set(others)) == 1 else also
     sentences.append(
         f"Massive means above {LEAST_VALUE} in absolute value and at least {LEAST_RATIO:,} times "
         f"the median of the layer; the store has the {STORED} largest of each layer."
     )
+    top = found[0]
+    runs = tuple(sorted({one.run for one in found}))
     return Finding(
-        "Massive activations", " ".join(sentences), tuple(sorted({one.run for one in found}))
+        "Massive activations",
+        f"{shortened(top.model)} has a massive activation {_layers(top.layers)}, at coordinate "
+        f"{top.coordinate}: up to {number(top.ratio)} times the median of its layer{also}.",
+        runs,
+        detail=" ".join(sentences),
+        spark=Spark("massive_ratio", runs[:MOST_LINES]),
     )
 
 
@@ -70,5 +89,4 @@ def _layers(layers: Sequence[int]) -> str:
     parts: list[str] = []
     for run in runs:
         parts += [f"{run[0]} to {run[-1]}"] if len(run) > 2 else map(str, run)
-    text = " and ".join([", ".join(parts[:-1]), parts[-1]] if len(parts) > 1 else parts)
-    return f"in layer{'' if len(layers) == 1 else 's'} {text}"
+    return f"in layer{'' if len(layers) == 1 else 's'} {joined(parts)}"

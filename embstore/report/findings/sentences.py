@@ -3,42 +3,62 @@
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from statistics import median
 from typing import Literal
 
 from embstore.common.messages import listed
 from embstore.metrics.conventions import LEVEL_IN_WORDS
 
-# As the page's selectors name the tokens that count.
-SCOPE_WORDS = {
-    "all": "all tokens",
-    "no_first": "without first tokens",
-    "no_sinks": "without attention sinks",
-}
-
-
 Tone = Literal["finding", "open", "warning"]
 
 # How many of several things a sentence names.
 NAMED = 4
+# More lines than this are a blot in a drawing as small as a word.
+MOST_LINES = 12
 _LONGEST = 60
 
 
 @dataclass(frozen=True)
+class Spark:
+    """Which numbers the small drawing beside a finding shows.
+
+    Attributes:
+        metric: of which.
+        runs: places of the runs; over the layers one line each, over the steps one point each.
+        scopes: which tokens count, one line each.
+        over: what a line goes over: the layers, the blocks only, or the steps, of which it shows
+            the mean over the blocks or the highest one.
+    """
+
+    metric: str
+    runs: tuple[int, ...]
+    scopes: tuple[str, ...] = ("all",)
+    over: Literal["layers", "blocks", "mean by step", "highest by step"] = "layers"
+
+    @property
+    def of_training(self) -> bool:
+        """Whether it goes over the steps of a training."""
+        return self.over.endswith("by step")
+
+
+@dataclass(frozen=True)
 class Finding:
-    """One sentence or two, and the runs it is drawn from.
+    """One sentence, what stands behind it, and the runs it is drawn from.
 
     Attributes:
         topic: two or three words.
-        text: what the numbers say.
+        text: what the numbers say, as a person would say it.
         runs: places of the runs behind it.
         tone: a finding, a question left open, or a warning.
+        detail: numbers and definitions, for who asks.
+        spark: what is drawn beside it.
     """
 
     topic: str
     text: str
     runs: tuple[int, ...]
     tone: Tone = "finding"
+    detail: str = ""
+    spark: Spark | None = None
 
 
 def number(value: float) -> str:
@@ -64,11 +84,14 @@ def signed(value: float) -> str:
     return f"{number(abs(value))} {'higher' if value >= 0 else 'lower'}"
 
 
-def spread(values: Sequence[float]) -> str:
-    """Write one value, or the median and range of several."""
-    if number(min(values)) == number(max(values)):
-        return number(median(values))
-    return f"{number(median(values))} (median; {number(min(values))} to {number(max(values))})"
+def in_layer(layer: int, stack: str = "") -> str:
+    """Say where: the embedding has no number that a reader knows.
+
+    >>> in_layer(12), in_layer(0), in_layer(3, "decoder")
+    ('in layer 12', 'in the embedding', 'in layer 3 of the decoder')
+    """
+    where = f"in layer {layer}" if layer else "in the embedding"
+    return f"{where} of the {stack}" if stack else where
 
 
 def interval(low: float | None, high: float | None) -> str:
@@ -97,6 +120,15 @@ def named(names: Iterable[object]) -> str:
     if not isinstance(names, Sequence | dict):
         unique.sort()
     return listed(map(shortened, unique), most=NAMED)
+
+
+def joined(parts: Sequence[str]) -> str:
+    """Join the parts of a sentence.
+
+    >>> joined(["a"]), joined(["a", "b", "c"])
+    ('a', 'a, b and c')
+    """
+    return " and ".join([", ".join(parts[:-1]), parts[-1]] if len(parts) > 1 else parts)
 
 
 def shortened(name: str) -> str:

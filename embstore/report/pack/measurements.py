@@ -1,7 +1,8 @@
 """Reads and packs the measurements that a page carries.
 
-A chunk holds one metric of one model, its values or one end of their intervals, for every
-scope, hidden state and run, encoded by itself.
+A chunk holds one metric of one model, its values, one end of their intervals or their standard
+errors, for every scope, hidden state and run, encoded by itself. A standard error is not to be
+had from the ends: many intervals are symmetric on a scale of their own.
 """
 
 from collections.abc import Iterator, Sequence
@@ -20,8 +21,8 @@ if TYPE_CHECKING:
     from embstore.report.records import Contents, ModelFacts, State
     from embstore.store.connection import Database
 
-Part = Literal["value", "low", "high"]
-PARTS: tuple[Part, ...] = ("value", "low", "high")
+Part = Literal["value", "low", "high", "error"]
+PARTS: tuple[Part, ...] = ("value", "low", "high", "error")
 
 # No geometry is this large, and differences of larger numbers overflow.
 _LARGEST = 1e300
@@ -42,7 +43,8 @@ SELECT
     (list_position($scopes::VARCHAR[], measurement.scope) - 1)::INTEGER AS scope,
     measurement.value,
     measurement.ci_low AS low,
-    measurement.ci_high AS high
+    measurement.ci_high AS high,
+    measurement.std_error AS error
 FROM measurement
 JOIN (
     SELECT unnest($runs::VARCHAR[]) AS run_id, unnest($places::INTEGER[]) AS place

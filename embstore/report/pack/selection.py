@@ -51,7 +51,7 @@ def select_metrics(
     of_metric = {count.metric: count for count in counts}
     order = only if only else [*_FIRST, *of_metric]
     chosen = [of_metric[name] for name in dict.fromkeys(order) if name in of_metric]
-    left = budget - sum((3 if count.bounded else 1) * newest_cells for count in chosen)
+    left = budget - sum((4 if count.bounded else 1) * newest_cells for count in chosen)
     every: set[str] = set()
     intervals: set[str] = set()
     for count in chosen:
@@ -59,9 +59,9 @@ def select_metrics(
             every.add(count.metric)
             left -= cells
     for count in chosen:
-        if count.bounded and count.metric in every and 2 * cells <= left:
+        if count.bounded and count.metric in every and 3 * cells <= left:
             intervals.add(count.metric)
-            left -= 2 * cells
+            left -= 3 * cells
     return tuple(
         Selection(
             metric=count.metric,

@@ -4,61 +4,29 @@ import base64
 import hashlib
 import html
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from embstore.report.findings.sentences import Finding, counted
 from embstore.report.page.guide import metrics_section, reading_section
-from embstore.report.records import Contents, Row
+from embstore.report.page.overview import overview_section, view_host
+from embstore.report.page.sections import FOLDED, VIEWS, Lead, views_of
+from embstore.report.records import Contents
 
 _HERE = Path(__file__).parent
 
 # In the order in which later files use earlier ones. They are embstore's own, and so is the
 # packing of the numbers: the page has to work from disk, without one request.
 _SCRIPTS = (
-    *("lib/data", "lib/dom", "lib/download", "lib/table"),
-    *("lib/scale", "lib/figure", "lib/lines", "lib/heatmap"),
-    *("views/provenance", "views/choices", "views/profiles", "views/training", "views/compare"),
+    *("lib/data", "lib/dom", "lib/address", "lib/download", "lib/table", "lib/difference"),
+    *("lib/picker", "lib/player", "lib/scale", "lib/legend", "lib/save"),
+    *("lib/figure", "lib/lines", "lib/heatmap"),
+    *("views/provenance", "views/choices", "views/numbers", "views/headline"),
+    *("views/profiles", "views/checkpoints", "views/training", "views/sides", "views/compare"),
     *("views/curves", "views/layers", "views/spectra", "views/scales", "views/massive"),
-    *("views/tables", "views/start"),
+    *("views/tables", "views/sparks", "views/start"),
 )
-
-# Sections that the script fills.
-_VIEWS = {
-    "profiles": (
-        "Profiles",
-        "One line per model: how a metric runs from the embedding to the last block.",
-    ),
-    "training": (
-        "Training",
-        "One model: every layer at every checkpoint. Hatched cells have no number.",
-    ),
-    "compare": ("Compare two", "Two checkpoints, of two models or of one, over all metrics."),
-    "spectra": (
-        "Spectra",
-        "Which share of the variance each principal direction carries, the largest first. One "
-        "direction far above the others is what makes a layer anisotropic. Last checkpoints only.",
-    ),
-    "scales": (
-        "Dimension by scale",
-        "The intrinsic dimension from the distances to each token's k-th and 2k-th neighbour "
-        "(Gride). Rely on it where it is flat over a range of scales; noise raises it at the "
-        "smallest distances. Last checkpoints only.",
-    ),
-    "massive": (
-        "Massive activations",
-        "The largest single coordinates of every layer, over all tokens, with the token each "
-        "belongs to. Last checkpoints only.",
-    ),
-    "coverage": ("Coverage", "What was measured, what failed, and what is undefined."),
-    "runs": (
-        "Runs",
-        "Every number belongs to one run: weights, text, sample and software decide it.",
-    ),
-}
-
-_RUNS_NAMED = 20
 
 
 @dataclass(frozen=True)
@@ -83,6 +51,9 @@ def write_page(
     contents: Contents,
     findings: Sequence[Finding],
     payload: Mapping[str, str],
+    *,
+    lead: Lead | None = None,
+    filled: Collection[str] = (),
 ) -> str:
     """Put a page together.
 
@@ -91,16 +62,18 @@ def write_page(
         contents: what it is about.
         findings: its sentences.
         payload: base64 texts by the id of their element; none for an empty store.
+        lead: what comes first; None for an empty store.
+        filled: of ``spectra``, ``scales`` and ``massive`` those with content.
     """
     script = _script() if payload else ""
     style = (_HERE / "report.css").read_text(encoding="utf-8")
-    sections = [_findings(findings, contents)]
-    if payload:
-        sections += [_view(key, title, doc) for key, (title, doc) in _VIEWS.items()]
+    sections = [overview_section(findings, contents, lead)]
+    names = {"overview": "Overview"}
+    if lead:
+        views = views_of(contents, filled, lead)
+        sections += [_section(key) for key in views]
         sections += [metrics_section(contents.metrics), reading_section()]
-    names = {"findings": "Findings"}
-    if payload:
-        names |= {key: title for key, (title, _) in _VIEWS.items()}
+        names |= {key: VIEWS[key][0] for key in views}
         names |= {"metrics": "Metrics", "reading": "How to read it"}
     return _fill(
         (_HERE / "page.html").read_text(encoding="utf-8"),
@@ -138,10 +111,13 @@ def _script() -> str:
 
 
 def _policy(script: str, style: str) -> str:
-    """Allow this script and this style, and nothing from anywhere."""
+    """Allow this script and this style, and nothing from anywhere.
+
+    A chart is saved as PNG by way of an image that the script makes, at a ``blob:`` address.
+    """
     return (
         f"default-src 'none'; script-src {_hash(script)}; style-src {_hash(style)}; "
-        "img-src 'none'; connect-src 'none'; base-uri 'none'; form-action 'none'"
+        "img-src blob:; connect-src 'none'; base-uri 'none'; form-action 'none'"
     )
 
 
@@ -168,55 +144,12 @@ def _summary(text: PageText, contents: Contents) -> str:
     return html.escape(f"{', '.join(parts)}, measured {days}.{older}")
 
 
-def _findings(findings: Sequence[Finding], contents: Contents) -> str:
-    if not contents.runs:
-        body = (
-            "<p>Nothing has been measured yet. Fill the store with "
-            "<code>embstore ingest MODEL --corpus TEXT</code>, then write this page again.</p>"
-        )
-        if findings:
-            body += f'<ul class="findings">{"".join(_finding(x, contents) for x in findings)}</ul>'
+def _section(key: str) -> str:
+    title, doc = VIEWS[key]
+    heading = f'<h2 id="{key}-title">{title}</h2>'
+    body = f"<p>{doc}</p>\n{view_host(key)}"
+    if key in FOLDED:
+        body = f"<details><summary>{heading}</summary>\n{body}</details>"
     else:
-        items = "".join(_finding(finding, contents) for finding in findings)
-        body = f'<ul class="findings">{items}</ul>' if items else "<p>Nothing stands out.</p>"
-    return (
-        f'<section id="findings" aria-labelledby="findings-title">\n'
-        f'<h2 id="findings-title">Findings</h2>\n{body}\n</section>'
-    )
-
-
-def _finding(finding: Finding, contents: Contents) -> str:
-    mark = {"finding": "", "open": "Open: ", "warning": "Note: "}[finding.tone]
-    # The percent sign stays with its number when a line breaks.
-    words = html.escape(finding.text).replace(" %", "&nbsp;%")
-    text = (
-        f'<li class="{finding.tone}"><p><span class="topic">{mark}{html.escape(finding.topic)}'
-        f"</span>{words}</p>"
-    )
-    if finding.runs:
-        named = "".join(_run(contents.runs[place]) for place in finding.runs[:_RUNS_NAMED])
-        more = len(finding.runs) - _RUNS_NAMED
-        if more > 0:
-            named += f"<li>and {more:,} more; the table of runs has them all</li>"
-        text += (
-            f"<details><summary>From {counted(len(finding.runs), 'run')}</summary>"
-            f"<ul>{named}</ul></details>"
-        )
-    return f"{text}</li>"
-
-
-def _run(run: Row) -> str:
-    place = f"{run['model']} @ {run['revision']}"
-    return (
-        f"<li><bdi>{html.escape(place)}</bdi> over <bdi>{html.escape(str(run['corpus']))}</bdi>: "
-        f"<code>{html.escape(str(run['run_id']))}</code></li>"
-    )
-
-
-def _view(key: str, title: str, doc: str) -> str:
-    return (
-        f'<section id="{key}" aria-labelledby="{key}-title">\n<h2 id="{key}-title">{title}</h2>\n'
-        f"<p>{doc}</p>\n"
-        f'<div class="view" id="{key}-view"><p class="empty">This needs a browser that runs '
-        "scripts; the findings above do not.</p></div>\n</section>"
-    )
+        body = f"{heading}\n{body}"
+    return f'<section id="{key}" aria-labelledby="{key}-title">\n{body}\n</section>'

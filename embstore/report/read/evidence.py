@@ -25,7 +25,7 @@ _DIMENSIONS = ("twonn", "mle", "twonn_ml", "lid_p50")
 
 @dataclass(frozen=True)
 class Highest:
-    """The highest dimension of any layer, run and scope.
+    """The highest dimension of any block, run and scope.
 
     ``possible`` is the highest that any interval reaches; ``surely`` counts the intervals
     that lie above the ceiling as a whole.
@@ -111,6 +111,8 @@ def _read_highest(database: "Database", contents: Contents, estimate: str) -> Hi
         ceiling=CEILING,
         models=contents.models_asked,
         scopes=SCOPES,
+        # Token vectors differ in kind from what blocks make of them: theirs is often the highest.
+        embedding=False,
     )
     known = [row for row in rows if row["value"] is not None]
     if not known:

@@ -28,7 +28,8 @@ class AnisotropyProfile:
         text: of the run.
         stack: of the layers.
         scope: which tokens count.
-        peak_depth: relative depth of the highest layer.
+        peak_layer: number of the highest layer, 0 for the embedding.
+        peak_depth: its relative depth.
         peak_value: anisotropy there.
         contrast: how far the middle third of the depth lies above the mean of both ends; None
             where one of them has no value.
@@ -43,6 +44,7 @@ class AnisotropyProfile:
     text: str
     stack: str
     scope: str
+    peak_layer: int
     peak_depth: float
     peak_value: float
     contrast: float | None
@@ -75,6 +77,7 @@ def read_profiles(database: "Database", contents: Contents) -> tuple[AnisotropyP
             text=labels[place].text,
             stack=row["stack"],
             scope=row["scope"],
+            peak_layer=row["peak_layer"],
             peak_depth=row["peak_depth"],
             peak_value=row["peak_value"],
             contrast=row["contrast"],

@@ -9,12 +9,27 @@ def test_kinds_are_compared_by_the_middle_against_both_ends() -> None:
     profiles = [profile(margin=0.028), profile("encoder", contrast=0.01, outline="open")]
     found = bells.kinds_compared(profiles, {"decoder", "encoder"})
     assert found is not None
-    assert "0.5 higher (95 % interval 0.472 to 0.528) in decoders, where 1 of 1 profile is a" in (
-        found.text
+    assert found.text == (
+        "The decoder's anisotropy profile is a bell; the encoder's is not clearly a bell."
     )
-    assert "0.01 higher (95 % interval -0.01 to 0.03) in encoders, where 0 of 1" in found.text
-    assert "1 left open" in found.text
-    assert "each end by more than 3 standard errors and by more than 0.1" in found.text
+    assert "0.5 higher (95 % interval 0.472 to 0.528) in decoders; it is" in found.detail
+    assert "0.01 higher (95 % interval -0.01 to 0.03) in encoders (all tokens" in found.detail
+    assert "each end by more than 3 standard errors and by more than 0.1" in found.detail
+
+
+def test_several_profiles_are_counted() -> None:
+    decoders = [profile(model=f"m{i}") for i in range(3)]
+    encoders = [profile("encoder", model=f"e{i}", outline="flat") for i in range(2)]
+    found = bells.kinds_compared([*decoders, *encoders], {"decoder", "encoder"})
+    assert found is not None
+    assert found.text == (
+        "All 3 anisotropy profiles of decoders are bells; all 2 of encoders are flat."
+    )
+    mixed = bells.kinds_compared([*decoders, profile(outline="rising")], {"decoder"})
+    assert mixed is not None
+    assert mixed.text == (
+        "Of 4 anisotropy profiles of decoders, 3 are bells and 1 rises with depth."
+    )
 
 
 def test_a_stores_profiles_are_told(database: Database) -> None:
@@ -28,22 +43,26 @@ def test_a_stores_profiles_are_told(database: Database) -> None:
             make_run(name="c", kind="encoder", errors=errors),
         ],
     )
-    found = told(database, "Encoders and decoders")
+    found = told(database, "Shape of the profile")
     assert found is not None
-    assert (
-        "0.9 higher in decoders, where 1 of 2 profiles is a bell, 1 left open; it is" in found.text
+    assert found.text == (
+        "Of 2 anisotropy profiles of decoders, 1 is a bell and 1 is not clearly a bell; "
+        "the encoder's is flat."
     )
-    assert "in encoders, where 0 of 1 profile is a bell (all tokens" in found.text
+    assert "0.9 higher in decoders; it is" in found.detail
     assert found.runs == (0, 1, 2)
 
 
 def test_a_kind_without_values_is_told_apart_from_one_that_is_missing() -> None:
     missing = bells.kinds_compared([profile()], {"decoder"})
     assert missing is not None
-    assert missing.tone == "open"
-    assert "There are no encoders here" in missing.text
+    assert missing.tone == "finding"
+    assert "There are no encoders here" in missing.detail
     empty = bells.kinds_compared(
         [profile(), profile("encoder", contrast=None)], {"decoder", "encoder"}
     )
     assert empty is not None
-    assert "No encoder has values over the middle third" in empty.text
+    assert "No encoder has values over the middle third" in empty.detail
+    nothing = bells.kinds_compared([profile(contrast=None)], {"decoder"})
+    assert nothing is not None
+    assert (nothing.tone, nothing.spark) == ("open", None)

@@ -108,8 +108,9 @@ def test_a_smaller_later_run_that_hides_a_larger_one_warns(database: Database) -
     assert found.tone == "warning"
     assert found.text.startswith(
         "1 latest run read fewer tokens than an earlier one of the same checkpoint and text, "
-        "which this page leaves out (a at main: 1,024 after 65,536 tokens): embstore ingest"
+        "which this page leaves out (a at main: 1,024 after 65,536 tokens)."
     )
+    assert found.detail.startswith("embstore ingest --force")
     (hidden,) = database.select(
         "SELECT max(run.tokens) AS tokens, arg_max(run_id, created_at) AS latest FROM run "
         "JOIN corpus USING (corpus_id) JOIN checkpoint USING (checkpoint_id) "
@@ -152,6 +153,6 @@ def test_layers_without_a_number_warn(database: Database) -> None:
     assert found is not None
     assert found.tone == "warning"
     assert len(found.runs) == 1
-    assert found.text.startswith("1 run has layers without a number.")
-    assert "3 of 6 layers have no numbers (9 of 256 tokens have NaN" in found.text
-    assert "dtype bfloat16 or float32" in found.text
+    assert found.text == "1 run has layers without a number."
+    assert "3 of 6 layers have no numbers (9 of 256 tokens have NaN" in found.detail
+    assert "dtype bfloat16 or float32" in found.detail

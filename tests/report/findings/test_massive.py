@@ -13,6 +13,10 @@ def test_a_sentence_says_which_coordinate_where_and_how_large(database: Database
     found = told(database, "Massive activations")
     assert found is not None
     assert found.text == (
+        "a has a massive activation in layers 1 and 2, at coordinate 3: up to 4,000 times the "
+        "median of its layer."
+    )
+    assert found.detail == (
         "In a, coordinate 3 is massive in layers 1 and 2: up to 4,000 times the median (layer 2), "
         "at the first token of a window in 2 of 3 cases; so is coordinate 5 in layer 2. Massive "
         "means above 100 in absolute value and at least 1,000 times the median of the layer; the "
@@ -30,8 +34,8 @@ def massive(model: str, coordinate: int = 3, *, text: str = "t", first: int = 2)
 def test_gaps_between_layers_and_first_tokens_are_told(first: int, word: str) -> None:
     found = massive_activations([massive("a", first=first)])
     assert found is not None
-    assert "massive in layers 2, 4, 5 and 9: up to 2,000 times" in found.text
-    assert f"{word} at the first token of a window. " in found.text
+    assert "massive activation in layers 2, 4, 5 and 9, at coordinate 3: up to 2,000" in found.text
+    assert f"{word} at the first token of a window. " in found.detail
 
 
 def test_many_models_are_counted_and_texts_told_apart() -> None:
@@ -40,7 +44,8 @@ def test_many_models_are_counted_and_texts_told_apart() -> None:
         + [massive("b", coordinate) for coordinate in (5, 6)]
     )
     assert found is not None
-    assert "In a over t, coordinate 3" in found.text
-    assert "In b, coordinate 3" in found.text
-    assert "so are coordinates 5, 6 in some layer" in found.text
-    assert " c, d have some too. " in found.text
+    assert found.text.endswith("times the median of its layer; so do b, c, d.")
+    assert "In a over t, coordinate 3" in found.detail
+    assert "In b, coordinate 3" in found.detail
+    assert "so are coordinates 5, 6 in some layer" in found.detail
+    assert " c, d have some too. " in found.detail

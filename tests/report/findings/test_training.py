@@ -1,6 +1,7 @@
 import pytest
 
 from embstore.report.findings import training
+from embstore.report.findings.sentences import Spark
 from embstore.report.read.training import Course
 from embstore.store.connection import Database
 from embstore.store.writing import write_runs
@@ -35,25 +36,54 @@ def test_training_is_told_by_course_and_few_checkpoints_are_open() -> None:
     )
     assert found is not None
     assert found.text == (
-        "The intrinsic dimension (twonn, mean over blocks, all tokens) rises in 1 of 2 series of "
-        "checkpoints (b: 7 at step 1, 11 at step 10,000); rises, then falls in 1 of 2 series of "
-        "checkpoints (a: 7 at step 1, 12 at step 10, 8 at step 10,000). With fewer than 5 "
+        "The intrinsic dimension (twonn, mean over the blocks) rises in 1 of 6 trainings, rises, "
+        "then falls in 1 and is left open in 4."
+    )
+    assert found.detail == (
+        "It rises in b; b: 7 at step 1, 11 at step 10,000. It rises, then falls in a; a: 7 at "
+        "step 1, 12 at step 10, 8 at step 10,000. With fewer than 5 "
         "steps, c stays open. With more than three moves up and down, e stays open. Without a "
         "standard error at every step, d stays open. Without a step to compare, f stays open."
     )
+    assert found.spark == Spark("twonn", (0,), over="mean by step")
     few = training.peak_over_training([course("c", n_steps=2)])
     assert few is not None
     assert few.tone == "open"
+    assert few.text == (
+        "How the anisotropy of the highest block goes through training is left open in c."
+    )
     assert training.peak_over_training([]) is None
 
 
-def test_one_of_several_series_is_the_example() -> None:
+@pytest.mark.parametrize(
+    ("verdict", "stops", "told"),
+    [
+        ("rises only", ((1, 7.0), (900, 11.0)), "rises from 7 at step 1 to 11 at step 900."),
+        (
+            "three phases",
+            ((1, 9.0), (10, 7.0), (100, 12.0), (1000, 8.0)),
+            "falls from 9 at step 1 to 7 at step 10, then rises to 12 at step 100, then falls to 8 "
+            "at step 1,000.",
+        ),
+        ("flat", LEVEL[:2], "stays level: 5 at step 1, 4.99 at step 100."),
+    ],
+)
+def test_one_training_is_told_with_its_values(
+    verdict: str, stops: tuple[tuple[int, float], ...], told: str
+) -> None:
+    found = training.peak_over_training([course("a", verdict, *stops)])
+    assert found is not None
+    assert found.text == f"With training, the anisotropy of the highest block of a {told}"
+
+
+def test_one_of_several_trainings_is_the_example() -> None:
     found = training.peak_over_training([course("a", "flat", *LEVEL), course("b", "flat", *LEVEL)])
     assert found is not None
-    assert (
-        "stays level in 2 of 2 series of checkpoints (a, b; a: 5 at step 1, 4.99 at step 100, "
-        "5.02 at step 1,000, 5 at step 10,000)."
-    ) in found.text
+    assert found.text == "The anisotropy of the highest block stays level in 2 of 2 trainings."
+    assert found.detail == (
+        "It stays level in a, b; a: 5 at step 1, 4.99 at step 100, 5.02 at step 1,000, 5 at step "
+        "10,000."
+    )
 
 
 def test_steps_sampled_unequally_are_named_and_open() -> None:
@@ -61,7 +91,7 @@ def test_steps_sampled_unequally_are_named_and_open() -> None:
         [course("m", moves="+-", unequal=("tokens", "window_size"))], "twonn"
     )
     assert found is not None
-    assert "With steps that differ in tokens and window, m stays open." in found.text
+    assert "With steps that differ in tokens and window, m stays open." in found.detail
 
 
 def test_a_metric_without_values_is_open_and_not_left_out(database: Database) -> None:
@@ -79,7 +109,8 @@ def test_a_metric_without_values_is_open_and_not_left_out(database: Database) ->
     )
     found = told(database, "Dimension in training")
     assert found is not None
-    assert found.text.endswith("open. Without a step to compare, a stays open.")
+    assert found.text.endswith("goes through training is left open in a.")
+    assert found.detail == "Without a step to compare, a stays open."
     assert found.runs == ()
 
 
@@ -88,21 +119,19 @@ def test_a_store_of_checkpoints_shows_both_phases(database: Database) -> None:
     write_runs(database, [at(step, f"step{step}") for step in (0, 10, 100, 500, 1000)])
     grown = told(database, "Anisotropy in training")
     assert grown is not None
-    assert "rises in 1 of 1 series of checkpoints (a: 0.15 at step 0, 0.95 at step 1,000)" in (
-        grown.text
-    )
+    assert "of a rises from 0.15 at step 0 to 0.95 at step 1,000." in grown.text
     assert grown.runs == (0, 1, 2, 3, 4)
     phases = told(database, "Dimension in training")
     assert phases is not None
-    assert "rises, then falls in 1 of 1" in phases.text
-    assert "6 at step 0, 14 at step 10, 8 at step 1,000" in phases.text
+    assert (
+        "of a rises from 6 at step 0 to 14 at step 10, then falls to 8 at step 1,000."
+        in phases.text
+    )
     highest = told(database, "Ceiling of 60")
     assert highest is not None
-    assert highest.text.startswith(
-        "The highest dimension (twonn) of any layer is 14 (95 % interval 13.7 to 14.3), below 60 "
-        "(a at step10"
-    )
-    assert "Estimates above" not in highest.text
+    assert highest.text.endswith("above 60: the highest is 14, in layer 1 of a.")
+    assert highest.detail.startswith("14 (twonn) (95 % interval 13.7 to 14.3), at step10, all tok")
+    assert "Estimates above" not in highest.detail
 
 
 @pytest.mark.slow
@@ -118,8 +147,9 @@ def test_two_trainings_of_one_name_are_not_spliced(database: Database) -> None:
     )
     found = told(database, "Anisotropy in training")
     assert found is not None
-    assert "falls in 1 of 2 series of checkpoints (a · seed2: 0.95 at step 0" in found.text
-    assert "rises in 1 of 2 series of checkpoints (a: 0.15 at step 0" in found.text
+    assert found.text.endswith("falls in 1 of 2 trainings and rises in 1.")
+    assert "It falls in a · seed2; a · seed2: 0.95 at step 0" in found.detail
+    assert "It rises in a; a: 0.15 at step 0" in found.detail
 
 
 @pytest.mark.slow
@@ -128,7 +158,7 @@ def test_steps_with_the_weights_of_another_are_left_out(database: Database) -> N
     changed(database, "checkpoint", "weights_sha256 = 'same' WHERE step IN (10, 1000)")
     found = told(database, "Dimension in training")
     assert found is not None
-    assert found.text.endswith(
-        "open. With fewer than 5 steps, a stays open. Left out are 2 steps of a, whose weights "
+    assert found.detail == (
+        "With fewer than 5 steps, a stays open. Left out are 2 steps of a, whose weights "
         "another step has too."
     )

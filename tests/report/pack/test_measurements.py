@@ -117,13 +117,13 @@ def test_packed_bytes_hold_the_stores_numbers(series: Database) -> None:
             where = model.states[state]
             place = (contents.run_ids[runs[run]], where.stack, where.layer, where.site)
             row = stored[(*place, SCOPES[scope])]
-            column = ("value", "ci_low", "ci_high")[chunk.part]
+            column = ("value", "ci_low", "ci_high", "std_error")[chunk.part]
             assert number == pytest.approx(row[column], rel=1e-4)
             seen += 1
     assert offset == len(packed.content)
-    # Values of every run, and both ends of the last ones' intervals.
+    # Values of every run, and of the last ones both ends of their intervals and their errors.
     last = len(contents.models[0].states) + len(contents.models[1].states)
-    assert seen == len(stored) + 2 * len(SCOPES) * last
+    assert seen == len(stored) + 3 * len(SCOPES) * last
 
 
 def test_the_last_checkpoints_come_first_then_the_metrics_asked_for_most(series: Database) -> None:

@@ -9,7 +9,7 @@ from embstore.report.write import build_report
 from embstore.store.connection import Database
 from tests.report.conftest import Open
 from tests.report.hostile import FORMULA, SCRIPT
-from tests.report.visiting import choose, downloaded, ready
+from tests.report.visiting import choose, downloaded, ready, unfold
 from tests.stores import new_store
 
 if TYPE_CHECKING:
@@ -17,9 +17,7 @@ if TYPE_CHECKING:
 
 
 def profile_rows(page: "Page", folder: Path) -> list[dict[str, str]]:
-    details = page.locator("#profiles details.numbers")
-    details.locator("summary").click()
-    return downloaded(page, details, folder)
+    return downloaded(page, unfold(page, "#profiles details.numbers"), folder)
 
 
 def test_the_page_loads_in_silence_and_keeps_its_title(hostile_page: Path, visit: Open) -> None:
@@ -28,7 +26,8 @@ def test_the_page_loads_in_silence_and_keeps_its_title(hostile_page: Path, visit
     assert page.locator("html").get_attribute("lang") == "en"
     assert page.locator("img, iframe, script[src], link").count() == 0
     assert page.locator("#findings").get_by_text(SCRIPT).count() > 0
-    assert page.locator("#coverage").get_by_text(f"broken {SCRIPT}").is_visible()
+    coverage = unfold(page, "#coverage > details")
+    assert coverage.get_by_text(f"broken {SCRIPT}").is_visible()
 
 
 def test_every_number_of_a_profile_is_the_stores(
@@ -59,7 +58,8 @@ def test_selectors_change_the_chart(hostile_page: Path, visit: Open) -> None:
     page = ready(visit(hostile_page))
     profiles = page.locator("#profiles")
     caption = profiles.locator("figcaption")
-    assert "Anisotropy (anisotropy), all tokens" in caption.inner_text()
+    assert "Anisotropy (anisotropy), all tokens, and without" in caption.inner_text()
+    choose(page, "profiles", "Tokens counted", "all tokens")
     choose(page, "profiles", "Metric", "Mean cosine similarity (mean_cosine)")
     choose(page, "profiles", "Checkpoint", "Step 1,000")
     assert "mean_cosine" in caption.inner_text()
@@ -69,11 +69,13 @@ def test_selectors_change_the_chart(hostile_page: Path, visit: Open) -> None:
     assert "Without such a checkpoint" in profiles.locator(".note").inner_text()
     choose(page, "profiles", "Checkpoint", "Last of each model")
     assert profiles.locator("g.series").count() == 4
+    unfold(page, "#profiles details.more")
     choose(page, "profiles", "Across", "layer")
     assert profiles.locator(".x-title").inner_html() == "Layer"
     assert profiles.locator("path.apart").count() == 0
     profiles.get_by_label("Also after the final norm").check()
     assert profiles.locator("path.apart").count() == 2
+    unfold(page, "#profiles details.boxes-of")
     profiles.get_by_role("button", name="Choose none").click()
     assert profiles.locator("svg.plot").count() == 0
     assert "Nothing was measured" in profiles.locator(".empty").inner_text()
@@ -92,6 +94,7 @@ def test_missing_cells_are_hatched_and_named(hostile_page: Path, visit: Open) ->
     assert "undefined (5 cells)" in figure.locator(".legend").inner_text()
     # A profile breaks there.
     choose(page, "profiles", "Metric", "Intrinsic dimension (TwoNN) (twonn)")
+    choose(page, "profiles", "Tokens counted", "all tokens")
     assert page.locator("#profiles rect.gap").count() == 1
     assert page.locator("#profiles g.series").first.locator("path.line").count() == 2
 
@@ -142,7 +145,7 @@ def test_two_models_are_compared(hostile_page: Path, visit: Open, tmp_path: Path
     choose(page, "compare", "A: model", "lab/plain")
     choose(page, "compare", "B: model", FORMULA)
     assert "different texts" in page.locator("#compare .note").inner_text()
-    rows = downloaded(page, page.locator("#compare .table"), tmp_path)
+    rows = downloaded(page, unfold(page, "#compare details.numbers"), tmp_path)
     row = next(row for row in rows if row["metric"] == "anisotropy")
     # The bell's blocks 1 to 4, and the flat line's.
     a = (0.725 + 0.95 + 0.725 + 0.05) / 4
@@ -153,13 +156,13 @@ def test_two_models_are_compared(hostile_page: Path, visit: Open, tmp_path: Path
     assert float(row["gap_depth"]) == 0.5
     page.get_by_role("button", name="Provenance of anisotropy").click()
     told = page.locator("#compare .provenance").inner_text()
-    assert "mean 0.6125, highest 0.95" in told
+    assert "mean 0.6125, peak of any layer 0.95" in told
     assert told.count("Weights SHA-256") == 2
 
 
 def test_tables_sort_and_download(hostile_page: Path, visit: Open, tmp_path: Path) -> None:
     page = ready(visit(hostile_page))
-    runs = page.locator("#runs .table")
+    runs = unfold(page, "#runs > details").locator(".table")
     step = runs.locator("th", has_text=re.compile("Step"))
     assert step.get_attribute("aria-sort") == "none"
     step.get_by_role("button").click()
@@ -187,8 +190,8 @@ def test_axe_finds_no_serious_violation(
         encoding="utf-8"
     )
     page = ready(visit(hostile_page, width=width, dark=dark))
-    page.locator("#findings summary").first.click()
-    page.locator("#profiles details.numbers summary").click()
+    for folded in page.locator("details").all():
+        folded.evaluate("details => { details.open = true }")
     page.locator("#runs tbody button").first.click()
     page.locator("#training rect.cell").first.focus()
     page.evaluate(source)
@@ -225,7 +228,7 @@ def test_print_shows_charts_without_controls(hostile_page: Path, visit: Open) ->
     page = ready(visit(hostile_page, dark=True))
     page.emulate_media(media="print")
     assert page.locator("#profiles svg.plot").is_visible()
-    assert not page.locator("#profiles .controls").is_visible()
+    assert not page.locator("#profiles .controls").first.is_visible()
     assert not page.get_by_role("button", name="Download CSV").first.is_visible()
     assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
     assert page.pdf().startswith(b"%PDF")
@@ -237,7 +240,11 @@ def test_without_scripts_the_findings_are_there(
     context = browser.new_context(java_script_enabled=False)
     page = context.new_page()
     page.goto(hostile_page.as_uri())
-    assert page.locator(".findings > li").count() == 7
+    assert (
+        "In 2 decoders, anisotropy peaks at 0.95 in the median"
+        in page.locator("#overview h2").inner_text()
+    )
+    assert page.locator(".findings > li").count() == 8
     assert "needs a browser" in page.locator("#profiles-view").inner_text()
     context.close()
 
@@ -260,3 +267,4 @@ def test_an_empty_store_has_a_page_that_says_so(visit: Open, tmp_path: Path) -> 
     page = visit(path).page
     assert "Nothing has been measured yet" in page.locator("main").inner_text()
     assert page.locator("section").count() == 1
+    assert page.locator("nav a").count() == 1

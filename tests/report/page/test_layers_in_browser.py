@@ -14,7 +14,7 @@ from embstore.store.connection import Database
 from embstore.store.writing import write_run
 from tests.report.conftest import Open
 from tests.report.hostile import SCRIPT
-from tests.report.visiting import choose, downloaded, ready
+from tests.report.visiting import choose, downloaded, ready, slide, unfold
 from tests.stores import new_store
 from tests.synthetic import ALL_METRICS, make_run
 
@@ -50,9 +50,7 @@ def page_of_lines(store: Database) -> Path:
 
 
 def table_of(page: "Page", section: str, folder: Path) -> list[dict[str, str]]:
-    details = page.locator(f"#{section} details.numbers")
-    details.locator("summary").click()
-    return downloaded(page, details, folder)
+    return downloaded(page, unfold(page, f"#{section} details.numbers"), folder)
 
 
 def test_a_spectrum_is_the_stores(
@@ -64,16 +62,16 @@ def test_a_spectrum_is_the_stores(
     assert "lab/peaked @ step 2: share of the variance by rank" in (
         spectra.locator("figcaption").inner_text()
     )
-    # Blocks 1, 2 and 4; the middle one stands out.
-    assert spectra.locator("g.series").count() == 3
-    assert "0.95 in layer 2" in spectra.locator(".note").inner_text()
+    # Blocks 1 to 4; the middle one stands out.
+    assert spectra.locator("g.series").count() == 4
+    assert "0.95 in layer 2" in spectra.locator(".title").inner_text()
     rows = table_of(page, "spectra", tmp_path)
     stored = store.select(
         "SELECT layer, eigenvalues, trace, run_id FROM spectrum JOIN run USING (run_id) "
         "JOIN checkpoint USING (checkpoint_id) WHERE step = 2 AND scope = 'all'"
     ).to_pylist()
     spectrum = {row["layer"]: row for row in stored}
-    assert {row["layer"] for row in rows} == {"1", "2", "4"}
+    assert {row["layer"] for row in rows} == {"1", "2", "3", "4"}
     assert {"1", "96"} < {row["rank"] for row in rows}
     for row in rows:
         found = spectrum[int(row["layer"])]
@@ -98,18 +96,35 @@ def test_a_mark_of_a_spectrum_tells_its_rank_and_run(page_of_lines: Path, visit:
     assert "rank 2 of 96" in told
 
 
-def test_layers_are_chosen_and_none_is_said(page_of_lines: Path, visit: Open) -> None:
+def test_layers_are_chosen_as_a_range(page_of_lines: Path, visit: Open) -> None:
     page = ready(visit(page_of_lines))
     choose(page, "scales", "Model", "lab/two")
     scales = page.locator("#scales")
-    # First, middle and last block of both stacks.
-    assert scales.locator("g.series").count() == 6
-    scales.get_by_role("button", name="Choose none of the layers").click()
-    assert "Nothing was measured" in scales.locator(".empty").inner_text()
-    scales.get_by_label("decoder layer 4 after the final norm").check()
+    # Both stacks at even distances, from the first block to the last.
+    assert set(scales.locator(".plot .label").all_text_contents()) == {
+        *("encoder layer 1", "encoder layer 3", "decoder embedding"),
+        *("decoder layer 2", "decoder layer 4"),
+    }
+    assert scales.locator("g.series").count() == 5
+    slide(page, "scales", "From layer", 10)
+    # What ends before it begins is moved along.
+    slide(page, "scales", "From layer", 10)
+    assert scales.get_by_label("To layer").get_attribute("aria-valuetext") == (
+        "decoder layer 4 after the final norm"
+    )
     assert scales.locator("g.series").count() == 1
     page.wait_for_timeout(300)
     assert page.locator("#live").inner_text() == "1 layer chosen."
+    slide(page, "scales", "From layer", 5)
+    scales.get_by_label("Every", exact=True).select_option(label="layer")
+    assert scales.locator("g.series").count() == 6
+    # Lines go from light to dark, as the layers do.
+    colours = scales.locator("g.series").evaluate_all(
+        "all => all.map(one => one.style.getPropertyValue('--by-day'))"
+    )
+    brightness = [sum(map(int, re.findall(r"\d+", colour))) for colour in colours]
+    assert brightness == sorted(brightness, reverse=True)
+    assert len(set(colours)) == 6
     # What the store lacks is said, and its layers can be chosen all the same.
     choose(page, "scales", "Model", BARE)
     assert "Nothing was measured" in scales.locator(".empty").inner_text()
@@ -123,7 +138,7 @@ def test_dimensions_by_scale_have_bands_and_two_axes(
     page = ready(visit(page_of_lines))
     choose(page, "scales", "Model", PEAKED)
     scales = page.locator("#scales")
-    assert scales.locator("path.band").count() == 3
+    assert scales.locator("path.band").count() == 4
     assert "Mean distance" in scales.locator(".x-title").inner_html()
     choose(page, "scales", "Across", "rank of the neighbour")
     assert "Rank k" in scales.locator(".x-title").inner_html()
@@ -132,7 +147,7 @@ def test_dimensions_by_scale_have_bands_and_two_axes(
         "SELECT * FROM curve_profile WHERE step = 2 AND scope = 'all' AND site = 'block'"
     ).to_pylist()
     curve = {(row["layer"], row["rank"]): row for row in stored}
-    assert len(rows) == 3 * 2
+    assert len(rows) == 4 * 2
     for row in rows:
         found = curve[int(row["layer"]), int(row["rank"])]
         for column in ("dimension", "ci_low", "ci_high", "mean_distance"):
@@ -146,11 +161,14 @@ def test_massive_activations_are_a_chart_and_a_table(
     # The one model with a ratio comes first.
     massive = page.locator("#massive")
     assert "lab/peaked @ step 2" in massive.locator("figcaption").inner_text()
-    assert massive.locator(".legend li").inner_text() == "coordinate 3"
+    assert massive.locator(".plot .label").text_content() == "coordinate 3"
+    assert massive.locator(".title").inner_text() == (
+        "Coordinate 3 is up to 2,000 times the median of its layer, in the embedding."
+    )
     assert massive.locator("svg.plot path.mark").count() == 5
     massive.get_by_label("Also after the final norm").check()
     assert massive.locator("svg.plot path.mark").count() == 6
-    table = massive.locator(".table").first
+    table = unfold(page, "#massive details.numbers >> nth=0").locator(".table")
     ratio = table.locator("th", has_text=re.compile("Times the median"))
     ratio.get_by_role("button").click()
     assert ratio.get_attribute("aria-sort") == "ascending"
@@ -173,13 +191,14 @@ def test_a_ratio_that_was_not_measured_is_said(
     choose(page, "massive", "Model", "lab/two")
     massive = page.locator("#massive")
     assert "no median to compare with" in massive.locator(".chart .empty").inner_text()
-    assert massive.locator("td.missing").first.inner_text() == "not measured"
-    rows = downloaded(page, massive.locator(".table").first, tmp_path)
+    table = unfold(page, "#massive details.numbers >> nth=0").locator(".table")
+    assert table.locator("td.missing").first.inner_text() == "not measured"
+    rows = downloaded(page, table, tmp_path)
     assert {row["ratio"] for row in rows} == {""}
     assert {row["stack"] for row in rows} == {"encoder", "decoder"}
 
 
-def test_a_store_without_lines_says_so(visit: Open, tmp_path: Path) -> None:
+def test_a_store_without_lines_has_no_sections_of_them(visit: Open, tmp_path: Path) -> None:
     database = new_store(tmp_path / "bare.duckdb")
     run = make_run()
     bare = replace(run.measured, spectra=(), curves=(), massive=())
@@ -187,13 +206,10 @@ def test_a_store_without_lines_says_so(visit: Open, tmp_path: Path) -> None:
     path = tmp_path / "bare.html"
     path.write_text(build_report(database).html, encoding="utf-8")
     page = ready(visit(path))
-    for section, words in {
-        "spectra": "no spectra",
-        "scales": "no dimensions by scale",
-        "massive": "no largest coordinates",
-    }.items():
-        assert words in page.locator(f"#{section}-view .empty").inner_text()
-        assert page.locator(f"#{section} select").count() == 0
+    sections = page.locator("section").evaluate_all("all => all.map(one => one.id)")
+    assert sections == ["overview", "coverage", "runs", "metrics", "reading"]
+    linked = page.locator("nav a").evaluate_all("all => all.map(one => one.hash.slice(1))")
+    assert linked == sections
 
 
 @pytest.mark.parametrize(("width", "dark"), [(390, True), (1440, False)], ids=["phone", "desktop"])
@@ -205,7 +221,7 @@ def test_axe_finds_no_serious_violation(
     )
     page = ready(visit(page_of_lines, width=width, dark=dark))
     for section in ("spectra", "scales", "massive"):
-        page.locator(f"#{section} details.numbers summary").click()
+        page.locator(f"#{section} details.numbers summary").first.click()
         page.locator(f"#{section} path.mark").first.focus()
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     page.evaluate(source)

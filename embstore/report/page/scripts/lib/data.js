@@ -9,15 +9,15 @@
  * @typedef {{metric: number, model: number, part: number, every: boolean, spacing: string,
  *   low: number, step: number, offset: number, runs: number[], size: number,
  *   numbers?: Float64Array}} Chunk
- * @typedef {{models: Model[], metrics: Metric[], scopes: string[], runs: object[],
+ * @typedef {{models: Model[], metrics: Metric[], scopes: string[], scope_words: string[], runs: object[],
  *   corpora: object[], failures: object[], undefined: object[], chunks: Map<string, Chunk>,
  *   bytes: Uint8Array, modelOf: number[], spectra: Bundle, scales: Bundle,
- *   massive: object[], shortfall: string}} Data
+ *   massive: object[], paired: {a: number, b: number, rows: object[]}[], shortfall: string}} Data
  * @typedef {{status: "value"|"undefined"|"absent"|"left out", value: number, low: number,
- *   high: number}} Cell
+ *   high: number, error: number}} Cell
  */
 
-const PARTS = ["value", "low", "high"];
+const PARTS = ["value", "low", "high", "error"];
 const ABSENT = 0;
 const UNDEFINED = 0xffff;
 
@@ -54,6 +54,7 @@ async function loadData() {
   data.spectra = await loadBundle("spectra", facts.spectra);
   data.scales = await loadBundle("scales", facts.scales);
   data.massive = rowsOf(facts.massive);
+  data.paired = facts.paired.map(({ a, b, rows }) => ({ a, b, rows: rowsOf(rows) }));
   return data;
 }
 
@@ -116,13 +117,14 @@ function decode(code, { spacing, low, step }) {
  * @returns {Cell}
  */
 function cellOf(data, key) {
-  const [value, low, high] = PARTS.map((_, part) => partOf(data, key, part));
+  const [value, low, high, error] = PARTS.map((_, part) => partOf(data, key, part));
   const known = Number.isFinite(value);
   return {
     status: known ? "value" : value === Infinity ? "undefined" : value === null ? "left out" : "absent",
     value: known ? value : NaN,
     low: known && Number.isFinite(low) ? low : NaN,
     high: known && Number.isFinite(high) ? high : NaN,
+    error: known && Number.isFinite(error) ? error : NaN,
   };
 }
 

@@ -48,21 +48,37 @@ function announce(text) {
   }, 150);
 }
 
-/** Four significant digits, as many as the page carries. */
+/** Four significant digits, as many as the page carries; text as it is. */
 function show(value) {
   if (value === null || value === undefined) return "";
-  if (typeof value !== "number") return String(value);
-  if (!Number.isFinite(value)) return "";
-  if (Number.isInteger(value)) return count(value);
-  const size = Math.abs(value);
-  if (size >= 1e6 || size < 1e-4) return value.toExponential(3).replace(/\.?0+e/, "e");
-  const rounded = Number(value.toPrecision(4));
-  return size >= 1000 ? count(rounded) : String(rounded);
+  return typeof value === "number" ? digits(value, 4) : String(value);
 }
 
-/** A whole number with thin thousands. */
+/** Three significant digits, as sentences have them. */
+function brief(value) {
+  return digits(value, 3);
+}
+
+function digits(value, n) {
+  if (!Number.isFinite(value)) return "";
+  const size = Math.abs(value);
+  if (Number.isInteger(value) && n === 4) return count(value);
+  const rounded = Number(value.toPrecision(n));
+  if (value && (size >= 1e6 || size < 1e-4)) return minus(value.toExponential(n - 1).replace(/\.?0+e/, "e"));
+  return size >= 1000 ? count(rounded) : minus(String(rounded));
+}
+
+/** A number's text with a true minus sign. */
+function minus(text) {
+  return text.replaceAll("-", "−");
+}
+
+// Made once: to make one for each of a heat map's cells takes longer than to draw them.
+const THOUSANDS = new Intl.NumberFormat("en-US");
+
+/** A whole number with its thousands set apart. */
 function count(value) {
-  return Number(value).toLocaleString("en-US");
+  return minus(THOUSANDS.format(value));
 }
 
 /** "1 value", "2 values". */

@@ -1,4 +1,4 @@
-// Hands a table to the reader as a file, made in the page.
+// Hands what the page made to the reader as a file.
 
 /**
  * Writes rows as CSV. A text that a spreadsheet would run as a formula is quoted with an
@@ -20,9 +20,14 @@ function csvCell(value) {
   return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
 }
 
-/** Saves text under a name. */
+/** Saves a table under a name. */
 function download(filename, text) {
-  const url = URL.createObjectURL(new Blob([text], { type: "text/csv;charset=utf-8" }));
+  saveFile(filename, new Blob([text], { type: "text/csv;charset=utf-8" }));
+}
+
+/** Saves a file under a name. */
+function saveFile(filename, content) {
+  const url = URL.createObjectURL(content);
   const link = el("a", { href: url, download: filename });
   document.body.append(link);
   link.click();

@@ -8,26 +8,42 @@ const MARKS = [
   "M-1.2,-3.4H1.2V-1.2H3.4V1.2H1.2V3.4H-1.2V1.2H-3.4V-1.2H-1.2Z",
   "M0,3.6L3.4,-2.6H-3.4Z",
 ];
-const DASHES = [null, "6 3", "2 2", "9 3 2 3"];
 const COLORS = 7;
 
 let figures = 0;
 
-/** How the nth series looks: seven colours, six shapes and four dashes do not repeat early. */
+/**
+ * How the nth of unordered things looks: seven colours and six shapes are 42 looks. In every
+ * chart of the page it is the same.
+ */
 function lookOf(place) {
-  return {
-    color: `c${place % COLORS}`,
-    mark: MARKS[place % MARKS.length],
-    dash: DASHES[Math.floor(place / COLORS) % DASHES.length],
-  };
+  return { color: `c${place % COLORS}`, mark: MARKS[place % MARKS.length], dash: null };
+}
+
+/** How one of ordered things looks, steps or layers: light to dark, or dark to light by night. */
+function orderedLook(share) {
+  return { color: "ordered", share, mark: MARKS[0], dash: null };
+}
+
+/** The same over other tokens: broken lines and hollow marks. */
+function hollow(look) {
+  return { ...look, dash: "6 4", hollow: true };
+}
+
+/** Gives an element the colour of an ordered look; that of others is in the style sheet. */
+function coloured(element, { share }) {
+  if (share === undefined) return;
+  element.style.setProperty("--by-day", viridis(0.9 - 0.9 * share));
+  element.style.setProperty("--by-night", viridis(0.15 + 0.85 * share));
 }
 
 /**
- * Makes a figure with a caption below an empty SVG.
+ * Makes a figure: a title that says what is found, an empty SVG, its legend and caption.
  * @param {Element} host
- * @param {{caption: string, height: number, description: string}} options
+ * @param {{title?: string, caption: string, height: number, width: number, description: string,
+ *   filename: string}} options
  */
-function frame(host, { caption, height, description, width }) {
+function frame(host, { title = "", caption, height, description, width, filename }) {
   figures += 1;
   const id = `figure-${figures}`;
   const root = svg("svg", {
@@ -42,7 +58,10 @@ function frame(host, { caption, height, description, width }) {
   const tip = el("div", { class: "tip", "aria-hidden": "true", hidden: true });
   const legend = el("div", { class: "legend" });
   const canvas = el("div", { class: "canvas" }, root);
-  const figure = el("figure", {}, canvas, tip, legend, el("figcaption", {}, caption));
+  const words = el("figcaption", {}, `${caption} Pick a value to see its run.`);
+  const figure = el("figure", {}, title ? el("p", { class: "title" }, title) : null, canvas, tip, legend, words);
+  const picture = () => ({ root, legend, title, caption, filename });
+  figure.append(el("div", { class: "save" }, SAVE_AS.map((kind) => saveButton(kind, picture))));
   host.replaceChildren(figure);
   return { id, root, tip, legend, canvas };
 }
@@ -67,7 +86,7 @@ function hatching(id) {
 
 /** The room a figure has, never less than a phone's. */
 function roomOf(host) {
-  return Math.round(Math.min(Math.max(host.clientWidth, 300), 1100));
+  return Math.round(Math.min(Math.max(host.clientWidth, 300), 1180));
 }
 
 /** Draws both axes with their titles and grid lines. */
@@ -151,7 +170,7 @@ function showTip({ tip, root, canvas }, lines, x, y) {
   const share = root.clientWidth / root.viewBox.baseVal.width || 1;
   const wanted = x * share - canvas.scrollLeft - tip.offsetWidth / 2;
   tip.style.left = `${Math.max(0, Math.min(wanted, canvas.clientWidth - tip.offsetWidth))}px`;
-  tip.style.top = `${y * share - tip.offsetHeight - 12}px`;
+  tip.style.top = `${canvas.offsetTop + y * share - tip.offsetHeight - 12}px`;
 }
 
 /** The words for a number: with its interval, or why it is missing. */
@@ -166,21 +185,4 @@ function valueWords(cell, unit) {
 function axisTitle(metric) {
   const unit = metric.unit === "1" ? "" : ` (${metric.unit})`;
   return `${metric.title}${unit}`;
-}
-
-/** One entry of a legend, drawn as its series is. */
-function legendEntry(label, look) {
-  const sample = svg("svg", { width: 34, height: 12, viewBox: "-17 -6 34 12", class: look.color, "aria-hidden": "true" });
-  sample.append(
-    svg("line", { x1: -16, x2: 16, y1: 0, y2: 0, class: "line", "stroke-dasharray": look.dash }),
-    svg("path", { d: look.mark, class: "mark" }),
-  );
-  return el("li", {}, sample, name(label));
-}
-
-/** A hatched entry of a legend. */
-function hatchEntry(figureId, kind, label) {
-  const sample = svg("svg", { width: 18, height: 12, "aria-hidden": "true" });
-  sample.append(svg("rect", { width: 18, height: 12, fill: `url(#${figureId}-${kind})`, class: "hatched" }));
-  return el("li", {}, sample, label);
 }

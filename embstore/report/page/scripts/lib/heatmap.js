@@ -7,9 +7,9 @@ const LEAST_COLUMN = 7;
  * Draws cells into a host.
  * @param {Element} host
  * @param {{caption: string, description: string, metric: Metric, log: boolean,
- *   rows: {label: string}[], columns: {label: string}[], cells: Cell[][],
+ *   rows: {label: string, aside?: boolean}[], columns: {label: string}[], cells: Cell[][],
  *   where: (row: number, column: number) => string, pick: (row: number, column: number) => void}} chart
- *   cells by row from bottom to top, then by column
+ *   cells by row from bottom to top, then by column; rows aside do not stretch the colours
  */
 function drawHeatmap(host, chart) {
   const { rows, columns, cells } = chart;
@@ -22,8 +22,8 @@ function drawHeatmap(host, chart) {
   const height = box.bottom + 50;
   const view = frame(host, { ...chart, width, height });
   view.canvas.classList.add("wide");
-  const paint = painter(cells, chart.log);
-  drawLabels(view.root, chart, { box, cellWidth, cellHeight });
+  const paint = painter(cells, rows, chart.log);
+  drawNames(view.root, chart, { box, cellWidth, cellHeight });
   const known = new Map();
   const grid = rows.map((_, place) => {
     const row = rows.length - 1 - place;
@@ -38,7 +38,6 @@ function drawHeatmap(host, chart) {
         fill: cell.status === "value" ? paint.color(cell.value) : `url(#${view.id}-${cell.status.replace(" ", "-")})`,
         class: "cell",
         role: "img",
-        tabindex: -1,
         "aria-label": `${chart.where(row, column)}: ${valueWords(cell, chart.metric.unit)}`,
       });
       known.set(rect, { row, column, cell, at: [at[0] + cellWidth / 2, at[1]] });
@@ -85,7 +84,7 @@ function connectCells(view, chart, grid, known) {
   view.root.addEventListener("click", (event) => known.has(event.target) && pick(event.target));
 }
 
-function drawLabels(root, { rows, columns, metric }, { box, cellWidth, cellHeight }) {
+function drawNames(root, { rows, columns, metric }, { box, cellWidth, cellHeight }) {
   const layer = svg("g", { class: "axes", "aria-hidden": "true" });
   const down = every(rows.length, (cellHeight * rows.length) / 15);
   rows.forEach(({ label }, row) => {
@@ -110,13 +109,19 @@ function drawLabels(root, { rows, columns, metric }, { box, cellWidth, cellHeigh
   root.append(layer);
 }
 
-/** Maps numbers to colours, evenly or by logarithm. */
-function painter(cells, log) {
-  const [low, high] = extent(cells.flat().map((cell) => cell.value));
+/**
+ * Maps numbers to colours, evenly or by logarithm. The embedding's do not stretch the scale: of
+ * a dimension they are far above all blocks, which would then look alike.
+ */
+function painter(cells, rows, log) {
+  const blocks = cells.filter((_, row) => !rows[row].aside).flat();
+  const every = extent(cells.flat().map((cell) => cell.value));
+  const [low, high] = blocks.some((cell) => cell.status === "value") ? extent(blocks.map((cell) => cell.value)) : every;
   const byLog = log && low > 0;
-  const place = byLog ? Math.log : Number;
+  const place = byLog ? (value) => Math.log(Math.max(value, low)) : Number;
   const span = place(high) - place(low) || 1;
-  return { low, high, byLog, color: (value) => viridis((place(value) - place(low)) / span) };
+  const beyond = every[0] < low || every[1] > high ? every : null;
+  return { low, high, byLog, beyond, color: (value) => viridis((place(value) - place(low)) / span) };
 }
 
 function colorLegend(id, { metric }, paint, cells) {
@@ -129,12 +134,9 @@ function colorLegend(id, { metric }, paint, cells) {
   return el("ul", {}, entries);
 }
 
-function gradient(metric, { low, high, byLog }) {
-  const n = 40;
-  const bar = svg("svg", { width: 160, height: 12, "aria-hidden": "true" });
-  for (let i = 0; i < n; i += 1) {
-    bar.append(svg("rect", { x: (i * 160) / n, width: 160 / n + 0.5, height: 12, fill: viridis(i / (n - 1)) }));
-  }
+function gradient(metric, { low, high, byLog, beyond }) {
+  const color = (part, share) => part.setAttribute("fill", viridis(share));
   const words = `${metric.symbol}${byLog ? ", logarithmic" : ""}`;
-  return el("li", {}, show(low), bar, `${show(high)} ${words}`);
+  const aside = beyond ? `; the embedding goes from ${show(beyond[0])} to ${show(beyond[1])}, beyond the colours` : "";
+  return rampEntry(show(low), color, `${show(high)} ${words}${aside}`);
 }

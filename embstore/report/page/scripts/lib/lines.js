@@ -2,50 +2,72 @@
 
 /**
  * @typedef {{x: number, cell: Cell, joined: boolean, begins?: boolean, where: string,
- *   run: number, state: number | null}} Point  begins: a line of its own starts here
- * @typedef {{label: string, look: object, points: Point[]}} Series
+ *   run: number, state: number | null, scope?: number}} Point  begins: a line of its own starts here
+ * @typedef {{label: string, short?: string, look: object, points: Point[], strong?: boolean}} Series
+ * @typedef {{look: object, points: Point[]}} Backdrop  a thin line without marks
  */
 
 // More bands than this hide each other.
 const MOST_BANDS = 8;
+// With more lines, hollow ones have no marks: thousands take longer to draw than a reader waits.
+const MOST_MARKED = 40;
 // Marks of a longer series are drawn without their rim, which would hide the next.
 const CROWDED = 60;
+// What stands apart from its line: a cross.
+const APART = "M-3.5,-3.5L3.5,3.5M-3.5,3.5L3.5,-3.5";
 
 /**
  * Draws series into a host.
  * @param {Element} host
- * @param {{caption: string, description: string, xTitle: string, metric: Metric, series: Series[],
- *   log: boolean, xScale: (range: number[]) => Scale, pick: (point: Point) => void}} chart
+ * @param {{title?: string, caption: string, description: string, filename: string, xTitle: string,
+ *   metric: Metric, series: Series[], log: boolean, xScale: (range: number[]) => Scale,
+ *   pick: (point: Point) => void, named?: {label: string, look: object}[], direct?: boolean,
+ *   backdrop?: Backdrop[], legend?: Element[], marked?: {x: number, label: string}[]}} chart
+ *   named: the legend's entries, where not one per series; direct: labels at the ends of lines;
+ *   marked: places along the axis
  */
 function drawLines(host, chart) {
   const width = roomOf(host);
-  const height = width < 520 ? 320 : 420;
+  const height = width < 520 ? 290 : 370;
   const view = frame(host, { ...chart, width, height });
-  const box = { left: 58, right: width - 20, top: 30, bottom: height - 50 };
+  const known = chart.series.filter(
+    (series) => !series.look.hollow && series.points.some((point) => point.joined && point.cell.status === "value"),
+  );
+  const room = chart.direct ? labelRoom(known.map(({ short, label }) => ({ text: short ?? label })), width) : 0;
+  const box = { left: 58, right: width - 20 - room, top: 30, bottom: height - 50 };
   const x = chart.xScale([box.left, box.right]);
   const y = valueScale(chart, [box.bottom, box.top]);
   drawAxes(view.root, { x, y, xTitle: chart.xTitle, yTitle: axisTitle(chart.metric), box });
+  drawBackdrop(view.root, chart.backdrop ?? [], { x, y });
   const bands = chart.series.length <= MOST_BANDS;
-  const marks = chart.series.map((series) => drawSeries(view.root, series, { x, y, bands, chart }));
+  const bare = chart.series.length > MOST_MARKED ? (series) => series.look.hollow : () => false;
+  const marks = chart.series.map((series) => drawSeries(view.root, series, { x, y, bands, chart, bare: bare(series) }));
   const missing = drawMissing(view, chart.series, x, box);
+  drawMarked(view.root, chart.marked ?? [], x, box);
+  if (room) {
+    const ends = known.map(({ short, label, look, points }) => {
+      const end = points.findLast((point) => point.joined && point.cell.status === "value");
+      return { text: short ?? label, look, x: x.at(end.x), y: y.at(end.cell.value) };
+    });
+    drawLabels(view.root, ends, box);
+  }
   connect(view, chart, marks);
   view.legend.append(
     el(
       "ul",
       {},
-      chart.series.map((series) => legendEntry(series.label, series.look)),
+      (room ? [] : chart.named ?? chart.series).map(({ label, look }) => legendEntry(label, look)),
+      chart.legend ?? [],
       missing.map(([kind, n]) => hatchEntry(view.id, kind.replace(" ", "-"), `${STATUS_WORDS[kind]} (${plural(n, "value")})`)),
+      bands && chart.series.some((s) => s.points.some((p) => !Number.isNaN(p.cell.low))) ? el("li", {}, "Bands are 95 % intervals.") : null,
     ),
-    bands && chart.series.some((s) => s.points.some((p) => !Number.isNaN(p.cell.low)))
-      ? el("p", {}, "Bands are 95 % intervals.")
-      : "",
   );
 }
 
 /** The value axis: from zero where the values reach down to it. */
-function valueScale({ series, log, metric }, range) {
-  const cells = series.flatMap((one) => one.points.map((point) => point.cell));
-  const shown = series.length <= MOST_BANDS;
+function valueScale({ series, backdrop = [], log, metric }, range) {
+  const cells = [...series, ...backdrop].flatMap((one) => one.points.map((point) => point.cell));
+  const shown = series.length <= MOST_BANDS && !backdrop.length;
   let [low, high] = extent(cells.flatMap((c) => (shown ? [c.value, c.low, c.high] : [c.value])));
   if (!Number.isFinite(low)) return evenScale([0, 1], range);
   const whole = metric.upper === "1" && metric.unit === "1" && high > 0.6 && high <= 1;
@@ -56,9 +78,32 @@ function valueScale({ series, log, metric }, range) {
   return evenScale([low, high], range);
 }
 
-function drawSeries(root, series, { x, y, bands, chart }) {
+/** Thin lines that the series are seen against. */
+function drawBackdrop(root, lines, { x, y }) {
+  const layer = svg("g", { class: "backdrop", "aria-hidden": "true" });
+  for (const { look, points } of lines) {
+    const d = unbroken(points).map((part) => pathOf(part.map((point) => [x.at(point.x), y.at(point.cell.value)]))).join("");
+    if (!d) continue;
+    const path = svg("path", { d, class: `line ${look.color}` });
+    coloured(path, look);
+    layer.append(path);
+  }
+  root.append(layer);
+}
+
+/** Triangles along the axis, each with its words. */
+function drawMarked(root, places, x, { bottom }) {
+  const layer = svg("g", { class: "marked" });
+  for (const place of places) {
+    layer.append(svg("path", { d: "M-4,0H4L0,-7Z", transform: `translate(${x.at(place.x).toFixed(1)},${bottom})` }, svg("title", {}, place.label)));
+  }
+  root.append(layer);
+}
+
+function drawSeries(root, series, { x, y, bands, chart, bare }) {
   const crowded = series.points.length > CROWDED ? "crowded" : "";
-  const group = svg("g", { class: `series ${series.look.color} ${crowded}` });
+  const group = svg("g", { class: `series ${series.look.color} ${crowded} ${series.strong ? "strong" : ""}` });
+  coloured(group, series.look);
   for (const part of unbroken(series.points)) {
     const sure = part.filter((point) => !Number.isNaN(point.cell.low));
     if (bands && sure.length > 1) group.append(svg("path", { d: bandPath(sure, x, y), class: "band" }));
@@ -66,13 +111,13 @@ function drawSeries(root, series, { x, y, bands, chart }) {
     group.append(svg("path", { d: path, class: "line", "stroke-dasharray": series.look.dash }));
   }
   const marks = [];
-  for (const point of series.points) {
+  for (const point of bare ? [] : series.points) {
     if (point.cell.status !== "value") continue;
     const at = [x.at(point.x), y.at(point.cell.value)];
     const mark = svg("path", {
-      d: series.look.mark,
+      d: point.joined ? series.look.mark : APART,
       transform: `translate(${at.map((number) => number.toFixed(1))})`,
-      class: point.joined ? "mark" : "mark apart",
+      class: `mark${point.joined ? "" : " apart"}${series.look.hollow ? " hollow" : ""}`,
       role: "img",
       tabindex: -1,
       "aria-label": `${series.label}, ${point.where}: ${valueWords(point.cell, chart.metric.unit)}`,

@@ -83,7 +83,7 @@ function makeTable(options) {
     button("Download CSV", () => download(filename, csvOf(options.columns, shown()))),
     rows.length > pageSize ? el("span", { class: "pager" }, earlier, later) : null,
   );
-  const head = el("tr", {}, headers, options.pick ? el("td", {}) : null);
+  const head = el("tr", {}, headers, options.pick ? el("td", { class: "picks" }) : null);
   const table = el(
     "table",
     {},
@@ -104,7 +104,7 @@ function rowOf(row, columns, options) {
   const cells = columns.map((column) => cellElement(row[column.key], column));
   if (options.pick) {
     const label = `Provenance of ${options.pickName(row)}`;
-    cells.push(el("td", {}, button("Provenance", () => options.pick(row), { "aria-label": label })));
+    cells.push(el("td", { class: "picks" }, button("Provenance", () => options.pick(row), { "aria-label": label })));
   }
   return el("tr", {}, cells);
 }

@@ -1,18 +1,66 @@
 // The selectors that views share, and what they offer.
 
-const SCOPE_WORDS = {
-  all: "all tokens",
-  no_first: "without first tokens",
-  no_sinks: "without attention sinks",
-};
-
 /** @returns {{value: number, label: string}[]} */
 function metricChoices(data) {
   return data.metrics.map((metric, value) => ({ value, label: `${metric.title} (${metric.name})` }));
 }
 
 function scopeChoices(data) {
-  return data.scopes.map((scope, value) => ({ value, label: SCOPE_WORDS[scope] ?? scope }));
+  return data.scope_words.map((label, value) => ({ value, label }));
+}
+
+const BOTH = "both";
+
+/** The same, and first all tokens with and without sinks in one chart, where both were measured. */
+function overlaidChoices(data) {
+  const both = data.runs.some(({ scopes }) => ["all", "no_sinks"].every((scope) => (scopes ?? "").split(",").includes(scope)));
+  const overlaid = { value: BOTH, label: "all tokens, and without attention sinks" };
+  return [...(both ? [overlaid] : []), ...scopeChoices(data).map(({ value, label }) => ({ value: String(value), label }))];
+}
+
+/** The scopes that such a choice is of, the first drawn full and the other hollow. */
+function scopesOf(data, choice) {
+  return choice === BOTH ? ["all", "no_sinks"].map((scope) => data.scopes.indexOf(scope)) : [Number(choice)];
+}
+
+/** A selector that is left out where it offers one thing only. */
+function selectAmong(label, choices, value, onchange) {
+  return choices.length > 1 ? select(label, choices, value, onchange).element : null;
+}
+
+/** Choices that few readers change, folded away. */
+function moreChoices(controls) {
+  return el("details", { class: "more" }, el("summary", {}, "More choices"), controls);
+}
+
+/** The metric a page opens with: anisotropy, if it has it. */
+function firstMetric(data) {
+  return Math.max(0, data.metrics.findIndex((metric) => metric.name === "anisotropy"));
+}
+
+/** How the choices that views share are written in the address. */
+function codecsOf(data) {
+  return {
+    metric: placeIn(data.metrics.map((metric) => metric.name)),
+    scope: placeIn(data.scopes),
+    overlaid: oneOfScopes(data),
+    corpus: placeIn(corpusChoices(data).map((choice) => choice.label)),
+    model: placeIn(data.models.map((model) => model.label)),
+    models: placesIn(data.models.map((model) => model.label)),
+    run: placeIn(data.runs.map((run) => run.run_id)),
+  };
+}
+
+function oneOfScopes(data) {
+  const places = placeIn(data.scopes);
+  return {
+    write: (choice) => (choice === BOTH ? [BOTH] : places.write(Number(choice))),
+    read: ([text]) => {
+      if (text === BOTH) return overlaidChoices(data)[0].value === BOTH ? BOTH : undefined;
+      const place = places.read([text]);
+      return place === undefined ? undefined : String(place);
+    },
+  };
 }
 
 /** The texts; those that share a name also by their hash. */
@@ -68,57 +116,10 @@ function chosenRun(data, place, corpus, choice) {
   });
 }
 
-/** Check boxes for models, with a filter, in a box that scrolls. */
+/** Check boxes for models, with a filter where they are many. */
 function modelPicker(data, chosen, onchange) {
   const items = data.models.map((model, value) => ({ value, label: model.label }));
-  return picker({ noun: "model", items, filtered: items.length > 8 }, chosen, onchange);
-}
-
-/**
- * Check boxes in a box that scrolls.
- * @param {{noun: string, items: {value: number, label: string}[], filtered: boolean,
- *   short?: boolean}} options  short: so are the labels
- * @param {Set<number>} chosen
- * @param {() => void} onchange
- */
-function picker({ noun, items, filtered, short }, chosen, onchange) {
-  const boxes = items.map(({ value, label }) => {
-    const box = checkbox(name(label), chosen.has(value), (checked) => {
-      if (checked) chosen.add(value);
-      else chosen.delete(value);
-      onchange();
-    });
-    return { ...box, label: label.toLowerCase(), value };
-  });
-  const visible = () => boxes.filter((box) => !box.element.hidden);
-  const setAll = (checked) => {
-    for (const { field, value } of visible()) {
-      field.checked = checked;
-      if (checked) chosen.add(value);
-      else chosen.delete(value);
-    }
-    onchange();
-  };
-  const filter = el("input", {
-    type: "search",
-    oninput: (event) => {
-      for (const box of boxes) box.element.hidden = !box.label.includes(event.target.value.toLowerCase());
-      announce(plural(visible().length, noun));
-    },
-  });
-  return el(
-    "fieldset",
-    { class: "models" },
-    el("legend", {}, `${noun[0].toUpperCase()}${noun.slice(1)}s`),
-    el(
-      "div",
-      { class: "tools" },
-      filtered ? labelled(`Filter ${noun}s`, filter) : null,
-      button("All", () => setAll(true), { "aria-label": `Choose all ${noun}s shown` }),
-      button("None", () => setAll(false), { "aria-label": `Choose none of the ${noun}s shown` }),
-    ),
-    el("div", { class: short ? "boxes short" : "boxes" }, boxes.map((box) => box.element)),
-  );
+  return boxPicker({ noun: "model", items, filtered: items.length > 8 }, chosen, onchange);
 }
 
 /** Some models to begin with: of each kind, the first few. */
@@ -146,58 +147,4 @@ function metricNote(data, metric) {
   }
   if (neighbor) notes.push(data.shortfall);
   return notes.join(" ");
-}
-
-/** A row of a table for one number. */
-function numberRow(data, { metric, run, state, scope }, cell) {
-  const model = data.models[data.modelOf[run]];
-  const { stack, layer, site, depth } = model.states[state];
-  return {
-    model: model.label,
-    revision: data.runs[run].revision,
-    step: data.runs[run].step,
-    stack,
-    layer,
-    site,
-    depth,
-    scope: data.scopes[scope],
-    metric: data.metrics[metric].name,
-    value: cell.status === "value" ? cell.value : null,
-    ci_low: cell.low,
-    ci_high: cell.high,
-    status: cell.status === "value" ? "measured" : STATUS_WORDS[cell.status],
-    run_id: data.runs[run].run_id,
-    key: { metric, run, state, scope, cell },
-  };
-}
-
-const NUMBER_COLUMNS = [
-  { key: "model", label: "Model", name: true },
-  { key: "revision", label: "Revision", name: true },
-  { key: "step", label: "Step" },
-  { key: "stack", label: "Stack" },
-  { key: "layer", label: "Layer" },
-  { key: "site", label: "Site" },
-  { key: "depth", label: "Depth" },
-  { key: "scope", label: "Scope", hidden: true },
-  { key: "metric", label: "Metric", hidden: true },
-  { key: "value", label: "Value" },
-  { key: "ci_low", label: "Interval from" },
-  { key: "ci_high", label: "to" },
-  { key: "status", label: "Status" },
-  { key: "run_id", label: "Run", hidden: true },
-];
-
-/** The table behind a chart; made when it is opened. */
-function numbersTable(data, caption, filename, rows, tell) {
-  return folded(`The numbers as a table (${plural(rows.length, "row")})`, () =>
-    makeTable({
-      caption,
-      columns: NUMBER_COLUMNS,
-      rows,
-      filename,
-      pick: (row) => tell(row.key),
-      pickName: (row) => `${row.model}, layer ${row.layer}`,
-    }),
-  );
 }

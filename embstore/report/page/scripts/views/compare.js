@@ -2,8 +2,10 @@
 
 /** @param {Data} data @param {Element} host */
 function compareView(data, host) {
-  const [first, second] = [...firstModels(data, 2), 0];
-  const view = { metric: 0, scope: 0, runs: [lastRun(data, first), lastRun(data, second)] };
+  const [a, b] = firstSides(data);
+  const view = { metric: firstMetric(data), scope: 0, a, b };
+  const codecs = codecsOf(data);
+  const save = addressed("compare", view, { metric: codecs.metric, scope: codecs.scope, a: codecs.run, b: codecs.run });
   const canvas = el("div", { class: "chart" });
   const notes = el("p", { class: "note" });
   const table = el("div");
@@ -19,173 +21,181 @@ function compareView(data, host) {
   const controls = el(
     "div",
     { class: "controls" },
-    ["A", "B"].map((side, place) => sidePicker(data, side, view.runs[place], (run) => {
-      view.runs[place] = run;
-      changed();
-    })),
+    ["a", "b"].map((side) => sidePicker(data, side.toUpperCase(), view[side], set(side))),
     select("Metric", metricChoices(data), view.metric, set("metric")).element,
     select("Tokens counted", scopeChoices(data), view.scope, set("scope")).element,
   );
 
   function draw() {
+    save();
+    const asked = { ...view, runs: [view.a, view.b] };
     const caption = compareCaption(data, view);
-    notes.textContent = [compareNote(data, view), metricNote(data, view.metric)].join(" ").trim();
-    const series = view.runs.flatMap((run, side) => sideSeries(data, view, run, side));
+    const differences = differencesOf(data, asked);
+    notes.textContent = [sidesNote(data, asked.runs), errorsNote(data, asked.runs), metricNote(data, view.metric)].join(" ").trim();
+    const series = ["a", "b"].flatMap((side) => sideSeries(data, view, side));
     if (series.length) {
+      const marked = differences.flatMap(({ layers }) => layers.filter(({ differs }) => differs).map(markOf));
       drawLines(canvas, {
+        title: differenceWords(data, view.metric, differences),
         caption,
         description: `Line chart: ${caption} Arrow keys go from value to value.`,
+        filename: `compare-${data.metrics[view.metric].name}`,
         xTitle: "Relative depth (layer / number of layers)",
         metric: data.metrics[view.metric],
         series,
+        direct: true,
+        named: series,
+        marked,
+        legend: marked.length ? [markedEntry()] : [],
         log: false,
         xScale: (range) => evenScale([0, 1], range),
-        pick: (point) => panel.tell({ ...point, metric: view.metric, scope: view.scope }),
+        pick: (point) => panel.tell({ ...point, metric: view.metric }),
       });
     } else {
       canvas.replaceChildren(el("p", { class: "empty" }, "Neither has this metric."));
     }
+    const rows = compareRows(data, asked);
     table.replaceChildren(
-      makeTable({
-        caption: `A and B over all metrics, ${scopeChoices(data)[view.scope].label}: means over the blocks, and where they differ most`,
-        columns: COMPARE_COLUMNS,
-        rows: compareRows(data, view),
-        filename: "compare.csv",
-        pageSize: 100,
-        pick: (row) => {
-          panel.tell(...view.runs.map((run, side) => rowSelection(row, run, side, view.scope)));
-          panel.element.scrollIntoView({ block: "nearest" });
-          announce(`Provenance of ${row.metric} in A and B is shown above the table.`);
-        },
-        pickName: (row) => row.metric,
-      }),
+      folded(`All metrics of A and B (${plural(rows.length, "row")}, ${count(rows.filter(({ differs }) => differs === "yes").length)} differ)`, () =>
+        makeTable({
+          caption: `A and B over all metrics, ${scopeChoices(data)[view.scope].label}: means over the blocks and peaks`,
+          columns: compareColumns(rows),
+          rows,
+          filename: "compare.csv",
+          pageSize: 100,
+          pick: (row) => {
+            panel.tell(...asked.runs.map((run, side) => rowSelection(row, run, side, view.scope)));
+            panel.element.scrollIntoView({ block: "nearest" });
+            announce(`Provenance of ${row.metric} in A and B is shown above the table.`);
+          },
+          pickName: (row) => row.metric,
+        }),
+      ),
     );
   }
 
-  host.replaceChildren(controls, notes, canvas, panel.element, table);
+  host.replaceChildren(canvas, notes, controls, panel.element, table);
   draw();
   return draw;
 }
 
-const COMPARE_COLUMNS = [
-  { key: "metric", label: "Metric" },
-  { key: "unit", label: "Unit" },
-  { key: "a", label: "A, mean" },
-  { key: "b", label: "B, mean" },
-  { key: "difference", label: "B − A" },
-  { key: "a_highest", label: "A, highest" },
-  { key: "b_highest", label: "B, highest" },
-  { key: "gap", label: "Largest gap" },
-  { key: "gap_depth", label: "at depth" },
-];
-
-/** What a row says about one side, shown with its provenance. */
-function rowSelection(row, run, side, scope) {
-  const [average, highest] = side ? [row.b, row.b_highest] : [row.a, row.a_highest];
-  return { run, metric: row.place, scope, over: `mean ${show(average)}, highest ${show(highest)}` };
-}
-
-function lastRun(data, place) {
-  return data.models[place].newest.at(-1);
-}
-
-/** A model and its checkpoint, for one side. */
-function sidePicker(data, side, run, onchange) {
-  const start = data.modelOf[run];
-  const runChoices = (place) =>
-    data.models[place].runs.map((value) => ({ value, label: checkpointWords(data, value) }));
-  let checkpoints = select(`${side}: checkpoint`, runChoices(start), run, (value) => onchange(Number(value))).element;
-  const models = select(`${side}: model`, modelChoices(data), start, (value) => {
-    const last = lastRun(data, Number(value));
-    const renewed = select(`${side}: checkpoint`, runChoices(Number(value)), last, (chosen) => onchange(Number(chosen)));
-    checkpoints.replaceWith(renewed.element);
-    checkpoints = renewed.element;
-    onchange(last);
-  });
-  return el("div", { class: "pair", role: "group", "aria-label": `Side ${side}` }, models.element, checkpoints);
-}
-
-function checkpointWords(data, run) {
-  const { step, revision, corpus } = data.runs[run];
-  const which = step === null ? revision : `step ${count(step)}`;
-  return data.corpora.length > 1 ? `${which} · ${corpusChoices(data)[corpus].label}` : which;
-}
-
-function compareCaption(data, { runs: [a, b], metric, scope }) {
+function compareCaption(data, { a, b, metric, scope }) {
   return `A ${runName(data, a)} and B ${runName(data, b)}: ${data.metrics[metric].title} (${data.metrics[metric].name}), ${scopeChoices(data)[scope].label}.`;
 }
 
-/** Warns of what makes two runs incomparable. */
-function compareNote(data, { runs }) {
-  const [a, b] = runs.map((run) => data.runs[run]);
-  const words = { corpus: "texts", tokens: "numbers of tokens", window_size: "windows", sample_size: "samples", dtype: "precisions" };
-  const differing = Object.keys(words).filter((key) => a[key] !== b[key]).map((key) => words[key]);
-  return differing.length ? `A and B were measured with different ${differing.join(", ")}: part of the difference is theirs.` : "";
+function markedEntry() {
+  const mark = el("span", { "aria-hidden": "true" }, "▲");
+  return el("li", { class: "marked-entry" }, mark, "A and B differ: the 95 % interval of B − A leaves out 0");
 }
 
-function sideSeries(data, { metric, scope }, run, side) {
-  const place = data.modelOf[run];
-  const both = data.models[place].kind === "encoder-decoder";
-  return [...stacksOf(data, metric, place, false)].map(([stack, states], order) => ({
-    label: `${side ? "B" : "A"}: ${runName(data, run)}${both ? ` · ${stack}` : ""}`,
-    look: lookOf(side + 2 * order),
-    points: states.map((state) => {
-      const key = { metric, run, state, scope };
-      return pointOf(data, key, cellOf(data, key), "depth");
-    }),
+function markOf({ depth, difference, low, high }) {
+  return { x: depth, label: `depth ${show(depth)}: B − A ${show(difference)}, 95 % interval ${show(low)} to ${show(high)}` };
+}
+
+/** "B's mean over the blocks is 0.1 lower than A's (95 % interval …): more than errors explain." */
+function differenceWords(data, metric, differences) {
+  if (!differences.length) return "";
+  const each = differences.map(({ name: stack, mean: { difference, low, high, differs } }) => {
+    if (Number.isNaN(difference)) return "";
+    const how = difference === 0 ? "as high as A's" : `${brief(Math.abs(difference))} ${difference > 0 ? "higher" : "lower"} than A's`;
+    const ends = ` (95 % interval of B − A ${brief(low)} to ${brief(high)})`;
+    const sure = differs === null ? "" : `${ends}: ${differs ? "they differ" : "no clear difference"}`;
+    return `B's mean over the blocks${differences.length > 1 ? ` of the ${stack}` : ""} is ${how}${sure}.`;
+  });
+  return `${data.metrics[metric].title}: ${each.filter(Boolean).join(" ")}`;
+}
+
+/** Says how errors were taken, as the command does. */
+function errorsNote(data, runs) {
+  const [a, b] = runs.map((run) => data.runs[run]);
+  const same = a.token_ids_sha256 === b.token_ids_sha256 && a.window_size === b.window_size;
+  const has = data.paired.some((one) => [one.a, one.b].every((run) => runs.includes(run)));
+  if (has) {
+    return (
+      "Both read the same tokens, so errors are paired where column errors says so: those of the " +
+      "differences window by window."
+    );
+  }
+  if (!same) return "Errors are taken as independent: the two did not read the same tokens.";
+  return (
+    "Both read the same tokens, but errors are taken as independent here, so intervals are wider " +
+    "than necessary; embstore compare has the paired ones."
+  );
+}
+
+function sideSeries(data, { metric, scope, ...runs }, side) {
+  return runSeries(data, { metric, run: runs[side], choice: String(scope), axis: "depth", after: false }).map((one, stack) => ({
+    ...one,
+    label: `${side.toUpperCase()}: ${one.label}`,
+    short: `${side.toUpperCase()}: ${ofOneModel(data, runs) ? checkpointWords(data, runs[side], false) : one.short}`,
+    look: sideLook(data, runs, side, stack),
   }));
 }
 
-/** For each metric the means of both, their difference, and the largest gap at equal depth. */
+function ofOneModel(data, { a, b }) {
+  return data.modelOf[a] === data.modelOf[b];
+}
+
+/** Models keep their colours; of two checkpoints of one model the later is the darker. */
+function sideLook(data, { a, b }, side, stack) {
+  const run = side === "b" ? b : a;
+  const look = lookOf(data.modelOf[run] + stack);
+  if (!ofOneModel(data, { a, b })) return { ...look, color: lookOf(data.modelOf[run]).color };
+  return { ...orderedLook(run === Math.max(a, b) ? 1 : 0.35), mark: look.mark };
+}
+
+/** In the order of the command: first what a reader asks for. */
+function compareColumns(rows) {
+  const stacks = new Set(rows.map(({ stack }) => stack));
+  return [
+    { key: "metric", label: "Metric" },
+    { key: "stack", label: "Stack", hidden: stacks.size < 2 },
+    { key: "unit", label: "Unit", hidden: true },
+    { key: "difference", label: "B − A" },
+    { key: "differs", label: "Differs" },
+    { key: "a", label: "A, mean" },
+    { key: "b", label: "B, mean" },
+    { key: "ci_low", label: "Interval from" },
+    { key: "ci_high", label: "to" },
+    { key: "errors", label: "Errors" },
+    { key: "a_peak", label: "A, peak" },
+    { key: "b_peak", label: "B, peak" },
+    { key: "gap", label: "Largest gap" },
+    { key: "gap_depth", label: "at depth" },
+  ];
+}
+
+/** What a row says about one side, shown with its provenance. */
+function rowSelection(row, run, side, scope) {
+  const [average, peak] = side ? [row.b, row.b_peak] : [row.a, row.a_peak];
+  return { run, metric: row.place, scope, over: `mean ${show(average)}, peak of any layer ${show(peak)}` };
+}
+
+/** For each metric and stack the means of both, their difference, the peaks and the largest gap. */
 function compareRows(data, view) {
   return data.metrics.flatMap((metric, place) => {
     // The number of a coordinate has no mean.
     if (metric.unit === "index") return [];
-    const [a, b] = view.runs.map((run, side) => depthValues(data, { ...view, metric: place }, run, side));
-    if (!a.length && !b.length) return [];
-    const means = [a, b].map((points) => (points.length ? mean(points.map(([, value]) => value)) : null));
-    const highest = [a, b].map((points) => (points.length ? Math.max(...points.map(([, value]) => value)) : null));
-    const [gap, depth] = largestGap(a, b);
-    return [{
-      place,
-      metric: metric.name,
-      unit: metric.unit,
-      a: means[0],
-      b: means[1],
-      difference: means[0] === null || means[1] === null ? null : means[1] - means[0],
-      a_highest: highest[0],
-      b_highest: highest[1],
-      gap,
-      gap_depth: depth,
-    }];
+    return differencesOf(data, { ...view, metric: place }).map(({ name: stack, layers, mean: average, peak }) => {
+      const gaps = layers.filter(({ difference }) => !Number.isNaN(difference));
+      const gap = gaps.reduce((top, one) => (Math.abs(one.difference) > Math.abs(top?.difference ?? 0) ? one : top), gaps[0]);
+      return {
+        place,
+        metric: metric.name,
+        stack,
+        unit: metric.unit,
+        a: average.a,
+        b: average.b,
+        difference: average.difference,
+        ci_low: average.low,
+        ci_high: average.high,
+        differs: average.differs === null ? "unknown" : average.differs ? "yes" : "no",
+        errors: average.differs === null ? "" : average.errors,
+        a_peak: peak.a,
+        b_peak: peak.b,
+        gap: gap?.difference ?? null,
+        gap_depth: gap?.depth ?? null,
+      };
+    });
   });
-}
-
-/** Values over the blocks as [depth, value], in order of depth. */
-function depthValues(data, view, run, side) {
-  const states = data.models[data.modelOf[run]].states;
-  return sideSeries(data, view, run, side)
-    .flatMap(({ points }) => points)
-    .filter((point) => point.cell.status === "value" && states[point.state].site === "block")
-    .map((point) => [point.x, point.cell.value])
-    .sort((left, right) => left[0] - right[0]);
-}
-
-/** The largest B − A, with A's values drawn out between its depths. */
-function largestGap(a, b) {
-  let found = [null, null];
-  if (a.length < 2) return found;
-  for (const [depth, value] of b) {
-    const gap = value - interpolate(a, depth);
-    if (found[0] === null || Math.abs(gap) > Math.abs(found[0])) found = [gap, depth];
-  }
-  return found;
-}
-
-function interpolate(points, depth) {
-  const after = points.findIndex(([place]) => place >= depth);
-  if (after === 0) return points[0][1];
-  if (after < 0) return points.at(-1)[1];
-  const [[x0, y0], [x1, y1]] = [points[after - 1], points[after]];
-  return x1 === x0 ? y1 : y0 + ((depth - x0) / (x1 - x0)) * (y1 - y0);
 }

@@ -1,8 +1,9 @@
 // What spectra and dimensions by scale share: a model's layers as lines of one chart.
 
 /**
- * @typedef {{bundle: Bundle, noun: string, metric: object, xTitle: (view: object) => string,
- *   caption: (words: string, view: object) => string, controls: (set: Function, view: object) => Element[],
+ * @typedef {{section: string, bundle: Bundle, noun: string, metric: object, xTitle: (view: object) => string,
+ *   caption: (words: string, view: object) => string, title: (lines: Line[], view: object) => string,
+ *   choices: object, codecs: Object<string, Codec>, controls: (set: Function, view: object) => Element[],
  *   pointsOf: (line: Line, view: object) => object[], note: (lines: Line[]) => string,
  *   xScale: (view: object, points: object[], range: number[]) => Scale,
  *   columns: object[], rowOf: (point: object) => object, filename: string,
@@ -14,12 +15,19 @@
  * @param {Data} data @param {Element} host @param {Layered} kind
  */
 function layersView(data, host, kind) {
-  if (!kind.bundle.lines.size) {
-    host.replaceChildren(el("p", { class: "empty" }, `The last checkpoints here have no ${kind.noun}.`));
-    return () => {};
-  }
   const first = kind.bundle.lines.values().next().value;
-  const view = { model: data.modelOf[first.run], scope: 0, corpus: data.runs[first.run].corpus, states: new Set() };
+  const view = { model: data.modelOf[first.run], scope: 0, corpus: data.runs[first.run].corpus, ...kind.choices };
+  const most = Math.max(...data.models.map(({ states }) => states.length));
+  const place = wholeNumber(0, most - 1);
+  const codecs = codecsOf(data);
+  // Which layers to begin with depends on the model, so the address is asked for that first.
+  const saveModel = addressed(kind.section, view, { model: codecs.model, scope: codecs.scope, corpus: codecs.corpus, ...kind.codecs });
+  Object.assign(view, someLayers(data, kind.bundle, view));
+  const saveLayers = addressed(kind.section, view, { from: place, to: place, every: wholeNumber(1, most) });
+  const save = () => {
+    saveModel();
+    saveLayers();
+  };
   const canvas = el("div", { class: "chart" });
   const notes = el("p", { class: "note" });
   const table = el("div");
@@ -33,16 +41,21 @@ function layersView(data, host, kind) {
     view[key] = convert(value);
     changed();
   };
-  const renew = () => {
-    view.states = someLayers(data, kind.bundle, view);
+  const offer = () => {
     const model = data.models[view.model];
-    const items = model.states.map((_, value) => ({ value, label: stateName(model, value) }));
+    const last = model.states.length - 1;
+    view.to = Math.min(view.to, last);
+    view.from = Math.min(view.from, view.to);
     layers.replaceChildren(
-      picker({ noun: "layer", items, filtered: false, short: true }, view.states, () => {
+      rangePicker({ noun: "layer", words: (state) => stateName(model, state), last }, view, () => {
         draw();
-        announce(`${plural(view.states.size, "layer")} chosen.`);
+        announce(`${plural(placesOf(view).length, "layer")} chosen.`);
       }),
     );
+  };
+  const renew = () => {
+    Object.assign(view, someLayers(data, kind.bundle, view));
+    offer();
   };
   const corpora = select("Text", corpusChoices(data), view.corpus, (value) => {
     view.corpus = Number(value);
@@ -52,7 +65,7 @@ function layersView(data, host, kind) {
   const controls = el(
     "div",
     { class: "controls" },
-    select("Model", modelChoices(data), view.model, (value) => {
+    selectAmong("Model", modelChoices(data), view.model, (value) => {
       view.model = Number(value);
       if (lastOver(data, view.model, view.corpus) === undefined) {
         view.corpus = corpusOf(data, view.model);
@@ -60,9 +73,9 @@ function layersView(data, host, kind) {
       }
       renew();
       changed();
-    }).element,
+    }) ?? "",
     select("Tokens counted", scopeChoices(data), view.scope, set("scope", Number)).element,
-    corpora.element,
+    data.corpora.length > 1 ? corpora.element : "",
     kind.controls(set, view),
   );
 
@@ -74,14 +87,14 @@ function layersView(data, host, kind) {
   }
 
   function draw() {
+    save();
     const run = lastOver(data, view.model, view.corpus);
     const model = data.models[view.model];
-    const chosen = [...view.states].sort((a, b) => a - b);
-    const found = chosen.map((state) => [state, lineOf(kind.bundle, { ...view, run, state })]);
+    const found = placesOf(view).map((state) => [state, lineOf(kind.bundle, { ...view, run, state })]);
     const lines = found.filter(([, line]) => line).map(([, line]) => line);
     const without = found.filter(([, line]) => !line).map(([state]) => stateName(model, state));
     notes.textContent = [
-      kind.note(lines, view),
+      kind.note(lines),
       lines.length && without.length ? `Not measured for ${without.join(", ")}.` : "",
     ].join(" ").trim();
     if (!lines.length) {
@@ -89,10 +102,11 @@ function layersView(data, host, kind) {
       table.replaceChildren();
       return;
     }
-    const series = lines.map((line, place) => {
+    const last = Math.max(model.states.length - 1, 1);
+    const series = lines.map((line) => {
       const where = stateName(model, line.state);
       const points = kind.pointsOf(line, view).map((point) => ({ ...point, run, state: line.state, joined: true }));
-      return { label: where, look: lookOf(place), points };
+      return { label: where, short: where, look: orderedLook(line.state / last), points };
     });
     const shown = series.map((one) => ({ ...one, points: one.points.filter((point) => Number.isFinite(point.x)) }));
     const caption = captionNow();
@@ -106,6 +120,9 @@ function layersView(data, host, kind) {
       ],
     });
     drawLines(canvas, {
+      title: kind.title(lines, view),
+      direct: true,
+      filename: kind.filename.replace(".csv", ""),
       caption,
       description: `Line chart: ${caption} Arrow keys go from value to value.`,
       xTitle: kind.xTitle(view),
@@ -130,8 +147,8 @@ function layersView(data, host, kind) {
     );
   }
 
-  renew();
-  host.replaceChildren(controls, layers, notes, canvas, panel.element, table);
+  offer();
+  host.replaceChildren(canvas, notes, controls, layers, foldsOf(host, table), panel.element);
   draw();
   return draw;
 }
@@ -168,19 +185,15 @@ function layerRow(data, view, point, kind) {
   };
 }
 
-/** Some layers to begin with: of each stack the first, middle and last block. */
+// Lines that a reader can still tell apart.
+const FIRST_LINES = 5;
+
+/** Some layers to begin with: from the first block to the last, at even distances. */
 function someLayers(data, bundle, { model, corpus, scope }) {
   const run = lastOver(data, model, corpus);
   const { states } = data.models[model];
-  const chosen = new Set();
-  for (const stack of new Set(states.map((state) => state.stack))) {
-    const blocks = states
-      .map((_, place) => place)
-      .filter((place) => states[place].stack === stack && states[place].site === "block")
-      .filter((state) => lineOf(bundle, { run, scope, state }));
-    for (const place of [0, Math.floor((blocks.length - 1) / 2), blocks.length - 1]) {
-      if (blocks[place] !== undefined) chosen.add(blocks[place]);
-    }
-  }
-  return chosen;
+  const blocks = states.map((_, place) => place).filter((place) => states[place].site === "block");
+  const measured = blocks.filter((state) => lineOf(bundle, { run, scope, state }));
+  const [from, to] = extent(measured.length ? measured : blocks);
+  return { from, to, every: Math.max(1, Math.ceil((to - from) / (FIRST_LINES - 1))) };
 }

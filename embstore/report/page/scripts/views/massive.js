@@ -32,12 +32,10 @@ function toldOnce(model, after) {
 
 /** @param {Data} data @param {Element} host */
 function massiveView(data, host) {
-  if (!data.massive.length) {
-    host.replaceChildren(el("p", { class: "empty" }, "The last checkpoints here have no largest coordinates."));
-    return () => {};
-  }
   const most = data.massive.reduce((top, row) => ((row.ratio ?? 0) > (top.ratio ?? 0) ? row : top));
   const view = { model: data.modelOf[most.run], corpus: data.runs[most.run].corpus, after: false };
+  const codecs = codecsOf(data);
+  const save = addressed("massive", view, { model: codecs.model, corpus: codecs.corpus, after: yesOrNo() });
   const canvas = el("div", { class: "chart" });
   const table = el("div");
   const panel = provenancePanel(data);
@@ -48,15 +46,15 @@ function massiveView(data, host) {
   const controls = el(
     "div",
     { class: "controls" },
-    select("Model", modelChoices(data), view.model, (value) => {
+    selectAmong("Model", modelChoices(data), view.model, (value) => {
       view.model = Number(value);
       if (lastOver(data, view.model, view.corpus) === undefined) {
         view.corpus = corpusOf(data, view.model);
         corpora.field.value = String(view.corpus);
       }
       changed();
-    }).element,
-    corpora.element,
+    }) ?? "",
+    data.corpora.length > 1 ? corpora.element : "",
     checkbox("Also after the final norm", view.after, (value) => {
       view.after = value;
       changed();
@@ -71,6 +69,7 @@ function massiveView(data, host) {
   }
 
   function draw() {
+    save();
     const run = lastOver(data, view.model, view.corpus);
     const { states } = data.models[view.model];
     const rows = data.massive.filter((row) => row.run === run && (view.after || states[row.state].site !== "final_norm"));
@@ -80,7 +79,8 @@ function massiveView(data, host) {
       return;
     }
     drawLeaders(data, canvas, view, rows, captionNow(), tell);
-    table.replaceChildren(massiveTable(data, captionNow(), "massive-activations.csv", rows, tell, toldOnce(data.models[view.model], view.after)), everyRow());
+    const own = () => massiveTable(data, captionNow(), "massive-activations.csv", rows, tell, toldOnce(data.models[view.model], view.after));
+    table.replaceChildren(folded(`The numbers as a table (${plural(rows.length, "row")})`, own), everyRow());
   }
 
   function everyRow() {
@@ -95,7 +95,7 @@ function massiveView(data, host) {
     announce(`Massive activations: ${captionNow()}`);
   }
 
-  host.replaceChildren(controls, canvas, panel.element, table);
+  host.replaceChildren(canvas, controls, foldsOf(host, table), panel.element);
   draw();
   return draw;
 }
@@ -185,7 +185,14 @@ function drawLeaders(data, host, view, rows, caption, tell) {
     };
   });
   const ranks = Math.max(...rows.map((row) => row.rank));
+  const [first] = series;
+  const top = first.points.reduce((best, point) => (point.cell.value > best.cell.value ? point : best));
+  const who = first.label[0].toUpperCase() + first.label.slice(1);
+  const where = withArticle(stateName(model, top.row.state));
   drawLines(host, {
+    title: `${who} is up to ${brief(top.cell.value)} times the median of its layer, in ${where}.`,
+    direct: true,
+    filename: "massive-activations",
     caption: `${caption} A line goes on while its coordinate is among the ${count(ranks)} largest; values are spaced by their logarithm.`,
     description: `Line chart: ${caption} Arrow keys go from value to value.`,
     xTitle: "Layer",

@@ -3,8 +3,8 @@
 /** @param {Data} data @param {Element} host */
 function profilesView(data, host) {
   const view = {
-    metric: 0,
-    scope: 0,
+    metric: firstMetric(data),
+    scope: overlaidChoices(data)[0].value,
     corpus: commonCorpus(data),
     checkpoint: "last",
     axis: "depth",
@@ -12,6 +12,18 @@ function profilesView(data, host) {
     after: false,
     models: firstModels(data),
   };
+  const headline = headlineOf(data, host, view);
+  const codecs = codecsOf(data);
+  const save = addressed("profiles", view, {
+    metric: codecs.metric,
+    scope: codecs.overlaid,
+    corpus: codecs.corpus,
+    checkpoint: oneOf(data.corpora.flatMap((_, corpus) => checkpointChoices(data, corpus).map(({ value }) => value))),
+    axis: oneOf(["depth", "layer"]),
+    log: yesOrNo(),
+    after: yesOrNo(),
+    models: codecs.models,
+  });
   const canvas = el("div", { class: "chart" });
   const notes = el("p", { class: "note" });
   const table = el("div");
@@ -22,21 +34,25 @@ function profilesView(data, host) {
     announce(`Profiles: ${captionOf(data, view)}`);
   };
   const checkpoint = () =>
-    select("Checkpoint", checkpointChoices(data, view.corpus), view.checkpoint, set("checkpoint", String)).element;
+    selectAmong("Checkpoint", checkpointChoices(data, view.corpus), view.checkpoint, set("checkpoint", String)) ?? el("div", { hidden: true });
   let checkpoints = checkpoint();
   const controls = el(
     "div",
     { class: "controls" },
     select("Metric", metricChoices(data), view.metric, set("metric", Number)).element,
-    select("Tokens counted", scopeChoices(data), view.scope, set("scope", Number)).element,
-    select("Text", corpusChoices(data), view.corpus, (value) => {
+    select("Tokens counted", overlaidChoices(data), view.scope, set("scope", String)).element,
+    selectAmong("Text", corpusChoices(data), view.corpus, (value) => {
       view.checkpoint = "last";
       set("corpus", Number)(value);
       const renewed = checkpoint();
       checkpoints.replaceWith(renewed);
       checkpoints = renewed;
-    }).element,
+    }) ?? "",
     checkpoints,
+  );
+  const more = el(
+    "div",
+    { class: "controls" },
     select(
       "Across",
       [{ value: "depth", label: "relative depth" }, { value: "layer", label: "layer" }],
@@ -48,43 +64,54 @@ function profilesView(data, host) {
   );
 
   function draw() {
-    const { series, rows, without } = profileSeries(data, view);
+    save();
+    const { series, without } = profileSeries(data, view);
     notes.textContent = [
       metricNote(data, view.metric),
       without.length ? `Without such a checkpoint: ${without.join(", ")}.` : "",
     ].join(" ").trim();
     const caption = captionOf(data, view);
+    const found = highestWords(data, view.metric, series);
     if (series.length) {
       drawLines(canvas, {
+        title: headline(`${found}.`) ? "" : `${found}.`,
         caption,
         description: `Line chart: ${caption} Arrow keys go from value to value.`,
+        filename: `profiles-${data.metrics[view.metric].name}`,
         xTitle: view.axis === "depth" ? "Relative depth (layer / number of layers)" : "Layer",
         metric: data.metrics[view.metric],
         series,
+        direct: true,
+        named: series.filter(({ look }) => !look.hollow),
+        legend: scopeEntries(data, view.scope),
         log: view.log,
         xScale: (range) => profileScale(view.axis, series, range),
-        pick: (point) => panel.tell({ ...point, metric: view.metric, scope: view.scope }),
+        pick: (point) => panel.tell({ ...point, metric: view.metric }),
       });
     } else {
+      headline(`${found}.`);
       canvas.replaceChildren(el("p", { class: "empty" }, "Nothing was measured for this choice of models, text and metric."));
     }
     const filename = `profiles-${data.metrics[view.metric].name}.csv`;
-    table.replaceChildren(numbersTable(data, caption, filename, rows, panel.tell));
+    table.replaceChildren(seriesTable(data, { caption, filename, metric: view.metric, series }, panel.tell));
   }
 
-  host.replaceChildren(
-    controls,
-    modelPicker(data, view.models, () => {
-      draw();
-      announce(`${plural(view.models.size, "model")} chosen.`);
-    }),
-    notes,
-    canvas,
-    panel.element,
-    table,
-  );
+  const models = modelPicker(data, view.models, () => {
+    draw();
+    announce(`${plural(view.models.size, "model")} chosen.`);
+  });
+  const folds = foldsOf(host, data.models.length > 1 ? models : null, moreChoices(more), table);
+  host.replaceChildren(canvas, notes, controls, folds, panel.element);
   draw();
   return draw;
+}
+
+/** What full and hollow marks mean, where both are drawn. */
+function scopeEntries(data, choice) {
+  const scopes = scopesOf(data, choice);
+  if (scopes.length < 2) return [];
+  const look = { color: "plain", mark: MARKS[0], dash: null };
+  return scopes.map((scope, order) => legendEntry(scopeChoices(data)[scope].label, order ? hollow(look) : look));
 }
 
 function profileScale(axis, series, range) {
@@ -98,13 +125,13 @@ function profileScale(axis, series, range) {
 function captionOf(data, { metric, scope, corpus, checkpoint }) {
   const which = checkpointChoices(data, corpus).find((choice) => choice.value === checkpoint)?.label ?? "";
   const text = corpusChoices(data)[corpus].label;
-  return `${data.metrics[metric].title} (${data.metrics[metric].name}), ${scopeChoices(data)[scope].label}, over ${text}. Checkpoints: ${which.toLowerCase()}.`;
+  const counted = overlaidChoices(data).find((choice) => choice.value === scope).label;
+  return `${data.metrics[metric].title} (${data.metrics[metric].name}), ${counted}, over ${text}. Checkpoints: ${which.toLowerCase()}.`;
 }
 
-/** One series per model and stack, with the rows of their table. */
+/** One series per model, stack and scope. */
 function profileSeries(data, { metric, scope, corpus, checkpoint, axis, after, models }) {
   const series = [];
-  const rows = [];
   const without = [];
   for (const place of [...models].sort((a, b) => a - b)) {
     const run = chosenRun(data, place, corpus, checkpoint);
@@ -112,19 +139,40 @@ function profileSeries(data, { metric, scope, corpus, checkpoint, axis, after, m
       without.push(data.models[place].label);
       continue;
     }
-    for (const [stack, states] of stacksOf(data, metric, place, after)) {
-      const points = states.map((state) => {
-        const key = { metric, run, state, scope };
-        const cell = cellOf(data, key);
-        rows.push(numberRow(data, key, cell));
-        return pointOf(data, key, cell, axis);
-      });
-      const both = data.models[place].kind === "encoder-decoder";
-      const label = `${runName(data, run)}${both ? ` · ${stack}` : ""}`;
-      if (points.length) series.push({ label, look: lookOf(series.length), points });
-    }
+    series.push(...runSeries(data, { metric, run, choice: scope, axis, after }).filter(({ points }) => points.length));
   }
-  return { series, rows, without };
+  return { series, without };
+}
+
+/** A run's series: one per stack and scope, in the look of its model. */
+function runSeries(data, { metric, run, choice, axis, after }) {
+  const place = data.modelOf[run];
+  const { kind, label } = data.models[place];
+  return [...stacksOf(data, metric, place, after)].flatMap(([stack, states], order) =>
+    scopesOf(data, choice).flatMap((scope, nth) => {
+      const cells = states.map((state) => {
+        const key = { metric, run, state, scope };
+        return [key, cellOf(data, key)];
+      });
+      if (nth && cells.every(([, cell]) => cell.status === "absent")) return [];
+      const look = { ...lookOf(place), mark: lookOf(place + order).mark };
+      const which = kind === "encoder-decoder" ? ` · ${stack}` : "";
+      const words = nth ? `, ${scopeChoices(data)[scope].label}` : "";
+      return {
+        label: `${runName(data, run)}${which}${words}`,
+        short: cut(label.split("/").at(-1), which),
+        look: nth ? hollow(look) : look,
+        points: cells.map(([key, cell]) => pointOf(data, key, cell, axis)),
+      };
+    }),
+  );
+}
+
+/** The table of the points of such series. */
+function seriesTable(data, { caption, filename, metric, series }, tell) {
+  const points = series.flatMap((one) => one.points);
+  const rows = () => points.map(({ run, state, scope, cell }) => numberRow(data, { metric, run, state, scope }, cell));
+  return numbersTable(data, { caption, filename, n: points.length, rows }, tell);
 }
 
 /** A model's measured states by stack. */
@@ -138,7 +186,7 @@ function stacksOf(data, metric, place, after) {
   return stacks;
 }
 
-function pointOf(data, { run, state }, cell, axis) {
+function pointOf(data, { run, state, scope }, cell, axis) {
   const model = data.models[data.modelOf[run]];
   const { site, layer, depth } = model.states[state];
   return {
@@ -148,5 +196,6 @@ function pointOf(data, { run, state }, cell, axis) {
     where: stateName(model, state),
     run,
     state,
+    scope,
   };
 }

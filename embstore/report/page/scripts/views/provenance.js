@@ -5,10 +5,11 @@
  * @param {Data} data
  */
 function provenancePanel(data) {
-  const hint = "Pick a number, with the pointer or the keyboard, to see where it comes from.";
-  const element = el("aside", { class: "provenance", "aria-label": "Provenance" }, el("p", {}, hint));
-  const tell = (...selections) =>
+  const element = el("aside", { class: "provenance", "aria-label": "Provenance", hidden: true });
+  const tell = (...selections) => {
+    element.hidden = false;
     element.replaceChildren(...selections.flatMap((selection) => provenance(data, selection)));
+  };
   return { element, tell };
 }
 
@@ -71,7 +72,7 @@ function numberFacts(data, { metric, state, scope, cell, over, facts }, model, r
     ["Metric", `${title} (${key}, version ${versions[key] ?? "unknown"}): ${formula}`],
     ["Over the blocks", over],
     ["Hidden state", state === null || state === undefined ? null : stateName(model, state)],
-    ["Tokens counted", SCOPE_WORDS[data.scopes[scope]] ?? data.scopes[scope]],
+    ["Tokens counted", data.scope_words[scope]],
   ];
 }
 

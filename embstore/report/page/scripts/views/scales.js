@@ -7,17 +7,21 @@ function scalesView(data, host) {
   const bundle = data.scales;
   const across = [{ value: "distance", label: "mean distance" }, { value: "rank", label: "rank of the neighbour" }];
   return layersView(data, host, {
+    section: "scales",
     bundle,
     noun: "dimensions by scale",
+    choices: { axis: "distance", log: false },
+    codecs: { axis: oneOf(["distance", "rank"]), log: yesOrNo() },
     metric: DIMENSION,
-    xTitle: ({ axis = "distance" }) =>
+    xTitle: ({ axis }) =>
       axis === "rank" ? "Rank k of the nearer neighbour" : "Mean distance to the k-th and 2k-th neighbour",
     caption: (words) => `intrinsic dimension by scale, ${words} Scales are spaced by their logarithm.`,
     controls: (set, view) => [
-      select("Across", across, view.axis ?? "distance", set("axis", String)).element,
-      checkbox("Logarithmic values", false, set("log", Boolean)).element,
+      select("Across", across, view.axis, set("axis", String)).element,
+      checkbox("Logarithmic values", view.log, set("log", Boolean)).element,
     ],
-    pointsOf: (line, { axis = "distance" }) => scalePoints(data, bundle, line, axis),
+    pointsOf: (line, { axis }) => scalePoints(data, bundle, line, axis),
+    title: (lines) => scaleWords(data, bundle, lines),
     note: () => data.shortfall,
     xScale: (_, points, range) => {
       const [low, high] = extent(points.map((point) => point.x));
@@ -36,8 +40,20 @@ function scalesView(data, host) {
       ci_high: cell.high,
     }),
     filename: "dimension-by-scale.csv",
-    logOf: ({ log = false }) => log,
+    logOf: ({ log }) => log,
   });
+}
+
+/** What the dimension is at the nearest and at the furthest neighbours of the chosen layers. */
+function scaleWords(data, bundle, lines) {
+  const known = lines.map((line) => numbersOfLine(data, bundle, line)[0].filter(Number.isFinite)).filter((numbers) => numbers.length);
+  if (!known.length) return "";
+  const span = (values) => {
+    const [low, high] = extent(values).map(brief);
+    return low === high ? low : `${low} to ${high}`;
+  };
+  const [near, far] = [0, -1].map((place) => span(known.map((numbers) => numbers.at(place))));
+  return `The dimension is ${near} at the nearest neighbours and ${far} at the furthest.`;
 }
 
 function scalePoints(data, bundle, line, axis) {

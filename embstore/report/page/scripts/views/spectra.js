@@ -7,13 +7,17 @@ const MOST_NAMED = 4;
 function spectraView(data, host) {
   const bundle = data.spectra;
   return layersView(data, host, {
+    section: "spectra",
     bundle,
     noun: "spectra",
+    choices: {},
+    codecs: {},
     metric: SHARE,
     xTitle: () => "Rank of the principal direction",
     caption: (words) => `share of the variance by rank, ${words} Both axes are logarithmic.`,
     controls: () => [],
     pointsOf: (line) => spectrumPoints(data, bundle, line),
+    title: (lines) => firstWords(firstShares(data, bundle, lines)),
     note: (lines) => spectraNote(data, bundle, lines),
     xScale: (_, points, range) => logScale([1, Math.max(2, ...points.map((point) => point.rank))], range),
     columns: [
@@ -37,17 +41,17 @@ function spectrumPoints(data, bundle, line) {
 }
 
 function spectraNote(data, bundle, lines) {
-  const named = lines.map((line) => ({
-    where: stateName(data.models[data.modelOf[line.run]], line.state),
-    points: spectrumPoints(data, bundle, line),
-    ranks: line.ranks,
-  }));
-  const short = named.filter(({ points, ranks }) => points.at(-1)?.rank !== ranks.at(-1)).map(({ where }) => where);
-  const firsts = named.filter(({ points }) => points.length).map(({ where, points }) => [points[0].cell.value, where]);
-  return [
-    firstWords(firsts),
-    short.length ? `Where a line ends early (${short.join(", ")}), the rest is no more than rounding.` : "",
-  ].join(" ").trim();
+  const short = lines.filter((line) => spectrumPoints(data, bundle, line).at(-1)?.rank !== line.ranks.at(-1));
+  const where = short.map((line) => stateName(data.models[data.modelOf[line.run]], line.state));
+  return where.length ? `Where a line ends early (${where.join(", ")}), the rest is no more than rounding.` : "";
+}
+
+/** The share of the first direction in each layer, with the layer's name. */
+function firstShares(data, bundle, lines) {
+  return lines.flatMap((line) => {
+    const [first] = spectrumPoints(data, bundle, line);
+    return first ? [[first.cell.value, withArticle(stateName(data.models[data.modelOf[line.run]], line.state))]] : [];
+  });
 }
 
 /** What the first direction carries: in each of a few layers, else in the one where it is most. */
@@ -55,9 +59,9 @@ function firstWords(firsts) {
   if (!firsts.length) return "";
   if (firsts.length > MOST_NAMED) {
     const [share, where] = firsts.reduce((top, one) => (one[0] > top[0] ? one : top));
-    return `Of these layers, the first direction carries most in ${where}: ${show(share)} of the variance.`;
+    return `Of these layers, the first direction carries most in ${where}: ${brief(share)} of the variance.`;
   }
   const [[share, where], ...others] = firsts;
-  const rest = others.map((one) => `, ${show(one[0])} in ${one[1]}`).join("");
-  return `The first direction carries ${show(share)} of the variance in ${where}${rest}.`;
+  const rest = others.map((one) => `, ${brief(one[0])} in ${one[1]}`).join("");
+  return `The first direction carries ${brief(share)} of the variance in ${where}${rest}.`;
 }

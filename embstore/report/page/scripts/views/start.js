@@ -2,25 +2,34 @@
 
 const WAITING = 200;
 
+const CHARTS = {
+  profiles: profilesView,
+  checkpoints: checkpointsView,
+  training: trainingView,
+  compare: compareView,
+  spectra: spectraView,
+  scales: scalesView,
+  massive: massiveView,
+};
+const TABLES = { coverage: coverageView, runs: runsView, metrics: metricsView };
+
 async function start() {
   if (!("DecompressionStream" in window)) {
     refuse("This browser is too old for the charts and tables: it needs one of 2023 or later.");
     return;
   }
   const data = await loadData();
-  const host = (id) => document.getElementById(id);
-  coverageView(data, host("coverage-view"));
-  runsView(data, host("runs-view"));
-  metricsView(data, host("metrics-view"));
-  const drawn = [
-    profilesView(data, host("profiles-view")),
-    trainingView(data, host("training-view")),
-    compareView(data, host("compare-view")),
-    spectraView(data, host("spectra-view")),
-    scalesView(data, host("scales-view")),
-    massiveView(data, host("massive-view")),
-  ];
-  redrawOnResize(drawn);
+  // A page has the sections that have content.
+  const fill = (id, view) => {
+    const host = document.getElementById(`${id}-view`);
+    return host ? view(data, host) : null;
+  };
+  const drawn = Object.entries(CHARTS).map(([id, view]) => fill(id, view));
+  for (const [id, view] of Object.entries(TABLES)) fill(id, view);
+  drawSparks(data);
+  redrawOnResize(drawn.filter(Boolean));
+  unfoldToPrint();
+  followSections();
   document.documentElement.dataset.ready = "true";
 }
 
@@ -33,6 +42,18 @@ function redrawOnResize(drawn) {
     width = window.innerWidth;
     clearTimeout(waiting);
     waiting = setTimeout(() => drawn.forEach((draw) => draw()), WAITING);
+  });
+}
+
+/** Paper cannot be clicked: what is folded away is printed all the same, but for long tables. */
+function unfoldToPrint() {
+  let opened = [];
+  window.addEventListener("beforeprint", () => {
+    opened = [...document.querySelectorAll("section > details:not([open]), .findings details:not([open]), .behind:not([open])")];
+    for (const details of opened) details.open = true;
+  });
+  window.addEventListener("afterprint", () => {
+    for (const details of opened) details.open = false;
   });
 }
 

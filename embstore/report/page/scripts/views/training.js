@@ -2,8 +2,16 @@
 
 /** @param {Data} data @param {Element} host */
 function trainingView(data, host) {
-  const view = { model: longest(data), metric: 0, scope: 0, corpus: 0, log: false };
-  view.corpus = corpusOf(data, view.model);
+  const model = longest(data);
+  const view = { model, metric: firstMetric(data), scope: 0, corpus: corpusOf(data, model), log: false };
+  const codecs = codecsOf(data);
+  const save = addressed("training", view, {
+    model: codecs.model,
+    metric: codecs.metric,
+    scope: codecs.scope,
+    corpus: codecs.corpus,
+    log: yesOrNo(),
+  });
   const canvas = el("div", { class: "chart" });
   const course = el("div", { class: "chart" });
   const notes = el("p", { class: "note" });
@@ -18,18 +26,19 @@ function trainingView(data, host) {
   const controls = el(
     "div",
     { class: "controls" },
-    select("Model", modelChoices(data), view.model, (value) => {
+    selectAmong("Model", modelChoices(data), view.model, (value) => {
       view.corpus = corpusOf(data, Number(value));
       corpora.field.value = String(view.corpus);
       set("model", Number)(value);
-    }).element,
+    }) ?? "",
     select("Metric", metricChoices(data), view.metric, set("metric", Number)).element,
     select("Tokens counted", scopeChoices(data), view.scope, set("scope", Number)).element,
-    corpora.element,
+    data.corpora.length > 1 ? corpora.element : "",
     checkbox("Logarithmic colours", view.log, set("log", Boolean)).element,
   );
 
   function draw() {
+    save();
     const { metric, scope, model: place, corpus } = view;
     const runs = runsOf(data, place, corpus);
     const states = statesOf(data, metric, place);
@@ -47,26 +56,29 @@ function trainingView(data, host) {
     const cells = states.map((_, row) => runs.map((_, column) => cellOf(data, key(row, column))));
     const model = data.models[place];
     const caption = trainingCaption(data, view);
+    const names = { runs: runs.map((run) => runName(data, run)), states: states.map((state) => stateName(model, state)) };
+    // First, for it asks how wide it may be, and a heat map of thousands of cells is slow to lay out.
+    drawCourse(data, course, { ...view, runs, states, cells }, panel.tell);
     drawHeatmap(canvas, {
+      title: highestCell(data, metric, { runs, states, cells }),
       caption,
+      filename: `training-${data.metrics[metric].name}`,
       description: `Heat map: ${caption} Arrow keys go from cell to cell.`,
       metric: data.metrics[metric],
       log: view.log,
-      rows: states.map((state) => ({ label: stateLabel(model, state) })),
+      rows: states.map((state) => ({ label: stateLabel(model, state), aside: model.states[state].site === "embedding" })),
       columns: runs.map((run) => ({ label: checkpointLabel(data.runs[run]) })),
       cells,
-      where: (row, column) => `${runName(data, runs[column])}, ${stateName(model, states[row])}`,
+      where: (row, column) => `${names.runs[column]}, ${names.states[row]}`,
       pick: (row, column) => panel.tell({ ...key(row, column), cell: cells[row][column] }),
     });
-    drawCourse(data, course, { ...view, runs, states, cells }, panel.tell);
-    const rows = states.flatMap((_, row) =>
-      runs.map((_, column) => numberRow(data, key(row, column), cells[row][column])),
-    );
+    const rows = () =>
+      states.flatMap((_, row) => runs.map((_, column) => numberRow(data, key(row, column), cells[row][column])));
     const filename = `training-${data.metrics[metric].name}.csv`;
-    table.replaceChildren(numbersTable(data, caption, filename, rows, panel.tell));
+    table.replaceChildren(numbersTable(data, { caption, filename, n: states.length * runs.length, rows }, panel.tell));
   }
 
-  host.replaceChildren(controls, notes, canvas, course, panel.element, table);
+  host.replaceChildren(canvas, notes, controls, course, foldsOf(host, table), panel.element);
   draw();
   return draw;
 }
@@ -109,7 +121,7 @@ function drawCourse(data, host, chosen, tell) {
     host.replaceChildren();
     return;
   }
-  const measures = { "highest block": (v) => Math.max(...v), "mean over blocks": mean, "lowest block": (v) => Math.min(...v) };
+  const measures = { "highest block": (v) => Math.max(...v), "mean over the blocks": mean, "lowest block": (v) => Math.min(...v) };
   const series = Object.entries(measures).map(([label, measure], order) => ({
     label,
     look: lookOf(order),
@@ -122,7 +134,12 @@ function drawCourse(data, host, chosen, tell) {
     }),
   }));
   const caption = `${data.models[place].label}: ${data.metrics[metric].title} over training, ${scopeChoices(data)[scope].label}. Steps are spaced by their logarithm.`;
+  const ends = series.map(({ points }) => points.filter(({ cell }) => cell.status === "value")).map((known) => [known[0], known.at(-1)]);
+  const [from, to] = ends[1];
   drawLines(host, {
+    title: `The mean over the blocks goes from ${brief(from.cell.value)} at ${from.where} to ${brief(to.cell.value)} at ${to.where}.`,
+    direct: true,
+    filename: `course-${data.metrics[metric].name}`,
     caption,
     description: `Line chart: ${caption} Arrow keys go from value to value.`,
     xTitle: "Training step",
@@ -134,6 +151,14 @@ function drawCourse(data, host, chosen, tell) {
   });
 }
 
-function mean(values) {
-  return values.reduce((sum, value) => sum + value, 0) / values.length;
+/** Where a heat map is highest, the embedding and the state after the final norm left out. */
+function highestCell(data, metric, { runs, states, cells }) {
+  let top = null;
+  cells.forEach((row, place) => row.forEach((cell, column) => {
+    const model = data.models[data.modelOf[runs[column]]];
+    if (model.states[states[place]].site !== "block" || cell.status !== "value") return;
+    if (top && cell.value <= top.cell.value) return;
+    top = { cell, where: `${stateName(model, states[place])} at ${checkpointWords(data, runs[column], false)}` };
+  }));
+  return top ? `${data.metrics[metric].title} is highest in ${top.where}: ${brief(top.cell.value)}.` : "";
 }

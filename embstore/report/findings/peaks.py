@@ -1,0 +1,95 @@
+"""Says where anisotropy peaks, with and without attention sinks."""
+
+from collections.abc import Callable, Iterator, Sequence
+from statistics import median
+
+from embstore.report.findings.sentences import (
+    MOST_LINES,
+    Finding,
+    Spark,
+    counted,
+    in_layer,
+    named,
+    number,
+    shortened,
+)
+from embstore.report.read.profiles import AnisotropyProfile
+from embstore.types import SCOPE_WORDS
+
+
+def peak_by_kind(profiles: Sequence[AnisotropyProfile]) -> Iterator[Finding]:
+    """Say how high the anisotropy profile peaks and where, for each kind of model."""
+    for kind in sorted({profile.kind for profile in profiles}):
+        mine = [profile for profile in profiles if profile.kind == kind]
+        stacks = sorted({profile.stack for profile in mine}, reverse=True)
+        parts = [
+            _peaks_of([p for p in mine if p.stack == stack], stack if len(stacks) > 1 else "")
+            for stack in stacks
+        ]
+        models = {profile.model for profile in mine}
+        texts = {profile.text for profile in mine}
+        over = f" over the texts {named(texts)}" if len(texts) > 1 else ""
+        who = counted(len(models), kind) if len(models) > 1 else shortened(*models)
+        runs = tuple(sorted({profile.run for profile in mine}))
+        known = sorted({profile.scope for profile in mine})
+        drawn = [scope for scope in known if scope != "no_first"] or known
+        yield Finding(
+            f"Peak anisotropy of {kind}s",
+            f"In {who}, anisotropy peaks {', and '.join(parts)}.",
+            runs,
+            detail=f"Of the last checkpoints of {named(models)}{over}; the state after the final "
+            f"norm does not count.{_ranges(mine) if len(models) > 1 else ''}",
+            spark=Spark("anisotropy", runs[:MOST_LINES], tuple(drawn)),
+        )
+
+
+def _peaks_of(profiles: Sequence[AnisotropyProfile], stack: str) -> str:
+    full = [profile for profile in profiles if profile.scope == "all"]
+    bare = [profile for profile in profiles if profile.scope == "no_sinks"]
+    shown = full or bare or [p for p in profiles if p.scope == profiles[0].scope]
+    words = "" if full else f" ({SCOPE_WORDS[shown[0].scope]})"
+    if len({profile.model for profile in profiles}) > 1:
+        words = f" in the median{words},"
+    text = f"at {number(median(_heights(shown)))}{words} {_place(shown, stack)}"
+    if not (full and bare):
+        return text
+    without = f"; without attention sinks the peak is {number(median(_heights(bare)))}"
+    same = _place(bare, stack) == _place(shown, stack)
+    return f"{text}{without}{' there' if same else f', {_place(bare, stack)}'}"
+
+
+def _place(profiles: Sequence[AnisotropyProfile], stack: str) -> str:
+    """Say where: the layer of a model, the median depth of several."""
+    if len(profiles) == 1:
+        return in_layer(profiles[0].peak_layer, stack)
+    depth = median(_per_model(profiles, lambda profile: profile.peak_depth))
+    return f"at depth {number(depth)} of the {stack}" if stack else f"at depth {number(depth)}"
+
+
+def _ranges(profiles: Sequence[AnisotropyProfile]) -> str:
+    """Say over what the medians of several models are."""
+    text = ""
+    for scope in SCOPE_WORDS:
+        mine = [profile for profile in profiles if profile.scope == scope]
+        if mine and scope != "no_first":
+            heights = _heights(mine)
+            depths = _per_model(mine, lambda profile: profile.peak_depth)
+            text += (
+                f" {SCOPE_WORDS[scope].capitalize()}: {number(min(heights))} to "
+                f"{number(max(heights))}, at depths {number(min(depths))} to {number(max(depths))}."
+            )
+    return text
+
+
+def _heights(profiles: Sequence[AnisotropyProfile]) -> list[float]:
+    return _per_model(profiles, lambda profile: profile.peak_value)
+
+
+def _per_model(
+    profiles: Sequence[AnisotropyProfile], value: Callable[[AnisotropyProfile], float]
+) -> list[float]:
+    """Return one value per model, the median: more texts give it no more weight."""
+    found: dict[str, list[float]] = {}
+    for profile in profiles:
+        found.setdefault(profile.model, []).append(value(profile))
+    return [median(mine) for mine in found.values()]

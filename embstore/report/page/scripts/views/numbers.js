@@ -1,0 +1,58 @@
+// The numbers behind a chart, as a table.
+
+/** A row of a table for one number. */
+function numberRow(data, { metric, run, state, scope }, cell) {
+  const model = data.models[data.modelOf[run]];
+  const { stack, layer, site, depth } = model.states[state];
+  return {
+    model: model.label,
+    revision: data.runs[run].revision,
+    step: data.runs[run].step,
+    stack,
+    layer,
+    site,
+    depth,
+    scope: data.scopes[scope],
+    metric: data.metrics[metric].name,
+    value: cell.status === "value" ? cell.value : null,
+    ci_low: cell.low,
+    ci_high: cell.high,
+    status: cell.status === "value" ? "measured" : STATUS_WORDS[cell.status],
+    run_id: data.runs[run].run_id,
+    key: { metric, run, state, scope, cell },
+  };
+}
+
+const NUMBER_COLUMNS = [
+  { key: "model", label: "Model", name: true },
+  { key: "revision", label: "Revision", name: true },
+  { key: "step", label: "Step" },
+  { key: "stack", label: "Stack" },
+  { key: "layer", label: "Layer" },
+  { key: "site", label: "Site" },
+  { key: "depth", label: "Depth" },
+  { key: "scope", label: "Scope", hidden: true },
+  { key: "metric", label: "Metric", hidden: true },
+  { key: "value", label: "Value" },
+  { key: "ci_low", label: "Interval from" },
+  { key: "ci_high", label: "to" },
+  { key: "status", label: "Status" },
+  { key: "run_id", label: "Run", hidden: true },
+];
+
+/**
+ * The table behind a chart; it and its rows are made when it is opened.
+ * @param {{caption: string, filename: string, n: number, rows: () => object[]}} options
+ */
+function numbersTable(data, { caption, filename, n, rows }, tell) {
+  return folded(`The numbers as a table (${plural(n, "row")})`, () =>
+    makeTable({
+      caption,
+      columns: NUMBER_COLUMNS,
+      rows: rows(),
+      filename,
+      pick: (row) => tell(row.key),
+      pickName: (row) => `${row.model}, layer ${row.layer}`,
+    }),
+  );
+}

@@ -1,0 +1,218 @@
+"""What a reader sees first: a picture under its finding, the other findings a line each."""
+
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import expect
+
+from embstore.report.write import build_report
+from embstore.store.connection import Database
+from embstore.types import LayerKey, Scope
+from tests.report.conftest import Open
+from tests.report.visiting import choose, ready, slide, unfold
+from tests.stores import new_store
+from tests.synthetic import ALL_METRICS, Values, make_run
+
+ERRORS = {"anisotropy": 0.005, "twonn": 0.02}
+STEPS = (0, 10, 100, 1000, 5000)
+
+
+def page_of(database: Database) -> Path:
+    path = database.path.with_suffix(".html")
+    path.write_text(build_report(database).html, encoding="utf-8")
+    return path
+
+
+@pytest.fixture(scope="module")
+def two(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A decoder and an encoder, one checkpoint each."""
+    return page_of(
+        new_store(
+            tmp_path_factory.mktemp("two") / "two.duckdb",
+            [
+                make_run(name="lab/decoder", metrics=ALL_METRICS, errors=ERRORS),
+                make_run(name="lab/encoder", kind="encoder", metrics=ALL_METRICS, errors=ERRORS),
+            ],
+        )
+    )
+
+
+@pytest.fixture(scope="module")
+def training(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One model at five steps, the profile higher at each."""
+
+    def at(step: int) -> Values:
+        def values(metric: str, key: LayerKey, scope: Scope, depth: float) -> float:
+            high = 0.1 + 0.2 * STEPS.index(step) if scope == "all" else 0.05
+            return 0.05 + high * 4 * depth * (1 - depth)
+
+        return values
+
+    return page_of(
+        new_store(
+            tmp_path_factory.mktemp("training") / "training.duckdb",
+            [
+                make_run(
+                    name="lab/model",
+                    revision=f"step{step}",
+                    step=step,
+                    values=at(step),
+                    errors=ERRORS,
+                )
+                for step in STEPS
+            ],
+        )
+    )
+
+
+@pytest.mark.parametrize(("width", "height"), [(1440, 900), (390, 844)])
+@pytest.mark.parametrize("store", ["two", "training"])
+def test_the_first_screen_is_a_picture_under_its_finding(
+    store: str, width: int, height: int, visit: Open, request: pytest.FixtureRequest
+) -> None:
+    page = ready(visit(request.getfixturevalue(store), width=width, height=height))
+    title = page.locator("#overview h2")
+    plot = page.locator("#overview svg.plot").first
+    for part in (title, plot):
+        box = part.bounding_box()
+        assert box is not None
+        assert box["y"] + box["height"] < height
+    assert "anisotropy" in title.inner_text()
+    # A phone is not scrolled for ever: half of what it was, with every section there.
+    assert page.evaluate("document.documentElement.scrollHeight") < 9000
+
+
+def test_the_findings_are_one_line_each_with_a_drawing(two: Path, visit: Open) -> None:
+    page = ready(visit(two))
+    findings = page.locator(".findings > li")
+    assert findings.count() == 4
+    for finding in findings.all():
+        box = finding.bounding_box()
+        assert box is not None
+        assert box["height"] < 45
+        assert finding.locator(".spark path.line").count() >= 1
+        assert not finding.locator(".behind-it").is_visible()
+    # With and without sinks, the encoder's; the shape is of both models.
+    assert findings.nth(0).locator(".spark path.line").count() == 2
+    assert findings.nth(1).locator(".spark path.line").count() == 2
+    findings.nth(1).locator("summary").click()
+    behind = findings.nth(1).locator(".behind-it")
+    assert "A bell exceeds each end by more than 3 standard errors" in behind.inner_text()
+    assert "From 2 runs" in behind.inner_text()
+
+
+def test_all_tokens_and_those_without_sinks_are_one_chart(two: Path, visit: Open) -> None:
+    page = ready(visit(two))
+    profiles = page.locator("#profiles")
+    assert profiles.locator("g.series").count() == 4
+    assert profiles.locator("path.line[stroke-dasharray]").count() == 2
+    # One colour per model, full and hollow.
+    for colour in ("c0", "c1"):
+        lines = profiles.locator(f"g.series.{colour}")
+        assert lines.count() == 2
+        assert lines.nth(0).locator("path.hollow").count() == 0
+        assert lines.nth(1).locator("path.hollow").count() == 5
+    # The decoder ends at 0.05, the encoder at 0.09.
+    assert profiles.locator(".plot .label").all_text_contents() == ["encoder", "decoder"]
+    entries = profiles.locator(".legend li").all_inner_texts()
+    assert entries == ["all tokens", "without attention sinks", "Bands are 95 % intervals."]
+    # A model keeps its colour when it is alone.
+    unfold(page, "#profiles details.boxes-of")
+    profiles.get_by_role("checkbox", name="lab/decoder").uncheck()
+    assert profiles.locator("g.series.c1").count() == 2
+    assert profiles.locator("g.series.c0").count() == 0
+
+
+@pytest.mark.slow
+def test_of_very_many_lines_only_those_over_all_tokens_have_marks(
+    visit: Open, tmp_path: Path
+) -> None:
+    runs = [make_run(name=f"m{place:02d}", n_layers=2) for place in range(21)]
+    page = ready(visit(page_of(new_store(tmp_path / "many.duckdb", runs))))
+    profiles = page.locator("#profiles")
+    assert profiles.locator("path.hollow").count() > 0
+    unfold(page, "#profiles details.boxes-of")
+    profiles.get_by_role("button", name="Choose all models shown").click()
+    assert profiles.locator("g.series").count() == 42
+    assert profiles.locator("g.series path.hollow").count() == 0
+    assert profiles.locator("path.mark[tabindex]").count() == 21 * 3
+    # Alone they have theirs.
+    choose(page, "profiles", "Tokens counted", "without attention sinks")
+    assert profiles.locator("path.mark[tabindex]").count() == 21 * 3
+
+
+def test_the_title_is_the_finding_only_while_the_chart_shows_it(two: Path, visit: Open) -> None:
+    page = ready(visit(two))
+    title = page.locator("#overview h2")
+    found = title.inner_text()
+    assert found == (
+        "In lab/decoder, anisotropy peaks at 0.95 in layer 2; without attention sinks the peak is "
+        "0.15 there."
+    )
+    behind = page.locator("details.behind")
+    assert behind.is_visible()
+    choose(page, "profiles", "Metric", "Intrinsic dimension (TwoNN) (twonn)")
+    assert title.inner_text() == (
+        "Intrinsic dimension (TwoNN) is highest in layer 4 of lab/decoder @ main: 12."
+    )
+    assert not behind.is_visible()
+    choose(page, "profiles", "Metric", "Anisotropy (anisotropy)")
+    assert title.inner_text() == found
+    assert behind.is_visible()
+
+
+def test_checkpoints_go_from_light_to_dark_and_the_slider_picks_one(
+    training: Path, visit: Open
+) -> None:
+    page = ready(visit(training))
+    checkpoints = page.locator("#checkpoints")
+    assert page.locator("#overview h2").inner_text() == (
+        "With training, the anisotropy of the highest block of lab/model rises from 0.15 at step 0 "
+        "to 0.95 at step 5,000."
+    )
+    colours = checkpoints.locator(".backdrop path").evaluate_all(
+        "all => all.map(one => one.style.getPropertyValue('--by-day'))"
+    )
+    assert len(set(colours)) == len(STEPS)
+    drawn = checkpoints.locator("g.series.strong").first
+    assert drawn.evaluate("one => one.style.getPropertyValue('--by-day')") == colours[-1]
+    slider = checkpoints.get_by_label("Checkpoint", exact=True)
+    assert slider.get_attribute("aria-valuetext") == "step 5,000"
+    slide(page, "checkpoints", "Checkpoint", 1)
+    assert slider.get_attribute("aria-valuetext") == "step 10"
+    label = drawn.locator("path.mark").nth(2).get_attribute("aria-label")
+    assert label is not None
+    assert label.startswith("lab/model @ step 10, layer 2: 0.35 (95 % interval 0.3466 to 0.3534)")
+    assert drawn.evaluate("one => one.style.getPropertyValue('--by-day')") == colours[1]
+    # The axis does not move with it.
+    assert checkpoints.locator(".y-tick").last.text_content() == "1"
+
+
+def test_a_training_is_played_and_stops_at_its_end(training: Path, visit: Open) -> None:
+    page = ready(visit(training))
+    checkpoints = page.locator("#checkpoints")
+    slider = checkpoints.get_by_label("Checkpoint", exact=True)
+    play = checkpoints.get_by_role("button", name="Play")
+    play.click()
+    assert slider.input_value() == "0"
+    assert checkpoints.get_by_role("button", name="Pause").is_visible()
+    expect(slider).to_have_value("2")
+    checkpoints.get_by_role("button", name="Pause").click()
+    stopped = slider.input_value()
+    page.wait_for_timeout(800)
+    assert slider.input_value() == stopped
+    play.click()
+    expect(slider).to_have_value("4")
+    expect(play).to_be_visible()
+    page.wait_for_timeout(400)
+    assert "step 5,000" in page.locator("#live").inner_text()
+
+
+def test_contents_stay_in_sight_and_open_what_they_lead_to(two: Path, visit: Open) -> None:
+    page = ready(visit(two, width=390, height=844))
+    page.locator("nav a", has_text="Metrics").click()
+    expect(page.locator("#metrics table")).to_be_in_viewport()
+    bar = page.locator("nav").bounding_box()
+    assert bar is not None
+    assert abs(bar["y"]) < 1
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
