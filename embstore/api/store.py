@@ -365,19 +365,9 @@ class Store:
             UsageError: as for ``query``; also if there is no such theme.
         """
         # Altair takes as long to import as everything else together.
-        from embstore.charts.build import build_chart
+        from embstore.charts.draw import draw
 
-        question = ask.find_question(name, self._queries)
-        values = ask.bind(question, params)
-        metric = values.get("metric")
-        with self._database.held():
-            table = ask.run_question(self._database, question, values)
-            info = ask.metric_info(self._database, metric) if isinstance(metric, str) else None
-            caveats = run_caveats(self._database, table)
-        caption = " ".join(Answer(table, caveats).notes) or None
-        return build_chart(
-            question, table, params=values, metric=info, caption=caption, theme=theme
-        )
+        return draw(self._database, ask.find_question(name, self._queries), params, theme=theme)
 
 
 def _several(given: str | Sequence[str]) -> tuple[str, ...]:

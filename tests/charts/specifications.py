@@ -54,6 +54,11 @@ def find(node: object, key: str) -> list[object]:
     return [found for item in node for found in find(item, key)] if isinstance(node, list) else []
 
 
+def placed(spec: dict[str, object], key: str) -> list[dict[str, Any]]:
+    """Every ``x`` or ``y`` that shows a column; the names of lines stand at one value."""
+    return [found for found in find(spec, key) if isinstance(found, dict) and "field" in found]
+
+
 def with_intervals(table: pa.Table, half: float | None) -> pa.Table:
     values = table["value"].to_pylist()
     for name, sign in zip(INTERVAL, (-1, 1), strict=True):

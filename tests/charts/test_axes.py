@@ -6,7 +6,7 @@ from typing import Any
 import pyarrow as pa
 
 from embstore.charts.build import build_chart, save_chart
-from tests.charts.specifications import ask, find, rows, spec_of
+from tests.charts.specifications import ask, find, placed, rows, spec_of
 
 
 class TestScales:
@@ -32,15 +32,13 @@ class TestScales:
     def test_distances_and_ranks_run_on_a_log_scale(self) -> None:
         for column, base in (("mean_distance", 10), ("rank", 2)):
             question = ask(f"mark=line x={column}:Q y=dimension:Q color=state:N")
-            for x in find(spec_of(build_chart(question, self.curves(1))), "x"):
-                assert isinstance(x, dict)
+            for x in placed(spec_of(build_chart(question, self.curves(1))), "x"):
                 assert (x["scale"]["type"], x["scale"]["base"]) == ("log", base)
                 assert x["title"].endswith("(log scale)")
 
     def test_a_distance_of_zero_has_no_logarithm(self) -> None:
         question = ask("mark=line x=mean_distance:Q y=dimension:Q color=state:N")
-        for x in find(spec_of(build_chart(question, self.curves(1, nearest=0.0))), "x"):
-            assert isinstance(x, dict)
+        for x in placed(spec_of(build_chart(question, self.curves(1, nearest=0.0))), "x"):
             assert "type" not in x["scale"]
             assert x["title"] == "Mean distance"
 
@@ -69,7 +67,7 @@ class TestScales:
         assert many["columns"] == 3
         assert many["facet"] == {
             "field": "series",
-            "sort": None,
+            "sort": ["model 0", "model 1", "model 2", "model 3"],
             "title": None,
             "type": "nominal",
         }
@@ -134,8 +132,7 @@ class TestWholeNumbers:
 
     def test_two_layers_have_three_ticks(self) -> None:
         question = ask("mark=line x=layer:Q y=value:Q color=series:N")
-        for x in find(spec_of(build_chart(question, rows("a", n=3))), "x"):
-            assert isinstance(x, dict)
+        for x in placed(spec_of(build_chart(question, rows("a", n=3))), "x"):
             assert x["axis"]["values"] == [0, 1, 2]
             assert x["axis"]["format"] == "d"
 

@@ -12,7 +12,7 @@ from embstore.asking.question import parse_question
 from embstore.charts.build import AnyChart, build_chart
 from embstore.charts.theme import LIGHT, SHAPES
 from embstore.errors import QueryError, UsageError
-from tests.charts.specifications import DIMENSION, NASTY, SHARE, ask, find, rows, spec_of
+from tests.charts.specifications import DIMENSION, NASTY, SHARE, ask, find, placed, rows, spec_of
 
 
 @pytest.fixture(scope="module")
@@ -34,17 +34,15 @@ class TestBuild:
 
     def test_axis_of_a_share_runs_from_0_to_1(self) -> None:
         spec = spec_of(build_chart(ask(), rows("a", top=0.11), metric=SHARE))
-        assert {json.dumps(y["scale"]) for y in find(spec, "y") if isinstance(y, dict)} == {
-            '{"domain": [0, 1]}'
-        }
+        assert {json.dumps(y["scale"]) for y in placed(spec, "y")} == {'{"domain": [0, 1]}'}
 
     def test_axis_follows_values_too_small_for_the_full_range(self) -> None:
         spec = spec_of(build_chart(ask(), rows("a", top=0.01), metric=SHARE))
-        assert all(y["scale"] == {} for y in find(spec, "y") if isinstance(y, dict))
+        assert all(y["scale"] == {} for y in placed(spec, "y"))
 
     def test_axis_title_has_the_metrics_title_and_unit(self) -> None:
         spec = spec_of(build_chart(ask(), rows("a", metric="twonn"), metric=DIMENSION))
-        titles = {y["title"] for y in find(spec, "y") if isinstance(y, dict)}
+        titles = {y["title"] for y in placed(spec, "y")}
         assert titles == {"Intrinsic dimension [dimensions]"}
         assert spec["title"] == "Intrinsic dimension: profile across layers"
 
@@ -106,7 +104,7 @@ class TestBuild:
         captioned = spec_of(build_chart(question, rows("a"), caption="c"))
         assert find(captioned, "column")[0] == {
             "field": "kind",
-            "sort": None,
+            "sort": ["decoder", "encoder"],
             "title": None,
             "type": "nominal",
         }

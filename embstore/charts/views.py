@@ -1,0 +1,129 @@
+"""How the views of a chart are sized and arranged: panels beside and below each other."""
+
+from typing import Literal
+
+import altair as alt
+
+from embstore.charts.axes import field_of
+from embstore.charts.cells import cells
+from embstore.charts.chart_data import ChartData
+from embstore.charts.line_labels import room_for
+from embstore.charts.marks import bars, dumbbells, lines, points, rows_of_scopes
+from embstore.charts.notebook import (
+    AnyChart,
+    InlineChart,
+    InlineFacetChart,
+    InlineLayerChart,
+    InlineVConcatChart,
+)
+from embstore.charts.theme import (
+    CHARACTER_WIDTH,
+    HEIGHT,
+    MANY_ROWS,
+    PANEL_SIZES,
+    PANELS_ABREAST,
+    WIDTH,
+)
+
+# Heights in pixels: of a row of names, and of one with a row for each scope; of a cell of a heat
+# map; of the views below the first, which are of little; and between views.
+_ROW_HEIGHT, _SMALL_ROW, _LEAST_ROW, _SCOPE_ROW = 24, 18, 5, 20
+_LEAST_CELL, _LARGEST_CELL = 9, 28
+_LOW_VIEW, _VIEW_GAP = 70, 10
+# Pixels beside each panel, for the labels of its axis or the gap to the next panel.
+_MARGIN = 40
+# How wide a panel and the names at the ends of its lines may be together, and the panel at least.
+_WITH_NAMES, _LEAST_WIDTH = 470, 300
+
+_MAKE = {
+    "line": lines,
+    "curve": lines,
+    "point": points,
+    "dumbbell": dumbbells,
+    "bar": bars,
+    "rect": cells,
+}
+
+
+def view_of(data: ChartData) -> AnyChart:
+    """Return one view, one for each facet, or a row of those for each category of ``apart``."""
+    parts = data.parts
+    if len(parts) == 1:
+        return _view(data)
+    views = [_view(part).properties(data=alt.InlineData(values=part.rows)) for part in parts]
+    colors: Literal["independent", "shared"] = "independent" if data.mark == "rect" else "shared"
+    chart = InlineVConcatChart(vconcat=views, spacing=_VIEW_GAP)
+    arranged: InlineVConcatChart = chart.resolve_scale(color=colors)
+    return arranged
+
+
+def width_of(data: ChartData) -> int:
+    """Return about how wide the whole chart is, in pixels."""
+    abreast = min(data.panels, PANELS_ABREAST)
+    own, y = _panel_size(data)[0] + _MARGIN, data.channels["y"]
+    if y.type != "Q" and not data.numbers(y):
+        own += int(max(map(len, data.names(y)), default=0) * CHARACTER_WIDTH)
+    return abreast * own + room_for(data.line_labels)
+
+
+def _view(data: ChartData) -> InlineChart | InlineLayerChart | InlineFacetChart:
+    width, height = _size(data)
+    return _paneled(_MAKE[data.mark](data).properties(width=width, height=height), data)
+
+
+def _panel_size(data: ChartData) -> tuple[int, int]:
+    if data.line_labels:
+        width = min(WIDTH, _WITH_NAMES - room_for(data.line_labels))
+        return max(_LEAST_WIDTH, width), HEIGHT
+    return PANEL_SIZES[min(data.panels, PANELS_ABREAST)]
+
+
+def _size(data: ChartData) -> tuple[int, int | alt.Step]:
+    """Return width and height of one panel."""
+    width, height = _panel_size(data)
+    y = data.channels["y"]
+    if y.type == "Q":
+        return width, _LOW_VIEW if data.below else height
+    if data.mark == "rect" and data.numbers(y):
+        cell = HEIGHT / max(1, len(set(data.numbers(y))))
+        return width, alt.Step(round(min(max(cell, _LEAST_CELL), _LARGEST_CELL), 1))
+    rows = len(data.names(y))
+    step = _ROW_HEIGHT if rows <= MANY_ROWS else _SMALL_ROW
+    if rows_of_scopes(data):
+        step = max(step, _SCOPE_ROW * len(data.names(data.channels["fill"])))
+    if y.type == "O":
+        # Not all of many ordered names need to be read, so that their rows may be low.
+        step = round(min(_ROW_HEIGHT, max(_LEAST_ROW, _ROW_HEIGHT * MANY_ROWS / rows)))
+    # The step is that of a name, not that of each of its scopes.
+    each = {"for": "position"} if rows_of_scopes(data) else {}
+    return width, alt.Step(step, **each)
+
+
+def _paneled(
+    view: InlineChart | InlineLayerChart, data: ChartData
+) -> InlineChart | InlineLayerChart | InlineFacetChart:
+    """Repeat a view for every category of ``facet`` and ``row``."""
+    channels = data.channels
+    # The view above has named the panels.
+    header = alt.Header(labels=False) if data.below else alt.Undefined
+    panels: dict[str, alt.FacetFieldDef] = {
+        side: alt.FacetFieldDef(
+            **field_of(channels[key]), title=None, sort=data.names(channels[key]), header=header
+        )
+        for side, key in (("column", "facet"), ("row", "row"))
+        if key in channels
+    }
+    if not panels:
+        return view
+    if data.panels > PANELS_ABREAST and "row" not in panels:
+        chart = InlineFacetChart(spec=view, facet=panels["column"], columns=PANELS_ABREAST)
+    else:
+        chart = InlineFacetChart(spec=view, facet=alt.FacetMapping(**panels))
+    # Each panel has its own axis of distances, which depend on how long a model's vectors are,
+    # and its own layers and steps.
+    own: dict[str, Literal["independent"]] = {
+        key: "independent"
+        for key in "xy"
+        if channels[key].column == "mean_distance" or channels[key].type != "Q"
+    }
+    return chart.resolve_scale(**own) if own else chart

@@ -1,0 +1,116 @@
+"""Views of their own for what is on another scale, and the markers of scopes."""
+
+from pathlib import Path
+
+import pyarrow as pa
+
+from embstore.charts.build import build_chart, save_chart
+from tests.charts.specifications import SHARE, ask, find, marks, parts, placed, spec_of
+
+
+def training(*parts_: str) -> pa.Table:
+    """Two steps of an embedding at 68 and of a block at 5."""
+    rows = [
+        {"part": part, "step": step, "layer": layer, "value": value, "series": "m", "state": part}
+        for part, layer, value in (("embedding", 0, 68.0), ("blocks", 1, 5.0))
+        for step in (1, 10)
+        if part in parts_
+    ]
+    return pa.Table.from_pylist(rows)
+
+
+HEAT = "mark=rect x=step:O y=layer:O color=value:Q facet=series:N apart=part:N"
+LINES = "mark=line x=step:Q y=value:Q color=layer:Q facet=series:N detail=state:N apart=part:N"
+
+
+class TestApart:
+    def test_each_part_has_its_own_rows_and_scale_the_blocks_above(self, tmp_path: Path) -> None:
+        chart = build_chart(ask(HEAT), training("embedding", "blocks"))
+        spec = spec_of(chart)
+        views = parts(spec, "vconcat")
+        datasets = spec["datasets"]
+        assert isinstance(datasets, dict)
+        shown = [{row["value"] for row in datasets[view["data"]["name"]]} for view in views]
+        assert shown == [{5.0}, {68.0}]
+        assert spec["resolve"] == {"scale": {"color": "independent"}}
+        save_chart(chart, tmp_path / "a.svg")
+        svg = (tmp_path / "a.svg").read_text()
+        assert svg.count("<linearGradient") == 2
+        assert "Value, blocks" in svg
+        assert "Value, embedding" in svg
+
+    def test_the_lower_view_is_low_and_has_the_axis_of_both(self) -> None:
+        above, below = parts(
+            spec_of(build_chart(ask(LINES), training("embedding", "blocks"))), ("vconcat")
+        )
+        assert above["spec"]["height"] > 2 * below["spec"]["height"]
+        for view, labels, title in ((above, False, None), (below, None, "Training step")):
+            x = placed(view, "x")[0]
+            assert (x["axis"].get("labels"), x["title"]) == (labels, title)
+        assert placed(below, "y")[0]["title"] == "Embedding"
+        assert below["facet"]["column"]["header"] == {"labels": False}
+
+    def test_one_part_is_a_chart_as_any_other(self) -> None:
+        spec = spec_of(build_chart(ask(HEAT), training("blocks")))
+        assert "vconcat" not in spec
+        assert "facet" in spec
+
+
+SCOPES = pa.table(
+    {
+        "series": ["a", "a", "b", "b"],
+        "scope": ["all", "no_sinks"] * 2,
+        "value": [0.9, 0.4, 0.1, 0.1],
+        "layer": ["layer 3", "layer 1", "layer 0", "layer 0"],
+        "metric": ["anisotropy"] * 4,
+    }
+)
+
+
+class TestMarkers:
+    def test_all_is_filled_and_no_sinks_a_larger_ring(self) -> None:
+        chart = ask("mark=point x=value:Q y=series:N color=series:N fill=scope:N")
+        spec = spec_of(build_chart(chart, SCOPES))
+        for key, values in (("fillOpacity", [1.0, 0.0]), ("size", [80, 220])):
+            (channel,) = (c for c in find(spec, key) if isinstance(c, dict))
+            assert channel["scale"]["domain"] == ["all", "without attention sinks"]
+            assert channel["scale"]["range"] == values
+        assert "Filled: all tokens; hollow: without attention sinks." in str(spec["title"])
+
+    def test_looks_are_those_of_the_scope_whichever_come_first(self) -> None:
+        chart = ask("mark=point x=value:Q y=series:N color=series:N fill=scope:N")
+        spec = spec_of(build_chart(chart, SCOPES.slice(1, 1)))
+        (channel,) = (c for c in find(spec, "fillOpacity") if isinstance(c, dict))
+        assert channel["scale"]["range"] == [0.0]
+
+    def test_with_labels_each_scope_has_a_row(self) -> None:
+        chart = ask("mark=point x=value:Q y=series:N color=series:N fill=scope:N label=layer:N")
+        spec = spec_of(build_chart(chart, SCOPES))
+        assert "yOffset" in str(spec)
+        assert marks(spec) == ["point", "text"]
+
+    def test_a_dumbbell_of_shares_is_on_0_to_1(self) -> None:
+        table = pa.table(
+            {
+                "series": ["a"],
+                "at_peak": [0.02],
+                "at_peak_no_sinks": [0.01],
+                "metric": ["anisotropy"],
+            }
+        )
+        chart = ask("mark=dumbbell x=at_peak:Q x2=at_peak_no_sinks:Q y=series:N color=series:N")
+        spec = spec_of(build_chart(chart, table, metric=SHARE))
+        assert marks(spec) == ["rule", "point", "point"]
+        assert {str(x["scale"]) for x in placed(spec, "x")} == {"{'domain': [0, 1]}"}
+        assert "Filled: all tokens; hollow: without attention sinks" in str(spec["title"])
+
+    def test_a_curve_has_no_markers(self) -> None:
+        table = pa.table({"depth": [0.0, 0.5, 1.0], "value": [1.0, 2.0, 1.0]})
+        assert marks(spec_of(build_chart(ask("mark=curve x=depth:Q y=value:Q"), table))) == ["line"]
+
+    def test_a_far_rule_leaves_the_room_to_the_values(self) -> None:
+        table = pa.table({"series": ["a"], "value": [8.0], "ceiling": [60.0]})
+        chart = ask("mark=point x=value:Q y=series:N rule=ceiling:Q")
+        spec = spec_of(build_chart(chart, table))
+        assert marks(spec) == ["point"]
+        assert "The ceiling of 60 lies beyond the axis." in str(spec["title"])
