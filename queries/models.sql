@@ -1,15 +1,31 @@
 -- title: The models in the store
--- doc: One row per model, with the number of its checkpoints and runs.
+-- doc: One row per model, with the number of its checkpoints and runs. anisotropy is its profile
+--   over the layers, in the latest run; a terminal shows it as a small picture.
+WITH latest AS (
+    SELECT model_id, run_id
+    FROM run
+    JOIN checkpoint USING (checkpoint_id)
+    QUALIFY row_number() OVER (PARTITION BY model_id ORDER BY run.created_at DESC, run_id) = 1
+),
+profiles AS (
+    SELECT latest.model_id, list(value ORDER BY stack DESC, layer) AS anisotropy
+    FROM latest
+    JOIN measurement USING (run_id)
+    WHERE metric = 'anisotropy' AND scope = 'all' AND site <> 'final_norm'
+    GROUP BY latest.model_id
+)
 SELECT
     model.name AS model,
-    model.kind, model.architecture, model.n_layers, model.hidden_size, model.n_parameters,
-    model.vocab_size, model.context_length,
+    model.kind,
+    profiles.anisotropy,
+    model.n_layers, model.hidden_size, model.n_parameters,
     count(DISTINCT checkpoint.checkpoint_id) AS checkpoints,
     count(DISTINCT run.run_id) AS runs,
     max(run.created_at) AS latest_run,
-    model.source, model.model_id
+    model.architecture, model.vocab_size, model.context_length, model.source, model.model_id
 FROM model
 LEFT JOIN checkpoint ON checkpoint.model_id = model.model_id
 LEFT JOIN run ON run.checkpoint_id = checkpoint.checkpoint_id
+LEFT JOIN profiles ON profiles.model_id = model.model_id
 GROUP BY ALL
 ORDER BY model.name, model.model_id

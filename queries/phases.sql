@@ -23,7 +23,7 @@
 -- param z DOUBLE = 2 in 0<..: how many standard errors a move must exceed were there two steps only
 -- param least_steps INTEGER = 5 in 3..: fewer steps leave the verdict open
 -- param duplicates BOOLEAN = false: also steps whose weights another step has too
--- chart: mark=line x=course_steps:Q:symlog y=course_values:Q color=state:N label=course_turns:N
+-- chart: mark=line x=course_steps:Q:symlog y=course_values:Q color=state:N detail=verdict:N label=course_turns:N
 WITH measured AS (
     SELECT
         *,

@@ -11,8 +11,8 @@
 -- param scopes VARCHAR[] = ['all'] in ('all', 'no_first', 'no_sinks'): which tokens count
 -- param runs VARCHAR[] = NULL: only these runs, by their ids or how those begin
 SELECT
-    p.model, p.revision, p.corpus, p.stack, p.layer, p.site, p.scope, p.metric, p.value,
-    p.std_error, p.ci_low, p.ci_high, p.n, p.reason,
+    p.model, p.revision, p.layer, p.scope, p.metric, p.value,
+    p.corpus, p.stack, p.site, p.std_error, p.ci_low, p.ci_high, p.n, p.reason,
     p.run_id IN (SELECT latest_run.run_id FROM latest_run) AS latest,
     run.created_at,
     metric.version AS metric_version,

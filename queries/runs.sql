@@ -3,9 +3,11 @@
 --   geometry, not the loading; geometry_over_forward is the time for the geometry as a multiple
 --   of the time for the forward pass. latest marks the run that the other questions use;
 --   neighbor_recall is the least share of true neighbours found at any layer, 1 if the search
---   was exact; linear is how the model's linear layers were computed.
+--   was exact; linear is how the model's linear layers were computed. run is what to call the
+--   run elsewhere, as in embstore tag: the beginning of its id.
 -- param models VARCHAR[] = NULL in model.name: only these models; NULL means all
 SELECT
+    left(run.run_id, 8) AS run,
     model.name AS model,
     checkpoint.revision,
     corpus.name AS corpus,

@@ -1,6 +1,7 @@
 """Pythons of their own, for what a call cannot show: kills, locks, limits, what is imported."""
 
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -24,9 +25,23 @@ def start(
 
 
 def finish(process: subprocess.Popen[str], *, timeout: float = 120) -> str:
-    """Wait for a process that must succeed and return what it printed."""
-    out, err = process.communicate(timeout=timeout)
-    assert process.returncode == 0, err
+    """Wait for a process that must succeed and return what it printed; in time, or it is killed."""
+    return _end(process, 0, timeout)
+
+
+def finish_killed(process: subprocess.Popen[str], *, timeout: float = 120) -> str:
+    """Wait for a process that is killed, by itself or by others; return what it printed."""
+    return _end(process, -signal.SIGKILL, timeout)
+
+
+def _end(process: subprocess.Popen[str], code: int, timeout: float) -> str:
+    with process:
+        try:
+            out, err = process.communicate(timeout=timeout)
+        except BaseException:
+            process.kill()
+            raise
+    assert process.returncode == code, f"ended with {process.returncode}:\n{out}\n{err}"
     return out
 
 

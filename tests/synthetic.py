@@ -14,6 +14,7 @@ from embstore.types import (
     Configuration,
     Corpus,
     CurvePoint,
+    Failure,
     Kind,
     Layer,
     LayerKey,
@@ -307,6 +308,12 @@ def make_run(
         repeat=repeat,
         tags=dict(tags or {}),
     )
+
+
+def make_failure(model: str = "m", revision: str = "r", *, study: str | None = None) -> Failure:
+    """Make the record of a checkpoint whose weights could not be loaded."""
+    when = datetime(2026, 11, 1, tzinfo=UTC)
+    return Failure(model, revision, "load", "why", "text", when, "0.1.0", study)
 
 
 def with_effects(run: Run, effects: Callable[[Measurement], Sequence[float]]) -> Run:

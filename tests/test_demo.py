@@ -34,7 +34,7 @@ def test_the_demo_leaves_a_store_and_charts(demo: DemoResult) -> None:
 
 
 def test_the_table_has_every_state_of_both_models(demo: DemoResult) -> None:
-    found = demo.layers.to_pylist()
+    found = embstore.open(demo.store).query("layers", models=list(demo.models)).to_pylist()
     assert len(found) == (1 + 30 + 1) + (1 + 6)
     middle = next(r for r in found if r["model"].startswith("Smol") and r["layer"] == 16)
     assert middle["anisotropy"] > 0.98 > 0.2 > middle["anisotropy_no_sinks"]
@@ -59,13 +59,14 @@ def test_the_sentence_is_computed() -> None:
         "n_layers": 4,
         "at_peak": 0.5,
         "at_peak_no_sinks": 0.25,
+        "peak_no_sinks": 0.375,
         "n_first": 8,
         "n_sinks": 2,
         "n_tokens": 4096,
     }
     assert sink_sentence(pa.Table.from_pylist([row])) == (
         "Anisotropy: the decoder m peaks at .500 in layer 3 of 4, where .250 remains without "
-        "the 10 of 4,096 tokens that are sinks or first in their window."
+        "the 10 of 4,096 tokens that are sinks or first in their window and no layer exceeds .375."
     )
 
 

@@ -120,6 +120,8 @@ def test_every_page_is_reached_from_the_index() -> None:
 @pytest.mark.parametrize(
     ("path", "make"),
     [
+        ("docs/commands.md", "command_page.command_page"),
+        ("docs/questions.md", "question_page.question_page"),
         ("docs/metrics.md", "metric_page.metric_page"),
         ("docs/schema.md", "schema_page.schema_page"),
         ("embstore/metrics/names.py", "metric_page.names_module"),

@@ -1,6 +1,7 @@
 """The Python API to a store: an object to ask and to chart."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -8,11 +9,15 @@ from typing import TYPE_CHECKING
 from embstore.asking import ask
 from embstore.asking.answer import Answer
 from embstore.asking.caveats import run_caveats
+from embstore.asking.parameters import ParameterValue
+from embstore.asking.question import Question
 from embstore.store.assembling import read_tags
 from embstore.store.connection import Database, open_database
 from embstore.store.limits import Limits, read_limits
 
 if TYPE_CHECKING:
+    import pyarrow as pa
+
     from embstore.charts.build import AnyChart
     from embstore.store.exports.exporting import Exported
     from embstore.store.mending.merging import Merged
@@ -103,6 +108,16 @@ class Store:
         rows = [list(row.values()) for row in found.to_pylist()]
         return f"<p>{escape(repr(self))}</p>\n{html(found.column_names, rows)}"
 
+    @property
+    def models(self) -> Answer:
+        """The models in the store, a row each."""
+        return self.query("models")
+
+    @property
+    def queries(self) -> Answer:
+        """The questions that can be asked, a row each: name, title, parameters and what for."""
+        return Answer(ask.question_table(self._queries)[0])
+
     def info(self) -> dict[str, object]:
         """Count what is in the store, and say where and how large it is."""
         counted = self._database.select(_INFO).to_pylist()[0]
@@ -141,9 +156,17 @@ class Store:
             UsageError: a parameter is missing, unknown or does not fit its type.
         """
         question = ask.find_question(name, self._queries)
+        values = ask.bind(question, params)
         with self._database.held():
-            table = ask.run_question(self._database, question, params)
-            return Answer(table, run_caveats(self._database, table))
+            table = ask.run_question(self._database, question, values)
+            caveats = run_caveats(self._database, table)
+        return Answer(
+            table,
+            caveats,
+            question=question,
+            values=values,
+            draw=partial(self._drawn, question, values, table, caveats),
+        )
 
     def sql(
         self,
@@ -189,9 +212,8 @@ class Store:
 
         One row for each metric, scope and layer, then the mean over the blocks, the peak and
         its depth. A difference is B − A; ``differs`` says whether its 95 % interval leaves
-        out 0. The errors of two runs are taken as independent. Two runs over the same tokens
-        have errors that rise and fall together, so their interval is wider than necessary.
-        Among many layers one in twenty differs by chance alone.
+        out 0. Errors of runs over the same tokens are paired, those of others independent:
+        column ``errors``. Among many layers one in twenty differs by chance alone.
 
         Args:
             a: a model, ``MODEL@REVISION``, or the first 8 or more characters of a run's id.
@@ -216,7 +238,7 @@ class Store:
         metrics, scopes = _several(metric), _several(scope)
         found = compare_stored(self._database, a, b, metrics=metrics, scopes=scopes, by=by)
         sides = (f"A is {found.a}", f"B is {found.b}")
-        return Answer(found.table, (*sides, *found.notes))
+        return Answer(found.table, (*sides, *found.notes), headline=found.verdict)
 
     def merge(self, *others: str | Path, dry_run: bool = False) -> "list[Merged]":
         """Take in the runs of other stores that this one lacks: all of them, or none.
@@ -364,10 +386,25 @@ class Store:
             QueryError: as for ``query``; also if the question has no chart, or no rows.
             UsageError: as for ``query``; also if there is no such theme.
         """
+        question = ask.find_question(name, self._queries)
+        values = ask.bind(question, params)
+        with self._database.held():
+            table = ask.run_question(self._database, question, values)
+            caveats = run_caveats(self._database, table)
+        return self._drawn(question, values, table, caveats, theme)
+
+    def _drawn(
+        self,
+        question: Question,
+        values: Mapping[str, ParameterValue],
+        table: "pa.Table",
+        caveats: Sequence[str],
+        theme: str,
+    ) -> "AnyChart":
         # Altair takes as long to import as everything else together.
         from embstore.charts.draw import draw
 
-        return draw(self._database, ask.find_question(name, self._queries), params, theme=theme)
+        return draw(self._database, question, values, Answer(table, caveats), theme=theme)
 
 
 def _several(given: str | Sequence[str]) -> tuple[str, ...]:

@@ -1,29 +1,41 @@
 """What a question returns: an Arrow table that shows itself."""
 
 import shutil
-from collections.abc import Sequence
+import textwrap
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from html import escape
 from typing import TYPE_CHECKING, Any
 
 from embstore.asking.caveats import dimension_caveat
+from embstore.asking.overview import overview
+from embstore.asking.parameters import ParameterValue
+from embstore.asking.question import Question
 from embstore.common.names import distinct
+from embstore.errors import QueryError, UsageError
 from embstore.tables.text import aligned, html
 from embstore.tables.values import beyond_python, plain_rows, plain_values, python_values
 
 if TYPE_CHECKING:
     import pandas as pd
+    import polars as pl
     import pyarrow as pa
 
+# A chart; which library draws it is known to the room of charts alone.
+Drawn = Any
+
 _SHOWN_ROWS = 40
+# Characters of a line in a notebook.
+_WIDE = 120
 
 
 class Answer:
     """The rows that answer a question, and warnings about them.
 
-    Use it like the Arrow table it holds: ``to_pandas()``, ``to_pylist()``,
-    ``answer["value"]`` and every other method of ``pyarrow.Table``. ``pyarrow.table``,
-    ``polars.DataFrame`` and DuckDB accept it as it is; pass ``answer.table`` to a function that
-    requires a ``pyarrow.Table``. A terminal and a notebook show its first rows.
+    Use it like the Arrow table it holds: ``to_pandas()``, ``to_polars()``, ``to_pylist()``,
+    ``answer["value"]`` and every other method of ``pyarrow.Table``; a loop over it gives the rows
+    as dictionaries. ``pandas.DataFrame``, ``polars.DataFrame``, ``pyarrow.table`` and DuckDB accept
+    it as it is; pass ``answer.table`` to a function that requires a ``pyarrow.Table``. A terminal
+    and a notebook show its first rows.
 
     >>> import pyarrow as pa
     >>> answer = Answer(pa.table({"layer": [0, 1], "value": [0.25, None]}))
@@ -36,13 +48,28 @@ class Answer:
     [0.25, None]
     """
 
-    def __init__(self, table: "pa.Table", notes: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        table: "pa.Table",
+        notes: Sequence[str] = (),
+        *,
+        headline: str = "",
+        question: Question | None = None,
+        values: Mapping[str, ParameterValue] | None = None,
+        draw: "Callable[[str], Drawn] | None" = None,
+    ) -> None:
         """Wrap a table; ``notes`` are shown below it, beside the warnings found in it.
 
-        Columns of one name are told apart as ``x`` and ``x_1``.
+        Columns of one name are told apart as ``x`` and ``x_1``. ``headline`` stands above. With
+        the ``question`` that it answers, and the ``values`` of its parameters, only the columns
+        that tell rows apart are shown. ``draw`` makes its chart in a theme.
         """
         self._table = table.rename_columns(distinct(table.column_names))
         self._notes = tuple(notes)
+        self._headline = headline
+        self._draw = draw
+        self._question = question
+        self._values = dict(values or {})
 
     @property
     def table(self) -> "pa.Table":
@@ -79,7 +106,49 @@ class Answer:
         ]
 
     def to_pandas(self) -> "pd.DataFrame":
-        """Return the rows as a pandas data frame; as text what Python cannot hold."""
+        """Return the rows as a pandas data frame; as text what Python cannot hold.
+
+        Raises:
+            UsageError: pandas is not installed.
+        """
+        try:
+            import pandas  # noqa: F401 - whether Arrow will find it
+        except ImportError as error:
+            raise _not_installed("pandas") from error
+        frame: pd.DataFrame = self._in_python().to_pandas()
+        return frame
+
+    def to_polars(self) -> "pl.DataFrame":
+        """Return the rows as a polars data frame; as text what Python cannot hold.
+
+        Raises:
+            UsageError: polars is not installed.
+        """
+        try:
+            import polars as pl
+        except ImportError as error:
+            raise _not_installed("polars") from error
+        return pl.DataFrame(self._in_python())
+
+    def plot(self, theme: str = "light") -> "Drawn":
+        """Draw the answer as ``Store.chart`` would; a notebook shows the chart as it is.
+
+        Args:
+            theme: ``light`` or ``dark``.
+
+        Raises:
+            QueryError: it answers SQL of your own or a question without a chart, or has no rows.
+            UsageError: no such theme.
+        """
+        if self._draw is None:
+            raise QueryError(
+                "only the answer to a question has a chart: save the SQL as a question with a "
+                "chart line, and ask that with queries=FOLDER"
+            )
+        return self._draw(theme)
+
+    def _in_python(self) -> "pa.Table":
+        """Return the rows, with text in place of dates and times that Python cannot hold."""
         import pyarrow as pa
 
         table = self._table
@@ -87,8 +156,7 @@ class Answer:
             if any(map(beyond_python, column.chunks)):
                 values = [value for chunk in column.chunks for value in plain_values(chunk)]
                 table = table.set_column(place, table.field(place).name, pa.array(values))
-        frame: pd.DataFrame = table.to_pandas()
-        return frame
+        return table
 
     def column(self, name: str | int) -> "pa.ChunkedArray":
         """Return one column, by its name or place."""
@@ -99,6 +167,10 @@ class Answer:
 
     def __len__(self) -> int:
         return self.num_rows
+
+    def __iter__(self) -> Iterator[dict[str, Any]]:
+        # pandas.DataFrame(answer) takes the rows so.
+        return iter(self.to_pylist())
 
     def __arrow_c_stream__(self, requested_schema: object = None) -> object:
         return self._table.__arrow_c_stream__(requested_schema)
@@ -112,19 +184,36 @@ class Answer:
     def __dir__(self) -> list[str]:
         return sorted({*super().__dir__(), *(n for n in dir(self._table) if n[0] != "_")})
 
+    def at_a_glance(self, width: int) -> "tuple[pa.Table, list[str]]":
+        """Return what people read of it, and the lines that stand above.
+
+        Columns that are the same in all rows become a line; each line of the question's chart a
+        sparkline. An answer to SQL of one's own is shown as it is.
+
+        Args:
+            width: how many characters a line may have.
+        """
+        if self._question is not None:
+            return overview(self._question, self._values, self._table, width)
+        return self._table, textwrap.wrap(self._headline, width)
+
     def __repr__(self) -> str:
         width = shutil.get_terminal_size().columns
-        rows = list(plain_rows(self._table.slice(0, _SHOWN_ROWS)))
-        text, hidden = aligned(self.column_names, rows, width=width)
+        table, above = self.at_a_glance(width)
+        rows = list(plain_rows(table.slice(0, _SHOWN_ROWS)))
+        text, hidden = aligned(table.column_names, rows, width=width)
         more = [f"and {len(hidden)} more columns: {', '.join(hidden)}"] if hidden else []
-        return "\n".join([text.rstrip("\n"), *self._left_out(), *more, *self._remarks()])
+        lines = [*above, text.rstrip("\n"), *self._left_out(), *more, *self._remarks()]
+        return "\n".join(lines)
 
     def _repr_html_(self) -> str:
-        rows = list(plain_rows(self._table.slice(0, _SHOWN_ROWS)))
+        table, above = self.at_a_glance(_WIDE)
+        rows = list(plain_rows(table.slice(0, _SHOWN_ROWS)))
         below = "".join(
             f"\n<p>{escape(line)}</p>" for line in (*self._left_out(), *self._remarks())
         )
-        return html(self.column_names, rows) + below
+        lines = "\n".join(map(escape, above))
+        return (f"<pre>{lines}</pre>\n" if above else "") + html(table.column_names, rows) + below
 
     def _left_out(self) -> list[str]:
         left = self.num_rows - _SHOWN_ROWS
@@ -132,3 +221,7 @@ class Answer:
 
     def _remarks(self) -> list[str]:
         return [f"note: {note}" for note in self.notes]
+
+
+def _not_installed(package: str) -> UsageError:
+    return UsageError(f"{package} is not installed; run: pip install {package}")

@@ -60,6 +60,29 @@ def readable_questions(
     return questions, broken
 
 
+def question_table(folders: Iterable[str | Path] = ()) -> "tuple[pa.Table, list[QueryError]]":
+    """Tell of every question that can be read, a row each, and what is wrong with the others.
+
+    Raises:
+        UsageError: a folder does not exist.
+    """
+    import pyarrow as pa
+
+    questions, broken = readable_questions(folders)
+    rows = [
+        {
+            "name": question.name,
+            "title": question.title,
+            "chart": question.encoding is not None,
+            "parameters": " ".join(map(str, question.parameters)),
+            "doc": question.doc,
+            "file": str(question.path),
+        }
+        for question in questions.values()
+    ]
+    return pa.Table.from_pylist(rows), broken
+
+
 def find_question(name: str, folders: Iterable[str | Path] = ()) -> Question:
     """Read the question of that name; other files may be broken.
 

@@ -34,6 +34,8 @@ CHANNELS = (
     *("rule", "span", "label"),
 )
 SCALES = ("linear", "log", "symlog")
+# Channels that add to a picture what no row is known by.
+ADDED = ("rule", "span", "label", "apart")
 CHANNEL_TYPES = {"Q": "quantitative", "N": "nominal", "O": "ordinal", "T": "temporal"}
 
 _NUMBERS = ("INTEGER", "BIGINT", "DOUBLE")
@@ -75,6 +77,14 @@ class Encoding:
         """The names of the parameters that choose a column or a scale."""
         written = [text for c in self.channels.values() for text in (c.column, c.scale)]
         return frozenset(text[1:] for text in written if text.startswith("$"))
+
+    def columns(self, values: Mapping[str, object]) -> dict[str, str]:
+        """Return the column of each channel, of a ``$parameter`` the one that its value names."""
+        return {
+            key: str(values[c.column[1:]]) if c.column.startswith("$") else c.column
+            for key, c in self.channels.items()
+            if not c.column.startswith("$") or c.column[1:] in values
+        }
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,8 @@ from embstore.charts.words import axis_title
 _LOGARITHMIC = {"mean_distance": 10, "rank": 2, "ratio": 10}
 # On the full axis, a share whose values are all below this would look like a flat line at 0.
 _SMALL = 0.05
+# Pixels for the labels of whole numbers.
+_LABELS = 24
 # Of so many whole numbers in a row each has a tick.
 _FEW_NUMBERS = 8
 # 1000 as 1k, label by label: Vega's format would use one prefix for all, and write 1 as 0k.
@@ -97,6 +99,9 @@ def _categories(key: str, data: ChartData) -> _Named:
     if data.numbers(channel):
         axis.labelOverlap, axis.labelSeparation = "greedy", 3
         axis.labelAngle, axis.labelExpr = 0, _SHORT
+        if key == "y" and data.part:
+            # Views below each other begin at one place, whatever their labels.
+            axis.minExtent = _LABELS
         if key == "y" and channel.column == "layer":
             found["sort"] = "descending"
         return found

@@ -17,8 +17,10 @@ _VALUES = {"value", "at_peak", "at_peak_no_sinks", "course_values"}
 # Categories that always have the same order and the same colours, whichever are there.
 _ORDERED = {"status": ("measured", "undefined", "failed", "not measured")}
 
+# Parts that stand for several states.
+_PLURALS = {"block": "blocks"}
 # Categories that go before the others, if they are there.
-_LEADING = {"part": ("blocks",)}
+_LEADING = {"site": ("block",)}
 
 # A rule up to so many times as large as the largest value is on the axis.
 _NEAR = 1.5
@@ -116,8 +118,10 @@ class ChartData:
     @property
     def part(self) -> str:
         """Name the category of ``apart`` that this view shows; empty if there is one view."""
-        is_one = self.above or self.below
-        return self.names(self.channels["apart"])[0] if is_one else ""
+        if not (self.above or self.below):
+            return ""
+        name = self.names(self.channels["apart"])[0]
+        return _PLURALS.get(name, name)
 
     @property
     def reaches_rule(self) -> bool:

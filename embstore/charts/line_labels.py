@@ -44,10 +44,15 @@ def line_labels(data: "ChartData") -> tuple[LineLabel, ...]:
     """Return a label for each line of a chart of one panel; none where they would not fit."""
     channels = data.channels
     color = channels.get("color")
-    several_views = {"facet", "row", "apart", "detail"} & channels.keys()
+    several_views = {"facet", "row", "apart"} & channels.keys()
     if data.mark not in {"line", "curve"} or color is None or color.type == "Q" or several_views:
         return ()
     names = data.names(color)
+    if "detail" in channels:
+        detail = channels["detail"].column
+        if len({(row[color.column], row[detail]) for row in data.rows}) > len(names):
+            # Several lines have one colour.
+            return ()
     if not 0 < len(names) <= MOST_LINES or max(map(len, names)) > _LONGEST:
         return ()
     if channels["x"].type != "Q" or channels["y"].type != "Q":

@@ -13,6 +13,7 @@ from embstore.charts.words import title_of
 
 # The opacity of a band; fainter where there is one per layer, because those overlap.
 _LIGHT, _FAINT = 0.15, 0.05
+_LAYERS = {"layer", "peak_layer"}
 # The areas of markers along lines and of those by themselves, and of the ring around one.
 _SMALL, _LARGE, _RING = 34, 80, 220
 
@@ -133,6 +134,10 @@ def _labels(data: ChartData) -> list[InlineChart]:
     if data.interval:
         # Beside the axis: beside its point it would lie on the bar.
         text = text.encode(x=alt.value("width"))
+    if channel.column in _LAYERS:
+        # A number beside a mark would be taken for its value.
+        text = text.transform_calculate(layer_named=f"'layer ' + datum['{channel.column}']")
+        return [text.encode(alt.Text("layer_named:N"), color=alt.value(data.theme.ink))]
     return [text.encode(_text(channel), color=alt.value(data.theme.ink))]
 
 

@@ -29,7 +29,6 @@ NO_VALUE = "× marks a cell without a value."
 
 _TITLES = {
     "change_in_errors": "Change in standard errors",
-    "at_layer": "Where",
     "ci_high": "Interval, upper end",
     "ci_low": "Interval, lower end",
     "contrast": "Mean of the middle minus mean of the ends",
@@ -82,7 +81,7 @@ def axis_title(key: str, data: ChartData, note: str = "") -> Title:
     column = channel.column
     if key == "y" and data.below:
         # A low view has no room for more than the name of its part.
-        return capital(data.part) if channel.type == "Q" else None
+        return capital(data.part) if channel.type == "Q" else " "
     title = title_of(column, data.metric)
     abreast = min(data.panels, PANELS_ABREAST)
     if abreast > 1:

@@ -3,7 +3,6 @@
 import math
 import re
 import sys
-from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -39,9 +38,13 @@ app = typer.Typer()
 _NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?")
 
 
-@app.command("ls", epilog="Examples: embstore ls models  ·  embstore ls queries -f md")
+@app.command(
+    "ls",
+    rich_help_panel="Ask",
+    epilog="Examples:\n\nembstore ls models\n\nembstore ls queries -f md",
+)
 def list_(
-    what: ListArgument,
+    what: ListArgument = "models",
     store: StoreOption = None,
     format_: FormatOption = "auto",
     output: OutputOption = None,
@@ -63,7 +66,9 @@ def list_(
     if what == "metrics":
         show_answer(_metrics(), chosen, output)
     elif what == "queries":
-        listed, broken = _questions(queries or ())
+        from embstore.asking.ask import question_table
+
+        listed, broken = question_table(queries or ())
         show_answer(listed, chosen, output)
         for error in broken:
             TERMINAL.fail(str(error))
@@ -74,11 +79,14 @@ def list_(
         from embstore.api.store import open_store
 
         opened = open_store(store, tags=tag_filter(tag))
-        table = opened.query(what).table
-        show_answer(table, chosen, output, empty=f"{opened.place} holds no {what} yet")
+        answer = opened.query(what)
+        empty = f"{opened.place} holds no {what} yet"
+        show_answer(answer.table, chosen, output, empty=empty, at_a_glance=answer.at_a_glance)
 
 
-@app.command(epilog="Example: embstore info --store demo/embstore.duckdb -f json")
+@app.command(
+    rich_help_panel="Ask", epilog="Example:\n\nembstore info --store demo/embstore.duckdb -f json"
+)
 def info(
     store: StoreOption = None, format_: FormatOption = "auto", output: OutputOption = None
 ) -> None:
@@ -95,8 +103,9 @@ def info(
 
 
 @app.command(
-    epilog="Examples: embstore query layer_profile -p metric=twonn -p models=gpt2,opt-125m  ·  "
-    "embstore query peak_layer -o peaks.csv  ·  embstore query runs --show --duckdb"
+    rich_help_panel="Ask",
+    epilog="Examples:\n\nembstore query layer_profile -p metric=twonn -p models=gpt2,opt-125m\n\n"
+    "embstore query peak_layer -o peaks.csv\n\nembstore query runs --show --duckdb",
 )
 def query(
     name: QuestionArgument,
@@ -149,12 +158,21 @@ def query(
         if runs
         else f"{opened.place} holds no runs yet; fill it with embstore ingest"
     )
-    show_answer(answer.table, chosen, output, empty=empty, notes=answer.notes)
+    show_answer(
+        answer.table,
+        chosen,
+        output,
+        empty=empty,
+        notes=answer.notes,
+        at_a_glance=answer.at_a_glance,
+    )
 
 
 @app.command(
-    epilog="Examples: embstore sql 'SELECT model, max(value) FROM profile WHERE metric = $metric "
-    "GROUP BY model' -p metric=anisotropy  ·  embstore sql -i mine.sql -o mine.parquet"
+    rich_help_panel="Ask",
+    epilog="Examples:\n\nembstore sql 'SELECT model, max(value) FROM profile "
+    "WHERE metric = $metric GROUP BY model' -p metric=anisotropy\n\n"
+    "embstore sql -i mine.sql -o mine.parquet",
 )
 def sql(
     text: Annotated[
@@ -212,27 +230,6 @@ def _metrics() -> "pa.Table":
         for info in metric_infos(pairs=True)
     ]
     return pa.Table.from_pylist(rows)
-
-
-def _questions(folders: Iterable[str]) -> "tuple[pa.Table, list[QueryError]]":
-    """Tell of every question that can be read, and what is wrong with the others."""
-    import pyarrow as pa
-
-    from embstore.asking.ask import readable_questions
-
-    questions, broken = readable_questions(folders)
-    rows = [
-        {
-            "name": question.name,
-            "title": question.title,
-            "chart": question.encoding is not None,
-            "parameters": " ".join(map(str, question.parameters)),
-            "doc": question.doc,
-            "file": str(question.path),
-        }
-        for question in questions.values()
-    ]
-    return pa.Table.from_pylist(rows), broken
 
 
 def _guess(value: str | list[str]) -> object:

@@ -24,8 +24,9 @@ app = typer.Typer()
 
 
 @app.command(
-    epilog="Examples: embstore chart layer_profile --open  ·  "
-    "embstore chart layer_profile -p metric=twonn -p by=layer -o twonn.pdf -o twonn.png"
+    rich_help_panel="Ask",
+    epilog="Examples:\n\nembstore chart layer_profile --open\n\n"
+    "embstore chart layer_profile -p metric=twonn -p by=layer -o twonn.pdf -o twonn.png",
 )
 def chart(
     name: QuestionArgument,

@@ -1,6 +1,6 @@
 """The command that compares two models, checkpoints or runs."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -14,14 +14,19 @@ from embstore.cli.options import (
     split_names,
     tag_filter,
 )
+from embstore.errors import UsageError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 app = typer.Typer()
 
 
 @app.command(
-    epilog="Examples: embstore compare gpt2 opt-125m  ·  "
-    "embstore compare pythia-70m@step1000 pythia-70m@step143000 --metric twonn -o growth.csv  ·  "
-    "embstore compare 1f2e3d4c 5b6a7988 --scope all --summary"
+    rich_help_panel="Ask",
+    epilog="Examples:\n\nembstore compare gpt2 opt-125m\n\n"
+    "embstore compare pythia-70m@step1000 pythia-70m@step143000 --metric twonn -o growth.csv\n\n"
+    "embstore compare 1f2e3d4c 5b6a7988 --scope all --summary",
 )
 def compare(
     a: Annotated[
@@ -57,7 +62,11 @@ def compare(
         ),
     ] = None,
     summary: Annotated[
-        bool, typer.Option("--summary", help="Only the summaries, not every layer.")
+        bool,
+        typer.Option("--summary", help="Only the summaries, also in csv and the other formats."),
+    ] = False,
+    layers: Annotated[
+        bool, typer.Option("--layers", help="Every layer, also in a table on a terminal.")
     ] = False,
     store: StoreOption = None,
     format_: FormatOption = "auto",
@@ -66,19 +75,29 @@ def compare(
 ) -> None:
     """Show where two models, checkpoints or runs differ by more than their errors.
 
-    One row per layer, then the mean over the blocks and the peak. A
-    difference is B - A with its 95 % interval, and the column differs says
-    whether that leaves out 0.
+    A table has the mean over the blocks and the peak of each metric; --layers,
+    and every other format, have a row per layer before them. A difference is
+    B - A with its 95 % interval, and the column differs says whether that
+    leaves out 0.
     """
     from embstore.cli.output import choose_format, show_answer
 
+    if summary and layers:
+        raise UsageError("--summary leaves out what --layers shows; give one of them")
     chosen = choose_format(format_, output)
     from embstore.api.store import open_store
     from embstore.comparison.stored import summaries
+    from embstore.tables.brief import brief
 
     metrics = split_names("--metric", metric, otherwise="the main ones") or ()
     scopes = split_names("--scope", scope, otherwise="all and no_sinks") or ()
     opened = open_store(store, tags=tag_filter(tag))
     answer = opened.compare(a, b, metric=metrics, scope=scopes, by=by)
-    table = summaries(answer.table) if summary else answer.table
-    show_answer(table, chosen, output, notes=answer.notes)
+    in_short = summary or (chosen == "table" and not layers)
+    table = summaries(answer.table) if in_short else answer.table
+
+    def at_a_glance(width: int) -> "tuple[pa.Table, list[str]]":
+        shown, shared = brief(table, ("difference", "differs", "a", "b"), width=width)
+        return shown, [*answer.at_a_glance(width)[1], *shared.splitlines()]
+
+    show_answer(table, chosen, output, notes=answer.notes, at_a_glance=at_a_glance)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from embstore.cli.options import FormatOption, OutputOption, StoreOption, parse_tags
-from embstore.cli.outcomes import show_failures, tell
+from embstore.cli.outcomes import show_failures, tell, tell_findings
 from embstore.cli.progress import progress_bar
 from embstore.cli.terminal import TERMINAL
 from embstore.errors import IngestError, UsageError
@@ -31,10 +31,11 @@ _OF_THE_SPOOL = {"spool", "store"}
 
 
 @app.command(
-    epilog="Examples: embstore ingest gpt2 --corpus enwik8  ·  "
-    "embstore ingest EleutherAI/pythia-70m --revisions 'every:10' --corpus enwik8 --evict  ·  "
-    "embstore ingest ./my-model model.gguf --corpus notes.txt --tokens 16384 --tag lab=a  ·  "
-    "embstore ingest --study tiny  ·  embstore ingest --spool embstore.duckdb.spool"
+    rich_help_panel="Measure",
+    epilog="Examples:\n\nembstore ingest gpt2 --corpus enwik8\n\n"
+    "embstore ingest EleutherAI/pythia-70m --revisions 'every:10' --corpus enwik8 --evict\n\n"
+    "embstore ingest ./my-model model.gguf --corpus notes.txt --tokens 16384 --tag lab=a\n\n"
+    "embstore ingest --study tiny\n\nembstore ingest --spool embstore.duckdb.spool",
 )
 def ingest(
     context: typer.Context,
@@ -51,18 +52,23 @@ def ingest(
         typer.Option(
             metavar="SPEC",
             help="enwik8; a file: .txt, .jsonl, .parquet, MediaWiki .xml, also packed as .gz, "
-            ".bz2, .xz, .zst or .zip; hf:OWNER/NAME, hf:OWNER/NAME/CONFIG:SPLIT; or a folder of "
-            "images.",
+            ".bz2, .xz, .zst or .zip; hf:OWNER/NAME/CONFIG:SPLIT; or a folder of images.",
+            rich_help_panel="What is measured",
         ),
     ] = None,
     text_field: Annotated[
         str | None,
-        typer.Option(help="Field or column with the text; 'text' unless given."),
+        typer.Option(
+            help="Field or column with the text; 'text' unless given.",
+            rich_help_panel="What is measured",
+        ),
     ] = None,
     study: Annotated[
         str | None,
         typer.Option(
-            metavar="FILE", help="Take models, corpus and sampling from a study, a TOML file."
+            metavar="FILE",
+            help="Take models, corpus and sampling from a study, a TOML file.",
+            rich_help_panel="What is measured",
         ),
     ] = None,
     store: StoreOption = None,
@@ -71,16 +77,18 @@ def ingest(
         typer.Option(
             metavar="LIST",
             help="Checkpoints: all, names, patterns ('step*') and every:N, with commas between.",
+            rich_help_panel="What is measured",
         ),
     ] = None,
     tokens: Annotated[
-        int, typer.Option(help="Tokens fed to each model, in whole windows.")
+        int, typer.Option(help="Tokens fed to each model, in whole windows.", rich_help_panel="How")
     ] = _DEFAULTS.tokens,
     window: Annotated[
         int | None,
         typer.Option(
             help="Tokens per sequence; 512, or the model's limit if lower, unless given.",
             show_default=False,
+            rich_help_panel="How",
         ),
     ] = None,
     batch_size: Annotated[
@@ -88,62 +96,111 @@ def ingest(
         typer.Option(
             help="Windows per forward pass; unless given, what fits 80 MB of states.",
             show_default=False,
+            rich_help_panel="Machine",
         ),
     ] = None,
     sample: Annotated[
-        int, typer.Option(help="Tokens kept for neighbours and quantiles.")
+        int, typer.Option(help="Tokens kept for neighbours and quantiles.", rich_help_panel="How")
     ] = _DEFAULTS.sample,
-    seed: Annotated[int, typer.Option(help="Draws windows, kept tokens and --random-init.")] = 0,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:N or mps.")] = "auto",
+    seed: Annotated[
+        int,
+        typer.Option(help="Draws windows, kept tokens and --random-init.", rich_help_panel="How"),
+    ] = 0,
+    device: Annotated[
+        str, typer.Option(help="auto, cpu, cuda, cuda:N or mps.", rich_help_panel="Machine")
+    ] = "auto",
     dtype: Annotated[
-        str, typer.Option(help="auto (float32), float32, bfloat16 or float16.")
+        str,
+        typer.Option(
+            help="auto (float32), float32, bfloat16 or float16.", rich_help_panel="Machine"
+        ),
     ] = "auto",
     tag: Annotated[
         list[str] | None,
-        typer.Option(metavar="KEY=VALUE", help="Stored with the run; may be repeated."),
+        typer.Option(
+            metavar="KEY=VALUE",
+            help="Stored with the run; may be repeated.",
+            rich_help_panel="Store",
+        ),
     ] = None,
     name: Annotated[
         str | None,
-        typer.Option(help="What the store calls the model; by default its id, folder or file."),
+        typer.Option(
+            help="What the store calls the model; by default its id, folder or file.",
+            rich_help_panel="Store",
+        ),
     ] = None,
     tokenizer: Annotated[
         str | None,
-        typer.Option(metavar="MODEL", help="Take the tokenizer of another model."),
+        typer.Option(
+            metavar="MODEL",
+            help="Take the tokenizer of another model.",
+            rich_help_panel="What is measured",
+        ),
     ] = None,
     scopes: Annotated[
-        str, typer.Option(metavar="LIST", help="Which sets of tokens, with commas between.")
+        str,
+        typer.Option(
+            metavar="LIST", help="Which sets of tokens, with commas between.", rich_help_panel="How"
+        ),
     ] = ",".join(SCOPES),
-    pairs: Annotated[bool, typer.Option(help="Compare each layer with the next.")] = True,
+    pairs: Annotated[
+        bool, typer.Option(help="Compare each layer with the next.", rich_help_panel="How")
+    ] = True,
     random_init: Annotated[
         bool,
-        typer.Option("--random-init", help="Measure the untrained architecture, as a control."),
+        typer.Option(
+            "--random-init",
+            help="Measure the untrained architecture, as a control.",
+            rich_help_panel="What is measured",
+        ),
     ] = False,
     allow_pickle: Annotated[
         bool,
-        typer.Option("--allow-pickle", help="Load pickled weights, which can run code."),
+        typer.Option(
+            "--allow-pickle",
+            help="Load pickled weights, which can run code.",
+            rich_help_panel="Trust",
+        ),
     ] = False,
     allow_remote_code: Annotated[
         bool,
-        typer.Option("--allow-remote-code", help="Run Python code that comes with a model."),
+        typer.Option(
+            "--allow-remote-code",
+            help="Run Python code that comes with a model.",
+            rich_help_panel="Trust",
+        ),
     ] = False,
     spool: Annotated[
         Path | None,
         typer.Option(
             metavar="DIR",
             help="Measure nothing: take in runs that could not be stored and are kept there.",
+            rich_help_panel="Store",
         ),
     ] = None,
     evict: Annotated[
         bool,
-        typer.Option("--evict", help="Delete each downloaded checkpoint once it is measured."),
+        typer.Option(
+            "--evict",
+            help="Delete each downloaded checkpoint once it is measured.",
+            rich_help_panel="Machine",
+        ),
     ] = False,
     force: Annotated[
-        bool, typer.Option("--force", help="Measure again even if the same work is stored.")
+        bool,
+        typer.Option(
+            "--force",
+            help="Measure again even if the same work is stored.",
+            rich_help_panel="Store",
+        ),
     ] = False,
     dry_run: Annotated[
         bool,
         typer.Option(
-            "--dry-run", help="Only show what would be measured, and the memory and time it takes."
+            "--dry-run",
+            help="Only show what would be measured, and the memory and time it takes.",
+            rich_help_panel="Output",
         ),
     ] = False,
     format_: FormatOption = "auto",
@@ -245,6 +302,7 @@ def _run(request: "Request", store: str | None) -> None:
                 "same command goes on from there"
             )
             raise
+    tell_findings(outcomes, store)
     if error := error_of(outcomes):
         show_failures(outcomes)
         raise error

@@ -36,7 +36,7 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
-    epilog="Start with: embstore ingest MODEL --corpus TEXT, then embstore query layer_profile.",
+    epilog="Start with:\n\nembstore ingest MODEL --corpus TEXT\n\nembstore query layer_profile",
 )
 app.add_typer(ingest_app)
 app.add_typer(measure_app)
@@ -48,7 +48,7 @@ app.add_typer(verify_app)
 app.add_typer(share_app)
 app.add_typer(mend_app)
 app.add_typer(migrate_app)
-app.add_typer(study_app, name="study")
+app.add_typer(study_app, name="study", rich_help_panel="Measure")
 
 
 def _version(wanted: bool) -> None:

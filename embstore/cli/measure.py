@@ -18,11 +18,12 @@ _DEFAULTS = Sampling()
 
 
 @app.command(
-    epilog="Examples: embstore measure vectors.npy  ·  "
-    "embstore measure tokens.parquet --windows sentence --ignore id  ·  "
-    "embstore measure states.safetensors --key layer_3 -f json  ·  "
-    "embstore measure layer_3.npy layer_4.npy --windows document.txt  ·  "
-    "embstore measure states.pt --all -o layers.csv"
+    rich_help_panel="Measure",
+    epilog="Examples:\n\nembstore measure vectors.npy\n\n"
+    "embstore measure tokens.parquet --windows sentence --ignore id\n\n"
+    "embstore measure states.safetensors --key layer_3 -f json\n\n"
+    "embstore measure layer_3.npy layer_4.npy --windows document.txt\n\n"
+    "embstore measure states.pt --all -o layers.csv",
 )
 def measure(
     file: Annotated[
@@ -112,7 +113,7 @@ def measure(
         raise typer.Exit(4)
 
 
-@app.command(epilog="Example: embstore demo --out demo")
+@app.command(rich_help_panel="Measure", epilog="Example:\n\nembstore demo --out demo")
 def demo(
     out: Annotated[Path, typer.Option(metavar="DIR", help="Where store and charts go.")] = Path(
         "demo"
@@ -120,7 +121,8 @@ def demo(
     tokens: Annotated[int, typer.Option(help="Tokens fed to each model.")] = 4096,
 ) -> None:
     """Measure a small decoder and a small encoder on Wikipedia, and chart them."""
-    from embstore.cli.output import write_table
+    from embstore.api.store import open_store
+    from embstore.cli.output import show_answer
     from embstore.demo import run_demo
 
     try:
@@ -129,7 +131,8 @@ def demo(
     except KeyboardInterrupt:
         TERMINAL.fail("interrupted: the same command goes on after the last model stored")
         raise
-    write_table(result.layers, "table", None)
+    layers = open_store(result.store).query("layers", models=list(result.models))
+    show_answer(layers.table, "table", None, at_a_glance=layers.at_a_glance)
     TERMINAL.say(f"\n{result.sentence}\n")
     for path in result.files:
         TERMINAL.say(f"wrote {path}")

@@ -20,8 +20,9 @@ app = typer.Typer()
 
 
 @app.command(
-    epilog="Examples: embstore rm --model gpt2  ·  embstore rm --model pythia-70m "
-    "--revision step0 --yes  ·  embstore rm --run 1f2e3d4c --yes"
+    rich_help_panel="Keep and share",
+    epilog="Examples:\n\nembstore rm --model gpt2\n\nembstore rm --model pythia-70m "
+    "--revision step0 --yes\n\nembstore rm --run 1f2e3d4c --yes",
 )
 def rm(
     run: Annotated[
@@ -81,7 +82,10 @@ def _counted(removed: "Removed") -> str:
     return ", ".join(f"{n:,} {noun}{'' if n == 1 else 's'}" for n, noun in counts)
 
 
-@app.command(epilog="Example: embstore rename ./runs/7b-final lab/shape-7b")
+@app.command(
+    rich_help_panel="Keep and share",
+    epilog="Example:\n\nembstore rename ./runs/7b-final lab/shape-7b",
+)
 def rename(
     model: Annotated[str, typer.Argument(metavar="MODEL", help="As embstore ls models has it.")],
     new: Annotated[str, typer.Argument(metavar="NEW", help="A name that no model has.")],
@@ -101,8 +105,9 @@ def rename(
 
 
 @app.command(
-    epilog="Examples: embstore tag 1f2e3d4c sweep=lr lr=0.1  ·  embstore tag 1f2e3d4c lr=  ·  "
-    "embstore ls runs --tag sweep=lr"
+    rich_help_panel="Keep and share",
+    epilog="Examples:\n\nembstore tag 1f2e3d4c sweep=lr lr=0.1\n\nembstore tag 1f2e3d4c lr=\n\n"
+    "embstore ls runs --tag sweep=lr",
 )
 def tag(
     run: Annotated[str, typer.Argument(metavar="RUN", help="A run's id, or how it begins.")],

@@ -12,8 +12,9 @@ app = typer.Typer()
 
 
 @app.command(
-    epilog="Examples: embstore migrate --check  ·  embstore migrate --store lab.duckdb  ·  "
-    "embstore migrate --list -f json"
+    rich_help_panel="Keep and share",
+    epilog="Examples:\n\nembstore migrate --check\n\nembstore migrate --store lab.duckdb\n\n"
+    "embstore migrate --list -f json",
 )
 def migrate(
     check: Annotated[

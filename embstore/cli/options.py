@@ -9,6 +9,9 @@ import typer
 from embstore.common.utf8_text import utf8
 from embstore.errors import UsageError
 
+# Panels of the help that several commands have.
+STORE, OUTPUT = "Store", "Output"
+
 LISTS = ("models", "checkpoints", "runs", "metrics", "queries")
 
 
@@ -72,6 +75,7 @@ StoreOption = Annotated[
         help="A DuckDB file; to ask it, also the folder or https:// address of an export. "
         "embstore.duckdb if not given.",
         show_default=False,
+        rich_help_panel=STORE,
     ),
 ]
 TagOption = Annotated[
@@ -80,6 +84,7 @@ TagOption = Annotated[
         "--tag",
         metavar="KEY=VALUE",
         help="Only runs with this tag; may be repeated. Of one key any of the values will do.",
+        rich_help_panel=STORE,
     ),
 ]
 FormatOption = Annotated[
@@ -91,11 +96,18 @@ FormatOption = Annotated[
         help="auto, table, upright, csv, tsv, json, jsonl, md or parquet; auto is a table on a "
         "terminal and csv in a pipe.",
         autocompletion=_formats,
+        rich_help_panel=OUTPUT,
     ),
 ]
 OutputOption = Annotated[
     Path | None,
-    typer.Option("--output", "-o", metavar="FILE", help="Write here; the suffix is the format."),
+    typer.Option(
+        "--output",
+        "-o",
+        metavar="FILE",
+        help="Write here; the suffix is the format.",
+        rich_help_panel=OUTPUT,
+    ),
 ]
 ParamOption = Annotated[
     list[str] | None,
@@ -109,7 +121,11 @@ ParamOption = Annotated[
 ]
 ReasonsOption = Annotated[
     bool,
-    typer.Option("--reasons", help="Say beside each missing value why it is missing."),
+    typer.Option(
+        "--reasons",
+        help="Say beside each missing value why it is missing.",
+        rich_help_panel=OUTPUT,
+    ),
 ]
 QueriesOption = Annotated[
     list[str] | None,
@@ -118,6 +134,7 @@ QueriesOption = Annotated[
         metavar="DIR",
         help="A folder of your own .sql files; they go before built-in ones of the same name. "
         "Also EMBSTORE_QUERIES.",
+        rich_help_panel=STORE,
     ),
 ]
 QuestionArgument = Annotated[
@@ -129,7 +146,10 @@ QuestionArgument = Annotated[
     ),
 ]
 ListArgument = Annotated[
-    str, typer.Argument(metavar="|".join(LISTS), help="What to list.", autocompletion=_lists)
+    str,
+    typer.Argument(
+        metavar="WHAT", help=f"{', '.join(LISTS[:-1])} or {LISTS[-1]}.", autocompletion=_lists
+    ),
 ]
 
 

@@ -1,5 +1,8 @@
 """Says on stderr what became of each checkpoint of an ingest."""
 
+import contextlib
+import shlex
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from rich.console import Console
@@ -7,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from embstore.cli.terminal import TERMINAL
+from embstore.errors import StoreError
 from embstore.metrics.conventions import GOOD_RECALL
 
 if TYPE_CHECKING:
@@ -56,6 +60,46 @@ def tell(outcome: "Outcome") -> None:
             f"true neighbours, less than {GOOD_RECALL}; with --sample {EXACT_LIMIT} or less it is "
             "exact"
         )
+
+
+def tell_findings(outcomes: "Sequence[Outcome]", store: str | None) -> None:
+    """Say on stderr what the stored runs have found, and what to type next."""
+    from embstore.asking.run_findings import run_findings
+    from embstore.store.connection import open_database
+
+    found = {
+        outcome.run_id: outcome
+        for outcome in outcomes
+        if outcome.run_id and outcome.status in {"measured", "stored"}
+    }
+    if not found:
+        return
+    models = list(dict.fromkeys(outcome.model for outcome in found.values()))
+    names = {
+        run_id: outcome.revision if len(models) == 1 else outcome.model
+        for run_id, outcome in found.items()
+    }
+    # What is measured is stored: that somebody holds the store now is no failure.
+    with contextlib.suppress(StoreError):
+        for line in run_findings(open_database(store, create=False), names):
+            TERMINAL.say(line)
+    revisions = list(dict.fromkeys(outcome.revision for outcome in found.values()))
+    words = _next(models, revisions)
+    place = [] if store is None else ["--store", store]
+    TERMINAL.say(f"next: {shlex.join(['embstore', *words, *place])}")
+
+
+def _next(models: list[str], revisions: list[str]) -> list[str]:
+    """Return the command that shows best what was measured."""
+    if len(models) == 2:
+        return ["compare", *models]
+    if len(models) == 1 and len(revisions) > 1:
+        return [
+            "compare",
+            *(f"{models[0]}@{revision}" for revision in (revisions[0], revisions[-1])),
+        ]
+    only = ["-p", f"models={models[0]}"] if len(models) == 1 else []
+    return ["chart", "layer_profile", *only, "-o", "profile.html"]
 
 
 def show_failures(outcomes: "list[Outcome]") -> None:

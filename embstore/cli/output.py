@@ -4,7 +4,7 @@ import contextlib
 import io
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -86,6 +86,7 @@ def show_answer(
     empty: str = "",
     upright: bool = False,
     notes: Sequence[str] = (),
+    at_a_glance: Callable[[int], "tuple[pa.Table, list[str]]"] | None = None,
 ) -> None:
     """Write the data to its place, and about it what a reader should know to stderr.
 
@@ -96,7 +97,13 @@ def show_answer(
         empty: why there may be no rows.
         upright: show the rows as ``name value`` lines where people read them.
         notes: what to know before trusting the numbers.
+        at_a_glance: gives for the width of a terminal what is shown there of the table, and
+            the lines above.
     """
+    if at_a_glance and format_ == "table" and _goes_to_a_terminal(output) and table.num_rows:
+        table, above = at_a_glance(_terminal_width())
+        if above:
+            write_out("\n".join((*above, "", "")).encode())
     hidden = write_table(table, format_, output, upright=upright)
     for note in notes:
         TERMINAL.say(f"note: {note}")
@@ -133,7 +140,7 @@ def write_table(
         with whole_file(output) as file:
             render(table, format_, file, upright=upright)
         return ()
-    on_terminal = sys.stdout.isatty()
+    on_terminal = _goes_to_a_terminal(output)
     width = _terminal_width() if on_terminal else None
     bold = on_terminal and not os.environ.get("NO_COLOR")
     with standard_output() as out:
@@ -221,6 +228,10 @@ def _chunks(table: "pa.Table") -> Chunks:
         return lambda: plain_batches(table)
     kept = list(plain_batches(table))
     return lambda: kept
+
+
+def _goes_to_a_terminal(output: Path | None) -> bool:
+    return (output is None or output == Path("-")) and sys.stdout.isatty()
 
 
 def _terminal_width() -> int:

@@ -15,8 +15,9 @@ _SUFFIXES = (".html", ".htm")
 
 
 @app.command(
-    epilog="Examples: embstore report -o report.html  ·  "
-    "embstore report --models gpt2,opt-125m --title 'Two decoders' -o two.html"
+    rich_help_panel="Ask",
+    epilog="Examples:\n\nembstore report -o report.html\n\n"
+    "embstore report --models gpt2,opt-125m --title 'Two decoders' -o two.html",
 )
 def report(
     output: Annotated[

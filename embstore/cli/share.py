@@ -12,8 +12,9 @@ app = typer.Typer()
 
 
 @app.command(
-    epilog="Examples: embstore merge colleague.duckdb  ·  "
-    "embstore merge node-*.duckdb --store all.duckdb --dry-run"
+    rich_help_panel="Keep and share",
+    epilog="Examples:\n\nembstore merge colleague.duckdb\n\n"
+    "embstore merge node-*.duckdb --store all.duckdb --dry-run",
 )
 def merge(
     others: Annotated[
@@ -38,7 +39,10 @@ def merge(
         TERMINAL.say(f"{done} {merged.other} into {database.path}: {merged.sentence}")
 
 
-@app.command(epilog="Example: embstore export geometry/ && embstore info --store geometry/")
+@app.command(
+    rich_help_panel="Keep and share",
+    epilog="Example:\n\nembstore export geometry/ && embstore info --store geometry/",
+)
 def export(
     folder: Annotated[
         Path, typer.Argument(metavar="DIR", help="An earlier export, or an empty or new folder.")
@@ -61,7 +65,11 @@ def export(
     )
 
 
-@app.command("import", epilog="Example: embstore import geometry/ --store all.duckdb")
+@app.command(
+    "import",
+    rich_help_panel="Keep and share",
+    epilog="Example:\n\nembstore import geometry/ --store all.duckdb",
+)
 def import_(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="What embstore export wrote.")],
     store: StoreOption = None,

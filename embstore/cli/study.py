@@ -36,7 +36,7 @@ StudyArgument = Annotated[
 
 
 @app.command(
-    epilog="Examples: embstore study validate mine.toml  ·  embstore study validate tiny -f json"
+    epilog="Examples:\n\nembstore study validate mine.toml\n\nembstore study validate tiny -f json"
 )
 def validate(
     study: StudyArgument, format_: FormatOption = "auto", output: OutputOption = None
@@ -57,7 +57,7 @@ def validate(
         TERMINAL.say(f"{', '.join(hidden)} do not fit this terminal; see them with -f csv")
 
 
-@app.command("ls", epilog="Example: embstore study ls -f md")
+@app.command("ls", epilog="Example:\n\nembstore study ls -f md")
 def list_(format_: FormatOption = "auto", output: OutputOption = None) -> None:
     """List the studies that come with embstore."""
     from embstore.cli.output import choose_format, write_table
@@ -78,7 +78,7 @@ def list_(format_: FormatOption = "auto", output: OutputOption = None) -> None:
         TERMINAL.say(f"{', '.join(hidden)} do not fit this terminal; see them with -f csv")
 
 
-@app.command(epilog="Example: embstore study show shape-of-learning > mine.toml")
+@app.command(epilog="Example:\n\nembstore study show shape-of-learning > mine.toml")
 def show(study: StudyArgument) -> None:
     """Print a study's TOML, to copy and change."""
     from embstore.cli.output import write_out

@@ -10,7 +10,7 @@ from embstore.cli.terminal import TERMINAL
 app = typer.Typer()
 
 
-@app.command()
+@app.command(rich_help_panel="Keep and share")
 def verify(
     store: StoreOption = None,
     format_: FormatOption = "auto",

@@ -11,6 +11,7 @@ from embstore.common.messages import closest, unknown
 from embstore.comparison.choose_runs import StoredRun, choose_runs, same_windows, stored_runs
 from embstore.comparison.differences import By, compare_profiles, default_by
 from embstore.comparison.profiles import Profile, read_profiles
+from embstore.comparison.verdict import verdict
 from embstore.errors import QueryError, UsageError
 from embstore.metrics.conventions import LEVEL, LEVEL_IN_WORDS
 from embstore.types import SCOPES
@@ -39,6 +40,7 @@ class Comparison:
     Attributes:
         table: one row per metric, scope, stack and layer, then those of the summaries.
         a: the run compared with; ``b`` the run compared.
+        verdict: what it comes to, in a sentence.
         notes: what was chosen, what the two differ in besides, and how many differences
             chance alone would make.
     """
@@ -46,6 +48,7 @@ class Comparison:
     table: "pa.Table"
     a: StoredRun
     b: StoredRun
+    verdict: str
     notes: tuple[str, ...]
 
 
@@ -106,7 +109,8 @@ def compare_stored(
         notes += _errors_note(rows, same=same_windows(left, right))
     biases = (_dimension_note(rows), few_tokens_note(database, wanted, (left.run_id, right.run_id)))
     notes += filter(None, biases)
-    return Comparison(_table(rows), left, right, tuple(dict.fromkeys(notes)))
+    said = verdict(rows, left, right)
+    return Comparison(_table(rows), left, right, said, tuple(dict.fromkeys(notes)))
 
 
 def summaries(table: "pa.Table") -> "pa.Table":

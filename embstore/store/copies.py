@@ -1,6 +1,7 @@
 """Copies a store's file with the logs beside it, which are data too."""
 
 import contextlib
+import errno
 import os
 import shutil
 import time
@@ -22,13 +23,13 @@ Signature = tuple[tuple[int, ...] | None, ...]
 
 def files_of(path: Path) -> list[Path]:
     """Return the files that a store consists of: its own, and the logs that are there."""
-    logs = [path.with_name(f"{path.name}{suffix}") for suffix in LOGS]
+    logs = [_beside(path, suffix) for suffix in LOGS]
     return [path, *(log for log in logs if log.exists())]
 
 
 def signature(path: Path) -> Signature:
     """Return what changes whenever a store does; asking the file system is enough for it."""
-    return tuple(_facts(path.with_name(f"{path.name}{suffix}")) for suffix in ("", *LOGS))
+    return tuple(_facts(_beside(path, suffix)) for suffix in ("", *LOGS))
 
 
 def copy_at_rest(path: Path, target: Path, timeout: float) -> Signature:
@@ -45,10 +46,10 @@ def copy_at_rest(path: Path, target: Path, timeout: float) -> Signature:
     while True:
         before = signature(path)
         for suffix in ("", *LOGS):
-            copied = target.with_name(f"{target.name}{suffix}")
+            copied = _beside(target, suffix)
             copied.unlink(missing_ok=True)
             try:
-                shutil.copyfile(path.with_name(f"{path.name}{suffix}"), copied)
+                shutil.copyfile(_beside(path, suffix), copied)
             except FileNotFoundError:
                 if not suffix:
                     raise
@@ -78,28 +79,30 @@ def back_up(handle: BinaryIO, path: Path, target: Path) -> None:
     Args:
         handle: of ``open_for_copying``.
         path: the store.
-        target: the copy's name, which must be free.
+        target: the copy's name in the same folder, which must be free, also for its logs.
 
     Raises:
         OSError: the copy cannot be written.
     """
     handle.seek(0)
+    # Called like the store, so that what a kill leaves is replaced by the next copy.
+    partial = path.with_name(f".{path.name}.partial")
+    remove(partial)
+    _check_room(path)
     logs = files_of(path)[1:]
-    suffixes = [log.name.removeprefix(path.name) for log in logs]
-    partial = target.with_name(f".{target.name}.partial")
-    written = [partial]
     try:
         _write(handle, partial)
-        for log, suffix in zip(logs, suffixes, strict=True):
-            written.append(target.with_name(f"{target.name}{suffix}"))
+        for log in logs:
             with log.open("rb") as source:
-                _write(source, written[-1])
+                _write(source, _beside(partial, log.name.removeprefix(path.name)))
         shutil.copystat(path, partial)
-        partial.rename(target)
+        # The file itself comes last: without its logs it would be taken for whole.
+        for part in reversed(files_of(partial)):
+            part.rename(_beside(target, part.name.removeprefix(partial.name)))
         flush_folder(target.parent)
     except BaseException:
-        for file in written:
-            file.unlink(missing_ok=True)
+        for copy in (partial, target):
+            remove(copy)
         raise
 
 
@@ -107,6 +110,19 @@ def remove(path: Path) -> None:
     """Delete a copy with its logs."""
     for file in files_of(path):
         file.unlink(missing_ok=True)
+
+
+def _check_room(path: Path) -> None:
+    """Raise what filling the disk would, without filling it."""
+    size = sum(file.stat().st_size for file in files_of(path))
+    free = shutil.disk_usage(path.parent).free
+    if free < size:
+        said = f"{size / 1e6:,.0f} MB are needed, {free / 1e6:,.0f} MB are free"
+        raise OSError(errno.ENOSPC, said)
+
+
+def _beside(path: Path, suffix: str) -> Path:
+    return path.with_name(f"{path.name}{suffix}")
 
 
 def _write(source: BinaryIO, target: Path) -> None:

@@ -1,9 +1,7 @@
 """Migrates a store in place: a backup first, then all migrations or none."""
 
-import errno
 import itertools
 import logging
-import shutil
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -91,7 +89,6 @@ def _back_up(handle: BinaryIO, path: Path, found: str) -> Path:
     """Copy the store beside itself, under a name with its schema and the date."""
     target = _free_name(path, found)
     try:
-        _check_room(path)
         back_up(handle, path, target)
     except OSError as error:
         raise StoreError(
@@ -102,21 +99,13 @@ def _back_up(handle: BinaryIO, path: Path, found: str) -> Path:
     return target
 
 
-def _check_room(path: Path) -> None:
-    """Raise what filling the disk would, without filling it."""
-    size = sum(file.stat().st_size for file in files_of(path))
-    free = shutil.disk_usage(path.parent).free
-    if free < size:
-        said = f"{size / 1e6:,.0f} MB are needed, {free / 1e6:,.0f} MB are free"
-        raise OSError(errno.ENOSPC, said)
-
-
 def _free_name(path: Path, found: str) -> Path:
     stem = f"{path.stem}.schema-{found}.{datetime.now(UTC):%Y-%m-%d}"
     names = (
         path.with_name(f"{stem}{f'.{n}' if n else ''}{path.suffix}") for n in itertools.count()
     )
-    return next(name for name in names if not name.exists())
+    # A log without its store may be all that is left of an older backup.
+    return next(name for name in names if not any(file.exists() for file in files_of(name)))
 
 
 def _failure(path: Path, attempt: _Attempt, error: Exception, timeout: float) -> StoreError:

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 Chunks = Callable[[], Iterable[Sequence[Sequence[object]]]]
 
 _MISSING = "—"
+# As wide as a digit; a hyphen is read over.
+_MINUS = "−"
 _DIGITS = 4
 
 
@@ -82,15 +84,21 @@ def _text(value: object, decimals: int | None) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, float):
-        if not math.isfinite(value):
-            return str(value)
-        if decimals is not None:
-            return f"{value:.{decimals}f}"
-        if 1e-4 <= abs(value) < 1e6:
-            return f"{value:.{max(_DIGITS - 1 - math.floor(math.log10(abs(value))), 0)}f}"
-        return f"{value:.{_DIGITS - 1}e}" if value else "0"
+        return _number(value, decimals).replace("-", _MINUS)
+    if isinstance(value, int):
+        return str(value).replace("-", _MINUS)
     if isinstance(value, list):
         return ", ".join(_text(item, None) for item in value)
     if isinstance(value, dict):
         return json.dumps(value, ensure_ascii=False)
     return str(value)
+
+
+def _number(value: float, decimals: int | None) -> str:
+    if not math.isfinite(value):
+        return str(value)
+    if decimals is not None:
+        return f"{value:.{decimals}f}"
+    if 1e-4 <= abs(value) < 1e6:
+        return f"{value:.{max(_DIGITS - 1 - math.floor(math.log10(abs(value))), 0)}f}"
+    return f"{value:.{_DIGITS - 1}e}" if value else "0"

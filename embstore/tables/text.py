@@ -122,6 +122,17 @@ def html(names: Sequence[str], rows: Rows) -> str:
     return f"<table>\n<thead>{line('th', names)}</thead>\n<tbody>\n{body}\n</tbody>\n</table>"
 
 
+def even(cells: Sequence[str], most: int) -> list[str]:
+    """Bring texts to the width of the longest, or to ``most`` characters.
+
+    >>> even(["all", "without sinks"], 8)
+    ['all     ', 'without…']
+    """
+    shown = [visible(cell) for cell in cells]
+    width = min(max(map(cell_len, shown), default=0), most)
+    return [_cell(cell, width, is_number=False) for cell in shown]
+
+
 def _one_chunk(names: Sequence[str], rows: Rows) -> Chunks:
     columns = [[row[place] for row in rows] for place in range(len(names))]
     return lambda: [columns] if rows else []
@@ -152,7 +163,10 @@ def _escaped(text: str) -> str:
 def _fitted(
     heads: Sequence[str], widths: Sequence[int], numeric: Sequence[bool], width: int
 ) -> tuple[list[int], int]:
-    """Narrow the text columns, then leave out the last columns, until a line fits."""
+    """Narrow the text columns, then leave out the last columns, until a line fits.
+
+    What room is left then goes to the text that was cut.
+    """
     fitted = list(widths)
     for limit in _TEXT_WIDTHS:
         if sum(fitted) + len(_GAP) * (len(fitted) - 1) <= width:
@@ -169,6 +183,11 @@ def _fitted(
         shown += 1
     if not shown and fitted:
         return [min(fitted[0], width), *fitted[1:]], 1
+    left = width - sum(fitted[:shown]) - len(_GAP) * (shown - 1)
+    for place in range(shown):
+        given = min(widths[place] - fitted[place], left)
+        fitted[place] += given
+        left -= given
     return fitted, shown
 
 

@@ -1,3 +1,5 @@
+import copy
+import pickle
 from pathlib import Path
 
 import altair as alt
@@ -83,6 +85,27 @@ def test_a_notebook_shows_the_chart_and_the_store(store: Store, tmp_path: Path) 
     assert "lab/&lt;b&gt;" in shown
     assert "<b>" not in shown
     assert "2026-11-02 09:30 UTC" in shown
+
+
+def test_an_answer_draws_itself(store: Store) -> None:
+    answer = store.query("layer_profile", metric="twonn", by="layer")
+    drawn = store.chart("layer_profile", metric="twonn", by="layer", theme="dark")
+    for same in (answer, copy.copy(answer), pickle.loads(pickle.dumps(answer))):
+        assert same.plot(theme="dark").to_dict() == drawn.to_dict()
+    with pytest.raises(QueryError, match="question runs has no chart"):
+        store.query("runs").plot()
+    with pytest.raises(QueryError, match=r"only the answer to a question has a chart: save the"):
+        store.sql("SELECT 1 AS x").plot()
+
+
+def test_models_and_questions_are_listed(store: Store, tmp_path: Path) -> None:
+    assert store.models["model"].to_pylist() == store.query("models")["model"].to_pylist() != []
+    (tmp_path / "mine.sql").write_text("-- title: Mine\n-- doc: D\nSELECT 1 AS x\n")
+    (tmp_path / "broken.sql").write_text("-- chart: x\nSELECT 1\n")
+    listed = Store(store._database, queries=[tmp_path]).queries
+    names = listed["name"].to_pylist()
+    assert set(names) == {*store.queries["name"].to_pylist(), "mine"}
+    assert listed.to_pylist()[names.index("mine")]["title"] == "Mine"
 
 
 def test_compare_takes_one_metric_or_several(store: Store) -> None:

@@ -1,13 +1,16 @@
 import copy
 import pickle
+import sys
 from datetime import date
 
 import duckdb
+import pandas
 import polars
 import pyarrow as pa
 import pytest
 
 from embstore.asking.answer import Answer
+from embstore.errors import UsageError
 
 ANSWER = Answer(
     pa.table({"model": ["a<b>", "c"], "layer": [0, 1], "value": [0.25, None]}), ["mind <this>"]
@@ -33,6 +36,26 @@ def test_other_libraries_take_it() -> None:
         connection.register("answer", ANSWER.table)
         assert connection.execute("SELECT sum(layer) FROM answer").fetchone() == (1,)
     assert polars.DataFrame(ANSWER).shape == (2, 3)
+    assert ANSWER.to_polars().equals(polars.DataFrame(ANSWER))
+    assert pandas.DataFrame(ANSWER).equals(ANSWER.to_pandas())
+    assert [row["layer"] for row in ANSWER] == [0, 1]
+
+
+@pytest.mark.parametrize("package", ["pandas", "polars"])
+def test_a_missing_library_is_named(package: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, package, None)
+    with pytest.raises(
+        UsageError, match=f"^{package} is not installed; run: pip install {package}$"
+    ):
+        getattr(ANSWER, f"to_{package}")()
+
+
+def test_far_moments_are_text_in_other_libraries_too() -> None:
+    with duckdb.connect() as connection:
+        sql = "SELECT DATE '20000-01-01' AS day UNION ALL SELECT DATE '2026-11-02'"
+        answer = Answer(connection.execute(sql).to_arrow_table())
+    assert answer.to_polars()["day"].to_list() == ["20000-01-01", "2026-11-02"]
+    assert list(answer.to_pandas()["day"]) == ["20000-01-01", "2026-11-02"]
 
 
 def test_copies_and_pickles() -> None:

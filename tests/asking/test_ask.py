@@ -185,7 +185,7 @@ def test_an_empty_list_is_no_answer(small: Database, empty: object) -> None:
 
 def test_a_users_question_is_guarded(small: Database, tmp_path: Path) -> None:
     (tmp_path / "bad.sql").write_text("-- title: a\nSELECT * FROM read_csv('/etc/passwd')")
-    with pytest.raises(QueryError, match="read_csv"):
+    with pytest.raises(QueryError, match="table function read_csv is not allowed"):
         run_question(small, find_question("bad", [tmp_path]))
     (tmp_path / "drop.sql").write_text("-- title: a\nDROP TABLE measurement")
     with pytest.raises(QueryError, match="must be a SELECT"):

@@ -54,9 +54,12 @@ def find(node: object, key: str) -> list[object]:
     return [found for item in node for found in find(item, key)] if isinstance(node, list) else []
 
 
-def placed(spec: dict[str, object], key: str) -> list[dict[str, Any]]:
-    """Every ``x`` or ``y`` that shows a column; the names of lines stand at one value."""
-    return [found for found in find(spec, key) if isinstance(found, dict) and "field" in found]
+def channels(node: object, name: str) -> list[dict[str, Any]]:
+    """What a channel is, wherever a specification has it for a column; there must be one."""
+    named = [channel for channel in find(node, name) if isinstance(channel, dict)]
+    found = [channel for channel in named if "field" in channel]
+    assert found, f"no channel {name}"
+    return found
 
 
 def with_intervals(table: pa.Table, half: float | None) -> pa.Table:

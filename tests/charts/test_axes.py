@@ -6,7 +6,7 @@ from typing import Any
 import pyarrow as pa
 
 from embstore.charts.build import build_chart, save_chart
-from tests.charts.specifications import ask, find, placed, rows, spec_of
+from tests.charts.specifications import ask, channels, find, rows, spec_of
 
 
 class TestScales:
@@ -32,19 +32,19 @@ class TestScales:
     def test_distances_and_ranks_run_on_a_log_scale(self) -> None:
         for column, base in (("mean_distance", 10), ("rank", 2)):
             question = ask(f"mark=line x={column}:Q y=dimension:Q color=state:N")
-            for x in placed(spec_of(build_chart(question, self.curves(1))), "x"):
+            for x in channels(spec_of(build_chart(question, self.curves(1))), "x"):
                 assert (x["scale"]["type"], x["scale"]["base"]) == ("log", base)
                 assert x["title"].endswith("(log scale)")
 
     def test_a_distance_of_zero_has_no_logarithm(self) -> None:
         question = ask("mark=line x=mean_distance:Q y=dimension:Q color=state:N")
-        for x in placed(spec_of(build_chart(question, self.curves(1, nearest=0.0))), "x"):
+        for x in channels(spec_of(build_chart(question, self.curves(1, nearest=0.0))), "x"):
             assert "type" not in x["scale"]
             assert x["title"] == "Mean distance"
 
     def test_numbers_in_colour_run_from_dark_to_light(self) -> None:
         spec = spec_of(build_chart(ask(self.SCALE), self.curves(2)))
-        colors = [c for c in find(spec, "color") if isinstance(c, dict)]
+        colors = channels(spec, "color")
         assert all(c["scale"]["scheme"]["name"] == "viridis" for c in colors)
         assert all(c["scale"]["domain"] == [0, 1] for c in colors)
         # A shape per number would mean nothing.
@@ -78,10 +78,7 @@ def steps(*numbers: int) -> pa.Table:
 
 
 def x_axis(chart: str, table: pa.Table) -> dict[str, Any]:
-    spec = spec_of(build_chart(ask(chart), table))
-    axis = next(x for x in find(spec, "x") if isinstance(x, dict))
-    assert isinstance(axis, dict)
-    return axis
+    return channels(spec_of(build_chart(ask(chart), table)), "x")[0]
 
 
 class TestSteps:
@@ -124,7 +121,7 @@ def test_rows_of_names_stand_as_the_answer_orders_them() -> None:
 def test_layers_rise() -> None:
     table = pa.table({"layer": [0, 1], "step": [1, 1], "value": [1.0, 2.0]})
     spec = spec_of(build_chart(ask("mark=rect x=step:O y=layer:O color=value:Q"), table))
-    assert all(isinstance(y, dict) and y["sort"] == "descending" for y in find(spec, "y"))
+    assert all(y["sort"] == "descending" for y in channels(spec, "y"))
 
 
 class TestWholeNumbers:
@@ -132,7 +129,7 @@ class TestWholeNumbers:
 
     def test_two_layers_have_three_ticks(self) -> None:
         question = ask("mark=line x=layer:Q y=value:Q color=series:N")
-        for x in placed(spec_of(build_chart(question, rows("a", n=3))), "x"):
+        for x in channels(spec_of(build_chart(question, rows("a", n=3))), "x"):
             assert x["axis"]["values"] == [0, 1, 2]
             assert x["axis"]["format"] == "d"
 
@@ -148,12 +145,12 @@ class TestWholeNumbers:
     def test_few_whole_numbers_on_a_log_scale(self) -> None:
         table = pa.table({"rank": [1, 2, 3], "y": [0.5, 1.5, 2.5]})
         spec = spec_of(build_chart(ask("mark=point x=rank:Q y=y:Q"), table))
-        (x,) = (found for found in find(spec, "x") if isinstance(found, dict))
+        (x,) = channels(spec, "x")
         assert (x["scale"]["type"], x["axis"]["values"]) == ("log", [1, 2, 3])
 
     def test_fractions_and_many_numbers_are_left_to_vega(self) -> None:
         for values in ([0.0, 1.0, 2.0], [0, 10, 20]):
             table = pa.table({"x": values, "y": [0.5, 1.5, 2.5]})
             spec = spec_of(build_chart(ask("mark=point x=x:Q y=y:Q"), table))
-            (x,) = (found for found in find(spec, "x") if isinstance(found, dict))
+            (x,) = channels(spec, "x")
             assert "values" not in x["axis"]

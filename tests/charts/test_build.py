@@ -12,7 +12,7 @@ from embstore.asking.question import parse_question
 from embstore.charts.build import AnyChart, build_chart
 from embstore.charts.theme import LIGHT, SHAPES
 from embstore.errors import QueryError, UsageError
-from tests.charts.specifications import DIMENSION, NASTY, SHARE, ask, find, placed, rows, spec_of
+from tests.charts.specifications import DIMENSION, NASTY, SHARE, ask, channels, find, rows, spec_of
 
 
 @pytest.fixture(scope="module")
@@ -25,8 +25,8 @@ class TestBuild:
     def test_series_differ_by_colour_and_by_shape(self) -> None:
         names = [f"model {i:02}" for i in range(14)]
         spec = spec_of(build_chart(ask(), rows(*names)))
-        (color,) = {json.dumps(c["scale"]) for c in find(spec, "color") if isinstance(c, dict)}
-        (shape,) = {json.dumps(c["scale"]) for c in find(spec, "shape") if isinstance(c, dict)}
+        (color,) = {json.dumps(c["scale"]) for c in channels(spec, "color")}
+        (shape,) = {json.dumps(c["scale"]) for c in channels(spec, "shape")}
         pairs = list(zip(json.loads(color)["range"], json.loads(shape)["range"], strict=True))
         assert len(set(pairs)) == len(names)
         assert pairs[0] == (LIGHT.colors[0], SHAPES[0])
@@ -34,15 +34,15 @@ class TestBuild:
 
     def test_axis_of_a_share_runs_from_0_to_1(self) -> None:
         spec = spec_of(build_chart(ask(), rows("a", top=0.11), metric=SHARE))
-        assert {json.dumps(y["scale"]) for y in placed(spec, "y")} == {'{"domain": [0, 1]}'}
+        assert {json.dumps(y["scale"]) for y in channels(spec, "y")} == {'{"domain": [0, 1]}'}
 
     def test_axis_follows_values_too_small_for_the_full_range(self) -> None:
         spec = spec_of(build_chart(ask(), rows("a", top=0.01), metric=SHARE))
-        assert all(y["scale"] == {} for y in placed(spec, "y"))
+        assert all(y["scale"] == {} for y in channels(spec, "y"))
 
     def test_axis_title_has_the_metrics_title_and_unit(self) -> None:
         spec = spec_of(build_chart(ask(), rows("a", metric="twonn"), metric=DIMENSION))
-        titles = {y["title"] for y in placed(spec, "y")}
+        titles = {y["title"] for y in channels(spec, "y")}
         assert titles == {"Intrinsic dimension [dimensions]"}
         assert spec["title"] == "Intrinsic dimension: profile across layers"
 

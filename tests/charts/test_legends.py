@@ -4,7 +4,7 @@ import pyarrow as pa
 
 from embstore.asking.question import parse_question
 from embstore.charts.build import build_chart, save_chart
-from tests.charts.specifications import ask, find, rows, spec_of
+from tests.charts.specifications import ask, channels, find, rows, spec_of
 
 
 class TestMany:
@@ -46,9 +46,7 @@ class TestMany:
     def test_the_legend_keeps_the_order_of_the_rows(self) -> None:
         names = ["m@step9", "m@step10", "m@step100"]
         spec = spec_of(build_chart(ask(), rows(*names)))
-        (domain,) = {
-            tuple(c["scale"]["domain"]) for c in find(spec, "color") if isinstance(c, dict)
-        }
+        (domain,) = {tuple(c["scale"]["domain"]) for c in channels(spec, "color")}
         assert list(domain) == names
 
     def test_no_entry_is_hidden(self, tmp_path: Path) -> None:
@@ -72,11 +70,10 @@ def test_a_single_series_is_named_unless_its_panel_names_it() -> None:
     spec = spec_of(build_chart(ask("mark=line x=depth:Q y=value:Q color=series:N"), rows("a")))
     assert find(spec, "text") == ["a"]
     spec = spec_of(build_chart(ask("mark=point x=depth:Q y=value:Q color=series:N"), rows("a")))
-    assert all(c["legend"] for c in find(spec, "color") if isinstance(c, dict))
+    assert all(c["legend"] for c in channels(spec, "color"))
     panel = ask("mark=line x=depth:Q y=value:Q color=series:N facet=series:N")
     spec = spec_of(build_chart(panel, rows("a")))
-    colors = [c for c in find(spec["spec"], "color") if isinstance(c, dict)]
-    assert colors
+    colors = channels(spec["spec"], "color")
     assert all(c["legend"] is None for c in colors)
 
 
@@ -84,7 +81,7 @@ def test_names_of_states_always_have_the_same_looks() -> None:
     table = pa.table({"layer": [0, 1], "run": ["a", "a"], "status": ["failed", "measured"]})
     question = ask("mark=rect x=layer:O y=run:O color=status:N shape=status:N")
     spec = spec_of(build_chart(question, table))
-    color = next(c for c in find(spec, "color") if isinstance(c, dict))
+    color = channels(spec, "color")[0]
     assert color["scale"]["domain"] == ["measured", "undefined", "failed", "not measured"]
 
 
@@ -92,6 +89,6 @@ def test_changes_are_drawn_around_zero() -> None:
     table = pa.table({"layer": [0, 1], "metric": ["a", "b"], "change_in_errors": [-3.0, 25.0]})
     question = ask("mark=rect x=layer:O y=metric:N color=change_in_errors:Q")
     spec = spec_of(build_chart(question, table))
-    color = next(c for c in find(spec, "color") if isinstance(c, dict))
+    color = channels(spec, "color")[0]
     assert (color["scale"]["domain"], color["scale"]["clamp"]) == ([-10.0, 10.0], True)
     assert color["title"] == "Change in standard errors (±10 and beyond look alike)"

@@ -10,6 +10,7 @@ from embstore.charts.theme import LIGHT
 from tests.charts.specifications import (
     SHARE,
     ask,
+    channels,
     find,
     marks,
     parts,
@@ -130,7 +131,7 @@ class TestPoints:
         assert isinstance(at, dict)
         assert (at["field"], at["aggregate"]) == ("ceiling", "max")
         # The axis keeps one title.
-        assert {x["title"] for x in find(spec, "x") if isinstance(x, dict)} == {"Value"}
+        assert {x["title"] for x in channels(spec, "x")} == {"Value"}
         save_chart(chart, tmp_path / "a.svg")
         assert (tmp_path / "a.svg").read_text().count('stroke-dasharray="5,4"') == 1
 
@@ -169,16 +170,14 @@ class TestCells:
         table = pa.table({"layer": [0] * 100, "run": names, "value": [1.0] * 100})
         spec = spec_of(build_chart(ask("mark=rect x=layer:O y=run:O color=value:Q"), table))
         assert spec["height"] == {"step": 6}
-        assert all(
-            isinstance(y, dict) and y["axis"]["labelOverlap"] == "greedy" for y in find(spec, "y")
-        )
+        assert all(y["axis"]["labelOverlap"] == "greedy" for y in channels(spec, "y"))
 
     def test_states_differ_by_shape_too(self) -> None:
         table = pa.table({"layer": [0, 1], "run": ["a", "a"], "status": ["failed", "measured"]})
         question = ask("mark=rect x=layer:O y=run:O color=status:N shape=status:N")
         spec = spec_of(build_chart(question, table))
         assert marks(spec) == ["rect", "point"]
-        (shape,) = (s for s in find(spec, "shape") if isinstance(s, dict))
+        (shape,) = channels(spec, "shape")
         assert len(set(shape["scale"]["range"])) == 4
         assert str(spec["description"]).startswith(
             "Profile across layers. Heat map of Status by Layer and Run, 2 values, for failed"

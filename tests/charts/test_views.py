@@ -5,27 +5,27 @@ from pathlib import Path
 import pyarrow as pa
 
 from embstore.charts.build import build_chart, save_chart
-from tests.charts.specifications import SHARE, ask, find, marks, parts, placed, spec_of
+from tests.charts.specifications import SHARE, ask, channels, find, marks, parts, spec_of
 
 
-def training(*parts_: str) -> pa.Table:
+def training(*sites: str) -> pa.Table:
     """Two steps of an embedding at 68 and of a block at 5."""
     rows = [
-        {"part": part, "step": step, "layer": layer, "value": value, "series": "m", "state": part}
-        for part, layer, value in (("embedding", 0, 68.0), ("blocks", 1, 5.0))
+        {"site": site, "step": step, "layer": layer, "value": value, "series": "m", "state": site}
+        for site, layer, value in (("embedding", 0, 68.0), ("block", 1, 5.0))
         for step in (1, 10)
-        if part in parts_
+        if site in sites
     ]
     return pa.Table.from_pylist(rows)
 
 
-HEAT = "mark=rect x=step:O y=layer:O color=value:Q facet=series:N apart=part:N"
-LINES = "mark=line x=step:Q y=value:Q color=layer:Q facet=series:N detail=state:N apart=part:N"
+HEAT = "mark=rect x=step:O y=layer:O color=value:Q facet=series:N apart=site:N"
+LINES = "mark=line x=step:Q y=value:Q color=layer:Q facet=series:N detail=state:N apart=site:N"
 
 
 class TestApart:
     def test_each_part_has_its_own_rows_and_scale_the_blocks_above(self, tmp_path: Path) -> None:
-        chart = build_chart(ask(HEAT), training("embedding", "blocks"))
+        chart = build_chart(ask(HEAT), training("embedding", "block"))
         spec = spec_of(chart)
         views = parts(spec, "vconcat")
         datasets = spec["datasets"]
@@ -41,17 +41,17 @@ class TestApart:
 
     def test_the_lower_view_is_low_and_has_the_axis_of_both(self) -> None:
         above, below = parts(
-            spec_of(build_chart(ask(LINES), training("embedding", "blocks"))), ("vconcat")
+            spec_of(build_chart(ask(LINES), training("embedding", "block"))), ("vconcat")
         )
         assert above["spec"]["height"] > 2 * below["spec"]["height"]
         for view, labels, title in ((above, False, None), (below, None, "Training step")):
-            x = placed(view, "x")[0]
+            x = channels(view, "x")[0]
             assert (x["axis"].get("labels"), x["title"]) == (labels, title)
-        assert placed(below, "y")[0]["title"] == "Embedding"
+        assert channels(below, "y")[0]["title"] == "Embedding"
         assert below["facet"]["column"]["header"] == {"labels": False}
 
     def test_one_part_is_a_chart_as_any_other(self) -> None:
-        spec = spec_of(build_chart(ask(HEAT), training("blocks")))
+        spec = spec_of(build_chart(ask(HEAT), training("block")))
         assert "vconcat" not in spec
         assert "facet" in spec
 
@@ -101,7 +101,7 @@ class TestMarkers:
         chart = ask("mark=dumbbell x=at_peak:Q x2=at_peak_no_sinks:Q y=series:N color=series:N")
         spec = spec_of(build_chart(chart, table, metric=SHARE))
         assert marks(spec) == ["rule", "point", "point"]
-        assert {str(x["scale"]) for x in placed(spec, "x")} == {"{'domain': [0, 1]}"}
+        assert {str(x["scale"]) for x in channels(spec, "x")} == {"{'domain': [0, 1]}"}
         assert "Filled: all tokens; hollow: without attention sinks" in str(spec["title"])
 
     def test_a_curve_has_no_markers(self) -> None:

@@ -12,6 +12,7 @@ from embstore.asking.ask import find_question
 from embstore.cli.main import app
 from embstore.errors import EmbstoreError, QueryError, StoreError, UsageError
 from tests.cli.running import command, embstore
+from tests.endless import ENDLESS
 from tests.processes import imported
 from tests.stores import new_store
 from tests.synthetic import make_run
@@ -382,7 +383,7 @@ class TestProcess:
     ) -> None:
         ours, theirs = pty.openpty()
         asked = command("query", "runs", "-s", store)
-        environment = {**os.environ, "COLUMNS": "70", "NO_COLOR": no_color}
+        environment = {**os.environ, "COLUMNS": "50", "NO_COLOR": no_color}
         done = subprocess.run(
             asked, stdout=theirs, stderr=subprocess.PIPE, env=environment, check=True
         )
@@ -391,8 +392,10 @@ class TestProcess:
         os.close(ours)
         assert ("\x1b[1m" in shown) is bold
         lines = shown.replace("\x1b[1m", "").replace("\x1b[0m", "").split("\r\n")
-        assert lines[0].startswith("model")
-        assert max(map(len, lines)) <= 70
+        # What all rows share stands above.
+        assert lines[0].startswith("revision main · corpus example-text")
+        assert lines[lines.index("") + 1].startswith("model")
+        assert max(map(len, lines)) <= 50
         assert b"more columns do not fit this terminal" in done.stderr
 
     def test_a_question_imports_no_pandas(self, store: Path) -> None:
@@ -428,10 +431,8 @@ class TestProcess:
 
 
 class TestLimits:
-    LONG = "SELECT sum(a.range * b.range) FROM range(10000000) a, range(1000000) b"
-
     def test_a_statement_that_takes_too_long_is_stopped(self, store: Path) -> None:
-        error = refused("sql", self.LONG, "-s", store, "--timeout", "0.2")
+        error = refused("sql", ENDLESS, "-s", store, "--timeout", "0.2")
         assert isinstance(error, QueryError)
         assert str(error) == (
             "the statement took longer than 0.2 s and was stopped: allow more time, or ask for less"

@@ -100,3 +100,35 @@ def test_bad_input(store: Path, arguments: list[str], kind: type[Exception], mes
     assert type(result.exception) is kind
     assert message in str(result.exception)
     assert result.stdout == ""
+
+
+def at_eighty(monkeypatch: pytest.MonkeyPatch, store: Path, *arguments: str) -> list[str]:
+    """Return the lines that a terminal of 80 characters is shown."""
+    monkeypatch.setattr("embstore.cli.output._goes_to_a_terminal", lambda _: True)
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setenv("NO_COLOR", "1")
+    return run(store, "lab/decoder", "lab/encoder", "-f", "table", *arguments).stdout.splitlines()
+
+
+def test_a_terminal_is_told_the_verdict_and_the_summary(
+    store: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lines = at_eighty(monkeypatch, store)
+    assert lines[0].startswith("lab/encoder does not differ from lab/decoder by more than its ")
+    assert max(map(len, lines)) <= 80
+    head = next(line for line in lines if line.startswith("metric"))
+    assert head.split()[:7] == ["metric", "scope", "part", "difference", "differs", "a", "b"]
+    assert {line.split()[2] for line in lines[lines.index(head) + 2 :]} == {
+        *("mean", "peak_value", "peak_depth")
+    }
+
+
+def test_layers_are_shown_on_request(store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    short, whole = (at_eighty(monkeypatch, store, *more) for more in ((), ("--layers",)))
+    assert len(whole) == len(short) + 3 * 2 * 5
+
+
+def test_layers_and_only_the_summary_cannot_both_be_asked_for(store: Path) -> None:
+    result = run(store, "lab/decoder", "lab/encoder", "--layers", "--summary")
+    assert type(result.exception) is UsageError
+    assert "--summary leaves out what --layers shows" in str(result.exception)

@@ -29,7 +29,12 @@ def test_ingest_query_and_again(tiny_llama: Path, text: Path, tmp_path: Path) ->
     arguments = ("ingest", tiny_llama, "--corpus", text, *SMALL, "--tag", "lab=a")
     first = embstore(*arguments, cwd=tmp_path)
     assert (first.returncode, first.stdout) == (0, "")
-    assert re.search(r"tiny-llama@local: measured on 256 tokens in \d+ s", first.stderr)
+    measured, *found, following = first.stderr.splitlines()
+    assert re.match(r"tiny-llama@local: measured on 256 tokens in \d+ s", measured)
+    assert [line.partition(" peaks at ")[0] for line in found] == [
+        *("anisotropy", "intrinsic dimension (TwoNN)"),
+    ]
+    assert following == "next: embstore chart layer_profile -p models=tiny-llama -o profile.html"
     again = embstore(*arguments, cwd=tmp_path)
     assert again.returncode == 0
     assert "already measured" in again.stderr
@@ -38,6 +43,15 @@ def test_ingest_query_and_again(tiny_llama: Path, text: Path, tmp_path: Path) ->
     assert len(rows.stdout.splitlines()) == 1 + 4  # header, embedding, three blocks
     quiet = embstore("-q", *arguments, cwd=tmp_path)
     assert (quiet.returncode, quiet.stderr) == (0, "")
+
+
+def test_what_comes_next_names_the_store_and_can_be_typed(
+    tiny_llama: Path, text: Path, tmp_path: Path
+) -> None:
+    arguments = ("ingest", tiny_llama, "--corpus", text, *SMALL, "-s", "my store.duckdb")
+    said = embstore(*arguments, "--name", "the 1st", cwd=tmp_path).stderr.splitlines()
+    asked = "chart layer_profile -p 'models=the 1st' -o profile.html --store 'my store.duckdb'"
+    assert said[-1] == f"next: embstore {asked}"
 
 
 @pytest.mark.slow
@@ -236,11 +250,14 @@ def test_an_interrupt_is_exit_code_130_and_stores_nothing(
         *("-v", "ingest", tiny_llama, "--corpus", write_text(120_000), "--tokens", "96000"),
         *("--window", "32", "--batch-size", "1"),
     )
-    process = subprocess.Popen(arguments, cwd=tmp_path, text=True, stderr=subprocess.PIPE)
-    assert process.stderr is not None
-    wait_for(process.stderr, "reading tokens")
-    process.send_signal(signal.SIGINT)
-    _, said = process.communicate(timeout=60)
+    with subprocess.Popen(arguments, cwd=tmp_path, text=True, stderr=subprocess.PIPE) as process:
+        try:
+            assert process.stderr is not None
+            wait_for(process.stderr, "reading tokens")
+            process.send_signal(signal.SIGINT)
+            _, said = process.communicate(timeout=60)
+        finally:
+            process.kill()
     assert process.returncode == 130, said
     assert "error: interrupted" in said
     assert "what is stored stays, and the same command goes on from there" in said

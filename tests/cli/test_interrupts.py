@@ -7,13 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from tests.endless import ENDLESS
 from tests.processes import start
 from tests.stores import new_store
 
 # Each starts a Python of its own.
 pytestmark = pytest.mark.slow
-
-LONG = "SELECT sum(a.range * b.range) FROM range(10000000) a, range(1000000) b"
 
 # A command line whose command does not heed the first Ctrl-C.
 STUBBORN = """
@@ -59,11 +58,19 @@ WORK = {
 
 
 def interrupt(process: subprocess.Popen[str], times: int) -> tuple[int, str]:
-    """Send so many Ctrl-C as a person does, and return exit code and standard error."""
-    for _ in range(times):
-        time.sleep(0.5)
-        process.send_signal(signal.SIGINT)
-    _, err = process.communicate(timeout=20)
+    """Send so many Ctrl-C as a person does, and return exit code and standard error.
+
+    Only the last may end the process.
+    """
+    with process:
+        try:
+            for _ in range(times):
+                time.sleep(0.5)
+                assert process.poll() is None
+                process.send_signal(signal.SIGINT)
+            _, err = process.communicate(timeout=20)
+        finally:
+            process.kill()
     return process.returncode, err
 
 
@@ -88,7 +95,7 @@ def test_one_stops_a_query(tmp_path: Path) -> None:
         "connection.fetch = told\n"
         "from embstore.cli.main import main; sys.argv[0] = 'embstore'; main()"
     )
-    process = start(code, "sql", LONG, "-s", store)
+    process = start(code, "sql", ENDLESS, "-s", store)
     assert process.stdout is not None
     assert process.stdout.readline() == "asking\n"
     ended, err = interrupt(process, 1)

@@ -11,8 +11,8 @@ from embstore.ingestion import one_checkpoint
 from embstore.store import spool
 from embstore.store.connection import Database
 from tests.cli.running import embstore
-from tests.processes import imported, start
-from tests.store.test_spool import HOLD
+from tests.holding import held
+from tests.processes import imported
 from tests.stores import new_store
 from tests.synthetic import make_run
 
@@ -65,29 +65,27 @@ def test_a_run_that_cannot_be_stored_is_told_on_two_lines_and_by_the_exit_code(
     assert spool.waiting(store) == [file]
     again = embstore(*arguments)
     assert again.returncode == 0
-    taken, stored = again.stderr.splitlines()
+    taken, stored, *found = again.stderr.splitlines()
     assert taken == f"note: took 1 run that was kept in {folder} into {store}"
     assert "already measured" in stored
+    assert found[-1].startswith("next: embstore chart layer_profile -p models=tiny-llama ")
 
 
 def test_a_store_that_is_held_ends_an_ingest_and_a_dry_run_at_once(
     tiny_llama: Path, text: Path, store: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delattr(one_checkpoint, "measure_batches")
-    holder = start(HOLD, store, "reads")
-    assert holder.stdout is not None
-    assert holder.stdout.readline() == "held\n"
     arguments = ("ingest", tiny_llama, "--corpus", text, *SMALL, "-s", store)
-    for more in ((), ("--dry-run",)):
-        done = embstore(*arguments, *more)
-        assert done.returncode == 3
-        # A dry run shows its table as well.
-        assert ("to do" in done.stdout) == bool(more)
-        assert done.stderr == (
+    with held(store, "reads") as holder:
+        said = (
             f"error: {store} is locked by process {holder.pid} (waited 0.05 s): wait until that "
             "process has finished, or wait longer with EMBSTORE_LOCK_TIMEOUT=SECONDS\n"
         )
-    holder.communicate("\n", timeout=60)
+        for more in ((), ("--dry-run",)):
+            done = embstore(*arguments, *more)
+            assert (done.returncode, done.stderr) == (3, said)
+            # A dry run shows its table as well.
+            assert ("to do" in done.stdout) == bool(more)
 
 
 def test_a_spool_is_taken_in_without_a_model(store: Path) -> None:
@@ -135,11 +133,8 @@ def test_damaged_files_fail_a_spool_and_the_others_are_stored(store: Path) -> No
 def test_a_spool_into_a_held_store_stays(store: Path) -> None:
     spool.keep(store, make_run(), StoreError("locked"))
     before = spool.waiting(store)
-    holder = start(HOLD, store, "writes")
-    assert holder.stdout is not None
-    assert holder.stdout.readline() == "held\n"
-    done = embstore("ingest", "--spool", spool.beside(store), "-s", store)
-    holder.communicate("\n", timeout=60)
+    with held(store) as holder:
+        done = embstore("ingest", "--spool", spool.beside(store), "-s", store)
     assert done.returncode == 3
     assert f"is locked by process {holder.pid}" in done.stderr
     assert spool.waiting(store) == before

@@ -86,10 +86,14 @@ def test_a_newer_store_and_no_store_are_refused(
 
 
 def test_options_that_do_not_fit_are_refused(new: Path) -> None:
-    for options in (("--check", "--list"), ("-f", "json"), ("--check", "-o", "a.csv")):
+    table = "--format and --output are for the table of --list"
+    for options, says in (
+        (("--check", "--list"), "--check and --list ask for different things: give one of them"),
+        (("-f", "json"), table),
+        (("--check", "-o", "a.csv"), table),
+    ):
         refused = embstore("migrate", *options, "-s", new)
-        assert refused.returncode == 2, options
-        assert refused.stderr.count("\n") == 1
+        assert (refused.returncode, refused.stderr) == (2, f"error: {says}\n")
 
 
 @pytest.mark.slow

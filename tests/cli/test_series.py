@@ -100,7 +100,7 @@ def test_a_study_is_measured_and_its_hash_is_stored(
         (("m", "--study", "tiny"), "a MODEL conflicts with --study, which sets it"),
         (("--study", "tiny", "--tokens", "5"), "--tokens conflicts with --study, which sets it"),
         (("--study", "tiny", "--no-pairs"), "--pairs or --no-pairs conflicts with --study"),
-        (("--study", "nothing"), "nothing"),
+        (("--study", "nothing"), "no study 'nothing'; give a TOML file"),
         (("m", "--corpus", "x", "-f", "csv"), "--format and --output are for the table"),
         (("{model}", "--corpus", "x", "--revisions", "every:0"), "give a whole number"),
         (("{model}", "--corpus", "x", "--revisions", "a", "--random-init"), "no revisions; leave"),

@@ -45,7 +45,6 @@ def run() -> Run:
         ("query runs -z", "embstore query has no option -z; see embstore query --help"),
         ("--versoin", "embstore has no option --versoin (did you mean --version or"),
         ("query", "missing argument 'NAME'; see embstore query --help"),
-        ("ls", "missing argument 'models|checkpoints|runs|metrics|queries'; see embstore ls"),
         ("compare a", "missing argument 'B'; see embstore compare --help"),
         ("chart x", "say where the chart goes: -o FILE writes it, --open shows it"),
         ("ingest m --tokens many", "invalid value for '--tokens': Input should be a valid integer"),

@@ -323,10 +323,12 @@ def test_reading_disturbs_no_model_that_runs_meanwhile(tiny_llama: Path, tiny_be
     done = threading.Event()
 
     def keep_reading() -> None:
-        located = locate(str(tiny_bert))
-        for seed in (None, 1, None, 2, None):
-            read(replace(located, init_seed=seed))
-        done.set()
+        try:
+            located = locate(str(tiny_bert))
+            for seed in (None, 1, None, 2, None):
+                read(replace(located, init_seed=seed))
+        finally:
+            done.set()
 
     reader = threading.Thread(target=keep_reading)
     reader.start()

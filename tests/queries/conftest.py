@@ -47,3 +47,27 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Database:
         Failure("lab/steps", "step4", "load", "damaged", "example-text", failed_at, "0.1.0"),
     )
     return database
+
+
+@pytest.fixture(scope="session")
+def long_names(tmp_path_factory: pytest.TempPathFactory) -> Database:
+    """Models whose names fill half a terminal, one of them in training."""
+    name = "a-laboratory-with-a-long-name/a-model-with-a-longer-one"
+    return new_store(
+        tmp_path_factory.mktemp("long") / "long.duckdb",
+        [
+            make_run(name=f"{name}-decoder", metrics=ALL_METRICS),
+            make_run(name=f"{name}-encoder", kind="encoder", n_layers=2, metrics=ALL_METRICS),
+            make_run(name=f"{name}-texts", corpus="prose"),
+            make_run(name=f"{name}-texts", corpus="verse"),
+            *(
+                make_run(name=f"{name}-steps", revision=f"step{n}", step=n, values=with_a_gap)
+                for n in (0, 1000, 143_000)
+            ),
+            copy_of(
+                make_run(name=f"{name}-steps", revision="step1000", step=1000),
+                revision="step2000",
+                step=2000,
+            ),
+        ],
+    )

@@ -9,6 +9,7 @@ from embstore.errors import QueryError, UsageError
 from embstore.store import answers
 from embstore.store.connection import Database
 from embstore.store.limits import read_limits
+from tests.endless import ENDLESS
 from tests.processes import finish, start
 
 MANY = "SELECT range AS i, range::VARCHAR AS text FROM range(50000)"
@@ -58,9 +59,8 @@ def test_what_fails_half_way_is_told_in_one_line(database: Database) -> None:
 
 
 def test_a_statement_may_take_so_much_time(database: Database) -> None:
-    long = "SELECT sum(a.range * b.range) FROM range(10000000) a, range(1000000) b"
     with pytest.raises(QueryError, match=r"^the statement took longer than 0\.2 s and was stop"):
-        database.select_untrusted(long, limits=read_limits(0.2, None))
+        database.select_untrusted(ENDLESS, limits=read_limits(0.2, None))
     # The connection is closed and the next statement runs.
     assert database.select_untrusted("SELECT 1", limits=read_limits(60, None)).num_rows == 1
 
@@ -132,5 +132,6 @@ def test_memory_does_not_grow_with_the_rows(database: Database, format_: str) ->
     few, many = (
         int(finish(start(WRITTEN, database.path, str(n), format_))) for n in (100_000, 600_000)
     )
-    # In kB. Half a million rows more are 30 MB in Arrow, and more than 100 as Python values.
-    assert many - few < 20_000
+    # In kB. Half a million rows more are 20,000 where Arrow holds them in memory, and over 100,000
+    # as Python values; from run to run the peak differs by 3,000.
+    assert many - few < 10_000

@@ -15,9 +15,8 @@ from embstore.store.table_names import FACTS, NUMBERS
 from embstore.store.writing import write_failure, write_runs
 from embstore.types import Run
 from tests.store.contents import counts, rows
-from tests.store.mending.test_removing import FAILURE
 from tests.stores import new_store
-from tests.synthetic import ALL_METRICS, make_run
+from tests.synthetic import ALL_METRICS, make_failure, make_run
 
 Tags = dict[str, Sequence[str]]
 
@@ -44,7 +43,7 @@ OTHER = [make_run(name="lab/other", kind="encoder", corpus="verse", metrics=ALL_
 def whole(tmp_path_factory: pytest.TempPathFactory) -> Database:
     path = tmp_path_factory.mktemp("tagged") / "embstore.duckdb"
     database = new_store(path, [*SLOW, *FAST, *OTHER])
-    write_failure(database, FAILURE)
+    write_failure(database, make_failure())
     return database
 
 
@@ -107,21 +106,28 @@ def test_tags_that_no_run_has_are_refused(whole: Database, tmp_path: Path) -> No
 
 
 @pytest.mark.slow
-def test_ad_hoc_sql_sees_the_part_and_nothing_else(whole: Database) -> None:
+def test_ad_hoc_sql_sees_the_part_and_nothing_else(whole: Database, tmp_path: Path) -> None:
     chosen = part(whole, lr="0.1")
     assert chosen.select_untrusted("SELECT count(*) AS n FROM measurement")["n"].to_pylist() == [
         2 * len(SLOW[0].measured.measurements)
     ]
-    for sql in (
-        "SELECT * FROM read_text('/etc/passwd')",
-        "SELECT * FROM '/etc/passwd.csv'",
-        "SELECT * FROM enable_logging(storage='file', storage_path='/tmp/x')",
-        "ATTACH '/tmp/x.duckdb'",
-        "COPY (SELECT 1) TO '/tmp/x.csv'",
-        "DELETE FROM run",
-        "SET enable_external_access = true",
-        f"SELECT * FROM '{whole.path}'",
+    secret = tmp_path / "secret.csv"
+    secret.write_text("a\n1\n")
+    for sql, says in (
+        (f"SELECT * FROM read_text('{secret}')", "read_text is not allowed"),
+        (f"SELECT * FROM '{secret}'", f'Cannot access file "{secret}"'),
+        (
+            f"SELECT * FROM enable_logging(storage='file', storage_path='{tmp_path / 'x'}')",
+            "enable_logging is not allowed",
+        ),
+        (f"ATTACH '{tmp_path / 'x.duckdb'}'", "found ATTACH"),
+        (f"COPY (SELECT 1) TO '{tmp_path / 'x.csv'}'", "found COPY"),
+        ("DELETE FROM run", "found DELETE"),
+        ("SET enable_external_access = true", "found SET"),
+        # The store itself is open beside its part; which table is meant cannot be said.
+        (f"SELECT * FROM '{whole.path}'", "has multiple tables"),
     ):
-        with pytest.raises(QueryError):
+        with pytest.raises(QueryError, match=says):
             chosen.select_untrusted(sql)
+    assert list(tmp_path.iterdir()) == [secret]
     assert rows(whole, "SELECT count(*) AS n FROM run") == [{"n": 5}]

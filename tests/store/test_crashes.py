@@ -13,7 +13,7 @@ from embstore.store.mending import removing
 from embstore.store.mending.find_runs import Selection, find_runs
 from embstore.store.mending.merging import merge_stores
 from embstore.store.writing import write_run
-from tests.processes import finish, start
+from tests.processes import finish, finish_killed, start
 from tests.store.contents import contents, counts, rows
 from tests.stores import new_store
 from tests.synthetic import make_run
@@ -84,9 +84,7 @@ def test_a_killed_writer_leaves_whole_runs(
     # The run, its model and checkpoint, then layer, measurement, spectrum, massive activations
     # and dimension curves; 9 is after the commit.
     write_run(database, make_run())
-    process = start(KILLED, path, str(insert))
-    process.communicate(timeout=60)
-    assert process.returncode == -9
+    finish_killed(start(KILLED, path, str(insert)))
     again = open_database(path)
     found = counts(again)
     assert (found["run"], found["model"]) == (stored, stored)
@@ -114,7 +112,7 @@ def test_killed_at_any_moment_no_acknowledged_run_is_lost(path: Path, seconds: f
     first = process.stdout.readline()
     time.sleep(seconds)
     process.kill()
-    rest, _ = process.communicate(timeout=60)
+    rest = finish_killed(process)
     # The last line may be cut off by the kill.
     acknowledged = re.findall(r"[0-9a-f]{32}\n", first + rest)
     database = open_database(path)
@@ -151,9 +149,7 @@ def test_a_killed_merge_leaves_all_of_it_or_nothing(
     """Of twelve tables, then after the commit."""
     write_run(database, make_run())
     other = new_store(path.with_name("other.duckdb"), [make_run(seed=1), make_run(name="b")])
-    process = start(KILLED_MERGING, path, other.path, str(insert))
-    process.communicate(timeout=60)
-    assert process.returncode == -9
+    finish_killed(start(KILLED_MERGING, path, other.path, str(insert)))
     again = open_database(path)
     assert (counts(again)["run"], counts(again)["measurement"]) == (stored, 54 * stored)
     merge_stores(again, [other.path])

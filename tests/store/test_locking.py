@@ -8,39 +8,24 @@ import pytest
 from embstore.errors import QueryError, StoreLockedError, UsageError
 from embstore.store.connection import Database, open_database
 from embstore.store.writing import write_run
+from tests.holding import held, hold
 from tests.processes import finish, start
 from tests.synthetic import make_run
 
-HOLD = """
-import sys
-import duckdb
-
-connection = duckdb.connect(sys.argv[1])
-print("held", flush=True)
-sys.stdin.readline()
-connection.close()
-"""
-
 
 def test_a_held_store_is_reported_with_its_holder(path: Path, database: Database) -> None:
-    holder = start(HOLD, path)
-    assert holder.stdout is not None
-    assert holder.stdout.readline() == "held\n"
-    message = rf"^{path} is locked by process {holder.pid} \(waited 0.2 s\): wait until"
-    began = time.monotonic()
-    with pytest.raises(StoreLockedError, match=message):
-        open_database(path, timeout=0.2)
-    assert 0.2 <= time.monotonic() - began < 5
-    with pytest.raises(StoreLockedError, match=f"process {holder.pid}"):
-        write_run(Database(path, timeout=0), make_run())
-    holder.communicate("\n", timeout=60)
+    with held(path) as holder:
+        message = rf"^{path} is locked by process {holder.pid} \(waited 0.2 s\): wait until"
+        began = time.monotonic()
+        with pytest.raises(StoreLockedError, match=message):
+            open_database(path, timeout=0.2)
+        assert 0.2 <= time.monotonic() - began < 5
+        with pytest.raises(StoreLockedError, match=f"process {holder.pid}"):
+            write_run(Database(path, timeout=0), make_run())
 
 
 def test_waiting_ends_when_the_holder_does(path: Path, database: Database) -> None:
-    holder = start(HOLD, path)
-    assert holder.stdout is not None
-    assert holder.stdout.readline() == "held\n"
-    release = threading.Timer(0.4, lambda: holder.communicate("\n", timeout=60))
+    release = threading.Timer(0.4, finish, [hold(path)])
     release.start()
     began = time.monotonic()
     write_run(database, make_run())
@@ -100,7 +85,7 @@ def test_questions_that_belong_together_open_the_store_once(
     with database.held():
         zone = database.select("SELECT current_setting('TimeZone') AS zone")
         assert zone["zone"].to_pylist() == ["UTC"]
-        with pytest.raises(QueryError):
+        with pytest.raises(QueryError, match='column "nothing" was not found'):
             database.select("SELECT nothing")
         # Whoever asks, and however deep.
         other = open_database(database.path)
@@ -136,9 +121,5 @@ def test_the_environment_sets_the_timeout(
     path: Path, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("EMBSTORE_LOCK_TIMEOUT", "0.1")
-    holder = start(HOLD, path)
-    assert holder.stdout is not None
-    assert holder.stdout.readline() == "held\n"
-    with pytest.raises(StoreLockedError, match=r"waited 0\.1 s"):
+    with held(path), pytest.raises(StoreLockedError, match=r"waited 0\.1 s"):
         open_database(path)
-    holder.communicate("\n", timeout=60)

@@ -6,7 +6,7 @@ import os
 import re
 import shutil
 import tempfile
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -16,16 +16,17 @@ import pytest
 from embstore.api.store import open_store
 from embstore.common.paths import resource_folder
 from embstore.errors import StoreError, StoreVersionError
-from embstore.store import migration
+from embstore.store import migration, upgrading
 from embstore.store.connection import open_database
 from embstore.store.upgrading import upgrade_store
 from embstore.store.writing import write_run
-from tests.processes import finish, start
+from tests.holding import held
+from tests.processes import finish, finish_killed, start
 from tests.store.old_stores import SCHEMAS, answers, unpack
 from tests.synthetic import make_run
 
 OLD = [schema for schema in SCHEMAS if schema < migration.HEAD]
-TODAY = f"{datetime.now(UTC):%Y-%m-%d}"
+TODAY = "2026-11-05"
 NOTE = "answered from a migrated temporary copy, the store stays as it is"
 
 # What has another default or another name since.
@@ -36,6 +37,18 @@ RENAMED = {("peak_layer", "contrast")}
 @pytest.fixture(autouse=True)
 def _heard(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.WARNING, "embstore")
+
+
+@pytest.fixture(autouse=True)
+def _one_day(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let it be today all the time."""
+
+    class Clock(datetime):
+        @classmethod
+        def now(cls, _zone: object = None) -> datetime:  # type: ignore[override]
+            return datetime.fromisoformat(f"{TODAY}T12:00Z")
+
+    monkeypatch.setattr(upgrading, "datetime", Clock)
 
 
 Rows = list[dict[str, Any]]
@@ -217,27 +230,13 @@ def test_questions_that_belong_together_share_a_copy(
     assert len(caplog.records) == 2
 
 
-HOLD = """
-import sys
-import duckdb
-
-connection = duckdb.connect(sys.argv[1], read_only=True)
-print("held", flush=True)
-sys.stdin.readline()
-connection.close()
-"""
-
-
 def test_a_store_that_a_notebook_holds_is_asked_all_the_same(path: Path) -> None:
     before = unpack("0001", path).read_bytes()
-    holder = start(HOLD, path)
-    assert holder.stdout is not None
-    assert holder.stdout.readline() == "held\n"
-    database = open_database(path, create=False, timeout=0.1)
-    assert database.select(COUNT)["n"][0].as_py() > 100
-    with pytest.raises(StoreError, match=rf"is locked by process {holder.pid}"):
-        database.migrate()
-    holder.communicate("\n", timeout=60)
+    with held(path, "reads") as holder:
+        database = open_database(path, create=False, timeout=0.1)
+        assert database.select(COUNT)["n"][0].as_py() > 100
+        with pytest.raises(StoreError, match=rf"is locked by process {holder.pid}"):
+            database.migrate()
     assert path.read_bytes() == before
     assert list(path.parent.iterdir()) == [path]
 
@@ -347,12 +346,43 @@ upgrade_store(__import__("pathlib").Path(sys.argv[1]), 1)
 def test_a_killed_migration_leaves_the_old_store_and_its_backup(path: Path) -> None:
     unpack("0003", path)
     old = contents(path)
-    process = start(KILLED, path)
-    process.communicate(timeout=60)
-    assert process.returncode == -9
+    finish_killed(start(KILLED, path))
     assert contents(path) == old
-    assert contents(path.with_name(f"embstore.schema-0003.{TODAY}.duckdb")) == old
+    (backup,) = path.parent.glob("embstore.schema-0003.*.duckdb")
+    assert contents(backup) == old
     assert open_database(path).schema() == migration.HEAD
+
+
+KILLED_AT = """
+import itertools, os, signal, sys
+from pathlib import Path
+from embstore.store import copies
+from embstore.store.connection import open_database
+
+calls = itertools.count()
+def counted(function):
+    def called(*arguments):
+        if next(calls) == int(sys.argv[2]):
+            os.kill(os.getpid(), signal.SIGKILL)
+        return function(*arguments)
+    return called
+
+# Each file is flushed, then takes its name.
+os.fsync, Path.rename = counted(os.fsync), counted(Path.rename)
+open_database(sys.argv[1], create=False).migrate()
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("call", range(4))
+def test_a_killed_backup_is_in_nobodys_way(path: Path, call: int) -> None:
+    n = with_a_log("0003", path)
+    finish_killed(start(KILLED_AT, path, str(call)))
+    assert open_database(path, create=False).migrate()
+    assert len(contents(path)["measurement"]) == n
+    (backup,) = path.parent.glob("embstore.schema-0003.*.duckdb")
+    assert len(contents(backup)["measurement"]) == n
+    assert [found for found in path.parent.iterdir() if "partial" in found.name] == []
 
 
 def test_without_room_for_a_backup_nothing_is_migrated(
@@ -360,7 +390,7 @@ def test_without_room_for_a_backup_nothing_is_migrated(
 ) -> None:
     before = unpack("0005", path).read_bytes()
     usage = shutil.disk_usage(path.parent)._replace(free=1_000_000)
-    monkeypatch.setattr("embstore.store.upgrading.shutil.disk_usage", lambda _folder: usage)
+    monkeypatch.setattr("embstore.store.copies.shutil.disk_usage", lambda _folder: usage)
     message = (
         rf"^{path} has schema 0005 and has to be migrated .* \(\d+ MB are needed, 1 MB are free"
     )

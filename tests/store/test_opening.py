@@ -12,7 +12,7 @@ from embstore.errors import StoreError, StoreVersionError
 from embstore.store import migration
 from embstore.store.connection import Database, open_database
 from embstore.store.writing import write_run
-from tests.processes import finish, start
+from tests.processes import finish, finish_killed, start
 from tests.synthetic import make_run
 
 
@@ -186,11 +186,15 @@ def test_a_log_without_its_store_is_not_lost(path: Path) -> None:
 def test_without_hard_links_the_store_is_created_all_the_same(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def refuse(source: Path, target: Path) -> None:
+    refused: list[Path] = []
+
+    def refuse(_source: Path, target: Path) -> None:
+        refused.append(target)
         raise PermissionError(1, "Operation not permitted")
 
     monkeypatch.setattr("embstore.store.opening.os.link", refuse)
     open_database(path)
+    assert refused == [path]
     assert list(path.parent.iterdir()) == [path]
 
 
@@ -265,9 +269,7 @@ open_database(sys.argv[1])
 
 @pytest.mark.slow
 def test_a_killed_creation_does_not_stand_in_the_way(path: Path) -> None:
-    process = start(KILLED, path)
-    process.communicate(timeout=60)
-    assert process.returncode == -9
+    finish_killed(start(KILLED, path))
     assert not path.exists()
     write_run(open_database(path), make_run())
     assert count(open_database(path)) == 1

@@ -12,8 +12,8 @@ import pytest
 from embstore.errors import StoreError, StoreLockedError
 from embstore.store.connection import Database, open_database
 from embstore.store.copies import signature
+from tests.holding import held
 from tests.processes import finish, start
-from tests.store.test_spool import HOLD
 from tests.stores import new_store
 
 
@@ -34,13 +34,10 @@ def test_a_probe_changes_nothing(path: Path) -> None:
 @pytest.mark.parametrize("how", ["reads", "writes"])
 def test_a_holder_is_named(how: str, path: Path) -> None:
     new_store(path)
-    holder = start(HOLD, path, how)
-    assert holder.stdout is not None
-    assert holder.stdout.readline() == "held\n"
-    message = rf"^{path} is locked by process {holder.pid} \(waited 0.1 s\): wait until"
-    with pytest.raises(StoreLockedError, match=message):
-        Database(path, timeout=0.1).check_writable()
-    holder.communicate("\n", timeout=60)
+    with held(path, how) as holder:
+        message = rf"^{path} is locked by process {holder.pid} \(waited 0.1 s\): wait until"
+        with pytest.raises(StoreLockedError, match=message):
+            Database(path, timeout=0.1).check_writable()
     Database(path, timeout=0.1).check_writable()
 
 

@@ -25,7 +25,8 @@ from embstore.store.connection import Database, open_database
 from embstore.store.run_files import encode, file_name, read_run
 from embstore.store.writing import write_run
 from embstore.types import LayerKey, Run, Spectrum, StudyMark
-from tests.processes import finish, start
+from tests.holding import held, hold
+from tests.processes import finish, finish_killed, start
 from tests.store.contents import counts, rows
 from tests.stores import new_store
 from tests.synthetic import make_run, with_effects
@@ -286,41 +287,27 @@ def test_a_run_that_no_store_takes_is_refused_by_name(path: Path, database: Data
     assert counts(database)["run"] == 1
 
 
-HOLD = """
-import sys
-import duckdb
-
-connection = duckdb.connect(sys.argv[1], read_only=sys.argv[2] == "reads")
-print("held", flush=True)
-sys.stdin.readline()
-connection.close()
-"""
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize("how", ["reads", "writes"])
 def test_a_run_is_kept_while_a_notebook_holds_the_store(how: str, path: Path) -> None:
     new_store(path)
     database = Database(path, timeout=0.02)
-    holder = start(HOLD, path, how)
-    assert holder.stdout is not None
-    assert holder.stdout.readline() == "held\n"
-    waits: list[None] = []
-    kept = spool.store_or_keep(database, make_run(), wait=lambda: waits.append(None))
-    assert kept is not None
-    assert kept.file.parent == spool.beside(path)
-    assert kept.reason.startswith(f"{path} is locked by process {holder.pid} (waited 0.6 s)")
-    assert bits(read_run(kept.file)) == bits(make_run())
-    # It waited long for the first one, and only shortly for those that follow.
-    again = spool.store_or_keep(database, make_run(seed=1), wait=lambda: waits.append(None))
-    assert again is not None
-    assert "waited 0.02 s" in again.reason
-    assert len(waits) == 1
-    # Taking in waits no longer than a question: the file stays.
-    with pytest.raises(StoreError, match=r"is locked by process .* \(waited 0\.02 s\)"):
-        spool.take_in_waiting(Database(path, timeout=0.02))
-    assert len(spool.waiting(path)) == 2
-    holder.communicate("\n", timeout=60)
+    with held(path, how) as holder:
+        waits: list[None] = []
+        kept = spool.store_or_keep(database, make_run(), wait=lambda: waits.append(None))
+        assert kept is not None
+        assert kept.file.parent == spool.beside(path)
+        assert kept.reason.startswith(f"{path} is locked by process {holder.pid} (waited 0.6 s)")
+        assert bits(read_run(kept.file)) == bits(make_run())
+        # It waited long for the first one, and only shortly for those that follow.
+        again = spool.store_or_keep(database, make_run(seed=1), wait=lambda: waits.append(None))
+        assert again is not None
+        assert "waited 0.02 s" in again.reason
+        assert len(waits) == 1
+        # Taking in waits no longer than a question: the file stays.
+        with pytest.raises(StoreError, match=r"is locked by process .* \(waited 0\.02 s\)"):
+            spool.take_in_waiting(Database(path, timeout=0.02))
+        assert len(spool.waiting(path)) == 2
     spool.take_in_waiting(database)
     assert counts(database)["run"] == 2
     assert spool.waiting(path) == []
@@ -329,17 +316,16 @@ def test_a_run_is_kept_while_a_notebook_holds_the_store(how: str, path: Path) ->
 def test_a_store_that_is_released_in_time_leaves_no_file(path: Path) -> None:
     new_store(path)
     database = Database(path, timeout=0.1)
-    holder = start(HOLD, path, "reads")
-    assert holder.stdout is not None
-    assert holder.stdout.readline() == "held\n"
+    releasing = threading.Timer(0.2, finish, [hold(path, "reads")])
     files: list[list[Path]] = []
 
     def release() -> None:
         # The run is in a file before the long wait: a kill would not lose it.
         files.append(spool.waiting(path))
-        threading.Timer(0.2, lambda: holder.communicate("\n", timeout=60)).start()
+        releasing.start()
 
     assert spool.store_or_keep(database, make_run(), wait=release) is None
+    releasing.join()
     assert [len(found) for found in files] == [1]
     assert spool.waiting(path) == []
     assert not spool.beside(path).exists()
@@ -369,16 +355,12 @@ def test_an_interrupted_long_wait_keeps_the_run(
     path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     new_store(path)
-    holder = start(HOLD, path, "reads")
-    assert holder.stdout is not None
-    assert holder.stdout.readline() == "held\n"
 
     def interrupt() -> None:
         raise KeyboardInterrupt
 
-    with pytest.raises(KeyboardInterrupt):
+    with held(path, "reads"), pytest.raises(KeyboardInterrupt):
         spool.store_or_keep(Database(path, timeout=0.02), make_run(), wait=interrupt)
-    holder.communicate("\n", timeout=60)
     (file,) = spool.waiting(path)
     assert [record.message for record in caplog.records] == [
         f"example/decoder-small@main is measured, but not stored: it is kept in {file}"
@@ -467,9 +449,7 @@ def test_a_killed_process_leaves_no_half_file(path: Path, database: Database) ->
         "os.fsync = lambda _handle: os.kill(os.getpid(), signal.SIGKILL)\n"
         "spool.keep(Path(sys.argv[1]), make_run(), ValueError())\n"
     )
-    process = start(code, path)
-    process.communicate(timeout=60)
-    assert process.returncode == -9
+    finish_killed(start(code, path))
     assert len(list(spool.beside(path).iterdir())) == 1
     # What is half written is no run.
     assert spool.waiting(path) == []

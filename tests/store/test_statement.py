@@ -30,7 +30,7 @@ def filled(tmp_path_factory: pytest.TempPathFactory) -> Database:
         ("WITH x AS (SELECT DISTINCT layer FROM profile) SELECT * FROM x ORDER BY layer", 5),
         ("VALUES (1), (2)", 2),
         ("DESCRIBE profile", 31),
-        # 12 tables, Alembic's among them, and 12 views.
+        # Tables, Alembic's among them, and views.
         ("SHOW TABLES", 27),
         ("SUMMARIZE SELECT value FROM profile", 1),
         ("PIVOT profile ON scope IN ('all', 'no_sinks') USING avg(value) GROUP BY layer", 5),
@@ -95,9 +95,9 @@ def test_a_plan_has_a_row_for_each_line(filled: Database, sql: str) -> None:
         ("EXPLAIN (FORMAT JSON, ANALYZE) SELECT 1", "syntax error"),
         ("PRAGMA database_size", "pragma_database_size is not allowed"),
         ("PRAGMA threads = 1", "found SET"),
-        ("PRAGMA enable_profiling", "found "),
+        ("PRAGMA enable_profiling", "found PRAGMA"),
         ("PRAGMA storage_info('run')", "pragma_storage_info is not allowed"),
-        ("PRAGMA table_info((SELECT filename FROM read_text('file.csv')))", "."),
+        ("PRAGMA table_info((SELECT filename FROM read_text('file.csv')))", "contain subqueries"),
         ("SELECT 1; SELECT 2", "expected one SQL statement, found 2"),
         ("SELECT 1; DROP TABLE run", "expected one SQL statement, found 2"),
         ("", "expected one SQL statement, found 0"),
@@ -108,7 +108,7 @@ def test_a_plan_has_a_row_for_each_line(filled: Database, sql: str) -> None:
         ("SELECT * FROM query('SELECT 1')", "query is not allowed"),
         ("SELECT * FROM query_table('run')", "query_table is not allowed"),
         ("SELECT * FROM 'file.csv'", 'Cannot access file "file.csv"'),
-        ("SELECT * FROM 'other.duckdb'", "other.duckdb"),
+        ("SELECT * FROM 'other.duckdb'", 'Cannot access file "other.duckdb"'),
         ("WITH x AS (INSERT INTO run VALUES (1)) SELECT 1", "CTE needs a SELECT"),
     ],
 )
@@ -220,7 +220,7 @@ def test_sql_too_deep_to_check_is_refused(filled: Database) -> None:
 def test_quotes_and_zero_bytes_hide_nothing(filled: Database) -> None:
     assert filled.select_untrusted("SELECT 'it''s' AS x")["x"].to_pylist() == ["it's"]
     for hidden in ("'\0'", "1\0", "'') --'"):
-        with pytest.raises(QueryError):
+        with pytest.raises(QueryError, match=r"unterminated quoted string|syntax error"):
             filled.select_untrusted(f"SELECT {hidden} FROM enable_logging()")
 
 
@@ -278,13 +278,14 @@ def test_times_are_utc_wherever_the_machine_stands(
 INTERRUPTED = """
 import signal, sys
 from embstore.store.connection import open_database
+from tests.endless import ENDLESS
 
 # A child of a background process starts with Ctrl-C ignored.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 database = open_database(sys.argv[1])
 print("asking", flush=True)
 try:
-    database.select("SELECT sum(a.range * b.range) FROM range(10000000) a, range(1000000) b")
+    database.select(ENDLESS)
 except KeyboardInterrupt:
     print("stopped")
 """

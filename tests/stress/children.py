@@ -4,7 +4,8 @@ import contextlib
 import io
 import os
 import pickle
-from collections.abc import Callable
+import signal
+from collections.abc import Callable, Iterable
 from typing import Any
 
 
@@ -21,27 +22,50 @@ def begin(function: Callable[[], object]) -> tuple[int, int]:
         os.close(writing)
         return child, reading
     os.close(reading)
-    outcome: tuple[object, str | None]
+    # Whatever happens, a child goes no further than this.
     try:
-        with contextlib.redirect_stderr(io.StringIO()):
-            outcome = function(), None
-    except BaseException as error:
-        outcome = None, f"{type(error).__name__}: {error}"
-    with os.fdopen(writing, "wb") as stream:
-        stream.write(pickle.dumps(outcome))
-    os._exit(0)
+        try:
+            with contextlib.redirect_stderr(io.StringIO()):
+                outcome = pickle.dumps((function(), None))
+        except BaseException as error:
+            outcome = pickle.dumps((None, f"{type(error).__name__}: {error}"))
+        with os.fdopen(writing, "wb") as stream:
+            stream.write(outcome)
+        os._exit(0)
+    finally:
+        os._exit(1)
 
 
 def result(child: int, pipe: int) -> Any:
     """Wait for a child, and return what its function returned.
 
     Raises:
-        RuntimeError: it raised something.
+        RuntimeError: it raised something, or died.
     """
+    return results([(child, pipe)])[0]
+
+
+def results(begun: Iterable[tuple[int, int]]) -> list[Any]:
+    """Wait for all of some children, and return what their functions returned.
+
+    Raises:
+        RuntimeError: one of them raised something, or died.
+    """
+    ended = [_outcome(*one) for one in begun]
+    for _, error in ended:
+        if error is not None:
+            raise RuntimeError(error)
+    return [value for value, _ in ended]
+
+
+def _outcome(child: int, pipe: int) -> tuple[Any, str | None]:
     with os.fdopen(pipe, "rb") as stream:
         written = stream.read()
-    os.waitpid(child, 0)
+    _, status = os.waitpid(child, 0)
+    code = os.waitstatus_to_exitcode(status)
+    if code < 0:
+        return None, f"a child was ended by {signal.Signals(-code).name}"
+    if code > 0:
+        return None, f"a child ended with status {code}"
     value, error = pickle.loads(written)
-    if error is not None:
-        raise RuntimeError(error)
-    return value
+    return value, error

@@ -3,6 +3,7 @@
 python -m tests.stress.crowd
 """
 
+import os
 import sys
 import tempfile
 import time
@@ -12,7 +13,7 @@ from pathlib import Path
 from embstore.errors import StoreError
 from embstore.store.connection import open_database
 from embstore.store.writing import write_run
-from tests.stress.children import begin, in_child, result
+from tests.stress.children import begin, in_child, results
 from tests.synthetic import make_run
 
 WRITERS, ASKERS, RUNS = 8, 2, 2
@@ -45,7 +46,9 @@ def write(path: Path, writer: int) -> None:
 def ask(path: Path, done: Path) -> int:
     """Ask again and again: no run may be there in part, or go away; return how often it was."""
     seen, asked = 0, 0
-    while not done.exists():
+    parent = os.getppid()
+    # If the parent is killed, nobody says that all is done.
+    while not done.exists() and os.getppid() == parent:
         time.sleep(0.02)
         if not path.exists():
             continue
@@ -64,16 +67,17 @@ def main() -> int:
         path, done = Path(folder, "store.duckdb"), Path(folder, "done")
         asking = [begin(partial(ask, path, done)) for _ in range(ASKERS)]
         began = time.perf_counter()
-        for writing in [begin(partial(write, path, writer)) for writer in range(WRITERS)]:
-            result(*writing)
-        seconds = time.perf_counter() - began
-        done.touch()
-        asked = sum(result(*asker) for asker in asking)
+        try:
+            results([begin(partial(write, path, writer)) for writer in range(WRITERS)])
+        finally:
+            seconds = time.perf_counter() - began
+            done.touch()
+            asked = sum(results(asking))
         found = in_child(lambda: open_database(path, create=False).select(_MODELS).to_pylist())
         left = sorted(item.name for item in Path(folder).iterdir())
     names = [*(f"model {i}" for i in range(WRITERS)), "of all"]
     expected = [{"name": name, "seeds": RUNS, "runs": RUNS} for name in names]
-    whole = found == expected and left == ["done", "store.duckdb"]
+    whole = found == expected and left == ["done", "store.duckdb"] and asked > 0
     verdict = "nothing lost, nothing twice" if whole else f"found {found}, left {left}"
     wrote = f"{WRITERS} wrote {len(names) * RUNS} runs in {seconds:.1f} s"
     print(f"{wrote}, {ASKERS} asked {asked} times: {verdict}")

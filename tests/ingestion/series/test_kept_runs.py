@@ -14,10 +14,10 @@ from embstore.ingestion import one_checkpoint, prefetch
 from embstore.ingestion.outcome import Outcome
 from embstore.ingestion.provenance import collect
 from embstore.store import migration, spool
+from tests.holding import hold
 from tests.ingestion.series.ingests import SMALL, damage, rows, statuses
-from tests.processes import start
+from tests.processes import finish
 from tests.store.old_stores import SCHEMAS, unpack
-from tests.store.test_spool import HOLD
 from tests.stores import new_store
 
 # Each measures several times, or starts a process that holds the store.
@@ -48,13 +48,11 @@ class Notebook:
 
     def hold(self) -> None:
         if self._process is None:
-            self._process = start(HOLD, self._store, self._how)
-            assert self._process.stdout is not None
-            assert self._process.stdout.readline() == "held\n"
+            self._process = hold(self._store, self._how)
 
     def close(self) -> None:
         if self._process is not None and self._process.poll() is None:
-            self._process.communicate("\n", timeout=60)
+            finish(self._process)
 
 
 @pytest.fixture(params=["reads", "writes"])

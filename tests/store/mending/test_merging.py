@@ -21,14 +21,13 @@ from embstore.store.mending.merging import Merged, import_export, merge_stores
 from embstore.store.mending.tagging import tag_run
 from embstore.store.session import writing
 from embstore.store.writing import write_failure, write_run
-from embstore.types import Failure, Run
-from tests.processes import start
+from embstore.types import Run
+from tests.holding import held
 from tests.store.contents import contents, counts, rows
 from tests.stores import new_store
-from tests.synthetic import METRICS, make_run
+from tests.synthetic import METRICS, make_failure, make_run
 
 START = datetime(2026, 11, 1, tzinfo=UTC)
-FAILURE = Failure("m", "r", "load", "why", "text", START, "0.1.0")
 
 
 def runs_of(merged: Merged) -> tuple[int, int, int]:
@@ -41,7 +40,7 @@ def other(tmp_path: Path) -> Database:
         tmp_path / "other.duckdb",
         [make_run(), make_run(name="lab/other", kind="encoder-decoder"), make_run(corpus="verse")],
     )
-    write_failure(database, FAILURE)
+    write_failure(database, make_failure())
     return database
 
 
@@ -58,11 +57,15 @@ def test_what_is_lacking_is_taken_in_and_nothing_twice(database: Database, other
     assert len(database.path.read_bytes()) == len(before)
 
 
+PROFILES = "SELECT run_id, count(*) AS n FROM profile GROUP BY run_id"
+
+
 def test_views_answer_over_both(database: Database, other: Database) -> None:
     write_run(database, make_run(seed=1))
+    both = {row["run_id"]: row["n"] for store in (database, other) for row in rows(store, PROFILES)}
     merge_stores(database, [other.path])
-    found = rows(database, "SELECT count(*) AS n FROM profile")
-    assert found == [{"n": counts(database)["measurement"]}]
+    assert len(both) == 4
+    assert {row["run_id"]: row["n"] for row in rows(database, PROFILES)} == both
 
 
 @pytest.mark.slow
@@ -273,24 +276,13 @@ def test_an_address_can_only_be_asked(database: Database) -> None:
             import_export(database, address)
 
 
-HOLD = """
-import sys
-import duckdb
-
-connection = duckdb.connect(sys.argv[1])
-print("held", flush=True)
-sys.stdin.readline()
-"""
-
-
 @pytest.mark.slow
 def test_one_that_is_held_is_named_with_its_holder(database: Database, other: Database) -> None:
-    holder = start(HOLD, other.path)
-    assert holder.stdout is not None
-    assert holder.stdout.readline() == "held\n"
-    with pytest.raises(StoreError, match=rf"{other.path} is locked by process {holder.pid}"):
+    with (
+        held(other.path) as holder,
+        pytest.raises(StoreError, match=rf"{other.path} is locked by process {holder.pid}"),
+    ):
         merge_stores(Database(database.path, timeout=0.1), [other.path])
-    holder.communicate("\n", timeout=60)
     assert runs_of(merge_stores(database, [other.path])[0]) == (3, 0, 0)
 
 
@@ -315,7 +307,7 @@ def test_a_failure_in_the_last_store_takes_back_the_first(
 
 @pytest.mark.slow
 def test_failures_are_taken_in_once(database: Database, other: Database) -> None:
-    write_failure(database, dataclasses.replace(FAILURE, study="tiny"))
+    write_failure(database, make_failure(study="tiny"))
     for _ in range(2):
         merge_stores(database, [other.path])
         assert counts(database)["failure"] == 2

@@ -10,10 +10,10 @@ from embstore.store.mending.find_runs import Selection
 from embstore.store.mending.removing import remove_runs
 from embstore.store.mending.tagging import tag_run
 from embstore.store.writing import write_failure, write_run, write_runs
-from embstore.types import Failure, Run
+from embstore.types import Run
 from tests.store.contents import contents, counts, rows
 from tests.stores import new_store
-from tests.synthetic import METRICS, make_run
+from tests.synthetic import METRICS, make_failure, make_run
 
 START = datetime(2026, 11, 1, tzinfo=UTC)
 RAISED = (dataclasses.replace(METRICS[0], version=2), *METRICS[1:])
@@ -23,7 +23,7 @@ GONE = [
     make_run(name="lab/gone", kind="encoder-decoder", revision="step1", step=1),
     dataclasses.replace(make_run(name="lab/gone", seed=2), metrics=RAISED),
 ]
-FAILURE = Failure("lab/gone", "step2", "load", "why", "text", START, "0.1.0")
+FAILURE = make_failure("lab/gone", "step2")
 
 
 @pytest.fixture
@@ -115,7 +115,7 @@ def test_a_model_of_which_there_are_only_failures_goes_too(database: Database) -
     assert (removed.runs.num_rows, removed.failures) == (0, 1)
     assert counts(database)["failure"] == 0
     write_failure(database, FAILURE)
-    write_failure(database, dataclasses.replace(FAILURE, revision="step3"))
+    write_failure(database, make_failure("lab/gone", "step3"))
     remove_runs(database, Selection(models=["lab/gone"], revisions=["step3"]))
     assert rows(database, "SELECT revision FROM failure") == [{"revision": "step2"}]
 

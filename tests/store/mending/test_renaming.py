@@ -1,5 +1,3 @@
-import dataclasses
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -10,18 +8,16 @@ from embstore.store.connection import Database
 from embstore.store.mending.merging import merge_stores
 from embstore.store.mending.renaming import rename_model
 from embstore.store.writing import repeats, write_failure, write_run, write_runs
-from embstore.types import Failure
 from tests.store.contents import contents, counts, rows
 from tests.stores import new_store
-from tests.synthetic import make_run
+from tests.synthetic import make_failure, make_run
 
 STEPS = [make_run(name="old", revision=f"step{step}", step=step) for step in (1, 2)]
-FAILURE = Failure("old", "r", "load", "why", "text", datetime(2026, 11, 2, tzinfo=UTC), "0.1.0")
 
 
 def test_a_model_has_the_new_name_everywhere(database: Database) -> None:
     write_runs(database, [*STEPS, make_run(name="other")])
-    write_failure(database, FAILURE)
+    write_failure(database, make_failure("old"))
     assert rename_model(database, "old", "lab/new") == 2
     assert rows(database, "SELECT DISTINCT model FROM profile ORDER BY model") == [
         *({"model": "lab/new"}, {"model": "other"})
@@ -51,7 +47,7 @@ def test_merging_with_the_first_name_doubles_nothing(database: Database, tmp_pat
 
 def test_a_name_that_is_taken_or_none_is_refused(database: Database) -> None:
     write_runs(database, [*STEPS, make_run(name="other")])
-    write_failure(database, dataclasses.replace(FAILURE, model="failed"))
+    write_failure(database, make_failure("failed"))
     before = contents(database)
     for name in ("other", "old", "failed"):
         with pytest.raises(QueryError, match=f"a model is called '{name}' already"):

@@ -2,8 +2,8 @@
 
 Run it in a checkout of the last commit before a migration, with that checkout on the path:
 
-    git worktree add /tmp/old COMMIT
-    cd /tmp/old && PYTHONPATH=. python .../write.py FOLDER
+    git worktree add ../old COMMIT
+    cd ../old && PYTHONPATH=. python .../write.py FOLDER
 
 It leaves ``NNNN.duckdb.xz`` and ``NNNN.json.xz`` there, NNNN being the schema. Every embstore so
 far has what it imports.

@@ -1,0 +1,64 @@
+"""What a comparison comes to, in one sentence."""
+
+from collections.abc import Mapping, Sequence
+
+from embstore.comparison.choose_runs import StoredRun
+from embstore.tables.looks import looks_of, texts
+
+_OF_TOKENS = {
+    "all": "all tokens",
+    "no_first": "all tokens but first ones",
+    "no_sinks": "all tokens but sinks and first ones",
+}
+
+
+def verdict(rows: Sequence[Mapping[str, object]], a: StoredRun, b: StoredRun) -> str:
+    """Say in how many means over the blocks two runs differ, and where most clearly.
+
+    Args:
+        rows: of a comparison; only those of means count.
+        a: what is compared with.
+        b: what is compared.
+    """
+    name_a, name_b = _names(a, b)
+    means = [row for row in rows if row["part"] == "mean" and row["differs"] is not None]
+    if not means:
+        return (
+            f"Whether {name_b} differs from {name_a} cannot be told: no mean over the blocks has "
+            "an interval."
+        )
+    differing = [row for row in means if row["differs"]]
+    if not differing:
+        there = f"any of the {len(means)} means" if len(means) > 1 else "the mean"
+        return (
+            f"{name_b} does not differ from {name_a} by more than its error in {there} over the "
+            "blocks."
+        )
+    clearest = max(differing, key=_in_errors)
+    before, after = (_number(clearest[side]) for side in "ab")
+    tokens = _OF_TOKENS[str(clearest["scope"])]
+    there = f"{len(differing)} of {len(means)} means" if len(means) > 1 else "the mean"
+    most = "most clearly in " if len(differing) > 1 else ""
+    return (
+        f"{name_b} differs from {name_a} by more than its error in {there} over the blocks, "
+        f"{most}{clearest['metric']} of {tokens}: {after} instead of {before}."
+    )
+
+
+def _in_errors(row: Mapping[str, object]) -> float:
+    difference, error = (float(str(row[name])) for name in ("difference", "std_error"))
+    return abs(difference) / error if error else float("inf")
+
+
+def _names(a: StoredRun, b: StoredRun) -> tuple[str, str]:
+    """Name two runs by no more than tells them apart."""
+    if a.model != b.model:
+        return a.model, b.model
+    if a.revision != b.revision:
+        return f"{a.model}@{a.revision}", f"{b.model}@{b.revision}"
+    return f"run {a.run_id[:8]}", f"run {b.run_id[:8]}"
+
+
+def _number(value: object) -> str:
+    (look,) = looks_of(lambda: [[[value]]], 1)
+    return texts([value], look)[0]
