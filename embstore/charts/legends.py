@@ -119,9 +119,11 @@ def dashes_of(data: ChartData) -> list[alt.StrokeDash]:
     Without one, dashes tell apart the series that have to share a colour.
     """
     if "dash" in data.channels:
-        # In one column: a row beside the legend of colours would be wider than the chart. The
-        # symbol is long enough to show a dash, and no higher than a line of text.
-        looks = {"columns": 1, "symbolSize": 160}
+        # The symbol is long enough to show a dash, and no higher than a line of text.
+        looks = {"symbolSize": 160}
+        if not data.line_labels:
+            # A row beside the legend of colours would be wider than the chart.
+            looks["columns"] = 1
         dashed = data.channels["dash"]
         return [_apart(alt.StrokeDash, dashed, data, _by_scope(dashed, data, DASHES), **looks)]
     channel = data.channels.get("color")

@@ -13,6 +13,8 @@ from embstore.charts.words import title_of
 
 # The opacity of a band; fainter where there is one per layer, because those overlap.
 _LIGHT, _FAINT = 0.15, 0.05
+# So many lines have words at their rings.
+_LABELLED = 3
 _LAYERS = {"layer", "peak_layer"}
 # The areas of markers along lines and of those by themselves, and of the ring around one.
 _SMALL, _LARGE, _RING = 34, 80, 220
@@ -147,6 +149,10 @@ def _marked(data: ChartData) -> list[InlineChart]:
     there = alt.expr.isValid(alt.datum[channel.column])
     base = shared(data).transform_filter(there)
     ring = base.mark_point(filled=False, size=_RING, strokeWidth=2, opacity=1, aria=False)
+    color = data.channels.get("color")
+    if color is not None and color.type != "Q" and len(data.names(color)) > _LABELLED:
+        # The words of so many lines would cover each other.
+        return [ring]
     text = base.mark_text(dy=-15, fontSize=SMALL_SIZE, aria=False)
     return [ring, text.encode(_text(channel), color=alt.value(data.theme.ink))]
 

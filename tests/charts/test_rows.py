@@ -54,3 +54,20 @@ def test_names_without_a_number_in_a_heat_map_are_left_out() -> None:
     datasets = find(spec_of(build_chart(chart, table)), "datasets")[0]
     assert isinstance(datasets, dict)
     assert [row["metric"] for rows in datasets.values() for row in rows] == ["a", "a"]
+
+
+def test_words_at_rings_are_for_few_lines() -> None:
+    names = [f"m{i}" for i in range(4)]
+    many = pa.table(
+        {
+            "series": names,
+            "steps": [[0, 1]] * 4,
+            "values": [[1.0, 2.0]] * 4,
+            "turns": [["step 0", None]] * 4,
+        }
+    )
+    few = spec_of(build_chart(ask(CHART), many.slice(0, 3)))
+    assert {"field": "turns", "type": "nominal"} in find(few, "text")
+    assert {"field": "turns", "type": "nominal"} not in find(
+        spec_of(build_chart(ask(CHART), many)), "text"
+    )

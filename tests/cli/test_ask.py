@@ -306,7 +306,7 @@ class TestChart:
         result = run("chart", "layer_profile", "-s", store, "-o", tmp_path / "p.svg")
         assert result.stdout == ""
         assert result.stderr == f"wrote {tmp_path / 'p.svg'}\n"
-        title = "<title>Without attention sinks, anisotropy of decoder falls from 0.95 to 0.15"
+        title = "<title>Without attention sinks, anisotropy in decoder falls from 0.95 to 0.15"
         assert title in (tmp_path / "p.svg").read_text()
 
     @pytest.mark.slow

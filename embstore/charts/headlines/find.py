@@ -47,7 +47,8 @@ def finding(question: Question, table: "pa.Table", metric: MetricInfo | None) ->
         return None
     rows = table.to_pylist()
     if find := _OF_A_METRIC.get(question.name):
-        return find(rows, metric)
+        # Of a number of a coordinate there is no higher and lower.
+        return None if metric is not None and metric.unit == "index" else find(rows, metric)
     if say := _OTHERS.get(question.name):
         return say(rows)
     return None

@@ -9,6 +9,7 @@ from embstore.charts.headlines.wording import (
     capital,
     differ,
     is_dimension,
+    is_or_are,
     number,
     of_all,
     short_names,
@@ -60,7 +61,7 @@ def profile(rows: Sequence[Row], metric: MetricInfo | None) -> str | None:
     ]
     top = max(rest, key=lambda row: row["value"])
     stays = "" if top is low else f"; its peak is then {number(top['value'])}, at {_place(top)}"
-    return capital(f"{WITHOUT_SINKS}, {what} of {name} falls {change}{stays}")
+    return capital(f"{WITHOUT_SINKS}, {what} in {name} falls {change}{stays}")
 
 
 def kinds(rows: Sequence[Row], metric: MetricInfo | None) -> str | None:
@@ -95,7 +96,7 @@ def peaks(rows: Sequence[Row], metric: MetricInfo | None) -> str | None:
             if row["series"] == first[0]["series"]
         ]
         name = short_names(rows)[str(first[0]["series"])]
-        return capital(f"{subject(metric, rows)} of {name} peaks {', '.join(parts)}")
+        return capital(f"{subject(metric, rows)} in {name} peaks {', '.join(parts)}")
     counts = []
     for scope in dict.fromkeys(row["scope"] for row in known):
         of_scope = [row for row in known if row["scope"] == scope]
@@ -111,7 +112,7 @@ def shapes(rows: Sequence[Row], metric: MetricInfo | None) -> str | None:
     if len(first) == 1:
         told = [f"{_SHAPES[row['shape']]}{_scope(row)}" for row in rows]
         return capital(
-            f"{subject(metric, rows)} of {short_names(rows)[str(first[0]['series'])]} "
+            f"{subject(metric, rows)} in {short_names(rows)[str(first[0]['series'])]} "
         ) + ("; ".join(told))
     counts = []
     for scope in scopes:
@@ -136,7 +137,7 @@ def sinks(rows: Sequence[Row], metric: MetricInfo | None) -> str | None:
     change = f"from {number(most['at_peak_no_sinks'])} to {number(most['at_peak'])}"
     name, where = short_names(rows)[str(most["series"])], f"at layer {most['peak_layer']}"
     if len(raised) == 1:
-        return f"Attention sinks raise {what} of {name} {change} {where}, its peak"
+        return f"Attention sinks raise {what} in {name} {change} {where}, its peak"
     many = of_all(len(raised), len(known), "profile")
     return f"Attention sinks raise {what} at the peaks of {many}, most in {name}: {change} {where}"
 
@@ -209,11 +210,15 @@ def _highest(rows: Sequence[Row], names: dict[str, str], what: str) -> str | Non
         if not differ(best, max(others, key=lambda row: row["value"]), values):
             return None
         name = names[str(best["series"])]
-        return capital(f"{what} is highest in {name}: {number(best['value'])} at {_place(best)}")
+        return capital(
+            f"{what} {is_or_are(what)} highest in {name}: {number(best['value'])} at {_place(best)}"
+        )
     if not differ(best, min(rows, key=lambda row: row["value"]), values):
         return None
     name = names[str(best["series"])]
-    return capital(f"{what} of {name} is highest at {_place(best)}: {number(best['value'])}")
+    return capital(
+        f"{what} in {name} {is_or_are(what)} highest at {_place(best)}: {number(best['value'])}"
+    )
 
 
 def _place(row: Row) -> str:

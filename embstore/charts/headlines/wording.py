@@ -46,16 +46,47 @@ def step(number_of: int) -> str:
 
 def subject(metric: MetricInfo | None, rows: Sequence[Row]) -> str:
     """Name the metric of some rows, within a sentence."""
-    if metric is None:
-        return str(rows[0].get("metric", "value"))
-    title = metric.title
-    # Anisotropy becomes lower case; RankMe and Intrinsic dimension (TwoNN) do in part or not.
-    return title[0].lower() + title[1:] if title[1:2].islower() and title != "RankMe" else title
+    return str(rows[0].get("metric", "value")) if metric is None else spoken(metric.title)
+
+
+def spoken(title: str) -> str:
+    """Write a metric's title as it is said within a sentence.
+
+    >>> [spoken(t) for t in ("Anisotropy", "RankMe", "Norm, largest", "Norm, 99th percentile")]
+    ['anisotropy', 'RankMe', 'largest norm', '99th percentile of norm']
+    >>> spoken("Intrinsic dimension (TwoNN, lowest fifth)")
+    'intrinsic dimension (TwoNN, lowest fifth)'
+    """
+    first, comma, which = title.partition(", ")
+    if comma and "(" not in first:
+        of = " of" if "quantile" in which or "percentile" in which else ""
+        return f"{which}{of} {_lower(first)}"
+    return _lower(title)
 
 
 def capital(sentence: str) -> str:
-    """Begin a sentence with a capital letter, unless it begins with a name."""
-    return sentence[:1].upper() + sentence[1:]
+    """Begin a sentence with a capital letter, unless it begins with a name.
+
+    >>> capital("largest norm"), capital("α-ReQ in a")
+    ('Largest norm', 'α-ReQ in a')
+    """
+    word = sentence.partition(" ")[0]
+    return sentence[:1].upper() + sentence[1:] if word.isascii() and word.islower() else sentence
+
+
+def is_or_are(what: str) -> str:
+    """Return the verb of a metric's name.
+
+    >>> is_or_are("components for 90 % of the variance"), is_or_are("largest norm")
+    ('are', 'is')
+    """
+    return "are" if what.startswith("components") else "is"
+
+
+def _lower(title: str) -> str:
+    word = title.partition(" ")[0]
+    # RankMe, IsoScore, TwoNN and α-ReQ are names.
+    return title[:1].lower() + title[1:] if word[1:].islower() else title
 
 
 def short_names(rows: Iterable[Row], column: str = "series") -> dict[str, str]:
@@ -90,12 +121,14 @@ def of_all(n: int, all_of: int, what: str) -> str:
     """Count some of several.
 
     >>> of_all(2, 2, "profile"), of_all(1, 3, "profile"), of_all(0, 3, "profile")
-    ('all 2 profiles', '1 of 3 profiles', 'none of 3 profiles')
+    ('both profiles', '1 of 3 profiles', 'none of 3 profiles')
     >>> of_all(1, 1, "profile")
     '1 of 1 profile'
     """
     if all_of == 1:
         return f"{n or 'none'} of 1 {what}"
+    if n == all_of == 2:
+        return f"both {what}s"
     counted = "none of" if n == 0 else "all" if n == all_of else f"{n} of"
     return f"{counted} {all_of} {what}s"
 

@@ -75,7 +75,7 @@ def other(tmp_path_factory: pytest.TempPathFactory) -> Store:
         (
             "layer_profile",
             {"revisions": ["step10000"]},
-            "Without attention sinks, anisotropy of m falls from 0.95 to 0.050 at layer 3; its "
+            "Without attention sinks, anisotropy in m falls from 0.95 to 0.050 at layer 3; its "
             "peak is then 0.050, at layer 0",
             "Anisotropy: profile across layers",
         ),

@@ -1,4 +1,7 @@
+from dataclasses import replace
 from typing import Any
+
+import pytest
 
 from embstore.charts.headlines.profiles import kinds, peaks, profile, shapes, sinks
 from tests.charts.specifications import DIMENSION, SHARE
@@ -27,7 +30,7 @@ class TestProfile:
     def test_what_remains_elsewhere_is_told(self) -> None:
         rows = [*line("a", 0.1, 0.5, 0.9), *line("a", 0.1, 0.4, 0.1, scope="no_sinks")]
         assert profile(rows, SHARE) == (
-            "Without attention sinks, anisotropy of a falls from 0.90 to 0.10 at layer 2; its "
+            "Without attention sinks, anisotropy in a falls from 0.90 to 0.10 at layer 2; its "
             "peak is then 0.40, at layer 1"
         )
 
@@ -40,7 +43,7 @@ class TestProfile:
 
     def test_without_sinks_more_is_no_fall(self) -> None:
         rows = [*line("a", 0.1, 0.5), *line("a", 0.1, 0.9, scope="no_sinks")]
-        assert profile(rows, SHARE) == "Anisotropy of a is highest at layer 1: 0.50"
+        assert profile(rows, SHARE) == "Anisotropy in a is highest at layer 1: 0.50"
 
     def test_of_several_profiles_the_highest_must_be_clear(self) -> None:
         clear = [*line("lab/a", 0.1, 0.9), *line("lab/b", 0.1, 0.2)]
@@ -50,7 +53,7 @@ class TestProfile:
 
     def test_of_dimensions_the_embedding_does_not_count(self) -> None:
         rows = line("a", 68.0, 5.0, 12.0, metric="twonn")
-        assert profile(rows, DIMENSION) == "Intrinsic dimension of a is highest at layer 2: 12.0"
+        assert profile(rows, DIMENSION) == "Intrinsic dimension in a is highest at layer 2: 12.0"
 
     def test_a_flat_profile_has_no_finding(self) -> None:
         assert profile(line("a", 0.5, 0.5, 0.5), SHARE) is None
@@ -58,7 +61,7 @@ class TestProfile:
 
     def test_the_state_after_the_final_norm_is_not_a_layer(self) -> None:
         rows = [*line("a", 0.1, 0.5), *line("a · after final norm", 0.9, site="final_norm")]
-        assert profile(rows, SHARE) == "Anisotropy of a is highest at layer 1: 0.50"
+        assert profile(rows, SHARE) == "Anisotropy in a is highest at layer 1: 0.50"
 
 
 def test_kinds_are_told_side_by_side() -> None:
@@ -75,7 +78,7 @@ def test_kinds_are_told_side_by_side() -> None:
     # Of one kind there is nothing to set beside it.
     found = kinds(rows[:4], SHARE)
     assert found is not None
-    assert found.startswith("Without attention sinks, anisotropy of d falls")
+    assert found.startswith("Without attention sinks, anisotropy in d falls")
 
 
 def test_peaks_of_one_and_of_several() -> None:
@@ -90,7 +93,7 @@ def test_peaks_of_one_and_of_several() -> None:
     }
     without = row | {"scope": "no_sinks", "peak_layer": 3, "peak_depth": 0.1, "peak_value": 0.411}
     assert peaks([row, without], SHARE) == (
-        "Anisotropy of a peaks in layer 12 of 30 (0.99), in layer 3 of 30 without attention sinks "
+        "Anisotropy in a peaks in layer 12 of 30 (0.99), in layer 3 of 30 without attention sinks "
         "(0.41)"
     )
     other = row | {"series": "lab/b", "peak_depth": 0.9}
@@ -105,7 +108,7 @@ def test_shapes_of_one_and_of_several() -> None:
     row = {"series": "a", "scope": "all", "shape": "bell", "metric": "anisotropy"}
     without = row | {"scope": "no_sinks", "shape": "open"}
     assert shapes([row, without], SHARE) == (
-        "Anisotropy of a is a bell; has no clear shape without attention sinks"
+        "Anisotropy in a is a bell; has no clear shape without attention sinks"
     )
     assert shapes([row, row | {"series": "b", "shape": "valley"}], SHARE) == (
         "The middle is above both ends in 1 of 2 profiles"
@@ -123,3 +126,18 @@ def test_a_peak_that_sinks_lower_is_not_called_unchanged() -> None:
     }
     assert sinks([row], SHARE) is None
     assert sinks([row | {"at_peak_no_sinks": None}], SHARE) is None
+
+
+@pytest.mark.parametrize(
+    ("title", "said"),
+    [
+        ("Norm, largest", "Largest norm in a is highest at layer 1: 0.90"),
+        ("α-ReQ", "α-ReQ in a is highest at layer 1: 0.90"),
+        (
+            "Components for 90 % of the variance",
+            "Components for 90 % of the variance in a are highest at layer 1: 0.90",
+        ),
+    ],
+)
+def test_titles_of_metrics_are_said_within_a_sentence(title: str, said: str) -> None:
+    assert profile(line("a", 0.1, 0.9), replace(SHARE, title=title)) == said
