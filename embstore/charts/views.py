@@ -1,9 +1,11 @@
 """How the views of a chart are sized and arranged: panels beside and below each other."""
 
-from typing import Literal
+import json
+from typing import Any, Literal
 
 import altair as alt
 
+from embstore.asking.question import Channel
 from embstore.charts.axes import field_of
 from embstore.charts.cells import cells
 from embstore.charts.chart_data import ChartData
@@ -24,6 +26,7 @@ from embstore.charts.theme import (
     PANELS_ABREAST,
     WIDTH,
 )
+from embstore.charts.words import broken
 
 # Heights in pixels: of a row of names, and of one with a row for each scope; of a cell of a heat
 # map; of the views below the first, which are of little; and between views.
@@ -104,15 +107,14 @@ def _paneled(
 ) -> InlineChart | InlineLayerChart | InlineFacetChart:
     """Repeat a view for every category of ``facet`` and ``row``."""
     channels = data.channels
-    # The view above has named the panels.
-    header = alt.Header(labels=False) if data.below else alt.Undefined
-    panels: dict[str, alt.FacetFieldDef] = {
-        side: alt.FacetFieldDef(
-            **field_of(channels[key]), title=None, sort=data.names(channels[key]), header=header
-        )
-        for side, key in (("column", "facet"), ("row", "row"))
-        if key in channels
-    }
+    header = _header(data)
+    panels: dict[str, alt.FacetFieldDef] = {}
+    for side, key in (("column", "facet"), ("row", "row")):
+        if key in channels:
+            order = _order(data, channels[key])
+            panels[side] = alt.FacetFieldDef(**field_of(channels[key]), title=None, sort=order)
+            if header:
+                panels[side].header = header
     if not panels:
         return view
     if data.panels > PANELS_ABREAST and "row" not in panels:
@@ -126,4 +128,42 @@ def _paneled(
         for key in "xy"
         if channels[key].column == "mean_distance" or channels[key].type != "Q"
     }
+    if channels["y"].type == "N" and _rows_are_alike(data):
+        # One list of names leaves the room of the others to the panels.
+        own.pop("y")
     return chart.resolve_scale(**own) if own else chart
+
+
+def _order(data: ChartData, channel: Channel) -> list[Any] | None:
+    """Return the panels in the order of the rows; Vega would sort them as text."""
+    found = [row[channel.column] for row in data.rows if row[channel.column] is not None]
+    values = list(dict.fromkeys(found))
+    return values if all(str(value).isprintable() for value in values) else None
+
+
+def _header(data: ChartData) -> alt.Header | None:
+    """Name the panels; in lines where a name is longer than its panel is wide."""
+    if data.below:
+        # The view above has named them.
+        return alt.Header(labels=False)
+    if "facet" not in data.channels:
+        return None
+    letters = int(_panel_size(data)[0] / CHARACTER_WIDTH)
+    names = data.names(data.channels["facet"])
+    long = [name for name in names if len(name) > letters and name.isprintable()]
+    if not long:
+        return None
+    lines = {name: broken(name, letters) for name in long}
+    # Vega-Lite puts an expression in the place of the label, hence the brackets.
+    return alt.Header(labelExpr=f"({json.dumps(lines)})[datum.label] || (datum.label)")
+
+
+def _rows_are_alike(data: ChartData) -> bool:
+    """Tell whether all panels have the same rows."""
+    if "facet" not in data.channels:
+        return False
+    panel, y = data.channels["facet"].column, data.channels["y"].column
+    names: dict[object, set[object]] = {}
+    for row in data.rows:
+        names.setdefault(row[panel], set()).add(row[y])
+    return len({frozenset(each) for each in names.values()}) == 1

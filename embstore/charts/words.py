@@ -1,5 +1,6 @@
 """The words of a chart: titles, captions, and a description for who cannot see it."""
 
+import re
 import textwrap
 from typing import TypeAlias
 
@@ -89,6 +90,20 @@ def axis_title(key: str, data: ChartData, note: str = "") -> Title:
     length = PANEL_SIZES[abreast]["xy".index(key)]
     lines = textwrap.wrap(title + note, max(20, int(length / CHARACTER_WIDTH)))
     return lines if len(lines) > 1 else title + note
+
+
+def broken(name: str, letters: int) -> list[str]:
+    """Break a long name into lines, after the signs that join its parts.
+
+    >>> broken("organisation/a-model · step0 to step1000", 16)
+    ['organisation/a-', 'model · step0 to', 'step1000']
+    """
+    lines = [""]
+    for part in re.split(r"(?<=[\s/_@-])", name):
+        if lines[-1] and len(lines[-1] + part.rstrip()) > letters:
+            lines.append("")
+        lines[-1] += part
+    return [line.strip() for line in lines]
 
 
 def capital(words: str) -> str:

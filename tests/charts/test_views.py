@@ -1,8 +1,10 @@
 """Views of their own for what is on another scale, and the markers of scopes."""
 
+import re
 from pathlib import Path
 
 import pyarrow as pa
+import pytest
 
 from embstore.charts.build import build_chart, save_chart
 from tests.charts.specifications import SHARE, ask, channels, find, marks, parts, spec_of
@@ -114,3 +116,49 @@ class TestMarkers:
         spec = spec_of(build_chart(chart, table))
         assert marks(spec) == ["point"]
         assert "The ceiling of 60 lies beyond the axis." in str(spec["title"])
+
+
+def test_panels_with_the_same_rows_name_them_once() -> None:
+    table = pa.table(
+        {
+            "series": ["a", "a", "b", "b"],
+            "metric": ["x", "y", "x", "y"],
+            "layer": [0, 0, 0, 0],
+            "errors": [1.0, 2.0, 3.0, 4.0],
+        }
+    )
+    chart = ask("mark=rect x=layer:O y=metric:N color=errors:Q facet=series:N")
+    assert spec_of(build_chart(chart, table))["resolve"] == {"scale": {"x": "independent"}}
+    own = {"scale": {"x": "independent", "y": "independent"}}
+    assert spec_of(build_chart(chart, table.slice(0, 3)))["resolve"] == own
+
+
+def test_long_names_of_panels_are_broken(tmp_path: Path) -> None:
+    long = "an-organisation/a-model-whose-name-is-much-longer-than-its-panel-is-wide"
+    table = pa.table({"series": [long, "b"], "depth": [0.0, 0.0], "value": [1.0, 2.0]})
+    chart = build_chart(ask("mark=line x=depth:Q y=value:Q facet=series:N"), table)
+    save_chart(chart, tmp_path / "a.svg")
+    svg = (tmp_path / "a.svg").read_text()
+    assert ">an-organisation/a-model-whose-name-is-</tspan>" in svg
+    assert ">much-longer-than-its-panel-is-wide</tspan>" in svg
+    assert ">b</text>" in svg
+
+
+@pytest.mark.parametrize("sign", ["it's", '"a"', "\\ x", "</script>", "α", "\u2028", "\n"])
+def test_a_long_name_of_a_panel_may_have_any_letters(sign: str, tmp_path: Path) -> None:
+    table = pa.table(
+        {"series": [f"{sign} model " * 9, "b"], "depth": [0.0] * 2, "value": [1.0] * 2}
+    )
+    chart = build_chart(ask("mark=line x=depth:Q y=value:Q facet=series:N"), table)
+    save_chart(chart, tmp_path / "a.svg")
+    assert (tmp_path / "a.svg").read_text().count("model") >= 9
+
+
+def test_panels_stand_in_the_order_of_the_rows(tmp_path: Path) -> None:
+    chart = ask("mark=point x=depth:Q y=value:Q facet=series:O")
+    for names in (["step 0", "step 32", "step 2000"], [0, 32, 2000], [2000, 32, 0]):
+        table = pa.table({"series": names, "depth": [0.5] * 3, "value": [1.5] * 3})
+        save_chart(build_chart(chart, table), tmp_path / "a.svg")
+        drawn = re.findall(r">((?:step )?[0-9]+)</text>", (tmp_path / "a.svg").read_text())
+        shown = [name for name in drawn if name in set(map(str, names))]
+        assert shown[:3] == list(map(str, names))
