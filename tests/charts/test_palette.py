@@ -1,11 +1,17 @@
 import itertools
 import math
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pyarrow as pa
 import pytest
 
+from embstore.api.store import Store
 from embstore.charts.palette import blended, model_color, palette_of
 from embstore.charts.theme import DARK, LIGHT, Theme
+from tests.charts.specifications import channels
+from tests.stores import new_store
+from tests.synthetic import ALL_METRICS, make_run
 
 
 def table(*lines: tuple[str, str, int | None]) -> pa.Table:
@@ -79,3 +85,22 @@ def test_other_categories_take_colours_one_by_one() -> None:
 
 def test_colours_mix() -> None:
     assert blended("#ff0000", "#0000ff", 0.25) == "#bf0040"
+
+
+def test_a_model_has_one_colour_in_all_charts_of_a_store(tmp_path: Path) -> None:
+    day = datetime(2026, 11, 2, tzinfo=UTC)
+    # Measured in this order, which is not that of the alphabet.
+    runs = [
+        make_run(name=f"lab/{letter}", created_at=day + timedelta(hours=i), metrics=ALL_METRICS)
+        for i, letter in enumerate("dbca")
+    ]
+    store = Store(new_store(tmp_path / "four.duckdb", runs))
+    expected = {f"lab/{letter}": model_color(i, LIGHT) for i, letter in enumerate("dbca")}
+    for name in ("layer_profile", "sink_effect", "peak_layer", "depth_grid", "linearity_profile"):
+        for models in (None, ["lab/a", "lab/c"]):
+            spec = store.chart(name, models=models).to_dict()
+            scales = [channel["scale"] for channel in channels(spec, "color")]
+            assert scales
+            for scale in scales:
+                found = dict(zip(scale["domain"], scale["range"], strict=True))
+                assert found == {model: expected[model] for model in models or sorted(expected)}
