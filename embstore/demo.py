@@ -9,8 +9,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from embstore.asking.ask import find_question, metric_info, run_question
-from embstore.charts.build import build_chart, save_chart
+from embstore.asking.answer import Answer
+from embstore.asking.ask import bind, find_question, run_question
+from embstore.asking.caveats import run_caveats
+from embstore.charts.build import save_chart
+from embstore.charts.draw import draw
 from embstore.checkpoints.package_files import packaged_path
 from embstore.errors import CorpusError, ModelError, UsageError
 from embstore.ingestion.outcome import Outcome, error_of
@@ -102,7 +105,7 @@ def run_demo(
     )
     return DemoResult(
         store=store,
-        files=_draw(database, out, names, sentence),
+        files=_draw(database, out, names),
         models=tuple(names),
         sentence=sentence,
     )
@@ -131,17 +134,18 @@ def _digits(value: float | None) -> str:
     return "nothing defined" if value is None else f"{value:.3f}".lstrip("0")
 
 
-def _draw(database: Database, out: Path, names: list[str], sentence: str) -> tuple[Path, ...]:
-    """Chart both metrics; the sentence stands under the first."""
+def _draw(database: Database, out: Path, names: list[str]) -> tuple[Path, ...]:
+    """Chart both metrics."""
     files = []
     question = find_question("layer_profile")
-    for metric, caption, suffixes in (
-        ("anisotropy", sentence, (".svg", ".html")),
-        ("twonn", None, (".svg",)),
+    for metric, stem, suffixes in (
+        ("anisotropy", "anisotropy", (".svg", ".html")),
+        ("twonn", "intrinsic_dimension", (".svg",)),
     ):
-        rows = run_question(database, question, {"metric": metric, "models": names})
-        chart = build_chart(question, rows, metric=metric_info(database, metric), caption=caption)
-        stem = "intrinsic_dimension" if metric == "twonn" else metric
+        values = bind(question, {"metric": metric, "models": names})
+        rows = run_question(database, question, values)
+        answer = Answer(rows, run_caveats(database, rows))
+        chart = draw(database, question, values, answer)
         for suffix in suffixes:
             files.append(out / f"{stem}{suffix}")
             save_chart(chart, files[-1])

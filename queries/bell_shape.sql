@@ -17,7 +17,7 @@
 -- param z DOUBLE = 3 in 0<..: how many standard errors make a difference
 -- param least_contrast DOUBLE = 0.1 in 0..: the least difference that counts, in the metric's unit
 -- param show VARCHAR = 'contrast' in ('contrast', 'peak_depth'): the chart's horizontal axis
--- chart: mark=point x=$show:Q y=series:N color=scope:N
+-- chart: mark=point x=$show:Q y=series:N color=series:N fill=scope:N
 WITH parts AS (
     SELECT
         run_id, model, kind, revision, step, corpus, stack, scope, metric,

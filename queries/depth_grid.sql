@@ -10,7 +10,7 @@
 -- param revisions VARCHAR[] = NULL in checkpoint.revision: only these revisions
 -- param scopes VARCHAR[] = ['all'] in ('all', 'no_first', 'no_sinks'): which tokens count
 -- param intervals INTEGER = 20 in 1..1000: into how many parts the grid divides the depth
--- chart: mark=line x=depth:Q y=value:Q color=series:N dash=scope:N
+-- chart: mark=curve x=depth:Q y=value:Q color=series:N dash=scope:N
 WITH states AS (
     SELECT *
     FROM profile_latest

@@ -4,13 +4,14 @@
 --   60. exceeds is yes if the whole interval lies above the ceiling, perhaps if only a part of
 --   it does; highest_possible is the highest end of any interval. Estimates above about 20 are
 --   too low at usual sample sizes, so no is not a proof. The latest run of each checkpoint and
---   text, without untrained controls and without the state after the final norm.
+--   text, without untrained controls, the embedding and the state after the final norm: the
+--   dimension of the embedding is that of the vocabulary.
 -- param metric VARCHAR = 'twonn' in metric.name: which estimate
 -- param ceiling DOUBLE = 60 in 0<..: the dimension not to be exceeded
 -- param models VARCHAR[] = NULL in model.name: only these models; NULL means all
 -- param scopes VARCHAR[] = ['all', 'no_sinks'] in ('all', 'no_first', 'no_sinks'): which tokens count
--- param embedding BOOLEAN = true: whether layer 0, the embedding, counts
--- chart: mark=point x=value:Q y=series:N color=scope:N rule=ceiling:Q
+-- param embedding BOOLEAN = false: whether layer 0, the embedding, counts
+-- chart: mark=point x=value:Q y=series:N color=series:N fill=scope:N rule=ceiling:Q label=layer:Q
 WITH highest AS (
     SELECT
         display_name, model, model_id, kind, corpus, stack, scope, metric,
@@ -28,7 +29,7 @@ WITH highest AS (
         AND ($models::VARCHAR[] IS NULL OR list_contains($models::VARCHAR[], model))
         AND list_contains($scopes::VARCHAR[], scope)
         AND site <> 'final_norm'
-        AND ($embedding OR layer > 0)
+        AND (site <> 'embedding' OR $embedding::BOOLEAN)
         AND NOT untrained
     GROUP BY ALL
 )

@@ -7,7 +7,7 @@
 -- param metric VARCHAR = 'anisotropy' in metric.name: which metric
 -- param models VARCHAR[] = NULL in model.name: only these models; NULL means all
 -- param scopes VARCHAR[] = ['all', 'no_sinks'] in ('all', 'no_first', 'no_sinks'): which tokens count
--- chart: mark=point x=peak_value:Q y=series:N color=scope:N
+-- chart: mark=point x=peak_layer:Q y=series:N color=series:N fill=scope:N span=n_layers:Q label=peak_value:Q
 WITH peaks AS (
     SELECT
         run_id, model, kind, revision, step, corpus, stack, scope, metric,

@@ -23,7 +23,7 @@
 -- param z DOUBLE = 2 in 0<..: how many standard errors a move must exceed were there two steps only
 -- param least_steps INTEGER = 5 in 3..: fewer steps leave the verdict open
 -- param duplicates BOOLEAN = false: also steps whose weights another step has too
--- chart: mark=point x=peak_step:Q:symlog y=state:N color=verdict:N
+-- chart: mark=line x=course_steps:Q:symlog y=course_values:Q color=state:N detail=verdict:N label=course_turns:N
 WITH measured AS (
     SELECT
         *,
@@ -62,8 +62,8 @@ means AS (
             ELSE mean_list(list(window_effects ORDER BY layer)) END AS effects
     FROM whole GROUP BY ALL
 ),
-courses AS (
-    SELECT series, of_layer, scope,
+courses AS (SELECT
+        series, of_layer, scope,
         max(n_layers) AS n_layers, count(error) AS n_errors, list(run_id ORDER BY step) AS run_ids,
         paired_points(list({'step': step, 'value': value, 'error': error, 'effects': effects,
             'token_ids': token_ids} ORDER BY step)) AS points
@@ -76,8 +76,7 @@ alike AS (
         unequal_settings(list(DISTINCT settings) FILTER (NOT left_out)) AS unequal,
         count(*) FILTER (NOT left_out) AS n_kept,
         count(value) FILTER (NOT left_out) AS n_values
-    FROM measured
-    GROUP BY series, scope
+    FROM measured GROUP BY series, scope
 ),
 -- One row for each series, even where all its steps are copies or lack values.
 asked AS (
@@ -110,10 +109,12 @@ SELECT
     CASE WHEN points[1].effects IS NOT NULL THEN 'paired' WHEN n_errors > 0 THEN 'independent' END
     AS errors, share_down, turn_steps, turn_values, unequal,
     asked.metric, asked.of_layer AS layer, coalesce(n_layers, 0) AS n_layers,
-    asked.series, asked.model, asked.kind, asked.corpus, asked.stack, asked.model_id, run_ids
-FROM asked
-JOIN alike USING (series, scope)
-LEFT JOIN shapes
-    ON shapes.series = asked.series AND shapes.scope = asked.scope
+    asked.series, asked.model, asked.kind, asked.corpus, asked.stack, asked.model_id, run_ids,
+    [p.step for p in points] AS course_steps, [p.value for p in points] AS course_values,
+    [CASE WHEN verdict <> 'open' AND list_contains(turn_steps, p.step) THEN
+        if(p.step IN (first_step, last_step), '', format('step {:,}', p.step)) END
+        for p in points] AS course_turns
+FROM asked JOIN alike USING (series, scope)
+LEFT JOIN shapes ON shapes.series = asked.series AND shapes.scope = asked.scope
     AND shapes.of_layer IS NOT DISTINCT FROM asked.of_layer
 ORDER BY asked.series, asked.of_layer, asked.scope

@@ -6,20 +6,20 @@
 --   left out.
 -- param metric VARCHAR = 'anisotropy' in metric.name: which metric
 -- param models VARCHAR[] = NULL in model.name: only these models; NULL means all
--- chart: mark=point x=effect:Q y=series:N color=kind:N
+-- chart: mark=dumbbell x=at_peak:Q x2=at_peak_no_sinks:Q y=series:N color=series:N label=peak_layer:Q
 SELECT
     series(p.model, p.revision, p.corpus, run_id, p.kind, stack) AS series,
     p.model, p.kind, p.revision, p.step, p.corpus, stack, metric,
+    max(p.value) FILTER (p.scope = 'all') AS at_peak,
     -- Of several layers with the same value the lowest.
+    first(sinkless.value ORDER BY p.value DESC, layer)
+        FILTER (p.scope = 'all' AND p.value IS NOT NULL) AS at_peak_no_sinks,
+    at_peak - at_peak_no_sinks AS effect,
     first(layer ORDER BY p.value DESC, layer)
         FILTER (p.scope = 'all' AND p.value IS NOT NULL) AS peak_layer,
     -- Counted over all metrics: a metric of two layers has no value at the last.
     any_value(n_stack_layers.n_layers) AS n_layers,
-    max(p.value) FILTER (p.scope = 'all') AS at_peak,
-    first(sinkless.value ORDER BY p.value DESC, layer)
-        FILTER (p.scope = 'all' AND p.value IS NOT NULL) AS at_peak_no_sinks,
     max(p.value) FILTER (p.scope = 'no_sinks') AS peak_no_sinks,
-    at_peak - at_peak_no_sinks AS effect,
     max(l.n_tokens) AS n_tokens,
     max(l.n_first) AS n_first,
     max(l.n_sinks) AS n_sinks,

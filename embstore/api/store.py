@@ -402,14 +402,9 @@ class Store:
         theme: str,
     ) -> "AnyChart":
         # Altair takes as long to import as everything else together.
-        from embstore.charts.build import build_chart
+        from embstore.charts.draw import draw
 
-        metric = values.get("metric")
-        info = ask.metric_info(self._database, metric) if isinstance(metric, str) else None
-        caption = " ".join(Answer(table, caveats).notes) or None
-        return build_chart(
-            question, table, params=values, metric=info, caption=caption, theme=theme
-        )
+        return draw(self._database, question, values, Answer(table, caveats), theme=theme)
 
 
 def _several(given: str | Sequence[str]) -> tuple[str, ...]:

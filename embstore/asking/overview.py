@@ -5,7 +5,7 @@ from operator import itemgetter
 from typing import TYPE_CHECKING
 
 from embstore.asking.parameters import ParameterValue
-from embstore.asking.question import Question
+from embstore.asking.question import ADDED, Question
 from embstore.tables.brief import brief
 from embstore.tables.sparklines import range_of, sparkline
 from embstore.tables.text import even
@@ -41,6 +41,8 @@ def overview(
         above them: what is the same in all rows, and a sparkline for each line of the chart.
     """
     told_apart, numbers = _asked_for(question, values)
+    # A list is no number to read first.
+    numbers = [name for name in numbers if not _is_list(table, name)]
     in_order = _in_order(table.column_names, told_apart, numbers)
     shown, caption = brief(_drawn(table.select(in_order)), numbers, width=width)
     return shown, [*caption.splitlines(), *_lines(question, values, table, width)]
@@ -69,7 +71,7 @@ def _asked_for(
     types = {
         key: channel.type
         for key, channel in question.encoding.channels.items()
-        if key in columns and key != "rule"
+        if key in columns and key not in ADDED
     }
     apart = [columns[key] for key in types if types[key] == "N"]
     apart.sort(key=lambda name: name != "series")
@@ -77,6 +79,12 @@ def _asked_for(
         [*apart, *(columns[key] for key in types if types[key] in {"O", "T"})],
         [columns[key] for key in types if types[key] == "Q"],
     )
+
+
+def _is_list(table: "pa.Table", name: str) -> bool:
+    import pyarrow as pa
+
+    return name in table.column_names and pa.types.is_list(table.schema.field(name).type)
 
 
 def _drawn(table: "pa.Table") -> "pa.Table":
@@ -97,12 +105,14 @@ def _lines(
     question: Question, values: Mapping[str, ParameterValue], table: "pa.Table", width: int
 ) -> list[str]:
     encoding = question.encoding
-    if encoding is None or encoding.mark != "line" or not table.num_rows:
+    if encoding is None or encoding.mark not in {"line", "curve"} or not table.num_rows:
         return []
     columns = encoding.columns(values)
     along, height = columns.pop("x"), columns.pop("y")
     # A number that colours the lines tells none apart.
-    apart = [columns[key] for key in columns if encoding.channels[key].type == "N"]
+    apart = [
+        columns[key] for key in columns if encoding.channels[key].type == "N" and key not in ADDED
+    ]
     if along not in _ALONG or not {along, height, *apart} <= set(table.column_names):
         return []
     rows = _columns(table, [along, height, *apart])

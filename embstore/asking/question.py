@@ -28,9 +28,14 @@ from embstore.asking.parameters import TYPES, Parameter, Range, read_literal, re
 from embstore.errors import QueryError, UsageError
 from embstore.inputs.utf8 import not_utf8
 
-MARKS = ("line", "point", "bar", "rect")
-CHANNELS = ("x", "y", "color", "dash", "shape", "facet", "row", "detail", "rule")
+MARKS = ("line", "curve", "point", "dumbbell", "bar", "rect")
+CHANNELS = (
+    *("x", "y", "x2", "color", "dash", "shape", "fill", "facet", "row", "apart", "detail"),
+    *("rule", "span", "label"),
+)
 SCALES = ("linear", "log", "symlog")
+# Channels that add to a picture what no row is known by.
+ADDED = ("rule", "span", "label", "apart")
 CHANNEL_TYPES = {"Q": "quantitative", "N": "nominal", "O": "ordinal", "T": "temporal"}
 
 _NUMBERS = ("INTEGER", "BIGINT", "DOUBLE")

@@ -7,13 +7,15 @@ import altair as alt
 
 from embstore.asking.question import CHANNEL_TYPES, Channel
 from embstore.charts.chart_data import ChartData
-from embstore.charts.words import axis_title, is_value
-from embstore.types import MetricInfo
+from embstore.charts.theme import MANY_ROWS
+from embstore.charts.words import axis_title
 
 # Columns that span orders of magnitude, with the base of their logarithmic axis.
 _LOGARITHMIC = {"mean_distance": 10, "rank": 2, "ratio": 10}
 # On the full axis, a share whose values are all below this would look like a flat line at 0.
 _SMALL = 0.05
+# Pixels for the labels of whole numbers.
+_LABELS = 24
 # Of so many whole numbers in a row each has a tick.
 _FEW_NUMBERS = 8
 # 1000 as 1k, label by label: Vega's format would use one prefix for all, and write 1 as 0k.
@@ -42,12 +44,24 @@ def field_of(channel: Channel, column: str = "") -> Field:
 
 def axis_of(key: str, data: ChartData, column: str = "") -> alt.X | alt.Y:
     """Return ``x`` or ``y`` with its axis, or another column on the same axis."""
+    placed = _placed(key, data, column)
+    if key == "x" and data.above:
+        # The view below has the words of the axis that both share.
+        placed["title"] = None
+        placed["axis"].labels = placed["axis"].ticks = False
+    return placed
+
+
+def _placed(key: str, data: ChartData, column: str) -> alt.X | alt.Y:
     channel = data.channels[key]
     position: type[alt.X] | type[alt.Y] = alt.X if key == "x" else alt.Y
     field = field_of(channel, column)
     if channel.type != "Q":
         return position(**field, **_categories(key, data))
     numbers = data.numbers(channel)
+    for end in ("x2", "span"):
+        if key == "x" and end in data.channels:
+            numbers += data.numbers(data.channels[end])
     grid = key == "y" or channel.column != "layer"
     note = " (log scale)"
     if channel.scale == "symlog" and max(numbers, default=0) > 0 <= min(numbers):
@@ -85,16 +99,21 @@ def _categories(key: str, data: ChartData) -> _Named:
     if data.numbers(channel):
         axis.labelOverlap, axis.labelSeparation = "greedy", 3
         axis.labelAngle, axis.labelExpr = 0, _SHORT
+        if key == "y" and data.part:
+            # Views below each other begin at one place, whatever their labels.
+            axis.minExtent = _LABELS
         if key == "y" and channel.column == "layer":
             found["sort"] = "descending"
         return found
     # In the answer's order, not the alphabet's: step10 comes after step9.
-    found["sort"] = data.order(channel)
+    found["sort"] = data.names(channel) if data.is_pairs() else None
     if channel.type == "O":
         # Where labels would overlap, some are left out.
         axis.labelOverlap = "greedy"
     if key == "x":
         axis.labelAngle = -40
+        if data.is_pairs() and len(data.names(channel)) > MANY_ROWS:
+            axis.labels, found["title"] = False, f"{found['title']}, in the order of the rows"
     else:
         # Names need no title, and one may be longer than the axis.
         found["title"] = None
@@ -105,7 +124,6 @@ def _linear(
     key: str, channel: Channel, data: ChartData, numbers: list[float]
 ) -> tuple[alt.Scale, alt.Axis]:
     """Return scale and axis of evenly spaced numbers."""
-    metric = data.metric
     if channel.column in {"depth", "peak_depth"}:
         return alt.Scale(domain=[0, 1], nice=False), alt.Axis(tickCount=5, format=".1f")
     if numbers and all(isinstance(number, int) for number in numbers):
@@ -117,15 +135,10 @@ def _linear(
         _at_whole_numbers(axis, numbers, min(0, *numbers, 0))
         return (alt.Scale(nice=False) if key == "x" else alt.Scale()), axis
     axis = alt.Axis(tickCount=6)
-    if (
-        metric
-        and is_value(channel.column)
-        and _is_share(metric)
-        and max(numbers, default=0) > _SMALL
-    ):
+    if data.is_share(channel) and (data.mark == "dumbbell" or max(numbers, default=0) > _SMALL):
         return alt.Scale(domain=[0, 1]), axis
     # A point shows a value, not an amount as a bar does: its axis need not begin at 0.
-    anywhere = data.mark == "point" and not data.channels.get("rule")
+    anywhere = data.mark == "point" and not data.reaches_rule
     return (alt.Scale(zero=False, padding=12) if anywhere else alt.Scale()), axis
 
 
@@ -135,10 +148,6 @@ def _at_whole_numbers(axis: alt.Axis, numbers: list[float], least: float) -> Non
     whole = all(isinstance(number, int) for number in numbers)
     if whole and 0 < most - least <= _FEW_NUMBERS:
         axis.values = list(range(int(least), int(most) + 1))
-
-
-def _is_share(metric: MetricInfo) -> bool:
-    return metric.upper == "1" and metric.lower in {"0", "1/d"}
 
 
 def _base(channel: Channel) -> int:

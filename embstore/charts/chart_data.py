@@ -1,20 +1,37 @@
 """What a chart is drawn from, once the answer is there."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 from embstore.asking.question import Channel
+from embstore.charts.line_labels import LineLabel
+from embstore.charts.palette import Palette
 from embstore.charts.theme import Theme
 from embstore.types import MetricInfo
 
 # The columns of an answer that bound its estimate, and the columns that hold one.
 INTERVAL = ("ci_low", "ci_high")
 ESTIMATES = ("value", "dimension", "linearity", "similarity", "contrast")
+# Columns of the metric asked for, beside those that end in ``_value``.
+_VALUES = {"value", "at_peak", "at_peak_no_sinks", "course_values"}
 # Categories that always have the same order and the same colours, whichever are there.
 _ORDERED = {"status": ("measured", "undefined", "failed", "not measured")}
 
+# Parts that stand for several states.
+_PLURALS = {"block": "blocks"}
+# Categories that go before the others, if they are there.
+_LEADING = {"site": ("block",)}
+
+# A rule up to so many times as large as the largest value is on the axis.
+_NEAR = 1.5
+
 # Columns with the names of another column, which both axes list in the same order.
 _LIKE = {"neighbor": "series"}
+
+
+def is_value(column: str) -> bool:
+    """Tell whether a column holds the values of the metric asked for."""
+    return column in _VALUES or column.endswith("_value")
 
 
 @dataclass(frozen=True)
@@ -28,6 +45,10 @@ class ChartData:
             an interval is drawn.
         metric: what the values mean, where they are of one metric.
         theme: the colours.
+        palette: the looks of each category of ``color``.
+        line_labels: the names that stand at the ends of the lines, instead of in a legend.
+        below: whether this view stands below another with the same horizontal axis.
+        above: whether it stands above one.
         fewer: how to ask for fewer series; empty where the question takes no such parameter.
     """
 
@@ -36,18 +57,29 @@ class ChartData:
     rows: list[dict[str, object]]
     metric: MetricInfo | None
     theme: Theme
+    palette: Palette = field(default_factory=lambda: Palette({}, {}))
+    line_labels: tuple[LineLabel, ...] = ()
     fewer: str = ""
+    below: bool = False
+    above: bool = False
 
     def names(self, channel: Channel) -> list[str]:
         """Return the categories of a channel as the answer orders them: step10 after step9."""
         found = dict.fromkeys(str(row[channel.column]) for row in self.rows)
         always = _ORDERED.get(channel.column, ())
-        like = [name for name in self._names_like(channel) if name in found]
+        leading = _LEADING.get(channel.column, ())
+        like = [name for name in (*leading, *self._names_like(channel)) if name in found]
         return list(dict.fromkeys([*always, *like, *found]))
 
-    def order(self, channel: Channel) -> list[str] | None:
-        """Return the order of names along an axis; None for that of the rows."""
-        return self.names(channel) if self._names_like(channel) else None
+    def is_pairs(self) -> bool:
+        """Tell whether both axes list the same names."""
+        return any(self._names_like(self.channels[key]) for key in "xy")
+
+    def is_share(self, channel: Channel) -> bool:
+        """Tell whether a channel holds the metric's values, and these are shares of 1."""
+        metric = self.metric
+        share = metric is not None and metric.upper == "1" and metric.lower in {"0", "1/d"}
+        return share and is_value(channel.column)
 
     def _names_like(self, channel: Channel) -> list[str]:
         """Return the names of the other column whose order this channel follows."""
@@ -65,6 +97,39 @@ class ChartData:
     def interval(self) -> tuple[str, ...]:
         """Name the columns of the interval, if one is drawn."""
         return INTERVAL if set(INTERVAL) <= self.rows[0].keys() else ()
+
+    @property
+    def parts(self) -> list["ChartData"]:
+        """Take each category of ``apart`` by itself: it has a view of its own."""
+        channel = self.channels.get("apart")
+        if channel is None:
+            return [self]
+        names = self.names(channel)
+        return [
+            replace(
+                self,
+                rows=[row for row in self.rows if str(row[channel.column]) == name],
+                below=i > 0,
+                above=i < len(names) - 1,
+            )
+            for i, name in enumerate(names)
+        ]
+
+    @property
+    def part(self) -> str:
+        """Name the category of ``apart`` that this view shows; empty if there is one view."""
+        if not (self.above or self.below):
+            return ""
+        name = self.names(self.channels["apart"])[0]
+        return _PLURALS.get(name, name)
+
+    @property
+    def reaches_rule(self) -> bool:
+        """Tell whether a rule lies near the values: far away it would leave them no room."""
+        if "rule" not in self.channels:
+            return False
+        rules, values = self.numbers(self.channels["rule"]), self.numbers(self.channels["x"])
+        return max(rules, default=0) <= _NEAR * max(values, default=0)
 
     @property
     def panels(self) -> int:

@@ -1,6 +1,5 @@
 """Colours, shapes and dashes, and the legends that explain them."""
 
-import math
 from collections.abc import Sequence
 from typing import Any, TypeVar
 
@@ -10,7 +9,7 @@ from embstore.asking.question import Channel
 from embstore.charts.axes import field_of
 from embstore.charts.chart_data import ChartData
 from embstore.charts.theme import CHARACTER_WIDTH, DASHES, PANELS_ABREAST, SHAPES, WIDTH
-from embstore.charts.words import title_of
+from embstore.charts.words import SCOPE_NAMES, title_of
 
 # Numbers around a middle of 0, with the size beyond which all have the same colour.
 _DIVERGING = {"change_in_errors": 10.0}
@@ -18,18 +17,40 @@ _DIVERGING = {"change_in_errors": 10.0}
 _FROM_ZERO = {"distance"}
 # More series than this are hard to tell apart, whatever their looks.
 _MANY = 8
+# Of more categories that are in order, a legend shows so many.
+_SHOWN_OF_ORDERED = 5
 
-_Apart = TypeVar("_Apart", alt.Color, alt.Shape, alt.StrokeDash)
+# Which tokens are counted looks alike in every chart: a dash for lines, and markers that are
+# filled, light or hollow.
+_SCOPES = {SCOPE_NAMES[name]: i for i, name in enumerate(("all", "no_sinks", "no_first"))}
+_FILLS = (1.0, 0.0, 0.4)
+_FILLED_AREA, _HOLLOW_AREA = 80, 220
+
+_Apart = TypeVar("_Apart", alt.Color, alt.Fill, alt.Shape, alt.StrokeDash)
+_Colored = TypeVar("_Colored", alt.Color, alt.Fill)
 
 
 def color_of(data: ChartData, **looks: Any) -> alt.Color:
     """Colour categories apart, and numbers from dark to light."""
+    return _colored(alt.Color, data, **looks)
+
+
+def fill_of(data: ChartData) -> alt.Fill:
+    """Fill markers with their colour; how much of it shows, ``fills_of`` says."""
+    return _colored(alt.Fill, data)
+
+
+def _colored(kind: type[_Colored], data: ChartData, **looks: Any) -> _Colored:
     channel = data.channels["color"]
     if channel.type != "Q":
-        return _apart(alt.Color, channel, data, data.theme.colors, **looks)
+        colors = [data.palette.colors[name] for name in data.names(channel)]
+        return _apart(kind, channel, data, colors, **looks)
     scale, title = _gradient(channel, data)
     legend = alt.Legend(direction="horizontal", gradientLength=200, **looks)
-    return alt.Color(**field_of(channel), title=title, scale=scale, legend=legend)
+    if data.above and data.mark == "rect":
+        # Each view has its own colours: a legend between the two would be taken for either's.
+        legend.orient = "top"
+    return kind(**field_of(channel), title=title, scale=scale, legend=legend)
 
 
 def crowding(data: ChartData) -> str | None:
@@ -38,8 +59,10 @@ def crowding(data: ChartData) -> str | None:
     if channel is None or channel.type == "Q":
         return None
     shaped = data.mark in {"line", "point"} and "shape" not in data.channels
-    n_looks = math.lcm(len(data.theme.colors), len(SHAPES) if shaped else 1)
-    n_series = len(data.names(channel))
+    names = data.names(channel)
+    colors, shapes = data.palette.colors, data.palette.shapes
+    n_looks = len({(colors[name], shapes[name] if shaped else "") for name in names})
+    n_series = len(names)
     named = {data.channels[key].column for key in ("facet", "row", "y") if key in data.channels}
     if n_series <= n_looks or channel.column in named:
         return None
@@ -62,10 +85,32 @@ def edge_of(data: ChartData) -> alt.Stroke | None:
 
 def shapes_of(data: ChartData) -> list[alt.Shape]:
     """Give every category a shape, beside its colour; a shape per number would mean nothing."""
-    channel = data.channels.get("shape", data.channels.get("color"))
+    if "shape" in data.channels:
+        return [_apart(alt.Shape, data.channels["shape"], data, SHAPES)]
+    channel = data.channels.get("color")
     if channel is None or channel.type == "Q":
         return []
-    return [_apart(alt.Shape, channel, data, SHAPES)]
+    shapes = [data.palette.shapes[name] for name in data.names(channel)]
+    return [_apart(alt.Shape, channel, data, shapes)]
+
+
+def fills_of(data: ChartData) -> list[alt.FillOpacity]:
+    """Fill the markers of the first category of ``fill``, or of ``dash``; leave others hollow."""
+    channel = data.channels.get("fill", data.channels.get("dash"))
+    if channel is None or channel.type == "Q":
+        return []
+    # Vega has no legend of fills. That of dashes, or the footer, has the words.
+    values = _by_scope(channel, data, _FILLS)
+    return [alt.FillOpacity(**field_of(channel), scale=_scale(channel, data, values), legend=None)]
+
+
+def sizes_of(data: ChartData) -> list[alt.Size]:
+    """Make the hollow markers larger: rings around a filled one in the same place."""
+    channel = data.channels.get("fill")
+    if channel is None:
+        return []
+    areas = [_FILLED_AREA if fill else _HOLLOW_AREA for fill in _by_scope(channel, data, _FILLS)]
+    return [alt.Size(**field_of(channel), scale=_scale(channel, data, areas), legend=None)]
 
 
 def dashes_of(data: ChartData) -> list[alt.StrokeDash]:
@@ -74,16 +119,28 @@ def dashes_of(data: ChartData) -> list[alt.StrokeDash]:
     Without one, dashes tell apart the series that have to share a colour.
     """
     if "dash" in data.channels:
-        # In one column: a row beside the legend of colours would be wider than the chart. The
-        # symbol is long enough to show a dash, and no higher than a line of text.
-        looks = {"columns": 1, "symbolSize": 160}
-        return [_apart(alt.StrokeDash, data.channels["dash"], data, DASHES, **looks)]
-    colors = len(data.theme.colors)
+        # The symbol is long enough to show a dash, and no higher than a line of text.
+        looks = {"symbolSize": 160}
+        if not data.line_labels:
+            # A row beside the legend of colours would be wider than the chart.
+            looks["columns"] = 1
+        dashed = data.channels["dash"]
+        return [_apart(alt.StrokeDash, dashed, data, _by_scope(dashed, data, DASHES), **looks)]
     channel = data.channels.get("color")
-    if channel is None or channel.type == "Q" or len(data.names(channel)) <= colors:
+    if channel is None or channel.type == "Q":
         return []
-    each = [DASHES[i // colors % len(DASHES)] for i in range(len(data.names(channel)))]
-    return [_apart(alt.StrokeDash, channel, data, each)]
+    colors = [data.palette.colors[name] for name in data.names(channel)]
+    before = [colors[:i].count(color) for i, color in enumerate(colors)]
+    if not any(before):
+        return []
+    return [_apart(alt.StrokeDash, channel, data, [DASHES[n % len(DASHES)] for n in before])]
+
+
+def _by_scope(channel: Channel, data: ChartData, values: Sequence[Any]) -> list[Any]:
+    """Give each scope the look it has in every chart; other names take them one by one."""
+    names = data.names(channel)
+    places = [_SCOPES.get(name, i) for i, name in enumerate(names)]
+    return [values[place % len(values)] for place in places]
 
 
 def _apart(
@@ -91,26 +148,50 @@ def _apart(
 ) -> _Apart:
     """Give every category its own colour, shape or dash, named in full."""
     names = data.names(channel)
-    longest = max(map(len, names), default=0)
+    shown = _shown(channel, data)
+    longest = max(map(len, shown), default=0)
     room = WIDTH if data.panels == 1 else WIDTH * min(data.panels, PANELS_ABREAST) * 0.6
     columns = max(1, int(room / (longest * CHARACTER_WIDTH + 40)))
     legend = alt.Legend(**{"columns": columns, **looks})
+    if len(shown) < len(names):
+        legend.values = shown
     title = title_of(channel.column, None)
-    if len(names) > _MANY and data.fewer:
+    if len(names) > _MANY and data.fewer and len(shown) == len(names):
         title = f"{title} ({len(names)}; for fewer: {data.fewer})"
     return kind(
         **field_of(channel),
         title=title,
-        scale=alt.Scale(domain=names, range=[values[i % len(values)] for i in range(len(names))]),
-        legend=None if len(names) < 2 and _told_elsewhere(channel, data) else legend,
+        scale=_scale(channel, data, values),
+        legend=None if _needs_no_legend(channel, data) else legend,
     )
 
 
-def _told_elsewhere(channel: Channel, data: ChartData) -> bool:
-    """Tell whether a single category needs no legend: something else already names it."""
-    named = {data.channels[key].column for key in ("facet", "y") if key in data.channels}
+def _scale(channel: Channel, data: ChartData, values: Sequence[Any]) -> alt.Scale:
+    names = data.names(channel)
+    return alt.Scale(domain=names, range=[values[i % len(values)] for i in range(len(names))])
+
+
+def _shown(channel: Channel, data: ChartData) -> list[str]:
+    """Return the names a legend shows: of many in their order a few, from the first to the last."""
+    names, color = data.names(channel), data.channels.get("color")
+    if color is None or channel.column != color.column or len(names) <= _MANY:
+        return names
+    shown: list[str] = []
+    n_shown = max(2, _SHOWN_OF_ORDERED // (len(data.palette.ordered) or 1))
+    for line in data.palette.ordered:
+        places = [round(i * (len(line) - 1) / (n_shown - 1)) for i in range(n_shown)]
+        shown += [line[place] for place in dict.fromkeys(places)]
+    rest = set(names).difference(*data.palette.ordered)
+    return [name for name in names if name in rest or name in shown]
+
+
+def _needs_no_legend(channel: Channel, data: ChartData) -> bool:
+    """Tell whether something else already names the categories of a channel."""
+    named = {data.channels[key].column for key in ("facet", "row", "y") if key in data.channels}
     color = data.channels.get("color")
-    return color is None or channel.column != color.column or channel.column in named
+    if color is not None and channel.column == color.column:
+        return channel.column in named or bool(data.line_labels)
+    return len(data.names(channel)) < 2
 
 
 def _gradient(channel: Channel, data: ChartData) -> tuple[alt.Scale, str]:
@@ -122,6 +203,7 @@ def _gradient(channel: Channel, data: ChartData) -> tuple[alt.Scale, str]:
         if most > end:
             title = f"{title} (±{end:g} and beyond look alike)"
         return alt.Scale(scheme="blueorange", domain=[-end, end], domainMid=0, clamp=True), title
+    title = f"{title}, {data.part}" if data.part and data.mark == "rect" else title
     scale = alt.Scale(scheme="viridis")
     if data.mark != "rect":
         scale.scheme = alt.SchemeParams(name="viridis", extent=list(data.theme.gradient))

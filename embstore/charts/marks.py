@@ -1,99 +1,84 @@
-"""What is drawn: marks, layers, panels."""
-
-from typing import Literal
+"""What is drawn: lines, points, dumbbells and bars."""
 
 import altair as alt
 
 from embstore.asking.question import Channel
 from embstore.charts.axes import axis_of, field_of
 from embstore.charts.chart_data import INTERVAL, ChartData
-from embstore.charts.legends import color_of, dashes_of, edge_of, shapes_of
-from embstore.charts.notebook import InlineChart, InlineFacetChart, InlineLayerChart
-from embstore.charts.theme import CHARACTER_WIDTH, HEIGHT, PANEL_SIZES, PANELS_ABREAST
+from embstore.charts.legends import color_of, dashes_of, fill_of, fills_of, shapes_of, sizes_of
+from embstore.charts.notebook import InlineChart, InlineLayerChart
+from embstore.charts.palette import blended
+from embstore.charts.theme import MANY_ROWS, SMALL_SIZE
 from embstore.charts.words import title_of
 
-# Heights in pixels, of a row of names and of a cell of a heat map.
-_ROW_HEIGHT, _SMALL_ROW, _LEAST_ROW = 24, 18, 5
-_MANY_ROWS = 25
-_LEAST_CELL, _LARGEST_CELL = 9, 28
 # The opacity of a band; fainter where there is one per layer, because those overlap.
 _LIGHT, _FAINT = 0.15, 0.05
-# Pixels beside each panel, for the labels of its axis or the gap to the next panel.
-_MARGIN = 40
+# So many lines have words at their rings.
+_LABELLED = 3
+_LAYERS = {"layer", "peak_layer"}
+# The areas of markers along lines and of those by themselves, and of the ring around one.
+_SMALL, _LARGE, _RING = 34, 80, 220
 
 
-def view_of(data: ChartData) -> InlineChart | InlineLayerChart | InlineFacetChart:
-    """Return one view, or one view per facet.
-
-    Where an interval is drawn, it is a band behind the lines, or a bar through the points.
-    """
-    make = {"line": _lines, "point": _points, "bar": _bars, "rect": _cells}[data.mark]
-    width, height = _size(data)
-    return _paneled(make(data).properties(width=width, height=height), data)
-
-
-def width_of(data: ChartData) -> int:
-    """Return about how wide the whole chart is, in pixels."""
-    abreast = min(data.panels, PANELS_ABREAST)
-    own, y = PANEL_SIZES[abreast][0] + _MARGIN, data.channels["y"]
-    if y.type != "Q" and not data.numbers(y):
-        own += int(max(map(len, data.names(y)), default=0) * CHARACTER_WIDTH)
-    return abreast * own
-
-
-def _lines(data: ChartData) -> InlineLayerChart:
-    shared = _shared(data)
-    lines = shared.mark_line(strokeWidth=1.8).encode(*dashes_of(data))
-    points = shared.mark_point(filled=True, size=34, opacity=1).encode(*shapes_of(data))
+def lines(data: ChartData) -> InlineLayerChart:
+    """Draw lines with a marker at each value; a band behind them is their interval."""
+    base = shared(data)
+    drawn = [base.mark_line(strokeWidth=1.8).encode(*dashes_of(data))]
+    if data.mark == "line":
+        shapes, fills = shapes_of(data), fills_of(data)
+        if fills:
+            # A hollow marker hides the line that passes behind it.
+            ground = base.mark_point(fill=data.theme.background, size=_SMALL, opacity=1, aria=False)
+            drawn.append(ground.encode(*shapes))
+        points = base.mark_point(filled=not fills, size=_SMALL, opacity=1, strokeWidth=1.3)
+        points = points.encode(*shapes, *fills)
+        if fills and "color" in data.channels:
+            points = points.encode(fill_of(data))
+        drawn.append(points)
+    if "label" in data.channels:
+        drawn += _marked(data)
     bands = [_band(data)] if data.interval else []
-    return InlineLayerChart(layer=[*bands, lines, points])
+    return InlineLayerChart(layer=[*bands, *drawn, *_names_of_lines(data)])
 
 
-def _points(data: ChartData) -> InlineChart | InlineLayerChart:
-    shared = _shared(data)
-    # Hollow, so that of two points in one place both are seen.
-    points = shared.mark_point(filled=False, size=90, strokeWidth=2, opacity=1)
-    points = points.encode(*shapes_of(data))
-    behind = []
-    if "rule" in data.channels:
-        # One line for all rows. It repeats the title of the axis, which else would have two.
-        title = axis_of("x", data)["title"]
-        at = alt.X(**field_of(data.channels["rule"]), aggregate="max", title=title)
-        rule = InlineChart().mark_rule(strokeDash=[5, 4], color=data.theme.faint)
-        behind.append(rule.encode(at))
+def points(data: ChartData) -> InlineChart | InlineLayerChart:
+    """Draw points, filled or hollow as ``fill`` says; a bar through one is its interval."""
+    base, fills = shared(data), fills_of(data)
+    behind = _behind(data)
     if data.interval:
         low, high = INTERVAL
-        bar = shared.mark_rule(strokeWidth=2, aria=False)
+        bar = base.mark_rule(strokeWidth=2, aria=False)
         behind.append(bar.encode(axis_of("x", data, low), alt.X2(field=high)))
-    return InlineLayerChart(layer=[*behind, points]) if behind else points
+    # Without ``fill`` all are hollow, so that of two points in one place both are seen.
+    drawn = base.mark_point(filled=False, size=_LARGE, strokeWidth=2, opacity=1)
+    drawn = drawn.encode(*shapes_of(data))
+    if fills:
+        drawn = drawn.encode(*fills, *sizes_of(data))
+        if "color" in data.channels:
+            drawn = drawn.encode(fill_of(data))
+    layers = [*behind, drawn, *_labels(data)]
+    return InlineLayerChart(layer=layers) if len(layers) > 1 else drawn
 
 
-def _bars(data: ChartData) -> InlineChart:
+def dumbbells(data: ChartData) -> InlineLayerChart:
+    """Draw each row as a bar from ``x2``, a hollow marker, to ``x``, a filled one."""
+    base = shared(data)
+    end = data.channels["x2"]
+    bar = base.mark_rule(strokeWidth=3, opacity=0.5, aria=False).encode(alt.X2(field=end.column))
+    hollow = base.mark_point(fill=data.theme.background, size=_RING, strokeWidth=2, opacity=1)
+    hollow = hollow.encode(axis_of("x", data, end.column))
+    filled = base.mark_point(filled=True, size=_LARGE, opacity=1)
+    return InlineLayerChart(layer=[bar, hollow, filled, *_labels(data)])
+
+
+def bars(data: ChartData) -> InlineChart:
+    """Draw bars, their parts beside each other."""
     # A seam between the parts of a bar tells them apart without their colours.
-    bars: InlineChart = _shared(data).mark_bar(stroke=data.theme.background, strokeWidth=1.5)
-    return bars
+    drawn: InlineChart = shared(data).mark_bar(stroke=data.theme.background, strokeWidth=1.5)
+    return drawn
 
 
-def _cells(data: ChartData) -> InlineLayerChart:
-    """Draw a heat map; a cell without a number is grey, and crossed out."""
-    axes = InlineChart().encode(axis_of("x", data), axis_of("y", data))
-    color = data.channels["color"]
-    layers = [_shared(data).mark_rect()]
-    if color.type == "Q":
-        if edge := edge_of(data):
-            # Without edges in the cells' own colours the ground shows between them.
-            edges = axes.mark_rect(filled=False, strokeWidth=0.8, aria=False)
-            layers.insert(0, edges.encode(edge))
-        crosses = axes.mark_text(text="×", color=data.theme.faint)
-        layers.append(crosses.transform_filter(~alt.expr.isValid(alt.datum[color.column])))
-    elif "shape" in data.channels:
-        size = 22 if len(data.names(data.channels["y"])) <= _MANY_ROWS else 5
-        points = axes.mark_point(filled=True, opacity=1, size=size, color=data.theme.background)
-        layers.append(points.encode(*shapes_of(data)))
-    return InlineLayerChart(layer=layers, view=alt.ViewBackground(fill=data.theme.empty))
-
-
-def _shared(data: ChartData) -> InlineChart:
+def shared(data: ChartData) -> InlineChart:
     """Return a chart without a mark yet, with the channels that every layer of a view has."""
     channels = data.channels
     chart = InlineChart().encode(axis_of("x", data), axis_of("y", data))
@@ -103,6 +88,9 @@ def _shared(data: ChartData) -> InlineChart:
         chart = chart.encode(color_of(data, **looks))
     if "detail" in channels:
         chart = chart.encode(alt.Detail(**field_of(channels["detail"])))
+    if rows_of_scopes(data):
+        offset = field_of(channels["fill"])
+        chart = chart.encode(alt.YOffset(**offset, sort=data.names(channels["fill"])))
     bounds = [Channel(name, "Q") for name in data.interval]
     shown = {channel.column: channel for channel in (*channels.values(), *bounds)}
     return chart.encode(
@@ -111,6 +99,88 @@ def _shared(data: ChartData) -> InlineChart:
             for channel in shown.values()
         ]
     )
+
+
+def rows_of_scopes(data: ChartData) -> bool:
+    """Tell whether each category of ``fill`` has a row of its own, with room for its label."""
+    channels = data.channels
+    return (
+        data.mark == "point"
+        and {"fill", "label"} <= channels.keys()
+        and len(data.names(channels["y"])) <= MANY_ROWS
+    )
+
+
+def _behind(data: ChartData) -> list[InlineChart]:
+    """Draw what lies behind points: a faint bar from 0, and a line for all rows."""
+    channels, behind = data.channels, []
+    # They repeat the title of the axis, which else would have two.
+    title = axis_of("x", data)["title"]
+    if "span" in channels:
+        bar = InlineChart().mark_rule(strokeWidth=7, color=data.theme.grid, aria=False)
+        x = alt.X(**field_of(channels["span"]), title=title)
+        behind.append(bar.encode(x, alt.X2Datum(0), axis_of("y", data)))
+    if data.reaches_rule:
+        rule = InlineChart().mark_rule(strokeDash=[5, 4], color=data.theme.faint)
+        at = alt.X(**field_of(channels["rule"]), aggregate="max", title=title)
+        behind.append(rule.encode(at))
+    return behind
+
+
+def _labels(data: ChartData) -> list[InlineChart]:
+    """Write beside each mark what the column of ``label`` has there, where rows have room."""
+    channel = data.channels.get("label")
+    if channel is None or len(data.names(data.channels["y"])) > MANY_ROWS:
+        return []
+    text = shared(data).mark_text(align="left", dx=12, fontSize=SMALL_SIZE, aria=False)
+    if data.interval:
+        # Beside the axis: beside its point it would lie on the bar.
+        text = text.encode(x=alt.value("width"))
+    if channel.column in _LAYERS:
+        # A number beside a mark would be taken for its value.
+        text = text.transform_calculate(layer_named=f"'layer ' + datum['{channel.column}']")
+        return [text.encode(alt.Text("layer_named:N"), color=alt.value(data.theme.ink))]
+    return [text.encode(_text(channel), color=alt.value(data.theme.ink))]
+
+
+def _marked(data: ChartData) -> list[InlineChart]:
+    """Mark the points of lines that have a label: a ring, and the label above it."""
+    channel = data.channels["label"]
+    there = alt.expr.isValid(alt.datum[channel.column])
+    base = shared(data).transform_filter(there)
+    ring = base.mark_point(filled=False, size=_RING, strokeWidth=2, opacity=1, aria=False)
+    color = data.channels.get("color")
+    if color is not None and color.type != "Q" and len(data.names(color)) > _LABELLED:
+        # The words of so many lines would cover each other.
+        return [ring]
+    text = base.mark_text(dy=-15, fontSize=SMALL_SIZE, aria=False)
+    return [ring, text.encode(_text(channel), color=alt.value(data.theme.ink))]
+
+
+def _text(channel: Channel) -> alt.Text:
+    """Write a column beside marks: names as they are, numbers in three digits."""
+    return alt.Text(**field_of(channel), format=".3~g" if channel.type == "Q" else alt.Undefined)
+
+
+def _names_of_lines(data: ChartData) -> list[InlineChart]:
+    """Write the names of lines at their ends, in a darker shade of their colours."""
+    drawn = []
+    for label in data.line_labels:
+        color = blended(data.palette.colors[label.name], data.theme.ink, 0.3)
+        # Data of its own: of the chart's rows, each would write the name once.
+        text = InlineChart(alt.InlineData([{}])).mark_text(
+            text=label.name,
+            align="left",
+            baseline="middle",
+            color=color,
+            dx=9,
+            dy=label.shift,
+            fontSize=SMALL_SIZE,
+            aria=False,
+        )
+        at = alt.YDatum(label.value)
+        drawn.append(text.encode(x=alt.value("width"), y=at))
+    return drawn
 
 
 def _band(data: ChartData) -> InlineChart:
@@ -126,48 +196,3 @@ def _band(data: ChartData) -> InlineChart:
         band = band.encode(color_of(data, symbolOpacity=1))
     per_line = [channels[key] for key in ("detail", "dash") if key in channels]
     return band.encode(detail=[alt.Detail(**field_of(channel)) for channel in per_line])
-
-
-def _size(data: ChartData) -> tuple[int, int | alt.Step]:
-    """Return width and height of one panel."""
-    width, height = PANEL_SIZES[min(data.panels, PANELS_ABREAST)]
-    y = data.channels["y"]
-    if y.type == "Q":
-        return width, height
-    if data.mark == "rect" and data.numbers(y):
-        cell = HEIGHT / max(1, len(set(data.numbers(y))))
-        return width, alt.Step(round(min(max(cell, _LEAST_CELL), _LARGEST_CELL), 1))
-    rows = len(data.names(y))
-    step = _ROW_HEIGHT if rows <= _MANY_ROWS else _SMALL_ROW
-    if y.type == "O":
-        # Not all of many ordered names need to be read, so that their rows may be low.
-        step = round(min(_ROW_HEIGHT, max(_LEAST_ROW, _ROW_HEIGHT * _MANY_ROWS / rows)))
-    return width, alt.Step(step)
-
-
-def _paneled(
-    view: InlineChart | InlineLayerChart, data: ChartData
-) -> InlineChart | InlineLayerChart | InlineFacetChart:
-    """Repeat a view for every category of ``facet`` and ``row``."""
-    channels = data.channels
-    panels: dict[str, alt.FacetFieldDef] = {
-        side: alt.FacetFieldDef(
-            **field_of(channels[key]), title=None, sort=data.order(channels[key])
-        )
-        for side, key in (("column", "facet"), ("row", "row"))
-        if key in channels
-    }
-    if not panels:
-        return view
-    if data.panels > PANELS_ABREAST and "row" not in panels:
-        chart = InlineFacetChart(spec=view, facet=panels["column"], columns=PANELS_ABREAST)
-    else:
-        chart = InlineFacetChart(spec=view, facet=alt.FacetMapping(**panels))
-    # Each panel has its own axis of distances, which depend on how long a model's vectors are,
-    # and its own layers and steps.
-    own: dict[str, Literal["independent"]] = {
-        key: "independent"
-        for key in "xy"
-        if channels[key].column == "mean_distance" or channels[key].type != "Q"
-    }
-    return chart.resolve_scale(**own) if own else chart

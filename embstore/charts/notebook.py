@@ -55,7 +55,29 @@ class InlineHConcatChart(_Inline, alt.HConcatChart):
 
 
 class InlineVConcatChart(_Inline, alt.VConcatChart):
-    """Charts below each other, or one with its caption."""
+    """Charts below each other."""
+
+
+class InlineFootedChart(InlineVConcatChart):
+    """A chart above its footer.
+
+    A view has one title: the footer is that of a concatenation around the chart. Whoever gives
+    it another title, or lays a mark over it, means the chart.
+    """
+
+    def properties(self, **given: Any) -> "InlineFootedChart":
+        """Set properties: title, width and height are the chart's."""
+        own = {key: given.pop(key) for key in ("title", "width", "height") if key in given}
+        footed: InlineFootedChart = super().properties(**given)
+        return footed._with_chart(footed.vconcat[0].properties(**own)) if own else footed
+
+    def __add__(self, other: Any) -> Any:
+        return self._with_chart(self.vconcat[0] + _view(other))
+
+    def _with_chart(self, chart: Any) -> "InlineFootedChart":
+        footed: InlineFootedChart = self.copy(deep=False)
+        footed.vconcat = [chart]
+        return footed
 
 
 AnyChart: TypeAlias = (

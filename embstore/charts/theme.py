@@ -23,6 +23,8 @@ WIDTH, HEIGHT = 420, 280
 # By the number of panels side by side.
 PANEL_SIZES = {1: (WIDTH, HEIGHT), 2: (280, 230), 3: (220, 200)}
 PANELS_ABREAST, PANEL_GAP = 3, 28
+# More rows of names than this are lower, and have no labels beside their marks.
+MANY_ROWS = 25
 
 # vl-convert brings the first one, so that charts are laid out alike on every machine; the
 # letters of Arial have the same widths.

@@ -1,11 +1,12 @@
 """The words of a chart: titles, captions, and a description for who cannot see it."""
 
+import re
 import textwrap
 from typing import TypeAlias
 
 import altair as alt
 
-from embstore.charts.chart_data import ChartData
+from embstore.charts.chart_data import ChartData, is_value
 from embstore.charts.theme import (
     CHARACTER_WIDTH,
     PANEL_SIZES,
@@ -23,6 +24,8 @@ SCOPE_NAMES = {
     "no_first": "without first token",
     "no_sinks": "without attention sinks",
 }
+_DUMBBELL = "Filled: all tokens; hollow: without attention sinks, in the same layer."
+_SPOKEN = {"all": "all tokens"}
 NO_VALUE = "× marks a cell without a value."
 
 _TITLES = {
@@ -31,6 +34,7 @@ _TITLES = {
     "ci_low": "Interval, lower end",
     "contrast": "Mean of the middle minus mean of the ends",
     "corpus": "Corpus",
+    "course_steps": "Training step",
     "depth": "Relative depth (layer / number of layers)",
     "dimension": "Intrinsic dimension",
     "distance": "Distance between profiles (root mean square)",
@@ -51,6 +55,12 @@ _TITLES = {
     "step": "Training step",
     "tokens_seen": "Training tokens seen",
 }
+# Which values of the metric a column holds, where its name does not say it well.
+_WHICH = {
+    "course_values": "",
+    "at_peak": "at the peak",
+    "at_peak_no_sinks": "there without attention sinks",
+}
 # Shorter, for panels side by side.
 _SHORT_TITLES = {"depth": "Relative depth"}
 _MARKS = {"rect": "Heat map"}
@@ -61,14 +71,18 @@ def title_of(column: str, metric: MetricInfo | None) -> str:
     if metric is not None and is_value(column):
         unit = "" if metric.unit in {"", "1"} else f" [{metric.unit}]"
         which = column.removesuffix("value").replace("_", " ").strip()
+        which = _WHICH.get(column, which)
         return f"{metric.title}{unit}" + (f", {which}" if which else "")
-    spoken = column.replace("_", " ")
-    return _TITLES.get(column, spoken[:1].upper() + spoken[1:])
+    return _TITLES.get(column, capital(column.replace("_", " ")))
 
 
 def axis_title(key: str, data: ChartData, note: str = "") -> Title:
     """Title an axis; in lines where it would be longer than the axis."""
-    column = data.channels[key].column
+    channel = data.channels[key]
+    column = channel.column
+    if key == "y" and data.below:
+        # A low view has no room for more than the name of its part.
+        return capital(data.part) if channel.type == "Q" else " "
     title = title_of(column, data.metric)
     abreast = min(data.panels, PANELS_ABREAST)
     if abreast > 1:
@@ -78,9 +92,23 @@ def axis_title(key: str, data: ChartData, note: str = "") -> Title:
     return lines if len(lines) > 1 else title + note
 
 
-def is_value(column: str) -> bool:
-    """Tell whether a column holds the values of the metric asked for."""
-    return column == "value" or column.endswith("_value")
+def broken(name: str, letters: int) -> list[str]:
+    """Break a long name into lines, after the signs that join its parts.
+
+    >>> broken("organisation/a-model · step0 to step1000", 16)
+    ['organisation/a-', 'model · step0 to', 'step1000']
+    """
+    lines = [""]
+    for part in re.split(r"(?<=[\s/_@-])", name):
+        if lines[-1] and len(lines[-1] + part.rstrip()) > letters:
+            lines.append("")
+        lines[-1] += part
+    return [line.strip() for line in lines]
+
+
+def capital(words: str) -> str:
+    """Begin with a capital letter."""
+    return words[:1].upper() + words[1:]
 
 
 def headline(title: str, metric: MetricInfo | None) -> str:
@@ -102,7 +130,7 @@ def describe(data: ChartData, title: str, caption: str | None) -> str:
     names = sorted({str(row[column]) for column in sorted(told_apart) for row in data.rows})
     what += f", {len(data.rows)} values"
     what += f", for {', '.join(names)}." if names else "."
-    parts = [f"{title}.", what, _extent(data, shown)]
+    parts = [title if title.endswith("?") else f"{title}.", what, _extent(data, shown)]
     return " ".join([part for part in [*parts, caption] if part])
 
 
@@ -119,10 +147,54 @@ def _extent(data: ChartData, shown: dict[str, str]) -> str:
     return f"{shown[key]} runs from {min(numbers):.4g} to {max(numbers):.4g}."
 
 
-def wrapped_title(title: str, width: int) -> str | list[str]:
-    """Break a title that is wider than the chart into lines."""
-    lines = textwrap.wrap(title, max(20, int(width / TITLE_CHARACTER_WIDTH)))
-    return title if len(lines) < 2 else lines
+def titled(title: str, found: str | None, width: int, theme: Theme) -> str | list[str] | alt.Title:
+    """Return a chart's title: what was found, above the question; else the question.
+
+    What is wider than the chart is broken into lines.
+    """
+    if found is None:
+        return _lines(title, width, TITLE_CHARACTER_WIDTH)
+    return alt.Title(
+        _lines(found, width, TITLE_CHARACTER_WIDTH),
+        subtitle=_lines(title, width, CHARACTER_WIDTH),
+        subtitleColor=theme.faint,
+        subtitleFontSize=SMALL_SIZE,
+        subtitlePadding=5,
+        subtitleLineHeight=16,
+    )
+
+
+def _lines(words: str, width: int, character: float) -> str | list[str]:
+    lines = textwrap.wrap(words, max(20, int(width / character)))
+    return words if len(lines) < 2 else lines
+
+
+def _filled(names: list[str]) -> str:
+    """Say which markers are filled and which are not."""
+    looks = dict(zip(SCOPE_NAMES.values(), ("filled", "light", "hollow"), strict=True))
+    if not set(names) <= looks.keys():
+        looks = {name: "hollow" if i else "filled" for i, name in enumerate(names)}
+    told = "; ".join(f"{looks[name]}: {_SPOKEN.get(name, name)}" for name in names)
+    return f"{told[:1].upper()}{told[1:]}."
+
+
+def footer(data: ChartData, caption: str | None) -> str | None:
+    """Say below a chart what its marks mean, and what else there is to know."""
+    color, parts = data.channels.get("color"), []
+    if data.interval:
+        parts.append(f"{'Bands' if data.channels['y'].type == 'Q' else 'Bars'} are 95 % intervals.")
+    numbers = color if data.mark == "rect" and color is not None and color.type == "Q" else None
+    if numbers is not None and any(row[numbers.column] is None for row in data.rows):
+        parts.append(NO_VALUE)
+    if data.mark == "dumbbell":
+        parts.append(_DUMBBELL)
+    if "fill" in data.channels and len(names := data.names(data.channels["fill"])) > 1:
+        parts.append(_filled(names))
+    if "rule" in data.channels and not data.reaches_rule:
+        rule = data.channels["rule"]
+        far = max(data.numbers(rule), default=0)
+        parts.append(f"The {rule.column.replace('_', ' ')} of {far:g} lies beyond the axis.")
+    return " ".join([*parts, caption or ""]).strip() or None
 
 
 def caption_below(caption: str, width: int, theme: Theme) -> alt.Title:

@@ -1,10 +1,8 @@
-"""The commands that ask a store: ls, info, query, sql, chart."""
+"""The commands that ask a store: ls, info, query, sql."""
 
 import math
 import re
 import sys
-import warnings
-from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -21,7 +19,7 @@ from embstore.cli.options import (
     ReasonsOption,
     StoreOption,
     TagOption,
-    complete_themes,
+    assignments,
     tag_filter,
 )
 from embstore.cli.terminal import TERMINAL
@@ -138,7 +136,7 @@ def query(
     question = find_question(name, queries or ())
     if shadow := shadow_of(question):
         TERMINAL.say(f"note: {shadow}")
-    params = _assignments(param or ())
+    params = assignments(param or ())
     if show:
         from embstore.asking.literal_sql import portable_sql
 
@@ -208,7 +206,7 @@ def sql(
 
     chosen = choose_format(format_, output)
     statement = _statement(text, input_)
-    params = {name: _guess(value) for name, value in _assignments(param or ()).items()}
+    params = {name: _guess(value) for name, value in assignments(param or ()).items()}
     from embstore.api.store import open_store
     from embstore.store.limits import read_limits
 
@@ -219,50 +217,6 @@ def sql(
         answer = opened.with_reasons(answer)
     empty = "the statement returned none"
     show_answer(answer.table, chosen, output, empty=empty, notes=answer.notes)
-
-
-@app.command(
-    rich_help_panel="Ask",
-    epilog="Examples:\n\nembstore chart layer_profile -o profile.html\n\n"
-    "embstore chart layer_profile -p metric=twonn -p by=layer -o twonn.pdf",
-)
-def chart(
-    name: QuestionArgument,
-    output: Annotated[
-        Path,
-        typer.Option(
-            "--output", "-o", metavar="FILE", help="Ends in .html, .svg, .png, .pdf or .json."
-        ),
-    ],
-    param: ParamOption = None,
-    theme: Annotated[
-        str,
-        typer.Option(metavar="light|dark", help="The colours.", autocompletion=complete_themes),
-    ] = "light",
-    store: StoreOption = None,
-    queries: QueriesOption = None,
-    tag: TagOption = None,
-) -> None:
-    """Draw the answer to a question."""
-    from embstore.charts.files import check_suffix
-
-    check_suffix(output)
-    params = _assignments(param or ())
-    from embstore.api.store import open_store
-    from embstore.asking.ask import find_question, shadow_of
-
-    opened = open_store(store, queries=queries or (), tags=tag_filter(tag))
-    if shadow := shadow_of(find_question(name, queries or ())):
-        TERMINAL.say(f"note: {shadow}")
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always", UserWarning)
-        drawn = opened.chart(name, theme=theme, **params)
-    for warning in caught:
-        TERMINAL.say(f"warning: {warning.message}")
-    from embstore.charts.build import save_chart
-
-    save_chart(drawn, output)
-    TERMINAL.say(f"wrote {output}")
 
 
 def _metrics() -> "pa.Table":
@@ -276,25 +230,6 @@ def _metrics() -> "pa.Table":
         for info in metric_infos(pairs=True)
     ]
     return pa.Table.from_pylist(rows)
-
-
-def _assignments(pairs: Iterable[str]) -> dict[str, str | list[str]]:
-    """Read ``name=value`` options; a name given twice makes a list."""
-    values: dict[str, str | list[str]] = {}
-    for pair in pairs:
-        try:
-            name, equals, value = utf8(pair).partition("=")
-        except UnicodeError:
-            raise UsageError(f"parameter {pair!r} is not UTF-8 text") from None
-        name = name.strip()
-        if not equals or not name:
-            raise UsageError(f"parameter {pair!r} has no value; write it as NAME=VALUE")
-        before = values.get(name)
-        if before is None:
-            values[name] = value
-        else:
-            values[name] = [*(before if isinstance(before, list) else [before]), value]
-    return values
 
 
 def _guess(value: str | list[str]) -> object:

@@ -14,6 +14,7 @@ import typer
 
 from embstore._version import __version__
 from embstore.cli.ask import app as ask_app
+from embstore.cli.chart import app as chart_app
 from embstore.cli.compare import app as compare_app
 from embstore.cli.ingest import app as ingest_app
 from embstore.cli.interrupts import INTERRUPTED, end_at_second_interrupt
@@ -40,6 +41,7 @@ app = typer.Typer(
 app.add_typer(ingest_app)
 app.add_typer(measure_app)
 app.add_typer(ask_app)
+app.add_typer(chart_app)
 app.add_typer(compare_app)
 app.add_typer(report_app)
 app.add_typer(verify_app)

@@ -1,10 +1,12 @@
 """The options that commands share, and what a shell completes for them."""
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from embstore.common.utf8_text import utf8
 from embstore.errors import UsageError
 
 # Panels of the help that several commands have.
@@ -201,3 +203,22 @@ def parse_tags(given: list[str] | None) -> dict[str, str]:
             raise UsageError(f"tag {tag!r} has no value; write it as KEY=VALUE")
         parsed[key] = value
     return parsed
+
+
+def assignments(pairs: Iterable[str]) -> dict[str, str | list[str]]:
+    """Read ``name=value`` options; a name given twice makes a list."""
+    values: dict[str, str | list[str]] = {}
+    for pair in pairs:
+        try:
+            name, equals, value = utf8(pair).partition("=")
+        except UnicodeError:
+            raise UsageError(f"parameter {pair!r} is not UTF-8 text") from None
+        name = name.strip()
+        if not equals or not name:
+            raise UsageError(f"parameter {pair!r} has no value; write it as NAME=VALUE")
+        before = values.get(name)
+        if before is None:
+            values[name] = value
+        else:
+            values[name] = [*(before if isinstance(before, list) else [before]), value]
+    return values

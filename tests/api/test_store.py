@@ -59,12 +59,14 @@ def test_sql_reads_and_cannot_write(store: Store) -> None:
 
 def test_chart_is_altairs_and_knows_the_metric(store: Store) -> None:
     chart = store.chart("layer_profile", metric="twonn", by="layer")
-    assert isinstance(chart, alt.LayerChart)
+    assert isinstance(chart, alt.VConcatChart)
     spec = chart.to_dict()
-    assert spec["title"] == "Intrinsic dimension (TwoNN): profile across layers"
-    assert spec["layer"][0]["encoding"]["x"]["field"] == "layer"
-    assert isinstance(store.chart("encoder_vs_decoder"), alt.FacetChart)
-    assert isinstance(store.chart("peak_layer"), alt.Chart)
+    (view,) = spec["vconcat"]
+    assert view["title"] == "Intrinsic dimension (TwoNN): profile across layers"
+    assert view["layer"][0]["encoding"]["x"]["field"] == "layer"
+    assert "256 tokens of example-text in 4 windows." in " ".join(spec["title"]["text"])
+    for name, kind in (("encoder_vs_decoder", alt.FacetChart), ("peak_layer", alt.LayerChart)):
+        assert isinstance(store.chart(name).vconcat[0], kind)
 
 
 @pytest.mark.slow

@@ -190,7 +190,8 @@ class TestUnequalRuns:
 
     @pytest.mark.slow
     def test_a_chart_says_it_in_its_caption(self, store: Store) -> None:
-        assert "These runs differ in tokens" in str(store.chart("layer_profile").to_dict()["title"])
+        below = store.chart("layer_profile").to_dict()["title"]["text"]
+        assert "These runs differ in tokens" in " ".join(below)
         alike = store.chart("layer_profile", models=["a", "b"])
         assert "These runs differ" not in str(alike.to_dict()["title"])
 

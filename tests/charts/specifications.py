@@ -55,8 +55,9 @@ def find(node: object, key: str) -> list[object]:
 
 
 def channels(node: object, name: str) -> list[dict[str, Any]]:
-    """What a channel is, wherever a specification has it; there must be one."""
-    found = [channel for channel in find(node, name) if isinstance(channel, dict)]
+    """What a channel is, wherever a specification has it for a column; there must be one."""
+    named = [channel for channel in find(node, name) if isinstance(channel, dict)]
+    found = [channel for channel in named if "field" in channel]
     assert found, f"no channel {name}"
     return found
 

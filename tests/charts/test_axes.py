@@ -67,7 +67,7 @@ class TestScales:
         assert many["columns"] == 3
         assert many["facet"] == {
             "field": "series",
-            "sort": None,
+            "sort": ["model 0", "model 1", "model 2", "model 3"],
             "title": None,
             "type": "nominal",
         }

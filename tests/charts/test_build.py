@@ -104,7 +104,7 @@ class TestBuild:
         captioned = spec_of(build_chart(question, rows("a"), caption="c"))
         assert find(captioned, "column")[0] == {
             "field": "kind",
-            "sort": None,
+            "sort": ["decoder", "encoder"],
             "title": None,
             "type": "nominal",
         }

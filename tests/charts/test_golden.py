@@ -29,7 +29,7 @@ CHARTED = sorted(name for name, question in find_questions().items() if question
 
 @pytest.fixture(scope="module")
 def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
-    """A decoder at three steps, and an encoder."""
+    """A decoder at three steps, an encoder, and another decoder."""
     database = new_store(
         tmp_path_factory.mktemp("golden") / "golden.duckdb",
         [
@@ -44,6 +44,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
                 for step in (0, 10, 1000)
             ),
             make_run(name="lab/encoder", kind="encoder", n_layers=2, metrics=ALL_METRICS),
+            make_run(name="lab/other", n_layers=4, metrics=ALL_METRICS),
         ],
     )
     return Store(database)

@@ -68,8 +68,9 @@ class TestMany:
 
 def test_a_single_series_is_named_unless_its_panel_names_it() -> None:
     spec = spec_of(build_chart(ask("mark=line x=depth:Q y=value:Q color=series:N"), rows("a")))
-    colors = channels(spec, "color")
-    assert all(c["legend"] for c in colors)
+    assert find(spec, "text") == ["a"]
+    spec = spec_of(build_chart(ask("mark=point x=depth:Q y=value:Q color=series:N"), rows("a")))
+    assert all(c["legend"] for c in channels(spec, "color"))
     panel = ask("mark=line x=depth:Q y=value:Q color=series:N facet=series:N")
     spec = spec_of(build_chart(panel, rows("a")))
     colors = channels(spec["spec"], "color")

@@ -23,10 +23,11 @@ from tests.charts.specifications import (
 class TestBand:
     def test_the_interval_is_an_area_behind_the_lines(self) -> None:
         spec = spec_of(build_chart(ask(), with_intervals(rows("a", "b"), 0.1), metric=SHARE))
-        assert marks(spec) == ["area", "line", "point"]
-        layers = spec["layer"]
-        assert isinstance(layers, list)
-        band, line, _ = (layer["encoding"] for layer in layers)
+        # The ground of hollow markers, the markers, and the names of the lines.
+        assert marks(spec) == ["area", "line", "point", "point", "text", "text"]
+        (view,) = parts(spec, "vconcat")
+        layers = parts(view, "layer")
+        band, line, *_ = (layer["encoding"] for layer in layers)
         assert (band["y"]["field"], band["y2"]["field"]) == ("ci_low", "ci_high")
         # Looks like the line's: one axis, one colour, an area per line and scope.
         assert {**band["y"], "field": "value"} == line["y"]
@@ -35,7 +36,6 @@ class TestBand:
         assert band["detail"] == [{"field": "scope", "type": "nominal"}]
         assert layers[0]["mark"]["opacity"] <= 0.2
         assert layers[0]["mark"]["clip"] is True
-        assert line["color"]["legend"]["symbolOpacity"] == 1
         tips = [tip["title"] for tip in line["tooltip"]]
         assert tips[-2:] == ["Interval, lower end", "Interval, upper end"]
 
@@ -47,12 +47,19 @@ class TestBand:
         assert "area mark" not in svg
         assert svg.count("Interval, upper end: ") >= 20
 
+    def test_a_legend_is_not_as_faint_as_the_band(self) -> None:
+        names = [f"model {i}" for i in range(8)]
+        spec = spec_of(build_chart(ask(), with_intervals(rows(*names), 0.1), metric=SHARE))
+        colors = [c["legend"] for c in find(spec, "color") if isinstance(c, dict)]
+        assert all(legend["symbolOpacity"] == 1 for legend in colors if legend)
+        assert "Bands are 95 % intervals." in str(spec["title"])
+
     def test_without_intervals_a_chart_is_as_it_was(self) -> None:
         plain = spec_of(build_chart(ask(), rows("a", "b"), metric=SHARE))
         assert spec_of(build_chart(ask(), with_intervals(rows("a", "b"), None), metric=SHARE)) == (
             plain
         )
-        assert marks(plain) == ["line", "point"]
+        assert marks(plain) == ["line", "point", "point", "text", "text"]
 
     def test_where_a_bound_or_the_value_is_missing_the_band_has_a_gap(self) -> None:
         table = pa.table(
@@ -109,7 +116,8 @@ class TestPoints:
     def test_the_interval_is_a_bar_through_the_point(self) -> None:
         spec = spec_of(build_chart(ask("mark=point x=value:Q y=series:N"), self.TABLE))
         assert marks(spec) == ["rule", "point"]
-        bar, point = parts(spec, "layer")
+        (view,) = parts(spec, "vconcat")
+        bar, point = parts(view, "layer")
         assert (bar["encoding"]["x"]["field"], bar["encoding"]["x2"]["field"]) == (
             *("ci_low", "ci_high"),
         )

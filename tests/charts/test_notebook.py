@@ -8,11 +8,12 @@ from embstore.charts.build import AnyChart, build_chart
 from embstore.charts.notebook import (
     InlineChart,
     InlineFacetChart,
+    InlineFootedChart,
     InlineHConcatChart,
     InlineLayerChart,
     InlineVConcatChart,
 )
-from tests.charts.specifications import SHARE, ask, rows, spec_of, with_intervals
+from tests.charts.specifications import SHARE, ask, rows, with_intervals
 
 
 @pytest.fixture(autouse=True)
@@ -76,7 +77,7 @@ class TestStayingAltair:
             ),
             ("mark=bar x=value:Q y=series:N", None, InlineChart, alt.Chart),
             ("mark=line x=depth:Q y=value:Q", None, InlineLayerChart, alt.LayerChart),
-            ("mark=line x=depth:Q y=value:Q", "c", InlineVConcatChart, alt.VConcatChart),
+            ("mark=line x=depth:Q y=value:Q", "c", InlineFootedChart, alt.VConcatChart),
             ("mark=line x=depth:Q y=value:Q facet=kind:N", None, InlineFacetChart, alt.FacetChart),
         ],
     )
@@ -91,9 +92,9 @@ class TestStayingAltair:
 
     def test_the_specification_is_that_of_altair(self, chart: AnyChart) -> None:
         spec = chart.to_dict()
-        assert alt.LayerChart.from_dict(spec).to_dict() == spec
+        assert alt.VConcatChart.from_dict(spec).to_dict() == spec
         # Reading a chart gives Altair's own.
-        assert alt.Chart.from_dict(spec).__class__.__name__ == "LayerChart"
+        assert alt.Chart.from_dict(spec).__class__.__name__ == "VConcatChart"
 
     @pytest.mark.parametrize(
         "line",
@@ -114,9 +115,20 @@ class TestStayingAltair:
 
     def test_a_mark_may_be_laid_over_it(self, chart: AnyChart) -> None:
         rule = alt.Chart(alt.InlineData([{"y": 0.5}])).mark_rule().encode(y="y:Q")
-        both: alt.TopLevelMixin = chart + rule
-        assert spec_of(chart)["layer"] == both.to_dict()["layer"][:-1]
-        assert "image/svg+xml" in shown(both)
+        for one, footed in ((chart, True), (build_chart(ask(), rows("a")), False)):
+            both = one + rule
+            before, after = (
+                spec["vconcat"][0] if footed else spec for spec in (one.to_dict(), both.to_dict())
+            )
+            assert before["layer"] == after["layer"][:-1]
+            assert "image/svg+xml" in shown(both)
+
+    def test_what_is_set_is_set_for_the_chart_not_for_its_footer(self, chart: AnyChart) -> None:
+        changed = chart.properties(title="Mine.", width=200, description="Words.").to_dict()
+        (view,) = changed["vconcat"]
+        assert (view["title"], view["width"], changed["description"]) == ("Mine.", 200, "Words.")
+        assert changed["title"] == chart.to_dict()["title"]
+        assert chart.to_dict()["vconcat"][0]["title"] != "Mine."
 
 
 class TestJoining:

@@ -1,7 +1,9 @@
+import pyarrow as pa
 import pytest
 
 from embstore.api.store import Store
 from embstore.asking.ask import bind, find_question, run_question, values_in_sql
+from embstore.asking.question import ADDED
 from embstore.common.paths import resource_folder
 from embstore.store.connection import Database
 from embstore.store.statement import statement_parameters
@@ -10,8 +12,9 @@ from embstore.tables.values import plain_rows
 
 BUILT_IN = sorted(path.stem for path in resource_folder("queries").glob("*.sql"))
 
-# Of questions without a chart: what a reader looks for.
+# What a reader looks for that no chart line names.
 ANSWERS = {
+    "sink_effect": {"effect"},
     "checkpoints": {"model", "revision", "step", "runs", "duplicate_of"},
     "duplicate_checkpoints": {"model", "revision", "step", "duplicate_of"},
     "failures": {"model", "revision", "stage", "reason", "resolved"},
@@ -53,10 +56,13 @@ class TestEveryQuestion:
         shown, above = answer.at_a_glance(80)
         laid_out, hidden = aligned(shown.column_names, list(plain_rows(shown)), width=80)
         assert max(map(len, [*laid_out.splitlines(), *above])) <= 80
+        drawn = set(ANSWERS.get(name, ()))
         if question.encoding is not None:
-            drawn = set(question.encoding.columns(bind(question)).values())
-        else:
-            drawn = ANSWERS[name]
+            columns = question.encoding.columns(bind(question))
+            drawn |= {column for key, column in columns.items() if key not in ADDED}
+        # A list is no number to read.
+        drawn -= {field.name for field in answer.table.schema if pa.types.is_list(field.type)}
+        assert drawn
         # What all rows share stands above. Layers are told by number instead of depth.
         hidden_drawn = drawn & set(hidden) - {"depth"}
         assert not hidden_drawn

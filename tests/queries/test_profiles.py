@@ -124,6 +124,18 @@ class TestDimensionScale:
         table = run_question(database, find_question("dimension_scale"))
         assert set(table["run_id"].to_pylist()) == {latest}
 
+    def test_five_blocks_are_shown_evenly_from_the_first_to_the_last(self, tmp_path: Path) -> None:
+        run = make_run(n_layers=30)
+        database = new_store(tmp_path / "deep.duckdb", [run, make_run(name="lab/b", n_layers=2)])
+        rows = run_question(database, find_question("dimension_scale")).to_pylist()
+        shown: dict[str, list[int]] = {"example/decoder-small": [], "lab/b": []}
+        for row in rows:
+            if row["rank"] == 1:
+                shown[row["series"]].append(row["layer"])
+        assert shown == {"example/decoder-small": [1, 8, 16, 23, 30], "lab/b": [1, 2]}
+        every = run_question(database, find_question("dimension_scale"), {"all_layers": True})
+        assert len(set(every["layer"].to_pylist())) == 31
+
     @pytest.mark.parametrize("by", ["mean_distance", "rank"])
     def test_chart_has_a_panel_per_model_and_a_line_per_layer(
         self, small: Database, by: str
@@ -132,8 +144,9 @@ class TestDimensionScale:
         spec = store.chart(
             "dimension_scale", models=["lab/decoder", "lab/encoder"], by=by
         ).to_dict()
-        assert spec["facet"]["column"]["field"] == "series"
-        band, line, _ = spec["spec"]["layer"]
+        (view,) = spec["vconcat"]
+        assert view["facet"]["column"]["field"] == "series"
+        band, line, *_ = view["spec"]["layer"]
         assert line["encoding"]["x"]["field"] == by
         assert line["encoding"]["detail"]["field"] == "state"
         assert band["mark"]["type"] == "area"
@@ -150,13 +163,17 @@ class TestPairs:
 
     def test_chart_draws_what_there_is(self, one: Database) -> None:
         spec = Store(one).chart("layer_profile", metric="cka_next").to_dict()
-        (rows,) = spec["datasets"].values()
+        (view,) = spec["vconcat"]
+        rows = next(rows for rows in spec["datasets"].values() if rows != [{}])
         assert sorted({row["depth"] for row in rows}) == [0.0, 0.25, 0.5, 0.75]
         assert all(row["value"] is not None for row in rows)
         # Neither an interval nor a line to nowhere.
-        assert [layer["mark"]["type"] for layer in spec["layer"]] == ["line", "point"]
-        assert spec["layer"][0]["encoding"]["x"]["scale"]["domain"] == [0, 1]
-        assert spec["title"] == "Linear CKA with the next layer: profile across layers"
+        # The third is the ground of hollow markers, the last the name of the line.
+        assert [layer["mark"]["type"] for layer in view["layer"]] == [
+            *("line", "point", "point", "text"),
+        ]
+        assert view["layer"][0]["encoding"]["x"]["scale"]["domain"] == [0, 1]
+        assert view["title"]["subtitle"] == "Linear CKA with the next layer: profile across layers"
 
     @pytest.mark.parametrize("question", ["peak_layer", "sink_effect"])
     def test_the_stack_keeps_its_length(self, one: Database, question: str) -> None:

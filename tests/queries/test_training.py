@@ -129,7 +129,7 @@ class TestAnisotropyByStep:
         self, training: Database, scale: str, type_: str | None
     ) -> None:
         spec = Store(training).chart("anisotropy_by_step", scale=scale).to_dict()
-        x = spec["layer"][0]["encoding"]["x"]
+        x = spec["vconcat"][0]["layer"][0]["encoding"]["x"]
         assert x["scale"].get("type") == type_
         if type_:
             assert x["axis"]["values"][0] == 0
@@ -175,8 +175,13 @@ class TestHeatMap:
 
     def test_cells_without_a_value_are_crossed_out(self, sparse: Database) -> None:
         spec = Store(sparse).chart("dimension_heatmap").to_dict()
-        (view,) = spec["vconcat"]
-        _edges, cells, crosses = view["spec"]["layer"]
+        (both,) = spec["vconcat"]
+        blocks, embedding = both["vconcat"]
+        for view, layers in ((blocks, {1, 2}), (embedding, {0})):
+            shown = spec["datasets"][view["data"]["name"]]
+            assert {row["layer"] for row in shown} == layers
+        assert both["resolve"] == {"scale": {"color": "independent"}}
+        _edges, cells, crosses = blocks["spec"]["layer"]
         assert cells["mark"]["type"] == "rect"
         assert crosses["mark"]["text"] == "×"
         assert crosses["transform"] == [{"filter": "(!isValid(datum['value']))"}]

@@ -1,0 +1,53 @@
+"""Draws an answer with what the store knows of it: colours, and what to know, below."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from embstore.asking.answer import Answer
+from embstore.asking.ask import metric_info
+from embstore.asking.background import models_by_age, text_read
+from embstore.asking.parameters import ParameterValue
+from embstore.asking.question import Question
+from embstore.charts.build import build_chart
+from embstore.charts.notebook import AnyChart
+
+if TYPE_CHECKING:
+    from embstore.store.connection import Database
+
+
+def draw(
+    database: "Database",
+    question: Question,
+    values: Mapping[str, ParameterValue],
+    answer: Answer,
+    *,
+    theme: str = "light",
+) -> AnyChart:
+    """Draw the answer to a question.
+
+    Args:
+        database: the store that gave it.
+        question: what was asked.
+        values: of all its parameters.
+        answer: the rows, and what to know before trusting them.
+        theme: ``light`` or ``dark``.
+
+    Raises:
+        QueryError: as for ``build_chart``.
+        UsageError: likewise.
+    """
+    metric = values.get("metric")
+    with database.held():
+        info = metric_info(database, metric) if isinstance(metric, str) else None
+        read = text_read(database, answer.table)
+        models = models_by_age(database)
+    caption = " ".join([read, *answer.notes] if read else answer.notes) or None
+    return build_chart(
+        question,
+        answer.table,
+        params=values,
+        metric=info,
+        caption=caption,
+        theme=theme,
+        models=models,
+    )

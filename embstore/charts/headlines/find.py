@@ -1,0 +1,54 @@
+"""Finds the headline of a question's rows."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from embstore.asking.question import Question
+from embstore.charts.headlines import ledger, profiles, training
+from embstore.charts.headlines.wording import Row
+from embstore.types import MetricInfo
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+# By the name of the built-in question. One that is not here is titled by the question itself.
+_OF_A_METRIC: Mapping[str, Callable[[Sequence[Row], MetricInfo | None], str | None]] = {
+    "anisotropy_by_step": training.maxima,
+    "bell_shape": profiles.shapes,
+    "depth_grid": profiles.profile,
+    "dimension_by_step": training.blocks,
+    "dimension_heatmap": training.blocks,
+    "dimension_profile": profiles.profile,
+    "encoder_vs_decoder": profiles.kinds,
+    "layer_profile": profiles.profile,
+    "peak_layer": profiles.peaks,
+    "phases": training.verdicts,
+    "sink_effect": profiles.sinks,
+}
+_OTHERS: Mapping[str, Callable[[Sequence[Row]], str | None]] = {
+    "adjacent_similarity": profiles.similarity,
+    "checkpoint_changes": training.changes,
+    "cost": ledger.cost,
+    "coverage": ledger.coverage,
+    "dimension_ceiling": training.ceiling,
+    "linearity_profile": profiles.linearity,
+    "massive_activations": ledger.massive,
+    "nearest_models": ledger.nearest,
+}
+
+
+def finding(question: Question, table: "pa.Table", metric: MetricInfo | None) -> str | None:
+    """Say what the rows of a built-in question show, or None where that is not clear.
+
+    Every sentence is about the rows alone: it is as true of a store in which what the seed study
+    saw does not hold.
+    """
+    if not question.built_in:
+        return None
+    rows = table.to_pylist()
+    if find := _OF_A_METRIC.get(question.name):
+        # Of a number of a coordinate there is no higher and lower.
+        return None if metric is not None and metric.unit == "index" else find(rows, metric)
+    if say := _OTHERS.get(question.name):
+        return say(rows)
+    return None

@@ -1,0 +1,142 @@
+"""The words and numbers of a headline."""
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, TypeAlias
+
+from embstore.types import MetricInfo
+
+Row: TypeAlias = Mapping[str, Any]
+
+# A difference counts where it exceeds this many standard errors, and this share of all the values.
+_ERRORS, _SHARE = 3.0, 0.1
+WITHOUT_SINKS = "without attention sinks"
+
+
+def number(value: float) -> str:
+    """Write a number in about three digits.
+
+    >>> [number(v) for v in (0.9967, 0.41, 0.0123, 8.48, 9.9999, 68.04, 17012.0, -0.5)]
+    ['0.997', '0.41', '0.012', '8.48', '10.0', '68.0', '17,012', '−0.50']
+    """
+    size = abs(value)
+    if 1 <= size < 100:
+        # 9.9999 is 10.0, not 10.00.
+        size = float(f"{size:.3g}")
+    if size >= 100:
+        text = f"{size:,.0f}"
+    elif size >= 1 or not size:
+        text = f"{size:.{2 if 0 < size < 10 else 1 if size else 0}f}"
+    else:
+        text = f"{size:.2f}" if size >= 0.1 else f"{size:.3f}" if size >= 0.01 else f"{size:.2g}"
+        # Not 1.00 for what is less than 1.
+        text = f"{min(size, 0.999):.3f}" if float(text) == 1 else text
+    return f"−{text}" if value < 0 else text
+
+
+def at_least(share: float) -> str:
+    """Write a share rounded down, so that "this or more" stays true."""
+    return f"{math.floor(share * 100) / 100:.2f}"
+
+
+def step(number_of: int) -> str:
+    """Name a training step."""
+    return f"step {number_of:,}"
+
+
+def subject(metric: MetricInfo | None, rows: Sequence[Row]) -> str:
+    """Name the metric of some rows, within a sentence."""
+    return str(rows[0].get("metric", "value")) if metric is None else spoken(metric.title)
+
+
+def spoken(title: str) -> str:
+    """Write a metric's title as it is said within a sentence.
+
+    >>> [spoken(t) for t in ("Anisotropy", "RankMe", "Norm, largest", "Norm, 99th percentile")]
+    ['anisotropy', 'RankMe', 'largest norm', '99th percentile of norm']
+    >>> spoken("Intrinsic dimension (TwoNN, lowest fifth)")
+    'intrinsic dimension (TwoNN, lowest fifth)'
+    """
+    first, comma, which = title.partition(", ")
+    if comma and "(" not in first:
+        of = " of" if "quantile" in which or "percentile" in which else ""
+        return f"{which}{of} {_lower(first)}"
+    return _lower(title)
+
+
+def capital(sentence: str) -> str:
+    """Begin a sentence with a capital letter, unless it begins with a name.
+
+    >>> capital("largest norm"), capital("α-ReQ in a")
+    ('Largest norm', 'α-ReQ in a')
+    """
+    word = sentence.partition(" ")[0]
+    return sentence[:1].upper() + sentence[1:] if word.isascii() and word.islower() else sentence
+
+
+def is_or_are(what: str) -> str:
+    """Return the verb of a metric's name.
+
+    >>> is_or_are("components for 90 % of the variance"), is_or_are("largest norm")
+    ('are', 'is')
+    """
+    return "are" if what.startswith("components") else "is"
+
+
+def _lower(title: str) -> str:
+    word = title.partition(" ")[0]
+    # RankMe, IsoScore, TwoNN and α-ReQ are names.
+    return title[:1].lower() + title[1:] if word[1:].islower() else title
+
+
+def short_names(rows: Iterable[Row], column: str = "series") -> dict[str, str]:
+    """Shorten names to what follows the last slash, where that tells them apart."""
+    names = list(dict.fromkeys(str(row[column]) for row in rows))
+    short = [name.rsplit("/", 1)[-1] or name for name in names]
+    return dict(zip(names, short if len(set(short)) == len(names) else names, strict=True))
+
+
+def with_values(rows: Iterable[Row], column: str = "value") -> list[Row]:
+    """Leave out rows without a finite number in a column."""
+    found = (row for row in rows if isinstance(row.get(column), int | float))
+    return [row for row in found if math.isfinite(row[column])]
+
+
+def differ(one: Row, other: Row, values: Iterable[float]) -> bool:
+    """Tell whether two values differ by more than their errors and a tenth of all values' range."""
+    everything = list(values)
+    gap: float = abs(one["value"] - other["value"])
+    errors = [row.get("std_error") for row in (one, other)]
+    error = math.hypot(*(error for error in errors if error is not None))
+    least: float = _SHARE * (max(everything) - min(0.0, *everything))
+    return gap > max(_ERRORS * error, least)
+
+
+def is_dimension(metric: MetricInfo | None) -> bool:
+    """Tell whether a metric counts dimensions."""
+    return metric is not None and metric.unit == "dimensions"
+
+
+def of_all(n: int, all_of: int, what: str) -> str:
+    """Count some of several.
+
+    >>> of_all(2, 2, "profile"), of_all(1, 3, "profile"), of_all(0, 3, "profile")
+    ('both profiles', '1 of 3 profiles', 'none of 3 profiles')
+    >>> of_all(1, 1, "profile")
+    '1 of 1 profile'
+    """
+    if all_of == 1:
+        return f"{n or 'none'} of 1 {what}"
+    if n == all_of == 2:
+        return f"both {what}s"
+    counted = "none of" if n == 0 else "all" if n == all_of else f"{n} of"
+    return f"{counted} {all_of} {what}s"
+
+
+def listed_names(names: Sequence[str]) -> str:
+    """List two or three names.
+
+    >>> listed_names(["a", "b", "c"])
+    'a, b and c'
+    """
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"

@@ -1,0 +1,195 @@
+"""What of an answer is drawn: its columns, their rows, and when there is nothing to draw."""
+
+import math
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from embstore.asking.parameters import ParameterValue
+from embstore.asking.question import SCALES, Channel, Question
+from embstore.charts.chart_data import ESTIMATES, INTERVAL
+from embstore.charts.words import SCOPE_NAMES
+from embstore.errors import QueryError
+from embstore.tables.values import plain_rows
+from embstore.types import MetricInfo
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+MAX_ROWS = 5000
+
+
+def resolved(question: Question, params: Mapping[str, ParameterValue]) -> dict[str, Channel]:
+    """Return the channels of a chart line, the parameter's column in place of each ``$name``.
+
+    Raises:
+        QueryError: there is no such parameter, or its value is no scale.
+    """
+    assert question.encoding is not None  # noqa: S101 the caller has looked
+    defaults = {parameter.name: parameter.default for parameter in question.parameters}
+    values = {**defaults, **params}
+    channels = {}
+    for key, channel in question.encoding.channels.items():
+        column = channel.column
+        if column.startswith("$"):
+            if column[1:] not in values:
+                raise QueryError(
+                    f"{question.path}: the chart's {key} is {column}, no such parameter"
+                )
+            column = str(values[column[1:]])
+        scale = channel.scale
+        if scale.startswith("$"):
+            scale = str(values.get(scale[1:]))
+            if scale not in SCALES:
+                raise QueryError(
+                    f"{question.path}: the chart's {key} has the scale {channel.scale}, "
+                    f"{scale!r}; expected one of {', '.join(SCALES)}"
+                )
+        channels[key] = Channel(column, channel.type, scale)
+    return channels
+
+
+def check_columns(question: Question, table: "pa.Table", channels: Mapping[str, Channel]) -> None:
+    """Refuse a chart whose columns are not there.
+
+    Raises:
+        QueryError: naming the channel and the columns that are there.
+    """
+    for key, channel in channels.items():
+        if channel.column not in table.column_names:
+            raise QueryError(
+                f"{question.path}: the chart's {key} is column {channel.column!r}; "
+                f"the question returns {', '.join(table.column_names)}"
+            )
+
+
+def unrolled(question: Question, table: "pa.Table", channels: Mapping[str, Channel]) -> "pa.Table":
+    """Return a row for each item of the lists that ``x`` and ``y`` show; other tables as they are.
+
+    Raises:
+        QueryError: no rows, or more than a chart can show; lists of unequal lengths in a row.
+    """
+    import pyarrow as pa
+
+    drawn = list(dict.fromkeys(channel.column for channel in channels.values()))
+    lists = [name for name in drawn if pa.types.is_list(table.schema.field(name).type)]
+    if all(channels[key].type == "Q" and channels[key].column in lists for key in "xy"):
+        lengths = {tuple(map(_length, row)) for row in zip(*map(table.column, lists), strict=True)}
+        if any(len(set(each)) > 1 for each in lengths):
+            raise QueryError(
+                f"{question.path}: the chart unrolls the lists {', '.join(lists)}, which have "
+                "unequal lengths in some row"
+            )
+        parents = table[lists[0]].combine_chunks().value_parent_indices()
+        longer = table.take(parents)
+        for name in lists:
+            place = table.column_names.index(name)
+            longer = longer.set_column(place, name, table[name].combine_chunks().flatten())
+        table = longer
+    if table.num_rows == 0:
+        raise QueryError(f"question {question.name}: no rows, so there is nothing to draw")
+    if table.num_rows > MAX_ROWS:
+        raise QueryError(
+            f"question {question.name}: {table.num_rows} rows, more than the {MAX_ROWS} a chart "
+            "can show; narrow the parameters, or aggregate in SQL"
+        )
+    return table
+
+
+def drawn_rows(
+    question: Question, table: "pa.Table", channels: Mapping[str, Channel]
+) -> list[dict[str, object]]:
+    """Return the columns drawn, and those of an interval; a band has a gap where one is missing.
+
+    Raises:
+        QueryError: an axis of numbers has none.
+    """
+    assert question.encoding is not None  # noqa: S101 the caller has looked
+    drawn = [channel.column for channel in channels.values()]
+    bounds = _bounds(table) if _has_interval(question.encoding.mark, channels) else ()
+    rows = _rows(table, [*drawn, *bounds])
+    for row in rows:
+        if any(row[name] is None for name in (*_estimates(channels), *bounds)):
+            row.update(dict.fromkeys(bounds))
+    if question.encoding.mark == "rect":
+        rows = _rows_with_a_value(rows, channels)
+    for key in "xy":
+        column = channels[key].column
+        if channels[key].type == "Q" and all(row[column] is None for row in rows):
+            raise QueryError(
+                f"question {question.name}: no row has a value in {column!r}, so there is nothing "
+                f"to draw; see why: embstore query {question.name}"
+            )
+    return rows
+
+
+def is_only_metric(table: "pa.Table", metric: MetricInfo) -> bool:
+    """Tell whether all rows are of one metric."""
+    if "metric" not in table.column_names:
+        return False
+    return bool(table.column("metric").unique().to_pylist() == [metric.name])
+
+
+def fewer(question: Question, table: "pa.Table") -> str:
+    """Say how to ask this question for fewer series: of models, or of one model's revisions."""
+    takes = {parameter.name for parameter in question.parameters}
+    if "revisions" in takes and {"series", "model"} <= set(table.column_names):
+        series = set(zip(*(table[name].to_pylist() for name in ("model", "series")), strict=True))
+        counts = Counter(model for model, _series in series)
+        if 2 * max(counts.values()) > len(series):
+            return "revisions=…"
+    return "models=…" if "models" in takes else ""
+
+
+def _length(items: "pa.ListScalar") -> int:
+    return len(items) if items.is_valid else 0
+
+
+def _rows(table: "pa.Table", columns: Sequence[str]) -> list[dict[str, object]]:
+    """Take the columns drawn, as JSON can hold them; NaN and infinity become gaps."""
+    wanted = list(dict.fromkeys(columns))
+    rows = [
+        {name: _in_chart(value) for name, value in zip(wanted, row, strict=True)}
+        for row in plain_rows(table.select(wanted))
+    ]
+    for row in rows:
+        if "scope" in row:
+            row["scope"] = SCOPE_NAMES.get(str(row["scope"]), row["scope"])
+    return rows
+
+
+def _rows_with_a_value(
+    rows: list[dict[str, object]], channels: Mapping[str, Channel]
+) -> list[dict[str, object]]:
+    """Leave out the names of a heat map that have no number in any of its cells."""
+    color, y = channels.get("color"), channels["y"]
+    if color is None or color.type != "Q" or y.type != "N":
+        return rows
+    named = {row[y.column] for row in rows if row[color.column] is not None}
+    return [row for row in rows if row[y.column] in named] or rows
+
+
+def _in_chart(value: object) -> object:
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    return value if isinstance(value, str | int | None) else str(value)
+
+
+def _bounds(table: "pa.Table") -> tuple[str, ...]:
+    """Name the columns of the interval around each estimate, if any row has one."""
+    if not set(INTERVAL) <= set(table.column_names):
+        return ()
+    return INTERVAL if table.select(INTERVAL).drop_null().num_rows else ()
+
+
+def _estimates(channels: Mapping[str, Channel]) -> list[str]:
+    """Name the columns drawn that may have an interval."""
+    drawn = (channels[key].column for key in "xy" if channels[key].type == "Q")
+    return [column for column in drawn if column in ESTIMATES]
+
+
+def _has_interval(mark: str, channels: Mapping[str, Channel]) -> bool:
+    """Tell whether the chart has a place for intervals: along lines, or in rows of points."""
+    if mark in {"line", "curve"}:
+        return channels["y"].column in ESTIMATES
+    return mark == "point" and channels["y"].type != "Q" and channels["x"].column in ESTIMATES

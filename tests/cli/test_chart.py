@@ -1,0 +1,98 @@
+from pathlib import Path
+
+import pytest
+import typer
+from typer.testing import CliRunner, Result
+
+from embstore.charts import build
+from embstore.cli.main import app
+from embstore.errors import EmbstoreError, UsageError
+from tests.stores import new_store
+from tests.synthetic import make_run
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return new_store(tmp_path_factory.mktemp("chart") / "a.duckdb", [make_run()]).path
+
+
+@pytest.fixture
+def opened(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What was shown, in place of a browser."""
+    shown: list[str] = []
+
+    def launch(path: str) -> int:
+        shown.append(path)
+        return 0
+
+    monkeypatch.setattr(typer, "launch", launch)
+    return shown
+
+
+def run(*arguments: object) -> Result:
+    return CliRunner().invoke(app, ["chart", *map(str, arguments)])
+
+
+def test_several_files_are_written_from_one_drawing(
+    store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn = []
+
+    def counted(*args: object, **kwds: object) -> object:
+        drawn.append(1)
+        return build.build_chart(*args, **kwds)  # type: ignore[arg-type]
+
+    monkeypatch.setattr("embstore.charts.draw.build_chart", counted)
+    files = [tmp_path / f"a.{suffix}" for suffix in ("svg", "json", "png")]
+    outputs = [part for file in files for part in ("-o", file)]
+    result = run("layer_profile", "-s", store, *outputs)
+    assert result.exception is None
+    assert result.stderr == "".join(f"wrote {file}\n" for file in files)
+    assert files[0].read_text().startswith("<svg")
+    assert files[2].read_bytes().startswith(b"\x89PNG")
+    assert drawn == [1]
+
+
+def test_nothing_is_written_if_one_suffix_is_wrong(store: Path, tmp_path: Path) -> None:
+    result = run("layer_profile", "-s", store, "-o", tmp_path / "a.svg", "-o", tmp_path / "a.gif")
+    assert isinstance(result.exception, UsageError)
+    assert not list(tmp_path.iterdir())
+
+
+def test_open_shows_a_page(store: Path, opened: list[str]) -> None:
+    result = run("layer_profile", "-s", store, "--open")
+    assert result.exception is None
+    (shown,) = opened
+    assert result.stderr == f"wrote {shown}\n"
+    page = Path(shown)
+    try:
+        assert page.name == "layer_profile.html"
+        assert page.read_text().startswith("<!DOCTYPE html>")
+    finally:
+        page.unlink()
+        page.parent.rmdir()
+
+
+def test_open_shows_the_first_picture(store: Path, tmp_path: Path, opened: list[str]) -> None:
+    files = (tmp_path / "a.json", tmp_path / "a.svg")
+    result = run("layer_profile", "-s", store, "--open", *(p for f in files for p in ("-o", f)))
+    assert result.exception is None
+    assert opened == [str(tmp_path / "a.svg")]
+
+
+def test_without_a_program_to_show_it_the_file_is_named(
+    store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(typer, "launch", lambda _path: 1)
+    result = run("layer_profile", "-s", store, "--open", "-o", tmp_path / "a.svg")
+    assert isinstance(result.exception, EmbstoreError)
+    assert str(result.exception) == (
+        f"wrote {tmp_path / 'a.svg'}, but found no program to show it; open it yourself"
+    )
+    assert (tmp_path / "a.svg").exists()
+
+
+def test_a_chart_goes_somewhere(store: Path) -> None:
+    result = run("layer_profile", "-s", store)
+    assert isinstance(result.exception, UsageError)
+    assert "-o FILE writes it, --open shows it" in str(result.exception)
