@@ -132,6 +132,8 @@ def query(
 
     if duckdb and not show:
         raise UsageError("--duckdb changes what --show prints; give both")
+    if show and (tag or reasons or format_ != "auto"):
+        raise UsageError("--show prints the SQL, to which --tag, --reasons and --format do nothing")
     chosen = "" if show else choose_format(format_, output)
     question = find_question(name, queries or ())
     if shadow := shadow_of(question):

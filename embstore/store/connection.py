@@ -63,12 +63,18 @@ class Database:
         timeout: float,
         connect: Connect | None = None,
         address: str | None = None,
+        tagged: bool = False,
     ) -> None:
-        """Take a file that is a store; ``connect`` opens what is read, if not the whole file."""
+        """Take a file that is a store.
+
+        ``connect`` opens what is read, if not the whole file: with ``tagged`` a part of what it
+        reaches.
+        """
         self.path = path
         self.place = address or str(path)
         self.timeout = timeout
         self._connect = connect
+        self._tagged = tagged
         self.waited_in_vain = False
 
     def __repr__(self) -> str:
@@ -117,7 +123,7 @@ class Database:
             raise UsageError("memory can be limited for a whole store, not for an export or tags")
         memory = limits.memory
         with asking(self.path, self.timeout, self._connect, memory=memory) as connection:
-            checked = check_untrusted(connection, sql)
+            checked = check_untrusted(connection, sql, of_a_part=self._tagged)
             check_parameters(connection, checked, params or {})
             table = self._fetch(connection, checked, params or {}, exact=True, limits=limits)
         return readable_plan(table)
@@ -307,7 +313,7 @@ def open_database(
             raise only_read(address)
         name = Path(address.rpartition("/")[2])
         connect = opener(address, tuple(tags))
-        return Database(name, timeout=seconds, connect=connect, address=address)
+        return Database(name, timeout=seconds, connect=connect, address=address, tagged=bool(tags))
     # A file may have a colon in its name all the same.
     if isinstance(chosen, str) and _is_no_file(chosen) and not os.path.lexists(path):
         raise StoreError(
@@ -317,12 +323,11 @@ def open_database(
     if is_export(path):
         if create:
             raise only_read(str(path))
-        return Database(
-            path, timeout=seconds, connect=functools.partial(of_export, path, tuple(tags))
-        )
+        connect = functools.partial(of_export, path, tuple(tags))
+        return Database(path, timeout=seconds, connect=connect, tagged=bool(tags))
     prepare_store(path, seconds, create=create, lazy=lazy)
     part = functools.partial(_tagged, path, seconds, tuple(tags)) if tags else None
-    return Database(path, timeout=seconds, connect=part)
+    return Database(path, timeout=seconds, connect=part, tagged=bool(tags))
 
 
 def _tagged(path: Path, timeout: float, tags: Tags) -> duckdb.DuckDBPyConnection:

@@ -165,6 +165,13 @@ class TestQuery:
         )
         assert "--duckdb changes what --show prints" in str(refused("query", "runs", "--duckdb"))
 
+    @pytest.mark.parametrize(
+        "option", [("--tag", "lr=0.1"), ("--reasons",), ("-f", "json")], ids=lambda words: words[0]
+    )
+    def test_show_refuses_what_it_would_drop(self, option: tuple[str, ...]) -> None:
+        says = "--show prints the SQL, to which --tag, --reasons and --format do nothing"
+        assert str(refused("query", "runs", "--show", *option)) == says
+
     def test_reasons_on_request(self, store: Path) -> None:
         head = ok("query", "layer_profile", "-s", store, "--reasons").splitlines()[0]
         assert ",value,reason,ci_low," in head
