@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from embstore._version import __version__
 from embstore.common.messages import closest
-from embstore.errors import QueryError
+from embstore.errors import QueryError, StoreError
 from embstore.metrics.conventions import SHORTFALL
 from embstore.metrics.names import NEIGHBOR_ESTIMATES
 from embstore.report.findings.overview import find_all
@@ -82,9 +82,22 @@ def build_report(
 
     Raises:
         QueryError: the store does not have a model or metric that was asked for.
-        StoreError: the store cannot be read.
+        StoreError: the store cannot be read, or has faults so that no page can be made.
     """
-    chosen = options or ReportOptions()
+    try:
+        return _build(database, options or ReportOptions(), now)
+    except LookupError as error:
+        from embstore.store.verification import find_faults
+
+        if not find_faults(database):
+            raise
+        raise StoreError(
+            f"{database.place} has faults, such as numbers of a layer that is missing, and cannot "
+            "be reported: `embstore verify` lists them, and what to do"
+        ) from error
+
+
+def _build(database: "Database", chosen: ReportOptions, now: datetime | None) -> Report:
     with database.held():
         contents = read_contents(database, chosen.models)
         evidence = read_evidence(database, contents)

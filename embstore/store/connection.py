@@ -30,7 +30,7 @@ from embstore.store.locking import lock_timeout
 from embstore.store.opening import create_store, prepare_store, store_revision
 from embstore.store.probing import check_writable
 from embstore.store.reading import asking, current_file, holding
-from embstore.store.session import Connect, fetch, writing
+from embstore.store.session import Connect, fetch, for_duckdb, writing
 from embstore.store.statement import check_parameters, check_untrusted, readable_plan
 from embstore.store.upgrading import upgrade_store
 
@@ -314,6 +314,7 @@ def open_database(
         name = Path(address.rpartition("/")[2])
         connect = opener(address, tuple(tags))
         return Database(name, timeout=seconds, connect=connect, address=address, tagged=bool(tags))
+    for_duckdb(path)
     # A file may have a colon in its name all the same.
     if isinstance(chosen, str) and _is_no_file(chosen) and not os.path.lexists(path):
         raise StoreError(

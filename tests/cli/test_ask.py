@@ -452,6 +452,12 @@ class TestLimits:
         assert isinstance(error, QueryError)
         assert "needs more memory than it may take" in str(error)
 
+    def test_a_limit_beyond_all_measure_is_one_or_is_refused(self, store: Path) -> None:
+        assert ok("sql", "SELECT 1 AS n", "-s", store, "--timeout", "1e300") == "n\n1\n"
+        error = refused("sql", "SELECT 1", "-s", store, "--memory", "99999999999999TB")
+        assert isinstance(error, UsageError)
+        assert "no machine has as much" in str(error)
+
     def test_limits_that_are_none_are_refused(self, store: Path) -> None:
         assert "memory is 'all'" in str(refused("sql", "SELECT 1", "-s", store, "--memory", "all"))
         assert "timeout is 0" in str(refused("sql", "SELECT 1", "-s", store, "--timeout", "0"))

@@ -81,6 +81,26 @@ def test_tag_gives_and_takes_away(store: Path) -> None:
     )
 
 
+def test_what_a_tag_may_be(store: Path) -> None:
+    run = run_id(store, "lab/a")
+    spaced = embstore("tag", run, " k = v ", "-s", store)
+    assert spaced.stderr.endswith("its tags: k=v, lab=x\n")
+    for tags, says in (
+        (("=x",), "tag '=x' has no key; write it as KEY=VALUE"),
+        (("a=b", "a=c"), "tag 'a' is given twice; a run has one value of it"),
+        (("a=\udcff",), "tag 'a=\\udcff' is not UTF-8 text"),
+    ):
+        found = embstore("tag", run, *tags, "-s", store)
+        assert (found.returncode, found.stderr) == (2, f"error: {says}\n")
+
+
+@pytest.mark.parametrize("option", ["--model", "--revision"])
+def test_a_name_that_is_no_text_is_not_there(store: Path, option: str) -> None:
+    found = embstore("rm", option, "\udcff", "-s", store)
+    assert (found.returncode, found.stdout) == (1, "")
+    assert f"no {option[2:]} '\\udcff' in this store" in found.stderr
+
+
 @pytest.mark.slow
 def test_tag_chooses_runs_in_whatever_is_asked(store: Path, tmp_path: Path) -> None:
     def lines(*arguments: str) -> list[str]:

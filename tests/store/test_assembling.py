@@ -104,6 +104,8 @@ def test_tags_that_no_run_has_are_refused(whole: Database, tmp_path: Path) -> No
         part(whole, **{"x='; DROP TABLE run; --": "1"}).select("SELECT 1 AS one")
     with pytest.raises(UsageError, match="must not be blank"):
         read_tags({" ": "v"})
+    with pytest.raises(UsageError, match=r"tag 'k=.udcff' is not UTF-8 text"):
+        read_tags({"k": ["v", "\udcff"]})
 
 
 @pytest.mark.slow

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
+from embstore.common.utf8_text import is_utf8
 from embstore.errors import QueryError
 from embstore.store import duplicates
 from embstore.store.mending.find_runs import RunFacts, Selection, find_runs
@@ -88,6 +89,8 @@ def _runs(connection: "sa.Connection", selection: Selection) -> Sequence[RunFact
     except QueryError:
         # A model of which there are only failures can be removed, too.
         failed, words = _failures(selection)
+        if not all(map(is_utf8, words)):
+            raise
         sql = f"SELECT 1 FROM failure WHERE {failed} LIMIT 1"  # noqa: S608 - of our own words
         if connection.exec_driver_sql(sql, words).fetchall():
             return []

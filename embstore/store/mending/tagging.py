@@ -10,6 +10,7 @@ from embstore.common.messages import visible
 from embstore.errors import UsageError
 from embstore.store import schema
 from embstore.store.mending.find_runs import RunFacts, Selection, find_runs
+from embstore.store.tags import check_tags
 
 if TYPE_CHECKING:
     from embstore.store.connection import Database
@@ -42,15 +43,13 @@ def tag_run(database: "Database", run: str, tags: Mapping[str, str | None]) -> T
         tags: new values by key.
 
     Raises:
-        UsageError: no tag is given, or a key is blank or contains ``=``.
+        UsageError: no tag is given, or a key will not do.
         QueryError: no run has that id, or several do.
         StoreError: the store cannot be written.
     """
     if not tags:
         raise UsageError("no tag is given: write it as KEY=VALUE, or KEY= to take it away")
-    for key in tags:
-        if not key.strip() or "=" in key:
-            raise UsageError(f"a tag's key must not be blank or contain =, as {key!r} does")
+    check_tags(tags)
     wanted = {key: value or None for key, value in tags.items()}
     with database.begin() as connection:
         (found,) = find_runs(connection, Selection(runs=(run,)))
