@@ -16,7 +16,7 @@ from embstore._version import __version__
 from embstore.cli.ask import app as ask_app
 from embstore.cli.compare import app as compare_app
 from embstore.cli.ingest import app as ingest_app
-from embstore.cli.interrupts import INTERRUPTED, end_at_second_interrupt
+from embstore.cli.interrupts import INTERRUPTED, heed_signals
 from embstore.cli.measure import app as measure_app
 from embstore.cli.mend import app as mend_app
 from embstore.cli.migrate import app as migrate_app
@@ -78,7 +78,7 @@ def main() -> None:
     if isinstance(sys.stdout, io.TextIOWrapper):
         # Help has letters that not every terminal has. Data is written as UTF-8 in any case.
         sys.stdout.reconfigure(errors="backslashreplace")
-    end_at_second_interrupt()
+    heed_signals()
     try:
         # So that what is wrong with the command line itself comes here, too.
         code = app(prog_name="embstore", standalone_mode=False)

@@ -29,7 +29,7 @@ from embstore.store.limits import NO_LIMITS, Limits
 from embstore.store.locking import lock_timeout
 from embstore.store.opening import create_store, prepare_store, store_revision
 from embstore.store.probing import check_writable
-from embstore.store.reading import asking, current_file, holding
+from embstore.store.reading import asking, current_file, examining, holding
 from embstore.store.session import Connect, fetch, for_duckdb, writing
 from embstore.store.statement import check_parameters, check_untrusted, readable_plan
 from embstore.store.upgrading import upgrade_store
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
 DEFAULT_STORE = "embstore.duckdb"
-# Writing waits this many times longer than a question: an hour's work may be at stake.
+# What was measured waits this many times longer than a question: it may be an hour's work.
 _PATIENCE = 30
 
 
@@ -128,6 +128,15 @@ class Database:
             table = self._fetch(connection, checked, params or {}, exact=True, limits=limits)
         return readable_plan(table)
 
+    def look(self, sql: str) -> list[Mapping[str, object]]:
+        """Read tables of the file as it is, also of an older schema: before it is changed.
+
+        Raises:
+            StoreError: the store cannot be opened or read.
+        """
+        with examining(self.path, self.timeout) as connection:
+            return list(self._fetch(connection, sql, {}).to_pylist())
+
     @contextlib.contextmanager
     def held(self) -> Iterator[None]:
         """Answer several questions from one moment of the store, and sooner.
@@ -143,13 +152,13 @@ class Database:
 
     @contextlib.contextmanager
     def begin(
-        self, *, patient: bool = True, beside: Mapping[str, Path] | None = None
+        self, *, patient: bool = False, beside: Mapping[str, Path] | None = None
     ) -> "Iterator[Connection]":
         """Hold the file for one writing transaction: all of it is stored, or nothing.
 
         Args:
-            patient: wait longer for a locked file than a question would, unless that was in
-                vain before: then somebody keeps it.
+            patient: wait longer for a locked file than a question would, for what was measured;
+                unless that was in vain before: then somebody keeps it.
             beside: further stores that the statements may read, by the names they use for them.
 
         Raises:

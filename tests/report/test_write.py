@@ -71,7 +71,7 @@ def test_a_store_with_faults_is_refused_where_no_page_can_be_made(tmp_path: Path
     database = new_store(tmp_path / "s.duckdb", [make_run()])
     with database.begin() as connection:
         connection.exec_driver_sql("DELETE FROM layer WHERE layer = 2")
-    with pytest.raises(StoreError, match="has faults, .*: `embstore verify` lists them"):
+    with pytest.raises(StoreError, match=r"has faults, .*: `embstore verify` lists them"):
         build_report(database, now=NOW)
 
 
