@@ -101,7 +101,7 @@ def _build(database: "Database", chosen: ReportOptions, now: datetime | None) ->
     with database.held():
         contents = read_contents(database, chosen.models)
         evidence = read_evidence(database, contents)
-        selections = _select(contents, evidence, chosen) if contents.runs else ()
+        selections = _select(database, contents, evidence, chosen) if contents.runs else ()
         payload = _payload(database, contents, evidence, selections) if contents.runs else {}
     findings = find_all(contents, evidence)
     written = (now or datetime.now(UTC)).strftime("%Y-%m-%d %H:%M UTC")
@@ -120,7 +120,7 @@ def _build(database: "Database", chosen: ReportOptions, now: datetime | None) ->
 
 
 def _select(
-    contents: Contents, evidence: Evidence, options: ReportOptions
+    database: "Database", contents: Contents, evidence: Evidence, options: ReportOptions
 ) -> tuple[Selection, ...]:
     sizes = [(model, len(SCOPES) * len(model.states)) for model in contents.models]
     newest = set(contents.newest)
@@ -129,7 +129,7 @@ def _select(
         for name in options.metrics:
             if name not in known:
                 raise QueryError(
-                    f"no metric {name!r} in this store{closest(name, known)}; "
+                    f"no metric {name!r} {database.where}{closest(name, known)}; "
                     f"it has {', '.join(sorted(known))}"
                 )
     return select_metrics(

@@ -23,7 +23,7 @@ from embstore.store.copies import files_of
 from embstore.store.exports.at_address import check_address, is_address, manifest_at, opener
 from embstore.store.exports.export_files import Manifest, is_export, read_manifest
 from embstore.store.exports.in_place import of_export
-from embstore.store.failures import newer_store, query_error, reading_error
+from embstore.store.failures import changed_by_hand, newer_store, query_error, reading_error
 from embstore.store.guard import is_checked, remember
 from embstore.store.limits import NO_LIMITS, Limits
 from embstore.store.locking import lock_timeout
@@ -32,6 +32,7 @@ from embstore.store.probing import check_writable
 from embstore.store.reading import asking, current_file, examining, holding
 from embstore.store.session import Connect, fetch, for_duckdb, writing
 from embstore.store.statement import check_parameters, check_untrusted, readable_plan
+from embstore.store.tampering import missing_parts
 from embstore.store.upgrading import upgrade_store
 
 if TYPE_CHECKING:
@@ -76,6 +77,11 @@ class Database:
         self._connect = connect
         self._tagged = tagged
         self.waited_in_vain = False
+
+    @property
+    def where(self) -> str:
+        """Where a name is looked for, to say that it is not there."""
+        return "in the part of this store with these tags" if self._tagged else "in this store"
 
     def __repr__(self) -> str:
         return f"Database({self.place!r})"
@@ -194,8 +200,9 @@ class Database:
         """Bring an older store to the current schema after a backup; return whether it was older.
 
         Raises:
-            StoreError: it cannot be migrated, and is as it was.
+            StoreError: it cannot be migrated, and is as it was; or is an export.
         """
+        self.check_whole()
         return upgrade_store(self.path, self.timeout)
 
     def check_writable(self) -> None:
@@ -273,14 +280,17 @@ class Database:
         except (duckdb.IOException, duckdb.FatalException) as error:
             raise reading_error(self.place, error) from error
         except (duckdb.Error, pa.ArrowInvalid) as error:
+            whole = self._connect is None
+            if whole and (missing := missing_parts(connection, self.path)):
+                raise changed_by_hand(self.place, missing) from error
             raise query_error(error) from error
 
 
 def only_read(place: str) -> StoreError:
     """Say that an export cannot be written to."""
-    folder = "DIR, once its folder is fetched" if is_address(place) else place
+    first, folder = ("fetch its folder, and ", "DIR") if is_address(place) else ("", place)
     return StoreError(
-        f"{place} is an export, which is only read: take it into a store with "
+        f"{place} is an export, which is only read: {first}take it into a store with "
         f"`embstore import {folder}`"
     )
 

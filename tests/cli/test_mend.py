@@ -119,7 +119,21 @@ def test_tag_chooses_runs_in_whatever_is_asked(store: Path, tmp_path: Path) -> N
         shown = (tmp_path / name).read_text()
         assert ("lab/a" in shown, "lab/b" in shown) == (True, False), name
     for arguments, code, says in (
-        (("compare", "lab/a", "lab/b", "--tag", "lab=x"), 1, "or run 'lab/b' in this store"),
+        (
+            ("compare", "lab/a", "lab/b", "--tag", "lab=x"),
+            1,
+            "or run 'lab/b' in the part of this store with these tags",
+        ),
+        (
+            ("query", "layer_profile", "-p", "models=lab/b", "--tag", "lab=x"),
+            1,
+            "no model 'lab/b' in the part of this store with these tags",
+        ),
+        (
+            ("report", "--models", "lab/b", "--tag", "lab=x", "-o", str(tmp_path / "x.html")),
+            1,
+            "no model 'lab/b' in the part of this store with",
+        ),
         (("ls", "runs", "--tag", "lab=y"), 1, "no run has the tag lab=y"),
         (("ls", "runs", "--tag", "lab"), 2, "tag 'lab' has no value"),
         (("ls", "metrics", "--tag", "lab=x"), 2, "--tag chooses runs"),
