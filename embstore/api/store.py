@@ -11,6 +11,7 @@ from embstore.asking.answer import Answer
 from embstore.asking.caveats import run_caveats
 from embstore.asking.parameters import ParameterValue
 from embstore.asking.question import Question
+from embstore.common.utf8_text import utf8
 from embstore.store.assembling import read_tags
 from embstore.store.connection import Database, open_database
 from embstore.store.limits import Limits, read_limits
@@ -124,7 +125,7 @@ class Store:
         size = self._database.size()
         # Asked of the file itself: of an older one the counts are those of its migrated copy.
         schema = {"schema_revision": self._database.schema()}
-        return {"store": self.place, "size_bytes": size, **schema, **counted}
+        return {"store": utf8(self.place), "size_bytes": size, **schema, **counted}
 
     def verify(self) -> "list[Fault]":
         """Return what no store should have; an empty list for a sound one.

@@ -12,8 +12,9 @@ from embstore.asking.parameters import ParameterValue
 from embstore.asking.question import Question
 from embstore.common.names import distinct
 from embstore.errors import QueryError, UsageError
+from embstore.tables.moments import beyond_python
 from embstore.tables.text import aligned, html
-from embstore.tables.values import beyond_python, plain_rows, plain_values, python_values
+from embstore.tables.values import plain_rows, plain_values, python_values
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -251,7 +251,7 @@ def _check_known(
             if name not in known:
                 what = table if column == "name" else f"{table}.{column}"
                 raise QueryError(
-                    f"no {what} {name!r} in this store{closest(name, known)}; "
+                    f"no {what} {name!r} {database.where}{closest(name, known)}; "
                     f"it has {listed(known)}"
                 )
 

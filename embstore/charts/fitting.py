@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from embstore.asking.question import Channel, Question
 from embstore.errors import QueryError
-from embstore.tables.values import beyond_python
+from embstore.tables.moments import beyond_python
 
 if TYPE_CHECKING:
     import pyarrow as pa

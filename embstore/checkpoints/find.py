@@ -182,7 +182,7 @@ def model_folder(folder: Path) -> Path | None:
 def _module_folders(folder: Path) -> list[str]:
     """Return the folders of the parts of a sentence-transformers model, which takes the first."""
     try:
-        modules = json.loads((folder / _MODULES).read_text())
+        modules = json.loads((folder / _MODULES).read_text(encoding="utf-8"))
         paths = [str(module["path"]) for module in modules]
     except (OSError, ValueError, LookupError, TypeError, RecursionError):
         return []
@@ -202,7 +202,7 @@ def _of_trainer(folder: Path, label: str) -> Revision:
     """Read step and tokens from a folder's name and the Trainer's notes in it, if whole."""
     revision = parse_revision(label)
     try:
-        state = json.loads((folder / _TRAINER_STATE).read_text())
+        state = json.loads((folder / _TRAINER_STATE).read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError):
         return revision
     if not isinstance(state, dict):

@@ -170,7 +170,7 @@ def _untrained(candidate: Candidate, config: Path) -> Checkpoint:
             "base model instead"
         )
     try:
-        content = json.loads(config.read_text())
+        content = json.loads(config.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise ModelError(
             f"cannot read the configuration of {candidate.name}: {one_line(error)}"
@@ -221,7 +221,7 @@ def _base_of(located: Located, permissions: Permissions) -> Located:
     """Locate the model that an adapter's configuration names."""
     path = located.folder / ADAPTER_CONFIG
     try:
-        config = json.loads(path.read_text())
+        config = json.loads(path.read_text(encoding="utf-8"))
         spec, revision = config["base_model_name_or_path"], config.get("revision")
     except (OSError, ValueError, KeyError, AttributeError) as error:
         raise ModelError(f"{located.name} has an {path.name} that names no base model") from error

@@ -73,7 +73,9 @@ def _listed(folder: Path, single: str, present: Collection[str], name: str) -> t
     if index not in present:
         return (single,) if single in present else ()
     try:
-        shards = sorted(set(json.loads((folder / index).read_text())["weight_map"].values()))
+        shards = sorted(
+            set(json.loads((folder / index).read_text(encoding="utf-8"))["weight_map"].values())
+        )
     except (OSError, ValueError, KeyError, AttributeError, TypeError) as error:
         raise ModelError(f"{name} has an {index} that lists no weights; fetch it again") from error
     # A shard elsewhere would be read from outside the checkpoint.

@@ -132,6 +132,8 @@ def query(
 
     if duckdb and not show:
         raise UsageError("--duckdb changes what --show prints; give both")
+    if show and (tag or reasons or format_ != "auto"):
+        raise UsageError("--show prints the SQL, to which --tag, --reasons and --format do nothing")
     chosen = "" if show else choose_format(format_, output)
     question = find_question(name, queries or ())
     if shadow := shadow_of(question):
@@ -153,10 +155,12 @@ def query(
         answer = opened.with_reasons(answer)
     asked = ", ".join(param or ()) or "the parameters' defaults"
     runs = opened.info()["runs"] if not answer.num_rows else 0
+    # An export, which is a folder or at an address, takes the runs of stores.
+    fill = "ingest" if opened.path.is_file() else "export"
     empty = (
         f"nothing in {opened.place} fits {asked}"
         if runs
-        else f"{opened.place} holds no runs yet; fill it with embstore ingest"
+        else f"{opened.place} holds no runs yet; fill it with embstore {fill}"
     )
     show_answer(
         answer.table,

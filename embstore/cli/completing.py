@@ -45,6 +45,10 @@ def _values(parameter: "Parameter", store: str | None) -> list[str]:
     if not parameter.columns:
         return []
     from embstore.store.connection import open_database
+    from embstore.store.migration import HEAD
 
     database = open_database(store, create=False, timeout=_PATIENCE)
+    if database.path.is_file() and database.schema() != HEAD:
+        # An older store is answered from a copy of it, which is too much for a key.
+        return []
     return [known for known in known_values(database, parameter.columns) if known.isprintable()]

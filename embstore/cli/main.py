@@ -17,14 +17,16 @@ from embstore.cli.ask import app as ask_app
 from embstore.cli.chart import app as chart_app
 from embstore.cli.compare import app as compare_app
 from embstore.cli.ingest import app as ingest_app
-from embstore.cli.interrupts import INTERRUPTED, end_at_second_interrupt
+from embstore.cli.interrupts import INTERRUPTED, heed_signals
 from embstore.cli.measure import app as measure_app
 from embstore.cli.mend import app as mend_app
 from embstore.cli.migrate import app as migrate_app
 from embstore.cli.report import app as report_app
 from embstore.cli.share import app as share_app
+from embstore.cli.streams import give_up_output, is_of_printing, open_missing_streams
 from embstore.cli.study import app as study_app
 from embstore.cli.terminal import TERMINAL, show_notes
+from embstore.cli.utf8_mode import use_utf8
 from embstore.cli.verify import app as verify_app
 from embstore.cli.wrong_usage import explain, is_help, is_wrong_usage
 from embstore.common.messages import one_line
@@ -72,11 +74,13 @@ def options(
 
 def main() -> None:
     """Run the command line; the one place where errors become exit codes."""
+    use_utf8()
+    open_missing_streams()
     show_notes()
     if isinstance(sys.stdout, io.TextIOWrapper):
         # Help has letters that not every terminal has. Data is written as UTF-8 in any case.
         sys.stdout.reconfigure(errors="backslashreplace")
-    end_at_second_interrupt()
+    heed_signals()
     try:
         # So that what is wrong with the command line itself comes here, too.
         code = app(prog_name="embstore", standalone_mode=False)
@@ -95,6 +99,12 @@ def main() -> None:
             _leave(error.exit_code)
         if TERMINAL.debug:
             raise
+        if isinstance(error, OSError) and is_of_printing(error):
+            give_up_output()
+            TERMINAL.fail(
+                f"cannot write to standard output: {one_line(error.strerror or str(error)).lower()}"
+            )
+            _leave(1)
         TERMINAL.fail(
             f"unexpected {type(error).__name__}: {one_line(error, longest=None)}; this is a bug "
             "in embstore, please report it with the output of the same command after --debug"

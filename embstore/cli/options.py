@@ -194,13 +194,16 @@ def parse_tags(given: list[str] | None) -> dict[str, str]:
     """Return the tags in an option that takes ``KEY=VALUE`` and may be repeated.
 
     Raises:
-        UsageError: one has no key or no ``=``.
+        UsageError: one has no key or no ``=``, or a key comes twice.
     """
-    parsed = {}
+    parsed: dict[str, str] = {}
     for tag in given or ():
-        key, equals, value = tag.partition("=")
-        if not key.strip() or not equals:
-            raise UsageError(f"tag {tag!r} has no value; write it as KEY=VALUE")
+        key, equals, value = (part.strip() for part in tag.partition("="))
+        if not key or not equals:
+            lacks = "value" if key else "key"
+            raise UsageError(f"tag {tag!r} has no {lacks}; write it as KEY=VALUE")
+        if key in parsed:
+            raise UsageError(f"tag {key!r} is given twice; a run has one value of it")
         parsed[key] = value
     return parsed
 

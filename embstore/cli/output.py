@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
+from embstore.cli.streams import give_up_output
 from embstore.cli.terminal import TERMINAL
 from embstore.common.files import whole_file, write_atomically
 from embstore.common.messages import unknown
@@ -174,9 +175,9 @@ def standard_output() -> Iterator[BinaryIO]:
             sys.stdout.write(content.getvalue().decode())
     except BrokenPipeError:
         # Python flushes once more when it exits, and would complain.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        give_up_output()
     except OSError as error:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        give_up_output()
         reason = (error.strerror or str(error)).lower()
         raise EmbstoreError(f"cannot write to standard output: {reason}") from error
 

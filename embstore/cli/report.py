@@ -1,13 +1,16 @@
 """The command that writes a store's report."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from embstore.cli.options import StoreOption, TagOption, split_names, tag_filter
 from embstore.cli.terminal import TERMINAL
 from embstore.errors import UsageError
+
+if TYPE_CHECKING:
+    from embstore.store.connection import Database
 
 app = typer.Typer()
 
@@ -56,12 +59,10 @@ def report(
     from embstore.store.assembling import read_tags
     from embstore.store.connection import open_database
 
-    options = ReportOptions(
-        models=split_names("--models", models),
-        metrics=split_names("--metrics", metrics),
-        title=title,
-    )
+    split_names("--models", models)
+    wanted_metrics = split_names("--metrics", metrics)
     database = open_database(store, create=False, tags=read_tags(tag_filter(tag)))
+    options = ReportOptions(models=_models(database, models), metrics=wanted_metrics, title=title)
     page = build_report(database, options)
     # A file's name may hold bytes that are no text.
     content = page.html.encode(errors="replace")
@@ -80,3 +81,17 @@ def report(
         )
     size = f"{len(content) / 1e6:.1f} MB"
     TERMINAL.say(f"wrote {output} ({page.runs} runs, {len(page.findings)} findings, {size})")
+
+
+def _models(database: "Database", given: list[str] | None) -> list[str] | None:
+    """Return the models that are named; one may have a comma in its name."""
+    if not given:
+        return None
+    from embstore.asking.ask import known_values
+
+    known = known_values(database, [("model", "name")])
+    return [
+        name
+        for text in given
+        for name in ([text] if text in known else split_names("--models", [text]) or ())
+    ]

@@ -1,5 +1,6 @@
 """What goes to the terminal besides data: messages on stderr, as loud as asked for."""
 
+import contextlib
 import logging
 import sys
 from dataclasses import dataclass
@@ -24,7 +25,7 @@ class Terminal:
     def say(self, message: str) -> None:
         """Tell the user something that is not data."""
         if not self.quiet:
-            print(message, file=sys.stderr)  # noqa: T201 - the one place that may
+            _print(message)
 
     def detail(self, message: str) -> None:
         """Tell something only a verbose user wants."""
@@ -34,10 +35,16 @@ class Terminal:
     def fail(self, message: str) -> None:
         """Tell why the command ends; quiet does not silence it."""
         self.failed = True
-        print(f"error: {message}", file=sys.stderr)  # noqa: T201
+        _print(f"error: {message}")
 
 
 TERMINAL = Terminal()
+
+
+def _print(message: str) -> None:
+    # What cannot be told, as on a full disk, must not end the work that it is about.
+    with contextlib.suppress(OSError):
+        print(message, file=sys.stderr)  # noqa: T201 - the one place that may
 
 
 class _Notes(logging.Handler):

@@ -13,3 +13,16 @@ def utf8(text: str) -> str:
         UnicodeError: its bytes are no UTF-8.
     """
     return text.encode(errors="surrogateescape").decode()
+
+
+def is_utf8(text: str) -> bool:
+    r"""Tell whether a text can be written as UTF-8, unlike bytes that were none.
+
+    >>> is_utf8("é"), is_utf8("\udcff")
+    (True, False)
+    """
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

@@ -91,7 +91,7 @@ def stored_runs(database: "Database") -> list[StoredRun]:
 
 
 def choose_runs(
-    runs: Sequence[StoredRun], a: str, b: str
+    runs: Sequence[StoredRun], a: str, b: str, *, where: str = "in this store"
 ) -> tuple[StoredRun, StoredRun, list[str]]:
     """Choose the run of A and the run of B that differ least in how they were measured.
 
@@ -99,6 +99,7 @@ def choose_runs(
         runs: all there are, the latest first.
         a: a model, MODEL@REVISION, or how a run's id begins.
         b: the same.
+        where: where names are looked for, for the error.
 
     Returns:
         The two runs, and what was chosen and differs, to be told to the reader. Of
@@ -108,7 +109,7 @@ def choose_runs(
         QueryError: nothing is called so, or several runs are.
     """
     notes: list[str] = []
-    of_a, of_b = (_candidates(runs, name, notes) for name in (a, b))
+    of_a, of_b = (_candidates(runs, name, notes, where) for name in (a, b))
     pairs = [(left, right) for left in of_a for right in _nearest(left, of_b)]
     left, right = min(pairs, key=lambda pair: _unlike(*pair))
     return left, right, [*dict.fromkeys(notes), *_caveats(left, right)]
@@ -130,7 +131,9 @@ def _unlike(a: StoredRun, b: StoredRun) -> tuple[bool, ...]:
     )
 
 
-def _candidates(runs: Sequence[StoredRun], asked: str, notes: list[str]) -> Sequence[StoredRun]:
+def _candidates(
+    runs: Sequence[StoredRun], asked: str, notes: list[str], where: str
+) -> Sequence[StoredRun]:
     """Return the runs that a name may stand for, the latest first."""
     of_model = [run for run in runs if run.model == asked]
     if of_model:
@@ -143,7 +146,7 @@ def _candidates(runs: Sequence[StoredRun], asked: str, notes: list[str]) -> Sequ
             return found
         known = dict.fromkeys(run.revision for run in of_model)
         raise QueryError(
-            f"{model} has no revision {revision!r} in this store"
+            f"{model} has no revision {revision!r} {where}"
             f"{closest(revision, known)}; it has {listed(known)}"
         )
     if _RUN_ID.fullmatch(asked.lower()):
@@ -158,7 +161,7 @@ def _candidates(runs: Sequence[StoredRun], asked: str, notes: list[str]) -> Sequ
     models = dict.fromkeys(run.model for run in runs)
     there = f"it has {listed(models)}" if models else "it holds no runs yet"
     raise QueryError(
-        f"no model, MODEL@REVISION or run {asked!r} in this store{closest(asked, models)}; {there}"
+        f"no model, MODEL@REVISION or run {asked!r} {where}{closest(asked, models)}; {there}"
     )
 
 

@@ -78,7 +78,7 @@ def compare_stored(
     """
     way = _checked(by, scopes)
     with database.held():
-        left, right, notes = choose_runs(stored_runs(database), a, b)
+        left, right, notes = choose_runs(stored_runs(database), a, b, where=database.where)
         wanted = _metrics(left, right, metrics, notes)
         profiles, stacks = read_profiles(database, left, right, wanted, scopes or MAIN_SCOPES)
     pairs = _stack_pairs(stacks[left.run_id], stacks[right.run_id], notes)

@@ -70,7 +70,8 @@ def git_state(package: Path) -> tuple[str | None, bool | None]:
             subprocess.run(  # noqa: S603 - fixed arguments
                 ["git", "-C", str(package.parent), *command],  # noqa: S607 - git from the PATH
                 capture_output=True,
-                text=True,
+                encoding="utf-8",
+                errors="replace",
                 check=True,
                 timeout=10,
             ).stdout.strip()

@@ -11,6 +11,7 @@ from pathlib import Path
 from embstore.common.messages import unknown
 from embstore.errors import UsageError
 from embstore.inputs.sampling import check_sampling, whole_number
+from embstore.store.tags import check_tags
 from embstore.types import DTYPES, SCOPES, Sampling, Scope, StudyMark
 
 # What revisions may be, for messages.
@@ -154,10 +155,7 @@ def build_settings(
     """
     if dtype not in DTYPES:
         raise UsageError(unknown("dtype", dtype, DTYPES))
-    for key in tags or {}:
-        # The command line writes tags as KEY=VALUE.
-        if not key.strip() or "=" in key:
-            raise UsageError(f"a tag's key must not be blank or contain =, as {key!r} does")
+    check_tags(tags or {})
     return Settings(
         sampling=check_sampling(sampling),
         dtype=dtype,

@@ -58,7 +58,7 @@ def open_corpus(spec: str | Path, *, text_field: str | None = None) -> "CorpusTe
     >>> from tempfile import TemporaryDirectory
     >>> with TemporaryDirectory() as folder:
     ...     path = Path(folder, "motto.txt")
-    ...     _ = path.write_text("Mesure ce qui est mesurable.")
+    ...     _ = path.write_text("Mesure ce qui est mesurable.", encoding="utf-8")
     ...     with open_corpus(path) as text:
     ...         text.corpus.name, text.corpus.n_documents, text.read(0, 6)
     ('motto', 1, 'Mesure')

@@ -74,7 +74,7 @@ def read_adapter(located: Located) -> Adapter:
             "run: pip install 'embstore[peft]'"
         ) from error
     try:
-        settings = json.loads((located.folder / "adapter_config.json").read_text())
+        settings = json.loads((located.folder / "adapter_config.json").read_text(encoding="utf-8"))
         kind, task = settings["peft_type"], settings.get("task_type")
         trained = (settings.get("auto_mapping") or {}).get("base_model_class")
     except (OSError, ValueError, KeyError, AttributeError) as error:

@@ -79,7 +79,7 @@ def load_tokenizer(located: Located) -> transformers.PreTrainedTokenizerBase:
 
 def _is_generic(folder: Path) -> bool:
     try:
-        settings = json.loads((folder / "tokenizer_config.json").read_text())
+        settings = json.loads((folder / "tokenizer_config.json").read_text(encoding="utf-8"))
     except OSError:
         return False
     named = settings.get("tokenizer_class") in ("PreTrainedTokenizerFast", "TokenizersBackend")

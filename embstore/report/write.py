@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from embstore._version import __version__
 from embstore.common.messages import closest
-from embstore.errors import QueryError
+from embstore.errors import QueryError, StoreError
 from embstore.metrics.conventions import SHORTFALL
 from embstore.metrics.names import NEIGHBOR_ESTIMATES
 from embstore.report.findings.overview import find_all
@@ -84,13 +84,26 @@ def build_report(
 
     Raises:
         QueryError: the store does not have a model or metric that was asked for.
-        StoreError: the store cannot be read.
+        StoreError: the store cannot be read, or has faults so that no page can be made.
     """
-    chosen = options or ReportOptions()
+    try:
+        return _build(database, options or ReportOptions(), now)
+    except LookupError as error:
+        from embstore.store.verification import find_faults
+
+        if not find_faults(database):
+            raise
+        raise StoreError(
+            f"{database.place} has faults, such as numbers of a layer that is missing, and cannot "
+            "be reported: `embstore verify` lists them, and what to do"
+        ) from error
+
+
+def _build(database: "Database", chosen: ReportOptions, now: datetime | None) -> Report:
     with database.held():
         contents = read_contents(database, chosen.models)
         evidence = read_evidence(database, contents)
-        selections = _select(contents, evidence, chosen) if contents.runs else ()
+        selections = _select(database, contents, evidence, chosen) if contents.runs else ()
         payload: dict[str, str] = {}
         filled: tuple[str, ...] = ()
         if contents.runs:
@@ -115,7 +128,7 @@ def build_report(
 
 
 def _select(
-    contents: Contents, evidence: Evidence, options: ReportOptions
+    database: "Database", contents: Contents, evidence: Evidence, options: ReportOptions
 ) -> tuple[Selection, ...]:
     sizes = [(model, len(SCOPES) * len(model.states)) for model in contents.models]
     newest = set(contents.newest)
@@ -124,7 +137,7 @@ def _select(
         for name in options.metrics:
             if name not in known:
                 raise QueryError(
-                    f"no metric {name!r} in this store{closest(name, known)}; "
+                    f"no metric {name!r} {database.where}{closest(name, known)}; "
                     f"it has {', '.join(sorted(known))}"
                 )
     return select_metrics(

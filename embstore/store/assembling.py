@@ -11,6 +11,7 @@ from pathlib import Path
 import duckdb
 
 from embstore.common.messages import closest, listed, visible
+from embstore.common.utf8_text import is_utf8
 from embstore.errors import QueryError, UsageError
 from embstore.store import migration, settings
 from embstore.store.quoting import quoted
@@ -107,11 +108,14 @@ def read_tags(tags: Mapping[str, str | Sequence[str]]) -> list[tuple[str, str]]:
     """Return tags as pairs, in order; a key may have several values, of which one must fit.
 
     Raises:
-        UsageError: a key is blank.
+        UsageError: a key is blank, or a tag no text.
     """
     pairs = []
     for key, values in sorted(tags.items()):
         if not key.strip():
             raise UsageError("a tag's key must not be blank")
-        pairs += [(key, value) for value in ([values] if isinstance(values, str) else values)]
+        for value in [values] if isinstance(values, str) else values:
+            if not is_utf8(f"{key}{value}"):
+                raise UsageError(f"tag {f'{key}={value}'!r} is not UTF-8 text")
+            pairs.append((key, value))
     return pairs

@@ -23,22 +23,23 @@ from embstore.store.copies import files_of
 from embstore.store.exports.at_address import check_address, is_address, manifest_at, opener
 from embstore.store.exports.export_files import Manifest, is_export, read_manifest
 from embstore.store.exports.in_place import of_export
-from embstore.store.failures import newer_store, query_error, reading_error
+from embstore.store.failures import changed_by_hand, newer_store, query_error, reading_error
 from embstore.store.guard import is_checked, remember
 from embstore.store.limits import NO_LIMITS, Limits
 from embstore.store.locking import lock_timeout
 from embstore.store.opening import create_store, prepare_store, store_revision
 from embstore.store.probing import check_writable
-from embstore.store.reading import asking, current_file, holding
-from embstore.store.session import Connect, fetch, writing
+from embstore.store.reading import asking, current_file, examining, holding
+from embstore.store.session import Connect, fetch, for_duckdb, writing
 from embstore.store.statement import check_parameters, check_untrusted, readable_plan
+from embstore.store.tampering import missing_parts
 from embstore.store.upgrading import upgrade_store
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
 DEFAULT_STORE = "embstore.duckdb"
-# Writing waits this many times longer than a question: an hour's work may be at stake.
+# What was measured waits this many times longer than a question: it may be an hour's work.
 _PATIENCE = 30
 
 
@@ -63,13 +64,24 @@ class Database:
         timeout: float,
         connect: Connect | None = None,
         address: str | None = None,
+        tagged: bool = False,
     ) -> None:
-        """Take a file that is a store; ``connect`` opens what is read, if not the whole file."""
+        """Take a file that is a store.
+
+        ``connect`` opens what is read, if not the whole file: with ``tagged`` a part of what it
+        reaches.
+        """
         self.path = path
         self.place = address or str(path)
         self.timeout = timeout
         self._connect = connect
+        self._tagged = tagged
         self.waited_in_vain = False
+
+    @property
+    def where(self) -> str:
+        """Where a name is looked for, to say that it is not there."""
+        return "in the part of this store with these tags" if self._tagged else "in this store"
 
     def __repr__(self) -> str:
         return f"Database({self.place!r})"
@@ -117,10 +129,19 @@ class Database:
             raise UsageError("memory can be limited for a whole store, not for an export or tags")
         memory = limits.memory
         with asking(self.path, self.timeout, self._connect, memory=memory) as connection:
-            checked = check_untrusted(connection, sql)
+            checked = check_untrusted(connection, sql, of_a_part=self._tagged)
             check_parameters(connection, checked, params or {})
             table = self._fetch(connection, checked, params or {}, exact=True, limits=limits)
         return readable_plan(table)
+
+    def look(self, sql: str) -> list[Mapping[str, object]]:
+        """Read tables of the file as it is, also of an older schema: before it is changed.
+
+        Raises:
+            StoreError: the store cannot be opened or read.
+        """
+        with examining(self.path, self.timeout) as connection:
+            return list(self._fetch(connection, sql, {}).to_pylist())
 
     @contextlib.contextmanager
     def held(self) -> Iterator[None]:
@@ -137,13 +158,13 @@ class Database:
 
     @contextlib.contextmanager
     def begin(
-        self, *, patient: bool = True, beside: Mapping[str, Path] | None = None
+        self, *, patient: bool = False, beside: Mapping[str, Path] | None = None
     ) -> "Iterator[Connection]":
         """Hold the file for one writing transaction: all of it is stored, or nothing.
 
         Args:
-            patient: wait longer for a locked file than a question would, unless that was in
-                vain before: then somebody keeps it.
+            patient: wait longer for a locked file than a question would, for what was measured;
+                unless that was in vain before: then somebody keeps it.
             beside: further stores that the statements may read, by the names they use for them.
 
         Raises:
@@ -179,8 +200,9 @@ class Database:
         """Bring an older store to the current schema after a backup; return whether it was older.
 
         Raises:
-            StoreError: it cannot be migrated, and is as it was.
+            StoreError: it cannot be migrated, and is as it was; or is an export.
         """
+        self.check_whole()
         return upgrade_store(self.path, self.timeout)
 
     def check_writable(self) -> None:
@@ -258,14 +280,17 @@ class Database:
         except (duckdb.IOException, duckdb.FatalException) as error:
             raise reading_error(self.place, error) from error
         except (duckdb.Error, pa.ArrowInvalid) as error:
+            whole = self._connect is None
+            if whole and (missing := missing_parts(connection, self.path)):
+                raise changed_by_hand(self.place, missing) from error
             raise query_error(error) from error
 
 
 def only_read(place: str) -> StoreError:
     """Say that an export cannot be written to."""
-    folder = "DIR, once its folder is fetched" if is_address(place) else place
+    first, folder = ("fetch its folder, and ", "DIR") if is_address(place) else ("", place)
     return StoreError(
-        f"{place} is an export, which is only read: take it into a store with "
+        f"{place} is an export, which is only read: {first}take it into a store with "
         f"`embstore import {folder}`"
     )
 
@@ -307,7 +332,8 @@ def open_database(
             raise only_read(address)
         name = Path(address.rpartition("/")[2])
         connect = opener(address, tuple(tags))
-        return Database(name, timeout=seconds, connect=connect, address=address)
+        return Database(name, timeout=seconds, connect=connect, address=address, tagged=bool(tags))
+    for_duckdb(path)
     # A file may have a colon in its name all the same.
     if isinstance(chosen, str) and _is_no_file(chosen) and not os.path.lexists(path):
         raise StoreError(
@@ -317,12 +343,11 @@ def open_database(
     if is_export(path):
         if create:
             raise only_read(str(path))
-        return Database(
-            path, timeout=seconds, connect=functools.partial(of_export, path, tuple(tags))
-        )
+        connect = functools.partial(of_export, path, tuple(tags))
+        return Database(path, timeout=seconds, connect=connect, tagged=bool(tags))
     prepare_store(path, seconds, create=create, lazy=lazy)
     part = functools.partial(_tagged, path, seconds, tuple(tags)) if tags else None
-    return Database(path, timeout=seconds, connect=part)
+    return Database(path, timeout=seconds, connect=part, tagged=bool(tags))
 
 
 def _tagged(path: Path, timeout: float, tags: Tags) -> duckdb.DuckDBPyConnection:

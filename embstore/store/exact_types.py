@@ -12,14 +12,17 @@ from duckdb.sqltypes import DuckDBPyType
 
 from embstore.store.quoting import quoted_name
 
-_AS_TEXT = {
-    "uhugeint",
-    "bignum",
-    "bit",
-    "time with time zone",
-    "union",
-    "variant",
-    "geometry",
+_NEAREST = {
+    "uhugeint": "VARCHAR",
+    "bignum": "VARCHAR",
+    "bit": "VARCHAR",
+    "time with time zone": "VARCHAR",
+    "union": "VARCHAR",
+    "variant": "VARCHAR",
+    "geometry": "VARCHAR",
+    "interval": "VARCHAR",
+    # Parquet counts no seconds, and pyarrow makes no milliseconds of an infinite number of them.
+    "timestamp_s": "TIMESTAMP_MS",
 }
 # More hours than this are more nanoseconds than Arrow counts.
 _MOST_HOURS = 2_562_047
@@ -55,8 +58,8 @@ def _column(name: str, type_: DuckDBPyType) -> str:
 
 def _exact(type_: DuckDBPyType) -> str | None:
     """Return the type nearest to one that Arrow does not have; None for one that it has."""
-    if type_.id in _AS_TEXT or type_.id == "interval":
-        return "VARCHAR"
+    if type_.id in _NEAREST:
+        return _NEAREST[type_.id]
     if type_.id in {"list", "array", "struct", "map"}:
         children = type_.children
         if type_.id == "array":

@@ -2,11 +2,12 @@
 
 import os
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 import duckdb
 
-from embstore.common.messages import one_line
+from embstore.common.messages import listed, one_line
 from embstore.errors import QueryError, StoreError, StoreLockedError, StoreVersionError
 from embstore.store import migration
 
@@ -92,6 +93,13 @@ def reading_error(place: Path | str, error: BaseException) -> StoreError:
     """Explain why a store opened but could not be read."""
     return StoreError(
         f"{place} could not be read ({duckdb_message(error)}): restore it from a copy"
+    )
+
+
+def changed_by_hand(place: str, missing: Sequence[str]) -> StoreError:
+    """Say that a store lacks what embstore has made in it."""
+    return StoreError(
+        f"{place} was changed by other hands, and lacks {listed(missing)}: restore it from a copy"
     )
 
 

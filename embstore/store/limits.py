@@ -9,6 +9,8 @@ from embstore.errors import UsageError
 _SIZE = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*([kmgt]i?b)", re.IGNORECASE)
 # With less, DuckDB cannot even open a store.
 _LEAST_BYTES = 10_000_000
+# With more, it cannot count them.
+_MOST_BYTES = 2**60
 
 
 @dataclass(frozen=True)
@@ -45,6 +47,9 @@ def read_limits(timeout: float | None, memory: str | None) -> Limits:
                 f"memory is {memory!r}: give a size with its unit, such as 500MB or 2GB"
             )
         power = " kmgt".index(found[2][0].lower())
-        if float(found[1]) * 1000**power < _LEAST_BYTES:
+        asked = float(found[1]) * 1000**power
+        if asked < _LEAST_BYTES:
             raise UsageError(f"memory is {memory!r}: DuckDB needs 10MB or more to open a store")
+        if asked >= _MOST_BYTES:
+            raise UsageError(f"memory is {memory!r}: no machine has as much; leave it out for all")
     return Limits(None if timeout is None else float(timeout), memory)

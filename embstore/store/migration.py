@@ -65,7 +65,7 @@ def current(connection: "Connection") -> str | None:
 
 def head_script() -> str:
     """Return the SQL that makes an empty store of schema ``HEAD``."""
-    return resource_folder("migrations").joinpath("head.sql").read_text()
+    return resource_folder("migrations").joinpath("head.sql").read_text(encoding="utf-8")
 
 
 def create(connection: "Connection") -> None:

@@ -40,6 +40,8 @@ class _Migrated:
 
 # One for each store, until the process ends. Changed only under a file's thread lock.
 _copies: dict[Path, _Migrated] = {}
+# Where they are or were, also those that are being made, each with the process that made it.
+_folders: list[tuple[Path, int]] = []
 
 
 @contextlib.contextmanager
@@ -183,11 +185,14 @@ def _temporary_folder(path: Path) -> Path:
         folder = Path(tempfile.mkdtemp(prefix="embstore-migrated-"))
     except OSError as error:
         raise StoreError(f"no temporary folder can be made ({error.strerror})") from error
-    atexit.register(_delete, folder, os.getpid())
+    _folders.append((folder, os.getpid()))
     return folder
 
 
-def _delete(folder: Path, owner: int) -> None:
-    # A fork has the registration, but not the folder.
-    if os.getpid() == owner:
-        shutil.rmtree(folder, ignore_errors=True)
+@atexit.register
+def delete_copies() -> None:
+    """Delete every migrated copy that this process has made, for it ends."""
+    for folder, owner in _folders:
+        # A fork has the list, but not the folders.
+        if os.getpid() == owner:
+            shutil.rmtree(folder, ignore_errors=True)

@@ -1,6 +1,7 @@
 """Connections to the store's file, each closed as soon as its queries or its write are done."""
 
 import contextlib
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from pathlib import Path
@@ -53,7 +54,7 @@ def reading(
     limit = f"SET memory_limit = '{memory}'; " if memory else ""
 
     def whole() -> duckdb.DuckDBPyConnection:
-        place = _for_duckdb(path)
+        place = for_duckdb(path)
         connection = duckdb.connect(place, read_only=True, config=dict(settings.READING))
         # DuckDB takes no time zone at connecting, so its settings are locked after it.
         connection.execute(f"SET TimeZone = 'UTC'; {limit}SET lock_configuration = true")
@@ -102,7 +103,8 @@ def fetch(
     with ThreadPoolExecutor(1) as pool:
         result = pool.submit(run)
         try:
-            return result.result(limits.seconds)
+            # Python waits for no longer than three centuries.
+            return result.result(limits.seconds and min(limits.seconds, threading.TIMEOUT_MAX))
         except KeyboardInterrupt:
             _stop(connection, result)
             raise
@@ -123,7 +125,7 @@ def _stop(connection: duckdb.DuckDBPyConnection, result: Future[pa.Table]) -> No
         wait([result], timeout=0.05)
 
 
-def _for_duckdb(path: Path) -> str:
+def for_duckdb(path: Path) -> str:
     """Return a path as DuckDB takes it, which is UTF-8 whatever the locale.
 
     Raises:
@@ -139,7 +141,7 @@ def _for_duckdb(path: Path) -> str:
 
 def connect_to_write(path: Path) -> duckdb.DuckDBPyConnection:
     """Open the file as ``writing`` does, and thereby lock it."""
-    return duckdb.connect(_for_duckdb(path), config=dict(settings.WRITING))
+    return duckdb.connect(for_duckdb(path), config=dict(settings.WRITING))
 
 
 @contextlib.contextmanager
@@ -161,7 +163,7 @@ def writing(
     import sqlalchemy
 
     engine = sqlalchemy.create_engine(
-        sqlalchemy.URL.create("duckdb", database=_for_duckdb(path)),
+        sqlalchemy.URL.create("duckdb", database=for_duckdb(path)),
         connect_args={"config": dict(settings.WRITING)},
         # A pooled connection would keep the file locked after it is given back.
         poolclass=sqlalchemy.NullPool,
@@ -192,5 +194,5 @@ def _attach(connection: "Connection", name: str, other: Path, timeout: float) ->
     if other.is_dir():
         open_with_retry(other, timeout, lambda: attach_export(driver, name, other))
         return
-    attach = f"ATTACH {quoted(_for_duckdb(other))} AS {name} (READ_ONLY)"
+    attach = f"ATTACH {quoted(for_duckdb(other))} AS {name} (READ_ONLY)"
     open_with_retry(other, timeout, lambda: driver.execute(attach))

@@ -10,6 +10,7 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
+from embstore.common.messages import listed
 from embstore.errors import QueryError, UsageError
 from embstore.store.failures import duckdb_message
 from embstore.store.quoting import quoted
@@ -33,6 +34,8 @@ TABLE_FUNCTIONS = frozenset(
 
 # No table of a store is called so; DuckDB would look for a file.
 _FILE = re.compile(r"[./\\:]")
+# What a name may begin with where a part of a store is put together in memory.
+_OF_A_PART = {"", "main", "memory", "temp", "system", "information_schema", "pg_catalog"}
 
 
 @functools.lru_cache(maxsize=64)
@@ -66,11 +69,19 @@ def check_parameters(
         raise UsageError(f"{'; '.join(problems)} (the statement's parameters: {declared})")
 
 
-def check_untrusted(connection: duckdb.DuckDBPyConnection, sql: str) -> str:
+def check_untrusted(
+    connection: duckdb.DuckDBPyConnection, sql: str, *, of_a_part: bool = False
+) -> str:
     """Refuse all but one statement that only reads the store; return it as it is to be run.
 
     That is SELECT, DESCRIBE, SHOW, SUMMARIZE, and EXPLAIN of one of them; of PRAGMA what
     DuckDB itself writes as a SELECT, such as ``PRAGMA table_info('run')``.
+
+    Args:
+        connection: where it is to be run.
+        sql: what a person wrote.
+        of_a_part: only a part of what the connection can reach is asked, and what has the
+            whole is refused: another database or file.
 
     Raises:
         QueryError: with the reason.
@@ -78,7 +89,7 @@ def check_untrusted(connection: duckdb.DuckDBPyConnection, sql: str) -> str:
     statement = _single(connection, sql)
     if statement.type == duckdb.StatementType.EXPLAIN:
         explain, explained = _explained(statement.query)
-        return explain + check_untrusted(connection, explained)
+        return explain + check_untrusted(connection, explained, of_a_part=of_a_part)
     if statement.type != duckdb.StatementType.SELECT:
         raise QueryError(f"ad-hoc SQL must be a SELECT, found {statement.type.name}")
     # A PRAGMA has become a SELECT in it.
@@ -93,6 +104,11 @@ def check_untrusted(connection: duckdb.DuckDBPyConnection, sql: str) -> str:
             f"table function {', '.join(refused)} is not allowed in ad-hoc SQL; allowed are "
             f"{', '.join(sorted(TABLE_FUNCTIONS))}"
         )
+    if of_a_part and (whole := sorted(found.files | found.elsewhere)):
+        raise QueryError(
+            f"{listed(whole)} is not part of what is asked: name tables and views as they are, "
+            "without a database or file"
+        )
     return statement.query
 
 
@@ -103,10 +119,12 @@ class Sources:
     Attributes:
         functions: the table functions that it calls, in lower case.
         files: what it names like a table and is, by its name, a file.
+        elsewhere: names with a database or schema that a part of a store does not have.
     """
 
     functions: frozenset[str]
     files: frozenset[str]
+    elsewhere: frozenset[str]
 
 
 def readable_plan(answer: pa.Table) -> pa.Table:
@@ -143,13 +161,22 @@ def _sources(serialised: str) -> Sources | str:
         return "it is nested too deeply to be checked: simplify it"
     if tree.get("error", True):
         return str(tree.get("error_message", "not serialisable"))
-    functions, files = set(), set()
+    functions, files, elsewhere = set(), set(), set()
     for node in _nodes(tree):
         if node.get("type") == "TABLE_FUNCTION":
             functions.add(str(node["function"]["function_name"]).lower())
         if node.get("type") == "BASE_TABLE" and _FILE.search(str(node["table_name"])):
             files.add(str(node["table_name"]))
-    return Sources(frozenset(functions), frozenset(files))
+        *places, name = _qualified(node)
+        if not {place.lower() for place in places} <= _OF_A_PART:
+            elsewhere.add(".".join(filter(None, (*places, name))))
+    return Sources(frozenset(functions), frozenset(files), frozenset(elsewhere))
+
+
+def _qualified(node: dict[str, Any]) -> list[str]:
+    """Return the database, the schema and the name of what is read or called; empty if unsaid."""
+    keys = (("catalog_name", "catalog"), ("schema_name", "schema"), ("table_name", "function_name"))
+    return [str(next(filter(None, (node.get(key) for key in each)), "")) for each in keys]
 
 
 def _explained(query: str) -> tuple[str, str]:

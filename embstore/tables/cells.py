@@ -8,7 +8,9 @@ import json
 import re
 from typing import TYPE_CHECKING
 
-from embstore.tables.values import moments, plain_values, text
+from embstore.tables.moments import is_moment, moments
+from embstore.tables.scalars import text
+from embstore.tables.values import plain_values
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -26,7 +28,7 @@ def separated(array: "pa.Array", delimiter: str) -> "pa.Array":
         return _floats(array)
     if kind.is_null(type_) or kind.is_boolean(type_) or kind.is_integer(type_):
         return array.cast(pa.string())
-    if kind.is_date(type_) or kind.is_timestamp(type_) or kind.is_time(type_):
+    if is_moment(type_):
         return moments(array)
     if not kind.is_string(type_):
         array = pa.array([_cell(value) for value in plain_values(array)], pa.string())
@@ -44,7 +46,7 @@ def in_json(array: "pa.Array") -> "pa.Array":
         texts = pc.if_else(pc.is_finite(array), _floats(array), text(None))
     elif kind.is_null(type_) or kind.is_boolean(type_) or kind.is_integer(type_):
         texts = array.cast(pa.string())
-    elif kind.is_date(type_) or kind.is_timestamp(type_) or kind.is_time(type_):
+    elif is_moment(type_):
         texts = pc.binary_join_element_wise(text('"'), moments(array), text('"'), text(""))
     elif kind.is_string(type_) and not _IN_JSON.search(_bytes_of(array)):
         texts = pc.binary_join_element_wise(text('"'), array, text('"'), text(""))

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from embstore.common.names import distinct
 from embstore.tables.cells import in_json, joined, lines, separated
-from embstore.tables.values import batches, plain_values, text
+from embstore.tables.scalars import text
+from embstore.tables.values import batches, plain_values
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -117,6 +117,9 @@ def test_columns_of_one_name_survive_in_python() -> None:
         ("'12:00:00.123456789'::TIME_NS", "12:00:00.123456789"),
         ("['infinity'::TIMESTAMP]", ["infinity"]),
         ("{'a': DATE '20000-01-01'}", {"a": "20000-01-01"}),
+        ("'290000-01-01'::DATE", "290000-01-01"),
+        ("'-40000-01-01'::TIMESTAMP", "40001-01-01 (BC) 00:00:00"),
+        ("[DATE '290000-01-01']", ["290000-01-01"]),
     ],
 )
 def test_moments_that_python_cannot_hold_are_text(value: str, text: object) -> None:

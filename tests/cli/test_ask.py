@@ -165,6 +165,13 @@ class TestQuery:
         )
         assert "--duckdb changes what --show prints" in str(refused("query", "runs", "--duckdb"))
 
+    @pytest.mark.parametrize(
+        "option", [("--tag", "lr=0.1"), ("--reasons",), ("-f", "json")], ids=lambda words: words[0]
+    )
+    def test_show_refuses_what_it_would_drop(self, option: tuple[str, ...]) -> None:
+        says = "--show prints the SQL, to which --tag, --reasons and --format do nothing"
+        assert str(refused("query", "runs", "--show", *option)) == says
+
     def test_reasons_on_request(self, store: Path) -> None:
         head = ok("query", "layer_profile", "-s", store, "--reasons").splitlines()[0]
         assert ",value,reason,ci_low," in head
@@ -443,6 +450,12 @@ class TestLimits:
         error = refused("sql", sql, "-s", store, "--memory", "30MB")
         assert isinstance(error, QueryError)
         assert "needs more memory than it may take" in str(error)
+
+    def test_a_limit_beyond_all_measure_is_one_or_is_refused(self, store: Path) -> None:
+        assert ok("sql", "SELECT 1 AS n", "-s", store, "--timeout", "1e300") == "n\n1\n"
+        error = refused("sql", "SELECT 1", "-s", store, "--memory", "99999999999999TB")
+        assert isinstance(error, UsageError)
+        assert "no machine has as much" in str(error)
 
     def test_limits_that_are_none_are_refused(self, store: Path) -> None:
         assert "memory is 'all'" in str(refused("sql", "SELECT 1", "-s", store, "--memory", "all"))

@@ -1,11 +1,13 @@
 """What a shell offers after -p."""
 
+import tempfile
 from pathlib import Path
 
 import pytest
 
 from embstore.cli.completing import parameters_and_values
 from tests.cli.running import embstore
+from tests.store.old_stores import unpack
 from tests.stores import new_store
 from tests.synthetic import make_run
 
@@ -58,3 +60,13 @@ def test_a_shell_gets_them(store: Path, command: str) -> None:
     assert shell("me") == ["metric="]
     assert shell("models=lab/e") == ["models=lab/encoder"]
     assert shell("nothing=") == []
+
+
+def test_an_older_store_is_not_copied_for_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "nowhere"))
+    older = unpack("0007", tmp_path / "older.duckdb")
+    assert offered(older, "models=") == []
+    assert "models=" in offered(older, "m")
+    assert caplog.records == []

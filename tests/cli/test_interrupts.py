@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from tests.endless import ENDLESS
-from tests.processes import start
+from tests.processes import finish, start
+from tests.store.old_stores import unpack
 from tests.stores import new_store
 
 # Each starts a Python of its own.
@@ -100,3 +101,45 @@ def test_one_stops_a_query(tmp_path: Path) -> None:
     assert process.stdout.readline() == "asking\n"
     ended, err = interrupt(process, 1)
     assert (ended, err) == (130, "error: interrupted\n")
+
+
+# Asks an older store, and then does something else for long.
+ASKING = """
+import sys, time
+from embstore.api.store import open_store
+from embstore.cli import main as module
+
+def ask(**options):
+    print(open_store(sys.argv[1]).query("models").num_rows, flush=True)
+    time.sleep(60)
+
+module.app = ask
+module.main()
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_process_that_is_told_to_end_leaves_no_copy(tmp_path: Path, number: int) -> None:
+    copies = tmp_path / "copies"
+    copies.mkdir()
+    older = unpack("0007", tmp_path / "older.duckdb")
+    with start(ASKING, older, TMPDIR=str(copies)) as process:
+        try:
+            assert process.stdout is not None
+            assert int(process.stdout.readline()) > 0
+            assert len(list(copies.glob("embstore-migrated-*"))) == 1
+            process.send_signal(number)
+            process.communicate(timeout=20)
+        finally:
+            process.kill()
+    assert process.returncode == 128 + number
+    assert list(copies.iterdir()) == []
+
+
+def test_a_hangup_that_is_ignored_stays_ignored() -> None:
+    code = (
+        "import signal; signal.signal(signal.SIGHUP, signal.SIG_IGN)\n"
+        "from embstore.cli.interrupts import heed_signals; heed_signals()\n"
+        "signal.raise_signal(signal.SIGHUP); print(signal.getsignal(signal.SIGHUP).name)"
+    )
+    assert finish(start(code)) == "SIG_IGN\n"

@@ -81,6 +81,26 @@ def test_tag_gives_and_takes_away(store: Path) -> None:
     )
 
 
+def test_what_a_tag_may_be(store: Path) -> None:
+    run = run_id(store, "lab/a")
+    spaced = embstore("tag", run, " k = v ", "-s", store)
+    assert spaced.stderr.endswith("its tags: k=v, lab=x\n")
+    for tags, says in (
+        (("=x",), "tag '=x' has no key; write it as KEY=VALUE"),
+        (("a=b", "a=c"), "tag 'a' is given twice; a run has one value of it"),
+        (("a=\udcff",), "tag 'a=\\udcff' is not UTF-8 text"),
+    ):
+        found = embstore("tag", run, *tags, "-s", store)
+        assert (found.returncode, found.stderr) == (2, f"error: {says}\n")
+
+
+@pytest.mark.parametrize("option", ["--model", "--revision"])
+def test_a_name_that_is_no_text_is_not_there(store: Path, option: str) -> None:
+    found = embstore("rm", option, "\udcff", "-s", store)
+    assert (found.returncode, found.stdout) == (1, "")
+    assert f"no {option[2:]} '\\udcff' in this store" in found.stderr
+
+
 @pytest.mark.slow
 def test_tag_chooses_runs_in_whatever_is_asked(store: Path, tmp_path: Path) -> None:
     def lines(*arguments: str) -> list[str]:
@@ -99,7 +119,21 @@ def test_tag_chooses_runs_in_whatever_is_asked(store: Path, tmp_path: Path) -> N
         shown = (tmp_path / name).read_text()
         assert ("lab/a" in shown, "lab/b" in shown) == (True, False), name
     for arguments, code, says in (
-        (("compare", "lab/a", "lab/b", "--tag", "lab=x"), 1, "or run 'lab/b' in this store"),
+        (
+            ("compare", "lab/a", "lab/b", "--tag", "lab=x"),
+            1,
+            "or run 'lab/b' in the part of this store with these tags",
+        ),
+        (
+            ("query", "layer_profile", "-p", "models=lab/b", "--tag", "lab=x"),
+            1,
+            "no model 'lab/b' in the part of this store with these tags",
+        ),
+        (
+            ("report", "--models", "lab/b", "--tag", "lab=x", "-o", str(tmp_path / "x.html")),
+            1,
+            "no model 'lab/b' in the part of this store with",
+        ),
         (("ls", "runs", "--tag", "lab=y"), 1, "no run has the tag lab=y"),
         (("ls", "runs", "--tag", "lab"), 2, "tag 'lab' has no value"),
         (("ls", "metrics", "--tag", "lab=x"), 2, "--tag chooses runs"),

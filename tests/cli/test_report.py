@@ -44,6 +44,18 @@ def test_a_dash_writes_to_standard_output(store: Path) -> None:
     assert "1 model, 1 checkpoint, 1 run, 1 text" in result.stdout
 
 
+def test_a_model_with_a_comma_in_its_name_is_one(tmp_path: Path) -> None:
+    database = new_store(tmp_path / "s.duckdb", [make_run(name=name) for name in ("a,b", "c", "d")])
+
+    def runs(*models: str) -> str:
+        given = [word for model in models for word in ("--models", model)]
+        return run("-s", database.path, "-o", tmp_path / "p.html", *given).stderr
+
+    assert "(1 runs," in runs("a,b")
+    assert "(2 runs," in runs("c,d")
+    assert "(3 runs," in runs("a,b", "c,d")
+
+
 def test_an_empty_store_is_no_error(tmp_path: Path) -> None:
     store = new_store(tmp_path / "empty.duckdb").path
     result = run("-s", store, "-o", tmp_path / "empty.html")

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from embstore.errors import QueryError
+from embstore.errors import QueryError, StoreError
 from embstore.report.write import Report, ReportOptions, build_report
 from embstore.store.connection import Database
 from embstore.store.writing import write_failure
@@ -67,6 +67,14 @@ def test_a_budget_keeps_the_last_checkpoints_of_every_metric(
     assert len(small.html) < len(whole.html) / 2
     chosen = build_report(large, ReportOptions(budget=75_000, metrics=["mle"]), now=NOW)
     assert chosen.shortened == ()
+
+
+def test_a_store_with_faults_is_refused_where_no_page_can_be_made(tmp_path: Path) -> None:
+    database = new_store(tmp_path / "s.duckdb", [make_run()])
+    with database.begin() as connection:
+        connection.exec_driver_sql("DELETE FROM layer WHERE layer = 2")
+    with pytest.raises(StoreError, match=r"has faults, .*: `embstore verify` lists them"):
+        build_report(database, now=NOW)
 
 
 @pytest.mark.slow

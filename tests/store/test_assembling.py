@@ -10,6 +10,7 @@ from embstore.errors import QueryError, UsageError
 from embstore.store import schema
 from embstore.store.assembling import read_tags
 from embstore.store.connection import Database, open_database
+from embstore.store.exports.exporting import export_store
 from embstore.store.mending.tagging import tag_run
 from embstore.store.table_names import FACTS, NUMBERS
 from embstore.store.writing import write_failure, write_runs
@@ -103,6 +104,8 @@ def test_tags_that_no_run_has_are_refused(whole: Database, tmp_path: Path) -> No
         part(whole, **{"x='; DROP TABLE run; --": "1"}).select("SELECT 1 AS one")
     with pytest.raises(UsageError, match="must not be blank"):
         read_tags({" ": "v"})
+    with pytest.raises(UsageError, match=r"tag 'k=.udcff' is not UTF-8 text"):
+        read_tags({"k": ["v", "\udcff"]})
 
 
 @pytest.mark.slow
@@ -115,7 +118,7 @@ def test_ad_hoc_sql_sees_the_part_and_nothing_else(whole: Database, tmp_path: Pa
     secret.write_text("a\n1\n")
     for sql, says in (
         (f"SELECT * FROM read_text('{secret}')", "read_text is not allowed"),
-        (f"SELECT * FROM '{secret}'", f'Cannot access file "{secret}"'),
+        (f"SELECT * FROM '{secret}'", f"{secret} is not part of what is asked"),
         (
             f"SELECT * FROM enable_logging(storage='file', storage_path='{tmp_path / 'x'}')",
             "enable_logging is not allowed",
@@ -124,10 +127,43 @@ def test_ad_hoc_sql_sees_the_part_and_nothing_else(whole: Database, tmp_path: Pa
         (f"COPY (SELECT 1) TO '{tmp_path / 'x.csv'}'", "found COPY"),
         ("DELETE FROM run", "found DELETE"),
         ("SET enable_external_access = true", "found SET"),
-        # The store itself is open beside its part; which table is meant cannot be said.
-        (f"SELECT * FROM '{whole.path}'", "has multiple tables"),
+        (f"SELECT * FROM '{whole.path}'", "is not part of what is asked"),
     ):
         with pytest.raises(QueryError, match=says):
             chosen.select_untrusted(sql)
     assert list(tmp_path.iterdir()) == [secret]
     assert rows(whole, "SELECT count(*) AS n FROM run") == [{"n": 5}]
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "SELECT count(*) FROM store.main.measurement",
+        'SELECT count(*) FROM "STORE".measurement',
+        "SELECT (SELECT max(value) FROM store.main.measurement)",
+        "WITH x AS (FROM store.run) FROM x",
+        "EXPLAIN FROM store.main.run",
+        "SUMMARIZE store.main.run",
+        "SHOW TABLES FROM store",
+        "SELECT store.main.display_name('x')",
+    ],
+)
+def test_the_whole_store_beside_its_part_cannot_be_named(whole: Database, sql: str) -> None:
+    chosen = part(whole, lr="0.1")
+    with pytest.raises(QueryError, match="is not part of what is asked: name tables and views as"):
+        chosen.select_untrusted(sql)
+    # Names of the part may be written in full.
+    assert chosen.select_untrusted("FROM memory.main.run").num_rows == 2
+
+
+@pytest.mark.slow
+def test_files_of_an_export_beside_its_part_cannot_be_named(
+    whole: Database, tmp_path: Path
+) -> None:
+    export_store(whole, tmp_path / "export")
+    chosen = open_database(tmp_path / "export", create=False, tags=[("lr", "0.1")])
+    files = sorted((tmp_path / "export" / "runs").glob("*/measurement.parquet"))
+    assert len(files) == 5
+    for file in files:
+        with pytest.raises(QueryError, match="is not part of what is asked"):
+            chosen.select_untrusted(f"SELECT count(*) FROM '{file}'")

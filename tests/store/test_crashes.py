@@ -10,7 +10,7 @@ import pytest
 from embstore.errors import StoreError
 from embstore.store.connection import Database, open_database
 from embstore.store.mending import removing
-from embstore.store.mending.find_runs import Selection, find_runs
+from embstore.store.mending.find_runs import Selection, find_runs, in_transaction
 from embstore.store.mending.merging import merge_stores
 from embstore.store.writing import write_run
 from tests.processes import finish, finish_killed, start
@@ -163,7 +163,7 @@ def test_what_was_removed_is_gone_when_only_the_log_says_so(path: Path, database
     kept = new_store(path.with_name("kept.duckdb"), [make_run()])
     with database.begin() as connection:
         connection.exec_driver_sql("PRAGMA disable_checkpoint_on_shutdown")
-        runs = find_runs(connection, Selection(models=["gone"]))
+        runs = find_runs(in_transaction(connection), Selection(models=["gone"]))
         removing._delete(connection, [str(run["run_id"]) for run in runs])
     assert path.with_name(f"{path.name}.wal").stat().st_size > 0
     assert contents(open_database(path)) == contents(kept)

@@ -1,11 +1,14 @@
 """Ad-hoc SQL gives every type of DuckDB as it is, or as DuckDB's own text."""
 
 import re
+from pathlib import Path
 
+import duckdb
 import pytest
 
 from embstore.errors import QueryError
 from embstore.store.connection import Database
+from embstore.tables.formats import write_parquet
 from embstore.tables.values import plain_rows
 from tests.stores import new_store
 
@@ -33,6 +36,8 @@ def answered(database: Database, expression: str) -> object:
         ("'20000-01-01'::DATE", "20000-01-01"),
         ("'infinity'::TIMESTAMPTZ", "infinity"),
         ("'-infinity'::TIMESTAMP_NS", "-infinity"),
+        ("'infinity'::TIMESTAMP_S", "infinity"),
+        ("['290000-01-01'::TIMESTAMP_S]", ["290000-01-01T00:00:00"]),
         ("['infinity'::DATE, '2024-01-02'::DATE]", ["infinity", "2024-01-02"]),
         ("union_value(a := 1)", "1"),
         ("{'a': 1}::VARIANT", "{'a': 1}"),
@@ -77,3 +82,20 @@ def test_an_interval_that_arrow_cannot_count_is_refused(filled: Database, sign: 
     assert filled.select_untrusted(most).num_rows == 1
     with pytest.raises(QueryError, match=re.escape("cast it, as in column::VARCHAR")):
         filled.select_untrusted(f"SELECT INTERVAL '{sign}2562048 hours' AS x")
+
+
+@pytest.mark.parametrize(
+    "type_", ["DATE", "TIMESTAMP", "TIMESTAMPTZ", "TIMESTAMP_S", "TIMESTAMP_MS"]
+)
+def test_far_moments_and_infinity_are_the_same_in_parquet(
+    filled: Database, tmp_path: Path, type_: str
+) -> None:
+    sql = f"SELECT unnest(['290000-01-01', 'infinity', '40000-01-01 (BC)'])::{type_} AS x"
+    table = filled.select_untrusted(sql)
+    file = tmp_path / "x.parquet"
+    with file.open("wb") as sink:
+        write_parquet(table, sink)
+    with duckdb.connect() as connection:
+        connection.execute("SET TimeZone = 'UTC'")
+        found = connection.execute(f"SELECT (x::VARCHAR)[:12] FROM '{file}'").fetchall()
+    assert found == [("290000-01-01",), ("infinity",), ("40000-01-01 ",)]

@@ -1,5 +1,6 @@
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import duckdb
@@ -7,10 +8,14 @@ import pytest
 
 from embstore.errors import QueryError, StoreLockedError, UsageError
 from embstore.store.connection import Database, open_database
-from embstore.store.writing import write_run
+from embstore.store.mending.find_runs import Selection
+from embstore.store.mending.removing import remove_runs
+from embstore.store.mending.renaming import rename_model
+from embstore.store.mending.tagging import tag_run
+from embstore.store.writing import write_failure, write_run
 from tests.holding import held, hold
 from tests.processes import finish, start
-from tests.synthetic import make_run
+from tests.synthetic import make_failure, make_run
 
 
 def test_a_held_store_is_reported_with_its_holder(path: Path, database: Database) -> None:
@@ -123,3 +128,25 @@ def test_the_environment_sets_the_timeout(
     monkeypatch.setenv("EMBSTORE_LOCK_TIMEOUT", "0.1")
     with held(path), pytest.raises(StoreLockedError, match=r"waited 0\.1 s"):
         open_database(path)
+
+
+MENDING: dict[str, Callable[[Database], object]] = {
+    "tag": lambda database: tag_run(database, "00000000", {"k": "v"}),
+    "rename": lambda database: rename_model(database, "a", "b"),
+    "preview": lambda database: remove_runs(database, Selection(models=["a"]), dry_run=True),
+    "remove": lambda database: remove_runs(database, Selection(models=["a"])),
+    "failure": lambda database: write_failure(database, make_failure()),
+    "begin": lambda database: database.begin().__enter__(),
+}
+
+
+@pytest.mark.parametrize("what", MENDING)
+def test_only_what_was_measured_waits_longer_than_a_question(database: Database, what: str) -> None:
+    write_run(database, make_run())
+    quick = open_database(database.path)
+    quick.timeout = 0.02
+    with held(database.path):
+        with pytest.raises(StoreLockedError, match=r"waited 0\.02 s"):
+            MENDING[what](quick)
+        with pytest.raises(StoreLockedError, match=r"waited 0\.6 s"):
+            write_run(quick, make_run(seed=1))

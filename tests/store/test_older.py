@@ -6,6 +6,7 @@ import os
 import re
 import shutil
 import tempfile
+from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -15,9 +16,13 @@ import pytest
 
 from embstore.api.store import open_store
 from embstore.common.paths import resource_folder
-from embstore.errors import StoreError, StoreVersionError
+from embstore.errors import QueryError, StoreError, StoreVersionError
 from embstore.store import migration, upgrading
-from embstore.store.connection import open_database
+from embstore.store.connection import Database, open_database
+from embstore.store.mending.find_runs import Selection
+from embstore.store.mending.removing import remove_runs
+from embstore.store.mending.renaming import rename_model
+from embstore.store.mending.tagging import tag_run
 from embstore.store.upgrading import upgrade_store
 from embstore.store.writing import write_run
 from tests.holding import held
@@ -241,10 +246,45 @@ def test_a_store_that_a_notebook_holds_is_asked_all_the_same(path: Path) -> None
     assert list(path.parent.iterdir()) == [path]
 
 
+REFUSED: dict[str, Callable[[Database, str], object]] = {
+    "remove": lambda database, _name: remove_runs(database, Selection(models=["none"])),
+    "tag": lambda database, _name: tag_run(database, "00000000", {"k": "v"}),
+    "rename": lambda database, _name: rename_model(database, "none", "new"),
+    "rename to one there": lambda database, name: rename_model(database, name, name),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("schema", SCHEMAS)
+def test_what_changes_nothing_migrates_nothing(
+    schema: str, path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    before = unpack(schema, path).read_bytes()
+    stored = answers(schema)["models"]
+    name = str(stored[0]["model"])
+    # A notebook may read it meanwhile.
+    with held(path, "reads"):
+        database = open_database(path, create=False, timeout=0.1)
+        found = remove_runs(database, Selection(models=[name]), dry_run=True)
+        assert found.runs.num_rows > 0
+        assert found.measurements > 0
+        for change in REFUSED.values():
+            with pytest.raises(QueryError):
+                change(database, name)
+    assert path.read_bytes() == before
+    assert list(path.parent.iterdir()) == [path]
+    assert caplog.records == []
+    # What is changed after all is migrated first.
+    runs = found.runs["run_id"].to_pylist()
+    done = remove_runs(database, Selection(runs=runs))
+    assert done.runs.equals(found.runs)
+    assert (done.measurements, done.failures) == (found.measurements, 0)
+
+
 READ_ONLY = """
 import os, sys, tempfile
 from embstore.errors import StoreError
-from embstore.store.connection import open_database
+from embstore.store.connection import Database, open_database
 
 # Imports all that migrating needs: the other user may not be allowed to read it.
 open_database(sys.argv[2]).migrate()
@@ -331,6 +371,10 @@ def test_a_migration_that_fails_half_way_leaves_the_old_store(schema: str, tmp_p
 KILLED = """
 import os, signal, sys
 from embstore.store import migration
+from embstore.store.mending.find_runs import Selection
+from embstore.store.mending.removing import Removed, remove_runs
+from embstore.store.mending.renaming import rename_model
+from embstore.store.mending.tagging import tag_run
 from embstore.store.upgrading import upgrade_store
 
 whole = migration.upgrade
@@ -357,7 +401,7 @@ KILLED_AT = """
 import itertools, os, signal, sys
 from pathlib import Path
 from embstore.store import copies
-from embstore.store.connection import open_database
+from embstore.store.connection import Database, open_database
 
 calls = itertools.count()
 def counted(function):

@@ -239,7 +239,7 @@ def _check_models(database: "Database", wanted: Sequence[str]) -> None:
         if name in known:
             continue
         if not known:
-            raise QueryError(f"no model {name!r} in this store; it has none yet")
+            raise QueryError(f"no model {name!r} {database.where}; it has none yet")
         raise QueryError(
-            f"no model {name!r} in this store{closest(name, known)}; it has {listed(known)}"
+            f"no model {name!r} {database.where}{closest(name, known)}; it has {listed(known)}"
         )

@@ -1,6 +1,10 @@
-"""Finds the runs that a person names: by how an id begins, by model, by revision."""
+"""Finds the runs that a person names: by how an id begins, by model, by revision.
 
-from collections.abc import Mapping, Sequence
+What is named wrongly is found out by a question, before an older store is migrated to be written
+to; in the transaction that writes it is found again, for others may have written meanwhile.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -21,7 +25,13 @@ JOIN corpus AS t ON t.corpus_id = r.corpus_id
 ORDER BY m.name, c.step NULLS LAST, c.revision, r.created_at, r.run_id
 """
 
+# Of tables only that every schema has.
+_FAILURES = "SELECT 1 FROM duckdb_tables() WHERE table_name = 'failure'"
+_NO_FAILURES = "(SELECT '' AS model, '' AS revision LIMIT 0)"
+
 RunFacts = Mapping[str, object]
+# Answers SQL with rows: of a question, or of a transaction.
+Select = Callable[[str], list[RunFacts]]
 
 
 @dataclass(frozen=True)
@@ -39,7 +49,21 @@ class Selection:
     revisions: Sequence[str] = ()
 
 
-def find_runs(connection: "sa.Connection", selection: Selection) -> list[RunFacts]:
+def in_transaction(connection: "sa.Connection") -> Select:
+    """Return what reads within a transaction."""
+
+    def select(sql: str) -> list[RunFacts]:
+        return [dict(row) for row in connection.exec_driver_sql(sql).mappings()]
+
+    return select
+
+
+def failures(select: Select) -> str:
+    """Return the SQL of the table of failures, which stores of the first schemas lack."""
+    return "failure" if select(_FAILURES) else _NO_FAILURES
+
+
+def find_runs(select: Select, selection: Selection) -> list[RunFacts]:
     """Return the runs that are meant, by model and step: id, model, revision, text and date.
 
     Raises:
@@ -48,9 +72,7 @@ def find_runs(connection: "sa.Connection", selection: Selection) -> list[RunFact
     """
     if not (selection.runs or selection.models or selection.revisions):
         raise UsageError("no run is named: give a run's id, a model or a revision")
-    rows: list[RunFacts] = [
-        dict(row) for row in connection.exec_driver_sql(_RUNS).mappings().fetchall()
-    ]
+    rows = select(_RUNS)
     for what, wanted in (("model", selection.models), ("revision", selection.revisions)):
         known = list(dict.fromkeys(str(row[what]) for row in rows))
         for name in wanted:

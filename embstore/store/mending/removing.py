@@ -1,14 +1,23 @@
 """Takes runs out of a store, with all that belonged to nothing else."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
+from embstore.common.utf8_text import is_utf8
 from embstore.errors import QueryError
 from embstore.store import duplicates
-from embstore.store.mending.find_runs import RunFacts, Selection, find_runs
+from embstore.store.mending.find_runs import (
+    RunFacts,
+    Select,
+    Selection,
+    failures,
+    find_runs,
+    in_transaction,
+)
+from embstore.store.quoting import quoted, quoted_ids
 from embstore.store.session import reading
 from embstore.store.table_names import NUMBERS, ORPHANS
 
@@ -59,60 +68,62 @@ def remove_runs(database: "Database", selection: Selection, *, dry_run: bool = F
         StoreError: the store cannot be written.
     """
     database.check_whole()
+    found = _find(database.look, selection)
+    if dry_run:
+        return found
     free = _free_bytes(database)
     with database.begin() as connection:
-        runs = _runs(connection, selection)
-        failed, words = _failures(selection)
-        failures = connection.exec_driver_sql(
-            f"SELECT count(*) FROM failure WHERE {failed}",  # noqa: S608 - of our own words
-            words,
-        ).scalar()
-        counted = _counted(connection, runs)
-        if not dry_run:
-            connection.exec_driver_sql(
-                f"DELETE FROM failure WHERE {failed}",  # noqa: S608 - of our own words
-                words,
-            )
-            _delete(connection, [str(run["run_id"]) for run in runs])
+        found = _find(in_transaction(connection), selection)
+        connection.exec_driver_sql(f"DELETE FROM failure WHERE {_failed(selection)}")  # noqa: S608
+        _delete(connection, found.runs["run_id"].to_pylist())
+    return replace(found, freed_bytes=max(0, _free_bytes(database) - free))
+
+
+def _find(select: Select, selection: Selection) -> Removed:
+    """Return what is to be removed."""
+    runs = _runs(select, selection)
+    of_failures = f"{failures(select)} WHERE {_failed(selection)}"
+    (failed,) = select(f"SELECT count(*) AS n FROM {of_failures}")  # noqa: S608 - quoted
+    counted = _counted(select, runs)
     return Removed(
         runs=counted,
         measurements=sum(counted["measurements"].to_pylist()),
-        failures=int(failures or 0),
-        freed_bytes=0 if dry_run else max(0, _free_bytes(database) - free),
+        failures=int(str(failed["n"])),
+        freed_bytes=0,
     )
 
 
-def _runs(connection: "sa.Connection", selection: Selection) -> Sequence[RunFacts]:
+def _runs(select: Select, selection: Selection) -> Sequence[RunFacts]:
     try:
-        return find_runs(connection, selection)
+        return find_runs(select, selection)
     except QueryError:
         # A model of which there are only failures can be removed, too.
-        failed, words = _failures(selection)
-        sql = f"SELECT 1 FROM failure WHERE {failed} LIMIT 1"  # noqa: S608 - of our own words
-        if connection.exec_driver_sql(sql, words).fetchall():
+        of_failures = f"{failures(select)} WHERE {_failed(selection)}"
+        if select(f"SELECT 1 FROM {of_failures} LIMIT 1"):  # noqa: S608 - quoted
             return []
         raise
 
 
-def _failures(selection: Selection) -> tuple[str, tuple[str, ...]]:
-    """Return a condition on failures and its values: those of what is removed as a whole."""
+def _failed(selection: Selection) -> str:
+    """Return a condition on failures: those of what is removed as a whole."""
     if selection.runs or not (selection.models or selection.revisions):
-        return "false", ()
+        return "false"
     conditions = [
-        f"{column} IN ({', '.join('?' * len(names))})"
+        # Nothing is called by what is no text, and DuckDB would not take it.
+        f"{column} IN ({', '.join(map(quoted, filter(is_utf8, names))) or 'NULL'})"
         for column, names in (("model", selection.models), ("revision", selection.revisions))
         if names
     ]
-    return " AND ".join(conditions), (*selection.models, *selection.revisions)
+    return " AND ".join(conditions)
 
 
-def _counted(connection: "sa.Connection", runs: Sequence[RunFacts]) -> pa.Table:
-    sql = (
-        "SELECT run_id, count(*) FROM measurement "  # noqa: S608 - of our own words
-        f"WHERE run_id IN {_GONE} GROUP BY run_id"
+def _counted(select: Select, runs: Sequence[RunFacts]) -> pa.Table:
+    ids = quoted_ids(str(run["run_id"]) for run in runs)
+    found = select(
+        "SELECT run_id, count(*) AS n FROM measurement "  # noqa: S608 - quoted
+        f"WHERE run_id IN (SELECT unnest(string_split({ids}, ','))) GROUP BY run_id"
     )
-    ids = ",".join(str(run["run_id"]) for run in runs)
-    numbers = {str(run): int(n) for run, n in connection.exec_driver_sql(sql, (ids,))}
+    numbers = {str(row["run_id"]): int(str(row["n"])) for row in found}
     columns: dict[str, pa.Array] = {
         name: pa.array([run[name] for run in runs], _type_of(name)) for name in _COLUMNS
     }

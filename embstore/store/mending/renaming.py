@@ -4,10 +4,9 @@ from typing import TYPE_CHECKING
 
 from embstore.common.messages import closest, listed
 from embstore.errors import QueryError, UsageError
+from embstore.store.mending.find_runs import Select, failures, in_transaction
 
 if TYPE_CHECKING:
-    import sqlalchemy as sa
-
     from embstore.store.connection import Database
 
 
@@ -24,14 +23,10 @@ def rename_model(database: "Database", model: str, new: str) -> int:
     """
     if new != new.strip() or not new or not new.isprintable():
         raise UsageError(f"{new!r} cannot be a model's name: give one line without space around it")
+    database.check_whole()
+    _check(database.look, model, new)
     with database.begin() as connection:
-        known = _names(connection)
-        if model not in known:
-            raise QueryError(
-                f"no model {model!r} in this store{closest(model, known)}; it has {listed(known)}"
-            )
-        if new in known:
-            raise QueryError(f"a model is called {new!r} already: choose another name")
+        _check(in_transaction(connection), model, new)
         for table, column in (("model", "name"), ("failure", "model")):
             connection.exec_driver_sql(
                 f"UPDATE {table} SET {column} = ? WHERE {column} = ?",  # noqa: S608 - our own names
@@ -45,9 +40,13 @@ def rename_model(database: "Database", model: str, new: str) -> int:
     return int(counted or 0)
 
 
-def _names(connection: "sa.Connection") -> list[str]:
-    """Return every name a model has, measured or failed."""
-    found = connection.exec_driver_sql(
-        "SELECT name FROM model UNION SELECT model FROM failure ORDER BY 1"
-    )
-    return [str(name) for (name,) in found]
+def _check(select: Select, model: str, new: str) -> None:
+    """Refuse a name that no model has, measured or failed, or a new one that one has."""
+    names = f"SELECT name FROM model UNION SELECT model FROM {failures(select)} ORDER BY 1"  # noqa: S608
+    known = [str(row["name"]) for row in select(names)]
+    if model not in known:
+        raise QueryError(
+            f"no model {model!r} in this store{closest(model, known)}; it has {listed(known)}"
+        )
+    if new in known:
+        raise QueryError(f"a model is called {new!r} already: choose another name")

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 from embstore.common.messages import visible
 from embstore.errors import UsageError
 from embstore.store import schema
-from embstore.store.mending.find_runs import RunFacts, Selection, find_runs
+from embstore.store.mending.find_runs import RunFacts, Selection, find_runs, in_transaction
+from embstore.store.tags import check_tags
 
 if TYPE_CHECKING:
     from embstore.store.connection import Database
@@ -42,18 +43,19 @@ def tag_run(database: "Database", run: str, tags: Mapping[str, str | None]) -> T
         tags: new values by key.
 
     Raises:
-        UsageError: no tag is given, or a key is blank or contains ``=``.
+        UsageError: no tag is given, or a key will not do.
         QueryError: no run has that id, or several do.
         StoreError: the store cannot be written.
     """
     if not tags:
         raise UsageError("no tag is given: write it as KEY=VALUE, or KEY= to take it away")
-    for key in tags:
-        if not key.strip() or "=" in key:
-            raise UsageError(f"a tag's key must not be blank or contain =, as {key!r} does")
+    check_tags(tags)
     wanted = {key: value or None for key, value in tags.items()}
+    database.check_whole()
+    asked = Selection(runs=(run,))
+    find_runs(database.look, asked)
     with database.begin() as connection:
-        (found,) = find_runs(connection, Selection(runs=(run,)))
+        (found,) = find_runs(in_transaction(connection), asked)
         run_id = str(found["run_id"])
         tags_now = connection.exec_driver_sql(_TAGS, (run_id,))
         before = {str(key): str(value) for key, value in tags_now}

@@ -80,4 +80,14 @@ def test_what_names_no_run_or_no_tag_is_refused(database: Database, run: str) ->
     for key in ("", " ", "a=b"):
         with pytest.raises(UsageError, match="must not be blank or contain ="):
             tag_run(database, run, {key: "v"})
+    with pytest.raises(UsageError, match="must not have space around it, as ' k' does"):
+        tag_run(database, run, {" k": "v"})
+    for tags in ({"\udcff": "v"}, {"k": "\udcff"}):
+        with pytest.raises(UsageError, match="is not UTF-8 text"):
+            tag_run(database, run, tags)
     assert rows(database, "SELECT * FROM tag_change") == []
+
+
+def test_a_key_with_space_around_it_can_be_taken_away(database: Database) -> None:
+    run = write_run(database, make_run(tags={" k ": "v", "lab": "a"}))
+    assert tag_run(database, run, {" k ": None}).tags == {"lab": "a"}
