@@ -20,7 +20,14 @@ from embstore.errors import StoreError, StoreLockedError, UsageError
 from embstore.store import migration
 from embstore.store.assembling import Tags, of_tagged_runs
 from embstore.store.copies import files_of
-from embstore.store.exports.at_address import check_address, is_address, manifest_at, opener
+from embstore.store.exports.at_address import (
+    check_address,
+    damaged_at,
+    is_address,
+    manifest_at,
+    opener,
+)
+from embstore.store.exports.damage import damaged_files
 from embstore.store.exports.export_files import Manifest, is_export, read_manifest
 from embstore.store.exports.in_place import of_export
 from embstore.store.failures import newer_store, query_error, reading_error
@@ -221,13 +228,30 @@ class Database:
                 raise newer_store(self.path, str(found))
             yield connection
 
+    @property
+    def is_only_read(self) -> bool:
+        """Whether it is an export, in a folder or at an address."""
+        return is_address(self.place) or is_export(self.path)
+
+    def damaged_files(self) -> dict[str, str]:
+        """Return which files of an export are missing or differ from their checksum, with why.
+
+        A store's own file has no checksum.
+
+        Raises:
+            StoreError: the manifest cannot be read.
+        """
+        if is_address(self.place):
+            return damaged_at(self.place)
+        return damaged_files(self.path, read_manifest(self.path)) if self.is_only_read else {}
+
     def check_whole(self) -> None:
         """Refuse to change, or to export, what is only read or only a part.
 
         Raises:
             StoreError: it is an export, or was opened with tags.
         """
-        if is_address(self.place) or is_export(self.path):
+        if self.is_only_read:
             raise only_read(self.place)
         if self._connect is not None:
             raise StoreError(f"{self.path} was opened with tags, to be asked: open it without them")

@@ -94,6 +94,25 @@ def manifest_at(address: str) -> Manifest:
         return _fetch_manifest(connection, address)
 
 
+def damaged_at(address: str) -> dict[str, str]:
+    """Return which files of an export at an address are missing or differ, each with why.
+
+    Raises:
+        StoreError: as ``manifest_at``.
+    """
+    damaged = {}
+    with duckdb.connect(":memory:", config=dict(settings.IN_MEMORY)) as connection:
+        _load_extension(connection)
+        for name, file in _fetch_manifest(connection, address).files().items():
+            content = f"SELECT sha256(content) FROM read_blob({quoted(f'{address}/{name}')})"  # noqa: S608
+            try:
+                if connection.execute(content).fetchone() != (file.sha256,):
+                    damaged[name] = "differs from its checksum"
+            except duckdb.Error as error:
+                damaged[name] = f"cannot be read ({duckdb_message(error)})"
+    return damaged
+
+
 def _fetch_manifest(connection: duckdb.DuckDBPyConnection, address: str) -> Manifest:
     file = quoted(f"{address}/{MANIFEST}")
     try:

@@ -1,6 +1,7 @@
 """Takes the runs of other stores in: a union by the ids, which are hashes of content."""
 
 import functools
+import os
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -8,12 +9,15 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from embstore.common.paths import expanded
 from embstore.errors import StoreError
 from embstore.store import duplicates, schema
-from embstore.store.exports.export_files import check_files, is_export, read_manifest
+from embstore.store.exports.damage import check_files
+from embstore.store.exports.export_files import is_export, read_manifest
 from embstore.store.exports.in_place import of_export
 from embstore.store.opening import prepare_store
 from embstore.store.reading import asking, current_file
+from embstore.store.references import check_references
 from embstore.store.table_names import NUMBERS
 
 if TYPE_CHECKING:
@@ -109,6 +113,8 @@ def merge_stores(
         merged = []
         for path in given:
             source = f"{names[path]}." if path in names else ""
+            if source:
+                check_references(path, connection.exec_driver_sql, source)
             merged.append(_told(path, _runs(connection), _runs(connection, source)))
             if source:
                 take_in(connection, names[path])
@@ -178,15 +184,17 @@ def _would_merge(
 ) -> list[Merged]:
     """Tell what merging would do, from reading alone."""
 
-    def stored(file: Path) -> dict[str, datetime]:
+    def stored(place: Path, file: Path) -> dict[str, datetime]:
         connect = functools.partial(of_export, file, ()) if is_export(file) else None
         with asking(file, database.timeout, connect) as connection:
+            if place != database.path:
+                check_references(place, lambda sql: connection.execute(sql).fetchall())
             return dict(connection.execute(_RUNS.format(source="")).fetchall())
 
-    here = stored(database.path) if database.path.exists() else {}
+    here = stored(database.path, database.path) if database.path.exists() else {}
     merged = []
     for path in given:
-        there = stored(current[path]) if path in current else dict(here)
+        there = stored(path, current[path]) if path in current else dict(here)
         merged.append(_told(path, here, there))
         here = {**there, **here}
     return merged
@@ -208,7 +216,7 @@ def _as_file(path: Path) -> Path:
         raise StoreError(
             f"{path} is an address, which can be asked only: fetch the folder and name that"
         )
-    return path.expanduser().resolve()
+    return Path(os.path.realpath(expanded(path)))
 
 
 def _same_file(path: Path, own: Path) -> bool:
