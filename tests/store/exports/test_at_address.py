@@ -66,9 +66,9 @@ def test_questions_are_answered_as_in_the_store(store: Database, served: Served,
 
 def test_it_is_put_together_once_and_read_in_parts(site: Path, served: Served) -> None:
     place = open_store(at(served))
-    place.query("models")
+    place.sql("SELECT model FROM named_checkpoint")
     asked = len(served.requests)
-    place.query("models")
+    place.sql("SELECT model FROM named_checkpoint")
     assert len(served.requests) == asked
     served.sent = 0
     (row,) = place.sql("SELECT max(layer) AS n FROM measurement").to_pylist()
