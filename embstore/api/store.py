@@ -15,7 +15,7 @@ from embstore.store.limits import Limits, read_limits
 if TYPE_CHECKING:
     from embstore.charts.build import AnyChart
     from embstore.store.exports.exporting import Exported
-    from embstore.store.mending.merging import Merged
+    from embstore.store.mending.merged import Merged
     from embstore.store.mending.removing import Removed
     from embstore.store.verification.faults import Fault
 
@@ -231,8 +231,8 @@ class Store:
             dry_run: only tell what would be taken in.
 
         Returns:
-            For each store how many runs were ``new``, how many ``known``, and how many of those
-            it has ``measured_twice``.
+            For each store how many runs were ``new``, how many ``known``, how many of those it
+            has ``measured_twice``, and the ``namesakes``: names that different models have then.
 
         Raises:
             StoreError: a file is missing or no store, a newer embstore wrote it, or this store

@@ -25,9 +25,10 @@ from embstore.store.exports.at_address import (
     damaged_at,
     is_address,
     manifest_at,
+    not_fetched,
     opener,
 )
-from embstore.store.exports.damage import damaged_files
+from embstore.store.exports.damage import check_read, damaged_files
 from embstore.store.exports.export_files import Manifest, is_export, read_manifest
 from embstore.store.exports.in_place import of_export
 from embstore.store.failures import newer_store, query_error, reading_error
@@ -188,6 +189,7 @@ class Database:
         Raises:
             StoreError: it cannot be migrated, and is as it was.
         """
+        self.check_whole()
         return upgrade_store(self.path, self.timeout)
 
     def check_writable(self) -> None:
@@ -262,6 +264,11 @@ class Database:
             return sum(file.size for file in there.files().values())
         return sum(file.stat().st_size for file in files_of(self.path))
 
+    def _check_export(self) -> None:
+        """Name the damaged files of an export in a folder; at an address they are too far."""
+        if is_export(self.path):
+            check_read(self.path, read_manifest(self.path))
+
     def _manifest(self) -> Manifest | None:
         """Return the manifest of an export; None of a store's file."""
         if is_address(self.place):
@@ -280,18 +287,26 @@ class Database:
         try:
             return fetch(connection, sql, params, exact=exact, limits=limits)
         except (duckdb.IOException, duckdb.FatalException) as error:
+            self._check_export()
+            if is_address(self.place):
+                raise not_fetched(self.place, error) from error
             raise reading_error(self.place, error) from error
+        except duckdb.InvalidInputException as error:
+            # Also what DuckDB says of a Parquet file that is damaged.
+            self._check_export()
+            raise query_error(error) from error
         except (duckdb.Error, pa.ArrowInvalid) as error:
             raise query_error(error) from error
 
 
 def only_read(place: str) -> StoreError:
     """Say that an export cannot be written to."""
-    folder = "DIR, once its folder is fetched" if is_address(place) else place
-    return StoreError(
-        f"{place} is an export, which is only read: take it into a store with "
-        f"`embstore import {folder}`"
-    )
+    what = f"{place} is an export, which is only read"
+    if is_address(place):
+        return StoreError(
+            f"{what}: fetch its folder, then take that into a store with `embstore import DIR`"
+        )
+    return StoreError(f"{what}: take it into a store with `embstore import {place}`")
 
 
 def open_database(

@@ -44,10 +44,23 @@ def check_files(folder: Path, manifest: Manifest) -> None:
         StoreError: one is missing or differs.
     """
     for name, what in damaged_files(folder, manifest).items():
-        raise StoreError(
-            f"{folder / name} {what}, and nothing of the export was taken: fetch it again, or "
-            "export the store again, which writes damaged files anew"
-        )
+        raise _damaged(folder / name, f"{what}, and nothing of the export was taken")
+
+
+def check_read(folder: Path, manifest: Manifest) -> None:
+    """Say which file is damaged, once reading an export has failed.
+
+    Raises:
+        StoreError: one is missing or differs.
+    """
+    for name, what in damaged_files(folder, manifest).items():
+        raise _damaged(folder / name, what)
+
+
+def _damaged(file: Path, what: str) -> StoreError:
+    return StoreError(
+        f"{file} {what}: fetch it again, or export the store again, which writes damaged files anew"
+    )
 
 
 def find_damage(folder: Path, manifest: Manifest, stored: Iterable[str]) -> Damage:

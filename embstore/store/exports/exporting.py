@@ -17,6 +17,8 @@ from embstore._version import __version__
 from embstore.common.files import write_atomically
 from embstore.common.paths import expanded
 from embstore.errors import EmbstoreError, StoreError, StoreLockedError
+from embstore.store.damage import check_readable
+from embstore.store.exports.at_address import address_in
 from embstore.store.exports.damage import find_damage
 from embstore.store.exports.data_card import croissant, data_card
 from embstore.store.exports.export_files import MANIFEST, Manifest, check_name, read_manifest
@@ -75,6 +77,8 @@ def export_store(database: "Database", folder: str | Path) -> Exported:
         StoreLockedError: another process exports into the folder.
     """
     database.check_whole()
+    if address := address_in(folder):
+        raise StoreError(f"{address} is an address, which cannot be written to: name a folder")
     target = Path(os.path.realpath(expanded(folder)))
     _claim(target)
     try:
@@ -125,8 +129,8 @@ def _not_written(target: Path, error: OSError | EmbstoreError) -> StoreError:
 
 def _export(database: "Database", target: Path) -> Exported:
     manifest = given = read_manifest(target)
-    opener = partial(connect, current_file(database.path, database.timeout))
-    with reading(database.path, database.timeout, opener) as connection:
+    source = current_file(database.path, database.timeout)
+    with reading(database.path, database.timeout, partial(connect, source)) as connection:
         stored = _stored_runs(database, connection)
         damage = find_damage(target, given, stored)
         before = damage.sound
@@ -141,6 +145,7 @@ def _export(database: "Database", target: Path) -> Exported:
                 manifest = Manifest(embstore_version=__version__, tables=tables, runs=runs)
                 _publish(connection, target, manifest)
         except duckdb.Error as error:
+            check_readable(database.path, source, database.timeout)
             raise StoreError(
                 f"{target} could not be written ({duckdb_message(error)}): check the disk's free "
                 "space, then export again; what was exported before is as it was"

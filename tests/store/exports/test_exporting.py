@@ -264,6 +264,13 @@ except StoreError as error:
 
 
 @pytest.mark.slow
+def test_without_room_for_anything_no_folder_is_left(store: Database, tmp_path: Path) -> None:
+    said = finish(start(FULL, store.path, tmp_path / "ex", "10"))
+    assert said.startswith(f"{tmp_path / 'ex'} cannot be written: ")
+    assert not (tmp_path / "ex").exists()
+
+
+@pytest.mark.slow
 def test_a_full_disk_is_told_and_leaves_a_readable_export(store: Database, tmp_path: Path) -> None:
     said = finish(start(FULL, store.path, tmp_path / "ex", "3000"))
     assert said.startswith(f"{tmp_path / 'ex'} could not be written")
@@ -523,12 +530,23 @@ def test_a_folder_that_cannot_be_reached_is_refused(
             assert str(place) in str(caught.value)
 
 
-def test_a_damaged_file_is_told_when_it_is_asked(export: Path) -> None:
-    largest(export).write_bytes(b"PAR1")
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda folder: largest(folder).write_bytes(b"PAR1"),
+        lambda folder: largest(folder).write_bytes(bytes(largest(folder).stat().st_size)),
+        lambda folder: largest(folder).unlink(),
+        lambda folder: only(folder, "tables/model-*").unlink(),
+        lambda folder: only(folder, "tables/model-*").write_bytes(b"PAR1"),
+    ],
+)
+def test_a_damaged_file_is_told_when_it_is_asked(export: Path, spoil: Spoil) -> None:
+    before = {path: path.read_bytes() for path in export.rglob("*.parquet")}
+    spoil(export)
+    (changed,) = (path for path in before if not path.exists() or path.read_bytes() != before[path])
     place = open_database(export, create=False)
-    with pytest.raises((StoreError, QueryError)) as caught:
-        rows(place, "SELECT sum(value) FROM measurement")
-    assert "\n" not in str(caught.value)
+    with pytest.raises(StoreError, match=f"^{changed} .*: fetch it again, or export the store"):
+        rows(place, "SELECT sum(hash(p)) FROM profile AS p")
 
 
 def test_an_export_is_only_read(export: Path, store: Database, tmp_path: Path) -> None:
