@@ -19,9 +19,10 @@ def verify(
     """Look for what no store should have, and say what mends it.
 
     Rows twice, rows that refer to nothing, missing layers, numbers, spectra
-    and curves, and numbers that cannot be, such as those beyond their metric's
-    bounds; of an export first files that differ from their checksums. Nothing
-    is changed. One row per kind of fault; the exit code is 1 if there is any.
+    and curves, numbers that cannot be, such as those beyond their metric's
+    bounds, and tables and views that somebody has changed; of an export first
+    files that differ from their checksums. Nothing is changed. One row per kind
+    of fault; the exit code is 1 if there is any.
 
     Example:
         embstore verify --store team.duckdb

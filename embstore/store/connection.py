@@ -235,6 +235,11 @@ class Database:
         """Whether it is an export, in a folder or at an address."""
         return is_address(self.place) or is_export(self.path)
 
+    @property
+    def is_assembled(self) -> bool:
+        """Whether what is asked is put together in memory: of an export, or of some runs."""
+        return self._connect is not None
+
     def damaged_files(self) -> dict[str, str]:
         """Return which files of an export are missing or differ from their checksum, with why.
 

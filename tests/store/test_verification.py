@@ -14,6 +14,7 @@ import embstore
 from embstore.cli.main import app
 from embstore.metrics import metric
 from embstore.store.connection import Database, open_database
+from embstore.store.exports.exporting import export_store
 from embstore.store.table_names import NUMBERS
 from embstore.store.verification.faults import find_faults
 from embstore.store.verification.limits import BOUNDS
@@ -165,7 +166,7 @@ FAULTS = {
 
 # Made up numbers keep within bounds only if there are many dimensions.
 RUNS = [
-    make_run(name="lab/a", hidden_size=1000),
+    make_run(name="lab/a", hidden_size=1000, tags={"lab": "x"}),
     with_effects(
         make_run(name="lab/b", n_layers=6, hidden_size=1000, metrics=ALL_METRICS),
         lambda _: (0.0001, -0.0001, 0.0, 0.0),
@@ -188,6 +189,9 @@ def test_a_sound_store_has_no_faults(database: Database) -> None:
     result = CliRunner().invoke(app, ["verify", "--store", str(database.path)])
     assert (result.exit_code, result.stdout) == (0, "")
     assert "no faults in 2 runs and " in result.stderr
+    assert find_faults(open_database(database.path, create=False, tags=[("lab", "x")])) == []
+    export = export_store(database, database.path.parent / "geometry").folder
+    assert find_faults(open_database(export, create=False)) == []
 
 
 @pytest.mark.slow
@@ -205,8 +209,33 @@ def test_a_fault_is_found_and_named(database: Database, sql: str) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
+    ("sql", "fault", "name", "rows"),
+    [
+        ("DROP TABLE spectrum", "a table", "spectrum", 1),
+        ("ALTER TABLE layer DROP n_zero; ALTER TABLE run DROP tags", "a table", "layer", 2),
+        (
+            "DROP VIEW profile_latest; CREATE TABLE profile_latest AS SELECT 1 AS value",
+            *("a view", "profile_latest", 1),
+        ),
+        ("CREATE OR REPLACE VIEW run_tag AS SELECT '', '', ''", "a view", "run_tag", 1),
+        ("DROP MACRO series", "a view", "series (macro)", 1),
+    ],
+)
+def test_tables_and_views_are_those_of_embstore(
+    database: Database, sql: str, fault: str, name: str, rows: int
+) -> None:
+    with duckdb.connect(str(database.path)) as connection:
+        connection.execute(sql)
+    (found,) = find_faults(database)
+    assert found.fault == f"{fault} that is not as embstore makes it"
+    assert (found.table, found.rows) == (name, rows)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
     "sql",
     [
+        "DROP VIEW profile_latest; CREATE TABLE profile_latest AS SELECT 1 AS value",
         *("DELETE FROM model", "DELETE FROM checkpoint", "DELETE FROM corpus"),
         *("DELETE FROM metric WHERE name = 'twonn'", "UPDATE run SET metric_versions = '{'"),
         *("DELETE FROM layer", "DELETE FROM spectrum WHERE layer = 1", "DELETE FROM run"),

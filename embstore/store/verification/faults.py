@@ -1,6 +1,6 @@
 """Looks for what no store should have: rows twice, rows of nothing, gaps, impossible numbers."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -8,6 +8,7 @@ from embstore.common.messages import listed
 from embstore.store import schema
 from embstore.store.table_names import NUMBERS
 from embstore.store.verification import gaps, limits
+from embstore.store.verification.structure import changed_tables, changed_views
 
 if TYPE_CHECKING:
     from embstore.store.connection import Database
@@ -32,6 +33,11 @@ _IN_EXPORT = (
     "it to a new folder"
 )
 
+_RESTORE = "restore the store from a copy"
+_CHANGED = (
+    "somebody has changed it, and questions may answer with what is not measured; write a clean "
+    "copy without it: `embstore export DIR`, then `embstore import DIR --store NEW.duckdb`"
+)
 _RENEW = "export the store again, which writes damaged files anew, or fetch the folder again"
 
 # A run that refers to nothing is shown by no question, but can be removed by its id.
@@ -118,7 +124,8 @@ class Fault:
 def find_faults(database: "Database") -> list[Fault]:
     """Return what is wrong with a store, table after table; nothing for a sound one.
 
-    Of an export whose files are damaged only these are told: what is in them says nothing.
+    Of an export whose files are damaged only these are told: what is in them says nothing. The
+    same goes for tables that are missing or have other columns.
 
     Raises:
         StoreError: the store cannot be read.
@@ -127,10 +134,20 @@ def find_faults(database: "Database") -> list[Fault]:
         example = listed(f"{name} {why}" for name, why in sorted(damaged.items()))
         return [Fault("a damaged file", "the files", len(damaged), example, _RENEW)]
     with database.held():
+        # What is put together in memory has tables and views of its own.
+        whole = not database.is_assembled
+        if whole and (tables := changed_tables(database)):
+            return [_changed("a table that is not as embstore makes it", tables, _RESTORE)]
         found = [fault for fault in _faults(database) if fault is not None]
+        if whole and (views := changed_views(database)):
+            found.append(_changed("a view that is not as embstore makes it", views, _CHANGED))
     if database.is_only_read:
         return [replace(fault, advice=_IN_EXPORT) for fault in found]
     return found
+
+
+def _changed(fault: str, names: Sequence[str], advice: str) -> Fault:
+    return Fault(fault, names[0], len(names), listed(names), advice)
 
 
 def _faults(database: "Database") -> Iterator[Fault | None]:
