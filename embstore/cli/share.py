@@ -60,7 +60,8 @@ def export(
 
     done = export_store(open_database(store, create=False), folder)
     others = f", {done.others:,} of other stores" if done.others else ""
-    mended = f"; {done.mended:,} damaged or missing files written anew" if done.mended else ""
+    files = "file" if done.mended == 1 else "files"
+    mended = f"; {done.mended:,} damaged or missing {files} written anew" if done.mended else ""
     TERMINAL.say(
         f"exported to {done.folder}: {done.new:,} run{'' if done.new == 1 else 's'} new, "
         f"{done.known:,} already there{others} ({done.size / 1e6:.1f} MB){mended}"
