@@ -113,6 +113,10 @@ FAULTS = {
             *("n_zero = -1", "depth = 1.5", "neighbor_recall = 1.5", "hidden_size = 0"),
         )
     },
+    f"UPDATE metric SET upper = 'log(min(n, d))' WHERE name = 'anisotropy'; UPDATE measurement "
+    f"SET n = -5 WHERE run_id = {RUN} AND layer = 3 AND metric = 'anisotropy'": (
+        "impossible counts", "measurement", 3, "vectors -5",
+    ),
     f"UPDATE run SET n_windows = 0 WHERE run_id = {RUN}": ("impossible counts", "run", 1, "run_id"),
     **{
         f"UPDATE {table} SET {wrong} WHERE run_id = {RUN} AND layer = 3": (

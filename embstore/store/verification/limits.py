@@ -13,7 +13,7 @@ BOUNDS = {
     "0": "0.0",
     "1/d": "1.0 / d",
     "1": "1.0",
-    "log(min(n, d))": "ln(least(n, d))",
+    "log(min(n, d))": "ln(greatest(least(n, d), 1))",
     "min(n, d)": "least(n, d)",
     "d - 1": "d - 1",
     "d": "d",
@@ -58,7 +58,8 @@ numbers AS (
     FROM measurement
     JOIN known USING (run_id, metric)
     JOIN layer USING (run_id, stack, layer, site)
-    WHERE value IS NOT NULL
+    -- Impossible counts are told by themselves, and have no bounds.
+    WHERE value IS NOT NULL AND measurement.n > 0 AND layer.hidden_size > 0
 )
 """  # noqa: S608 - names of our own
 OUT_OF_BOUNDS = f"""
