@@ -1,9 +1,12 @@
 """New stores for tests: creating one anew takes ten times as long as copying it."""
 
+import contextlib
 import functools
 import tempfile
 from collections.abc import Iterable
 from pathlib import Path
+
+import duckdb
 
 from embstore.store.connection import Database, open_database
 from embstore.store.guard import remember
@@ -24,6 +27,20 @@ def new_store(path: Path, runs: Iterable[Run] = ()) -> Database:
     if stored := list(runs):
         write_runs(database, stored)
     return database
+
+
+def spoil(path: Path) -> None:
+    """Damage a store so that it opens, and some of its numbers cannot be read."""
+    content = path.read_bytes()
+    for start in range(len(content) - 200_000, 0, -4096):
+        path.write_bytes(content[:start] + bytes(4096) + content[start + 4096 :])
+        with contextlib.suppress(duckdb.Error), duckdb.connect(path, read_only=True) as connection:
+            connection.execute("SELECT bit_xor(hash(r)) FROM run AS r").fetchall()
+            try:
+                connection.execute("SELECT bit_xor(hash(m)) FROM measurement AS m").fetchall()
+            except duckdb.Error:
+                return
+    raise AssertionError("no place of the file is what numbers are read from")
 
 
 @functools.cache

@@ -68,7 +68,7 @@ def names_module() -> str:
     biased = [metric.name for metric in metrics if metric.needs_many]
     return "\n".join(
         [
-            '"""Names of metrics that asking needs to know, without what computes them.',
+            '"""Names of metrics that asking and checking need, without what computes them.',
             "",
             "Made by make docs from the metrics' files: change those.",
             '"""',
@@ -78,6 +78,12 @@ def names_module() -> str:
             "",
             "# Biased unless the vectors are many times the dimensions.",
             *_set_of("NEED_MANY", biased),
+            "",
+            "# With a number for each layer.",
+            *_set_of("OF_ONE_LAYER", METRICS),
+            "",
+            "# With a number for each layer and the next.",
+            *_set_of("OF_TWO_LAYERS", PAIR_METRICS),
             "",
         ]
     )

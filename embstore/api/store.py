@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 
     from embstore.charts.build import AnyChart
     from embstore.store.exports.exporting import Exported
-    from embstore.store.mending.merging import Merged
+    from embstore.store.mending.merged import Merged
     from embstore.store.mending.removing import Removed
-    from embstore.store.verification import Fault
+    from embstore.store.verification.faults import Fault
 
 _INFO = """
 SELECT
@@ -130,14 +130,15 @@ class Store:
     def verify(self) -> "list[Fault]":
         """Return what no store should have; an empty list for a sound one.
 
-        Looks for rows twice, rows that refer to nothing, missing layers and numbers, and
-        numbers beyond their metric's bounds; changes nothing.
+        Looks for rows twice, rows that refer to nothing, missing layers, numbers, spectra and
+        curves, and numbers that cannot be, such as those beyond their metric's bounds; of an
+        export first for files that differ from their checksums. Changes nothing.
 
         Raises:
             StoreError: the store cannot be read.
         """
         # The tables' description takes SQLAlchemy, a fifth of a second for every other question.
-        from embstore.store.verification import find_faults
+        from embstore.store.verification.faults import find_faults
 
         return find_faults(self._database)
 
@@ -252,8 +253,8 @@ class Store:
             dry_run: only tell what would be taken in.
 
         Returns:
-            For each store how many runs were ``new``, how many ``known``, and how many of those
-            it has ``measured_twice``.
+            For each store how many runs were ``new``, how many ``known``, how many of those it
+            has ``measured_twice``, and the ``namesakes``: names that different models have then.
 
         Raises:
             StoreError: a file is missing or no store, a newer embstore wrote it, or this store
@@ -267,17 +268,19 @@ class Store:
         """Write the runs that a folder lacks as Parquet files, with a card for a data-set hub.
 
         The folder can be opened as a store, also at an address. Exporting again adds what is
-        new.
+        new, writes files that are missing or damaged anew, and leaves the rest.
 
         Args:
             folder: of an earlier export, or one that is empty or not there yet.
 
         Returns:
-            How many runs were ``new``, were ``known``, or are there of ``others``, and the
-            ``size`` of the files.
+            How many runs were ``new``, were ``known``, or are there of ``others``, how many
+            files were ``mended``, how many runs of others are ``damaged``, and the ``size`` of
+            the files.
 
         Raises:
-            StoreError: the folder holds something else, or cannot be written.
+            StoreError: the folder holds something else, cannot be written, or has lost what
+                runs of other stores need.
         """
         from embstore.store.exports.exporting import export_store
 

@@ -51,18 +51,27 @@ def export(
 ) -> None:
     """Write the store as Parquet files, ready to be pushed to a data-set hub.
 
-    Runs that the folder has already stay as they are. The folder can be asked
-    as a store.
+    Runs that the folder has already stay as they are, and so does what you add
+    to it; files that are missing or damaged are written anew. The folder can be
+    asked as a store.
     """
     from embstore.store.connection import open_database
     from embstore.store.exports.exporting import export_store
 
     done = export_store(open_database(store, create=False), folder)
     others = f", {done.others:,} of other stores" if done.others else ""
+    files = "file" if done.mended == 1 else "files"
+    mended = f"; {done.mended:,} damaged or missing {files} written anew" if done.mended else ""
     TERMINAL.say(
         f"exported to {done.folder}: {done.new:,} run{'' if done.new == 1 else 's'} new, "
-        f"{done.known:,} already there{others} ({done.size / 1e6:.1f} MB)"
+        f"{done.known:,} already there{others} ({done.size / 1e6:.1f} MB){mended}"
     )
+    if done.damaged:
+        TERMINAL.fail(
+            f"{done.damaged:,} of the runs of other stores in {done.folder} are damaged: export "
+            "the stores that they are from, or fetch the folder again"
+        )
+        raise typer.Exit(1)
 
 
 @app.command(

@@ -18,8 +18,10 @@ def verify(
 ) -> None:
     """Look for what no store should have, and say what mends it.
 
-    Rows twice, rows that refer to nothing, missing layers and numbers, and
-    numbers beyond their metric's bounds. Nothing is changed. One row per kind
+    Rows twice, rows that refer to nothing, missing layers, numbers, spectra
+    and curves, numbers that cannot be, such as those beyond their metric's
+    bounds, and tables and views that somebody has changed; of an export first
+    files that differ from their checksums. Nothing is changed. One row per kind
     of fault; the exit code is 1 if there is any.
 
     Example:
@@ -42,5 +44,5 @@ def verify(
         )
         return
     write_table(pa.Table.from_pylist([asdict(fault) for fault in faults]), chosen, output)
-    TERMINAL.fail(f"{opened.path} has faults of {len(faults)} kind{'s' * (len(faults) != 1)}")
+    TERMINAL.fail(f"{opened.place} has faults of {len(faults)} kind{'s' * (len(faults) != 1)}")
     raise typer.Exit(1)

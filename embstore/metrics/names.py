@@ -1,4 +1,4 @@
-"""Names of metrics that asking needs to know, without what computes them.
+"""Names of metrics that asking and checking need, without what computes them.
 
 Made by make docs from the metrics' files: change those.
 """
@@ -40,5 +40,58 @@ NEED_MANY = frozenset(
         "cka_next",
         "linearity_next",
         "linearity_residual_next",
+    }
+)
+
+# With a number for each layer.
+OF_ONE_LAYER = frozenset(
+    {
+        "alpha_req",
+        "anisotropy",
+        "effective_rank",
+        "isoscore",
+        "participation_ratio",
+        "participation_ratio_corrected",
+        "pca_dim_90",
+        "pca_dim_95",
+        "pca_dim_99",
+        "rankme",
+        "spectral_entropy",
+        "spectral_rank",
+        "spectral_slope",
+        "stable_rank",
+        "mean_cosine",
+        "top_cosine_share",
+        "top_cosine_coordinate",
+        "massive_ratio",
+        "norm_max",
+        "norm_p01",
+        "norm_p50",
+        "norm_p99",
+        "corrint",
+        "lid_p05",
+        "lid_p25",
+        "lid_p50",
+        "lid_p75",
+        "lid_p95",
+        "mada",
+        "mle",
+        "mom",
+        "twonn",
+        "twonn_low20",
+        "twonn_ml",
+    }
+)
+
+# With a number for each layer and the next.
+OF_TWO_LAYERS = frozenset(
+    {
+        "adjacent_cosine",
+        "cka_next",
+        "cka_debiased_next",
+        "linearity_next",
+        "linearity_residual_next",
+        "neighbor_overlap_next",
+        "update_ratio",
     }
 )

@@ -20,7 +20,15 @@ from embstore.errors import StoreError, StoreLockedError, UsageError
 from embstore.store import migration
 from embstore.store.assembling import Tags, of_tagged_runs
 from embstore.store.copies import files_of
-from embstore.store.exports.at_address import check_address, is_address, manifest_at, opener
+from embstore.store.exports.at_address import (
+    check_address,
+    damaged_at,
+    is_address,
+    manifest_at,
+    not_fetched,
+    opener,
+)
+from embstore.store.exports.damage import check_read, damaged_files
 from embstore.store.exports.export_files import Manifest, is_export, read_manifest
 from embstore.store.exports.in_place import of_export
 from embstore.store.failures import changed_by_hand, newer_store, query_error, reading_error
@@ -243,13 +251,35 @@ class Database:
                 raise newer_store(self.path, str(found))
             yield connection
 
+    @property
+    def is_only_read(self) -> bool:
+        """Whether it is an export, in a folder or at an address."""
+        return is_address(self.place) or is_export(self.path)
+
+    @property
+    def is_assembled(self) -> bool:
+        """Whether what is asked is put together in memory: of an export, or of some runs."""
+        return self._connect is not None
+
+    def damaged_files(self) -> dict[str, str]:
+        """Return which files of an export are missing or differ from their checksum, with why.
+
+        A store's own file has no checksum.
+
+        Raises:
+            StoreError: the manifest cannot be read.
+        """
+        if is_address(self.place):
+            return damaged_at(self.place)
+        return damaged_files(self.path, read_manifest(self.path)) if self.is_only_read else {}
+
     def check_whole(self) -> None:
         """Refuse to change, or to export, what is only read or only a part.
 
         Raises:
             StoreError: it is an export, or was opened with tags.
         """
-        if is_address(self.place) or is_export(self.path):
+        if self.is_only_read:
             raise only_read(self.place)
         if self._connect is not None:
             raise StoreError(f"{self.path} was opened with tags, to be asked: open it without them")
@@ -259,6 +289,11 @@ class Database:
         if there := self._manifest():
             return sum(file.size for file in there.files().values())
         return sum(file.stat().st_size for file in files_of(self.path))
+
+    def _check_export(self) -> None:
+        """Name the damaged files of an export in a folder; at an address they are too far."""
+        if is_export(self.path):
+            check_read(self.path, read_manifest(self.path))
 
     def _manifest(self) -> Manifest | None:
         """Return the manifest of an export; None of a store's file."""
@@ -278,7 +313,14 @@ class Database:
         try:
             return fetch(connection, sql, params, exact=exact, limits=limits)
         except (duckdb.IOException, duckdb.FatalException) as error:
+            self._check_export()
+            if is_address(self.place):
+                raise not_fetched(self.place, error) from error
             raise reading_error(self.place, error) from error
+        except duckdb.InvalidInputException as error:
+            # Also what DuckDB says of a Parquet file that is damaged.
+            self._check_export()
+            raise query_error(error) from error
         except (duckdb.Error, pa.ArrowInvalid) as error:
             whole = self._connect is None
             if whole and (missing := missing_parts(connection, self.path)):
@@ -288,11 +330,12 @@ class Database:
 
 def only_read(place: str) -> StoreError:
     """Say that an export cannot be written to."""
-    first, folder = ("fetch its folder, and ", "DIR") if is_address(place) else ("", place)
-    return StoreError(
-        f"{place} is an export, which is only read: {first}take it into a store with "
-        f"`embstore import {folder}`"
-    )
+    what = f"{place} is an export, which is only read"
+    if is_address(place):
+        return StoreError(
+            f"{what}: fetch its folder, then take that into a store with `embstore import DIR`"
+        )
+    return StoreError(f"{what}: take it into a store with `embstore import {place}`")
 
 
 def open_database(

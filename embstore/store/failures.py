@@ -83,6 +83,11 @@ def opening_error(path: Path, error: duckdb.Error, waited: float) -> StoreError:
 
 def writing_error(path: Path, error: BaseException) -> StoreError:
     """Explain why a transaction on ``path`` failed."""
+    if "Corrupt database file" in str(error):
+        return StoreError(
+            f"{path} could not be written ({duckdb_message(error)}), and nothing was stored: "
+            "restore it from a copy"
+        )
     return StoreError(
         f"{path} could not be written ({duckdb_message(error)}), and nothing was stored: check the "
         "disk's free space and the file's permissions, then run the same command again"

@@ -9,10 +9,12 @@ import duckdb
 
 from embstore.errors import StoreError
 from embstore.store import migration
+from embstore.store.copies import remove
 from embstore.store.failures import duckdb_message, newer_store, reading_error
 from embstore.store.guard import check_bodies, remember
+from embstore.store.locking import open_with_retry, thread_lock
 from embstore.store.reading import examining
-from embstore.store.session import writing
+from embstore.store.session import connect_to_write, writing
 from embstore.store.upgrading import upgrade_store
 
 _OTHER = "name another file as the store"
@@ -92,6 +94,21 @@ def create_store(path: Path, timeout: float) -> None:
     finally:
         building.unlink(missing_ok=True)
         building.with_name(f"{building.name}.wal").unlink(missing_ok=True)
+
+
+def discard_empty(path: Path, timeout: float) -> None:
+    """Delete a store that was made for what then failed, unless another process uses it.
+
+    It is deleted while it is locked, so that nobody has written to it.
+    """
+    with contextlib.suppress(StoreError, OSError), thread_lock(path):
+        connection = open_with_retry(path, timeout, lambda: connect_to_write(path))
+        with contextlib.closing(connection):
+            (row,) = connection.execute(
+                "SELECT (SELECT count(*) FROM run) + (SELECT count(*) FROM failure)"
+            ).fetchall()
+            if row == (0,):
+                remove(path)
 
 
 def _check_path(path: Path) -> None:

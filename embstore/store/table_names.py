@@ -12,5 +12,6 @@ ORPHANS = {
     "model": "model_id NOT IN (SELECT model_id FROM checkpoint)",
     "corpus": "corpus_id NOT IN (SELECT corpus_id FROM run)",
     "metric": "(name, version) NOT IN (SELECT (measured.key, CAST(measured.value AS INTEGER)) "
-    "FROM run, json_each(run.metric_versions) AS measured)",
+    "FROM (SELECT metric_versions FROM run WHERE json_valid(metric_versions)) AS asked, "
+    "json_each(asked.metric_versions) AS measured)",
 }

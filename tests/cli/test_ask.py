@@ -401,7 +401,7 @@ class TestProcess:
         lines = shown.replace("\x1b[1m", "").replace("\x1b[0m", "").split("\r\n")
         # What all rows share stands above.
         assert lines[0].startswith("revision main · corpus example-text")
-        assert lines[lines.index("") + 1].startswith("model")
+        assert lines[lines.index("") + 1].split()[:2] == ["run", "model"]
         assert max(map(len, lines)) <= 50
         assert b"more columns do not fit this terminal" in done.stderr
 

@@ -108,7 +108,7 @@ def test_tag_chooses_runs_in_whatever_is_asked(store: Path, tmp_path: Path) -> N
         assert found.returncode == 0, found.stderr
         return found.stdout.splitlines()
 
-    assert [line.split(",")[0] for line in lines("ls", "runs")] == ["model", "lab/a"]
+    assert [line.split(",")[1] for line in lines("ls", "runs")] == ["model", "lab/a"]
     assert [line.split(",")[0] for line in lines("ls", "models")] == ["model", "lab/a"]
     assert len(lines("query", "layer_profile")) == 1 + 2 * 5
     assert lines("sql", "SELECT count(*) AS n FROM run") == ["n", "1"]

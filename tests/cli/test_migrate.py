@@ -8,6 +8,8 @@ import duckdb
 import pytest
 
 from embstore.store import migration
+from embstore.store.connection import open_database
+from embstore.store.exports.exporting import export_store
 from tests.cli.running import embstore
 from tests.store.old_stores import SCHEMAS, unpack
 from tests.stores import new_store
@@ -98,6 +100,17 @@ def test_a_newer_store_and_no_store_are_refused(
     missing = embstore("migrate", *option, "-s", tmp_path / "no.duckdb")
     assert missing.returncode == 3
     assert "no store at" in missing.stderr
+
+
+@pytest.mark.parametrize("option", [(), ("--check",), ("--list",)])
+def test_an_export_is_not_migrated(new: Path, tmp_path: Path, option: tuple[str, ...]) -> None:
+    folder = export_store(open_database(new), tmp_path / "geometry").folder
+    refused = embstore("migrate", *option, "-s", folder)
+    assert refused.returncode == 3
+    assert refused.stderr == (
+        f"error: {folder} is an export, which is only read: take it into a store with `embstore "
+        f"import {folder}`\n"
+    )
 
 
 def test_options_that_do_not_fit_are_refused(new: Path) -> None:

@@ -67,3 +67,24 @@ def test_export_is_a_store_to_ask_and_to_import(tmp_path: Path) -> None:
     refused = embstore("rm", "--model", "example/decoder-small", "--yes", "-s", folder)
     assert refused.returncode == 3
     assert "is an export, which is only read" in refused.stderr
+
+
+@pytest.mark.slow
+def test_exporting_again_says_what_it_mended_and_what_it_could_not(tmp_path: Path) -> None:
+    one = new_store(tmp_path / "one.duckdb", [make_run()]).path
+    two = new_store(tmp_path / "two.duckdb", [make_run(seed=1)]).path
+    folder = tmp_path / "ex"
+    for store in (one, two):
+        assert embstore("export", folder, "-s", store).returncode == 0
+    for file in folder.glob("runs/*/spectrum.parquet"):
+        file.unlink()
+    verified = embstore("verify", "-s", folder)
+    assert verified.returncode == 1
+    assert "a damaged file" in verified.stdout
+    done = embstore("export", folder, "-s", one)
+    assert done.returncode == 1
+    assert "; 1 damaged or missing file written anew\n" in done.stderr
+    assert "error: 1 of the runs of other stores" in done.stderr
+    done = embstore("export", folder, "-s", two)
+    assert done.returncode == 0
+    assert "a damaged file" not in embstore("verify", "-s", folder).stdout

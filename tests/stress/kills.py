@@ -35,7 +35,7 @@ import embstore.store.mending.merging
 from embstore.store.connection import open_database
 from embstore.store.migration import alembic_config
 from embstore.store.session import writing
-from embstore.store.verification import find_faults
+from embstore.store.verification.faults import find_faults
 from tests import tiny_models
 from tests.stress.children import begin, in_child
 

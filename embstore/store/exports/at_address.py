@@ -26,8 +26,14 @@ def is_address(text: str) -> bool:
     return _WEB.match(text) is not None
 
 
+def address_in(path: str | Path) -> str | None:
+    """Return the address that was given for a path, in which two slashes are one; else None."""
+    found = re.match(r"(https?):/+(.*)", str(path), re.IGNORECASE | re.DOTALL)
+    return f"{found[1]}://{found[2]}" if found else None
+
+
 def check_address(address: str) -> str:
-    """Return an address without a slash at its end.
+    """Return an address without a slash at its end, its scheme in lower case as DuckDB wants it.
 
     Raises:
         StoreError: it has a character that would not be taken as it is.
@@ -38,7 +44,8 @@ def check_address(address: str) -> str:
                 f"{address} has {character} in it: give the address of the folder that has "
                 f"{MANIFEST}, without anything behind it"
             )
-    return address.rstrip("/")
+    scheme, slashes, rest = address.partition("://")
+    return f"{scheme.lower()}{slashes}{rest.rstrip('/')}"
 
 
 def opener(address: str, tags: Tags) -> Connect:
@@ -73,14 +80,20 @@ def of_address(address: str, tags: Tags) -> duckdb.DuckDBPyConnection:
         lock(connection)
     except duckdb.Error as error:
         connection.close()
-        raise StoreError(
-            f"{address} could not be read ({duckdb_message(error)}): check the network, or fetch "
-            "the folder and name it instead"
-        ) from error
+        raise not_fetched(address, error) from error
     except BaseException:
         connection.close()
         raise
     return connection
+
+
+def not_fetched(address: str, error: duckdb.Error) -> StoreError:
+    """Explain why an export at an address was found but could not be read."""
+    return StoreError(
+        f"{address} could not be read ({duckdb_message(error)}): check the network, see with "
+        f"`embstore verify --store {address}` whether its files are whole, or fetch the folder and "
+        "name it instead"
+    )
 
 
 def manifest_at(address: str) -> Manifest:
@@ -92,6 +105,25 @@ def manifest_at(address: str) -> Manifest:
     with duckdb.connect(":memory:", config=dict(settings.IN_MEMORY)) as connection:
         _load_extension(connection)
         return _fetch_manifest(connection, address)
+
+
+def damaged_at(address: str) -> dict[str, str]:
+    """Return which files of an export at an address are missing or differ, each with why.
+
+    Raises:
+        StoreError: as ``manifest_at``.
+    """
+    damaged = {}
+    with duckdb.connect(":memory:", config=dict(settings.IN_MEMORY)) as connection:
+        _load_extension(connection)
+        for name, file in _fetch_manifest(connection, address).files().items():
+            content = f"SELECT sha256(content) FROM read_blob({quoted(f'{address}/{name}')})"  # noqa: S608
+            try:
+                if connection.execute(content).fetchone() != (file.sha256,):
+                    damaged[name] = "differs from its checksum"
+            except duckdb.Error as error:
+                damaged[name] = f"cannot be read ({duckdb_message(error)})"
+    return damaged
 
 
 def _fetch_manifest(connection: duckdb.DuckDBPyConnection, address: str) -> Manifest:

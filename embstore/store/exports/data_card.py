@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 
 from embstore.common.messages import listed, visible
 from embstore.store.exports.export_files import Manifest, fact_path
+from embstore.store.exports.kept_words import BEGIN, END
 from embstore.store.table_names import FACTS, NUMBERS
 
 _TITLE = "Geometry of transformer hidden states"
@@ -102,6 +103,8 @@ tags:
 
 # {_TITLE}
 
+{BEGIN}
+
 Measured by [embstore](https://pypi.org/project/embstore/) {manifest.embstore_version}:
 {len(manifest.runs):,} runs, {rows[_FIRST]:,} numbers, of {named or "no models yet"}.
 
@@ -121,6 +124,8 @@ embstore import FOLDER
 Its address on a hub is that of the folder of files, such as
 `https://huggingface.co/datasets/NAME/resolve/main`. Files that `manifest.json` does not list do
 not count. `croissant.json` describes the tables to programs.
+
+{END}
 """
 
 

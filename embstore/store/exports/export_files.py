@@ -141,8 +141,8 @@ def parse_manifest(text: str, place: str) -> Manifest:
             )
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise StoreError(
-            f"the {MANIFEST} of {place} is not one that embstore wrote: export the store again, "
-            "or fetch the folder again"
+            f"the {MANIFEST} of {place} is not one that embstore wrote: fetch the folder again, "
+            "or export the store into a new one"
         ) from error
     raise StoreVersionError(
         f"{place} has schema {revision}, newer than this embstore's {migration.HEAD}: upgrade "
@@ -171,26 +171,6 @@ def _files(given: Mapping[str, Any], tables: Sequence[str]) -> dict[str, ExportF
             raise ValueError
         found[table] = file
     return found
-
-
-def check_files(folder: Path, manifest: Manifest) -> None:
-    """Compare every file of an export with its checksum.
-
-    Raises:
-        StoreError: one is missing or differs.
-    """
-    for name, file in manifest.files().items():
-        path = folder / name
-        try:
-            if path.stat().st_size == file.size and sha256(path) == file.sha256:
-                continue
-            what = "differs from its checksum"
-        except OSError as error:
-            what = f"cannot be read ({(error.strerror or str(error)).lower()})"
-        raise StoreError(
-            f"{path} {what}, and nothing of the export was taken: fetch it again, or export the "
-            "store again"
-        )
 
 
 def sha256(path: Path) -> str:

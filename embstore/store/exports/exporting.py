@@ -1,7 +1,10 @@
 """Writes a store as a folder of Parquet files that a data-set hub takes as it is."""
 
-import shutil
-from collections.abc import Mapping, Sequence
+import contextlib
+import os
+import re
+import stat
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -12,25 +15,20 @@ import filelock
 
 from embstore._version import __version__
 from embstore.common.files import write_atomically
+from embstore.common.paths import expanded
 from embstore.errors import EmbstoreError, StoreError, StoreLockedError
-from embstore.store import migration
+from embstore.store.damage import check_readable
+from embstore.store.exports.at_address import address_in
+from embstore.store.exports.damage import find_damage
 from embstore.store.exports.data_card import croissant, data_card
-from embstore.store.exports.export_files import (
-    MANIFEST,
-    ExportFile,
-    Manifest,
-    check_name,
-    fact_path,
-    number_path,
-    parquet,
-    read_manifest,
-    sha256,
-)
-from embstore.store.failures import duckdb_message
-from embstore.store.quoting import quoted
+from embstore.store.exports.export_files import MANIFEST, Manifest, check_name, read_manifest
+from embstore.store.exports.kept_words import renewed_card, renewed_metadata
+from embstore.store.exports.parquet_files import PARTIAL, connect, write_facts, write_run
+from embstore.store.failures import duckdb_message, reading_error
 from embstore.store.reading import current_file
+from embstore.store.references import check_references
 from embstore.store.session import reading
-from embstore.store.table_names import FACTS, NUMBERS, ORPHANS
+from embstore.store.table_names import FACTS, NUMBERS
 
 if TYPE_CHECKING:
     from embstore.store.connection import Database
@@ -38,14 +36,9 @@ if TYPE_CHECKING:
 # After so many runs the manifest is written: a stopped export keeps what it has by then.
 _BATCH = 100
 _LOCK = ".embstore.lock"
-_PARTIAL = ".partial"
-_KEYS = {
-    "model": "model_id",
-    "checkpoint": "checkpoint_id",
-    "corpus": "corpus_id",
-    "run": "run_id",
-    "metric": "(name, version)",
-}
+# What embstore calls the files that it deletes when they count no more; others are the user's.
+_TABLE_FILE = re.compile(rf"({'|'.join(FACTS)})-[0-9a-f]{{16}}\.parquet|\.\w+{re.escape(PARTIAL)}")
+_RUN_FOLDER = re.compile(rf"[0-9a-f]{{32}}|\.[0-9a-f]{{32}}{re.escape(PARTIAL)}")
 
 
 @dataclass(frozen=True)
@@ -57,6 +50,8 @@ class Exported:
         new: runs that were added.
         known: runs of the store that were there already.
         others: runs that are there and not in the store; they stay.
+        mended: files that were missing or damaged, and are written anew.
+        damaged: runs of others with such files, which this store cannot write.
         size: bytes of all its Parquet files.
     """
 
@@ -64,6 +59,8 @@ class Exported:
     new: int
     known: int
     others: int
+    mended: int
+    damaged: int
     size: int
 
 
@@ -71,15 +68,18 @@ def export_store(database: "Database", folder: str | Path) -> Exported:
     """Write the runs of a store that a folder lacks as Parquet files, and describe them.
 
     Each run is a set of files that gets its name when it is whole. The manifest comes
-    last, so whoever reads the folder sees the export as it was, or as it is.
+    last, so whoever reads the folder sees the export as it was, or as it is. Files that are
+    missing or differ from their checksum are written anew; what others put there stays.
 
     Raises:
-        StoreError: the store cannot be read, the folder holds something else, or it cannot
-            be written.
+        StoreError: the store cannot be read, the folder holds something else, it cannot
+            be written, or what is damaged in it cannot be written from this store.
         StoreLockedError: another process exports into the folder.
     """
     database.check_whole()
-    target = Path(folder).expanduser().resolve()
+    if address := address_in(folder):
+        raise StoreError(f"{address} is an address, which cannot be written to: name a folder")
+    target = Path(os.path.realpath(expanded(folder)))
     _claim(target)
     try:
         with filelock.FileLock(target / _LOCK, timeout=database.timeout):
@@ -91,18 +91,19 @@ def export_store(database: "Database", folder: str | Path) -> Exported:
     except (OSError, EmbstoreError) as error:
         if isinstance(error, StoreError):
             raise
-        reason = getattr(error, "strerror", None) or str(error)
-        raise StoreError(f"{target} cannot be written: {reason.lower()}") from error
+        raise _not_written(target, error) from error
 
 
 def _claim(target: Path) -> None:
     """Make the folder, or refuse one that holds something else."""
     check_name(target)
-    if target.exists() and not target.is_dir():
-        raise StoreError(f"{target} is a file: name a folder for the export")
-    if not target.parent.is_dir():
-        raise StoreError(f"{target} cannot be made: {target.parent} is not a folder")
+    made = False
     try:
+        if os.path.lexists(target) and not stat.S_ISDIR(target.stat().st_mode):
+            raise StoreError(f"{target} is a file: name a folder for the export")
+        if not target.parent.is_dir():
+            raise StoreError(f"{target} cannot be made: {target.parent} is not a folder")
+        made = not target.exists()
         target.mkdir(exist_ok=True)
         if (target / MANIFEST).exists():
             return
@@ -112,134 +113,83 @@ def _claim(target: Path) -> None:
             )
         # An export that is stopped at any moment from now on can be read.
         write_atomically(target / MANIFEST, Manifest(embstore_version=__version__).text().encode())
-    except OSError as error:
-        reason = (error.strerror or str(error)).lower()
-        raise StoreError(f"{target} cannot be written: {reason}") from error
+    except (OSError, EmbstoreError) as error:
+        if made:
+            with contextlib.suppress(OSError):
+                target.rmdir()
+        if isinstance(error, StoreError):
+            raise
+        raise _not_written(target, error) from error
+
+
+def _not_written(target: Path, error: OSError | EmbstoreError) -> StoreError:
+    reason = (getattr(error, "strerror", None) or str(error)).lower()
+    return StoreError(f"{target} cannot be written: {reason}; change that, or name another folder")
 
 
 def _export(database: "Database", target: Path) -> Exported:
-    before = manifest = read_manifest(target)
-    connect = partial(_connection, current_file(database.path, database.timeout))
-    with reading(database.path, database.timeout, connect) as connection:
+    manifest = given = read_manifest(target)
+    source = current_file(database.path, database.timeout)
+    with reading(database.path, database.timeout, partial(connect, source)) as connection:
+        stored = _stored_runs(database, connection)
+        damage = find_damage(target, given, stored)
+        before = damage.sound
+        written = [run_id for run_id in stored if run_id not in before.runs]
+        runs = before.runs
         try:
-            found = connection.execute("SELECT run_id FROM store.run ORDER BY run_id").fetchall()
-            stored = [str(run_id) for (run_id,) in found]
-            new = [run_id for run_id in stored if run_id not in before.runs]
-            for start in range(0, max(1, len(new)), _BATCH):
-                batch = new[start : start + _BATCH]
-                added = {run_id: _write_run(connection, target, run_id) for run_id in batch}
-                runs = {**manifest.runs, **added}
-                tables = _write_facts(connection, target, before, list(runs))
+            for start in range(0, max(1, len(written)), _BATCH):
+                batch = written[start : start + _BATCH]
+                added = {run_id: write_run(connection, target, run_id) for run_id in batch}
+                runs = {**runs, **added}
+                tables = write_facts(connection, target, before, list(runs))
                 manifest = Manifest(embstore_version=__version__, tables=tables, runs=runs)
                 _publish(connection, target, manifest)
         except duckdb.Error as error:
+            check_readable(database.path, source, database.timeout)
             raise StoreError(
                 f"{target} could not be written ({duckdb_message(error)}): check the disk's free "
                 "space, then export again; what was exported before is as it was"
             ) from error
     _sweep(target, manifest)
+    known = given.runs.keys() & set(stored)
     return Exported(
         folder=target,
-        new=len(new),
-        known=len(stored) - len(new),
-        others=len(before.runs.keys() - set(stored)),
+        new=len(stored) - len(known),
+        known=len(known),
+        others=len(given.runs) - len(known),
+        mended=len(damage.mendable),
+        damaged=len(damage.lost),
         size=sum(file.size for file in manifest.files().values()),
     )
 
 
-def _connection(path: Path) -> duckdb.DuckDBPyConnection:
-    """Open a store to read, in a connection that may write files, beside empty tables of facts."""
-    connection = duckdb.connect(":memory:", config={"python_enable_replacements": "false"})
+def _stored_runs(database: "Database", connection: duckdb.DuckDBPyConnection) -> list[str]:
+    def ask(sql: str) -> list[tuple[str, ...]]:
+        return connection.execute(sql).fetchall()
+
     try:
-        connection.execute(f"ATTACH {quoted(path)} AS store (READ_ONLY)")
-        connection.execute(migration.head_script())
-        connection.execute("SET TimeZone = 'UTC'")
-    except BaseException:
-        connection.close()
-        raise
-    return connection
-
-
-def _write_run(
-    connection: duckdb.DuckDBPyConnection, target: Path, run_id: str
-) -> dict[str, ExportFile]:
-    """Write a run's numbers under another name, then give the folder its own."""
-    whole = (target / number_path(run_id, NUMBERS[0])).parent
-    partial_ = whole.with_name(f".{run_id}{_PARTIAL}")
-    for leftover in (partial_, whole):
-        shutil.rmtree(leftover, ignore_errors=True)
-    partial_.mkdir(parents=True)
-    files = {
-        table: _copy(
-            connection,
-            f"SELECT * FROM store.{table} WHERE run_id = {quoted(run_id)}",  # noqa: S608 - quoted
-            partial_ / f"{table}.parquet",
-        )
-        for table in NUMBERS
-    }
-    partial_.replace(whole)
-    return files
-
-
-def _copy(connection: duckdb.DuckDBPyConnection, sql: str, path: Path) -> ExportFile:
-    done = connection.execute(
-        f"COPY ({sql}) TO {quoted(path)} (FORMAT parquet, COMPRESSION zstd)"
-    ).fetchone()
-    return ExportFile(sha256(path), path.stat().st_size, int(done[0]) if done else 0)
-
-
-def _write_facts(
-    connection: duckdb.DuckDBPyConnection, target: Path, before: Manifest, runs: Sequence[str]
-) -> dict[str, ExportFile]:
-    """Write what these runs share: as the store has it, and of other runs as it was exported."""
-    _gather(connection, target, before, runs)
-    files = {}
-    folder = target / "tables"
-    folder.mkdir(exist_ok=True)
-    for table in FACTS:
-        path = folder / f".{table}{_PARTIAL}"
-        files[table] = _copy(connection, f"SELECT * FROM {table} ORDER BY ALL", path)  # noqa: S608
-        path.replace(target / fact_path(table, files[table]))
-    return files
-
-
-def _gather(
-    connection: duckdb.DuckDBPyConnection, target: Path, before: Manifest, runs: Sequence[str]
-) -> None:
-    for table in FACTS:
-        connection.execute(f"DELETE FROM {table}")  # noqa: S608 - one of our own tables
-        earlier = before.tables.get(table)
-        sources = [f"SELECT * FROM store.{table}"]  # noqa: S608 - one of our own tables
-        if earlier is not None:
-            sources.append(parquet([str(target / fact_path(table, earlier))]))
-        if table == "run":
-            # A run stays with the numbers that it was exported with.
-            sources.reverse()
-        for source in sources:
-            absent = (
-                f"SELECT * FROM ({source}) WHERE {_KEYS[table]} NOT IN "  # noqa: S608 - our own
-                f"(SELECT {_KEYS[table]} FROM {table})"
-                if table in _KEYS
-                else f"({source}) EXCEPT ALL SELECT * FROM {table}"  # noqa: S608 - our own
-            )
-            connection.execute(f"INSERT INTO {table} BY NAME {absent}")
-    kept = ", ".join(map(quoted, runs)) or "''"
-    connection.execute(f"DELETE FROM run WHERE run_id NOT IN ({kept})")  # noqa: S608 - quoted
-    for table, orphaned in ORPHANS.items():
-        connection.execute(f"DELETE FROM {table} WHERE {orphaned}")  # noqa: S608 - our own words
+        check_references(database.path, ask, "store.")
+        return [run_id for (run_id,) in ask("SELECT run_id FROM store.run ORDER BY run_id")]
+    except duckdb.Error as error:
+        raise reading_error(database.path, error) from error
 
 
 def _publish(connection: duckdb.DuckDBPyConnection, target: Path, manifest: Manifest) -> None:
     """Describe the export, and at last say which files count."""
-    content = manifest.text().encode()
-    if (target / MANIFEST).read_bytes() == content:
-        return
     found = connection.execute("SELECT DISTINCT name FROM model ORDER BY name").fetchall()
-    models = [str(name) for (name,) in found]
-    columns = _columns(connection)
-    write_atomically(target / "README.md", data_card(manifest, models).encode())
-    write_atomically(target / "croissant.json", croissant(manifest, columns).encode())
-    write_atomically(target / MANIFEST, content)
+    card = data_card(manifest, [str(name) for (name,) in found])
+    metadata = croissant(manifest, _columns(connection))
+    _renew(target / "README.md", partial(renewed_card, new=card))
+    _renew(target / "croissant.json", partial(renewed_metadata, new=metadata))
+    _renew(target / MANIFEST, lambda _: manifest.text())
+
+
+def _renew(path: Path, make: Callable[[str | None], str]) -> None:
+    """Write what a file is to say, given what it says, if that is another thing."""
+    old = path.read_bytes().decode(errors="surrogateescape") if path.exists() else None
+    new = make(old)
+    if new != old:
+        write_atomically(path, new.encode(errors="surrogateescape"))
 
 
 def _columns(connection: duckdb.DuckDBPyConnection) -> Mapping[str, Mapping[str, str]]:
@@ -255,11 +205,14 @@ def _columns(connection: duckdb.DuckDBPyConnection) -> Mapping[str, Mapping[str,
 
 
 def _sweep(target: Path, manifest: Manifest) -> None:
-    """Remove files that no longer count."""
+    """Remove files of embstore that no longer count."""
     counting = manifest.files()
     for file in (target / "tables").glob("*"):
-        if f"tables/{file.name}" not in counting:
+        if _TABLE_FILE.fullmatch(file.name) and f"tables/{file.name}" not in counting:
             file.unlink()
     for folder in (target / "runs").glob("*"):
-        if folder.name not in manifest.runs:
-            shutil.rmtree(folder, ignore_errors=True)
+        if _RUN_FOLDER.fullmatch(folder.name) and folder.name not in manifest.runs:
+            for table in NUMBERS:
+                (folder / f"{table}.parquet").unlink(missing_ok=True)
+            with contextlib.suppress(OSError):
+                folder.rmdir()

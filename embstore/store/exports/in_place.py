@@ -6,6 +6,7 @@ import duckdb
 
 from embstore.store import settings
 from embstore.store.assembling import Tags, assemble, lock
+from embstore.store.exports.damage import check_read
 from embstore.store.exports.export_files import Manifest, read_manifest, reader
 from embstore.store.quoting import quoted, quoted_name
 
@@ -14,7 +15,7 @@ def of_export(folder: Path, tags: Tags) -> duckdb.DuckDBPyConnection:
     """Open an export to ask it; only the files that its manifest lists can be reached.
 
     Raises:
-        StoreError: the manifest is missing or is none.
+        StoreError: the manifest is missing or is none, or a file is damaged.
         QueryError: no run has these tags.
     """
     manifest = read_manifest(folder)
@@ -23,6 +24,10 @@ def of_export(folder: Path, tags: Tags) -> duckdb.DuckDBPyConnection:
         confine(connection, str(folder), manifest)
         assemble(connection, reader(str(folder), manifest), tags)
         lock(connection)
+    except duckdb.Error:
+        connection.close()
+        check_read(folder, manifest)
+        raise
     except BaseException:
         connection.close()
         raise

@@ -16,12 +16,13 @@ if TYPE_CHECKING:
 
 _LEAST = 8
 
+# Also those whose model, checkpoint or text is gone: removing them is what mends such a store.
 _RUNS = """
 SELECT r.run_id, m.name AS model, c.revision, t.name AS corpus, r.created_at
 FROM run AS r
-JOIN checkpoint AS c ON c.checkpoint_id = r.checkpoint_id
-JOIN model AS m ON m.model_id = c.model_id
-JOIN corpus AS t ON t.corpus_id = r.corpus_id
+LEFT JOIN checkpoint AS c ON c.checkpoint_id = r.checkpoint_id
+LEFT JOIN model AS m ON m.model_id = c.model_id
+LEFT JOIN corpus AS t ON t.corpus_id = r.corpus_id
 ORDER BY m.name, c.step NULLS LAST, c.revision, r.created_at, r.run_id
 """
 
@@ -74,7 +75,7 @@ def find_runs(select: Select, selection: Selection) -> list[RunFacts]:
         raise UsageError("no run is named: give a run's id, a model or a revision")
     rows = select(_RUNS)
     for what, wanted in (("model", selection.models), ("revision", selection.revisions)):
-        known = list(dict.fromkeys(str(row[what]) for row in rows))
+        known = list(dict.fromkeys(str(row[what]) for row in rows if row[what] is not None))
         for name in wanted:
             if name not in known:
                 has = f"it has {listed(known)}" if known else "it has no runs"

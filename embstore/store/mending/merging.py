@@ -1,19 +1,26 @@
 """Takes the runs of other stores in: a union by the ids, which are hashes of content."""
 
 import functools
-import re
+import logging
+import os
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from embstore.errors import StoreError
+from embstore.common.messages import listed
+from embstore.common.paths import expanded
+from embstore.errors import StoreError, StoreLockedError
 from embstore.store import duplicates, schema
-from embstore.store.exports.export_files import check_files, is_export, read_manifest
+from embstore.store.damage import check_readable
+from embstore.store.exports.at_address import address_in
+from embstore.store.exports.damage import check_files
+from embstore.store.exports.export_files import is_export, read_manifest
 from embstore.store.exports.in_place import of_export
-from embstore.store.opening import prepare_store
+from embstore.store.mending.merged import RUNS, Merged, Runs, runs_of, told
+from embstore.store.opening import discard_empty, prepare_store
 from embstore.store.reading import asking, current_file
+from embstore.store.references import check_references
+from embstore.store.session import Connect
 from embstore.store.table_names import NUMBERS
 
 if TYPE_CHECKING:
@@ -21,7 +28,8 @@ if TYPE_CHECKING:
 
     from embstore.store.connection import Database
 
-_RUNS = "SELECT run_id, created_at FROM {source}run"
+_LOG = logging.getLogger(__name__)
+
 _NEW = "SELECT run_id FROM {other}.run EXCEPT SELECT run_id FROM run"
 _IS_HERE = "run_id IN (SELECT run_id FROM run)"
 # What runs share, each with which of it the other store's new runs need.
@@ -44,42 +52,14 @@ _SHARED = (
 )
 
 
-@dataclass(frozen=True)
-class Merged:
-    """What became of the runs of one other store.
-
-    Attributes:
-        other: its file or folder.
-        new: runs that were taken in.
-        known: runs that were there already.
-        measured_twice: of those, how many the other store has measured by itself; the numbers
-            that were there first are kept.
-    """
-
-    other: Path
-    new: int
-    known: int
-    measured_twice: int
-
-    @property
-    def sentence(self) -> str:
-        """What to say of it: ``3 runs new, 2 already there``."""
-        said = f"{self.new:,} run{'' if self.new == 1 else 's'} new, {self.known:,} already there"
-        if not self.measured_twice:
-            return said
-        return (
-            f"{said} ({self.measured_twice:,} of them measured in both stores: the numbers that "
-            "were there first are kept)"
-        )
-
-
 def merge_stores(
     database: "Database", others: Iterable[Path], *, dry_run: bool = False
 ) -> list[Merged]:
     """Take in every run of other stores that is not there yet, or nothing of any of them.
 
     A store that has been merged, or is merged with itself, changes nothing. Other stores are
-    only read; of an older one a temporary copy is migrated.
+    only read; of an older one a temporary copy is migrated. Different models that have one name
+    then are noted.
 
     Args:
         database: what to merge into.
@@ -103,13 +83,47 @@ def merge_stores(
         if not _same_file(path, database.path)
     }
     if dry_run:
-        return _would_merge(database, given, current)
+        return _noted(_would_merge(database, given, current))
+    made = not database.path.exists()
+    try:
+        return _noted(_merge(database, given, current))
+    except StoreLockedError:
+        raise
+    except StoreError:
+        if made:
+            discard_empty(database.path, database.timeout)
+        # Which of them is damaged, if one is, and not whichever DuckDB was busy with.
+        for path, file in {**current, database.path: database.path}.items():
+            if file.exists():
+                check_readable(path, file, database.timeout, _connect(file))
+        raise
+
+
+def _noted(merged: list[Merged]) -> list[Merged]:
+    for one in merged:
+        if one.namesakes:
+            _LOG.warning(
+                "%s: different models are called %s in these stores, and commands that name a "
+                "model take them for one: rename it in one of the stores with `embstore rename` "
+                "before merging",
+                one.other,
+                listed(map(repr, one.namesakes)),
+            )
+    return merged
+
+
+def _merge(
+    database: "Database", given: Iterable[Path], current: Mapping[Path, Path]
+) -> list[Merged]:
+    """Merge all of them in one transaction."""
     names = {path: f"other_{number}" for number, path in enumerate(current)}
     with database.begin(beside={names[path]: file for path, file in current.items()}) as connection:
         merged = []
         for path in given:
             source = f"{names[path]}." if path in names else ""
-            merged.append(_told(path, _runs(connection), _runs(connection, source)))
+            if source:
+                check_references(path, connection.exec_driver_sql, source)
+            merged.append(told(path, _runs(connection), _runs(connection, source)))
             if source:
                 take_in(connection, names[path])
         return merged
@@ -168,9 +182,9 @@ def _columns(table: "sa.Table") -> str:
     return ", ".join(f'"{column.name}"' for column in table.columns)
 
 
-def _runs(connection: "sa.Connection", source: str = "") -> dict[str, datetime]:
-    found = connection.exec_driver_sql(_RUNS.format(source=source))
-    return {str(run_id): created_at for run_id, created_at in found}
+def _runs(connection: "sa.Connection", source: str = "") -> Runs:
+    found = connection.exec_driver_sql(RUNS.format(source=source))
+    return runs_of(found.fetchall())
 
 
 def _would_merge(
@@ -178,37 +192,31 @@ def _would_merge(
 ) -> list[Merged]:
     """Tell what merging would do, from reading alone."""
 
-    def stored(file: Path) -> dict[str, datetime]:
-        connect = functools.partial(of_export, file, ()) if is_export(file) else None
-        with asking(file, database.timeout, connect) as connection:
-            return dict(connection.execute(_RUNS.format(source="")).fetchall())
+    def stored(place: Path, file: Path) -> Runs:
+        with asking(file, database.timeout, _connect(file)) as connection:
+            if place != database.path:
+                check_references(place, lambda sql: connection.execute(sql).fetchall())
+            return runs_of(connection.execute(RUNS.format(source="")).fetchall())
 
-    here = stored(database.path) if database.path.exists() else {}
+    here = stored(database.path, database.path) if database.path.exists() else {}
     merged = []
     for path in given:
-        there = stored(current[path]) if path in current else dict(here)
-        merged.append(_told(path, here, there))
+        there = stored(path, current[path]) if path in current else dict(here)
+        merged.append(told(path, here, there))
         here = {**there, **here}
     return merged
 
 
-def _told(path: Path, here: Mapping[str, datetime], there: Mapping[str, datetime]) -> Merged:
-    known = here.keys() & there.keys()
-    return Merged(
-        other=path,
-        new=len(there) - len(known),
-        known=len(known),
-        measured_twice=sum(here[run_id] != there[run_id] for run_id in known),
-    )
+def _connect(file: Path) -> Connect | None:
+    return functools.partial(of_export, file, ()) if is_export(file) else None
 
 
 def _as_file(path: Path) -> Path:
-    # Two slashes of an address are one in a path.
-    if re.match(r"https?:/", str(path)):
+    if address := address_in(path):
         raise StoreError(
-            f"{path} is an address, which can be asked only: fetch the folder and name that"
+            f"{address} is an address, which can be asked only: fetch the folder and name that"
         )
-    return path.expanduser().resolve()
+    return Path(os.path.realpath(expanded(path)))
 
 
 def _same_file(path: Path, own: Path) -> bool:

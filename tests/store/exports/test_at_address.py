@@ -66,9 +66,9 @@ def test_questions_are_answered_as_in_the_store(store: Database, served: Served,
 
 def test_it_is_put_together_once_and_read_in_parts(site: Path, served: Served) -> None:
     place = open_store(at(served))
-    place.query("models")
+    place.sql("SELECT model FROM named_checkpoint")
     asked = len(served.requests)
-    place.query("models")
+    place.sql("SELECT model FROM named_checkpoint")
     assert len(served.requests) == asked
     served.sent = 0
     (row,) = place.sql("SELECT max(layer) AS n FROM measurement").to_pylist()
@@ -128,8 +128,13 @@ def test_the_command_line_takes_an_address(store: Database, served: Served) -> N
 def test_it_is_only_read(served: Served) -> None:
     with pytest.raises(StoreError, match="is an export, which is only read"):
         open_database(at(served))
-    with pytest.raises(StoreError, match="is an export, which is only read"):
+    with pytest.raises(StoreError, match=r"fetch its folder, then .* with `embstore import DIR`$"):
         write_run(open_database(at(served), create=False), make_run())
+
+
+def test_the_scheme_of_an_address_may_be_in_capitals(served: Served) -> None:
+    place = open_database(at(served).replace("http:", "HTTP:"), create=False)
+    assert counts(place)["run"] == 3
 
 
 def test_what_is_no_export_is_told(site: Path, served: Served, tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """An export: whole whenever it is stopped, a store to ask, and back to the same store."""
 
+import contextlib
 import json
 import shutil
 from collections.abc import Callable
@@ -16,7 +17,7 @@ from embstore.asking.ask import find_questions, run_question
 from embstore.errors import QueryError, StoreError, StoreLockedError, StoreVersionError
 from embstore.store.connection import Database, open_database
 from embstore.store.exports import data_card
-from embstore.store.exports.export_files import MANIFEST, Manifest, read_manifest
+from embstore.store.exports.export_files import MANIFEST, Manifest, fact_path, read_manifest
 from embstore.store.exports.exporting import export_store
 from embstore.store.mending.find_runs import Selection
 from embstore.store.mending.merging import import_export, merge_stores
@@ -24,9 +25,11 @@ from embstore.store.mending.removing import remove_runs
 from embstore.store.mending.renaming import rename_model
 from embstore.store.mending.tagging import tag_run
 from embstore.store.table_names import FACTS, NUMBERS
+from embstore.store.verification.faults import find_faults
 from embstore.store.writing import write_failure, write_run, write_runs
 from embstore.types import Run
 from tests.processes import finish, finish_killed, start
+from tests.range_server import serve
 from tests.store.contents import contents, counts, rows
 from tests.stores import new_store
 from tests.synthetic import ALL_METRICS, make_failure, make_run
@@ -212,17 +215,17 @@ def test_an_export_of_an_empty_store_is_one(tmp_path: Path, database: Database) 
 
 KILLED = """
 import os, signal, sys
-from embstore.store.exports import exporting
+from embstore.store.exports import exporting, parquet_files
 from embstore.store.connection import open_database
 
 exporting._BATCH = 1
-copy, calls = exporting._copy, []
+copy, calls = parquet_files._copy, []
 def counted(*arguments):
     calls.append(arguments)
     if len(calls) == int(sys.argv[3]):
         os.kill(os.getpid(), signal.SIGKILL)
     return copy(*arguments)
-exporting._copy = counted
+parquet_files._copy = counted
 exporting.export_store(open_database(sys.argv[1]), sys.argv[2])
 """
 
@@ -258,6 +261,13 @@ try:
 except StoreError as error:
     print(error)
 """
+
+
+@pytest.mark.slow
+def test_without_room_for_anything_no_folder_is_left(store: Database, tmp_path: Path) -> None:
+    said = finish(start(FULL, store.path, tmp_path / "ex", "10"))
+    assert said.startswith(f"{tmp_path / 'ex'} cannot be written: ")
+    assert not (tmp_path / "ex").exists()
 
 
 @pytest.mark.slow
@@ -326,12 +336,217 @@ def test_a_damaged_export_is_refused_and_nothing_taken(
     assert set(counts(database).values()) == {0}
 
 
-def test_a_damaged_file_is_told_when_it_is_asked(export: Path) -> None:
-    largest(export).write_bytes(b"PAR1")
+def only(folder: Path, pattern: str) -> Path:
+    return min(folder.glob(pattern))
+
+
+MENDED: dict[str, tuple[Spoil, int]] = {
+    "a bit": (flip, 1),
+    "spectra": (lambda folder: only(folder, "runs/*/spectrum.parquet").unlink(), 1),
+    "a folder": (lambda folder: shutil.rmtree(only(folder, "runs/*")), len(NUMBERS)),
+    "a table": (lambda folder: only(folder, "tables/model-*").unlink(), 1),
+    "tables": (lambda folder: shutil.rmtree(folder / "tables"), len(FACTS)),
+    "half a table": (lambda folder: only(folder, "tables/run-*").write_bytes(b"PAR1"), 1),
+    "all runs": (lambda folder: shutil.rmtree(folder / "runs"), 3 * len(NUMBERS)),
+    "the card": (lambda folder: (folder / "README.md").unlink(), 0),
+    "the metadata": (lambda folder: (folder / "croissant.json").write_text("{"), 0),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("what", MENDED)
+def test_exporting_again_mends_what_is_damaged(
+    store: Database, export: Path, exported: Path, what: str
+) -> None:
+    spoil, files = MENDED[what]
+    spoil(export)
+    done = export_store(store, export)
+    assert (done.new, done.known, done.mended, done.damaged) == (0, 3, files, 0)
+    assert {name: (export / name).read_bytes() for name in files_of(export)} == {
+        name: (exported / name).read_bytes() for name in files_of(exported)
+    }
+    assert export_store(store, export).mended == 0
+
+
+@pytest.mark.slow
+def test_damaged_runs_of_other_stores_stay_and_are_told(
+    store: Database, export: Path, tmp_path: Path
+) -> None:
+    other = new_store(tmp_path / "other.duckdb", [make_run(name="lab/else")])
+    export_store(other, export)
+    (theirs,) = (row["run_id"] for row in rows(other, "SELECT run_id FROM run"))
+    mine = next(run_id for run_id in read_manifest(export).runs if run_id != theirs)
+    for run_id in (theirs, mine):
+        (export / f"runs/{run_id}/layer.parquet").unlink()
+    done = export_store(store, export)
+    assert (done.known, done.others, done.mended, done.damaged) == (3, 1, 1, 1)
+    done = export_store(other, export)
+    assert (done.known, done.others, done.mended, done.damaged) == (1, 3, 1, 0)
     place = open_database(export, create=False)
-    with pytest.raises((StoreError, QueryError)) as caught:
-        rows(place, "SELECT sum(value) FROM measurement")
-    assert "\n" not in str(caught.value)
+    assert place.damaged_files() == {}
+    assert counts(place)["run"] == 4
+    # What describes the others cannot be made from this store.
+    only(export, "tables/corpus-*").unlink()
+    with pytest.raises(StoreError, match=r"1 of its runs are not in this store.*new folder"):
+        export_store(store, export)
+
+
+@pytest.mark.slow
+def test_a_mended_run_has_the_facts_of_its_new_numbers(tmp_path: Path) -> None:
+    one, two = (
+        new_store(
+            tmp_path / f"{day}.duckdb",
+            [
+                make_run(
+                    created_at=datetime(2026, 11, day, tzinfo=UTC),
+                    values=lambda *_, day=day: day / 10,
+                )
+            ],
+        )
+        for day in (1, 2)
+    )
+    folder = export_store(one, tmp_path / "ex").folder
+    flip(folder)
+    assert export_store(two, folder).mended == 1
+    assert contents(open_database(folder, create=False)) == contents(two)
+
+
+@pytest.mark.slow
+def test_what_others_put_into_the_folder_stays(store: Database, tmp_path: Path) -> None:
+    copy = open_database(shutil.copy(store.path, tmp_path / "copy.duckdb"))
+    folder = export_store(copy, tmp_path / "ex").folder
+    theirs = {
+        "tables/mine.parquet": b"mine",
+        "tables/notes/a.txt": b"a",
+        "runs/plots/a.png": b"png",
+        f"{only(folder, 'runs/*').relative_to(folder)}/notes.txt": b"a",
+        "LICENSE": b"MIT",
+    }
+    for name, content in theirs.items():
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).write_bytes(content)
+    card = folder / "README.md"
+    text = card.read_text().replace("pretty_name:", "license: mit\npretty_name:")
+    text = text.replace("# Geometry", "By us.\n\n# Our geometry")
+    card.write_bytes(text.encode() + b"A line of ours.\n\xff")
+    metadata = json.loads((folder / "croissant.json").read_text())
+    metadata = {**metadata, "name": "ours", "license": "MIT"}
+    mine = {"@type": "cr:FileObject", "@id": "mine", "contentUrl": "tables/mine.parquet"}
+    metadata["distribution"].append(mine)
+    (folder / "croissant.json").write_text(json.dumps(metadata))
+    write_run(copy, make_run(seed=5, name="lab/new"))
+    only(folder, "runs/*/layer.parquet").unlink()
+    export_store(copy, folder)
+    assert {name: (folder / name).read_bytes() for name in theirs} == theirs
+    said = card.read_bytes().decode(errors="replace")
+    for words in ("license: mit", "By us.", "# Our geometry", "A line of ours.\n\ufffd", "lab/new"):
+        assert said.count(words) == 1, words
+    assert "4 runs" in said
+    card.write_text(said)
+    configs = metadata_load(card)["configs"]  # type: ignore[index]
+    assert len(configs) == len(FACTS) + len(NUMBERS)
+    assert all(list(folder.glob(config["data_files"])) for config in configs)
+    now = json.loads((folder / "croissant.json").read_text())
+    assert (now["name"], now["license"]) == ("ours", "MIT")
+    assert mine in now["distribution"]
+    assert len(now["distribution"]) == len(metadata["distribution"])
+    table = fact_path("run", read_manifest(folder).tables["run"])
+    assert table in [item.get("contentUrl") for item in now["distribution"]]
+    assert contents(open_database(folder, create=False)) == contents(copy)
+
+
+def test_a_card_without_the_marks_keeps_its_text(export: Path, store: Database) -> None:
+    card = export / "README.md"
+    for text in ("Nothing but this.\n", "---\nlicense: mit\n---\nOurs.\n"):
+        card.write_text(text)
+        export_store(store, export)
+        assert card.read_text().endswith("---\n" + text.rpartition("---\n")[2])
+        said = metadata_load(card)
+        assert said is not None
+        assert len(said["configs"]) == len(FACTS) + len(NUMBERS)
+        assert said.get("license") == ("mit" if "mit" in text else None)
+
+
+@pytest.mark.parametrize("address", [False, True])
+def test_verifying_an_export_compares_the_checksums(export: Path, address: bool) -> None:
+    flip(export)
+    gone = only(export, "tables/model-*")
+    gone.unlink()
+    with contextlib.ExitStack() as stack:
+        place = stack.enter_context(serve(export)).address if address else str(export)
+        (fault,) = find_faults(open_database(place, create=False))
+    assert (fault.fault, fault.rows) == ("a damaged file", 2)
+    assert f"{largest(export).relative_to(export)} differs from its checksum" in fault.example
+    assert f"{gone.relative_to(export)} cannot be read" in fault.example
+    assert "export the store again" in fault.advice
+    assert "embstore rm" not in fault.advice
+
+
+@pytest.mark.slow
+def test_faults_of_an_export_are_mended_in_a_store(store: Database, tmp_path: Path) -> None:
+    copy = open_database(shutil.copy(store.path, tmp_path / "copy.duckdb"))
+    with copy.begin() as connection:
+        connection.exec_driver_sql("DELETE FROM spectrum WHERE layer = 1")
+    folder = export_store(copy, tmp_path / "ex").folder
+    found = find_faults(open_database(folder, create=False))
+    assert "missing spectra" in {fault.fault for fault in found}
+    assert all("take it into a store with `embstore import`" in fault.advice for fault in found)
+
+
+def test_runs_that_refer_to_nothing_do_not_spread(
+    store: Database, database: Database, tmp_path: Path
+) -> None:
+    for table in ("model", "checkpoint", "corpus"):
+        broken = open_database(shutil.copy(store.path, tmp_path / f"{table}.duckdb"))
+        with broken.begin() as connection:
+            connection.exec_driver_sql(f"DELETE FROM {table}")
+        attempts: tuple[Callable[[], object], ...] = (
+            lambda: export_store(broken, tmp_path / "ex"),  # noqa: B023 - called at once
+            lambda: merge_stores(database, [store.path, broken.path]),  # noqa: B023
+            lambda: merge_stores(database, [broken.path], dry_run=True),  # noqa: B023
+        )
+        says = rf"{table}\.duckdb has runs whose model, checkpoint or text is missing .*verify"
+        for attempt in attempts:
+            with pytest.raises(StoreError, match=says):
+                attempt()
+    assert set(counts(database).values()) == {0}
+    assert counts(open_database(tmp_path / "ex", create=False))["run"] == 0
+
+
+def test_a_folder_that_cannot_be_reached_is_refused(
+    store: Database, database: Database, tmp_path: Path
+) -> None:
+    loop = tmp_path / "loop"
+    loop.symlink_to(loop)
+    for place in (loop, loop / "ex", tmp_path / ("long" * 100)):
+        attempts: tuple[Callable[[], object], ...] = (
+            lambda: export_store(store, place),  # noqa: B023 - called at once
+            lambda: import_export(database, place),  # noqa: B023
+            lambda: merge_stores(database, [place]),  # noqa: B023
+        )
+        for attempt in attempts:
+            with pytest.raises(StoreError) as caught:
+                attempt()
+            assert str(place) in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda folder: largest(folder).write_bytes(b"PAR1"),
+        lambda folder: largest(folder).write_bytes(bytes(largest(folder).stat().st_size)),
+        lambda folder: largest(folder).unlink(),
+        lambda folder: only(folder, "tables/model-*").unlink(),
+        lambda folder: only(folder, "tables/model-*").write_bytes(b"PAR1"),
+    ],
+)
+def test_a_damaged_file_is_told_when_it_is_asked(export: Path, spoil: Spoil) -> None:
+    before = {path: path.read_bytes() for path in export.rglob("*.parquet")}
+    spoil(export)
+    (changed,) = (path for path in before if not path.exists() or path.read_bytes() != before[path])
+    place = open_database(export, create=False)
+    with pytest.raises(StoreError, match=f"^{changed} .*: fetch it again, or export the store"):
+        rows(place, "SELECT sum(hash(p)) FROM profile AS p")
 
 
 def test_an_export_is_only_read(export: Path, store: Database, tmp_path: Path) -> None:

@@ -17,14 +17,17 @@ from embstore.errors import StoreError, StoreVersionError
 from embstore.store import migration
 from embstore.store.connection import Database, open_database
 from embstore.store.duplicates import mark
-from embstore.store.mending.merging import Merged, import_export, merge_stores
+from embstore.store.exports.exporting import export_store
+from embstore.store.mending.merged import Merged
+from embstore.store.mending.merging import import_export, merge_stores
+from embstore.store.mending.renaming import rename_model
 from embstore.store.mending.tagging import tag_run
 from embstore.store.session import writing
 from embstore.store.writing import write_failure, write_run
 from embstore.types import Run
 from tests.holding import held
 from tests.store.contents import contents, counts, rows
-from tests.stores import new_store
+from tests.stores import new_store, spoil
 from tests.synthetic import METRICS, make_failure, make_run
 
 START = datetime(2026, 11, 1, tzinfo=UTC)
@@ -151,6 +154,29 @@ def test_the_same_weights_under_another_name_are_another_model(
     ]
 
 
+def test_different_models_of_one_name_are_told(
+    database: Database, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    mine = make_run(name="output")
+    write_run(database, mine)
+    theirs = [make_run(name="output", n_layers=2, revision="b"), make_run(name="lab/x")]
+    other = new_store(tmp_path / "other.duckdb", theirs)
+    for dry_run in (True, False):
+        caplog.clear()
+        (merged,) = merge_stores(database, [other.path], dry_run=dry_run)
+        assert merged.namesakes == ("output",)
+        (note,) = (record.message for record in caplog.records)
+        assert note.startswith(f"{other.path}: different models are called 'output'")
+        assert "`embstore rename` before merging" in note
+    caplog.clear()
+    merge_stores(database, [other.path])
+    # Another checkpoint of the same model is nothing to tell, nor one that has been renamed.
+    third = new_store(tmp_path / "third.duckdb", [mine, make_run(name="lab/x", revision="c")])
+    rename_model(third, "lab/x", "output 2")
+    merge_stores(database, [third.path])
+    assert caplog.records == []
+
+
 def test_facts_of_a_model_that_differ_make_no_orphans(database: Database, tmp_path: Path) -> None:
     """A checkpoint that another embstore found to be of another architecture has the same id."""
     run = make_run()
@@ -269,11 +295,30 @@ def test_what_is_no_store_is_refused_and_nothing_is_taken_in(
 
 
 def test_an_address_can_only_be_asked(database: Database) -> None:
-    for address in ("https://host/geometry", "http://host/geometry"):
-        with pytest.raises(StoreError, match="is an address, which can be asked only"):
+    for address in ("https://host/geometry", "HTTP://host/geometry"):
+        says = f"^{address} is an address, which can"
+        with pytest.raises(StoreError, match=f"{says} be asked only"):
             merge_stores(database, [Path(address)])
-        with pytest.raises(StoreError, match="is an address, which can be asked only"):
+        with pytest.raises(StoreError, match=f"{says} be asked only"):
             import_export(database, address)
+        with pytest.raises(StoreError, match=f"{says}not be written to"):
+            export_store(database, Path(address))
+
+
+@pytest.mark.slow
+def test_a_damaged_store_is_named_and_no_empty_one_is_left(tmp_path: Path, other: Database) -> None:
+    damaged = new_store(tmp_path / "damaged.duckdb", [make_run(n_layers=500)]).path
+    spoil(damaged)
+    says = f"^{damaged} could not be read .*: restore it from a copy$"
+    made = open_database(tmp_path / "made.duckdb", lazy=True)
+    with pytest.raises(StoreError, match=says):
+        merge_stores(made, [other.path, damaged])
+    assert not made.path.exists()
+    with pytest.raises(StoreError, match=says):
+        export_store(open_database(damaged), tmp_path / "ex")
+    # The one that is merged into may be the damaged one.
+    with pytest.raises(StoreError, match=f"^{damaged} could not be .*: restore it from a copy$"):
+        open_database(damaged).select("SELECT bit_xor(hash(m)) FROM measurement AS m")
 
 
 @pytest.mark.slow

@@ -1,0 +1,118 @@
+"""Writes the tables of a store as the Parquet files of an export."""
+
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+import duckdb
+
+from embstore.store import migration
+from embstore.store.exports.export_files import (
+    ExportFile,
+    Manifest,
+    fact_path,
+    number_path,
+    parquet,
+    sha256,
+)
+from embstore.store.quoting import quoted
+from embstore.store.table_names import FACTS, NUMBERS, ORPHANS
+
+PARTIAL = ".partial"
+_KEYS = {
+    "model": "model_id",
+    "checkpoint": "checkpoint_id",
+    "corpus": "corpus_id",
+    "run": "run_id",
+    "metric": "(name, version)",
+}
+
+
+def connect(path: Path) -> duckdb.DuckDBPyConnection:
+    """Open a store to read, in a connection that may write files, beside empty tables of facts."""
+    connection = duckdb.connect(":memory:", config={"python_enable_replacements": "false"})
+    try:
+        connection.execute(f"ATTACH {quoted(path)} AS store (READ_ONLY)")
+        connection.execute(migration.head_script())
+        connection.execute("SET TimeZone = 'UTC'")
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def write_run(
+    connection: duckdb.DuckDBPyConnection, target: Path, run_id: str
+) -> dict[str, ExportFile]:
+    """Write a run's numbers under another name, then give the folder its own.
+
+    A folder that is there already, of a run whose files are damaged, gets new files.
+    """
+    whole = (target / number_path(run_id, NUMBERS[0])).parent
+    partial = whole.with_name(f".{run_id}{PARTIAL}")
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir(parents=True)
+    files = {
+        table: _copy(
+            connection,
+            f"SELECT * FROM store.{table} WHERE run_id = {quoted(run_id)}",  # noqa: S608 - quoted
+            partial / f"{table}.parquet",
+        )
+        for table in NUMBERS
+    }
+    if whole.exists():
+        for file in partial.iterdir():
+            file.replace(whole / file.name)
+        partial.rmdir()
+    else:
+        partial.replace(whole)
+    return files
+
+
+def write_facts(
+    connection: duckdb.DuckDBPyConnection, target: Path, before: Manifest, runs: Sequence[str]
+) -> dict[str, ExportFile]:
+    """Write what these runs share: as the store has it, and of other runs as it was exported."""
+    _gather(connection, target, before, runs)
+    files = {}
+    folder = target / "tables"
+    folder.mkdir(exist_ok=True)
+    for table in FACTS:
+        path = folder / f".{table}{PARTIAL}"
+        files[table] = _copy(connection, f"SELECT * FROM {table} ORDER BY ALL", path)  # noqa: S608
+        path.replace(target / fact_path(table, files[table]))
+    return files
+
+
+def _copy(connection: duckdb.DuckDBPyConnection, sql: str, path: Path) -> ExportFile:
+    done = connection.execute(
+        f"COPY ({sql}) TO {quoted(path)} (FORMAT parquet, COMPRESSION zstd)"
+    ).fetchone()
+    return ExportFile(sha256(path), path.stat().st_size, int(done[0]) if done else 0)
+
+
+def _gather(
+    connection: duckdb.DuckDBPyConnection, target: Path, before: Manifest, runs: Sequence[str]
+) -> None:
+    for table in FACTS:
+        connection.execute(f"DELETE FROM {table}")  # noqa: S608 - one of our own tables
+        earlier = before.tables.get(table)
+        sources = [f"SELECT * FROM store.{table}"]  # noqa: S608 - one of our own tables
+        if earlier is not None:
+            sources.append(parquet([str(target / fact_path(table, earlier))]))
+        if table == "run" and earlier is not None:
+            # A run stays with the numbers that it was exported with.
+            kept = ", ".join(map(quoted, before.runs)) or "''"
+            sources = [f"{sources[1]} WHERE run_id IN ({kept})", sources[0]]
+        for source in sources:
+            absent = (
+                f"SELECT * FROM ({source}) WHERE {_KEYS[table]} NOT IN "  # noqa: S608 - our own
+                f"(SELECT {_KEYS[table]} FROM {table})"
+                if table in _KEYS
+                else f"({source}) EXCEPT ALL SELECT * FROM {table}"  # noqa: S608 - our own
+            )
+            connection.execute(f"INSERT INTO {table} BY NAME {absent}")
+    kept = ", ".join(map(quoted, runs)) or "''"
+    connection.execute(f"DELETE FROM run WHERE run_id NOT IN ({kept})")  # noqa: S608 - quoted
+    for table, orphaned in ORPHANS.items():
+        connection.execute(f"DELETE FROM {table} WHERE {orphaned}")  # noqa: S608 - our own words

@@ -1,0 +1,1 @@
+"""Looks for what no store should have; changes nothing."""
