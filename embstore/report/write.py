@@ -89,7 +89,7 @@ def build_report(
     try:
         return _build(database, options or ReportOptions(), now)
     except LookupError as error:
-        from embstore.store.verification import find_faults
+        from embstore.store.verification.faults import find_faults
 
         if not find_faults(database):
             raise
