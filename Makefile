@@ -17,7 +17,7 @@ PYTEST := $(BIN)/python -m pytest -n logical --maxprocesses 8 --dist loadfile --
 # seconds a worker, and every started Python would compile the package anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help demo test quick lint types wheel-test check docs bench clean
+.PHONY: help demo test quick lint types wheel-test check docs tutorial bench clean
 .DEFAULT_GOAL := help
 
 help:
@@ -25,6 +25,7 @@ help:
 	@echo "make test   run all tests, in parallel"
 	@echo "make quick  run those that take no pretrained model, no browser and little time"
 	@echo "make docs   renew the pages under docs/ that are made from the code, names.py, head.sql"
+	@echo "make tutorial  run docs/tutorial.ipynb and keep what it shows"
 	@echo "make bench  measure against the peers, write benchmarks/RESULTS.md (an hour)"
 	@echo "make check  tests, lint, types and the wheel test"
 
@@ -79,6 +80,9 @@ wheel-test: $(VENV)/dev
 
 docs: $(VENV)/test
 	$(BIN)/python docs/made
+
+tutorial: $(VENV)/test $(VENV)/data
+	$(BIN)/python docs/made/tutorial.py
 
 bench: $(VENV)/bench $(VENV)/data
 	$(BIN)/python -m benchmarks.suite

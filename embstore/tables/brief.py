@@ -36,21 +36,24 @@ def brief(
         for place, column in enumerate(table.columns)
     }
     shown: list[int] = []
-    same: list[str] = []
+    same: dict[str, object] = {}
     for place, name in enumerate(table.column_names):
         values = columns[place]
         if name in keep:
             shown.append(place)
         elif all(value == values[0] for value in values):
-            if values[0] not in (None, "") and not name.endswith(_FOR_PROGRAMS):
-                same.append(f"{visible(name)} {_text(values[0])}")
+            value = values[0]
+            told = isinstance(value, str) and value in same.values()
+            if value not in (None, "") and not told and not name.endswith(_FOR_PROGRAMS):
+                same[name] = value
         elif not _is_told(values, [columns[other] for other in shown]):
             shown.append(place)
     # For programs last, so that they are the first to go where a line is too short.
     shown.sort(key=lambda place: table.column_names[place].endswith(_FOR_PROGRAMS))
     if not shown:
         return table, ""
-    return table.select(shown), _caption(same, width)
+    parts = [f"{visible(name)} {_text(value)}" for name, value in same.items()]
+    return table.select(shown), _caption(parts, width)
 
 
 def _is_told(values: list[object], others: list[list[object]]) -> bool:

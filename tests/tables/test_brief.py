@@ -13,6 +13,11 @@ def test_what_all_rows_share_is_a_caption() -> None:
     assert caption == "metric twonn · step 3"
 
 
+def test_the_caption_says_nothing_twice() -> None:
+    rows = table(series=["a", "a"], model=["a", "a"], step=[3, 3], n=[3, 3], layer=[0, 1])
+    assert brief(rows)[1] == "series a · step 3 · n 3"
+
+
 def test_what_was_asked_for_stays() -> None:
     found, caption = brief(table(layer=[0, 1], value=[0.5, 0.5]), ["value"])
     assert found.column_names == ["layer", "value"]
@@ -51,12 +56,12 @@ def test_lists_and_structs_are_compared() -> None:
 
 
 def test_the_caption_takes_two_lines_and_drives_no_terminal() -> None:
-    words: dict[str, list[object]] = {f"c{i}": ["word" * 3] * 2 for i in range(9)}
+    words: dict[str, list[object]] = {f"c{i}": [f"word{i}" * 2] * 2 for i in range(9)}
     rows = table(layer=[0, 1], text=["\x1b[31m"] * 2, **words)
     _, caption = brief(rows, width=40)
     first, second = caption.splitlines()
-    assert first == "text \\x1b[31m · c0 wordwordword"
-    assert second == "c1 wordwordword · c2 wordwordword"
+    assert first == "text \\x1b[31m · c0 word0word0"
+    assert second == "c1 word1word1 · c2 word2word2"
 
 
 def test_a_large_table_is_brief_in_time() -> None:
