@@ -42,8 +42,7 @@ def migrate(
     from embstore.store.migration import HEAD
 
     database = open_database(store, create=False)
-    if not list_:
-        database.check_whole()
+    database.check_whole()
     found = database.schema()
     if list_:
         _list(found, format_, output)

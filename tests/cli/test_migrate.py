@@ -45,21 +45,6 @@ def test_check_tells_scripts_whether_it_is_needed(old: Path, new: Path) -> None:
     assert current.stderr == f"{new} has schema {migration.HEAD}, which is current: nothing to do\n"
 
 
-@pytest.mark.parametrize("option", [(), ("--check",)], ids=["migrate", "check"])
-def test_an_export_is_only_read(tmp_path: Path, new: Path, option: tuple[str, ...]) -> None:
-    folder = tmp_path / "export"
-    assert embstore("export", folder, "-s", new).returncode == 0
-    found = embstore("migrate", *option, "-s", folder)
-    assert (found.returncode, found.stderr) == (
-        3,
-        f"error: {folder} is an export, which is only read: take it into a store with "
-        f"`embstore import {folder}`\n",
-    )
-    # And an empty one is not filled by an ingest.
-    asked = embstore("query", "layer_profile", "-s", folder)
-    assert asked.stderr.endswith("holds no runs yet; fill it with embstore export\n")
-
-
 def test_list_shows_what_is_applied_and_what_is_pending(old: Path, new: Path) -> None:
     for store, last in ((old, OLD), (new, migration.HEAD)):
         listed = embstore("migrate", "--list", "-s", store)
@@ -111,6 +96,9 @@ def test_an_export_is_not_migrated(new: Path, tmp_path: Path, option: tuple[str,
         f"error: {folder} is an export, which is only read: take it into a store with `embstore "
         f"import {folder}`\n"
     )
+    # And an empty one is not filled by an ingest.
+    asked = embstore("query", "layer_profile", "-s", folder)
+    assert asked.stderr.endswith("holds no runs yet; fill it with embstore export\n")
 
 
 def test_options_that_do_not_fit_are_refused(new: Path) -> None:

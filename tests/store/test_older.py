@@ -34,8 +34,12 @@ OLD = [schema for schema in SCHEMAS if schema < migration.HEAD]
 TODAY = "2026-11-05"
 NOTE = "answered from a migrated temporary copy, the store stays as it is"
 
-# What has another default or another name since.
-CHANGED_DEFAULTS: dict[str, dict[str, object]] = {"massive_activations": {"final_norm": True}}
+# What has another default since: the last schema before, and what the default was. Or a name.
+CHANGED_DEFAULTS: dict[str, tuple[str, dict[str, object]]] = {
+    "massive_activations": ("0003", {"final_norm": True}),
+    "dimension_ceiling": ("0007", {"embedding": True}),
+    "dimension_scale": ("0007", {"all_layers": True}),
+}
 RENAMED = {("peak_layer", "contrast")}
 
 
@@ -96,7 +100,8 @@ def test_questions_have_the_answers_of_the_embstore_that_wrote_it(
     store = open_store(path)
     with open_database(path, create=False).held():
         for name, expected in answers(schema).items():
-            params = CHANGED_DEFAULTS.get(name, {}) if schema < "0004" else {}
+            last, changed = CHANGED_DEFAULTS.get(name, ("", {}))
+            params = changed if schema <= last else {}
             rows = json.loads(
                 json.dumps(store.query(name, **params).table.to_pylist(), default=str)
             )
