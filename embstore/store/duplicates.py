@@ -5,7 +5,7 @@ So it does not matter in which order runs were stored, or which store was merged
 comes late, stores are merged or runs are removed.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -24,10 +24,19 @@ SELECT checkpoint_id, duplicate_of FROM {source}checkpoint WHERE duplicate_of IS
 _CHECKPOINTS = """
 SELECT c.checkpoint_id, c.revision, c.duplicate_of
 FROM checkpoint AS c LEFT JOIN run AS r ON r.checkpoint_id = c.checkpoint_id
-GROUP BY ALL
-ORDER BY min(r.created_at) NULLS LAST, c.checkpoint_id
+GROUP BY c.checkpoint_id, c.revision, c.duplicate_of
+ORDER BY
+    min(r.created_at) NULLS LAST,
+    coalesce(list_position($1::VARCHAR[], c.checkpoint_id), 0),
+    c.duplicate_of IS NOT NULL,
+    c.checkpoint_id
 """
 _UPDATE = "UPDATE checkpoint SET duplicate_of = ? WHERE checkpoint_id = ?"
+
+
+def weights_of(model: str, sha256: str) -> str:
+    """Return what ties a model's checkpoints with weights of this fingerprint together."""
+    return f"{model}\0{sha256}"
 
 
 def links(connection: "sa.Connection", source: str = "") -> list[Link]:
@@ -35,7 +44,7 @@ def links(connection: "sa.Connection", source: str = "") -> list[Link]:
     return [(str(a), str(b)) for a, b in connection.exec_driver_sql(_LINKS.format(source=source))]
 
 
-def mark(connection: "sa.Connection", changed: Iterable[Link]) -> None:
+def mark(connection: "sa.Connection", changed: Iterable[Link], latest: Sequence[str] = ()) -> None:
     """Mark every copy among the checkpoints that ``changed`` names, or that share weights with one.
 
     Of checkpoints with the same weights the first measured is no copy, nor is one of the
@@ -44,6 +53,8 @@ def mark(connection: "sa.Connection", changed: Iterable[Link]) -> None:
     Args:
         connection: in a writing transaction.
         changed: the links of checkpoints that came from elsewhere, or that are gone.
+        latest: ids of checkpoints that were just stored, in order: of those measured at the same
+            moment they come last.
     """
     named = list(changed)
     root: dict[str, str] = {}
@@ -58,7 +69,9 @@ def mark(connection: "sa.Connection", changed: Iterable[Link]) -> None:
         root[find(one)] = find(other)
     touched = {find(one) for one, _ in named}
     first: dict[str, tuple[str, str]] = {}
-    for checkpoint_id, revision, marked in connection.exec_driver_sql(_CHECKPOINTS).fetchall():
+    for checkpoint_id, revision, marked in connection.exec_driver_sql(
+        _CHECKPOINTS, (list(latest),)
+    ).fetchall():
         group = find(checkpoint_id)
         if group not in touched:
             continue

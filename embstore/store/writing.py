@@ -24,13 +24,18 @@ Row = dict[str, object]
 
 # The first measured of a model's checkpoints with given weights, under another name.
 _TWINS = """
-SELECT c.checkpoint_id, c.revision, r.created_at
+SELECT c.revision
 FROM checkpoint AS c JOIN model AS m ON m.model_id = c.model_id
 LEFT JOIN run AS r ON r.checkpoint_id = c.checkpoint_id
-WHERE m.name = :model AND c.revision <> :revision AND c.weights_sha256 IN (:sha256, :files_sha256)
+WHERE m.name = $model AND c.revision <> $revision AND list_contains($weights, c.weights_sha256)
     AND c.duplicate_of IS NULL
 ORDER BY r.created_at, c.checkpoint_id
 LIMIT 1
+"""
+_ALIKE = """
+SELECT m.name, c.weights_sha256, c.revision
+FROM checkpoint AS c JOIN model AS m ON m.model_id = c.model_id
+WHERE list_contains(:weights, c.weights_sha256)
 """
 
 
@@ -43,7 +48,7 @@ class _Rows:
     checkpoint: Row
     corpus: Row
     metrics: list[Row]
-    twin_of: dict[str, str]
+    weights: tuple[str, ...]
     numbers: dict[sa.Table, pa.Table]
 
 
@@ -104,10 +109,15 @@ def _rows(run: Run) -> _Rows:
     return _Rows(
         run=row,
         model={"model_id": model_id, **vars(run.model)},
-        checkpoint={"checkpoint_id": checkpoint_id, "model_id": model_id, **facts},
+        checkpoint={
+            "checkpoint_id": checkpoint_id,
+            "model_id": model_id,
+            **facts,
+            "duplicate_of": None,
+        },
         corpus={"corpus_id": corpus_id, **vars(run.corpus)},
         metrics=[dict(vars(metric)) for metric in run.metrics],
-        twin_of=_twin_of(run.model.name, run.checkpoint),
+        weights=_weights(run.checkpoint),
         numbers=numbers_of(run_id, run.measured),
     )
 
@@ -115,21 +125,30 @@ def _rows(run: Run) -> _Rows:
 def _insert(connection: sa.Connection, new: Sequence[_Rows]) -> None:
     """Store all of runs but their rows of ``run``, which are there."""
     _insert_absent(connection, schema.model, [rows.model for rows in new])
-    for rows in new:
-        _insert_checkpoint(connection, rows)
+    _insert_checkpoints(connection, new)
     _insert_absent(connection, schema.corpus, [rows.corpus for rows in new])
     _insert_absent(connection, schema.metric, [metric for rows in new for metric in rows.metrics])
     for table in new[0].numbers if new else ():
         insert_from_arrow(connection, table, pa.concat_tables(rows.numbers[table] for rows in new))
 
 
-def _insert_checkpoint(connection: sa.Connection, rows: _Rows) -> None:
-    twin = connection.execute(sa.text(_TWINS), rows.twin_of).first()
-    checkpoint = {**rows.checkpoint, "duplicate_of": twin.checkpoint_id if twin else None}
-    _insert_absent(connection, schema.checkpoint, [checkpoint])
-    # One that was kept aside while the store could not be written comes late.
-    if twin and twin.created_at and rows.run["created_at"] < twin.created_at:
-        duplicates.mark(connection, [(str(checkpoint["checkpoint_id"]), str(twin.checkpoint_id))])
+def _insert_checkpoints(connection: sa.Connection, new: Sequence[_Rows]) -> None:
+    """Store checkpoints, and mark those that have the weights of another of their model."""
+    stored = _insert_absent(connection, schema.checkpoint, [rows.checkpoint for rows in new])
+    weights = {sha256 for rows in new for sha256 in rows.weights}
+    revisions: dict[tuple[str, str], set[str]] = {}
+    for name, sha256, revision in connection.execute(sa.text(_ALIKE), {"weights": list(weights)}):
+        revisions.setdefault((name, sha256), set()).add(revision)
+    copies = [
+        (str(rows.checkpoint["checkpoint_id"]), duplicates.weights_of(name, sha256))
+        for rows in new
+        for name in [str(rows.model["name"])]
+        for sha256 in rows.weights
+        if revisions.get((name, sha256), set()) - {rows.checkpoint["revision"]}
+    ]
+    if copies:
+        latest = [str(checkpoint["checkpoint_id"]) for checkpoint in stored]
+        duplicates.mark(connection, copies, latest)
 
 
 def repeats(database: "Database", configuration_id: str) -> int:
@@ -169,7 +188,7 @@ def same_weights(database: "Database", model_name: str, checkpoint: Checkpoint) 
     """Return the revision of the same model that was measured first with the same weights."""
     if not database.path.exists():
         return None
-    found = database.select(_TWINS.replace(":", "$"), _twin_of(model_name, checkpoint))
+    found = database.select(_TWINS, _twin_of(model_name, checkpoint))
     return str(found["revision"][0].as_py()) if found.num_rows else None
 
 
@@ -195,14 +214,16 @@ def write_failure(database: "Database", failure: Failure) -> None:
         insert_from_arrow(connection, schema.failure, row)
 
 
-def _twin_of(model_name: str, checkpoint: Checkpoint) -> dict[str, str]:
-    return {
-        "model": model_name,
-        "revision": checkpoint.revision,
-        "sha256": checkpoint.weights_sha256,
-        # Earlier versions of embstore stored that of the files.
-        "files_sha256": checkpoint.files_sha256 or checkpoint.weights_sha256,
-    }
+def _twin_of(model_name: str, checkpoint: Checkpoint) -> dict[str, object]:
+    weights = list(_weights(checkpoint))
+    return {"model": model_name, "revision": checkpoint.revision, "weights": weights}
+
+
+def _weights(checkpoint: Checkpoint) -> tuple[str, ...]:
+    """Return the fingerprints under which the same weights may be stored."""
+    # Earlier versions of embstore stored that of the files.
+    both = (checkpoint.weights_sha256, checkpoint.files_sha256 or checkpoint.weights_sha256)
+    return tuple(dict.fromkeys(both))
 
 
 def _canonical(content: Mapping[str, object]) -> str:
