@@ -92,8 +92,8 @@ TARGETS: dict[str, Target] = {
         1.0,
         "most",
         "s",
-        "Each comes with what 16 windows do to it, without which it takes two thirds of the time. "
-        "Half is DuckDB's insert, a third making columns of Python's records.",
+        "Each comes with what 16 windows do to it. Half is DuckDB's insert, a third making columns "
+        "of Python's records.",
     ),
     "slowest question": Target(
         "any shipped question of ten million numbers",
