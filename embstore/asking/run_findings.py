@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from embstore.tables.looks import looks_of, texts
+from embstore.tables.looks import text_of
 
 if TYPE_CHECKING:
     from embstore.store.connection import Database
@@ -59,14 +59,9 @@ def _peak(row: Mapping[str, object], label: str, *, one_stack: bool) -> str:
     if row["peak"] is None:
         return ""
     stack = "" if one_stack else f" of the {row['stack']}"
-    said = f"{_number(row['peak'])} in layer {row['layer']} of {row['n_layers']}{stack}"
+    said = f"{text_of(row['peak'])} in layer {row['layer']} of {row['n_layers']}{stack}"
     # Said where sinks make the peak, or move it.
     if row["metric"] == "anisotropy" and row["peak_no_sinks"] is not None:
         where = f", layer {row['layer_no_sinks']}" if row["layer_no_sinks"] != row["layer"] else ""
-        said += f" (without sinks {_number(row['peak_no_sinks'])}{where})"
+        said += f" (without sinks {text_of(row['peak_no_sinks'])}{where})"
     return f"{said} for {label}" if label else said
-
-
-def _number(value: object) -> str:
-    (look,) = looks_of(lambda: [[[value]]], 1)
-    return texts([value], look)[0]

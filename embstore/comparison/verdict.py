@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from embstore.comparison.choose_runs import StoredRun
-from embstore.tables.looks import looks_of, texts
+from embstore.tables.looks import text_of
 from embstore.types import SCOPE_WORDS
 
 
@@ -30,7 +30,7 @@ def verdict(rows: Sequence[Mapping[str, object]], a: StoredRun, b: StoredRun) ->
             "blocks."
         )
     clearest = max(differing, key=_in_errors)
-    before, after = (_number(clearest[side]) for side in "ab")
+    before, after = (text_of(clearest[side]) for side in "ab")
     words = SCOPE_WORDS[str(clearest["scope"])]
     tokens = words if words.startswith("without") else f"of {words}"
     there = f"{len(differing)} of {len(means)} means" if len(means) > 1 else "the mean"
@@ -53,8 +53,3 @@ def _names(a: StoredRun, b: StoredRun) -> tuple[str, str]:
     if a.revision != b.revision:
         return f"{a.model}@{a.revision}", f"{b.model}@{b.revision}"
     return f"run {a.run_id[:8]}", f"run {b.run_id[:8]}"
-
-
-def _number(value: object) -> str:
-    (look,) = looks_of(lambda: [[[value]]], 1)
-    return texts([value], look)[0]

@@ -4,7 +4,7 @@ from collections.abc import Collection
 from typing import TYPE_CHECKING
 
 from embstore.common.messages import visible
-from embstore.tables.looks import looks_of, texts
+from embstore.tables.looks import text_of
 from embstore.tables.values import plain_values
 
 if TYPE_CHECKING:
@@ -52,18 +52,13 @@ def brief(
     shown.sort(key=lambda place: table.column_names[place].endswith(_FOR_PROGRAMS))
     if not shown:
         return table, ""
-    parts = [f"{visible(name)} {_text(value)}" for name, value in same.items()]
+    parts = [f"{visible(name)} {visible(text_of(value))}" for name, value in same.items()]
     return table.select(shown), _caption(parts, width)
 
 
 def _is_told(values: list[object], others: list[list[object]]) -> bool:
     """Tell a column of text that another one has already."""
     return isinstance(values[0], str) and values in others
-
-
-def _text(value: object) -> str:
-    (look,) = looks_of(lambda: [[[value]]], 1)
-    return visible(texts([value], look)[0])
 
 
 def _caption(parts: list[str], width: int) -> str:

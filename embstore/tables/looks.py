@@ -72,6 +72,16 @@ def texts(column: Sequence[object], look: Look) -> list[str]:
     return [_text(value, look.decimals) for value in column]
 
 
+def text_of(value: object) -> str:
+    """Write a value by itself, as a table of this value alone would.
+
+    >>> text_of(-0.123456), text_of(None), text_of([1, 2])
+    ('−0.1235', '—', '1, 2')
+    """
+    (look,) = looks_of(lambda: [[[value]]], 1)
+    return texts([value], look)[0]
+
+
 def _decimals(number: float) -> int:
     if not number:
         return 1
