@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from embstore.common.messages import listed
 from embstore.store import schema
 from embstore.store.table_names import NUMBERS
+from embstore.store.tampering import changed_tables, changed_views
 from embstore.store.verification import gaps, limits
-from embstore.store.verification.structure import changed_tables, changed_views
 
 if TYPE_CHECKING:
     from embstore.store.connection import Database
