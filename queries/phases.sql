@@ -24,11 +24,8 @@
 -- param least_steps INTEGER = 5 in 3..: fewer steps leave the verdict open
 -- param duplicates BOOLEAN = false: also steps whose weights another step has too
 -- chart: mark=line x=course_steps:Q:symlog y=course_values:Q color=state:N detail=verdict:N label=course_turns:N
-WITH measured AS (
-    SELECT
-        *,
-        training_series(display_name, course, corpus, corpus_id, kind, stack) AS series,
-        CASE WHEN $by = 'layer' THEN layer END AS of_layer,
+WITH found AS (
+    SELECT *, CASE WHEN $by = 'layer' THEN layer END AS of_layer,
         shares_weights AND NOT $duplicates::BOOLEAN AS left_out
     FROM named_profile
     WHERE metric = $metric AND step IS NOT NULL AND NOT untrained AND site = 'block'
@@ -40,56 +37,59 @@ WITH measured AS (
         ORDER BY left_out, created_at DESC, run_id DESC
     ) = 1
 ),
-known AS (
-    -- Ignore a step without any value: it would make every layer incomplete.
-    SELECT * FROM measured WHERE NOT left_out
-    QUALIFY count(value) OVER (PARTITION BY series, scope, step) > 0
+measured AS (
+    SELECT * FROM found JOIN (
+        SELECT *, training_series(display_name, course, corpus, corpus_id, kind, stack) AS series
+        FROM (SELECT DISTINCT display_name, course, corpus, corpus_id, kind, stack FROM found)
+    ) USING (display_name, course, corpus, corpus_id, kind, stack)
+),
+alike AS (
+    SELECT series, scope,
+        count(DISTINCT step) FILTER (left_out) AS n_left_out,
+        unequal_settings(list(DISTINCT settings) FILTER (NOT left_out)) AS unequal,
+        count(*) FILTER (NOT left_out) AS n_kept,
+        count(value) FILTER (NOT left_out) AS n_values,
+        count(DISTINCT step) FILTER (NOT left_out AND value IS NOT NULL) AS n_known
+    FROM measured GROUP BY series, scope
+),
+-- The layers with a value at every step that has any.
+complete AS (
+    SELECT series, scope, layer FROM measured JOIN alike USING (series, scope)
+    WHERE NOT left_out GROUP BY ALL HAVING count(value) = max(n_known)
 ),
 whole AS (
-    SELECT * FROM known
-    QUALIFY count(value) OVER (PARTITION BY series, scope, layer)
-        = count(DISTINCT step) OVER (PARTITION BY series, scope)
+    SELECT * FROM measured SEMI JOIN complete USING (series, scope, layer)
+    WHERE NOT left_out AND value IS NOT NULL
 ),
 means AS (
     SELECT series, of_layer, scope, step,
         max(run_id) AS run_id, count(*) AS n_layers, max(token_ids_sha256) AS token_ids,
         CASE WHEN $by = 'highest' THEN max(value) ELSE avg(value ORDER BY layer) END AS value,
-        CASE
-            WHEN $by = 'highest' THEN first(std_error ORDER BY value DESC, layer)
+        CASE WHEN $by = 'highest' THEN first(std_error ORDER BY value DESC, layer)
             -- avg ignores NULL, but a mean has no error where one of its layers has none.
             WHEN count(std_error) = count(*) THEN avg(std_error ORDER BY layer) END AS error,
         CASE WHEN $by = 'highest' THEN first(window_effects ORDER BY value DESC, layer)
             ELSE mean_list(list(window_effects ORDER BY layer)) END AS effects
     FROM whole GROUP BY ALL
 ),
-courses AS (SELECT
-        series, of_layer, scope,
+courses AS (
+    SELECT series, of_layer, scope,
         max(n_layers) AS n_layers, count(error) AS n_errors, list(run_id ORDER BY step) AS run_ids,
         paired_points(list({'step': step, 'value': value, 'error': error, 'effects': effects,
             'token_ids': token_ids} ORDER BY step)) AS points
     FROM means GROUP BY ALL
 ),
 shapes AS (SELECT *, unnest(course_shape(points, $z)) FROM courses),
-alike AS (
-    SELECT series, scope,
-        count(DISTINCT step) FILTER (left_out) AS n_left_out,
-        unequal_settings(list(DISTINCT settings) FILTER (NOT left_out)) AS unequal,
-        count(*) FILTER (NOT left_out) AS n_kept,
-        count(value) FILTER (NOT left_out) AS n_values
-    FROM measured GROUP BY series, scope
-),
 -- One row for each series, even where all its steps are copies or lack values.
 asked AS (
-    SELECT DISTINCT series, of_layer, scope, model_id, model, kind, corpus, stack, metric
-    FROM measured
+    SELECT DISTINCT series, of_layer, scope, model_id, model, kind, corpus, stack FROM measured
 )
 SELECT
     asked.series
     || CASE WHEN asked.of_layer IS NULL THEN '' ELSE ' · layer ' || asked.of_layer END
     || CASE WHEN len($scopes::VARCHAR[]) > 1 THEN ' · ' || asked.scope ELSE '' END AS state,
     asked.scope,
-    CASE
-        WHEN n_steps >= $least_steps AND n_errors = n_steps AND unequal = '' THEN course_name(moves)
+    CASE WHEN n_steps >= $least_steps AND n_errors = n_steps AND unequal = '' THEN course_name(moves)
         ELSE 'open' END AS verdict,
     nullif(concat_ws('; ', CASE
         WHEN n_kept = 0 THEN 'no step is left'
@@ -108,7 +108,7 @@ SELECT
     rise, rise_error, fall, fall_error,
     CASE WHEN points[1].effects IS NOT NULL THEN 'paired' WHEN n_errors > 0 THEN 'independent' END
     AS errors, share_down, turn_steps, turn_values, unequal,
-    asked.metric, asked.of_layer AS layer, coalesce(n_layers, 0) AS n_layers,
+    $metric AS metric, asked.of_layer AS layer, coalesce(n_layers, 0) AS n_layers,
     asked.series, asked.model, asked.kind, asked.corpus, asked.stack, asked.model_id, run_ids,
     [p.step for p in points] AS course_steps, [p.value for p in points] AS course_values,
     [CASE WHEN verdict <> 'open' AND list_contains(turn_steps, p.step) THEN

@@ -35,7 +35,8 @@ def numbers_of(run_id: str, measured: Measured) -> dict[sa.Table, pa.Table]:
         schema.measurement: _table(
             schema.measurement,
             run_id,
-            measured.measurements,
+            # A metric's rows stand together, so that who asks for one reads little else.
+            sorted(measured.measurements, key=attrgetter("metric", "scope")),
             reason=_reasons,
             window_effects=_effects,
         ),
