@@ -41,6 +41,7 @@ from tests.stress.children import begin, in_child
 
 STORE = "store.duckdb"
 OTHER = "other.duckdb"
+OLDER = "older.duckdb"
 EXPORT = "export"
 # Written to while the work goes on: what was told of as done.
 TOLD = "told"
@@ -110,7 +111,7 @@ def kill_often(work: Work, times: int, generator: random.Random) -> Tried:
         place = Path(folder)
         whole = place / "whole"
         whole.mkdir()
-        in_child(lambda: work.prepare(whole))
+        work.prepare(whole)
         before = in_child(lambda: _runs(whole / work.result))
         began = time.perf_counter()
         in_child(lambda: _do(work, whole))
@@ -122,7 +123,7 @@ def kill_often(work: Work, times: int, generator: random.Random) -> Tried:
         for i in reversed(range(times)):
             here = place / f"killed-{i}"
             here.mkdir()
-            in_child(partial(work.prepare, here))
+            work.prepare(here)
             wait = 1.1 * seconds * generator.uniform(i, i + 1) / times
             child, pipe = begin(partial(_do, work, here))
             time.sleep(wait)
@@ -167,8 +168,12 @@ def _look(work: Work, here: Path, before: Runs, expected: Runs) -> None:
         raise RuntimeError(f"runs are lost: {missing}")
     if partial := [run for run, facts in left.items() if facts != expected.get(run)]:
         raise RuntimeError(f"runs are there in part: {partial}")
-    in_child(lambda: work.do(here, lambda _: None))
-    if in_child(lambda: stored(path)) != expected:
+
+    def again() -> Runs:
+        work.do(here, lambda _: None)
+        return stored(path)
+
+    if in_child(again) != expected:
         raise RuntimeError("done again it did not end with the same numbers")
 
 
@@ -191,14 +196,15 @@ def works(folder: Path) -> list[Work]:
         ingest(folder, range(1, 4), lambda _: None, OTHER)
 
     in_child(two_stores)
+    shutil.copy(folder / STORE, folder / OLDER)
+    in_child(lambda: _downgrade(folder / OLDER))
 
     def copies(place: Path) -> None:
         for name in (STORE, OTHER):
             shutil.copy(folder / name, place)
 
     def older(place: Path) -> None:
-        shutil.copy(folder / STORE, place)
-        _downgrade(place / STORE)
+        shutil.copy(folder / OLDER, place / STORE)
 
     def merge(place: Path, tell: Callable[[str], None]) -> None:
         embstore.open(place / STORE).merge(place / OTHER)
