@@ -9,7 +9,8 @@ from embstore.asking.question import Channel
 from embstore.charts.axes import field_of
 from embstore.charts.chart_data import ChartData
 from embstore.charts.theme import CHARACTER_WIDTH, DASHES, PANELS_ABREAST, SHAPES, WIDTH
-from embstore.charts.words import SCOPE_NAMES, title_of
+from embstore.charts.words import title_of
+from embstore.types import SCOPE_WORDS
 
 # Numbers around a middle of 0, with the size beyond which all have the same colour.
 _DIVERGING = {"change_in_errors": 10.0}
@@ -22,7 +23,7 @@ _SHOWN_OF_ORDERED = 5
 
 # Which tokens are counted looks alike in every chart: a dash for lines, and markers that are
 # filled, light or hollow.
-_SCOPES = {SCOPE_NAMES[name]: i for i, name in enumerate(("all", "no_sinks", "no_first"))}
+_SCOPES = {SCOPE_WORDS[name]: i for i, name in enumerate(("all", "no_sinks", "no_first"))}
 _FILLS = (1.0, 0.0, 0.4)
 _FILLED_AREA, _HOLLOW_AREA = 80, 220
 

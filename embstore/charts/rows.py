@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING
 from embstore.asking.parameters import ParameterValue
 from embstore.asking.question import SCALES, Channel, Question
 from embstore.charts.chart_data import ESTIMATES, INTERVAL
-from embstore.charts.words import SCOPE_NAMES
 from embstore.errors import QueryError
 from embstore.tables.values import plain_rows
-from embstore.types import MetricInfo
+from embstore.types import SCOPE_WORDS, MetricInfo
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -154,7 +153,7 @@ def _rows(table: "pa.Table", columns: Sequence[str]) -> list[dict[str, object]]:
     ]
     for row in rows:
         if "scope" in row:
-            row["scope"] = SCOPE_NAMES.get(str(row["scope"]), row["scope"])
+            row["scope"] = SCOPE_WORDS.get(str(row["scope"]), row["scope"])
     return rows
 
 

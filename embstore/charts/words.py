@@ -15,17 +15,11 @@ from embstore.charts.theme import (
     TITLE_CHARACTER_WIDTH,
     Theme,
 )
-from embstore.types import MetricInfo
+from embstore.types import SCOPE_WORDS, MetricInfo
 
 Title: TypeAlias = str | list[str] | None
 
-SCOPE_NAMES = {
-    "all": "all",
-    "no_first": "without first token",
-    "no_sinks": "without attention sinks",
-}
 _DUMBBELL = "Filled: all tokens; hollow: without attention sinks, in the same layer."
-_SPOKEN = {"all": "all tokens"}
 NO_VALUE = "× marks a cell without a value."
 
 _TITLES = {
@@ -171,10 +165,10 @@ def _lines(words: str, width: int, character: float) -> str | list[str]:
 
 def _filled(names: list[str]) -> str:
     """Say which markers are filled and which are not."""
-    looks = dict(zip(SCOPE_NAMES.values(), ("filled", "light", "hollow"), strict=True))
+    looks = dict(zip(SCOPE_WORDS.values(), ("filled", "light", "hollow"), strict=True))
     if not set(names) <= looks.keys():
         looks = {name: "hollow" if i else "filled" for i, name in enumerate(names)}
-    told = "; ".join(f"{looks[name]}: {_SPOKEN.get(name, name)}" for name in names)
+    told = "; ".join(f"{looks[name]}: {name}" for name in names)
     return f"{told[:1].upper()}{told[1:]}."
 
 

@@ -57,7 +57,7 @@ class TestBuild:
 
     def test_scopes_are_in_words(self, chart: AnyChart) -> None:
         values = find(spec_of(chart), "scope")
-        assert set(map(str, values)) == {"all", "without attention sinks"}
+        assert set(map(str, values)) == {"all tokens", "without attention sinks"}
 
     def test_describes_itself_to_a_screen_reader(self, chart: AnyChart) -> None:
         words = spec_of(chart)["description"]

@@ -75,7 +75,7 @@ class TestMarkers:
         spec = spec_of(build_chart(chart, SCOPES))
         for key, values in (("fillOpacity", [1.0, 0.0]), ("size", [80, 220])):
             (channel,) = (c for c in find(spec, key) if isinstance(c, dict))
-            assert channel["scale"]["domain"] == ["all", "without attention sinks"]
+            assert channel["scale"]["domain"] == ["all tokens", "without attention sinks"]
             assert channel["scale"]["range"] == values
         assert "Filled: all tokens; hollow: without attention sinks." in str(spec["title"])
 

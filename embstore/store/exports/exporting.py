@@ -17,7 +17,6 @@ from embstore._version import __version__
 from embstore.common.files import write_atomically
 from embstore.common.paths import expanded
 from embstore.errors import EmbstoreError, StoreError, StoreLockedError
-from embstore.store.damage import check_readable
 from embstore.store.exports.at_address import address_in
 from embstore.store.exports.damage import find_damage
 from embstore.store.exports.data_card import croissant, data_card
@@ -25,6 +24,7 @@ from embstore.store.exports.export_files import MANIFEST, Manifest, check_name, 
 from embstore.store.exports.kept_words import renewed_card, renewed_metadata
 from embstore.store.exports.parquet_files import PARTIAL, connect, write_facts, write_run
 from embstore.store.failures import duckdb_message, reading_error
+from embstore.store.readable import check_readable
 from embstore.store.reading import current_file
 from embstore.store.references import check_references
 from embstore.store.session import reading

@@ -11,13 +11,13 @@ from embstore.common.messages import listed
 from embstore.common.paths import expanded
 from embstore.errors import StoreError, StoreLockedError
 from embstore.store import duplicates, schema
-from embstore.store.damage import check_readable
 from embstore.store.exports.at_address import address_in
 from embstore.store.exports.damage import check_files
 from embstore.store.exports.export_files import is_export, read_manifest
 from embstore.store.exports.in_place import of_export
 from embstore.store.mending.merged import RUNS, Merged, Runs, runs_of, told
 from embstore.store.opening import discard_empty, prepare_store
+from embstore.store.readable import check_readable
 from embstore.store.reading import asking, current_file
 from embstore.store.references import check_references
 from embstore.store.session import Connect
