@@ -15,6 +15,8 @@ Site = Literal["embedding", "block", "final_norm"]
 Scope = Literal["all", "no_first", "no_sinks"]
 
 SCOPES: tuple[Scope, ...] = ("all", "no_first", "no_sinks")
+# Those that are measured unless others are asked for.
+DEFAULT_SCOPES: tuple[Scope, ...] = ("all", "no_sinks")
 
 # How sentences and pages call them.
 SCOPE_WORDS: dict[str, str] = {
@@ -131,7 +133,7 @@ class Layer:
     n_sample: int
     n_duplicates: int
     n_zero: int
-    neighbor_method: SearchMethod = "exact"
+    neighbor_method: SearchMethod | None = "exact"
     neighbor_recall: float | None = 1.0
 
 
@@ -246,7 +248,7 @@ class Configuration:
 
     Its fields, with the checkpoint and the metric versions, make the run's id, so
     the device, the attention kernel and the batch size, which only move rounding,
-    are not among them.
+    are not among them. ``intervals`` says whether numbers have errors.
     """
 
     tokens: int
@@ -260,6 +262,7 @@ class Configuration:
     n_special_tokens: int
     tokenizer_sha256: str
     token_ids_sha256: str
+    intervals: bool = True
 
 
 @dataclass(frozen=True)

@@ -112,7 +112,9 @@ def _request(table: StudyTable, path: Path) -> Request:
         dtype=table.dtype,
         tags=table.tags,
         scopes=table.scopes,
+        metrics=table.metrics,
         pairs=table.pairs,
+        intervals=table.intervals,
         text_field=table.text_field,
     )
     return build_request(_models(table.models, path), resolved(table.corpus, path), settings)
