@@ -10,9 +10,9 @@ import pytest
 
 import embstore
 import embstore.demo
+from embstore.choices import Sampling
 from embstore.demo import MODELS, STUDY, TEXT, DemoResult, packaged, run_demo, sink_sentence
 from embstore.errors import CorpusError, ModelError, UsageError
-from embstore.types import Sampling
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from embstore.types import DEFAULT_SCOPES, Sampling
+from embstore.choices import DEFAULT_SCOPES, Sampling
 
 if TYPE_CHECKING:
     from embstore.ingestion.outcome import Outcome

@@ -10,7 +10,7 @@ from embstore.charts.axes import field_of
 from embstore.charts.chart_data import ChartData
 from embstore.charts.theme import CHARACTER_WIDTH, DASHES, PANELS_ABREAST, SHAPES, WIDTH
 from embstore.charts.words import title_of
-from embstore.types import SCOPE_WORDS
+from embstore.choices import SCOPE_WORDS
 
 # Numbers around a middle of 0, with the size beyond which all have the same colour.
 _DIVERGING = {"change_in_errors": 10.0}

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 from embstore.asking.parameters import ParameterValue
 from embstore.asking.question import SCALES, Channel, Question
 from embstore.charts.chart_data import ESTIMATES, INTERVAL
+from embstore.choices import SCOPE_WORDS
 from embstore.errors import QueryError
 from embstore.tables.values import plain_rows
-from embstore.types import SCOPE_WORDS, MetricInfo
+from embstore.types import MetricInfo
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -15,7 +15,8 @@ from embstore.charts.theme import (
     TITLE_CHARACTER_WIDTH,
     Theme,
 )
-from embstore.types import SCOPE_WORDS, MetricInfo
+from embstore.choices import SCOPE_WORDS
+from embstore.types import MetricInfo
 
 Title: TypeAlias = str | list[str] | None
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from embstore.choices import DEFAULT_SCOPES, Sampling
 from embstore.cli.options import (
     FormatOption,
     OutputOption,
@@ -18,7 +19,6 @@ from embstore.cli.outcomes import show_failures, tell, tell_findings
 from embstore.cli.progress import progress_bar
 from embstore.cli.terminal import TERMINAL
 from embstore.errors import IngestError, UsageError
-from embstore.types import DEFAULT_SCOPES, Sampling
 
 if TYPE_CHECKING:
     from embstore.ingestion.outcome import Outcome

@@ -48,7 +48,7 @@ def complete_choices() -> list[str]:
 
 def complete_scopes() -> list[str]:
     """Offer every scope."""
-    from embstore.types import SCOPES
+    from embstore.choices import SCOPES
 
     return list(SCOPES)
 

@@ -7,9 +7,10 @@ that no number goes out of sight: questions look at a checkpoint's newest run.
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from embstore.choices import SCOPES, Scope
 from embstore.metrics.selection import ALL, Selection
 from embstore.store.stored_numbers import StoredNumbers, StoredRun
-from embstore.types import SCOPES, Measured, Scope
+from embstore.types import Measured
 
 
 @dataclass(frozen=True)

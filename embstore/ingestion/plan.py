@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from embstore.checkpoints.located import Located
+from embstore.choices import Sampling
 from embstore.errors import ModelError, UsageError
 from embstore.ingestion.completing import Task, find_task
 from embstore.ingestion.memory_estimate import Extent
@@ -27,12 +28,7 @@ from embstore.models.description import ModelDescription, describe
 from embstore.models.image_reader import ModelImageReader
 from embstore.models.loaded import tokenizer_sha256
 from embstore.store import ids
-from embstore.types import (
-    Configuration,
-    Corpus,
-    MetricInfo,
-    Sampling,
-)
+from embstore.types import Configuration, Corpus, MetricInfo
 
 DEFAULT_WINDOW = 512
 

@@ -8,12 +8,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from embstore.choices import DEFAULT_SCOPES, DTYPES, SCOPES, Sampling, Scope
 from embstore.common.messages import unknown
 from embstore.errors import UsageError
 from embstore.inputs.sampling import check_sampling, whole_number
 from embstore.metrics.selection import PRESETS, choose_metrics
 from embstore.store.tags import check_tags
-from embstore.types import DEFAULT_SCOPES, DTYPES, SCOPES, Sampling, Scope, StudyMark
+from embstore.types import StudyMark
 
 # What revisions and metrics may be, for messages.
 _NAMES = "give names, patterns, every:N or all, with commas between"

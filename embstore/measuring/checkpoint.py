@@ -14,6 +14,7 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from embstore.choices import SCOPES, Scope
 from embstore.common.workers import workers
 from embstore.geometry.neighbors.search import nearest_neighbors
 from embstore.measuring.collect import LayerRecord, PairRecord
@@ -23,13 +24,11 @@ from embstore.measuring.stack import StackRecord
 from embstore.metrics.selection import Selection
 from embstore.models.hidden_states import HiddenBatch
 from embstore.types import (
-    SCOPES,
     CurvePoint,
     LayerKey,
     MassiveActivation,
     Measured,
     Measurement,
-    Scope,
     Spectrum,
     Stack,
 )

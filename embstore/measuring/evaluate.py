@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from embstore.choices import Scope
 from embstore.geometry.moments import Moments
 from embstore.geometry.neighbors.search import (
     Neighbors,
@@ -32,15 +33,7 @@ from embstore.metrics.selection import Selection
 from embstore.metrics.two_layers import Core, Overlap, Pair
 from embstore.metrics.uncertainty import Interval, clustered
 from embstore.metrics.window_products import Products
-from embstore.types import (
-    CurvePoint,
-    FloatArray,
-    Layer,
-    LayerKey,
-    Measurement,
-    Scope,
-    Spectrum,
-)
+from embstore.types import CurvePoint, FloatArray, Layer, LayerKey, Measurement, Spectrum
 
 _ROUNDING = 1e-9
 

@@ -7,16 +7,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
+from embstore.choices import Scope
 from embstore.errors import StoreError
-from embstore.types import (
-    Configuration,
-    CurvePoint,
-    LayerKey,
-    Measurement,
-    Scope,
-    SearchMethod,
-    Spectrum,
-)
+from embstore.types import Configuration, CurvePoint, LayerKey, Measurement, SearchMethod, Spectrum
 
 if TYPE_CHECKING:
     from embstore.store.connection import Database

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 import embstore
+from embstore.choices import SCOPES, Scope
 from embstore.ingestion import one_checkpoint
 from embstore.ingestion.completing import find_task
 from embstore.measuring.checkpoint import Choice, measure_batches
@@ -14,7 +15,6 @@ from embstore.metrics.selection import ALL, PRESETS, Selection, choose_metrics
 from embstore.store.connection import open_database
 from embstore.store.stored_numbers import StoredRun
 from embstore.store.verification.faults import find_faults
-from embstore.types import SCOPES, Scope
 
 SMALL: dict[str, Any] = {"tokens": 256, "window": 32, "sample": 100}
 VERSIONS = {info.name: info.version for info in Selection().infos}

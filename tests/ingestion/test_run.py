@@ -13,6 +13,7 @@ import pytest
 import torch
 
 import embstore
+from embstore.choices import SCOPES, Sampling
 from embstore.errors import CorpusError, ModelError, UsageError
 from embstore.ingestion import one_checkpoint
 from embstore.ingestion.dry_run import Preview, Work, preview
@@ -21,7 +22,6 @@ from embstore.ingestion.request import ModelSpec, Request, Settings, choose_scop
 from embstore.inputs.text_windows import Windows
 from embstore.metrics.registry import METRICS, PAIR_METRICS
 from embstore.metrics.selection import PRESETS
-from embstore.types import SCOPES, Sampling
 from tests import tiny_models
 
 SMALL: dict[str, Any] = {"tokens": 256, "window": 32, "sample": 100}

@@ -15,9 +15,9 @@ from safetensors.torch import save_file
 from transformers import AutoModel
 
 import embstore
+from embstore.choices import SCOPES
 from embstore.errors import IngestError, ModelError, UsageError
 from embstore.ingestion.outcome import Outcome
-from embstore.types import SCOPES
 from tests import tiny_images
 
 pytestmark = pytest.mark.slow

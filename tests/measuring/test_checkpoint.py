@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from embstore.choices import SCOPES, Scope
 from embstore.geometry.moments import Moments
 from embstore.measuring.checkpoint import Choice, measure_batches
 from embstore.measuring.scopes import token_groups
@@ -14,7 +15,7 @@ from embstore.metrics.of_two_layers.linearity import linearity_of
 from embstore.metrics.registry import METRICS, PAIR_METRICS
 from embstore.metrics.selection import Selection
 from embstore.models.hidden_states import HiddenBatch
-from embstore.types import SCOPES, LayerKey, Measured, Measurement, Scope
+from embstore.types import LayerKey, Measured, Measurement
 from tests.metrics.clouds import SINGLE, cloud_of, numbers_of
 from tests.metrics.pairs import numbers_of_pair
 

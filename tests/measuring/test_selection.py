@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from embstore.choices import SCOPES
 from embstore.geometry import moments
 from embstore.geometry.cross_moments import CrossMoments
 from embstore.geometry.moments import Moments
@@ -14,7 +15,7 @@ from embstore.measuring.checkpoint import Choice
 from embstore.metrics.registry import METRICS, PAIR_METRICS
 from embstore.metrics.selection import ALL, PRESETS, Selection, choose_metrics
 from embstore.metrics.window_products import Products
-from embstore.types import SCOPES, Measured, Measurement
+from embstore.types import Measured, Measurement
 from tests.measuring.test_checkpoint import measure, random_states, rows
 
 # Products of vectors in float32, and the first eigenvector by another way.

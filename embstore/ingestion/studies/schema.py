@@ -10,7 +10,7 @@ from typing import Annotated
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic_core import PydanticCustomError
 
-from embstore.types import DEFAULT_SCOPES, Sampling
+from embstore.choices import DEFAULT_SCOPES, Sampling
 
 
 def _line(text: str) -> str:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from statistics import median
 
+from embstore.choices import SCOPE_WORDS
 from embstore.report.findings.sentences import (
     MOST_LINES,
     Finding,
@@ -14,7 +15,6 @@ from embstore.report.findings.sentences import (
     shortened,
 )
 from embstore.report.read.profiles import AnisotropyProfile
-from embstore.types import SCOPE_WORDS
 
 
 def peak_by_kind(profiles: Sequence[AnisotropyProfile]) -> Iterator[Finding]:

@@ -10,8 +10,9 @@ import pytest
 
 from embstore.api.store import Store
 from embstore.asking.ask import find_questions
+from embstore.choices import Scope
 from embstore.errors import QueryError
-from embstore.types import LayerKey, Run, Scope
+from embstore.types import LayerKey, Run
 from tests.stores import new_store
 from tests.synthetic import ALL_METRICS, make_run
 

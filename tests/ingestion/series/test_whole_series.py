@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 import embstore
+from embstore.choices import Sampling
 from embstore.ingestion.dry_run import preview
 from embstore.ingestion.request import ModelSpec, Request, Settings
 from embstore.metrics.selection import choose_metrics
-from embstore.types import Sampling
 from tests.fake_hub import FakeHub
 from tests.hub_cache import add_revision
 from tests.ingestion.series.ingests import SMALL, rows, statuses

@@ -5,10 +5,11 @@ from pathlib import Path
 
 import pytest
 
+from embstore.choices import DTYPES, Sampling
 from embstore.ingestion.request import ModelSpec, Request, Settings
 from embstore.ingestion.studies.study import read_study
 from embstore.models.loaded import choose_dtype
-from embstore.types import DTYPES, Sampling, StudyMark
+from embstore.types import StudyMark
 from tests.ingestion.studies.texts import FULL, SMALL
 from tests.processes import imported
 

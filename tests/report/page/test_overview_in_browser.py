@@ -5,9 +5,10 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import expect
 
+from embstore.choices import Scope
 from embstore.report.write import build_report
 from embstore.store.connection import Database
-from embstore.types import LayerKey, Scope
+from embstore.types import LayerKey
 from tests.report.conftest import Open
 from tests.report.visiting import choose, ready, slide, unfold
 from tests.stores import new_store
