@@ -9,7 +9,7 @@ from embstore.report.page.sections import Lead
 from embstore.report.records import Contents, Row
 
 _RUNS_NAMED = 20
-_MARKS = {"finding": "", "open": "Open: ", "warning": "Note: "}
+_MARKS = {"finding": "", "open": "", "warning": "Note: "}
 
 
 def overview_section(findings: Sequence[Finding], contents: Contents, lead: Lead | None) -> str:
@@ -32,7 +32,9 @@ def overview_section(findings: Sequence[Finding], contents: Contents, lead: Lead
         )
     else:
         title = headline.text if headline else "How the layers differ"
-        about = f' data-metric="{html.escape(lead.metric)}"' if headline else ""
+        about = ""
+        if headline:
+            about = f' data-metric="{html.escape(lead.metric)}" data-runs="{list(headline.runs)}"'
         behind = ""
         if headline:
             behind = (
