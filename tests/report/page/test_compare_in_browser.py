@@ -137,6 +137,36 @@ def test_swapped_sides_have_the_paired_intervals_too(
     agrees(page, store, "lab/trained@step2", "lab/trained@step0", tmp_path, errors="paired")
 
 
+@pytest.mark.parametrize(
+    ("errors", "words"),
+    [
+        ({}, "none has errors to tell whether A and B differ"),
+        ({"anisotropy": 0.001}, "of the 1 that have errors, 1 differ; 2 have none"),
+        (dict.fromkeys(("anisotropy", "twonn", "mean_cosine"), 0.001), "3 differ"),
+    ],
+)
+def test_what_has_no_errors_is_not_told_as_no_difference(
+    visit: Open, tmp_path: Path, errors: dict[str, float], words: str
+) -> None:
+    runs = [
+        make_run(
+            name=f"lab/{name}",
+            errors=errors,
+            values=lambda metric, key, scope, depth, high=high: high,
+        )
+        for name, high in (("low", 0.1), ("high", 0.7))
+    ]
+    database = new_store(tmp_path / "two.duckdb", runs)
+    path = tmp_path / "two.html"
+    path.write_text(build_report(database).html, encoding="utf-8")
+    compare = ready(visit(path)).locator("#compare")
+    assert compare.locator("summary").last.inner_text() == (
+        f"All metrics of A and B (3 rows; {words})"
+    )
+    known = "without errors it is not known" in compare.locator(".title").inner_text()
+    assert known is not bool(errors)
+
+
 def test_other_checkpoints_are_told_to_have_wider_intervals(page_of_two: Path, visit: Open) -> None:
     page = ready(visit(page_of_two))
     choose(page, "compare", "B: checkpoint", "step 1")

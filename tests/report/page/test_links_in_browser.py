@@ -121,6 +121,31 @@ def test_what_a_page_does_not_know_is_passed_over(fragment: str, follow: Follow)
     assert metric.evaluate("field => field.selectedOptions[0].text") == "Anisotropy (anisotropy)"
 
 
+@pytest.mark.parametrize("first", ["", "at=runs", "profiles.metric=mean_cosine"])
+def test_going_back_shows_what_the_earlier_address_says(first: str, follow: Follow) -> None:
+    page = follow(first)
+    field = page.locator("#profiles").get_by_label("Metric", exact=True)
+    before = field.input_value()
+    page.evaluate("location.hash = '#profiles.metric=twonn'")
+    expect(page.locator("#profiles figcaption")).to_contain_text("(twonn)")
+    page.go_back()
+    expect(page.locator("#profiles figcaption")).not_to_contain_text("(twonn)")
+    page.wait_for_selector("html[data-ready]")
+    assert field.input_value() == before
+    assert urlsplit(page.url).fragment == first
+
+
+def test_the_skip_link_and_a_section_keep_the_choices(follow: Follow) -> None:
+    page = follow("profiles.metric=twonn")
+    page.locator(".skip").focus()
+    page.keyboard.press("Enter")
+    assert page.evaluate("document.activeElement.id") == "main"
+    page.evaluate("location.hash = '#at=runs&profiles.metric=twonn'")
+    expect(page.locator("#runs table")).to_be_in_viewport()
+    assert state_of(page)["profiles.metric"] == ["twonn"]
+    expect(page.locator("#profiles figcaption")).to_contain_text("(twonn)")
+
+
 def test_another_link_in_the_same_window_is_followed(follow: Follow) -> None:
     page = follow("profiles.metric=twonn")
     page.evaluate("location.hash = '#profiles.metric=mean_cosine'")

@@ -39,7 +39,7 @@ function logScale([low, high], [start, end]) {
     }
   }
   const at = (value) => start + ((Math.log10(value) - first) / (last - first)) * (end - start);
-  return { at, ticks: ticks.length > 2 ? ticks : fewTicks(low, high), format: show, domain: [low, high] };
+  return { at, ticks: ticks.length > 2 ? ticks : fewTicks(low, high), format: show, domain: [low, Math.max(high, 10 ** last)] };
 }
 
 /** Round numbers between two that are less than some fold apart; at least these two. */

@@ -100,7 +100,7 @@ function trainingCaption(data, { model, metric, scope, corpus }) {
 }
 
 function checkpointLabel({ step, revision }) {
-  if (step === null) return revision.length > 12 ? `${revision.slice(0, 11)}…` : revision;
+  if (step === null) return cut(revision, 12);
   return stepWords(step);
 }
 
