@@ -55,6 +55,8 @@ def kinds_compared(profiles: Sequence[AnisotropyProfile], kinds: Collection[str]
     if known:
         shapes = [_shapes(kind, of_kind[kind], first=kind == known[0]) for kind in known]
         text = f"{'; '.join(shapes)}."
+        if len(used) > 1 and all(_told(profile) == "undecided" for profile in used):
+            text = "No anisotropy profile has standard errors to tell whether it is a bell."
         each = "; it is ".join(_contrast(kind, of_kind[kind]) for kind in known)
         detail.append(
             "Against the mean of both ends (a tenth of the depth each), anisotropy over the middle "

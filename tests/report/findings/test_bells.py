@@ -50,8 +50,7 @@ def test_several_profiles_are_counted() -> None:
         (
             2,
             False,
-            "Both anisotropy profiles of decoders have no standard errors to tell whether they are "
-            "bells.",
+            "No anisotropy profile has standard errors to tell whether it is a bell.",
         ),
     ],
 )

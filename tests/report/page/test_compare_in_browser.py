@@ -141,7 +141,7 @@ def test_swapped_sides_have_the_paired_intervals_too(
     ("errors", "words"),
     [
         ({}, "none has errors to tell whether A and B differ"),
-        ({"anisotropy": 0.001}, "of the 1 that have errors, 1 differ; 2 have none"),
+        ({"anisotropy": 0.001}, "1 of the 1 with errors differ; 2 have none"),
         (dict.fromkeys(("anisotropy", "twonn", "mean_cosine"), 0.001), "3 differ"),
     ],
 )
@@ -165,6 +165,7 @@ def test_what_has_no_errors_is_not_told_as_no_difference(
     )
     known = "without errors it is not known" in compare.locator(".title").inner_text()
     assert known is not bool(errors)
+    assert ("independent" in compare.locator(".note").inner_text()) is bool(errors)
 
 
 def test_other_checkpoints_are_told_to_have_wider_intervals(page_of_two: Path, visit: Open) -> None:

@@ -173,7 +173,7 @@ def test_a_dimension_is_looked_at_in_the_blocks(
     assert marks.count() == 2 * (4 + 3 + 2 * (not beyond))
     # The table has it; a number that is no estimate keeps its embedding.
     table = unfold(page, "#profiles details.numbers")
-    assert table.locator("tbody tr", has_text="embedding").count() > 0
+    expect(table.locator("tbody tr", has_text="embedding")).to_have_count(4)
     choose(page, "profiles", "Metric", "Anisotropy (anisotropy)")
     assert marks.count() == 2 * (5 + 4)
     choose(page, "compare", "Metric", "Intrinsic dimension (TwoNN) (twonn)")
@@ -218,6 +218,12 @@ def test_the_chart_draws_what_its_title_is_about(many: Path, visit: Open) -> Non
     legend = profiles.locator(".legend").inner_text()
     assert "median peak of 12 lines, all tokens: 0.675 at depth 0.5" in legend
     assert "without attention sinks: 0.1 at depth 0.5" in legend
+    # Names of so many lines fold away; a picture has them.
+    names = profiles.locator(".legend details")
+    assert names.locator("summary").inner_text() == "Which line is which (12)"
+    assert not names.get_by_text("lab/d03 @ main").is_visible()
+    names.locator("summary").click()
+    assert names.get_by_text("lab/d03 @ main").is_visible()
     # Of a choice the title says that it is one.
     unfold(page, "#profiles details.boxes-of")
     profiles.get_by_role("checkbox", name="lab/d11").uncheck()

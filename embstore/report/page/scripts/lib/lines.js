@@ -59,11 +59,12 @@ function drawLines(host, asked) {
     drawLabels(view.root, ends, box);
   }
   connect(view, chart, marks);
+  const names = (room ? [] : chart.named ?? chart.series).map(({ label, look }) => legendEntry(label, look));
   view.legend.append(
     el(
       "ul",
       {},
-      (room ? [] : chart.named ?? chart.series).map(({ label, look }) => legendEntry(label, look)),
+      isMany(chart.series) ? [] : names,
       (chart.rings ?? []).map(({ label, look }) => ringEntry(label, look)),
       chart.legend ?? [],
       beyond.length ? el("li", {}, `Left off the axis: the embedding, ${spanWords(beyond)}.`) : null,
@@ -71,6 +72,10 @@ function drawLines(host, asked) {
       bands && chart.series.some((s) => s.points.some((p) => !Number.isNaN(p.cell.low))) ? el("li", {}, "Bands are 95 % intervals.") : null,
     ),
   );
+  // So many would push everything else off the screen.
+  if (isMany(chart.series) && names.length) {
+    view.legend.append(el("details", { class: "names" }, el("summary", {}, `Which line is which (${count(names.length)})`), el("ul", {}, names)));
+  }
 }
 
 /** More lines than can be told apart: they are thin, and the title tells of all of them. */

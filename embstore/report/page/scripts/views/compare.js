@@ -31,7 +31,8 @@ function compareView(data, host) {
     const asked = { ...view, runs: [view.a, view.b] };
     const caption = compareCaption(data, view);
     const differences = differencesOf(data, asked);
-    notes.textContent = [sidesNote(data, asked.runs), errorsNote(data, asked.runs), metricNote(data, view.metric)].join(" ").trim();
+    const sure = differences.some(({ mean: average }) => average.differs !== null);
+    notes.textContent = [sidesNote(data, asked.runs), sure ? errorsNote(data, asked.runs) : "", metricNote(data, view.metric)].join(" ").trim();
     const series = ["a", "b"].flatMap((side) => sideSeries(data, view, side));
     if (series.length) {
       const marked = differences.flatMap(({ layers }) => layers.filter(({ differs }) => differs).map(markOf));
@@ -99,7 +100,7 @@ function verdictWords(rows) {
   const without = rows.length - known.length;
   if (!known.length) return "none has errors to tell whether A and B differ";
   if (!without) return `${count(differing)} differ`;
-  return `of the ${count(known.length)} that have errors, ${count(differing)} differ; ${count(without)} have none`;
+  return `${count(differing)} of the ${count(known.length)} with errors differ; ${count(without)} have none`;
 }
 
 /** "B's mean over the blocks is 0.1 lower than A's (95 % interval …): more than errors explain." */
