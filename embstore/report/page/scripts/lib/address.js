@@ -33,6 +33,16 @@ function placesIn(names) {
   };
 }
 
+/** One of some texts, or none of them: null. @returns {Codec} */
+function oneOrNone(texts) {
+  return { write: (value) => [value ?? ""], read: ([text]) => (texts.includes(text) ? text : undefined) };
+}
+
+/** @returns {Codec} */
+function anyText() {
+  return { write: (text) => [text], read: ([text]) => text };
+}
+
 /** @returns {Codec} */
 function yesOrNo() {
   return { write: (on) => [on ? "yes" : "no"], read: ([text]) => ({ yes: true, no: false })[text] };
