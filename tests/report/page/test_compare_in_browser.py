@@ -13,7 +13,7 @@ from embstore.types import Measurement, Run
 from tests.report.conftest import Open
 from tests.report.visiting import choose, downloaded, ready, unfold
 from tests.stores import new_store
-from tests.synthetic import make_run, with_effects
+from tests.synthetic import Values, make_run, with_effects
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -148,13 +148,12 @@ def test_swapped_sides_have_the_paired_intervals_too(
 def test_what_has_no_errors_is_not_told_as_no_difference(
     visit: Open, tmp_path: Path, errors: dict[str, float], words: str
 ) -> None:
+    def high(value: float) -> Values:
+        return lambda metric, key, scope, depth: value
+
     runs = [
-        make_run(
-            name=f"lab/{name}",
-            errors=errors,
-            values=lambda metric, key, scope, depth, high=high: high,
-        )
-        for name, high in (("low", 0.1), ("high", 0.7))
+        make_run(name=f"lab/{name}", errors=errors, values=high(value))
+        for name, value in (("low", 0.1), ("high", 0.7))
     ]
     database = new_store(tmp_path / "two.duckdb", runs)
     path = tmp_path / "two.html"

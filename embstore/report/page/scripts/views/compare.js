@@ -199,7 +199,7 @@ function compareRows(data, view) {
     // The number of a coordinate has no mean.
     if (metric.unit === "index") return [];
     return differencesOf(data, { ...view, metric: place }).map(({ name: stack, layers, mean: average, peak }) => {
-      const gaps = layers.filter(({ difference }) => !Number.isNaN(difference));
+      const gaps = layers.filter(({ depth, difference }) => !Number.isNaN(difference) && !(metric.neighbor && depth === 0));
       const gap = gaps.reduce((top, one) => (Math.abs(one.difference) > Math.abs(top?.difference ?? 0) ? one : top), gaps[0]);
       return {
         place,
