@@ -15,6 +15,7 @@ NAMED = 4
 # More lines than this are a blot in a drawing as small as a word.
 MOST_LINES = 12
 _LONGEST = 60
+_MINUS = "−"
 
 
 @dataclass(frozen=True)
@@ -62,15 +63,16 @@ class Finding:
 
 
 def number(value: float) -> str:
-    """Write a number with three significant digits.
+    """Write a number with three significant digits, as the page's script does.
 
-    >>> number(0.98765), number(12345.6), number(7.0), number(0.00001234)
-    ('0.988', '12,300', '7', '1.23e-05')
+    >>> number(0.98765), number(12345.6), number(7.0), number(-0.00001234)
+    ('0.988', '12,300', '7', '−1.23e−5')
     """
     if value and abs(value) >= 1000:
         digits = 10 ** (math.floor(math.log10(abs(value))) - 2)
-        return f"{round(value / digits) * digits:,}"
-    return f"{value:.3g}"
+        return f"{round(value / digits) * digits:,}".replace("-", _MINUS)
+    mantissa, _, power = f"{value:.3g}".partition("e")
+    return (f"{mantissa}e{int(power)}" if power else mantissa).replace("-", _MINUS)
 
 
 def signed(value: float) -> str:

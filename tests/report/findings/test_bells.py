@@ -17,7 +17,7 @@ def test_kinds_are_compared_by_the_middle_against_both_ends() -> None:
         "The decoder's anisotropy profile is a bell; the encoder's is not clearly a bell."
     )
     assert "0.5 higher (95 % interval 0.472 to 0.528) in decoders; it is" in found.detail
-    assert "0.01 higher (95 % interval -0.01 to 0.03) in encoders (all tokens" in found.detail
+    assert "0.01 higher (95 % interval −0.01 to 0.03) in encoders (all tokens" in found.detail
     assert "each end by more than 3 standard errors and by more than 0.1" in found.detail
 
 

@@ -152,7 +152,9 @@ def dimensions(embedding: float) -> Values:
     return values
 
 
-@pytest.mark.parametrize(("embedding", "beyond"), [(68.0, True), (11.0, True), (7.5, False)])
+@pytest.mark.parametrize(
+    ("embedding", "beyond"), [(68.0, True), (11.0, True), (9.5, False), (7.5, False)]
+)
 def test_a_dimension_is_looked_at_in_the_blocks(
     visit: Open, tmp_path: Path, embedding: float, beyond: bool
 ) -> None:
@@ -163,7 +165,8 @@ def test_a_dimension_is_looked_at_in_the_blocks(
     page = ready(visit(page_of(new_store(tmp_path / "store.duckdb", runs))))
     choose(page, "profiles", "Metric", "Intrinsic dimension (TwoNN) (twonn)")
     assert page.locator("#overview h2").inner_text() == (
-        "Intrinsic dimension (TwoNN) is highest in layer 4 (depth 1) of lab/a @ main: 9."
+        "Intrinsic dimension (TwoNN) of the blocks is highest in layer 4 (depth 1) of lab/a @ "
+        "main: 9."
     )
     profiles = page.locator("#profiles")
     assert profiles.locator(".y-tick").last.text_content() == "10"
@@ -171,6 +174,11 @@ def test_a_dimension_is_looked_at_in_the_blocks(
     assert (told in profiles.locator(".legend").inner_text()) is beyond
     marks = profiles.locator("svg.plot path.mark")
     assert marks.count() == 2 * (4 + 3 + 2 * (not beyond))
+    # What has a place on the axis is apart from the line of the blocks.
+    assert profiles.locator("svg.plot path.apart").count() == 4 * (not beyond)
+    assert profiles.locator(".legend").get_by_text("the embedding", exact=True).count() == (
+        not beyond
+    )
     # The table has it; a number that is no estimate keeps its embedding.
     table = unfold(page, "#profiles details.numbers")
     expect(table.locator("tbody tr", has_text="embedding")).to_have_count(4)
@@ -287,7 +295,8 @@ def test_the_title_is_the_finding_only_while_the_chart_shows_it(two: Path, visit
     assert behind.is_visible()
     choose(page, "profiles", "Metric", "Intrinsic dimension (TwoNN) (twonn)")
     assert title.inner_text() == (
-        "Intrinsic dimension (TwoNN) is highest in layer 4 (depth 1) of lab/decoder @ main: 12."
+        "Intrinsic dimension (TwoNN) of the blocks is highest in layer 4 (depth 1) of "
+        "lab/decoder @ main: 12."
     )
     assert not behind.is_visible()
     choose(page, "profiles", "Metric", "Anisotropy (anisotropy)")

@@ -8,10 +8,8 @@ const LETTER_WIDTH = 7.9;
 function legendEntry(label, look) {
   const sample = svg("svg", { width: 34, height: 12, viewBox: "-17 -6 34 12", class: look.color, "aria-hidden": "true" });
   coloured(sample, look);
-  sample.append(
-    svg("line", { x1: -16, x2: 16, y1: 0, y2: 0, class: "line", "stroke-dasharray": look.dash }),
-    svg("path", { d: look.mark, class: look.hollow ? "mark hollow" : "mark" }),
-  );
+  if (!look.apart) sample.append(svg("line", { x1: -16, x2: 16, y1: 0, y2: 0, class: "line", "stroke-dasharray": look.dash }));
+  sample.append(svg("path", { d: look.mark, class: `mark${look.hollow ? " hollow" : ""}${look.apart ? " apart" : ""}` }));
   return el("li", {}, sample, name(label));
 }
 
@@ -21,8 +19,8 @@ function ringClass(look) {
 
 /** The entry of a ring. */
 function ringEntry(label, look) {
-  const sample = svg("svg", { width: 22, height: 22, viewBox: "-11 -11 22 22", "aria-hidden": "true" });
-  sample.append(svg("circle", { r: 9, class: ringClass(look) }));
+  const sample = svg("svg", { width: 16, height: 12, viewBox: "-8 -6 16 12", "aria-hidden": "true" });
+  sample.append(svg("circle", { r: 4.5, class: ringClass(look) }));
   return el("li", {}, sample, label);
 }
 

@@ -67,6 +67,9 @@ function drawLines(host, asked) {
       isMany(chart.series) ? [] : names,
       (chart.rings ?? []).map(({ label, look }) => ringEntry(label, look)),
       chart.legend ?? [],
+      chart.series.some(({ points }) => points.some(({ aside, cell }) => aside && cell.status === "value"))
+        ? legendEntry("the embedding", { color: "plain", mark: APART, apart: true })
+        : null,
       beyond.length ? el("li", {}, `Left off the axis: the embedding, ${spanWords(beyond)}.`) : null,
       missing.map(([kind, n]) => hatchEntry(view.id, kind.replace(" ", "-"), `${STATUS_WORDS[kind]} (${plural(n, "value")})`)),
       bands && chart.series.some((s) => s.points.some((p) => !Number.isNaN(p.cell.low))) ? el("li", {}, "Bands are 95 % intervals.") : null,

@@ -52,10 +52,11 @@ function stateOf(view) {
  *   has depths, so a layer is told with its own
  */
 function highestWords(data, metric, series, { of = "", byDepth = false } = {}) {
-  const { title } = data.metrics[metric];
+  const { title: called, neighbor } = data.metrics[metric];
+  const title = neighbor ? `${called} of the blocks` : called;
   const points = series.flatMap(({ label, look, points: own }) => own.map((point) => ({ ...point, label, comma: look.hollow ? "," : "" })));
   const top = peakOfPoints(points);
-  if (!top) return `${title} was not measured for this choice`;
+  if (!top) return `${called} was not measured for this choice`;
   const at = byDepth && top.x ? ` (depth ${brief(top.x)})` : "";
   const where = withArticle(top.where) + at;
   const runs = new Set(series.flatMap(({ points: own }) => own.map(({ run }) => run)));

@@ -230,11 +230,13 @@ function stacksOf(data, metric, place, after) {
 function pointOf(data, { metric, run, state, scope }, cell, axis) {
   const model = data.models[data.modelOf[run]];
   const { site, layer, depth } = model.states[state];
+  // The dimension of the embedding is that of the words read, not of what layers make of them.
+  const aside = data.metrics[metric].neighbor && site === "embedding";
   return {
     x: axis === "layer" ? layer : depth,
     cell,
-    joined: site !== "final_norm",
-    aside: data.metrics[metric].neighbor && site === "embedding",
+    joined: site !== "final_norm" && !aside,
+    aside,
     where: stateName(model, state),
     run,
     state,
