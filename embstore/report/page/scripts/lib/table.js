@@ -28,7 +28,7 @@ function makeTable(options) {
   const save = addressed(`table-${options.name ?? filename.replace(".csv", "")}`, view, {
     sort: oneOrNone(columns.map(({ key }) => key)),
     down: yesOrNo(),
-    filter: anyText(),
+    ...(options.filter ? { filter: anyText() } : {}),
   });
   const body = el("tbody");
   const headers = columns.map((column) => headerOf(column, () => sortBy(column)));
