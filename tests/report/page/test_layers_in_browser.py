@@ -165,6 +165,8 @@ def test_massive_activations_are_a_chart_and_a_table(
     assert massive.locator(".title").inner_text() == (
         "Coordinate 3 is 2,000 times the median of its layer in 5 layers."
     )
+    # A coordinate is no model.
+    assert massive.locator("g.series.o0").count() == 1
     # One value over all layers is a low chart, with the line in its middle and ticks around.
     assert massive.locator(".y-tick").all_text_contents() == ["1,000", "2,000", "3,000", "4,000"]
     box = massive.locator("svg.plot").bounding_box()

@@ -10,12 +10,18 @@ const MARKS = [
 ];
 // Seven, then the same nearer to the ink, then nearer to the background, as the charts have them.
 const COLORS = 21;
+const OTHERS = 6;
 
 let figures = 0;
 
-/** How the nth of unordered things looks: 21 colours and six shapes are 42 looks. */
+/** How the nth of models looks: 21 colours and six shapes are 42 looks. */
 function lookOf(place) {
   return { color: `c${place % COLORS}`, mark: MARKS[place % MARKS.length], dash: null };
+}
+
+/** How the nth of a few things looks that are no models, whose colours they would seem to have. */
+function otherLook(place) {
+  return { color: `o${place % OTHERS}`, mark: MARKS[place % MARKS.length], dash: null };
 }
 
 /** How one of ordered things looks, steps or layers: viridis from its dark end, as in charts. */

@@ -172,7 +172,7 @@ function drawLeaders(data, host, view, rows, caption, tell) {
     const found = [...mine.values()].sort((a, b) => a.state - b.state);
     return {
       label: `${both ? `${stack} · ` : ""}coordinate ${coordinate}`,
-      look: lookOf(order),
+      look: otherLook(order),
       points: found.map((row, place) => ({
         x: model.states[row.state].layer,
         cell: { status: "value", value: row.ratio, low: NaN, high: NaN },
