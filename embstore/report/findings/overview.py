@@ -24,7 +24,11 @@ def find_all(contents: Contents, evidence: Evidence) -> tuple[Finding, ...]:
         *peak_by_kind(evidence.profiles),
         kinds_compared(evidence.profiles, {str(model.facts["kind"]) for model in contents.models}),
         peak_over_training(evidence.anisotropy),
-        dimension_over_training(evidence.dimension, evidence.estimate),
+        dimension_over_training(
+            evidence.dimension,
+            evidence.estimate,
+            next((str(m["title"]) for m in contents.metrics if m["name"] == evidence.estimate), ""),
+        ),
         ceiling(evidence.highest, contents),
         massive_activations(evidence.massive),
         cautions.same_weights(evidence.same_weights, contents),
