@@ -129,6 +129,7 @@ def test_a_dry_run_shows_the_work_and_leaves_no_trace(
     (row,) = json.loads(first.stdout)
     assert (row["model"], row["revision"], row["architecture"]) == ("tiny-llama", "local", "llama")
     assert (row["status"], row["run_id"]) == ("to do", None)
+    assert (row["goes_on_from"], row["metrics"]) == (None, len(PRESETS["default"]))
     assert (row["windows"], row["tokens"], row["layers"], row["hidden_size"]) == (8, 256, 3, 32)
     assert row["weights_bytes"] == 4 * row["parameters"]
     kept = sum(row[f"{part}_bytes"] for part in ("weights", "moments", "pairs", "sample"))
@@ -140,6 +141,9 @@ def test_a_dry_run_shows_the_work_and_leaves_no_trace(
     assert re.search(r"^status +stored$", people.stdout, re.MULTILINE)
     assert re.search(rf"^run_id +{run_id}$", people.stdout, re.MULTILINE)
     assert re.search(r"^weights +149 kB$", people.stdout, re.MULTILINE)
+    embstore(*arguments, "--metrics", "all", "--dry-run", "-o", "plan.csv", cwd=tmp_path)
+    (more,) = csv.DictReader((tmp_path / "plan.csv").read_text().splitlines())
+    assert (more["status"], more["goes_on_from"], more["metrics"]) == ("to do", run_id, "4")
     # Without pairs it is a part of what is stored; other tokens are not.
     for options, told in (((), ("stored", run_id)), (("--seed", "1"), ("to do", ""))):
         embstore(*arguments, *options, "--no-pairs", "--dry-run", "-o", "plan.csv", cwd=tmp_path)
