@@ -1,9 +1,11 @@
 """The words and numbers of a headline."""
 
 import math
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TypeAlias
 
+from embstore.metrics.names import NEIGHBOR_ESTIMATES
 from embstore.types import MetricInfo
 
 Row: TypeAlias = Mapping[str, Any]
@@ -16,8 +18,8 @@ WITHOUT_SINKS = "without attention sinks"
 def number(value: float) -> str:
     """Write a number in about three digits.
 
-    >>> [number(v) for v in (0.9967, 0.41, 0.0123, 8.48, 9.9999, 68.04, 17012.0, -0.5)]
-    ['0.997', '0.41', '0.012', '8.48', '10.0', '68.0', '17,012', '−0.50']
+    >>> [number(v) for v in (0.9967, 0.41, 0.0123, 8.48, 9.9999, 68.04, 17012.0, -0.5, 2e-9)]
+    ['0.997', '0.41', '0.012', '8.48', '10.0', '68.0', '17,012', '−0.50', '2e−9']
     """
     size = abs(value)
     if 1 <= size < 100:
@@ -31,12 +33,27 @@ def number(value: float) -> str:
         text = f"{size:.2f}" if size >= 0.1 else f"{size:.3f}" if size >= 0.01 else f"{size:.2g}"
         # Not 1.00 for what is less than 1.
         text = f"{min(size, 0.999):.3f}" if float(text) == 1 else text
+        # 2e-09, as axes write it.
+        text = re.sub(r"e-0*", "e−", text)
     return f"−{text}" if value < 0 else text
 
 
 def at_least(share: float) -> str:
     """Write a share rounded down, so that "this or more" stays true."""
     return f"{math.floor(share * 100) / 100:.2f}"
+
+
+def at_depth(row: Row) -> str:
+    """Say where a layer lies on an axis of relative depth; empty where a row does not tell."""
+    depth = row.get("depth")
+    return "" if depth is None else f" (depth {round(depth, 2):g})"
+
+
+def scoped(row: Row) -> str:
+    """Say which tokens a row leaves out, after what it is about."""
+    return {"no_sinks": f" {WITHOUT_SINKS}", "no_first": " without first tokens"}.get(
+        row["scope"], ""
+    )
 
 
 def step(number_of: int) -> str:
@@ -56,8 +73,12 @@ def spoken(title: str) -> str:
     ['anisotropy', 'RankMe', 'largest norm', '99th percentile of norm']
     >>> spoken("Intrinsic dimension (TwoNN, lowest fifth)")
     'intrinsic dimension (TwoNN, lowest fifth)'
+    >>> spoken("Local intrinsic dimension, 50 % quantile")
+    'median local intrinsic dimension'
     """
     first, comma, which = title.partition(", ")
+    if which == "50 % quantile":
+        return f"median {_lower(first)}"
     if comma and "(" not in first:
         of = " of" if "quantile" in which or "percentile" in which else ""
         return f"{which}{of} {_lower(first)}"
@@ -112,9 +133,23 @@ def differ(one: Row, other: Row, values: Iterable[float]) -> bool:
     return gap > max(_ERRORS * error, least)
 
 
-def is_dimension(metric: MetricInfo | None) -> bool:
-    """Tell whether a metric counts dimensions."""
-    return metric is not None and metric.unit == "dimensions"
+def moves(before: float, after: float, *errors: float | None) -> bool:
+    """Tell whether one place's value changes by more than a tenth, and more than its errors.
+
+    >>> moves(0.9, 0.1), moves(0.9, 0.89), moves(0.9, 0.1, 0.3, None)
+    (True, False, False)
+    """
+    error = math.hypot(*(each for each in errors if each is not None))
+    return abs(before - after) > max(_ERRORS * error, _SHARE * max(abs(before), abs(after)))
+
+
+def only_blocks(metric: object) -> bool:
+    """Tell whether findings about a metric leave out the embedding.
+
+    Estimates of dimension from neighbours do: there they are about the vocabulary's vectors,
+    and say nothing of what the model does with a text.
+    """
+    return metric in NEIGHBOR_ESTIMATES
 
 
 def of_all(n: int, all_of: int, what: str) -> str:
