@@ -19,8 +19,10 @@ from embstore.charts.line_labels import line_labels
 from embstore.charts.notebook import AnyChart as AnyChart
 from embstore.charts.notebook import InlineFootedChart
 from embstore.charts.palette import palette_of
+from embstore.charts.panels import few_panels
 from embstore.charts.rows import (
     check_columns,
+    check_sizes,
     drawn_rows,
     fewer,
     is_only_metric,
@@ -29,7 +31,14 @@ from embstore.charts.rows import (
 )
 from embstore.charts.theme import config_of, find_theme
 from embstore.charts.views import view_of, width_of
-from embstore.charts.words import caption_below, describe, footer, headline, titled
+from embstore.charts.words import (
+    caption_below,
+    describe,
+    far_pairs,
+    footer,
+    headline,
+    titled,
+)
 from embstore.common.files import write_atomically
 from embstore.errors import QueryError
 from embstore.types import MetricInfo
@@ -88,10 +97,12 @@ def build_chart(
     check_columns(question, table, channels)
     if metric is not None and not is_only_metric(table, metric):
         metric = None
+    mark = question.encoding.mark
+    channels, table, note = few_panels(mark, channels, table, fewer(question, table))
     answer, table = table, unrolled(question, table, channels)
+    check_sizes(question, table, channels)
     channels = check_letters(question, table, channels)
     rows = drawn_rows(question, table, channels)
-    mark = question.encoding.mark
     data = ChartData(mark, channels, rows, metric, looks, fewer=fewer(question, table))
     if "color" in channels and channels["color"].type != "Q":
         column, names = channels["color"].column, data.names(channels["color"])
@@ -105,7 +116,8 @@ def build_chart(
     if crowded := crowding(data):
         warnings.warn(crowded, stacklevel=3)
     found = finding(question, answer, metric)
-    return _chart(data, headline(question.title, metric), found, caption)
+    below = " ".join(filter(None, [note, far_pairs(data, answer), caption])) or None
+    return _chart(data, headline(question.title, metric), found, below)
 
 
 def save_chart(chart: AnyChart, path: str | Path) -> None:

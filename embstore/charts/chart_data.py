@@ -1,6 +1,6 @@
 """What a chart is drawn from, once the answer is there."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from embstore.asking.question import Channel
@@ -21,6 +21,10 @@ _ORDERED = {"status": ("measured", "undefined", "failed", "not measured")}
 _PLURALS = {"block": "blocks"}
 # Categories that go before the others, if they are there.
 _LEADING = {"site": ("block",)}
+
+# On the full axis, a share whose values are all below this would look like a flat line at 0;
+# and where two are compared, below this.
+_SMALL, _TINY = 0.05, 1e-4
 
 # A rule up to so many times as large as the largest value is on the axis.
 _NEAR = 1.5
@@ -63,6 +67,14 @@ class ChartData:
     below: bool = False
     above: bool = False
 
+    @property
+    def has_markers(self) -> bool:
+        """Tell whether the lines have markers: a curve has where colours alone are too few."""
+        color = self.channels.get("color")
+        if self.mark != "curve" or color is None or color.type == "Q":
+            return self.mark == "line"
+        return len(self.names(color)) > len(self.theme.colors)
+
     def names(self, channel: Channel) -> list[str]:
         """Return the categories of a channel as the answer orders them: step10 after step9."""
         found = dict.fromkeys(str(row[channel.column]) for row in self.rows)
@@ -80,6 +92,12 @@ class ChartData:
         metric = self.metric
         share = metric is not None and metric.upper == "1" and metric.lower in {"0", "1/d"}
         return share and is_value(channel.column)
+
+    def on_whole_axis(self, channel: Channel, numbers: Sequence[float]) -> bool:
+        """Tell whether an axis runs from 0 to 1: its numbers are shares, and not all are small."""
+        within = all(0 <= number <= 1 for number in numbers)
+        least = _TINY if self.mark == "dumbbell" else _SMALL
+        return self.is_share(channel) and within and max(numbers, default=0.0) > least
 
     def _names_like(self, channel: Channel) -> list[str]:
         """Return the names of the other column whose order this channel follows."""

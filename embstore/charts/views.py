@@ -1,6 +1,5 @@
 """How the views of a chart are sized and arranged: panels beside and below each other."""
 
-import json
 from typing import Any, Literal
 
 import altair as alt
@@ -22,17 +21,21 @@ from embstore.charts.theme import (
     CHARACTER_WIDTH,
     HEIGHT,
     MANY_ROWS,
+    MOST_COLUMNS,
+    NAME_LETTERS,
     PANEL_SIZES,
     PANELS_ABREAST,
     WIDTH,
 )
-from embstore.charts.words import broken
+from embstore.charts.words import in_lines, lines_of
 
 # Heights in pixels: of a row of names, and of one with a row for each scope; of a cell of a heat
 # map; of the views below the first, which are of little; and between views.
 _ROW_HEIGHT, _SMALL_ROW, _LEAST_ROW, _SCOPE_ROW = 24, 18, 5, 20
 _LEAST_CELL, _LARGEST_CELL = 9, 28
 _LOW_VIEW, _VIEW_GAP = 70, 10
+# Of a line of a name, and the gap to the next name.
+_LINE_HEIGHT, _LINE_GAP = 15, 8
 # Pixels beside each panel, for the labels of its axis or the gap to the next panel.
 _MARGIN = 40
 # How wide a panel and the names at the ends of its lines may be together, and the panel at least.
@@ -65,7 +68,8 @@ def width_of(data: ChartData) -> int:
     abreast = min(data.panels, PANELS_ABREAST)
     own, y = _panel_size(data)[0] + _MARGIN, data.channels["y"]
     if y.type != "Q" and not data.numbers(y):
-        own += int(max(map(len, data.names(y)), default=0) * CHARACTER_WIDTH)
+        longest = max(map(len, data.names(y)), default=0)
+        own += int(min(longest, NAME_LETTERS) * CHARACTER_WIDTH)
     return abreast * own + room_for(data.line_labels)
 
 
@@ -75,6 +79,9 @@ def _view(data: ChartData) -> InlineChart | InlineLayerChart | InlineFacetChart:
 
 
 def _panel_size(data: ChartData) -> tuple[int, int]:
+    if data.is_pairs() and (columns := len(data.names(data.channels["x"]))) > MANY_ROWS:
+        # A column is as wide as its name is high.
+        return max(WIDTH, _LINE_HEIGHT * min(columns, MOST_COLUMNS)), HEIGHT
     if data.line_labels:
         width = min(WIDTH, _WITH_NAMES - room_for(data.line_labels))
         return max(_LEAST_WIDTH, width), HEIGHT
@@ -97,6 +104,8 @@ def _size(data: ChartData) -> tuple[int, int | alt.Step]:
     if y.type == "O":
         # Not all of many ordered names need to be read, so that their rows may be low.
         step = round(min(_ROW_HEIGHT, max(_LEAST_ROW, _ROW_HEIGHT * MANY_ROWS / rows)))
+    else:
+        step = max(step, _LINE_HEIGHT * lines_of(data.names(y), NAME_LETTERS) + _LINE_GAP)
     # The step is that of a name, not that of each of its scopes.
     each = {"for": "position"} if rows_of_scopes(data) else {}
     return width, alt.Step(step, **each)
@@ -149,13 +158,8 @@ def _header(data: ChartData) -> alt.Header | None:
     if "facet" not in data.channels:
         return None
     letters = int(_panel_size(data)[0] / CHARACTER_WIDTH)
-    names = data.names(data.channels["facet"])
-    long = [name for name in names if len(name) > letters and name.isprintable()]
-    if not long:
-        return None
-    lines = {name: broken(name, letters) for name in long}
-    # Vega-Lite puts an expression in the place of the label, hence the brackets.
-    return alt.Header(labelExpr=f"({json.dumps(lines)})[datum.label] || (datum.label)")
+    lines = in_lines(data.names(data.channels["facet"]), letters)
+    return alt.Header(labelExpr=lines) if lines else None
 
 
 def _rows_are_alike(data: ChartData) -> bool:

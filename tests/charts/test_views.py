@@ -27,19 +27,27 @@ LINES = "mark=line x=step:Q y=value:Q color=layer:Q facet=series:N detail=state:
 
 class TestApart:
     def test_each_part_has_its_own_rows_and_scale_the_blocks_above(self, tmp_path: Path) -> None:
-        chart = build_chart(ask(HEAT), training("embedding", "block"))
+        table = training("embedding", "block")
+        values = pa.array([68.0, 69.0, 5.0, 6.0])
+        chart = build_chart(ask(HEAT), table.set_column(3, "value", values))
         spec = spec_of(chart)
         views = parts(spec, "vconcat")
         datasets = spec["datasets"]
         assert isinstance(datasets, dict)
         shown = [{row["value"] for row in datasets[view["data"]["name"]]} for view in views]
-        assert shown == [{5.0}, {68.0}]
+        assert shown == [{5.0, 6.0}, {68.0, 69.0}]
         assert spec["resolve"] == {"scale": {"color": "independent"}}
         save_chart(chart, tmp_path / "a.svg")
         svg = (tmp_path / "a.svg").read_text()
         assert svg.count("<linearGradient") == 2
         assert "Value, blocks" in svg
         assert "Value, embedding" in svg
+
+    def test_a_single_value_has_no_gradient(self, tmp_path: Path) -> None:
+        save_chart(build_chart(ask(HEAT), training("embedding", "block")), tmp_path / "a.svg")
+        svg = (tmp_path / "a.svg").read_text()
+        assert "<linearGradient" not in svg
+        assert ">68</text>" in svg
 
     def test_the_lower_view_is_low_and_has_the_axis_of_both(self) -> None:
         above, below = parts(

@@ -29,7 +29,7 @@ _MOVES = {
     "falls, then rises": "falls, then rises",
     "three phases": "falls, rises, then falls",
     "rises, falls, rises again": "rises, falls, then rises",
-    "open": "is left open",
+    "open": "stays open",
 }
 # A change of a cell counts where it exceeds this many standard errors.
 _CLEAR = 3.0
@@ -77,6 +77,9 @@ def blocks(rows: Sequence[Row], metric: MetricInfo | None) -> str | None:
 def verdicts(rows: Sequence[Row], metric: MetricInfo | None) -> str | None:
     """Say how each course moves, or how many move in which way."""
     names, what = short_names(rows, "state"), subject(metric, rows)
+    if len(rows) == 1 and rows[0]["verdict"] == "open":
+        of, why = names[str(rows[0]["state"])], rows[0]["reason"]
+        return f"It stays open whether {what} of {of} rises or falls ({why})"
     if len(rows) <= _FEW:
         briefly = len(rows) > 1
         told = [f"{names[str(row['state'])]} {_moved(row, briefly=briefly)}" for row in rows]
@@ -144,7 +147,7 @@ def _moved(row: Row, *, briefly: bool) -> str:
     """Tell how the course of a row of phases moves."""
     verdict = str(row["verdict"])
     if verdict == "open":
-        return f"is left open ({row['reason']})"
+        return f"stays open ({row['reason']})"
     points = list(zip(row["turn_steps"], row["turn_values"], strict=True))
     if verdict == "flat":
         values = [value for _at, value in points]
@@ -172,12 +175,12 @@ def _told(points: Sequence[tuple[int, float]], *, briefly: bool = False) -> str:
     >>> _told([(0, 6.07), (2000, 13.6), (143000, 6.15)], briefly=True)
     'rises to 13.6 at step 2,000, then falls to 6.15'
     >>> _told([(0, 0.5), (10, 0.5)])
-    'is 0.50 at step 0 as at step 10'
+    'stays at 0.50 from step 0 to step 10'
     """
     (first, start), *others = points
     last = points[-1][0]
     if len({number(value) for _at, value in points}) == 1:
-        return f"is {number(start)} at {step(first)} as at {step(last)}"
+        return f"stays at {number(start)} from {step(first)} to {step(last)}"
     told: list[str] = []
     before = start
     for at, value in others:

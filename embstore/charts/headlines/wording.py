@@ -12,20 +12,27 @@ Row: TypeAlias = Mapping[str, Any]
 
 # A difference counts where it exceeds this many standard errors, and this share of all the values.
 _ERRORS, _SHARE = 3.0, 0.1
+# From here on numbers are mostly zeros.
+_HUGE = 1e9
+_LONGEST_NAME = 48
 WITHOUT_SINKS = "without attention sinks"
 
 
 def number(value: float) -> str:
     """Write a number in about three digits.
 
-    >>> [number(v) for v in (0.9967, 0.41, 0.0123, 8.48, 9.9999, 68.04, 17012.0, -0.5, 2e-9)]
-    ['0.997', '0.41', '0.012', '8.48', '10.0', '68.0', '17,012', '−0.50', '2e−9']
+    >>> [number(v) for v in (0.9967, 0.41, 0.0123, 8.48, 9.9999, 68.04, 17012.0, -0.5)]
+    ['0.997', '0.41', '0.012', '8.48', '10.0', '68.0', '17,012', '−0.50']
+    >>> number(2e-9), number(1.5e12)
+    ('2e−9', '1.5e12')
     """
     size = abs(value)
     if 1 <= size < 100:
         # 9.9999 is 10.0, not 10.00.
         size = float(f"{size:.3g}")
-    if size >= 100:
+    if size >= _HUGE:
+        text = f"{size:.3g}".replace("e+", "e")
+    elif size >= 100:
         text = f"{size:,.0f}"
     elif size >= 1 or not size:
         text = f"{size:.{2 if 0 < size < 10 else 1 if size else 0}f}"
@@ -111,10 +118,28 @@ def _lower(title: str) -> str:
 
 
 def short_names(rows: Iterable[Row], column: str = "series") -> dict[str, str]:
-    """Shorten names to what follows the last slash, where that tells them apart."""
+    """Shorten names to what follows the last slash, without the middle of long ones.
+
+    Each as far as the names can still be told apart.
+    """
     names = list(dict.fromkeys(str(row[column]) for row in rows))
-    short = [name.rsplit("/", 1)[-1] or name for name in names]
-    return dict(zip(names, short if len(set(short)) == len(names) else names, strict=True))
+    short = names
+    for shorter in (lambda name: name.rsplit("/", 1)[-1] or name, _without_middle):
+        found = list(map(shorter, short))
+        short = found if len(set(found)) == len(names) else short
+    return dict(zip(names, short, strict=True))
+
+
+def _without_middle(name: str) -> str:
+    """Leave out the middle of a long name: ends tell models apart.
+
+    >>> _without_middle("an-extraordinarily-long-model-name-7b-instruct-v0.3-gptq-4bit-a")
+    'an-extraordinarily-…7b-instruct-v0.3-gptq-4bit-a'
+    """
+    half = _LONGEST_NAME // 2
+    if len(name) <= _LONGEST_NAME:
+        return name
+    return f"{name[: half - 5]}…{name[-half - 4 :]}"
 
 
 def with_values(rows: Iterable[Row], column: str = "value") -> list[Row]:
