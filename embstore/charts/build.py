@@ -29,7 +29,7 @@ from embstore.charts.rows import (
     resolved,
     unrolled,
 )
-from embstore.charts.theme import config_of, find_theme
+from embstore.charts.theme import PANELS_ABREAST, config_of, find_theme
 from embstore.charts.views import view_of, width_of
 from embstore.charts.words import (
     caption_below,
@@ -40,7 +40,7 @@ from embstore.charts.words import (
     titled,
 )
 from embstore.common.files import write_atomically
-from embstore.errors import QueryError
+from embstore.errors import QueryError, UsageError
 from embstore.types import MetricInfo
 
 if TYPE_CHECKING:
@@ -58,6 +58,7 @@ def build_chart(
     metric: MetricInfo | None = None,
     caption: str | None = None,
     theme: str = "light",
+    columns: int = PANELS_ABREAST,
     models: Sequence[str] = (),
 ) -> AnyChart:
     """Draw a question's rows as its ``chart:`` line says.
@@ -77,11 +78,12 @@ def build_chart(
         metric: what the values mean, for title, unit and bounds of their axis.
         caption: a sentence to stand under the chart.
         theme: ``light`` or ``dark``.
+        columns: how many panels stand side by side at most: 1 for a narrow page.
         models: all models of the store, the first measured first: each has its colour by
             its place among them.
 
     Raises:
-        UsageError: no such theme.
+        UsageError: no such theme, or so many columns.
         QueryError: the question has no chart line, the chart needs a column that
             is not there or holds something else, or the table has no rows or too many.
 
@@ -89,6 +91,8 @@ def build_chart(
         UserWarning: some series look alike; says how to ask for fewer.
     """
     looks = find_theme(theme)
+    if not 1 <= columns <= PANELS_ABREAST:
+        raise UsageError(f"a chart has 1 to {PANELS_ABREAST} columns of panels, not {columns}")
     if question.encoding is None:
         raise QueryError(
             f"question {question.name} has no chart; print it: embstore query {question.name}"
@@ -103,7 +107,9 @@ def build_chart(
     check_sizes(question, table, channels)
     channels = check_letters(question, table, channels)
     rows = drawn_rows(question, table, channels)
-    data = ChartData(mark, channels, rows, metric, looks, fewer=fewer(question, table))
+    data = ChartData(
+        mark, channels, rows, metric, looks, fewer=fewer(question, table), columns=columns
+    )
     if "color" in channels and channels["color"].type != "Q":
         column, names = channels["color"].column, data.names(channels["color"])
         data = replace(data, palette=palette_of(column, names, table, models, looks))

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from embstore.asking.question import Channel
 from embstore.charts.line_labels import LineLabel
 from embstore.charts.palette import Palette
-from embstore.charts.theme import Theme
+from embstore.charts.theme import PANELS_ABREAST, Theme
 from embstore.types import MetricInfo
 
 # The columns of an answer that bound its estimate, and the columns that hold one.
@@ -51,6 +51,7 @@ class ChartData:
         theme: the colours.
         palette: the looks of each category of ``color``.
         line_labels: the names that stand at the ends of the lines, instead of in a legend.
+        columns: how many panels stand side by side at most.
         below: whether this view stands below another with the same horizontal axis.
         above: whether it stands above one.
         fewer: how to ask for fewer series; empty where the question takes no such parameter.
@@ -64,6 +65,7 @@ class ChartData:
     palette: Palette = field(default_factory=lambda: Palette({}, {}))
     line_labels: tuple[LineLabel, ...] = ()
     fewer: str = ""
+    columns: int = PANELS_ABREAST
     below: bool = False
     above: bool = False
 
@@ -153,3 +155,8 @@ class ChartData:
     def panels(self) -> int:
         """Count the panels of the chart."""
         return len(self.names(self.channels["facet"])) if "facet" in self.channels else 1
+
+    @property
+    def abreast(self) -> int:
+        """Count the panels side by side."""
+        return min(self.panels, self.columns)

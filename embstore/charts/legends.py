@@ -9,7 +9,7 @@ import altair as alt
 from embstore.asking.question import Channel
 from embstore.charts.axes import field_of
 from embstore.charts.chart_data import ChartData
-from embstore.charts.theme import CHARACTER_WIDTH, DASHES, PANELS_ABREAST, SHAPES, WIDTH
+from embstore.charts.theme import CHARACTER_WIDTH, DASHES, SHAPES, WIDTH
 from embstore.charts.words import filling, in_lines, title_of
 from embstore.choices import SCOPE_WORDS
 
@@ -164,7 +164,7 @@ def _apart(
     names = data.names(channel)
     shown = _shown(channel, data)
     longest = min(max(map(len, shown), default=0), _LETTERS)
-    room = WIDTH if data.panels == 1 else WIDTH * min(data.panels, PANELS_ABREAST) * 0.6
+    room = WIDTH if data.abreast == 1 else WIDTH * data.abreast * 0.6
     columns = _columns(len(shown), int(room / (longest * CHARACTER_WIDTH + 40)))
     legend = alt.Legend(**{"columns": columns, **looks})
     if lines := in_lines(shown, _LETTERS):

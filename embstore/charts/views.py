@@ -24,7 +24,6 @@ from embstore.charts.theme import (
     MOST_COLUMNS,
     NAME_LETTERS,
     PANEL_SIZES,
-    PANELS_ABREAST,
     WIDTH,
 )
 from embstore.charts.words import in_lines, lines_of
@@ -65,12 +64,11 @@ def view_of(data: ChartData) -> AnyChart:
 
 def width_of(data: ChartData) -> int:
     """Return about how wide the whole chart is, in pixels."""
-    abreast = min(data.panels, PANELS_ABREAST)
     own, y = _panel_size(data)[0] + _MARGIN, data.channels["y"]
     if y.type != "Q" and not data.numbers(y):
         longest = max(map(len, data.names(y)), default=0)
         own += int(min(longest, NAME_LETTERS) * CHARACTER_WIDTH)
-    return abreast * own + room_for(data.line_labels)
+    return data.abreast * own + room_for(data.line_labels)
 
 
 def _view(data: ChartData) -> InlineChart | InlineLayerChart | InlineFacetChart:
@@ -85,7 +83,7 @@ def _panel_size(data: ChartData) -> tuple[int, int]:
     if data.line_labels:
         width = min(WIDTH, _WITH_NAMES - room_for(data.line_labels))
         return max(_LEAST_WIDTH, width), HEIGHT
-    return PANEL_SIZES[min(data.panels, PANELS_ABREAST)]
+    return PANEL_SIZES[data.abreast]
 
 
 def _size(data: ChartData) -> tuple[int, int | alt.Step]:
@@ -126,8 +124,8 @@ def _paneled(
                 panels[side].header = header
     if not panels:
         return view
-    if data.panels > PANELS_ABREAST and "row" not in panels:
-        chart = InlineFacetChart(spec=view, facet=panels["column"], columns=PANELS_ABREAST)
+    if data.panels > data.abreast and "row" not in panels:
+        chart = InlineFacetChart(spec=view, facet=panels["column"], columns=data.abreast)
     else:
         chart = InlineFacetChart(spec=view, facet=alt.FacetMapping(**panels))
     # Each panel has its own axis of distances, which depend on how long a model's vectors are,
@@ -152,7 +150,7 @@ def _order(data: ChartData, channel: Channel) -> list[Any] | None:
 
 def _header(data: ChartData) -> alt.Header | None:
     """Name the panels; in lines where a name is longer than its panel is wide."""
-    if data.below:
+    if data.below and data.panels == data.abreast:
         # The view above has named them.
         return alt.Header(labels=False)
     if "facet" not in data.channels:

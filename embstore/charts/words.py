@@ -12,7 +12,6 @@ from embstore.charts.chart_data import ChartData, is_value
 from embstore.charts.theme import (
     CHARACTER_WIDTH,
     PANEL_SIZES,
-    PANELS_ABREAST,
     SMALL_SIZE,
     TITLE_CHARACTER_WIDTH,
     Theme,
@@ -85,7 +84,7 @@ def axis_title(key: str, data: ChartData, note: str = "") -> Title:
         # A low view has no room for more than the name of its part.
         return capital(data.part) if channel.type == "Q" else " "
     title = title_of(column, data.metric)
-    abreast = min(data.panels, PANELS_ABREAST)
+    abreast = data.abreast
     if abreast > 1:
         title = _SHORT_TITLES.get(column, title)
     length = PANEL_SIZES[abreast]["xy".index(key)]
