@@ -112,7 +112,8 @@ def check_sizes(question: Question, table: "pa.Table", channels: Mapping[str, Ch
     if max(map(len, sizes.values()), default=2) < 2:
         raise QueryError(
             f"question {question.name}: each checkpoint was measured with one number of tokens, so "
-            "that there are no lines to draw; measure one again with other --tokens"
+            "that there are no lines to draw; measure one again with other --tokens "
+            "(in Python tokens)"
         )
 
 

@@ -231,7 +231,7 @@ def far_pairs(data: ChartData, answer: "pa.Table") -> str | None:
         return None
     nearest = max(filter(None, answer["rank"].to_pylist()), default=0)
     return (
-        f"Grey: not among the {nearest} nearest of the row's model (-p nearest={n - 1} draws all), "
+        f"Grey: not among the {nearest} nearest of the row's model (nearest={n - 1} draws all), "
         "or not measured alike."
     )
 

@@ -206,7 +206,7 @@ class TestPairs:
         texts = find(spec_of(build_chart(ask(self.CHART), self.pairs(12, 10))), "text")
         (some,) = (text for text in texts if isinstance(text, list))
         assert " ".join(some) == (
-            "Grey: not among the 10 nearest of the row's model (-p nearest=11 draws all), or not "
+            "Grey: not among the 10 nearest of the row's model (nearest=11 draws all), or not "
             "measured alike."
         )
         assert "nearest" not in str(
