@@ -1,6 +1,6 @@
 """What runs that were just measured have found, in a line for each main metric."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from embstore.metrics.names import NEIGHBOR_ESTIMATES
@@ -54,6 +54,15 @@ def run_findings(database: "Database", runs: Mapping[str, str]) -> list[str]:
         if said := ", ".join(filter(None, parts)):
             lines.append(f"{name} peaks at {said}")
     return lines
+
+
+def metric_to_draw(database: "Database", runs: Iterable[str]) -> str | None:
+    """Return the metric that shows some runs best: a main one, else the first; None for none."""
+    sql = (
+        "SELECT DISTINCT metric FROM measurement WHERE list_contains($runs, run_id) ORDER BY metric"
+    )
+    measured = database.select(sql, {"runs": list(runs)})["metric"].to_pylist()
+    return next((name for name in (*_NAMED, *measured) if name in measured), None)
 
 
 def _peak(row: Mapping[str, object], label: str, *, one_stack: bool) -> str:

@@ -80,7 +80,7 @@ def _beyond(outcome: "Outcome") -> str:
 
 def tell_findings(outcomes: "Sequence[Outcome]", store: str | None) -> None:
     """Say on stderr what the stored runs have found, and what to type next."""
-    from embstore.asking.run_findings import run_findings
+    from embstore.asking.run_findings import metric_to_draw, run_findings
     from embstore.store.connection import open_database
 
     found = {
@@ -95,17 +95,20 @@ def tell_findings(outcomes: "Sequence[Outcome]", store: str | None) -> None:
         run_id: outcome.revision if len(models) == 1 else outcome.model
         for run_id, outcome in found.items()
     }
+    metric = None
     # What is measured is stored: that somebody holds the store now is no failure.
     with contextlib.suppress(StoreError):
-        for line in run_findings(open_database(store, create=False), names):
+        database = open_database(store, create=False)
+        for line in run_findings(database, names):
             TERMINAL.say(line)
+        metric = metric_to_draw(database, found)
     revisions = list(dict.fromkeys(outcome.revision for outcome in found.values()))
-    words = _next(models, revisions)
+    words = _next(models, revisions, metric)
     place = [] if store is None else ["--store", store]
     TERMINAL.say(f"next: {shlex.join(['embstore', *words, *place])}")
 
 
-def _next(models: list[str], revisions: list[str]) -> list[str]:
+def _next(models: list[str], revisions: list[str], metric: str | None) -> list[str]:
     """Return the command that shows best what was measured."""
     if len(models) == 2:
         return ["compare", *models]
@@ -115,6 +118,9 @@ def _next(models: list[str], revisions: list[str]) -> list[str]:
             *(f"{models[0]}@{revision}" for revision in (revisions[0], revisions[-1])),
         ]
     only = ["-p", f"models={models[0]}"] if len(models) == 1 else []
+    # What the question draws unless told otherwise.
+    if metric not in {None, "anisotropy"}:
+        only += ["-p", f"metric={metric}"]
     return ["chart", "layer_profile", *only, "-o", "profile.html"]
 
 

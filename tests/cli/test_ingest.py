@@ -3,6 +3,7 @@
 import csv
 import json
 import re
+import shlex
 import signal
 import subprocess
 import time
@@ -53,6 +54,18 @@ def test_what_comes_next_names_the_store_and_can_be_typed(
     said = embstore(*arguments, "--name", "the 1st", cwd=tmp_path).stderr.splitlines()
     asked = "chart layer_profile -p 'models=the 1st' -o profile.html --store 'my store.duckdb'"
     assert said[-1] == f"next: embstore {asked}"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("metrics", ["core", "length", "dimension", "update_ratio", "norm_max"])
+def test_what_comes_next_draws_what_was_measured(
+    metrics: str, tiny_llama: Path, text: Path, tmp_path: Path
+) -> None:
+    arguments = ("ingest", tiny_llama, "--corpus", text, *SMALL, "--metrics", metrics)
+    last = embstore(*arguments, "--no-intervals", cwd=tmp_path).stderr.splitlines()[-1]
+    words = shlex.split(last.removeprefix("next: embstore "))
+    done = embstore(*words, cwd=tmp_path)
+    assert (done.returncode, (tmp_path / "profile.html").exists()) == (0, True), done.stderr
 
 
 @pytest.mark.slow
