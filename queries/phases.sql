@@ -23,7 +23,7 @@
 -- param least_steps INTEGER = 5 in 3..: fewer steps leave the verdict open
 -- param duplicates BOOLEAN = false: also steps whose weights another step has too
 -- chart: mark=line x=course_steps:Q:symlog y=course_values:Q color=state:N detail=verdict:N label=course_turns:N
--- table: state verdict peak_step first_value peak_value last_value
+-- table: state verdict course_values peak_step peak_value last_value
 -- needs: checkpoint with a training step
 WITH found AS (
     SELECT *, CASE WHEN $by = 'layer' THEN layer END AS of_layer,

@@ -26,6 +26,7 @@ _SHORTEST_LABEL = 12
 # A list that long is read as it is.
 _SHORT_LIST = 4
 _IN_A_CELL = 20
+_FEWEST_BLOCKS, _MOST_BLOCKS = 20, 40
 _BETWEEN = " " * GAP
 # What the name of a series is made of.
 _IN_SERIES = ("series", "model", "kind", "revision", "step", "corpus", "stack")
@@ -166,22 +167,34 @@ def _lines(
     ]
     # Of one scale, so that heights compare.
     ends = ends_of(lines)
+    ranges = [range_of(numbers) for numbers in lines]
+    keys = _apart(list(found))
+    # Names before blocks, down to some that still show a shape.
+    room = width - 2 * GAP - max(map(len, ranges))
+    most = min(max(room - _natural(keys), _FEWEST_BLOCKS), _MOST_BLOCKS)
     pictures = [
-        f"{sparkline(numbers, ends=ends)}  {range_of(numbers)}".rstrip() for numbers in lines
+        f"{sparkline(numbers, most, ends)}{_BETWEEN}{said}".rstrip()
+        for numbers, said in zip(lines, ranges, strict=True)
     ]
-    room = max(width - GAP - max(map(len, pictures)), _SHORTEST_LABEL)
-    labels = _labels(list(found), room)
+    labels = _labels(keys, max(width - GAP - max(map(len, pictures)), _SHORTEST_LABEL))
     return [f"{label}{_BETWEEN}{picture}" for label, picture in zip(labels, pictures, strict=True)]
 
 
-def _labels(keys: list[tuple[object, ...]], room: int) -> list[str]:
-    """Name lines by what tells them apart; the caption has what they share."""
+def _apart(keys: list[tuple[object, ...]]) -> list[list[str]]:
+    """Return the parts of lines' names that tell them apart; the caption has what they share."""
     parts = list(zip(*keys, strict=True))
     apart = [part for part in parts if len(set(part)) > 1] or parts[:1]
-    texts = [["" if of is None else visible(str(of)) for of in part] for part in apart]
-    columns = [Column("", max(map(width_of, part)), frozenset(part), keep=True) for part in texts]
+    return [["" if of is None else visible(str(of)) for of in part] for part in apart]
+
+
+def _natural(parts: list[list[str]]) -> int:
+    return sum(max(map(width_of, part)) for part in parts) + GAP * (len(parts) - 1)
+
+
+def _labels(parts: list[list[str]], room: int) -> list[str]:
+    columns = [Column("", max(map(width_of, part)), frozenset(part), keep=True) for part in parts]
     widths, shown = fitted(columns, room)
-    cells = [even(texts[place], size) for place, size in zip(shown, widths, strict=True)]
+    cells = [even(parts[place], size) for place, size in zip(shown, widths, strict=True)]
     return [_BETWEEN.join(row) for row in zip(*cells, strict=True)]
 
 

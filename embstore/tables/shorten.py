@@ -29,7 +29,7 @@ def shortening(texts: Iterable[str], width: int) -> Callable[[str], str]:
 
     >>> shorten = shortening(["lab/model-one@step0", "lab/model-one@step1000"], 13)
     >>> shorten("lab/model-one@step0"), shorten("lab/model-one@step1000")
-    ('lab/…one@step0', 'la…e@step1000')
+    ('lab/…step0', 'lab/…step1000')
     """
     every = sorted(set(texts))
     if all(width_of(text) <= width for text in every):

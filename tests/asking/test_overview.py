@@ -116,6 +116,18 @@ def test_long_labels_of_lines_are_cut_part_by_part() -> None:
     assert max(map(len, lines)) <= 60
 
 
+def test_a_line_has_fewer_blocks_before_its_name_is_cut() -> None:
+    table = profile(40, series=("a-model-with-a-name", "another-model-with-one"))
+    asked = question("-- chart: mark=line x=layer:Q y=value:Q color=series:N\n")
+    _, above, _ = overview(asked, {}, table, 80)
+    assert above[-2].startswith("a-model-with-a-name     ")
+    assert above[-1].startswith("another-model-with-one  ")
+    assert max(map(len, above)) <= 80
+    narrow = overview(asked, {}, table, 60).above
+    blocks = [set(line) & set("▁▂▃▄▅▆▇█") for line in narrow[-2:]]
+    assert all(len(found) > 3 for found in blocks)
+
+
 def test_an_empty_answer_is_shown_as_it_is() -> None:
     table = profile().slice(0, 0)
     shown, above, _ = overview(question(BY, LINE), {"by": "depth"}, table, 80)
