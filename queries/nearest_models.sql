@@ -5,7 +5,7 @@
 --   compares the shapes and ignores how high the profiles lie. Only profiles that were measured
 --   alike are compared: over one text, with equal tokens, window_size, sample_size, seed and
 --   dtype. The latest run of each checkpoint; by default the last checkpoint of each model. The
---   state after the final norm does not count.
+--   state after the final norm does not count. Fewer than three models are refused.
 -- param metric VARCHAR = 'anisotropy' in metric.name: which metric
 -- param models VARCHAR[] = NULL in model.name: only these models; NULL means all
 -- param model VARCHAR = NULL in model.name: only the neighbours of this model

@@ -9,6 +9,8 @@ from embstore.tables.shorten import LEAST, are_apart, width_of
 GAP = 2
 # Different texts of a column that are looked at, to keep them apart.
 _COMPARED = 300
+# Texts that still look alike when they are this wide are no names, and are cut anyway.
+_WIDEST = 120
 # Text that is not to be kept at all costs is brought to these widths in turn.
 _TEXT_WIDTHS = (48, 32, 20)
 
@@ -96,8 +98,9 @@ def _limited(column: Column, limit: int) -> int:
 def _least(column: Column, at_least: int) -> int:
     texts = sorted(column.texts)
     texts = texts[:: len(texts) // _COMPARED + 1]
-    widths = range(at_least, column.natural)
-    return next((width for width in widths if are_apart(texts, width)), column.natural)
+    widths = range(at_least, min(column.natural, _WIDEST))
+    wide_enough = column.natural if column.natural <= _WIDEST else at_least
+    return next((width for width in widths if are_apart(texts, width)), wide_enough)
 
 
 def _narrowed(columns: Sequence[Column], width: int) -> list[int]:

@@ -12,6 +12,7 @@ from embstore.tables.shorten import begin_of, shortening, width_of
 _GAP = " " * GAP
 # Different texts that are enough to know what those of a column have in common.
 _MANY = 10_000
+_END = 300
 Rows = Sequence[Sequence[object]]
 
 
@@ -62,7 +63,7 @@ def aligned_blocks(
     words: list[set[str]] = [set() for _ in heads]
     for chunk in chunks():
         for place, (column, look) in enumerate(zip(chunk, looks, strict=True)):
-            cells = set(_cells(column, look))
+            cells = set(_cells(column, look, whole=width is None))
             widths[place] = max(widths[place], *map(width_of, cells))
             if not look.numeric and len(words[place]) < _MANY:
                 words[place] |= cells
@@ -78,7 +79,7 @@ def aligned_blocks(
         _Part(place, heads[place], fit, looks[place], shortening(words[place], fit))
         for place, fit in zip(shown, widths, strict=True)
     ]
-    return _aligned(parts, chunks, bold), hidden
+    return _aligned(parts, chunks, bold, whole=width is None), hidden
 
 
 @dataclass(frozen=True)
@@ -92,13 +93,13 @@ class _Part:
     shorten: Callable[[str], str]
 
 
-def _aligned(parts: Sequence[_Part], chunks: Chunks, bold: bool) -> Iterator[str]:
+def _aligned(parts: Sequence[_Part], chunks: Chunks, bold: bool, *, whole: bool) -> Iterator[str]:
     heads = (_cell(part.head, part.width, part.look.numeric) for part in parts)
     head = _GAP.join(heads).rstrip()
     yield f"\x1b[1m{head}\x1b[0m\n" if bold else f"{head}\n"
     yield _GAP.join("─" * part.width for part in parts) + "\n"
     for chunk in chunks():
-        cells = [_padded(_cells(chunk[part.place], part.look), part) for part in parts]
+        cells = [_padded(_cells(chunk[part.place], part.look, whole=whole), part) for part in parts]
         yield "".join(f"{_GAP.join(row).rstrip()}\n" for row in zip(*cells, strict=True))
 
 
@@ -157,9 +158,19 @@ def _one_chunk(names: Sequence[str], rows: Rows) -> Chunks:
     return lambda: [columns] if rows else []
 
 
-def _cells(column: Sequence[object], look: Look) -> list[str]:
-    """Write a column's values so that they cannot drive a terminal."""
-    return _each(texts(column, look), visible)
+def _cells(column: Sequence[object], look: Look, *, whole: bool = True) -> list[str]:
+    """Write a column's values so that they cannot drive a terminal.
+
+    Where they are to be shortened, of texts longer than any line only both ends are kept: it takes
+    long to find out how best to cut a megabyte.
+    """
+    return _each(texts(column, look), visible if whole else _ends)
+
+
+def _ends(text: str) -> str:
+    if len(text) > 2 * _END:
+        text = f"{text[:_END]}…{text[-_END:]}"
+    return visible(text)
 
 
 def _each(texts: list[str], change: Callable[[str], str]) -> list[str]:

@@ -54,3 +54,12 @@ def test_without_columns_to_keep_texts_are_narrowed_only_as_far_as_they_stay_apa
 def test_a_number_is_never_cut() -> None:
     shown, _ = aligned(["name", "n"], [["x" * 50, 12345678901234567890]], width=30)
     assert "12345678901234567890" in shown or "…" in shown.splitlines()[2].split()[0]
+
+
+def test_a_text_longer_than_any_line_is_cut_at_once() -> None:
+    rows = [["x" * 20_000 + str(i) + "y" * 20_000 + str(i % 7), i] for i in range(300)]
+    shown, hidden = aligned(["text", "n"], rows, width=60, keep=("text", "n"))
+    assert hidden == ()
+    assert max(map(len, shown.splitlines())) <= 60
+    # As long as it takes where no line is too long.
+    assert max(map(len, aligned(["text", "n"], rows)[0].splitlines())) > 40_000
