@@ -25,6 +25,16 @@ _METRIC_NAMES = (
     "'participation_ratio', 'effective_rank', 'norm_mean'], k + 1), 'metric_' || k)"
 )
 
+# What each command cannot do without.
+_LIBRARIES = {
+    "help": ("typer", "rich.console", "rich.table"),
+    "query over imports": ("typer", "rich.table", "duckdb", "pyarrow", "sqlalchemy"),
+    "chart over imports": (
+        *("typer", "rich.console", "duckdb", "pyarrow", "sqlalchemy"),
+        *("altair", "vl_convert"),
+    ),
+}
+
 
 def run(scale: Scale) -> Section:
     """Time the commands that answer, as whole processes."""
@@ -36,7 +46,6 @@ def run(scale: Scale) -> Section:
         large = _store(folder / "large.duckdb", models, steps)
         question = ("layer_profile", "-p", "models=model-0", "-p", "revisions=step0")
         commands: list[tuple[str, str | None, tuple[str, ...], int]] = [
-            ("--help", "help", ("--help",), repeats),
             ("query, 1,000 runs", "query", ("query", *question, "-s", str(small)), repeats),
             (
                 "chart to SVG, 1,000 runs",
@@ -51,7 +60,18 @@ def run(scale: Scale) -> Section:
                 3,
             ),
         ]
-        rows, bars = [], []
+        tiny = _store(folder / "tiny.duckdb", 1, 2)
+        beyond = [
+            ("--help", "help", ("--help",)),
+            ("query, 2 runs", "query over imports", ("query", "layer_profile", "-s", str(tiny))),
+            (
+                "chart to SVG, 2 runs",
+                "chart over imports",
+                ("chart", "layer_profile", "-s", str(tiny), "-o", str(folder / "y.svg")),
+            ),
+        ]
+        imports, bars = _over_imports(beyond, repeats)
+        rows = []
         for label, bar, arguments, times in commands:
             seconds = statistics.median(_seconds(arguments) for _ in range(times))
             rows.append((label, f"{seconds:.2f}"))
@@ -64,13 +84,35 @@ def run(scale: Scale) -> Section:
         f"Runs of {_BLOCKS} blocks, {_METRICS} metrics and three scopes. The large store is "
         f"{sizes}."
     )
-    return Section("Asking", text, [Table(("command", "s"), tuple(rows))], bars)
+    tables = [
+        Table(("command", "s"), tuple(rows)),
+        Table(("command", "s", "its libraries alone, s", "ratio"), imports, "Against imports:"),
+    ]
+    return Section("Asking", text, tables, bars)
+
+
+def _over_imports(
+    commands: list[tuple[str, str, tuple[str, ...]]], times: int
+) -> tuple[tuple[tuple[str, ...], ...], list[Bar]]:
+    """Time commands in turns with a Python that only imports the libraries they take."""
+    rows, bars = [], []
+    for label, bar, arguments in commands:
+        code = ("-c", f"import {', '.join(_LIBRARIES[bar])}")
+        took = [(_seconds(arguments), _run_seconds(code)) for _ in range(times)]
+        whole, alone = (statistics.median(column) for column in zip(*took, strict=True))
+        rows.append((label, f"{whole:.2f}", f"{alone:.2f}", f"{whole / alone:.2f}"))
+        bars.append(Bar(bar, whole / alone))
+    return tuple(rows), bars
 
 
 def _seconds(arguments: tuple[str, ...]) -> float:
+    return _run_seconds(("-m", "embstore", *arguments))
+
+
+def _run_seconds(arguments: tuple[str, ...]) -> float:
     began = time.perf_counter()
     subprocess.run(
-        [sys.executable, "-m", "embstore", *arguments],
+        [sys.executable, *arguments],
         check=True,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from benchmarks.forward import HEADER, against_stock, sampling_of
+from benchmarks.forward import HEADER, against_forward, sampling_of
 from benchmarks.saved_states import clouds
 from benchmarks.scale import Scale
 from benchmarks.sections import Section, Table
@@ -26,7 +26,11 @@ def run(scale: Scale) -> Section:
         return Section(_TITLE, "This machine has no GPU that PyTorch can use: not measured.")
     models = MODELS[1:] if scale.quick else MODELS
     sampling = sampling_of(scale)
-    rows = [against_stock(item, sampling, device, scale.repeats(3)).row for item in models]
+    rows = [
+        one.row
+        for item in models
+        for one in against_forward(item, sampling, device, scale.repeats(3)).values()
+    ]
     searches = []
     for cloud in clouds(scale):
         _search(cloud.X, device)
@@ -41,7 +45,7 @@ def run(scale: Scale) -> Section:
         _TITLE,
         text,
         (
-            Table(HEADER, tuple(rows)),
+            Table(HEADER, tuple(rows), n_names=2),
             Table(
                 ("layer", "n x d", "CPU ms", f"{device.type} ms", "ratio"),
                 tuple(searches),

@@ -9,10 +9,11 @@ import torch
 from benchmarks.peak import Peak
 from benchmarks.scale import Scale
 from benchmarks.sections import Section, Table
+from embstore.choices import Sampling
 from embstore.inputs.token_sample import sample_positions
 from embstore.measuring.checkpoint import measure_batches
 from embstore.models.hidden_states import HiddenBatch
-from embstore.types import LayerKey, Sampling
+from embstore.types import LayerKey
 
 _BATCH_BYTES = 80 * 2**20
 

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from benchmarks.scale import Scale
 from embstore.checkpoints.locate import locate
 from embstore.checkpoints.located import Located
+from embstore.choices import Sampling
 from embstore.demo import MODELS, TEXT, PackagedFile, packaged
 from embstore.geometry.neighbors.search import merge_duplicates
 from embstore.ingestion.plan import choose_window
@@ -17,7 +18,6 @@ from embstore.inputs.corpus import open_corpus
 from embstore.inputs.text_windows import Windows, draw_windows
 from embstore.models.hidden_states import default_batch_size, hidden_batches
 from embstore.models.loaded import context_length, load_config, load_model, load_tokenizer
-from embstore.types import Sampling
 
 # Full layers of SmolLM2 with massive activations. Its embedding is none: embstore searches
 # only the distinct quarter of it.

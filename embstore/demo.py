@@ -122,16 +122,16 @@ def sink_sentence(effect: "pa.Table") -> str:
         dropped = row["n_first"] + row["n_sinks"]
         parts.append(
             f"the {row['kind']} {row['model']} peaks at {_digits(row['at_peak'])} in layer "
-            f"{row['peak_layer']} of {row['n_layers']}, where {_digits(row['at_peak_no_sinks'])} "
-            f"remains without the {dropped} of {row['n_tokens']:,} tokens that are sinks or "
-            f"first in their window and no layer exceeds {_digits(row['peak_no_sinks'])}"
+            f"{row['peak_layer']} of {row['n_layers']}; without the {dropped} of "
+            f"{row['n_tokens']:,} tokens that are sinks or first in their window, it is "
+            f"{_digits(row['at_peak_no_sinks'])} there and at most {_digits(row['peak_no_sinks'])} "
+            "in any layer"
         )
-    sentence = "; ".join(parts)
-    return f"Anisotropy: {sentence}."
+    return " ".join(f"Anisotropy of {part}." for part in parts)
 
 
 def _digits(value: float | None) -> str:
-    return "nothing defined" if value is None else f"{value:.3f}".lstrip("0")
+    return "undefined" if value is None else f"{value:.3f}"
 
 
 def _draw(database: Database, out: Path, names: list[str]) -> tuple[Path, ...]:

@@ -8,23 +8,12 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from embstore.choices import Scope
+
 Kind = Literal["encoder", "decoder", "encoder-decoder"]
 Modality = Literal["text", "vision"]
 Stack = Literal["encoder", "decoder"]
 Site = Literal["embedding", "block", "final_norm"]
-Scope = Literal["all", "no_first", "no_sinks"]
-
-SCOPES: tuple[Scope, ...] = ("all", "no_first", "no_sinks")
-
-# How sentences and pages call them.
-SCOPE_WORDS: dict[str, str] = {
-    "all": "all tokens",
-    "no_first": "without first tokens",
-    "no_sinks": "without attention sinks",
-}
-
-# What the numbers of a model may be; auto is float32.
-DTYPES = ("auto", "float32", "bfloat16", "float16")
 
 SearchMethod = Literal["exact", "pynndescent"]
 
@@ -96,23 +85,6 @@ class Checkpoint:
 
 
 @dataclass(frozen=True)
-class Sampling:
-    """How much of the corpus is fed, and how many of its tokens are kept.
-
-    Attributes:
-        tokens: tokens fed to the model, rounded down to whole windows.
-        window: tokens per sequence; None for 512 or the model's limit, if lower.
-        sample: tokens kept for neighbours and quantiles, spread over all windows.
-        seed: draws the windows and the kept tokens.
-    """
-
-    tokens: int = 8192
-    window: int | None = None
-    sample: int = 4096
-    seed: int = 0
-
-
-@dataclass(frozen=True)
 class Layer:
     """One measured hidden state and the token counts behind its numbers.
 
@@ -131,7 +103,7 @@ class Layer:
     n_sample: int
     n_duplicates: int
     n_zero: int
-    neighbor_method: SearchMethod = "exact"
+    neighbor_method: SearchMethod | None = "exact"
     neighbor_recall: float | None = 1.0
 
 
@@ -246,7 +218,7 @@ class Configuration:
 
     Its fields, with the checkpoint and the metric versions, make the run's id, so
     the device, the attention kernel and the batch size, which only move rounding,
-    are not among them.
+    are not among them. ``intervals`` says whether numbers have errors.
     """
 
     tokens: int
@@ -260,6 +232,7 @@ class Configuration:
     n_special_tokens: int
     tokenizer_sha256: str
     token_ids_sha256: str
+    intervals: bool = True
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ CREATE TABLE alembic_version (
 	CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num)
 );
 
-INSERT INTO alembic_version VALUES ('0008');
+INSERT INTO alembic_version VALUES ('0009');
 
 CREATE TABLE corpus (
 	corpus_id VARCHAR NOT NULL,
@@ -109,6 +109,7 @@ CREATE TABLE run (
 	linear VARCHAR,
 	study VARCHAR,
 	study_sha256 VARCHAR,
+	intervals BOOLEAN,
 	PRIMARY KEY (run_id)
 );
 

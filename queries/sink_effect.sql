@@ -21,6 +21,10 @@ SELECT
     -- Counted over all metrics: a metric of two layers has no value at the last.
     any_value(n_stack_layers.n_layers) AS n_layers,
     max(p.value) FILTER (p.scope = 'no_sinks') AS peak_no_sinks,
+    first(p.std_error ORDER BY p.value DESC, layer)
+        FILTER (p.scope = 'all' AND p.value IS NOT NULL) AS at_peak_error,
+    first(sinkless.std_error ORDER BY p.value DESC, layer)
+        FILTER (p.scope = 'all' AND p.value IS NOT NULL) AS at_peak_no_sinks_error,
     max(l.n_tokens) AS n_tokens,
     max(l.n_first) AS n_first,
     max(l.n_sinks) AS n_sinks,

@@ -7,9 +7,9 @@ from datetime import UTC, datetime
 
 import numpy as np
 
+from embstore.choices import SCOPES, Scope
 from embstore.metrics.registry import PAIR_METRICS, metric_infos
 from embstore.types import (
-    SCOPES,
     Checkpoint,
     Configuration,
     Corpus,
@@ -25,7 +25,6 @@ from embstore.types import (
     Model,
     Provenance,
     Run,
-    Scope,
     Spectrum,
     Stack,
 )

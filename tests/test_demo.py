@@ -10,9 +10,9 @@ import pytest
 
 import embstore
 import embstore.demo
+from embstore.choices import Sampling
 from embstore.demo import MODELS, STUDY, TEXT, DemoResult, packaged, run_demo, sink_sentence
 from embstore.errors import CorpusError, ModelError, UsageError
-from embstore.types import Sampling
 
 
 @pytest.fixture(scope="module")
@@ -68,8 +68,9 @@ def test_the_sentence_is_computed() -> None:
         "n_tokens": 4096,
     }
     assert sink_sentence(pa.Table.from_pylist([row])) == (
-        "Anisotropy: the decoder m peaks at .500 in layer 3 of 4, where .250 remains without "
-        "the 10 of 4,096 tokens that are sinks or first in their window and no layer exceeds .375."
+        "Anisotropy of the decoder m peaks at 0.500 in layer 3 of 4; without the 10 of 4,096 "
+        "tokens that are sinks or first in their window, it is 0.250 there and at most 0.375 in "
+        "any layer."
     )
 
 

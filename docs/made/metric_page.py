@@ -9,6 +9,7 @@ from pages import MADE, bounds, table, words_of
 from embstore.metrics.families import dimension
 from embstore.metrics.gride import GRIDE_RANKS
 from embstore.metrics.registry import FAMILIES, METRICS, PAIR_METRICS
+from embstore.metrics.selection import ALL, PRESETS
 
 if TYPE_CHECKING:
     from embstore.metrics.metric import Metric
@@ -18,7 +19,7 @@ def metric_page() -> str:
     """Describe every metric, family by family: what it is, and its traps."""
     words = words_of("metrics")
     metrics: list[Metric[Any]] = [*METRICS.values(), *PAIR_METRICS.values()]
-    parts = [MADE.format("metrics"), words["head"].format(pairs=len(PAIR_METRICS))]
+    parts = [MADE.format("metrics"), words["head"].format(**_choices())]
     parts += [
         table(
             ("metric", "title", "symbol", "unit"),
@@ -33,6 +34,19 @@ def metric_page() -> str:
         parts += [_metric(metric) for metric in metrics if metric.family == family]
     ranks = ", ".join(map(str, GRIDE_RANKS))
     return "\n".join([*parts, words["tail"].format(ranks=ranks)])
+
+
+def _choices() -> dict[str, object]:
+    def code(names: Iterable[str]) -> str:
+        return ", ".join(f"`{name}`" for name in names)
+
+    rest = [name for name in ALL if name not in PRESETS["default"]]
+    return {
+        "pairs": len(PAIR_METRICS),
+        "families": code(family.name for family in FAMILIES),
+        "core": code(PRESETS["core"]),
+        "rest": code(rest),
+    }
 
 
 def _metric(metric: "Metric[Any]") -> str:
@@ -66,6 +80,10 @@ def names_module() -> str:
     metrics: list[Metric[Any]] = [*METRICS.values(), *PAIR_METRICS.values()]
     estimates = [metric.name for metric in metrics if metric.family == dimension.FAMILY]
     biased = [metric.name for metric in metrics if metric.needs_many]
+    spectral, near = (
+        [metric.name for metric in metrics if need in metric.needs]
+        for need in ("spectrum", "neighbors")
+    )
     return "\n".join(
         [
             '"""Names of metrics that asking and checking need, without what computes them.',
@@ -78,6 +96,12 @@ def names_module() -> str:
             "",
             "# Biased unless the vectors are many times the dimensions.",
             *_set_of("NEED_MANY", biased),
+            "",
+            "# Computed from all eigenvalues of the covariance, which are stored as well.",
+            *_set_of("NEED_SPECTRUM", spectral),
+            "",
+            "# Computed from nearest neighbours, and so is the dimension by scale.",
+            *_set_of("NEED_NEIGHBORS", near),
             "",
             "# With a number for each layer.",
             *_set_of("OF_ONE_LAYER", METRICS),

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from embstore.types import SCOPES, Sampling
+from embstore.choices import DEFAULT_SCOPES, Sampling
 
 if TYPE_CHECKING:
     from embstore.ingestion.outcome import Outcome
@@ -28,8 +28,10 @@ def ingest(
     tags: Mapping[str, str] | None = None,
     name: str | None = None,
     tokenizer: str | Path | None = None,
-    scopes: str | Iterable[str] = SCOPES,
+    scopes: str | Iterable[str] = DEFAULT_SCOPES,
+    metrics: str | Iterable[str] = "default",
     pairs: bool = True,
+    intervals: bool = True,
     random_init: bool = False,
     allow_pickle: bool = False,
     allow_remote_code: bool = False,
@@ -58,7 +60,11 @@ def ingest(
         tokenizer: a model whose tokenizer is used instead of each one's own.
         scopes: which sets of tokens to measure, some of ``all``, ``no_first`` and
             ``no_sinks``.
+        metrics: which, by name, family or preset (``core``, ``default``, ``all``). What none of
+            them takes is not computed. Where the store has other metrics of the same sample, the
+            missing ones are measured, and a new run has them all.
         pairs: whether to compare each layer with the next.
+        intervals: whether numbers get standard errors and intervals, which takes longer.
         random_init: measure the untrained architecture instead, as a control.
         allow_pickle: load pickled weights, which can run code.
         allow_remote_code: run Python code that comes with a model.
@@ -97,7 +103,9 @@ def ingest(
             dtype=dtype,
             tags=tags,
             scopes=scopes,
+            metrics=metrics,
             pairs=pairs,
+            intervals=intervals,
             text_field=text_field,
         ),
     )

@@ -378,7 +378,9 @@ class Store:
 
         return Answer(with_reasons(self._database, answer.table), answer.notes)
 
-    def chart(self, name: str, /, *, theme: str = "light", **params: object) -> "AnyChart":
+    def chart(
+        self, name: str, /, *, theme: str = "light", columns: int = 3, **params: object
+    ) -> "AnyChart":
         """Draw a question's answer; a notebook shows the chart as it is.
 
         ``embstore.chart.save_chart`` writes it to a file.
@@ -386,11 +388,12 @@ class Store:
         Args:
             name: as for ``query``.
             theme: ``light`` or ``dark``.
+            columns: how many panels stand side by side at most: 1 for a narrow page.
             params: as for ``query``.
 
         Raises:
             QueryError: as for ``query``; also if the question has no chart, or no rows.
-            UsageError: as for ``query``; also if there is no such theme.
+            UsageError: as for ``query``; also if there is no such theme, or so many columns.
         """
         question = ask.find_question(name, self._queries)
         values = ask.bind(question, params)
@@ -398,7 +401,7 @@ class Store:
             table = ask.run_question(self._database, question, values)
             check_enough(question, values, table)
             caveats = run_caveats(self._database, table)
-        return self._drawn(question, values, table, caveats, theme)
+        return self._drawn(question, values, table, caveats, theme, columns)
 
     def _drawn(
         self,
@@ -407,11 +410,13 @@ class Store:
         table: "pa.Table",
         caveats: Sequence[str],
         theme: str,
+        columns: int = 3,
     ) -> "AnyChart":
         # Altair takes as long to import as everything else together.
         from embstore.charts.draw import draw
 
-        return draw(self._database, question, values, Answer(table, caveats), theme=theme)
+        answer = Answer(table, caveats)
+        return draw(self._database, question, values, answer, theme=theme, columns=columns)
 
 
 def _several(given: str | Sequence[str]) -> tuple[str, ...]:

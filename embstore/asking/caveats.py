@@ -157,14 +157,15 @@ def describe_few(names: Iterable[object], n: int, d: int) -> str | None:
     """Say which of some metrics n vectors of d dimensions are too few for, or None.
 
     >>> describe_few(["stable_rank", "mean_cosine"], 8192, 2048)
-    'Biased with fewer than 10 tokens a dimension (8,192 for 2,048): stable_rank.'
+    'stable_rank is biased: 8,192 tokens are fewer than 10 for each of 2,048 dimensions.'
     """
     biased = sorted(NEED_MANY.intersection(names))
     if n >= TOKENS_PER_DIMENSION * d or not biased:
         return None
+    are = "is" if len(biased) == 1 else "are"
     return (
-        f"Biased with fewer than {TOKENS_PER_DIMENSION} tokens a dimension ({n:,} for {d:,}): "
-        f"{listed(biased, most=_N_SHOWN)}."
+        f"{listed(biased, most=_N_SHOWN)} {are} biased: {n:,} tokens "
+        f"are fewer than {TOKENS_PER_DIMENSION} for each of {d:,} dimensions."
     )
 
 

@@ -53,10 +53,10 @@ def _one_size(_values: Mapping[str, ParameterValue], table: "pa.Table") -> str:
     if any(len(found) > 1 for found in sizes.values()):
         return ""
     every = sorted(set().union(*sizes.values()))
-    read = f"{listed([f'{n:,}' for n in every], most=3)} tokens"
+    read = listed([f"{n:,}" for n in every], most=3)
     return (
-        f"each checkpoint was measured on one number of tokens only ({read}), so that there is "
-        "nothing to compare; measure one again with embstore ingest --tokens N"
+        f"each checkpoint was measured with one number of tokens ({read}), so that there is "
+        "nothing to compare; measure one again with other --tokens (in Python tokens)"
     )
 
 

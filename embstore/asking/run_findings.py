@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from embstore.metrics.names import NEIGHBOR_ESTIMATES
 from embstore.tables.looks import text_of
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ FROM measurement JOIN n_stack_layers USING (run_id, stack)
 WHERE list_contains($runs, run_id) AND list_contains($metrics, metric)
     AND value IS NOT NULL
     -- The dimension of an embedding is that of the vocabulary read, not of what layers make of it.
-    AND (site = 'block' OR site = 'embedding' AND metric <> 'twonn')
+    AND (site = 'block' OR site = 'embedding' AND NOT list_contains($estimates, metric))
 GROUP BY ALL
 ORDER BY stack
 """
@@ -38,7 +39,7 @@ def run_findings(database: "Database", runs: Mapping[str, str]) -> list[str]:
     chosen = list(runs)
     if len(chosen) > _MOST_RUNS:
         chosen = [chosen[0], chosen[-1]]
-    params = {"runs": chosen, "metrics": list(_NAMED)}
+    params = {"runs": chosen, "metrics": list(_NAMED), "estimates": sorted(NEIGHBOR_ESTIMATES)}
     found: dict[tuple[str, str], list[Mapping[str, object]]] = {}
     for row in database.select(_PEAKS, params).to_pylist():
         found.setdefault((row["metric"], row["run_id"]), []).append(row)
@@ -59,9 +60,11 @@ def _peak(row: Mapping[str, object], label: str, *, one_stack: bool) -> str:
     if row["peak"] is None:
         return ""
     stack = "" if one_stack else f" of the {row['stack']}"
-    said = f"{text_of(row['peak'])} in layer {row['layer']} of {row['n_layers']}{stack}"
+    where = f"layer {row['layer']} of {row['n_layers']}" if row["layer"] else "the embedding"
+    said = f"{text_of(row['peak'])} in {where}{stack}"
     # Said where sinks make the peak, or move it.
     if row["metric"] == "anisotropy" and row["peak_no_sinks"] is not None:
-        where = f", layer {row['layer_no_sinks']}" if row["layer_no_sinks"] != row["layer"] else ""
+        other = f"layer {row['layer_no_sinks']}" if row["layer_no_sinks"] else "the embedding"
+        where = f", {other}" if row["layer_no_sinks"] != row["layer"] else ""
         said += f" (without sinks {text_of(row['peak_no_sinks'])}{where})"
     return f"{said} for {label}" if label else said

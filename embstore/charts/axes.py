@@ -7,13 +7,16 @@ import altair as alt
 
 from embstore.asking.question import CHANNEL_TYPES, Channel
 from embstore.charts.chart_data import ChartData
-from embstore.charts.theme import MANY_ROWS
-from embstore.charts.words import axis_title
+from embstore.charts.theme import MANY_ROWS, MOST_COLUMNS, NAME_LETTERS
+from embstore.charts.words import axis_title, in_lines
 
 # Columns that span orders of magnitude, with the base of their logarithmic axis.
 _LOGARITHMIC = {"mean_distance": 10, "rank": 2, "ratio": 10}
-# On the full axis, a share whose values are all below this would look like a flat line at 0.
-_SMALL = 0.05
+# Below and above, numbers are mostly zeros.
+_TINY, _HUGE = 1e-4, 1e9
+# Of the rings around the points with a label.
+_RING_RADIUS = 10
+_DEPTHS = {"depth", "peak_depth"}
 # Pixels for the labels of whole numbers.
 _LABELS = 24
 # Of so many whole numbers in a row each has a tick.
@@ -66,6 +69,9 @@ def _placed(key: str, data: ChartData, column: str) -> alt.X | alt.Y:
     note = " (log scale)"
     if channel.scale == "symlog" and max(numbers, default=0) > 0 <= min(numbers):
         scale = alt.Scale(type="symlog", constant=_least(numbers), nice=False)
+        if "label" in data.channels:
+            # Else the ring around the first point would lie on the other axis.
+            scale.padding = _RING_RADIUS
         axis = alt.Axis(
             grid=grid, values=_decades(numbers), labelExpr=_SHORT, labelOverlap="greedy"
         )
@@ -110,13 +116,20 @@ def _categories(key: str, data: ChartData) -> _Named:
     if channel.type == "O":
         # Where labels would overlap, some are left out.
         axis.labelOverlap = "greedy"
+    if lines := in_lines(data.names(channel), NAME_LETTERS):
+        axis.labelExpr = lines
     if key == "x":
         axis.labelAngle = -40
         if data.is_pairs() and len(data.names(channel)) > MANY_ROWS:
+            axis.labelAngle = -90
+        if data.is_pairs() and len(data.names(channel)) > MOST_COLUMNS:
             axis.labels, found["title"] = False, f"{found['title']}, in the order of the rows"
     else:
         # Names need no title, and one may be longer than the axis.
         found["title"] = None
+        if data.mark in {"point", "dumbbell"}:
+            # A marker at the end of the axis would lie on the names.
+            axis.labelPadding = 10
     return found
 
 
@@ -124,7 +137,7 @@ def _linear(
     key: str, channel: Channel, data: ChartData, numbers: list[float]
 ) -> tuple[alt.Scale, alt.Axis]:
     """Return scale and axis of evenly spaced numbers."""
-    if channel.column in {"depth", "peak_depth"}:
+    if channel.column in _DEPTHS and all(0 <= number <= 1 for number in numbers):
         return alt.Scale(domain=[0, 1], nice=False), alt.Axis(tickCount=5, format=".1f")
     if numbers and all(isinstance(number, int) for number in numbers):
         axis = alt.Axis(tickCount=8, tickMinStep=1)
@@ -135,7 +148,11 @@ def _linear(
         _at_whole_numbers(axis, numbers, min(0, *numbers, 0))
         return (alt.Scale(nice=False) if key == "x" else alt.Scale()), axis
     axis = alt.Axis(tickCount=6)
-    if data.is_share(channel) and (data.mark == "dumbbell" or max(numbers, default=0) > _SMALL):
+    largest = max(map(abs, numbers), default=0)
+    if 0 < largest < _TINY or largest >= _HUGE:
+        # 2e−9 instead of 0.000000002, with a minus as Vega writes it before a number.
+        axis.labelExpr = "replace(replace(format(datum.value, '~g'), 'e-', 'e−'), 'e+', 'e')"
+    if data.on_whole_axis(channel, numbers):
         return alt.Scale(domain=[0, 1]), axis
     # A point shows a value, not an amount as a bar does: its axis need not begin at 0.
     anywhere = data.mark == "point" and not data.reaches_rule

@@ -19,19 +19,28 @@ from embstore.charts.line_labels import line_labels
 from embstore.charts.notebook import AnyChart as AnyChart
 from embstore.charts.notebook import InlineFootedChart
 from embstore.charts.palette import palette_of
+from embstore.charts.panels import few_panels
 from embstore.charts.rows import (
     check_columns,
+    check_sizes,
     drawn_rows,
     fewer,
     is_only_metric,
     resolved,
     unrolled,
 )
-from embstore.charts.theme import config_of, find_theme
+from embstore.charts.theme import PANELS_ABREAST, config_of, find_theme
 from embstore.charts.views import view_of, width_of
-from embstore.charts.words import caption_below, describe, footer, headline, titled
+from embstore.charts.words import (
+    caption_below,
+    describe,
+    far_pairs,
+    footer,
+    headline,
+    titled,
+)
 from embstore.common.files import write_atomically
-from embstore.errors import QueryError
+from embstore.errors import QueryError, UsageError
 from embstore.types import MetricInfo
 
 if TYPE_CHECKING:
@@ -49,6 +58,7 @@ def build_chart(
     metric: MetricInfo | None = None,
     caption: str | None = None,
     theme: str = "light",
+    columns: int = PANELS_ABREAST,
     models: Sequence[str] = (),
 ) -> AnyChart:
     """Draw a question's rows as its ``chart:`` line says.
@@ -68,11 +78,12 @@ def build_chart(
         metric: what the values mean, for title, unit and bounds of their axis.
         caption: a sentence to stand under the chart.
         theme: ``light`` or ``dark``.
+        columns: how many panels stand side by side at most: 1 for a narrow page.
         models: all models of the store, the first measured first: each has its colour by
             its place among them.
 
     Raises:
-        UsageError: no such theme.
+        UsageError: no such theme, or so many columns.
         QueryError: the question has no chart line, the chart needs a column that
             is not there or holds something else, or the table has no rows or too many.
 
@@ -80,6 +91,8 @@ def build_chart(
         UserWarning: some series look alike; says how to ask for fewer.
     """
     looks = find_theme(theme)
+    if not 1 <= columns <= PANELS_ABREAST:
+        raise UsageError(f"a chart has 1 to {PANELS_ABREAST} columns of panels, not {columns}")
     if question.encoding is None:
         raise QueryError(
             f"question {question.name} has no chart; print it: embstore query {question.name}"
@@ -88,11 +101,15 @@ def build_chart(
     check_columns(question, table, channels)
     if metric is not None and not is_only_metric(table, metric):
         metric = None
+    mark = question.encoding.mark
+    channels, table, note = few_panels(mark, channels, table, fewer(question, table))
     answer, table = table, unrolled(question, table, channels)
+    check_sizes(question, table, channels)
     channels = check_letters(question, table, channels)
     rows = drawn_rows(question, table, channels)
-    mark = question.encoding.mark
-    data = ChartData(mark, channels, rows, metric, looks, fewer=fewer(question, table))
+    data = ChartData(
+        mark, channels, rows, metric, looks, fewer=fewer(question, table), columns=columns
+    )
     if "color" in channels and channels["color"].type != "Q":
         column, names = channels["color"].column, data.names(channels["color"])
         data = replace(data, palette=palette_of(column, names, table, models, looks))
@@ -105,7 +122,8 @@ def build_chart(
     if crowded := crowding(data):
         warnings.warn(crowded, stacklevel=3)
     found = finding(question, answer, metric)
-    return _chart(data, headline(question.title, metric), found, caption)
+    below = " ".join(filter(None, [note, far_pairs(data, answer), caption])) or None
+    return _chart(data, headline(question.title, metric), found, below)
 
 
 def save_chart(chart: AnyChart, path: str | Path) -> None:

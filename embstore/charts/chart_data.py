@@ -1,12 +1,12 @@
 """What a chart is drawn from, once the answer is there."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from embstore.asking.question import Channel
 from embstore.charts.line_labels import LineLabel
 from embstore.charts.palette import Palette
-from embstore.charts.theme import Theme
+from embstore.charts.theme import PANELS_ABREAST, Theme
 from embstore.types import MetricInfo
 
 # The columns of an answer that bound its estimate, and the columns that hold one.
@@ -21,6 +21,10 @@ _ORDERED = {"status": ("measured", "undefined", "failed", "not measured")}
 _PLURALS = {"block": "blocks"}
 # Categories that go before the others, if they are there.
 _LEADING = {"site": ("block",)}
+
+# On the full axis, a share whose values are all below this would look like a flat line at 0;
+# and where two are compared, below this.
+_SMALL, _TINY = 0.05, 1e-4
 
 # A rule up to so many times as large as the largest value is on the axis.
 _NEAR = 1.5
@@ -47,6 +51,7 @@ class ChartData:
         theme: the colours.
         palette: the looks of each category of ``color``.
         line_labels: the names that stand at the ends of the lines, instead of in a legend.
+        columns: how many panels stand side by side at most.
         below: whether this view stands below another with the same horizontal axis.
         above: whether it stands above one.
         fewer: how to ask for fewer series; empty where the question takes no such parameter.
@@ -60,8 +65,17 @@ class ChartData:
     palette: Palette = field(default_factory=lambda: Palette({}, {}))
     line_labels: tuple[LineLabel, ...] = ()
     fewer: str = ""
+    columns: int = PANELS_ABREAST
     below: bool = False
     above: bool = False
+
+    @property
+    def has_markers(self) -> bool:
+        """Tell whether the lines have markers: a curve has where colours alone are too few."""
+        color = self.channels.get("color")
+        if self.mark != "curve" or color is None or color.type == "Q":
+            return self.mark == "line"
+        return len(self.names(color)) > len(self.theme.colors)
 
     def names(self, channel: Channel) -> list[str]:
         """Return the categories of a channel as the answer orders them: step10 after step9."""
@@ -80,6 +94,12 @@ class ChartData:
         metric = self.metric
         share = metric is not None and metric.upper == "1" and metric.lower in {"0", "1/d"}
         return share and is_value(channel.column)
+
+    def on_whole_axis(self, channel: Channel, numbers: Sequence[float]) -> bool:
+        """Tell whether an axis runs from 0 to 1: its numbers are shares, and not all are small."""
+        within = all(0 <= number <= 1 for number in numbers)
+        least = _TINY if self.mark == "dumbbell" else _SMALL
+        return self.is_share(channel) and within and max(numbers, default=0.0) > least
 
     def _names_like(self, channel: Channel) -> list[str]:
         """Return the names of the other column whose order this channel follows."""
@@ -135,3 +155,8 @@ class ChartData:
     def panels(self) -> int:
         """Count the panels of the chart."""
         return len(self.names(self.channels["facet"])) if "facet" in self.channels else 1
+
+    @property
+    def abreast(self) -> int:
+        """Count the panels side by side."""
+        return min(self.panels, self.columns)

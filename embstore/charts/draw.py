@@ -10,6 +10,7 @@ from embstore.asking.parameters import ParameterValue
 from embstore.asking.question import Question
 from embstore.charts.build import build_chart
 from embstore.charts.notebook import AnyChart
+from embstore.charts.theme import PANELS_ABREAST
 
 if TYPE_CHECKING:
     from embstore.store.connection import Database
@@ -22,6 +23,7 @@ def draw(
     answer: Answer,
     *,
     theme: str = "light",
+    columns: int = PANELS_ABREAST,
 ) -> AnyChart:
     """Draw the answer to a question.
 
@@ -31,6 +33,7 @@ def draw(
         values: of all its parameters.
         answer: the rows, and what to know before trusting them.
         theme: ``light`` or ``dark``.
+        columns: how many panels stand side by side at most.
 
     Raises:
         QueryError: as for ``build_chart``.
@@ -49,5 +52,6 @@ def draw(
         metric=info,
         caption=caption,
         theme=theme,
+        columns=columns,
         models=models,
     )

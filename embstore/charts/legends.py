@@ -1,5 +1,6 @@
 """Colours, shapes and dashes, and the legends that explain them."""
 
+import json
 from collections.abc import Sequence
 from typing import Any, TypeVar
 
@@ -8,9 +9,9 @@ import altair as alt
 from embstore.asking.question import Channel
 from embstore.charts.axes import field_of
 from embstore.charts.chart_data import ChartData
-from embstore.charts.theme import CHARACTER_WIDTH, DASHES, PANELS_ABREAST, SHAPES, WIDTH
-from embstore.charts.words import title_of
-from embstore.types import SCOPE_WORDS
+from embstore.charts.theme import CHARACTER_WIDTH, DASHES, SHAPES, WIDTH
+from embstore.charts.words import filling, in_lines, title_of
+from embstore.choices import SCOPE_WORDS
 
 # Numbers around a middle of 0, with the size beyond which all have the same colour.
 _DIVERGING = {"change_in_errors": 10.0}
@@ -26,6 +27,10 @@ _SHOWN_OF_ORDERED = 5
 _SCOPES = {SCOPE_WORDS[name]: i for i, name in enumerate(("all", "no_sinks", "no_first"))}
 _FILLS = (1.0, 0.0, 0.4)
 _FILLED_AREA, _HOLLOW_AREA = 80, 220
+# Letters in a line of a legend.
+_LETTERS = 52
+# Categories whose legend names those that are there; a single one is named by the title.
+_TOLD = {"status", "place"}
 
 _Apart = TypeVar("_Apart", alt.Color, alt.Fill, alt.Shape, alt.StrokeDash)
 _Colored = TypeVar("_Colored", alt.Color, alt.Fill)
@@ -51,6 +56,10 @@ def _colored(kind: type[_Colored], data: ChartData, **looks: Any) -> _Colored:
     if data.above and data.mark == "rect":
         # Each view has its own colours: a legend between the two would be taken for either's.
         legend.orient = "top"
+    if data.mark == "rect" and len(set(data.numbers(channel))) == 1:
+        # A gradient would show colours that no cell has.
+        legend = alt.Legend(type="symbol", values=data.numbers(channel)[:1], orient=legend.orient)
+        legend.symbolType = "square"
     return kind(**field_of(channel), title=title, scale=scale, legend=legend)
 
 
@@ -59,7 +68,7 @@ def crowding(data: ChartData) -> str | None:
     channel = data.channels.get("color")
     if channel is None or channel.type == "Q":
         return None
-    shaped = data.mark in {"line", "point"} and "shape" not in data.channels
+    shaped = (data.mark == "point" or data.has_markers) and "shape" not in data.channels
     names = data.names(channel)
     colors, shapes = data.palette.colors, data.palette.shapes
     n_looks = len({(colors[name], shapes[name] if shaped else "") for name in names})
@@ -121,11 +130,15 @@ def dashes_of(data: ChartData) -> list[alt.StrokeDash]:
     """
     if "dash" in data.channels:
         # The symbol is long enough to show a dash, and no higher than a line of text.
-        looks = {"symbolSize": 160}
+        looks: dict[str, Any] = {"symbolSize": 160}
         if not data.line_labels:
             # A row beside the legend of colours would be wider than the chart.
             looks["columns"] = 1
         dashed = data.channels["dash"]
+        if data.has_markers and len(names := data.names(dashed)) > 1:
+            # Vega has no legend of fills.
+            fills = {name: f"{name} ({look})" for name, look in filling(names).items()}
+            looks["labelExpr"] = f"({json.dumps(fills)})[datum.label]"
         return [_apart(alt.StrokeDash, dashed, data, _by_scope(dashed, data, DASHES), **looks)]
     channel = data.channels.get("color")
     if channel is None or channel.type == "Q":
@@ -150,10 +163,12 @@ def _apart(
     """Give every category its own colour, shape or dash, named in full."""
     names = data.names(channel)
     shown = _shown(channel, data)
-    longest = max(map(len, shown), default=0)
-    room = WIDTH if data.panels == 1 else WIDTH * min(data.panels, PANELS_ABREAST) * 0.6
-    columns = max(1, int(room / (longest * CHARACTER_WIDTH + 40)))
+    longest = min(max(map(len, shown), default=0), _LETTERS)
+    room = WIDTH if data.abreast == 1 else WIDTH * data.abreast * 0.6
+    columns = _columns(len(shown), int(room / (longest * CHARACTER_WIDTH + 40)))
     legend = alt.Legend(**{"columns": columns, **looks})
+    if lines := in_lines(shown, _LETTERS):
+        legend.labelExpr = lines
     if len(shown) < len(names):
         legend.values = shown
     title = title_of(channel.column, None)
@@ -167,6 +182,18 @@ def _apart(
     )
 
 
+def _columns(n: int, most: int) -> int:
+    """Return how many columns a legend has, at most so many.
+
+    Vega fills columns from the top, but puts what a row lacks into the next: its order holds only
+    where no more than one row is shorter.
+
+    >>> _columns(40, 3), _columns(12, 5), _columns(5, 3), _columns(3, 0)
+    (2, 4, 3, 1)
+    """
+    return next((each for each in range(min(n, most), 1, -1) if -n % each <= 1), 1)
+
+
 def _scale(channel: Channel, data: ChartData, values: Sequence[Any]) -> alt.Scale:
     names = data.names(channel)
     return alt.Scale(domain=names, range=[values[i % len(values)] for i in range(len(names))])
@@ -175,6 +202,9 @@ def _scale(channel: Channel, data: ChartData, values: Sequence[Any]) -> alt.Scal
 def _shown(channel: Channel, data: ChartData) -> list[str]:
     """Return the names a legend shows: of many in their order a few, from the first to the last."""
     names, color = data.names(channel), data.channels.get("color")
+    if channel.column in _TOLD:
+        there = {str(row[channel.column]) for row in data.rows}
+        names = [name for name in names if name in there]
     if color is None or channel.column != color.column or len(names) <= _MANY:
         return names
     shown: list[str] = []
@@ -191,7 +221,8 @@ def _needs_no_legend(channel: Channel, data: ChartData) -> bool:
     named = {data.channels[key].column for key in ("facet", "row", "y") if key in data.channels}
     color = data.channels.get("color")
     if color is not None and channel.column == color.column:
-        return channel.column in named or bool(data.line_labels)
+        told = channel.column in _TOLD and len(_shown(channel, data)) < 2
+        return told or channel.column in named or bool(data.line_labels)
     return len(data.names(channel)) < 2
 
 

@@ -14,7 +14,9 @@ if TYPE_CHECKING:
 MOST_LINES = 6
 _LONGEST = 26
 # Pixels from one label to the next, and how far one may be from the end of its line.
-_LINE_HEIGHT, _FARTHEST = 15, 30
+_LINE_HEIGHT, _FARTHEST = 15, 37
+# Pixels from the axis to the middle of the lowest label: below are the labels of the axis.
+_ABOVE_AXIS = 2
 # Lines that end further to the left than this share of the axis have their ends among others.
 _AT_THE_END = 0.97
 
@@ -94,7 +96,8 @@ def _pixel(value: float, data: "ChartData") -> float:
     numbers = data.numbers(y)
     for column in data.interval:
         numbers += [n for row in data.rows if isinstance(n := row[column], int | float)]
-    low, high = min(0.0, *numbers), max(1.0 if data.is_share(y) else 0.0, *numbers)
+    whole = data.on_whole_axis(y, data.numbers(y))
+    low, high = min(0.0, *numbers), max(1.0 if whole else 0.0, *numbers)
     return HEIGHT * (high - value) / ((high - low) or 1)
 
 
@@ -113,6 +116,10 @@ def _apart(at: Mapping[str, float]) -> dict[str, float]:
             placed[name] = at[name]
             group = [name]
     _centre(group, placed, at)
+    lowest = float(HEIGHT - _ABOVE_AXIS)
+    for name in reversed(order):
+        placed[name] = min(placed[name], lowest)
+        lowest = placed[name] - _LINE_HEIGHT
     shifts = {name: placed[name] - at[name] for name in order}
     for one, other in pairwise(order):
         if placed[other] - placed[one] < _LINE_HEIGHT - 1:

@@ -9,22 +9,22 @@ from embstore.charts.legends import color_of, dashes_of, fill_of, fills_of, shap
 from embstore.charts.notebook import InlineChart, InlineLayerChart
 from embstore.charts.palette import blended
 from embstore.charts.theme import MANY_ROWS, SMALL_SIZE
+from embstore.charts.turns import RING, turns
 from embstore.charts.words import title_of
 
 # The opacity of a band; fainter where there is one per layer, because those overlap.
 _LIGHT, _FAINT = 0.15, 0.05
-# So many lines have words at their rings.
-_LABELLED = 3
+_SEEN_THROUGH = 0.6
 _LAYERS = {"layer", "peak_layer"}
-# The areas of markers along lines and of those by themselves, and of the ring around one.
-_SMALL, _LARGE, _RING = 34, 80, 220
+# The areas of markers along lines and of those by themselves.
+_SMALL, _LARGE = 34, 80
 
 
 def lines(data: ChartData) -> InlineLayerChart:
     """Draw lines with a marker at each value; a band behind them is their interval."""
     base = shared(data)
     drawn = [base.mark_line(strokeWidth=1.8).encode(*dashes_of(data))]
-    if data.mark == "line":
+    if data.has_markers:
         shapes, fills = shapes_of(data), fills_of(data)
         if fills:
             # A hollow marker hides the line that passes behind it.
@@ -36,7 +36,7 @@ def lines(data: ChartData) -> InlineLayerChart:
             points = points.encode(fill_of(data))
         drawn.append(points)
     if "label" in data.channels:
-        drawn += _marked(data)
+        drawn += turns(base, data)
     bands = [_band(data)] if data.interval else []
     return InlineLayerChart(layer=[*bands, *drawn, *_names_of_lines(data)])
 
@@ -49,10 +49,12 @@ def points(data: ChartData) -> InlineChart | InlineLayerChart:
         low, high = INTERVAL
         bar = base.mark_rule(strokeWidth=2, aria=False)
         behind.append(bar.encode(axis_of("x", data, low), alt.X2(field=high)))
-    # Without ``fill`` all are hollow, so that of two points in one place both are seen.
-    drawn = base.mark_point(filled=False, size=_LARGE, strokeWidth=2, opacity=1)
+    # Without ``fill`` none is hollow, which would stand for the tokens counted; of two points in
+    # one place both are seen through each other.
+    drawn = base.mark_point(filled=True, size=_LARGE, strokeWidth=2, opacity=_SEEN_THROUGH)
     drawn = drawn.encode(*shapes_of(data))
     if fills:
+        drawn = drawn.mark_point(filled=False, size=_LARGE, strokeWidth=2, opacity=1)
         drawn = drawn.encode(*fills, *sizes_of(data))
         if "color" in data.channels:
             drawn = drawn.encode(fill_of(data))
@@ -65,7 +67,7 @@ def dumbbells(data: ChartData) -> InlineLayerChart:
     base = shared(data)
     end = data.channels["x2"]
     bar = base.mark_rule(strokeWidth=3, opacity=0.5, aria=False).encode(alt.X2(field=end.column))
-    hollow = base.mark_point(fill=data.theme.background, size=_RING, strokeWidth=2, opacity=1)
+    hollow = base.mark_point(fill=data.theme.background, size=RING, strokeWidth=2, opacity=1)
     hollow = hollow.encode(axis_of("x", data, end.column))
     filled = base.mark_point(filled=True, size=_LARGE, opacity=1)
     return InlineLayerChart(layer=[bar, hollow, filled, *_labels(data)])
@@ -141,20 +143,6 @@ def _labels(data: ChartData) -> list[InlineChart]:
         text = text.transform_calculate(layer_named=f"'layer ' + datum['{channel.column}']")
         return [text.encode(alt.Text("layer_named:N"), color=alt.value(data.theme.ink))]
     return [text.encode(_text(channel), color=alt.value(data.theme.ink))]
-
-
-def _marked(data: ChartData) -> list[InlineChart]:
-    """Mark the points of lines that have a label: a ring, and the label above it."""
-    channel = data.channels["label"]
-    there = alt.expr.isValid(alt.datum[channel.column])
-    base = shared(data).transform_filter(there)
-    ring = base.mark_point(filled=False, size=_RING, strokeWidth=2, opacity=1, aria=False)
-    color = data.channels.get("color")
-    if color is not None and color.type != "Q" and len(data.names(color)) > _LABELLED:
-        # The words of so many lines would cover each other.
-        return [ring]
-    text = base.mark_text(dy=-15, fontSize=SMALL_SIZE, aria=False)
-    return [ring, text.encode(_text(channel), color=alt.value(data.theme.ink))]
 
 
 def _text(channel: Channel) -> alt.Text:

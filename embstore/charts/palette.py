@@ -48,7 +48,7 @@ def palette_of(
     Lines of models have the colour of their model; of several lines of one model the later
     steps, or the higher layers, are stronger. Where all lines are of one model, those in an
     order run through viridis, and others begin with the model's colour. Other categories take
-    the colours one after the other.
+    colours that no model has, one after the other.
 
     Args:
         column: of the names.
@@ -58,8 +58,10 @@ def palette_of(
         theme: the colours to take.
     """
     of_model, orders = _models_and_orders(column, table)
-    if column not in _OF_MODELS or not of_model:
-        return _one_after_the_other(names, theme)
+    if column not in _OF_MODELS:
+        return _one_after_the_other(names, theme.statuses if column == "status" else theme.others)
+    if not of_model:
+        return _one_after_the_other(names, theme.colors)
     groups: dict[str, list[str]] = {}
     for name in names:
         groups.setdefault(of_model.get(name, name), []).append(name)
@@ -148,8 +150,8 @@ def _tints(lines: Sequence[str], orders: Mapping[str, float | None]) -> dict[str
     return {name: _BESIDE[i % len(_BESIDE)] for i, name in enumerate(lines)}
 
 
-def _one_after_the_other(names: Sequence[str], theme: Theme) -> Palette:
-    colors = {name: theme.colors[i % len(theme.colors)] for i, name in enumerate(names)}
+def _one_after_the_other(names: Sequence[str], taken: Sequence[str]) -> Palette:
+    colors = {name: taken[i % len(taken)] for i, name in enumerate(names)}
     return Palette(colors, {name: SHAPES[i % len(SHAPES)] for i, name in enumerate(names)})
 
 

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 from embstore.asking.parameters import ParameterValue
 from embstore.asking.question import SCALES, Channel, Question
 from embstore.charts.chart_data import ESTIMATES, INTERVAL
+from embstore.choices import SCOPE_WORDS
 from embstore.errors import QueryError
 from embstore.tables.values import plain_rows
-from embstore.types import SCOPE_WORDS, MetricInfo
+from embstore.types import MetricInfo
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -95,6 +96,27 @@ def unrolled(question: Question, table: "pa.Table", channels: Mapping[str, Chann
     return table
 
 
+def check_sizes(question: Question, table: "pa.Table", channels: Mapping[str, Channel]) -> None:
+    """Refuse lines over the tokens read where each has one point only.
+
+    Raises:
+        QueryError: saying what to measure.
+    """
+    if channels["x"].column != "tokens" or "facet" not in channels:
+        return
+    columns = [channels[key].column for key in ("facet", "detail", "color") if key in channels]
+    lines = [tuple(row.values()) for row in table.select(columns).to_pylist()]
+    sizes: dict[tuple[object, ...], set[object]] = {}
+    for line, tokens in zip(lines, table["tokens"].to_pylist(), strict=True):
+        sizes.setdefault(line, set()).add(tokens)
+    if max(map(len, sizes.values()), default=2) < 2:
+        raise QueryError(
+            f"question {question.name}: each checkpoint was measured with one number of tokens, so "
+            "that there are no lines to draw; measure one again with other --tokens "
+            "(in Python tokens)"
+        )
+
+
 def drawn_rows(
     question: Question, table: "pa.Table", channels: Mapping[str, Channel]
 ) -> list[dict[str, object]]:
@@ -135,7 +157,7 @@ def fewer(question: Question, table: "pa.Table") -> str:
     if "revisions" in takes and {"series", "model"} <= set(table.column_names):
         series = set(zip(*(table[name].to_pylist() for name in ("model", "series")), strict=True))
         counts = Counter(model for model, _series in series)
-        if 2 * max(counts.values()) > len(series):
+        if 2 * max(counts.values(), default=0) > len(series):
             return "revisions=…"
     return "models=…" if "models" in takes else ""
 

@@ -20,6 +20,10 @@ TITLE_SIZE, TEXT_SIZE, SMALL_SIZE = 15, 13, 13
 CHARACTER_WIDTH = 6.8
 TITLE_CHARACTER_WIDTH = 7.4
 WIDTH, HEIGHT = 420, 280
+# More columns of names than this have no labels.
+MOST_COLUMNS = 60
+# Of a longer name beside an axis the rest stands in further lines.
+NAME_LETTERS = 34
 # By the number of panels side by side.
 PANEL_SIZES = {1: (WIDTH, HEIGHT), 2: (280, 230), 3: (220, 200)}
 PANELS_ABREAST, PANEL_GAP = 3, 28
@@ -44,6 +48,9 @@ class Theme:
         empty: a cell of a heat map without a value.
         colors: of categories, after Okabe and Ito, ordered so that the first few differ
             most; without the one that is hard to see on the background.
+        others: of categories that are no models, whose colours they would seem to have: most of
+            the muted ones of Paul Tol.
+        statuses: of what is measured, undefined, failed and not measured.
         gradient: of numbers along lines, the part of viridis that is easy to see on the
             background.
     """
@@ -55,6 +62,8 @@ class Theme:
     grid: str
     empty: str
     colors: tuple[str, ...]
+    others: tuple[str, ...]
+    statuses: tuple[str, ...]
     gradient: tuple[float, float]
 
 
@@ -67,6 +76,8 @@ LIGHT = Theme(
     empty="#ececec",
     # Without the yellow. The first pair of colour and shape to be used twice is that of series 43.
     colors=("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000"),
+    others=("#332288", "#999933", "#882255", "#44AA99", "#DDCC77", "#AA4499", "#117733"),
+    statuses=("#44AA99", "#DDCC77", "#882255", "#bbbbbb"),
     gradient=(0.0, 0.85),
 )
 DARK = Theme(
@@ -78,6 +89,8 @@ DARK = Theme(
     empty="#2a2f37",
     # Yellow in the place of the dark blue, white in that of black.
     colors=("#56B4E9", "#E69F00", "#009E73", "#CC79A7", "#F0E442", "#D55E00", "#ffffff"),
+    others=("#958cf0", "#b8b84d", "#dd6f9b", "#44AA99", "#DDCC77", "#c77fc0", "#63b873"),
+    statuses=("#44AA99", "#DDCC77", "#dd6f9b", "#6a727d"),
     gradient=(0.25, 1.0),
 )
 THEMES: dict[str, Theme] = {theme.name: theme for theme in (LIGHT, DARK)}

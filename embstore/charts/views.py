@@ -1,6 +1,5 @@
 """How the views of a chart are sized and arranged: panels beside and below each other."""
 
-import json
 from typing import Any, Literal
 
 import altair as alt
@@ -22,17 +21,20 @@ from embstore.charts.theme import (
     CHARACTER_WIDTH,
     HEIGHT,
     MANY_ROWS,
+    MOST_COLUMNS,
+    NAME_LETTERS,
     PANEL_SIZES,
-    PANELS_ABREAST,
     WIDTH,
 )
-from embstore.charts.words import broken
+from embstore.charts.words import in_lines, lines_of
 
 # Heights in pixels: of a row of names, and of one with a row for each scope; of a cell of a heat
 # map; of the views below the first, which are of little; and between views.
 _ROW_HEIGHT, _SMALL_ROW, _LEAST_ROW, _SCOPE_ROW = 24, 18, 5, 20
 _LEAST_CELL, _LARGEST_CELL = 9, 28
 _LOW_VIEW, _VIEW_GAP = 70, 10
+# Of a line of a name, and the gap to the next name.
+_LINE_HEIGHT, _LINE_GAP = 15, 8
 # Pixels beside each panel, for the labels of its axis or the gap to the next panel.
 _MARGIN = 40
 # How wide a panel and the names at the ends of its lines may be together, and the panel at least.
@@ -62,11 +64,11 @@ def view_of(data: ChartData) -> AnyChart:
 
 def width_of(data: ChartData) -> int:
     """Return about how wide the whole chart is, in pixels."""
-    abreast = min(data.panels, PANELS_ABREAST)
     own, y = _panel_size(data)[0] + _MARGIN, data.channels["y"]
     if y.type != "Q" and not data.numbers(y):
-        own += int(max(map(len, data.names(y)), default=0) * CHARACTER_WIDTH)
-    return abreast * own + room_for(data.line_labels)
+        longest = max(map(len, data.names(y)), default=0)
+        own += int(min(longest, NAME_LETTERS) * CHARACTER_WIDTH)
+    return data.abreast * own + room_for(data.line_labels)
 
 
 def _view(data: ChartData) -> InlineChart | InlineLayerChart | InlineFacetChart:
@@ -75,10 +77,13 @@ def _view(data: ChartData) -> InlineChart | InlineLayerChart | InlineFacetChart:
 
 
 def _panel_size(data: ChartData) -> tuple[int, int]:
+    if data.is_pairs() and (columns := len(data.names(data.channels["x"]))) > MANY_ROWS:
+        # A column is as wide as its name is high.
+        return max(WIDTH, _LINE_HEIGHT * min(columns, MOST_COLUMNS)), HEIGHT
     if data.line_labels:
         width = min(WIDTH, _WITH_NAMES - room_for(data.line_labels))
         return max(_LEAST_WIDTH, width), HEIGHT
-    return PANEL_SIZES[min(data.panels, PANELS_ABREAST)]
+    return PANEL_SIZES[data.abreast]
 
 
 def _size(data: ChartData) -> tuple[int, int | alt.Step]:
@@ -97,6 +102,8 @@ def _size(data: ChartData) -> tuple[int, int | alt.Step]:
     if y.type == "O":
         # Not all of many ordered names need to be read, so that their rows may be low.
         step = round(min(_ROW_HEIGHT, max(_LEAST_ROW, _ROW_HEIGHT * MANY_ROWS / rows)))
+    else:
+        step = max(step, _LINE_HEIGHT * lines_of(data.names(y), NAME_LETTERS) + _LINE_GAP)
     # The step is that of a name, not that of each of its scopes.
     each = {"for": "position"} if rows_of_scopes(data) else {}
     return width, alt.Step(step, **each)
@@ -117,8 +124,8 @@ def _paneled(
                 panels[side].header = header
     if not panels:
         return view
-    if data.panels > PANELS_ABREAST and "row" not in panels:
-        chart = InlineFacetChart(spec=view, facet=panels["column"], columns=PANELS_ABREAST)
+    if data.panels > data.abreast and "row" not in panels:
+        chart = InlineFacetChart(spec=view, facet=panels["column"], columns=data.abreast)
     else:
         chart = InlineFacetChart(spec=view, facet=alt.FacetMapping(**panels))
     # Each panel has its own axis of distances, which depend on how long a model's vectors are,
@@ -143,19 +150,14 @@ def _order(data: ChartData, channel: Channel) -> list[Any] | None:
 
 def _header(data: ChartData) -> alt.Header | None:
     """Name the panels; in lines where a name is longer than its panel is wide."""
-    if data.below:
+    if data.below and data.panels == data.abreast:
         # The view above has named them.
         return alt.Header(labels=False)
     if "facet" not in data.channels:
         return None
     letters = int(_panel_size(data)[0] / CHARACTER_WIDTH)
-    names = data.names(data.channels["facet"])
-    long = [name for name in names if len(name) > letters and name.isprintable()]
-    if not long:
-        return None
-    lines = {name: broken(name, letters) for name in long}
-    # Vega-Lite puts an expression in the place of the label, hence the brackets.
-    return alt.Header(labelExpr=f"({json.dumps(lines)})[datum.label] || (datum.label)")
+    lines = in_lines(data.names(data.channels["facet"]), letters)
+    return alt.Header(labelExpr=lines) if lines else None
 
 
 def _rows_are_alike(data: ChartData) -> bool:

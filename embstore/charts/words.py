@@ -1,8 +1,10 @@
 """The words of a chart: titles, captions, and a description for who cannot see it."""
 
+import json
 import re
 import textwrap
-from typing import TypeAlias
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, TypeAlias
 
 import altair as alt
 
@@ -10,16 +12,20 @@ from embstore.charts.chart_data import ChartData, is_value
 from embstore.charts.theme import (
     CHARACTER_WIDTH,
     PANEL_SIZES,
-    PANELS_ABREAST,
     SMALL_SIZE,
     TITLE_CHARACTER_WIDTH,
     Theme,
 )
-from embstore.types import SCOPE_WORDS, MetricInfo
+from embstore.choices import SCOPE_WORDS
+from embstore.types import MetricInfo
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 Title: TypeAlias = str | list[str] | None
 
 _DUMBBELL = "Filled: all tokens; hollow: without attention sinks, in the same layer."
+_TURNS = "Rings: where a course begins, turns and ends. The errors of its moves are in the table."
 NO_VALUE = "× marks a cell without a value."
 
 _TITLES = {
@@ -78,7 +84,7 @@ def axis_title(key: str, data: ChartData, note: str = "") -> Title:
         # A low view has no room for more than the name of its part.
         return capital(data.part) if channel.type == "Q" else " "
     title = title_of(column, data.metric)
-    abreast = min(data.panels, PANELS_ABREAST)
+    abreast = data.abreast
     if abreast > 1:
         title = _SHORT_TITLES.get(column, title)
     length = PANEL_SIZES[abreast]["xy".index(key)]
@@ -91,13 +97,30 @@ def broken(name: str, letters: int) -> list[str]:
 
     >>> broken("organisation/a-model · step0 to step1000", 16)
     ['organisation/a-', 'model · step0 to', 'step1000']
+    >>> broken("日本語モデル", 4)
+    ['日本語モ', 'デル']
     """
     lines = [""]
-    for part in re.split(r"(?<=[\s/_@-])", name):
+    for part in re.findall(rf"[^\s/_@-]{{1,{letters}}}[\s/_@-]*|[\s/_@-]+", name):
         if lines[-1] and len(lines[-1] + part.rstrip()) > letters:
             lines.append("")
         lines[-1] += part
     return [line.strip() for line in lines]
+
+
+def in_lines(names: Sequence[str], letters: int) -> str | None:
+    """Return a Vega expression that breaks labels longer than that; None if all are shorter."""
+    long = [name for name in names if len(name) > letters and name.isprintable()]
+    if not long:
+        return None
+    lines = {name: broken(name, letters) for name in long}
+    # Vega-Lite puts an expression in the place of the label, hence the brackets.
+    return f"({json.dumps(lines)})[datum.label] || (datum.label)"
+
+
+def lines_of(names: Sequence[str], letters: int) -> int:
+    """Return into how many lines the longest name is broken."""
+    return max((len(broken(name, letters)) for name in names if len(name) > letters), default=1)
 
 
 def capital(words: str) -> str:
@@ -163,12 +186,16 @@ def _lines(words: str, width: int, character: float) -> str | list[str]:
     return words if len(lines) < 2 else lines
 
 
-def _filled(names: list[str]) -> str:
+def filling(names: Sequence[str]) -> dict[str, str]:
     """Say which markers are filled and which are not."""
     looks = dict(zip(SCOPE_WORDS.values(), ("filled", "light", "hollow"), strict=True))
     if not set(names) <= looks.keys():
-        looks = {name: "hollow" if i else "filled" for i, name in enumerate(names)}
-    told = "; ".join(f"{looks[name]}: {name}" for name in names)
+        return {name: "hollow" if i else "filled" for i, name in enumerate(names)}
+    return {name: looks[name] for name in names}
+
+
+def _filled(names: list[str]) -> str:
+    told = "; ".join(f"{look}: {name}" for name, look in filling(names).items())
     return f"{told[:1].upper()}{told[1:]}."
 
 
@@ -184,11 +211,29 @@ def footer(data: ChartData, caption: str | None) -> str | None:
         parts.append(_DUMBBELL)
     if "fill" in data.channels and len(names := data.names(data.channels["fill"])) > 1:
         parts.append(_filled(names))
+    label = data.channels.get("label")
+    if label is not None and label.column == "course_turns":
+        parts.append(_TURNS)
     if "rule" in data.channels and not data.reaches_rule:
         rule = data.channels["rule"]
         far = max(data.numbers(rule), default=0)
         parts.append(f"The {rule.column.replace('_', ' ')} of {far:g} lies beyond the axis.")
     return " ".join([*parts, caption or ""]).strip() or None
+
+
+def far_pairs(data: ChartData, answer: "pa.Table") -> str | None:
+    """Say why some pairs of a chart of all pairs have no colour; None if all have one."""
+    if not data.is_pairs():
+        return None
+    pairs = {(row[data.channels["x"].column], row[data.channels["y"].column]) for row in data.rows}
+    n = len(data.names(data.channels["y"]))
+    if len(pairs) >= n * (n - 1) or "rank" not in answer.column_names:
+        return None
+    nearest = max(filter(None, answer["rank"].to_pylist()), default=0)
+    return (
+        f"Grey: not among the {nearest} nearest of the row's model (nearest={n - 1} draws all), "
+        "or not measured alike."
+    )
 
 
 def caption_below(caption: str, width: int, theme: Theme) -> alt.Title:

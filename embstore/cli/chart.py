@@ -48,6 +48,10 @@ def chart(
         str,
         typer.Option(metavar="light|dark", help="The colours.", autocompletion=complete_themes),
     ] = "light",
+    columns: Annotated[
+        int,
+        typer.Option(min=1, max=3, help="Panels side by side at most: 1 for a narrow page."),
+    ] = 3,
     store: StoreOption = None,
     queries: QueriesOption = None,
     tag: TagOption = None,
@@ -71,7 +75,7 @@ def chart(
         TERMINAL.say(f"note: {shadow}")
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", UserWarning)
-        drawn = opened.chart(name, theme=theme, **params)
+        drawn = opened.chart(name, theme=theme, columns=columns, **params)
     for warning in caught:
         TERMINAL.say(f"warning: {warning.message}")
     from embstore.charts.build import save_chart

@@ -90,6 +90,8 @@ def _table(previews: Sequence["Preview"], *, units: bool) -> "pa.Table":
         if work := preview.work:
             row |= {
                 "run_id": work.run_id,
+                "goes_on_from": work.goes_on_from,
+                "metrics": work.measures,
                 "architecture": work.architecture,
                 "windows": work.n_windows,
                 "tokens": work.n_tokens,

@@ -7,12 +7,18 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from embstore.cli.options import FormatOption, OutputOption, StoreOption, parse_tags
+from embstore.choices import DEFAULT_SCOPES, Sampling
+from embstore.cli.options import (
+    FormatOption,
+    OutputOption,
+    StoreOption,
+    complete_choices,
+    parse_tags,
+)
 from embstore.cli.outcomes import show_failures, tell, tell_findings
 from embstore.cli.progress import progress_bar
 from embstore.cli.terminal import TERMINAL
 from embstore.errors import IngestError, UsageError
-from embstore.types import SCOPES, Sampling
 
 if TYPE_CHECKING:
     from embstore.ingestion.outcome import Outcome
@@ -24,7 +30,17 @@ _DEFAULTS = Sampling()
 # What a study decides; beside it they would be ignored.
 _OF_THE_STUDY = (
     *("models", "corpus", "text_field", "tokens", "window", "sample", "seed"),
-    *("dtype", "scopes", "pairs", "name", "revisions", "random_init", "tokenizer"),
+    *(
+        "dtype",
+        "scopes",
+        "metrics",
+        "pairs",
+        "intervals",
+        "name",
+        "revisions",
+        "random_init",
+        "tokenizer",
+    ),
 )
 # What taking in runs that are kept has a use for.
 _OF_THE_SPOOL = {"spool", "store"}
@@ -143,9 +159,21 @@ def ingest(
         typer.Option(
             metavar="LIST", help="Which sets of tokens, with commas between.", rich_help_panel="How"
         ),
-    ] = ",".join(SCOPES),
+    ] = ",".join(DEFAULT_SCOPES),
+    metrics: Annotated[
+        str,
+        typer.Option(
+            metavar="LIST",
+            help="Names, families and presets: core, default, all.",
+            rich_help_panel="How",
+            autocompletion=complete_choices,
+        ),
+    ] = "default",
     pairs: Annotated[
         bool, typer.Option(help="Compare each layer with the next.", rich_help_panel="How")
+    ] = True,
+    intervals: Annotated[
+        bool, typer.Option(help="Give numbers standard errors.", rich_help_panel="How")
     ] = True,
     random_init: Annotated[
         bool,
@@ -237,7 +265,9 @@ def ingest(
                 dtype=dtype,
                 tags=tags,
                 scopes=scopes,
+                metrics=metrics,
                 pairs=pairs,
+                intervals=intervals,
                 text_field=text_field,
             ),
         )
@@ -317,7 +347,12 @@ def _refuse_beside_a_study(context: typer.Context) -> None:
 
 def _given(context: typer.Context, parameters: Iterable[str]) -> str | None:
     """Return the first of some parameters that the command line has, as it is written there."""
-    options = {"models": "a MODEL", "pairs": "--pairs or --no-pairs", "format_": "--format"}
+    options = {
+        "models": "a MODEL",
+        "pairs": "--pairs or --no-pairs",
+        "intervals": "--intervals or --no-intervals",
+        "format_": "--format",
+    }
     for parameter in parameters:
         source = context.get_parameter_source(parameter)
         if source is not None and source.name == "COMMANDLINE":

@@ -5,12 +5,12 @@ from typing import Annotated
 
 import typer
 
+from embstore.choices import Sampling
 from embstore.cli.options import FormatOption, OutputOption, split_names
 from embstore.cli.outcomes import tell
 from embstore.cli.progress import progress_bar
 from embstore.cli.terminal import TERMINAL
 from embstore.errors import UsageError
-from embstore.types import Sampling
 
 app = typer.Typer()
 

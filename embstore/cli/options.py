@@ -38,9 +38,17 @@ def complete_metrics() -> list[str]:
     return [info.name for info in metric_infos(pairs=True)]
 
 
+def complete_choices() -> list[str]:
+    """Offer what chooses metrics: presets, families, names."""
+    from embstore.metrics.registry import FAMILIES
+    from embstore.metrics.selection import ALL, PRESETS
+
+    return [*PRESETS, *(family.name for family in FAMILIES), *ALL]
+
+
 def complete_scopes() -> list[str]:
     """Offer every scope."""
-    from embstore.types import SCOPES
+    from embstore.choices import SCOPES
 
     return list(SCOPES)
 

@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from embstore.cli.terminal import TERMINAL
+from embstore.common.messages import listed
 from embstore.errors import StoreError
 from embstore.metrics.conventions import GOOD_RECALL
 
@@ -35,8 +36,8 @@ def tell(outcome: "Outcome") -> None:
         )
     else:
         TERMINAL.say(
-            f"{label}: measured on {outcome.n_tokens:,} tokens in {outcome.seconds:.0f} s "
-            f"(run {run})"
+            f"{label}: measured {_what(outcome)}on {outcome.n_tokens:,} tokens in "
+            f"{outcome.seconds:.0f} s (run {run}{_beyond(outcome)})"
         )
     if outcome.empty is not None:
         TERMINAL.say(f"warning: {label}: {outcome.empty.count}")
@@ -60,6 +61,21 @@ def tell(outcome: "Outcome") -> None:
             f"true neighbours, less than {GOOD_RECALL}; with --sample {EXACT_LIMIT} or less it is "
             "exact"
         )
+
+
+def _what(outcome: "Outcome") -> str:
+    """Name what was added to a stored run, if only that was measured."""
+    if not outcome.added:
+        return ""
+    few = len(outcome.added) <= 4
+    return f"{listed(outcome.added) if few else f'{len(outcome.added)} more metrics'} "
+
+
+def _beyond(outcome: "Outcome") -> str:
+    if outcome.completes is None:
+        return ""
+    before = outcome.completes[:8]
+    return f", with the numbers of {before}" if outcome.added else f", with all that {before} has"
 
 
 def tell_findings(outcomes: "Sequence[Outcome]", store: str | None) -> None:

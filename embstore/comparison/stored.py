@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from embstore.asking.caveats import dimension_caveat, few_tokens_note
+from embstore.choices import SCOPES
 from embstore.common.messages import closest, unknown
 from embstore.comparison.choose_runs import StoredRun, choose_runs, same_windows, stored_runs
 from embstore.comparison.differences import By, compare_profiles, default_by
@@ -15,7 +16,6 @@ from embstore.comparison.verdict import verdict
 from embstore.errors import QueryError, UsageError
 from embstore.metrics.conventions import LEVEL, LEVEL_IN_WORDS
 from embstore.metrics.names import NEIGHBOR_ESTIMATES
-from embstore.types import SCOPES
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -2,9 +2,9 @@
 
 from collections.abc import Mapping, Sequence
 
+from embstore.choices import SCOPE_WORDS
 from embstore.comparison.choose_runs import StoredRun
 from embstore.tables.looks import text_of
-from embstore.types import SCOPE_WORDS
 
 
 def verdict(rows: Sequence[Mapping[str, object]], a: StoredRun, b: StoredRun) -> str:

@@ -5,12 +5,15 @@ from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse.linalg import ArpackNoConvergence, eigsh
 
 from embstore.common.scratch import scratch
 from embstore.geometry.row_loops import add_scatter, centre_rows, describe_rows
 from embstore.types import FloatArray
 
 EPS = float(np.finfo(np.float64).eps)
+# Of fewer dimensions a decomposition is as fast as Lanczos's method.
+_LEAST_LANCZOS = 64
 
 
 @dataclass(eq=False)
@@ -24,7 +27,8 @@ class Moments:
     Attributes:
         n: number of vectors.
         mean: their mean, (d,).
-        scatter: sum of outer products of the centred vectors, (d, d).
+        scatter: sum of outer products of the centred vectors, (d, d); (0, 0) where it is not
+            wanted, and then nothing that comes from it is known.
         unit_sum: sum of the vectors scaled to length one, (d,).
         unit_squares: sum of their squared coordinates, (d,).
         n_zero: vectors of length zero, which have no direction.
@@ -42,14 +46,15 @@ class Moments:
     abs_max: float
 
     @classmethod
-    def empty(cls, d: int) -> Self:
-        """Return the moments of no vectors in ``d`` dimensions."""
-        return cls(0, np.zeros(d), np.zeros((d, d)), np.zeros(d), np.zeros(d), 0, 0.0, 0.0)
+    def empty(cls, d: int, *, scatter: bool = True) -> Self:
+        """Return the moments of no vectors in ``d`` dimensions, with or without a scatter."""
+        side = d if scatter else 0
+        return cls(0, np.zeros(d), np.zeros((side, side)), np.zeros(d), np.zeros(d), 0, 0.0, 0.0)
 
     @classmethod
-    def of(cls, X: NDArray[np.floating]) -> Self:
+    def of(cls, X: NDArray[np.floating], *, scatter: bool = True) -> Self:
         """Return the moments of the rows of ``X``, (n, d), which must be finite."""
-        moments = cls.empty(X.shape[1])
+        moments = cls.empty(X.shape[1], scatter=scatter)
         moments.add(X)
         return moments
 
@@ -62,6 +67,10 @@ class Moments:
         d = X.shape[1]
         mean, unit_sum, unit_squares = np.empty(d), np.empty(d), np.empty(d)
         described = describe_rows(X, rows, mean, unit_sum, unit_squares)
+        if not self.scatter.size:
+            other = Moments(len(rows), mean, self.scatter, unit_sum, unit_squares, *described)
+            self.take_in(other)
+            return
         centred = scratch("x float64", (len(rows), d), np.float64)
         centre_rows(X, rows, mean, centred)
         product = np.dot(centred.T, centred, out=scratch("product float64", (d, d), np.float64))
@@ -83,7 +92,8 @@ class Moments:
             return
         n = self.n + other.n
         step = other.mean - self.mean
-        add_scatter(self.scatter, other.scatter, 1.0, step, step, self.n * (other.n / n))
+        if self.scatter.size:
+            add_scatter(self.scatter, other.scatter, 1.0, step, step, self.n * (other.n / n))
         self.mean += step * (other.n / n)
         self.unit_sum += other.unit_sum
         self.unit_squares += other.unit_squares
@@ -115,6 +125,51 @@ class Moments:
         values: FloatArray
         values, vectors = np.linalg.eigh(self.scatter / scale)
         return self._cut(values[::-1], scale), vectors[:, ::-1]
+
+    def first_eigen(self) -> tuple[float, FloatArray]:
+        """Return the largest eigenvalue with its direction, a unit vector, (d,).
+
+        By Lanczos's method, whose products cost d² each where a decomposition costs d³.
+        """
+        scale, d = self._scale, len(self.mean)
+        if scale == 0 or d < _LEAST_LANCZOS:
+            values, directions = self.eigen()
+            return float(values[0]), directions[:, 0]
+        # By a fixed draw: a start at right angles to the direction would never find it.
+        start = np.random.default_rng(0).standard_normal(d)
+        try:
+            values, vectors = eigsh(self.scatter / scale, k=1, which="LA", v0=start, tol=0.0)
+        except ArpackNoConvergence:
+            values, directions = self.eigen()
+            return float(values[0]), directions[:, 0]
+        return float(values[0]) * (scale / (self.n - 1)), vectors[:, 0]
+
+    def eigenvalues_about_origin(self) -> FloatArray:
+        """Return the eigenvalues of the mean of xxᵀ, x not centred, largest first, (d,)."""
+        scale, d = self._scale, len(self.mean)
+        unit = max((scale / max(self.n, 1)) ** 0.5, float(np.abs(self.mean).max(initial=0.0)))
+        if not unit > 0:
+            return np.zeros(d)
+        mean = self.mean / unit
+        about = np.outer(mean, mean)
+        if scale:
+            about += self.scatter / (unit * self.n) / unit
+        values = np.linalg.eigvalsh(about)[::-1]
+        return np.asarray(np.where(values > values[0] * d * EPS, values, 0.0) * unit * unit)
+
+    @property
+    def total_variance(self) -> float:
+        """The trace of the covariance, its divisor n - 1."""
+        return float(np.trace(self.scatter / (self.n - 1))) if self._scale else 0.0
+
+    @property
+    def squared_norm(self) -> float:
+        """The squared Frobenius norm of the covariance, its divisor n - 1."""
+        scale = self._scale
+        if not scale:
+            return 0.0
+        unit = scale / (self.n - 1)
+        return float(np.square(self.scatter / scale).sum()) * unit * unit
 
     @property
     def _scale(self) -> float:

@@ -29,6 +29,8 @@ class Work:
     Attributes:
         architecture: its family.
         run_id: of the run that is stored already; None if there is something to do.
+        goes_on_from: the run of the same sample whose numbers the new one has as well.
+        measures: how many metrics are measured, in all scopes.
         n_windows: sequences to feed.
         n_tokens: tokens in them.
         n_layers: blocks of all stacks.
@@ -41,6 +43,8 @@ class Work:
 
     architecture: str
     run_id: str | None
+    goes_on_from: str | None
+    measures: int
     n_windows: int
     n_tokens: int
     n_layers: int
@@ -145,7 +149,7 @@ def _preview(
 
 
 def _work(planned: Plan, resources: Resources, settings: Settings, known: _Known) -> Work:
-    windows = planned.windows
+    windows, task = planned.windows, planned.task
     size = model_size(planned.model)
     run_id = planned.stored_run(settings)
     extent = plan_extent(planned, resources.dtype.itemsize, settings)
@@ -157,6 +161,8 @@ def _work(planned: Plan, resources: Resources, settings: Settings, known: _Known
     return Work(
         architecture=planned.model.config.model_type,
         run_id=run_id,
+        goes_on_from=task.stored.run_id if task.stored and not run_id else None,
+        measures=0 if run_id else len(task.measured.names),
         n_windows=windows.n_windows,
         n_tokens=windows.n_tokens,
         n_layers=sum(size.n_layers),

@@ -9,6 +9,7 @@ kept than a quarter of the sample.
 """
 
 from dataclasses import dataclass, fields
+from typing import Literal
 
 from embstore.common.workers import n_workers as usual_workers
 from embstore.models.description import ModelSize
@@ -46,7 +47,9 @@ class Extent:
         window: tokens of each.
         n_sample: tokens kept.
         n_scopes: sets of tokens.
-        pairs: whether adjacent layers are compared.
+        pairs: whether adjacent layers are compared, through their joint covariance.
+        search: whether neighbours are searched for.
+        eigen: how much of each covariance is decomposed.
         batch_size: windows per forward pass; None for what fits the usual size.
         itemsize: bytes of a number in the model.
     """
@@ -56,6 +59,8 @@ class Extent:
     n_sample: int
     n_scopes: int = 3
     pairs: bool = True
+    search: bool = True
+    eigen: Literal["directions", "values", "first"] = "directions"
     batch_size: int | None = None
     itemsize: int = 4
 
@@ -125,14 +130,15 @@ def estimate(size: ModelSize, extent: Extent, *, n_workers: int | None = None) -
     # Of one layer or of two: copies in float32, centred ones in float64, and three sums.
     taking_in = batch_tokens * d * (32 if extent.pairs else 16) + 3 * square
 
-    per_token = _SEARCH_BYTES + _SCOPE_BYTES * extent.n_scopes
+    per_token = _SEARCH_BYTES + _SCOPE_BYTES * extent.n_scopes if extent.search else 0
+    nearest = _NEAREST_BYTES * n * extent.n_scopes if extent.search else 0
     layer = _LAYER_SQUARES * square + _LAYER_SAMPLES * sample + per_token * n
     pair = _PAIR_SQUARES * square + _PAIR_SAMPLES * sample + per_token * n
     return MemoryEstimate(
         weights=size.n_parameters * extent.itemsize,
         moments=size.n_states * (square + special),
         pairs=n_pairs * (square + cross_special),
-        sample=size.n_states * (sample + _NEAREST_BYTES * n * extent.n_scopes),
+        sample=size.n_states * (sample + nearest),
         batch=activations + workers * taking_in,
         work=workers * max(layer, pair if extent.pairs else 0),
     )

@@ -12,6 +12,7 @@ from functools import partial
 
 from embstore.common.allocator import keep_freed_memory
 from embstore.common.workers import ahead
+from embstore.ingestion.completing import completed
 from embstore.ingestion.outcome import Outcome
 from embstore.ingestion.plan import Plan
 from embstore.ingestion.prefetch import Prepared
@@ -47,9 +48,12 @@ def measure_and_store(
     )
     model = examine(weights, located, config, context=planned.model.context)
     batch_size = settings.batch_size or default_batch_size(model, planned.windows.window)
+    task = planned.task
+    # Read before the work: what the new run goes on from may be gone afterwards.
+    stored = resources.stored.numbers(task.stored.run_id) if task.stored and task.added else None
     choice = Choice(
-        settings.scopes,
-        settings.pairs,
+        task.scopes,
+        task.measured,
         device=str(resources.device),
         seed=settings.sampling.seed,
     )
@@ -61,6 +65,8 @@ def measure_and_store(
             progress=_with_total(progress, planned.windows),
         )
     measured = _with_words(measured, planned)
+    if stored is not None:
+        measured = completed(measured, stored, task)
     provenance = collect(
         measured,
         device=str(resources.device),
@@ -94,6 +100,8 @@ def measure_and_store(
         n_tokens=planned.windows.n_tokens,
         seconds=time.perf_counter() - began,
         least_recall=min((share for share in known if share is not None), default=None),
+        added=task.added,
+        completes=task.stored.run_id if task.stored else None,
         file=kept.file if kept else None,
         reason=kept.reason if kept else None,
     )

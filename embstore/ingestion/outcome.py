@@ -27,6 +27,8 @@ class Outcome:
         seconds: what it took.
         least_recall: the worst layer's share of true neighbours that the search found, 1
             where it is exact; None where nothing was measured.
+        completes: the run of the same sample that this one has all numbers of, and more.
+        added: the metrics that were measured now, where the others are that run's.
         duplicate_of: the revision of the same model that has the same weights, if any.
         shared: which of its files with weights an earlier checkpoint of this ingest has too.
         empty: its layers without a number; None where every layer has some.
@@ -42,6 +44,8 @@ class Outcome:
     n_tokens: int = 0
     seconds: float = 0.0
     least_recall: float | None = None
+    completes: str | None = None
+    added: tuple[str, ...] = ()
     duplicate_of: str | None = None
     shared: SharedFiles | None = None
     empty: EmptyLayers | None = None

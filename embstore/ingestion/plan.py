@@ -5,13 +5,15 @@ plans out, a dry run shows them.
 """
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from embstore.checkpoints.located import Located
+from embstore.choices import Sampling
 from embstore.errors import ModelError, UsageError
+from embstore.ingestion.completing import Task, find_task
 from embstore.ingestion.memory_estimate import Extent
 from embstore.ingestion.request import Settings
 from embstore.ingestion.resources import Resources
@@ -21,17 +23,12 @@ from embstore.inputs.images import ImageFolder
 from embstore.inputs.text_windows import Windows, draw_windows
 from embstore.inputs.token_sample import sample_positions
 from embstore.measuring.scopes import SINK_THRESHOLD
-from embstore.metrics.registry import metric_infos
+from embstore.metrics.selection import Selection
 from embstore.models.description import ModelDescription, describe
 from embstore.models.image_reader import ModelImageReader
 from embstore.models.loaded import tokenizer_sha256
 from embstore.store import ids
-from embstore.types import (
-    Configuration,
-    Corpus,
-    MetricInfo,
-    Sampling,
-)
+from embstore.types import Configuration, Corpus, MetricInfo
 
 DEFAULT_WINDOW = 512
 
@@ -47,6 +44,7 @@ class Plan:
         positions: the kept sample, flat positions into the windows.
         configuration: what decides the numbers.
         metrics: what is measured.
+        task: what of it is measured, and what the store has already.
         work: identifies all of this.
         n_stored: how many times it is stored already.
         seconds: what planning took.
@@ -58,15 +56,18 @@ class Plan:
     positions: NDArray[np.int64]
     configuration: Configuration
     metrics: tuple[MetricInfo, ...]
+    task: Task
     work: str
     n_stored: int
     seconds: float
 
     def stored_run(self, settings: Settings) -> str | None:
         """Return the id of the run that leaves nothing to do; None if the work is to be done."""
-        if not self.n_stored or settings.force:
+        if settings.force:
             return None
-        return ids.run_id(self.work, self.n_stored - 1)
+        if self.task.done and self.task.stored:
+            return self.task.stored.run_id
+        return ids.run_id(self.work, self.n_stored - 1) if self.n_stored else None
 
 
 def plan(located: Located, resources: Resources, settings: Settings) -> Plan:
@@ -95,14 +96,23 @@ def plan(located: Located, resources: Resources, settings: Settings) -> Plan:
         dtype=str(resources.dtype).removeprefix("torch."),
         sink_threshold=SINK_THRESHOLD,
         scopes=",".join(settings.scopes),
+        intervals=settings.intervals,
         n_special_tokens=windows.n_special_tokens,
         tokenizer_sha256=reader,
         token_ids_sha256=windows.sha256,
     )
-    metrics = metric_infos(pairs=settings.pairs)
+    checkpoint = ids.checkpoint_id(located.name, located.checkpoint)
+    corpus = ids.corpus_id(resources.text.corpus)
+    stored = [] if settings.force else resources.stored.of_sample(checkpoint, corpus, configuration)
+    asked = Selection(settings.metrics, settings.intervals)
+    task = find_task(settings.scopes, asked, stored)
+    configuration = replace(
+        configuration, scopes=",".join(task.scopes), intervals=task.selection.intervals
+    )
+    metrics = task.selection.infos
     work = ids.configuration_id(
-        ids.checkpoint_id(located.name, located.checkpoint),
-        ids.corpus_id(resources.text.corpus),
+        checkpoint,
+        corpus,
         configuration,
         {metric.name: metric.version for metric in metrics},
     )
@@ -113,6 +123,7 @@ def plan(located: Located, resources: Resources, settings: Settings) -> Plan:
         positions=positions,
         configuration=configuration,
         metrics=metrics,
+        task=task,
         work=work,
         n_stored=resources.stored.repeats(work),
         seconds=time.perf_counter() - began,
@@ -158,8 +169,10 @@ def plan_extent(planned: Plan, itemsize: int, settings: Settings) -> Extent:
         n_windows=windows.n_windows,
         window=windows.window,
         n_sample=len(planned.positions),
-        n_scopes=len(settings.scopes),
-        pairs=settings.pairs,
+        n_scopes=len(planned.task.scopes),
+        pairs=planned.task.measured.needs("joint covariance"),
+        search=planned.task.measured.needs("neighbors"),
+        eigen=planned.task.measured.eigen,
         batch_size=settings.batch_size,
         itemsize=itemsize,
     )

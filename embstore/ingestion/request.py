@@ -8,14 +8,17 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from embstore.choices import DEFAULT_SCOPES, DTYPES, SCOPES, Sampling, Scope
 from embstore.common.messages import unknown
 from embstore.errors import UsageError
 from embstore.inputs.sampling import check_sampling, whole_number
+from embstore.metrics.selection import PRESETS, choose_metrics
 from embstore.store.tags import check_tags
-from embstore.types import DTYPES, SCOPES, Sampling, Scope, StudyMark
+from embstore.types import StudyMark
 
-# What revisions may be, for messages.
+# What revisions and metrics may be, for messages.
 _NAMES = "give names, patterns, every:N or all, with commas between"
+_CHOICES = "give names, families or presets, as embstore ls metrics has them"
 
 
 @dataclass(frozen=True)
@@ -50,7 +53,8 @@ class Settings:
         tags: stored with the run, for the user's own filters.
         force: measure again even if the same work is stored.
         scopes: which sets of tokens are measured, in the order of ``SCOPES``.
-        pairs: whether each layer is compared with the next.
+        metrics: which metrics, in the order of the catalogue, each once.
+        intervals: whether numbers get errors.
         text_field: which field or column of the corpus holds its text.
         allow_pickle: load pickled weights, which can run code.
         allow_remote_code: run Python code that comes with a model.
@@ -64,8 +68,9 @@ class Settings:
     dtype: str = "auto"
     tags: Mapping[str, str] = field(default_factory=dict)
     force: bool = False
-    scopes: tuple[Scope, ...] = SCOPES
-    pairs: bool = True
+    scopes: tuple[Scope, ...] = DEFAULT_SCOPES
+    metrics: tuple[str, ...] = PRESETS["default"]
+    intervals: bool = True
     text_field: str | None = None
     allow_pickle: bool = False
     allow_remote_code: bool = False
@@ -144,8 +149,10 @@ def build_settings(
     *,
     dtype: str = "auto",
     tags: Mapping[str, str] | None = None,
-    scopes: str | Iterable[str] = SCOPES,
+    scopes: str | Iterable[str] = DEFAULT_SCOPES,
+    metrics: str | Iterable[str] = "default",
     pairs: bool = True,
+    intervals: bool = True,
     text_field: str | None = None,
 ) -> Settings:
     """Return what decides the numbers of an ingest; a study may say all of it.
@@ -161,7 +168,8 @@ def build_settings(
         dtype=dtype,
         tags=dict(tags or {}),
         scopes=choose_scopes(scopes),
-        pairs=pairs,
+        metrics=choose_metrics(_terms("metrics", metrics, _CHOICES), pairs=pairs),
+        intervals=intervals,
         text_field=text_field,
     )
 

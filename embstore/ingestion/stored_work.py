@@ -4,7 +4,9 @@ from collections.abc import Mapping
 
 from embstore.errors import StoreError
 from embstore.store.connection import Database
+from embstore.store.stored_numbers import StoredNumbers, StoredRun, numbers_of_run, runs_of_sample
 from embstore.store.writing import all_repeats, repeats
+from embstore.types import Configuration
 
 
 class StoredWork:
@@ -40,3 +42,26 @@ class StoredWork:
             if self._known is None:
                 raise
             return self._known.get(work, 0)
+
+    def of_sample(
+        self, checkpoint_id: str, corpus_id: str, configuration: Configuration
+    ) -> list[StoredRun]:
+        """Return the runs of the same sample, the newest first; none while they cannot be read.
+
+        Raises:
+            StoreError: the store cannot be read, and could not be before.
+        """
+        try:
+            return runs_of_sample(self._database, checkpoint_id, corpus_id, configuration)
+        except StoreError:
+            if self._known is None:
+                raise
+            return []
+
+    def numbers(self, run_id: str) -> StoredNumbers:
+        """Return the numbers of a stored run.
+
+        Raises:
+            StoreError: the store cannot be read, or the run is gone.
+        """
+        return numbers_of_run(self._database, run_id)

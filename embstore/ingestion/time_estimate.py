@@ -22,6 +22,8 @@ from embstore.models.fast_linears import linear_pace
 # Sums, projections and errors, for each scope: factor · t d².
 # Decompositions in float64, for each scope: factor · d³.
 _SEARCH, _SUMS, _DECOMPOSITION = 4.0, 2.0, 30.0
+# What eigenvalues take of eigenvalues with directions; the first alone takes d² and no d³.
+_OF_A_DECOMPOSITION = {"directions": 1.0, "values": 0.25, "first": 0.0}
 # The share of sums and decompositions that is spent on comparing adjacent layers.
 _PAIRS = 0.4
 # A forward pass takes this many times as long as its linear layers: attention, norms and
@@ -64,8 +66,10 @@ def estimate_seconds(size: ModelSize, extent: Extent, pace: Pace) -> float:
     per_token = 2 * size.n_multiplied + 4 * extent.window * size.hidden_size * sum(size.n_layers)
     forward = _BESIDE_LINEARS * n_tokens * per_token / pace.linear
     d, n = float(size.hidden_size), extent.n_sample
-    of_sums = (_SUMS * n_tokens * d**2 + _DECOMPOSITION * d**3) * extent.n_scopes
-    geometry = _SEARCH * n**2 * d + of_sums * (1 if extent.pairs else 1 - _PAIRS)
+    decomposition = _DECOMPOSITION * _OF_A_DECOMPOSITION[extent.eigen]
+    of_sums = (_SUMS * n_tokens * d**2 + decomposition * d**3) * extent.n_scopes
+    search = _SEARCH if extent.search else 0.0
+    geometry = search * n**2 * d + of_sums * (1 if extent.pairs else 1 - _PAIRS)
     return forward + size.n_states * geometry / (pace.product * n_workers())
 
 

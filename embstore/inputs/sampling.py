@@ -4,8 +4,8 @@ import operator
 from dataclasses import asdict
 from typing import SupportsIndex
 
+from embstore.choices import Sampling
 from embstore.errors import UsageError
-from embstore.types import Sampling
 
 # The largest number that a column of the store holds.
 _LARGEST = 2**63 - 1

@@ -7,28 +7,28 @@ sinks, the rest); each scope merges the groups it wants, nothing is ever subtrac
 
 import time
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from embstore.choices import SCOPES, Scope
 from embstore.common.workers import workers
 from embstore.geometry.neighbors.search import nearest_neighbors
 from embstore.measuring.collect import LayerRecord, PairRecord
 from embstore.measuring.evaluate import LayerResult, measure_layer, measure_pair
 from embstore.measuring.scopes import SINK_THRESHOLD, same_tokens
 from embstore.measuring.stack import StackRecord
+from embstore.metrics.selection import Selection
 from embstore.models.hidden_states import HiddenBatch
 from embstore.types import (
-    SCOPES,
     CurvePoint,
     LayerKey,
     MassiveActivation,
     Measured,
     Measurement,
-    Scope,
     Spectrum,
     Stack,
 )
@@ -45,7 +45,7 @@ class Choice:
 
     Attributes:
         scopes: which sets of tokens.
-        pairs: whether adjacent layers are compared, which needs a (d, d) sum for each.
+        selection: which metrics.
         sink_threshold: a token is a sink if its norm at any block exceeds this many
             times the median norm of its own window at that block (Sun et al. 2024
             describe such tokens; the rule is embstore's).
@@ -54,7 +54,7 @@ class Choice:
     """
 
     scopes: tuple[Scope, ...] = SCOPES
-    pairs: bool = True
+    selection: Selection = field(default_factory=Selection)
     sink_threshold: float = SINK_THRESHOLD
     device: str = "cpu"
     seed: int = 0
@@ -67,7 +67,7 @@ def measure_batches(
     *,
     progress: Progress = lambda _stage, _done, _total: None,
 ) -> Measured:
-    """Measure every metric of every layer, and of each layer with the next.
+    """Measure the chosen metrics of every layer, and of each layer with the next.
 
     Args:
         batches: the hidden states of all windows, in order.
@@ -78,6 +78,7 @@ def measure_batches(
             ``geometry`` layers and pairs of layers.
     """
     choice = choice or Choice()
+    selection = choice.selection
     stacks: dict[Stack, StackRecord] = {}
     forward_seconds = 0.0
     taken = tokens = 0
@@ -93,10 +94,20 @@ def measure_batches(
                 states = {key: state for key, state in batch.states.items() if key.stack == stack}
                 if stack not in stacks:
                     records = [
-                        LayerRecord(key, state.shape[-1], len(positions))
+                        LayerRecord(
+                            key,
+                            state.shape[-1],
+                            len(positions),
+                            covariance=selection.needs("covariance"),
+                        )
                         for key, state in states.items()
                     ]
-                    stacks[stack] = StackRecord(records, positions // window, pairs=choice.pairs)
+                    stacks[stack] = StackRecord(
+                        records,
+                        positions // window,
+                        pairs=bool(selection.of_pair),
+                        joint=selection.needs("joint covariance"),
+                    )
                 stacks[stack].add(
                     states,
                     batch.mask,
@@ -122,10 +133,10 @@ def measure_batches(
         same = {name: same_tokens(stack.counts, choice.scopes) for name, stack in stacks.items()}
 
         def of_layer(item: tuple[StackRecord, LayerRecord]) -> LayerResult:
-            return measure_layer(*item, list(same[item[1].key.stack]), search)
+            return measure_layer(*item, list(same[item[1].key.stack]), search, selection)
 
         def of_pair(item: tuple[StackRecord, PairRecord]) -> list[Measurement]:
-            return measure_pair(*item, results, list(same[item[1].x.key.stack]))
+            return measure_pair(*item, results, list(same[item[1].x.key.stack]), selection)
 
         for result in pool.map(of_layer, layers):
             results[result.layer.key] = result

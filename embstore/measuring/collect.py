@@ -67,6 +67,7 @@ class LayerRecord:
     """One layer: moments by group, the sample, further vectors, the largest coordinates.
 
     Attributes:
+        covariance: whether the moments have a scatter.
         moments: of each group that has sums.
         n_bad: tokens with a value that is not finite.
     """
@@ -77,10 +78,13 @@ class LayerRecord:
         d: int,
         n_sample: int,
         dtype: type[np.float32] | type[np.float64] = np.float32,
+        *,
+        covariance: bool = True,
     ) -> None:
         self.key = key
         self.d = d
-        self.moments: dict[int, Moments] = {REST: Moments.empty(d)}
+        self.covariance = covariance
+        self.moments: dict[int, Moments] = {REST: Moments.empty(d, scatter=covariance)}
         self.n_sample = n_sample
         self._room = np.empty((n_sample, d), dtype=dtype)
         self._used = n_sample
@@ -125,7 +129,7 @@ class LayerRecord:
 
     def settle(self, group: int, rows: NDArray[np.int64]) -> None:
         """Turn a group's vectors, which ``units`` has at those rows, into moments."""
-        self.moments[group] = Moments.of(self.units[rows])
+        self.moments[group] = Moments.of(self.units[rows], scatter=self.covariance)
 
     def merged(self, groups: Iterable[int], few: Few) -> Moments:
         """Return the moments of all vectors of some groups, the rest among them.
@@ -145,12 +149,18 @@ class LayerRecord:
 
 
 class PairRecord:
-    """A layer and the next: their joint moments by group, and how far tokens move."""
+    """A layer and the next: their joint moments by group, and how far tokens move.
 
-    def __init__(self, x: LayerRecord, y: LayerRecord) -> None:
+    Attributes:
+        cross: the joint moments; of no group where they are not wanted.
+    """
+
+    def __init__(self, x: LayerRecord, y: LayerRecord, *, joint: bool = True) -> None:
         self.x = x
         self.y = y
-        self.cross: dict[int, CrossMoments] = {REST: CrossMoments.empty(x.d, y.d)}
+        self.cross: dict[int, CrossMoments] = {}
+        if joint:
+            self.cross[REST] = CrossMoments.empty(x.d, y.d)
         self._slopes: FloatArray | None = None
         # By group: sum and number of update ratios, sum and number of cosines.
         self.steps = np.zeros((N_GROUPS, 4))
@@ -159,7 +169,7 @@ class PairRecord:
         """Take in the same tokens' vectors in both layers, (n, d_x) and (n, d_y)."""
         if self.x.n_bad or self.y.n_bad or not batch.by_group:
             return
-        if self._slopes is None:
+        if self.cross and self._slopes is None:
             # Ordinary tokens tell them best. All groups have the same, so that they can be merged.
             some = batch.by_group.get(REST, next(iter(batch.by_group.values())))
             self._slopes = slopes_between(x, y, some)
@@ -181,11 +191,14 @@ class PairRecord:
 
     def settle(self, group: int, rows: NDArray[np.int64]) -> None:
         """Turn a group's vectors, which its layers have at those rows, into moments."""
-        self.cross[group] = self._no_tokens()
-        self.cross[group].add(self.x.units[rows], self.y.units[rows])
+        if self.cross:
+            self.cross[group] = self._no_tokens()
+            self.cross[group].add(self.x.units[rows], self.y.units[rows])
 
     def merged(self, groups: Iterable[int], few: Few) -> CrossMoments:
         """Return the joint moments of all tokens of some groups, the rest among them."""
+        if not self.cross:
+            return CrossMoments.empty(0, 0)
         others = [group for group in groups if group != REST]
         merged = self.cross[REST].copy() if others else self.cross[REST]
         for group in others:

@@ -6,8 +6,15 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from embstore.choices import Scope
 from embstore.geometry.moments import Moments
-from embstore.geometry.neighbors.search import Neighbors, count_within, nearest_neighbors, restrict
+from embstore.geometry.neighbors.search import (
+    Neighbors,
+    count_within,
+    merge_duplicates,
+    nearest_neighbors,
+    restrict,
+)
 from embstore.geometry.neighbors.ties import join_ties, usual_error
 from embstore.measuring.collect import Few, LayerRecord, PairRecord
 from embstore.measuring.scopes import FIRST, GROUPS, REST, SINK
@@ -20,20 +27,13 @@ from embstore.metrics.metric import Metric, Subject, evaluate
 from embstore.metrics.neighbor_ratios import NEIGHBORS
 from embstore.metrics.of_one_layer.corrint import corrint_radii
 from embstore.metrics.of_two_layers.neighbor_overlap import OVERLAP_NEIGHBORS, overlap
-from embstore.metrics.one_layer import Cloud, Graph
-from embstore.metrics.registry import METRICS, N_NEIGHBORS, PAIR_METRICS
+from embstore.metrics.one_layer import NO_GRAPH, Cloud, Graph
+from embstore.metrics.registry import N_NEIGHBORS
+from embstore.metrics.selection import Selection
 from embstore.metrics.two_layers import Core, Overlap, Pair
 from embstore.metrics.uncertainty import Interval, clustered
 from embstore.metrics.window_products import Products
-from embstore.types import (
-    CurvePoint,
-    FloatArray,
-    Layer,
-    LayerKey,
-    Measurement,
-    Scope,
-    Spectrum,
-)
+from embstore.types import CurvePoint, FloatArray, Layer, LayerKey, Measurement, Spectrum
 
 _ROUNDING = 1e-9
 
@@ -75,7 +75,11 @@ class LayerResult:
 
 
 def measure_layer(
-    stack: StackRecord, record: LayerRecord, scopes: Sequence[Scope], search: Search
+    stack: StackRecord,
+    record: LayerRecord,
+    scopes: Sequence[Scope],
+    search: Search,
+    selection: Selection | None = None,
 ) -> LayerResult:
     """Measure one layer in every scope.
 
@@ -84,16 +88,24 @@ def measure_layer(
         record: what was kept of it.
         scopes: which.
         search: finds the nearest neighbours of vectors, as ``nearest_neighbors`` does.
+        selection: which metrics, with or without errors; None for all, with them.
     """
+    selection = selection or Selection()
     key = record.key
     if record.n_bad:
         reason = f"{record.n_bad} of {stack.counts.sum()} tokens have NaN or infinite values"
-        missing = [m for scope in scopes for m in _undefined(stack, key, scope, METRICS, reason)]
+        names = [metric.name for metric in selection.of_layer]
+        missing = [m for scope in scopes for m in _undefined(stack, key, scope, names, reason)]
         return LayerResult(_layer(stack, record, None), missing, [], [], {}, {})
-    found = search(record.sample, N_NEIGHBORS)
     keeps = {scope: np.isin(stack.sample_groups, GROUPS[scope]) for scope in scopes}
-    graphs, nearest = _graphs(found, keeps, stack.sample_windows)
-    products = _products(stack, record, scopes)
+    found: Neighbors | None = None
+    graphs: dict[Scope, Graph] = {}
+    nearest: dict[Scope, Nearest] = {}
+    if selection.needs("neighbors"):
+        found = search(record.sample, N_NEIGHBORS)
+        pair_counts = selection.needs("pair counts")
+        graphs, nearest = _graphs(found, keeps, stack.sample_windows, pair_counts=pair_counts)
+    products = _products(stack, record, scopes) if selection.needs("window products") else None
     measurements: list[Measurement] = []
     spectra: list[Spectrum] = []
     curves: list[CurvePoint] = []
@@ -103,18 +115,29 @@ def measure_layer(
             moments=record.merged(GROUPS[scope], stack.few),
             sample=record.sample if keep.all() else record.sample[keep],
             clusters=Clusters.of(stack.sample_windows[keep]),
-            graph=graphs[scope],
+            graph=graphs.get(scope, NO_GRAPH),
             units=record.units,
             unit_clusters=stack.clusters(GROUPS[scope]),
             products=products,
+            eigen=selection.eigen,
         )
-        measurements += [_measure(stack, key, scope, metric, cloud) for metric in METRICS.values()]
-        spectra.append(Spectrum(key, scope, cloud.eigenvalues, cloud.n))
-        curves += [
-            curve_point(key, scope, cloud.graph, rank, n_windows=stack.n_windows)
-            for rank in gride.GRIDE_RANKS
+        measurements += [
+            _measure(stack, key, scope, metric, cloud, intervals=selection.intervals)
+            for metric in selection.of_layer
         ]
-        spread[scope] = cloud.spread
+        if selection.needs("spectrum"):
+            spectra.append(Spectrum(key, scope, cloud.eigenvalues, cloud.n))
+        if graphs:
+            curves += [
+                curve_point(
+                    *(key, scope, cloud.graph, rank),
+                    n_windows=stack.n_windows,
+                    intervals=selection.intervals,
+                )
+                for rank in gride.GRIDE_RANKS
+            ]
+        if selection.needs("spread"):
+            spread[scope] = cloud.spread
         # Drop the cloud: it would keep this scope's sums while the next scope's are made.
         del cloud
     layer = _layer(stack, record, found)
@@ -126,17 +149,33 @@ def measure_pair(
     record: PairRecord,
     results: dict[LayerKey, LayerResult],
     scopes: Sequence[Scope],
+    selection: Selection | None = None,
 ) -> list[Measurement]:
-    """Compare a layer with the next in every scope; numbers stand with the earlier one."""
+    """Compare a layer with the next in every scope; numbers stand with the earlier one.
+
+    Args:
+        stack: the stack they belong to.
+        record: what was kept of both.
+        results: of ``measure_layer``, for the same selection.
+        scopes: which.
+        selection: which metrics, with or without errors; None for all, with them.
+    """
+    selection = selection or Selection()
+    joint = selection.needs("joint covariance")
+    none = np.zeros(0)
     key = record.x.key
     measurements: list[Measurement] = []
     few = stack.few
-    x_products, y_products = (_products(stack, layer, scopes) for layer in (record.x, record.y))
+    x_products, y_products = (
+        _products(stack, layer, scopes) if selection.needs("window products") else None
+        for layer in (record.x, record.y)
+    )
     shared = _core("shared", record, (REST,), few)
     for scope in scopes:
         if record.x.n_bad or record.y.n_bad:
             reason = "this layer or the next has NaN or infinite values"
-            measurements += _undefined(stack, key, scope, PAIR_METRICS, reason)
+            names = [metric.name for metric in selection.of_pair]
+            measurements += _undefined(stack, key, scope, names, reason)
             continue
         groups = GROUPS[scope]
         x, y = results[record.x.key], results[record.y.key]
@@ -144,7 +183,9 @@ def measure_pair(
         added = record.few(groups, few)
         # The shared sums can take in a scope's other tokens only if their vectors were kept and
         # the shared ones have full rank; else everything is computed from the whole scope.
-        from_whole = added is None or (len(added[0]) > 0 and shared.fit.cholesky is None)
+        from_whole = (
+            not joint or added is None or (len(added[0]) > 0 and shared.fit.cholesky is None)
+        )
         pair = Pair(
             core=whole if from_whole else shared,
             added=None if from_whole else added,
@@ -152,14 +193,15 @@ def measure_pair(
             y=whole.y,
             cross=whole.cross,
             clusters=stack.clusters(groups),
-            spread_x=x.spread[scope],
-            spread_y=y.spread[scope],
-            overlap=_overlap(stack, record, x.nearest[scope], y.nearest[scope]),
+            spread_x=x.spread.get(scope, none),
+            spread_y=y.spread.get(scope, none),
+            overlap=_overlap(stack, record, x.nearest.get(scope), y.nearest.get(scope)),
             steps=record.merged_steps(groups),
             products=(x_products, y_products) if x_products and y_products else None,
         )
         measurements += [
-            _measure(stack, key, scope, metric, pair) for metric in PAIR_METRICS.values()
+            _measure(stack, key, scope, metric, pair, intervals=selection.intervals)
+            for metric in selection.of_pair
         ]
         del pair, whole
     return measurements
@@ -204,12 +246,15 @@ def _graphs(
     windows: NDArray[np.int64],
     *,
     k: int = N_NEIGHBORS,
+    pair_counts: bool = True,
 ) -> tuple[dict[Scope, Graph], dict[Scope, Nearest]]:
     """Restrict one search to every scope, and count pairs for all scopes in one pass."""
     restricted = {scope: restrict(found, keep, k) for scope, keep in keeps.items()}
     joined = [join_ties(one.points, one.distances) for one in restricted.values()]
     errors = [usual_error(one.points, one.distances[:, :NEIGHBORS]) for one in restricted.values()]
-    radii = np.array([corrint_radii(*one) for one in zip(joined, errors, strict=True)])
+    radii = np.full((len(keeps), 4), np.nan)
+    if pair_counts:
+        radii = np.array([corrint_radii(*one) for one in zip(joined, errors, strict=True)])
     member = np.zeros((len(keeps), len(found.points)), dtype=bool)
     for row, keep in zip(member, keeps.values(), strict=True):
         row[found.group[keep]] = True
@@ -235,7 +280,13 @@ def _graphs(
 
 
 def curve_point(
-    key: LayerKey, scope: Scope, graph: Graph, rank: int, *, n_windows: int | None = None
+    key: LayerKey,
+    scope: Scope,
+    graph: Graph,
+    rank: int,
+    *,
+    n_windows: int | None = None,
+    intervals: bool = True,
 ) -> CurvePoint:
     """Return the intrinsic dimension at one scale with its interval.
 
@@ -245,20 +296,27 @@ def curve_point(
         graph: their distances.
         rank: the scale.
         n_windows: windows of the run; None if the last that occurs is its last.
+        intervals: whether its error is wanted.
     """
     n = len(graph.distances)
     value = gride.gride(graph.distances, rank)
     if not np.isfinite(value):
         return CurvePoint(key, scope, rank, None, None, n)
-    influence = gride.influence(graph, rank, value)
-    interval = clustered(value, influence, graph.clusters, transform="log")
+    interval = None
+    if intervals:
+        influence = gride.influence(graph, rank, value)
+        interval = clustered(value, influence, graph.clusters, transform="log")
     scale = graph.distances[:, [rank - 1, 2 * rank - 1]].mean()
     errors = _errors(interval, n_windows or int(graph.clusters.windows[-1]) + 1)
     return CurvePoint(key, scope, rank, value, float(scale), n, *errors)
 
 
-def _overlap(stack: StackRecord, record: PairRecord, x: Nearest, y: Nearest) -> Overlap:
+def _overlap(
+    stack: StackRecord, record: PairRecord, x: Nearest | None, y: Nearest | None
+) -> Overlap:
     """Compare neighbours among the tokens that are distinct points in both layers."""
+    if x is None or y is None:
+        return Overlap(np.zeros(0), NO_GRAPH.clusters, np.zeros(0))
     k = OVERLAP_NEIGHBORS
     rows = x.rows if np.array_equal(x.rows, y.rows) else np.intersect1d(x.rows, y.rows)
     clusters = Clusters.of(stack.sample_windows[rows])
@@ -275,9 +333,15 @@ def _overlap(stack: StackRecord, record: PairRecord, x: Nearest, y: Nearest) -> 
 
 
 def _measure(
-    stack: StackRecord, key: LayerKey, scope: Scope, metric: Metric[Subject], subject: Subject
+    stack: StackRecord,
+    key: LayerKey,
+    scope: Scope,
+    metric: Metric[Subject],
+    subject: Subject,
+    *,
+    intervals: bool,
 ) -> Measurement:
-    found = evaluate(metric, subject)
+    found = evaluate(metric, subject, intervals=intervals)
     errors = _errors(found.interval, stack.n_windows)
     return Measurement(key, scope, metric.name, found.value, found.n, found.reason, *errors)
 
@@ -312,9 +376,16 @@ def _layer(stack: StackRecord, record: LayerRecord, found: Neighbors | None) -> 
         n_first=int(stack.counts[FIRST]),
         n_sinks=int(stack.counts[SINK]),
         n_sample=len(record.sample),
-        n_duplicates=found.n_duplicates if found else 0,
-        n_zero=sum(Moments.of(vectors).n_zero for vectors in few)
+        n_duplicates=_n_duplicates(record, found),
+        n_zero=sum(Moments.of(vectors, scatter=False).n_zero for vectors in few)
         + sum(moments.n_zero for moments in record.moments.values()),
-        neighbor_method=found.method if found else "exact",
+        neighbor_method=found.method if found else None,
         neighbor_recall=found.recall if found else None,
     )
+
+
+def _n_duplicates(record: LayerRecord, found: Neighbors | None) -> int:
+    """Count the sample's vectors that repeat an earlier one; of a broken layer none is known."""
+    if found is not None:
+        return found.n_duplicates
+    return 0 if record.n_bad else len(record.sample) - len(merge_duplicates(record.sample)[0])

@@ -6,11 +6,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from embstore.choices import Scope
 from embstore.geometry.row_loops import lengths
-from embstore.types import LayerKey, Scope
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+    from embstore.types import LayerKey
 
 SINK_THRESHOLD = 8.0
 

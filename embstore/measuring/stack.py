@@ -26,7 +26,12 @@ class StackRecord:
     """One stack: its layers, its pairs of adjacent layers, the groups of its tokens."""
 
     def __init__(
-        self, layers: Iterable[LayerRecord], windows: NDArray[np.int64], *, pairs: bool
+        self,
+        layers: Iterable[LayerRecord],
+        windows: NDArray[np.int64],
+        *,
+        pairs: bool,
+        joint: bool = True,
     ) -> None:
         """Gather the empty records of a stack's layers.
 
@@ -34,13 +39,14 @@ class StackRecord:
             layers: one record each, for the same sample.
             windows: of each token of the sample, ascending, (n_sample,).
             pairs: whether adjacent layers are compared.
+            joint: whether that takes their joint moments.
         """
         self.layers = {record.key: record for record in layers}
         # The state after the final norm is not a layer further on.
         blocks = [record for key, record in self.layers.items() if key.site != "final_norm"]
         blocks.sort(key=lambda record: record.key.layer)
         following = pairwise(blocks) if pairs else []
-        self.pairs = [PairRecord(x, y) for x, y in following]
+        self.pairs = [PairRecord(x, y, joint=joint) for x, y in following]
         self.counts = np.zeros(N_GROUPS, dtype=np.int64)
         self.sample_groups = np.zeros(len(windows), dtype=np.int8)
         self.sample_windows = windows

@@ -23,6 +23,20 @@ Subject = TypeVar("Subject", bound=Vectors, contravariant=True)
 Change = Literal["shift", "rotation", "duplication"]
 
 
+# What has to be made ready for a metric beyond sums of the vectors and the sample itself: the
+# covariance; all of its eigenvalues; how far each token lies along it; the nearest neighbours; the
+# pairs within a distance; products of tokens of one window; the joint covariance of two layers.
+Need = Literal[
+    "covariance",
+    "spectrum",
+    "spread",
+    "neighbors",
+    "pair counts",
+    "window products",
+    "joint covariance",
+]
+
+
 # What lowest and highest values are said with, for n vectors of d dimensions.
 _LIMITS: dict[str, Callable[[int, int], float]] = {
     "-inf": lambda _n, _d: -math.inf,
@@ -44,10 +58,12 @@ class Family:
     """Metrics that look at the same thing, as a section of docs/metrics.md.
 
     Attributes:
+        name: what chooses all of them together.
         title: of the section.
         text: what all of them have in common, in Markdown.
     """
 
+    name: str
     title: str
     text: str
 
@@ -109,6 +125,7 @@ class Metric(Generic[Subject]):
         count: how many vectors are behind it.
         interval: its standard error and interval; None where it has none.
         why: the reason for an undefined value, given the number of vectors.
+        needs: what it takes; what no chosen metric needs is not computed.
         needs_many: it is biased unless there are many times more vectors than dimensions.
     """
 
@@ -119,6 +136,7 @@ class Metric(Generic[Subject]):
     count: Callable[[Subject], int]
     interval: Callable[[Subject, float], Interval | None]
     why: Callable[[Subject, int], str]
+    needs: frozenset[Need] = frozenset()
     needs_many: bool = False
 
     @property
@@ -155,11 +173,19 @@ class MetricValue:
     interval: Interval | None = None
 
 
-def evaluate(metric: Metric[Subject], subject: Subject) -> MetricValue:
-    """Compute one metric with its interval; an undefined value comes with its reason."""
+def evaluate(metric: Metric[Subject], subject: Subject, *, intervals: bool = True) -> MetricValue:
+    """Compute one metric with its interval; an undefined value comes with its reason.
+
+    Args:
+        metric: which.
+        subject: what it looks at.
+        intervals: whether its error is wanted, which may take longer than the number.
+    """
     n = metric.count(subject)
     number = metric.compute(subject)
     if number - number == 0:  # finite
+        if not intervals:
+            return MetricValue(number, n)
         interval = metric.interval(subject, number)
         if interval is not None:
             interval = _within(interval, number, *metric.description.limits(n, subject.d))

@@ -43,6 +43,43 @@ NEED_MANY = frozenset(
     }
 )
 
+# Computed from all eigenvalues of the covariance, which are stored as well.
+NEED_SPECTRUM = frozenset(
+    {
+        "alpha_req",
+        "effective_rank",
+        "isoscore",
+        "participation_ratio",
+        "pca_dim_90",
+        "pca_dim_95",
+        "pca_dim_99",
+        "rankme",
+        "spectral_entropy",
+        "spectral_rank",
+        "spectral_slope",
+        "stable_rank",
+    }
+)
+
+# Computed from nearest neighbours, and so is the dimension by scale.
+NEED_NEIGHBORS = frozenset(
+    {
+        "corrint",
+        "lid_p05",
+        "lid_p25",
+        "lid_p50",
+        "lid_p75",
+        "lid_p95",
+        "mada",
+        "mle",
+        "mom",
+        "twonn",
+        "twonn_low20",
+        "twonn_ml",
+        "neighbor_overlap_next",
+    }
+)
+
 # With a number for each layer.
 OF_ONE_LAYER = frozenset(
     {

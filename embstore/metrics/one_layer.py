@@ -1,6 +1,7 @@
 """What a metric may look at: one layer's token vectors in one scope, summarised."""
 
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -54,6 +55,16 @@ class Graph:
         return np.asarray(AS_NEIGHBOR * sums)
 
 
+# Of a sample whose neighbours nothing asks for.
+NO_GRAPH = Graph(
+    distances=np.zeros((0, 0)),
+    indices=np.zeros((0, 0), dtype=np.int32),
+    clusters=Clusters.of(np.zeros(0, dtype=np.int64)),
+    radii=np.full(4, np.nan),
+    within=np.zeros((0, 4)),
+)
+
+
 @dataclass(frozen=True, eq=False)
 class Cloud:
     """A cloud of token vectors and the sample kept from it.
@@ -66,6 +77,8 @@ class Cloud:
         units: the vectors that errors of numbers from all n look at, (n_units, d).
         unit_clusters: their windows, and for how many vectors they stand.
         products: of the units of each window, if they are known already.
+        eigen: how much of the covariance is decomposed. Along its directions errors of any
+            function of the spectrum can be had; without values only the first is known.
     """
 
     moments: Moments
@@ -75,6 +88,7 @@ class Cloud:
     units: NDArray[np.floating]
     unit_clusters: Clusters
     products: Products | None = None
+    eigen: Literal["directions", "values", "first"] = "directions"
 
     @property
     def n(self) -> int:
@@ -95,10 +109,33 @@ class Cloud:
     def _eigen(self) -> tuple[FloatArray, FloatArray]:
         return self.moments.eigen()
 
-    @property
+    @cached_attribute
     def eigenvalues(self) -> FloatArray:
         """Of the covariance, largest first, (d,)."""
-        return self._eigen[0]
+        return self._eigen[0] if self.eigen == "directions" else self.moments.eigenvalues()
+
+    @cached_attribute
+    def trace(self) -> float:
+        """The sum of the eigenvalues, which is the total variance."""
+        if self.eigen == "first":
+            return self.moments.total_variance
+        return float(self.eigenvalues.sum())
+
+    @cached_attribute
+    def squared_norm(self) -> float:
+        """The sum of the squared eigenvalues."""
+        if self.eigen == "first":
+            return self.moments.squared_norm
+        return float(self.eigenvalues @ self.eigenvalues)
+
+    @cached_attribute
+    def _first(self) -> tuple[float, FloatArray]:
+        return self.moments.first_eigen()
+
+    @property
+    def first_eigenvalue(self) -> float:
+        """The largest."""
+        return self._first[0] if self.eigen == "first" else float(self.eigenvalues[0])
 
     @cached_attribute
     def variance_sums(self) -> FloatArray:
@@ -107,15 +144,35 @@ class Cloud:
         return self._square_sums(float(values.sum()), directions, np.zeros(self.d))
 
     @cached_attribute
+    def first_sums(self) -> FloatArray:
+        """Squared projections on the first eigenvector, summed over each cell, (n_cells,)."""
+        if self.eigen == "directions":
+            return np.asarray(self.variance_sums[:, 0])
+        along = self._centred @ self._first[1].astype(np.float32)
+        return self._squares_over_cells(along)
+
+    @cached_attribute
+    def square_sums(self) -> FloatArray:
+        """Squared lengths of the centred units, summed over each cell, (n_cells,)."""
+        if self.eigen == "directions":
+            return np.asarray(self.variance_sums.sum(axis=1))
+        return self._squares_over_cells(lengths(self._centred))
+
+    def _squares_over_cells(self, scaled: NDArray[np.floating]) -> FloatArray:
+        return self.unit_clusters.sums(np.square(scaled, dtype=np.float64)) * self.trace
+
+    @cached_attribute
     def _eigen_about_origin(self) -> tuple[FloatArray, FloatArray]:
         values, directions = self._eigen
         values = values * ((self.n - 1) / self.n) if self.n else values
         return add_outer_product(values, directions, self.moments.mean)
 
-    @property
+    @cached_attribute
     def eigenvalues_about_origin(self) -> FloatArray:
         """Of the mean of xxᵀ, x not centred, largest first, (d,)."""
-        return self._eigen_about_origin[0]
+        if self.eigen == "directions":
+            return self._eigen_about_origin[0]
+        return self.moments.eigenvalues_about_origin()
 
     @cached_attribute
     def square_sums_about_origin(self) -> FloatArray:
@@ -138,12 +195,9 @@ class Cloud:
         """Sum over each cell the squares of the centred units' projections plus a number each."""
         sums = np.zeros((self.unit_clusters.counts.size, self.d))
         if total > 0:
-            # Scaled to length about one, so that float32 neither overflows nor vanishes.
             scale = total**-0.5
-            shape = (len(self.units), self.d)
-            centred = scratch("cloud", shape, np.float32)
-            centre_to_single(self.units, self.moments.mean, scale, centred)
-            projected = scratch("projected", shape, np.float32)
+            centred = self._centred_by(scale)
+            projected = scratch("projected", centred.shape, np.float32)
             np.dot(centred, directions.astype(np.float32), out=projected)
             if added.any():
                 projected += (added * scale).astype(np.float32)
@@ -151,9 +205,30 @@ class Cloud:
         return sums * total
 
     @property
+    def _centred(self) -> NDArray[np.float32]:
+        """The centred units in units of the total variance's root, (n_units, d)."""
+        return self._centred_by(self.trace**-0.5 if self.trace > 0 else 0.0)
+
+    def _centred_by(self, scale: float) -> NDArray[np.float32]:
+        """The centred units, scaled to length about one: float32 neither overflows nor vanishes.
+
+        The array is the thread's own, and lasts until the next is asked for.
+        """
+        centred = scratch("cloud", (len(self.units), self.d), np.float32)
+        centre_to_single(self.units, self.moments.mean, scale, centred)
+        return centred
+
+    @cached_attribute
     def spread(self) -> FloatArray:
         """Sum over each cell of xᵀCx, x centred and C the covariance, (n_cells,)."""
-        return np.asarray(self.variance_sums @ self.eigenvalues)
+        if self.eigen == "directions":
+            return np.asarray(self.variance_sums @ self.eigenvalues)
+        scatter = self.moments.scatter / (max(self.n - 1, 1) * (self.trace or 1.0))
+        centred = self._centred
+        turned = scratch("projected", centred.shape, np.float32)
+        np.dot(centred, scatter.astype(np.float32), out=turned)
+        along = np.einsum("ij,ij->i", centred, turned, dtype=np.float64)
+        return self.unit_clusters.sums(along) * self.trace**2
 
     @cached_attribute
     def to_mean(self) -> FloatArray:

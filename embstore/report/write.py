@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from embstore._version import __version__
+from embstore.choices import SCOPE_WORDS, SCOPES
 from embstore.common.messages import closest
 from embstore.errors import QueryError, StoreError
 from embstore.metrics.conventions import SHORTFALL
@@ -22,7 +23,6 @@ from embstore.report.read.contents import read_contents
 from embstore.report.read.differences import first_and_last, read_paired
 from embstore.report.read.evidence import Evidence, read_evidence
 from embstore.report.records import Contents, Row
-from embstore.types import SCOPE_WORDS, SCOPES
 
 if TYPE_CHECKING:
     from embstore.store.connection import Database

@@ -58,11 +58,15 @@ def configuration_id(
     metric_versions: Mapping[str, int],
 ) -> str:
     """Identify a piece of work: which weights, which text, measured how."""
+    decisive = dataclasses.asdict(configuration)
+    # Runs had errors before they could be had without.
+    if decisive["intervals"]:
+        del decisive["intervals"]
     return content_id(
         {
             "checkpoint_id": checkpoint,
             "corpus_id": corpus,
-            "configuration": dataclasses.asdict(configuration),
+            "configuration": decisive,
             "metric_versions": dict(metric_versions),
         }
     )

@@ -128,6 +128,7 @@ run = Table(
     Column("linear", String),
     Column("study", String),
     Column("study_sha256", String),
+    Column("intervals", Boolean),
     _refers("checkpoint_id", "checkpoint.checkpoint_id"),
     _refers("corpus_id", "corpus.corpus_id"),
 )

@@ -113,6 +113,7 @@ class TestDimensions:
         others = {
             *("change", "change_error", "change_in_errors", "relative_change", "contrast"),
             *("rise", "rise_error", "fall", "fall_error", "share_down", "least_errors"),
+            *("at_peak_error", "at_peak_no_sinks_error"),
             *("distance", "largest_difference", "largest_difference_depth", "correlation"),
             *("middle_minus_rest", "effect", "ceiling", "depth", "peak_depth", "std_error"),
             "highest_possible",
@@ -163,9 +164,9 @@ class TestFewTokens:
         return Store(new_store(tmp_path / "s.duckdb", runs))
 
     def test_answers_and_charts_say_so_of_metrics_that_are_biased(self, small: Store) -> None:
-        expected = "Biased with fewer than 10 tokens a dimension (256 for 40): anisotropy."
+        expected = "anisotropy is biased: 256 tokens are fewer than 10 for each of 40 dimensions."
         assert small.query("layer_profile").notes == (expected,)
-        assert "Biased with fewer" in str(small.chart("layer_profile").to_dict()["title"])
+        assert "anisotropy is biased" in str(small.chart("layer_profile").to_dict()["title"])
 
     def test_others_need_none_and_many_tokens_neither(self, small: Store) -> None:
         assert small.query("layer_profile", metric="mean_cosine").notes == ()

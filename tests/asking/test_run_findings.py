@@ -3,9 +3,10 @@ from pathlib import Path
 import pytest
 
 from embstore.asking.run_findings import run_findings
+from embstore.choices import Scope
 from embstore.store import ids
 from embstore.store.connection import Database
-from embstore.types import LayerKey, Run, Scope
+from embstore.types import LayerKey, Run
 from tests.stores import new_store
 from tests.synthetic import make_run
 
@@ -44,7 +45,7 @@ def database(tmp_path: Path, runs: list[Run]) -> Database:
 
 def test_one_run_has_two_lines(database: Database, runs: list[Run]) -> None:
     assert run_findings(database, {id_of(runs[0]): "main"}) == [
-        "anisotropy peaks at 0.9900 in layer 3 of 4 (without sinks 0.2500, layer 0)",
+        "anisotropy peaks at 0.9900 in layer 3 of 4 (without sinks 0.2500, the embedding)",
         "intrinsic dimension (TwoNN) peaks at 9.000 in layer 4 of 4",
     ]
 
@@ -52,8 +53,8 @@ def test_one_run_has_two_lines(database: Database, runs: list[Run]) -> None:
 def test_each_stack_and_each_run_is_named(database: Database, runs: list[Run]) -> None:
     names = {id_of(runs[1]): "t5", id_of(runs[2]): "other"}
     assert run_findings(database, names) == [
-        "anisotropy peaks at 0.2500 in layer 0 of 2 of the decoder (without sinks 0.2500) for t5, "
-        "0.2500 in layer 0 of 2 of the encoder (without sinks 0.2500) for t5",
+        "anisotropy peaks at 0.2500 in the embedding of the decoder (without sinks 0.2500) for t5, "
+        "0.2500 in the embedding of the encoder (without sinks 0.2500) for t5",
         "intrinsic dimension (TwoNN) peaks at 7.000 in layer 2 of 2 of the decoder for t5, "
         "7.000 in layer 2 of 2 of the encoder for t5, 2.000 in layer 1 of 4 for other",
     ]

@@ -4,9 +4,10 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pytest
 
 from embstore.charts.build import build_chart, save_chart
-from tests.charts.specifications import ask, channels, find, rows, spec_of
+from tests.charts.specifications import SHARE, ask, channels, find, rows, spec_of
 
 
 class TestScales:
@@ -154,3 +155,65 @@ class TestWholeNumbers:
             spec = spec_of(build_chart(ask("mark=point x=x:Q y=y:Q"), table))
             (x,) = channels(spec, "x")
             assert "values" not in x["axis"]
+
+
+class TestFarNumbers:
+    """Values far from those an axis is made for."""
+
+    @pytest.mark.parametrize("top", [3e9, 1.5, -0.2])
+    def test_an_axis_of_shares_follows_what_is_no_share(self, top: float, tmp_path: Path) -> None:
+        dumbbell = ask("mark=dumbbell x=at_peak:Q x2=at_peak_no_sinks:Q y=series:N color=series:N")
+        table = pa.table(
+            {
+                "series": ["a", "b"],
+                "at_peak": [top, 0.5],
+                "at_peak_no_sinks": [0.1, 0.2],
+                "metric": ["anisotropy"] * 2,
+            }
+        )
+        line = build_chart(ask(), rows("a", top=top), metric=SHARE)
+        for chart, key in ((line, "y"), (build_chart(dumbbell, table, metric=SHARE), "x")):
+            assert all("domain" not in axis["scale"] for axis in channels(spec_of(chart), key))
+            save_chart(chart, tmp_path / "a.png")
+
+    def test_depths_beyond_the_model_are_drawn(self) -> None:
+        table = pa.table({"depth": [0.0, 4e9], "value": [1.0, 2.0], "series": ["a", "a"]})
+        chart = build_chart(ask("mark=line x=depth:Q y=value:Q color=series:N"), table)
+        assert all("domain" not in x["scale"] for x in channels(spec_of(chart), "x"))
+
+    @pytest.mark.parametrize(("top", "written"), [(2e-9, "2e−9"), (2e12, "2e12")])
+    def test_ticks_are_no_rows_of_zeros(self, top: float, written: str, tmp_path: Path) -> None:
+        save_chart(build_chart(ask(), rows("a", top=top)), tmp_path / "a.svg")
+        svg = (tmp_path / "a.svg").read_text()
+        assert f">{written}</text>" in svg
+        assert "000000" not in "".join(re.findall(r">([^<]*)</text>", svg))
+
+
+class TestPairs:
+    CHART = "mark=rect x=neighbor:N y=series:N color=distance:Q"
+
+    def pairs(self, n: int, nearest: int) -> pa.Table:
+        return pa.Table.from_pylist(
+            [
+                {"series": f"m{i:02}", "neighbor": f"m{j:02}", "distance": 1.0 + j, "rank": rank}
+                for i in range(n)
+                for rank, j in enumerate(sorted(range(n), key=lambda j: abs(i - j))[1:], 1)
+                if rank <= nearest
+            ]
+        )
+
+    def test_what_is_not_asked_for_is_said(self) -> None:
+        texts = find(spec_of(build_chart(ask(self.CHART), self.pairs(12, 10))), "text")
+        (some,) = (text for text in texts if isinstance(text, list))
+        assert " ".join(some) == (
+            "Grey: not among the 10 nearest of the row's model (nearest=11 draws all), or not "
+            "measured alike."
+        )
+        assert "nearest" not in str(
+            spec_of(build_chart(ask(self.CHART), self.pairs(12, 11)))["title"]
+        )
+
+    def test_columns_of_many_models_are_named(self, tmp_path: Path) -> None:
+        save_chart(build_chart(ask(self.CHART), self.pairs(40, 10)), tmp_path / "a.svg")
+        svg = (tmp_path / "a.svg").read_text()
+        assert all(svg.count(f">m{i:02}</text>") == 2 for i in range(40))

@@ -1,10 +1,18 @@
+import re
 from pathlib import Path
 
 import pyarrow as pa
+import pytest
 
 from embstore.asking.question import parse_question
 from embstore.charts.build import build_chart, save_chart
 from tests.charts.specifications import ask, channels, find, rows, spec_of
+
+# The place and the name of an entry of a legend, as SVG has them.
+ENTRY = re.compile(
+    r'<g transform="translate\(([\d.]+),([\d.]+)\)"><path class="background"[^>]*/>'
+    r'<g><g class="mark-symbol role-legend-symbol".*?<text[^>]*>(\d\dx+)</text>'
+)
 
 
 class TestMany:
@@ -92,3 +100,48 @@ def test_changes_are_drawn_around_zero() -> None:
     color = channels(spec, "color")[0]
     assert (color["scale"]["domain"], color["scale"]["clamp"]) == ([-10.0, 10.0], True)
     assert color["title"] == "Change in standard errors (±10 and beyond look alike)"
+
+
+@pytest.mark.parametrize("n", [9, 12, 13, 20, 26, 40, 41])
+@pytest.mark.parametrize("letters", [2, 7, 20])
+def test_legends_are_read_down_their_columns(n: int, letters: int, tmp_path: Path) -> None:
+    names = [f"{i:02}{'x' * letters}" for i in range(n)]
+    save_chart(build_chart(ask(), rows(*names)), tmp_path / "a.svg")
+    svg = (tmp_path / "a.svg").read_text()
+    found = re.findall(ENTRY, svg)
+    places = sorted((float(x), float(y), name) for x, y, name in found)
+    assert [name for _x, _y, name in places] == names
+
+
+def test_a_legend_of_states_names_those_that_are_there() -> None:
+    table = pa.table({"layer": [0, 1], "run": ["a", "a"], "status": ["failed", "measured"]})
+    question = ask("mark=rect x=layer:O y=run:O color=status:N shape=status:N")
+    for name in ("color", "shape"):
+        for channel in channels(spec_of(build_chart(question, table)), name):
+            assert channel["legend"]["values"] == ["measured", "failed"]
+    # A single one is what the title is about.
+    for channel in channels(spec_of(build_chart(question, table.slice(1))), "color"):
+        assert channel["legend"] is None
+
+
+def test_the_legend_of_scopes_names_lines_and_markers(tmp_path: Path) -> None:
+    save_chart(build_chart(ask(), rows("a")), tmp_path / "a.svg")
+    svg = (tmp_path / "a.svg").read_text()
+    assert "all tokens (filled)" in svg
+    assert "without attention sinks (hollow)" in svg
+    curve = ask("mark=curve x=depth:Q y=value:Q color=series:N dash=scope:N")
+    save_chart(build_chart(curve, rows("a")), tmp_path / "b.svg")
+    assert "(hollow)" not in (tmp_path / "b.svg").read_text()
+
+
+def test_long_names_stand_in_lines(tmp_path: Path) -> None:
+    names = [f"organisation/{'a-long-name-' * 8}{end}" for end in "ab"]
+    for chart in (
+        "mark=line x=depth:Q y=value:Q color=series:N dash=scope:N",
+        "mark=point x=value:Q y=series:N color=series:N fill=scope:N",
+    ):
+        save_chart(build_chart(ask(chart), rows(*names)), tmp_path / "a.svg")
+        svg = (tmp_path / "a.svg").read_text()
+        (width,) = re.findall(r'<svg[^>]* width="(\d+)"', svg)
+        assert int(width) < 800
+        assert all(f"name-{end}<" in svg for end in "ab")

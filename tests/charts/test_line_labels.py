@@ -64,3 +64,14 @@ def test_a_model_in_two_scopes_has_one_name() -> None:
         for scope, end in (("all", 0.9), ("no_sinks", 0.3))
     )
     assert set(labels(table, f"{CHART} dash=scope:N")) == {"a", "b"}
+
+
+def test_no_name_lies_on_the_labels_of_the_axis_below() -> None:
+    moved = labels(lines({"a": 0.0, "b": 0.0, "c": 0.9}))
+    # At 0 lies the axis, and y grows downwards.
+    assert max(moved.values()) < 0 or moved["c"] == 0
+    assert {moved["a"], moved["b"]} == {-2, -17}
+
+
+def test_the_place_of_small_shares_is_that_on_their_own_axis() -> None:
+    assert labels(lines({"a": 2e-9, "b": 1e-9})) == {"a": 0, "b": 0}

@@ -210,3 +210,17 @@ def test_panels_are_legible_across_a_page(tmp_path: Path) -> None:
     width = int(re.findall(r'<svg[^>]* width="(\d+)"', svg)[0])
     smallest = min(float(size) for size in re.findall(r'font-size="([\d.]+)px"', svg))
     assert smallest * 7 * 72 / width >= 6
+
+
+def test_points_without_scopes_are_not_hollow() -> None:
+    chart = ask("mark=point x=layer:Q y=value:Q color=series:N")
+    spec = spec_of(build_chart(chart, rows("a", "b")))
+    assert spec["mark"]["filled"]  # type: ignore[index]
+
+
+def test_curves_have_markers_where_colours_come_round() -> None:
+    chart = ask("mark=curve x=depth:Q y=value:Q color=series:N")
+    few = spec_of(build_chart(chart, rows(*"abcdefg")))
+    assert "point" not in marks(few)
+    many = spec_of(build_chart(chart, rows(*"abcdefgh")))
+    assert "point" in marks(many)

@@ -78,9 +78,15 @@ class TestOrder:
         assert palette_of("series", names, table(*lines), ("a", "b"), LIGHT).ordered == ()
 
 
-def test_other_categories_take_colours_one_by_one() -> None:
-    found = palette_of("kind", ["decoder", "encoder"], pa.table({"kind": ["decoder"]}), (), LIGHT)
-    assert list(found.colors.values()) == list(LIGHT.colors[:2])
+@pytest.mark.parametrize("theme", [LIGHT, DARK])
+def test_other_categories_have_no_colour_of_a_model(theme: Theme) -> None:
+    kinds = pa.table({"kind": ["decoder"], "status": ["failed"]})
+    found = palette_of("kind", ["decoder", "encoder"], kinds, (), theme)
+    assert list(found.colors.values()) == list(theme.others[:2])
+    states = ["measured", "undefined", "failed", "not measured"]
+    found = palette_of("status", states, kinds, (), theme)
+    assert list(found.colors.values()) == list(theme.statuses)
+    assert not {*theme.others, *theme.statuses} & set(theme.colors)
 
 
 def test_colours_mix() -> None:

@@ -7,6 +7,7 @@ import pyarrow as pa
 import pytest
 
 from embstore.charts.build import build_chart, save_chart
+from embstore.errors import UsageError
 from tests.charts.specifications import SHARE, ask, channels, find, marks, parts, spec_of
 
 
@@ -27,19 +28,27 @@ LINES = "mark=line x=step:Q y=value:Q color=layer:Q facet=series:N detail=state:
 
 class TestApart:
     def test_each_part_has_its_own_rows_and_scale_the_blocks_above(self, tmp_path: Path) -> None:
-        chart = build_chart(ask(HEAT), training("embedding", "block"))
+        table = training("embedding", "block")
+        values = pa.array([68.0, 69.0, 5.0, 6.0])
+        chart = build_chart(ask(HEAT), table.set_column(3, "value", values))
         spec = spec_of(chart)
         views = parts(spec, "vconcat")
         datasets = spec["datasets"]
         assert isinstance(datasets, dict)
         shown = [{row["value"] for row in datasets[view["data"]["name"]]} for view in views]
-        assert shown == [{5.0}, {68.0}]
+        assert shown == [{5.0, 6.0}, {68.0, 69.0}]
         assert spec["resolve"] == {"scale": {"color": "independent"}}
         save_chart(chart, tmp_path / "a.svg")
         svg = (tmp_path / "a.svg").read_text()
         assert svg.count("<linearGradient") == 2
         assert "Value, blocks" in svg
         assert "Value, embedding" in svg
+
+    def test_a_single_value_has_no_gradient(self, tmp_path: Path) -> None:
+        save_chart(build_chart(ask(HEAT), training("embedding", "block")), tmp_path / "a.svg")
+        svg = (tmp_path / "a.svg").read_text()
+        assert "<linearGradient" not in svg
+        assert ">68</text>" in svg
 
     def test_the_lower_view_is_low_and_has_the_axis_of_both(self) -> None:
         above, below = parts(
@@ -162,3 +171,38 @@ def test_panels_stand_in_the_order_of_the_rows(tmp_path: Path) -> None:
         drawn = re.findall(r">((?:step )?[0-9]+)</text>", (tmp_path / "a.svg").read_text())
         shown = [name for name in drawn if name in set(map(str, names))]
         assert shown[:3] == list(map(str, names))
+
+
+class TestColumns:
+    LINES = "mark=line x=step:Q y=value:Q color=layer:Q facet=series:N detail=state:N apart=site:N"
+
+    def test_panels_may_stand_below_each_other(self, tmp_path: Path) -> None:
+        table = pa.table(
+            {
+                "depth": [0.0, 1.0] * 3,
+                "value": [0.1, 0.2] * 3,
+                "series": ["a"] * 6,
+                "measure": ["x", "x", "y", "y", "z", "z"],
+            }
+        )
+        question = ask("mark=line x=depth:Q y=value:Q color=series:N facet=measure:N")
+        widths = {}
+        for columns in (1, 2, 3):
+            path = tmp_path / f"{columns}.svg"
+            save_chart(build_chart(question, table, columns=columns), path)
+            (width,) = re.findall(r'<svg[^>]* width="(\d+)"', path.read_text())
+            widths[columns] = int(width)
+        # On a phone of 350 pixels type of 13 is 9 and more.
+        assert widths[1] < 350 * 13 / 9 < widths[2] <= widths[3]
+
+    def test_below_each_other_each_view_names_its_panels(self, tmp_path: Path) -> None:
+        table = training("embedding", "block")
+        other = table.set_column(4, "series", pa.array(["n"] * table.num_rows))
+        chart = build_chart(ask(self.LINES), pa.concat_tables([table, other]), columns=1)
+        save_chart(chart, tmp_path / "a.svg")
+        assert (tmp_path / "a.svg").read_text().count(">n</text>") == 2
+
+    @pytest.mark.parametrize("columns", [0, 4])
+    def test_so_many_columns_are_refused(self, columns: int) -> None:
+        with pytest.raises(UsageError, match=f"1 to 3 columns of panels, not {columns}"):
+            build_chart(ask(HEAT), training("block"), columns=columns)

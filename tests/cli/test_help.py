@@ -6,6 +6,7 @@ from typer.core import TyperGroup
 
 from embstore.cli.main import app
 from tests.cli.running import embstore
+from tests.processes import imported
 
 _ALL = typer.main.get_command(app)
 assert isinstance(_ALL, TyperGroup)
@@ -37,3 +38,12 @@ def test_commands_and_options_are_grouped() -> None:
         *("Arguments", "Options", "What is measured", "Store", "How", "Machine", "Trust", "Output"),
     ]
     assert panels("query") == ["Arguments", "Options", "Store", "Output"]
+
+
+@pytest.mark.parametrize("words", [(), ("ingest",), ("query",)])
+def test_help_waits_for_nothing_that_takes_long(words: tuple[str, ...]) -> None:
+    code = (
+        "import sys\nfrom embstore.cli.main import main\nsys.argv = ['embstore', *{words}]\n"
+        "try:\n    main()\nexcept SystemExit:\n    pass\n"
+    ).format(words=[*words, "--help"])
+    assert not {"numpy", "pyarrow", "duckdb", "scipy", "torch", "numba"} & imported(code)

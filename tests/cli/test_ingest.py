@@ -13,6 +13,7 @@ import pytest
 
 import embstore as api
 from embstore.metrics.registry import METRICS, PAIR_METRICS
+from embstore.metrics.selection import PRESETS
 from tests.cli.running import command, embstore, fork
 from tests.processes import start as python
 
@@ -128,6 +129,7 @@ def test_a_dry_run_shows_the_work_and_leaves_no_trace(
     (row,) = json.loads(first.stdout)
     assert (row["model"], row["revision"], row["architecture"]) == ("tiny-llama", "local", "llama")
     assert (row["status"], row["run_id"]) == ("to do", None)
+    assert (row["goes_on_from"], row["metrics"]) == (None, len(PRESETS["default"]))
     assert (row["windows"], row["tokens"], row["layers"], row["hidden_size"]) == (8, 256, 3, 32)
     assert row["weights_bytes"] == 4 * row["parameters"]
     kept = sum(row[f"{part}_bytes"] for part in ("weights", "moments", "pairs", "sample"))
@@ -139,9 +141,14 @@ def test_a_dry_run_shows_the_work_and_leaves_no_trace(
     assert re.search(r"^status +stored$", people.stdout, re.MULTILINE)
     assert re.search(rf"^run_id +{run_id}$", people.stdout, re.MULTILINE)
     assert re.search(r"^weights +149 kB$", people.stdout, re.MULTILINE)
-    embstore(*arguments, "--no-pairs", "--dry-run", "-o", "plan.csv", cwd=tmp_path)
-    (other,) = csv.DictReader((tmp_path / "plan.csv").read_text().splitlines())
-    assert (other["status"], other["run_id"], other["pairs_bytes"]) == ("to do", "", "0")
+    embstore(*arguments, "--metrics", "all", "--dry-run", "-o", "plan.csv", cwd=tmp_path)
+    (more,) = csv.DictReader((tmp_path / "plan.csv").read_text().splitlines())
+    assert (more["status"], more["goes_on_from"], more["metrics"]) == ("to do", run_id, "4")
+    # Without pairs it is a part of what is stored; other tokens are not.
+    for options, told in (((), ("stored", run_id)), (("--seed", "1"), ("to do", ""))):
+        embstore(*arguments, *options, "--no-pairs", "--dry-run", "-o", "plan.csv", cwd=tmp_path)
+        (other,) = csv.DictReader((tmp_path / "plan.csv").read_text().splitlines())
+        assert (other["status"], other["run_id"], other["pairs_bytes"]) == (*told, "0")
     assert runs(tmp_path / "embstore.duckdb") == 1
 
 
@@ -234,8 +241,9 @@ def test_a_killed_ingest_leaves_a_clean_store_and_the_next_completes(
         # llama has a state after its final norm, bert has not
         assert row["layers"] in {0: (0,), 1: (5,), 2: (9,)}[row["runs"]]
         # three blocks each, so three pairs of layers
-        pairs = 3 * row["runs"] * len(PAIR_METRICS)
-        assert row["numbers"] == 3 * (row["layers"] * len(METRICS) + pairs)
+        names = set(PRESETS["default"])
+        pairs = 3 * row["runs"] * len(names & PAIR_METRICS.keys())
+        assert row["numbers"] == 2 * (row["layers"] * len(names & METRICS.keys()) + pairs)
     done = embstore(*arguments, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert runs(store) == 2

@@ -96,10 +96,10 @@ class TestRows:
         metrics = tuple(info for info in metric_infos(pairs=True) if info.name in shown)
         runs = [make_run(name=name, hidden_size=64, metrics=metrics) for name in ("a", "b")]
         database = new_store(tmp_path / "embstore.duckdb", runs)
-        told = "Biased with fewer than 10 tokens a dimension (256 for 64): effective_rank."
+        told = "effective_rank is biased: 256 tokens are fewer than 10 for each of 64 dimensions."
         assert told in compare_stored(database, "a", "b", metrics=shown).notes
         of_cosines = compare_stored(database, "a", "b", metrics=["mean_cosine"])
-        assert not any("Biased" in note for note in of_cosines.notes)
+        assert not any("biased" in note for note in of_cosines.notes)
 
     def test_it_is_said_that_errors_are_independent_and_why(self, database: Database) -> None:
         found = compare_stored(database, "lab/deep", "lab/decoder")

@@ -100,3 +100,51 @@ def test_massive_float16_values_do_not_overflow() -> None:
     # Per coordinate the variance of (-a, a, a, a) is a^2, and both coordinates move together.
     largest = float(X[1, 0])
     assert Moments.of(X).eigenvalues()[0] == pytest.approx(2 * largest**2)
+
+
+def _hard_spectra() -> dict[str, np.ndarray]:
+    rng = np.random.default_rng(0)
+    d = 100
+    turned, _ = np.linalg.qr(rng.normal(size=(d, d)))
+    near = np.ones(d)
+    near[0] += 1e-9
+    halves = np.zeros((2 * d, d))
+    halves[:d, : d // 2] = rng.normal(size=(d, d // 2))
+    halves[d:, d // 2 :] = rng.normal(size=(d, d // 2)) @ np.diag(np.linspace(2, 3, d // 2))
+    return {
+        "round": rng.normal(size=(300, d)),
+        "one direction": rng.normal(size=(300, 1)) * turned[0] + 1e-6 * rng.normal(size=(300, d)),
+        # Two blocks at right angles: a start in one of them would never see the other.
+        "blocks": halves,
+        "few vectors": rng.normal(size=(5, d)) * 1e150,
+        "tiny": rng.normal(size=(300, d)) * 1e-150,
+        "two first": rng.normal(size=(4000, d)) * np.sqrt(near) @ turned,
+        "equal": np.ones((20, d)),
+    }
+
+
+@pytest.mark.parametrize("name", _hard_spectra())
+def test_the_first_eigenvector_and_the_norms_are_those_of_a_decomposition(name: str) -> None:
+    moments = Moments.of(_hard_spectra()[name])
+    values, directions = moments.eigen()
+    value, direction = moments.first_eigen()
+    assert value == pytest.approx(values[0], rel=1e-12)
+    assert np.linalg.norm(direction) == pytest.approx(1.0, rel=1e-12)
+    if values[0] > values[1] * (1 + 1e-3):
+        assert abs(direction @ directions[:, 0]) == pytest.approx(1.0, rel=1e-10)
+    assert moments.total_variance == pytest.approx(values.sum(), rel=1e-12)
+    with np.errstate(over="ignore"):
+        assert moments.squared_norm == pytest.approx(float(values @ values), rel=1e-12)
+
+
+@pytest.mark.parametrize("name", _hard_spectra())
+def test_eigenvalues_about_the_origin_are_squared_singular_values(name: str) -> None:
+    X = _hard_spectra()[name] + 0.5 * np.abs(_hard_spectra()[name]).max()
+    unit = np.abs(X).max()
+    expected = np.zeros(X.shape[1])
+    singular = np.linalg.svd(X / unit, compute_uv=False) ** 2 / len(X)
+    expected[: len(singular)] = singular
+    found = Moments.of(X).eigenvalues_about_origin() / unit / unit
+    # What is below d·eps of the largest is rounding, and zero.
+    rounding = X.shape[1] * np.finfo(np.float64).eps * expected[0]
+    np.testing.assert_allclose(found, expected, atol=2 * rounding, rtol=1e-9)

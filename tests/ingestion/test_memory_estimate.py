@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
+from embstore.choices import Sampling
 from embstore.ingestion.dry_run import preview
 from embstore.ingestion.memory_estimate import Extent, MemoryEstimate, estimate
 from embstore.ingestion.request import ModelSpec, Request, Settings
 from embstore.models.description import ModelSize
 from embstore.models.hidden_states import default_batch_size, windows_per_batch
-from embstore.types import Sampling
 from tests import tiny_models
 from tests.processes import finish, start
 
@@ -95,7 +95,7 @@ from pathlib import Path
 from embstore.ingestion.run import ingest
 from embstore.ingestion.request import ModelSpec, Request, Settings
 from embstore.ingestion.dry_run import preview
-from embstore.types import Sampling
+from embstore.choices import Sampling
 
 def resident(field):
     lines = Path("/proc/self/status").read_text().splitlines()

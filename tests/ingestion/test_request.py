@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from embstore.choices import Sampling
 from embstore.errors import UsageError
 from embstore.ingestion.request import (
     ModelSpec,
@@ -13,7 +14,6 @@ from embstore.ingestion.request import (
     build_settings,
     on_this_machine,
 )
-from embstore.types import Sampling
 
 
 def test_models_share_what_is_said_of_them() -> None:

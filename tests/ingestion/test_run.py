@@ -13,6 +13,7 @@ import pytest
 import torch
 
 import embstore
+from embstore.choices import SCOPES, Sampling
 from embstore.errors import CorpusError, ModelError, UsageError
 from embstore.ingestion import one_checkpoint
 from embstore.ingestion.dry_run import Preview, Work, preview
@@ -20,7 +21,7 @@ from embstore.ingestion.plan import choose_window
 from embstore.ingestion.request import ModelSpec, Request, Settings, choose_scopes
 from embstore.inputs.text_windows import Windows
 from embstore.metrics.registry import METRICS, PAIR_METRICS
-from embstore.types import SCOPES, Sampling
+from embstore.metrics.selection import PRESETS
 from tests import tiny_models
 
 SMALL: dict[str, Any] = {"tokens": 256, "window": 32, "sample": 100}
@@ -35,7 +36,7 @@ def test_every_metric_of_every_layer_and_scope_is_stored(
     tiny_llama: Path, text: Path, tmp_path: Path
 ) -> None:
     store = tmp_path / "s.duckdb"
-    assert ingest(tiny_llama, text, store) == ["measured"]
+    assert ingest(tiny_llama, text, store, metrics="all", scopes=SCOPES) == ["measured"]
     opened = embstore.open(store)
     found = opened.sql("SELECT count(*) AS n, count(value) AS defined FROM profile").to_pylist()
     n_states, n_pairs = 1 + 3 + 1, 3
@@ -55,7 +56,8 @@ def test_a_run_keeps_how_it_was_made(tiny_llama: Path, text: Path, tmp_path: Pat
     assert (row["dtype"], row["accumulation_dtype"]) == ("float32", "float64")
     assert (row["device"], row["attention"]) == ("cpu", "sdpa")
     assert json.loads(row["tags"]) == {"lab": "a"}
-    assert json.loads(row["metric_versions"]).keys() == {*METRICS, *PAIR_METRICS}
+    assert json.loads(row["metric_versions"]).keys() == set(PRESETS["default"])
+    assert (row["scopes"], row["intervals"]) == ("all,no_sinks", True)
     assert row["embstore_version"] == embstore.__version__
     assert row["forward_seconds"] + row["geometry_seconds"] <= row["wall_seconds"]
     assert row["peak_memory_bytes"] > 10**7
@@ -79,8 +81,8 @@ def test_other_work_is_another_run(tiny_llama: Path, text: Path, tmp_path: Path)
         {"tokens": 288},
         {"sample": 90},
         {"name": "other"},
-        {"scopes": ["all"]},
-        {"pairs": False},
+        {"scopes": ["no_first"]},
+        {"metrics": "all"},
     ]
     for options in works:
         assert ingest(tiny_llama, text, store, **options) == ["measured"], options
@@ -97,9 +99,10 @@ def test_only_the_scopes_asked_for_are_measured(
     opened = embstore.open(store)
     (row,) = opened.sql("SELECT scopes, metric_versions FROM run").to_pylist()
     assert row["scopes"] == "all,no_sinks"
-    assert json.loads(row["metric_versions"]).keys() == METRICS.keys()
+    names = set(PRESETS["default"]) - PAIR_METRICS.keys()
+    assert json.loads(row["metric_versions"]).keys() == names
     found = opened.sql("SELECT scope, count(*) AS n FROM profile GROUP BY scope ORDER BY scope")
-    assert found.to_pylist() == [{"scope": s, "n": 5 * len(METRICS)} for s in ("all", "no_sinks")]
+    assert found.to_pylist() == [{"scope": s, "n": 5 * len(names)} for s in ("all", "no_sinks")]
 
 
 @pytest.mark.parametrize(

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
+from embstore.choices import Sampling
 from embstore.errors import UsageError
 from embstore.inputs.sampling import check_sampling, check_seed, whole_number
-from embstore.types import Sampling
 
 
 @pytest.mark.parametrize("value", [True, 3.0, "3", None])

@@ -6,14 +6,16 @@ import numpy as np
 import pytest
 import torch
 
+from embstore.choices import SCOPES, Scope
 from embstore.geometry.moments import Moments
 from embstore.measuring.checkpoint import Choice, measure_batches
 from embstore.measuring.scopes import token_groups
 from embstore.metrics.of_two_layers.cka import linear_cka
 from embstore.metrics.of_two_layers.linearity import linearity_of
 from embstore.metrics.registry import METRICS, PAIR_METRICS
+from embstore.metrics.selection import Selection
 from embstore.models.hidden_states import HiddenBatch
-from embstore.types import SCOPES, LayerKey, Measured, Measurement, Scope
+from embstore.types import LayerKey, Measured, Measurement
 from tests.metrics.clouds import SINGLE, cloud_of, numbers_of
 from tests.metrics.pairs import numbers_of_pair
 
@@ -334,7 +336,7 @@ def test_duplicates_in_one_layer_leave_the_overlap_of_the_distinct() -> None:
 def test_only_what_was_chosen_is_measured() -> None:
     states = random_states()
     everything = rows(measure(states))
-    found = rows(measure(states, choice=Choice(scopes=("no_sinks",), pairs=False)))
+    found = rows(measure(states, choice=Choice(("no_sinks",), Selection(tuple(METRICS)))))
     assert {scope for _, scope, _ in found} == {"no_sinks"}
     assert {name for _, _, name in found} == METRICS.keys()
     numbers = {"value", "std_error", "ci_low", "ci_high", "window_effects"}

@@ -1,6 +1,7 @@
 """Metrics of two layers to a millionth of float64 least squares, however layers are shaped."""
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
@@ -9,7 +10,10 @@ from numpy.typing import NDArray
 
 from embstore.measuring.checkpoint import Choice, measure_batches
 from embstore.models.hidden_states import HiddenBatch
-from embstore.types import LayerKey, Scope
+from embstore.types import LayerKey
+
+if TYPE_CHECKING:
+    from embstore.choices import Scope
 
 KEYS = (LayerKey("decoder", 1, "block"), LayerKey("decoder", 2, "block"))
 WINDOW, D = 40, 16

@@ -7,13 +7,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import embstore
+from embstore.choices import Scope
 from embstore.errors import MeasurementError
 from embstore.measuring.checkpoint import measure_batches
 from embstore.measuring.value_range import at_scale, curve_at_scale
 from embstore.measuring.vectors import VectorsMeasured, measure_vector_pair, measure_vectors
 from embstore.metrics.registry import METRICS, PAIR_METRICS
 from embstore.models.hidden_states import HiddenBatch
-from embstore.types import CurvePoint, LayerKey, Measurement, Scope
+from embstore.types import CurvePoint, LayerKey, Measurement
 
 X = np.random.default_rng(0).normal(size=(70, 24)) * np.geomspace(3, 0.2, 24) + 0.3
 Y = X + 0.5 * np.random.default_rng(2).normal(size=X.shape)

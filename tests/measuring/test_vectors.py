@@ -210,7 +210,13 @@ def test_it_is_what_an_ingest_of_the_same_states_stores(
 
     monkeypatch.setattr(one_checkpoint, "measure_batches", watched)
     embstore.ingest(
-        tiny_llama, corpus=text, store=tmp_path / "s.duckdb", tokens=512, window=32, sample=sample
+        tiny_llama,
+        corpus=text,
+        store=tmp_path / "s.duckdb",
+        tokens=512,
+        window=32,
+        sample=sample,
+        metrics="all",
     )
     stored = embstore.open(tmp_path / "s.duckdb").sql(
         "SELECT layer, metric, value, std_error, ci_low, ci_high, n FROM profile "

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from scipy.spatial.distance import cdist
 
 from embstore.checkpoints.locate import locate
+from embstore.choices import Scope
 from embstore.demo import MODELS, TEXT, packaged
 from embstore.geometry.neighbors.search import nearest_neighbors
 from embstore.inputs.corpus import open_corpus
@@ -18,7 +19,7 @@ from embstore.measuring.checkpoint import measure_batches
 from embstore.metrics.registry import N_NEIGHBORS
 from embstore.models.hidden_states import HiddenBatch, hidden_batches
 from embstore.models.loaded import load_tokenizer
-from embstore.types import LayerKey, Measured, Scope
+from embstore.types import LayerKey, Measured
 from tests import tiny_models
 
 pytestmark = pytest.mark.models

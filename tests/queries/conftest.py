@@ -4,9 +4,10 @@ from datetime import UTC, datetime
 
 import pytest
 
+from embstore.choices import Scope
 from embstore.store.connection import Database
 from embstore.store.writing import write_failure
-from embstore.types import Failure, LayerKey, Scope
+from embstore.types import Failure, LayerKey
 from tests.queries.asking import copy_of
 from tests.stores import new_store
 from tests.synthetic import ALL_METRICS, make_run

@@ -11,10 +11,11 @@ import pytest
 from scipy import stats
 
 from embstore.api.store import Store
+from embstore.choices import Scope
 from embstore.errors import QueryError
 from embstore.store.connection import Database
 from embstore.store.writing import write_run
-from embstore.types import LayerKey, Run, Scope
+from embstore.types import LayerKey, Run
 from tests.queries.asking import ask, by_layer, column
 from tests.stores import new_store
 from tests.synthetic import Values, make_run, with_effects

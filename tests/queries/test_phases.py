@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from embstore.choices import Scope
 from embstore.store.connection import Database
 from embstore.store.writing import write_run, write_runs
-from embstore.types import LayerKey, Measurement, Scope
+from embstore.types import LayerKey, Measurement
 from tests.queries.asking import ask, by_layer, column, copy_of
 from tests.stores import new_store
 from tests.synthetic import make_run, with_effects

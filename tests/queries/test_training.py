@@ -6,9 +6,10 @@ from pathlib import Path
 import pytest
 
 from embstore.api.store import Store
+from embstore.choices import Scope
 from embstore.store.connection import Database
 from embstore.store.writing import write_run, write_runs
-from embstore.types import LayerKey, Run, Scope
+from embstore.types import LayerKey, Run
 from tests.queries.asking import ask, by_layer, column
 from tests.stores import new_store
 from tests.synthetic import Values, make_run

@@ -54,7 +54,7 @@ def test_runs_of_other_settings_are_lines_of_their_own(sizes: Database) -> None:
 def test_one_size_only_is_refused_by_query_and_chart(tmp_path: Path) -> None:
     runs = [make_run(name="a", tokens=256), make_run(name="b", tokens=512)]
     store = Store(new_store(tmp_path / "one.duckdb", runs))
-    said = r"one number of tokens only \(256, 512 tokens\).* embstore ingest --tokens N"
+    said = r"with one number of tokens \(256, 512\).* measure one again with other --tokens"
     for asked in (store.query, store.chart):
         with pytest.raises(QueryError, match=said):
             asked("value_by_tokens")

@@ -3,13 +3,14 @@
 import functools
 from typing import Literal
 
+from embstore.choices import Scope
 from embstore.report.findings.overview import find_all
 from embstore.report.findings.sentences import Finding
 from embstore.report.read.contents import read_contents
 from embstore.report.read.evidence import read_evidence
 from embstore.report.read.profiles import AnisotropyProfile, Outline
 from embstore.store.connection import Database
-from embstore.types import LayerKey, Run, Scope
+from embstore.types import LayerKey, Run
 from tests.synthetic import Values, make_run
 
 

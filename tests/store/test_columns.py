@@ -8,14 +8,16 @@ import pytest
 
 from embstore.store import schema
 from embstore.store.columns import numbers_of
-from tests.synthetic import make_run
+from tests.synthetic import METRICS, make_run
 
 Effects = tuple[float, ...] | None
 
 
 def stored(*given: Effects) -> list[list[float] | None]:
-    run = make_run(n_layers=8)
-    some = zip(run.measured.measurements, given, strict=False)
+    run = make_run(n_layers=8, metrics=METRICS[:1])
+    # Of one metric in one scope, whose order is kept.
+    of_one = (it for it in run.measured.measurements if it.scope == "all")
+    some = zip(of_one, given, strict=False)
     measurements = tuple(dataclasses.replace(it, window_effects=effects) for it, effects in some)
     measured = dataclasses.replace(run.measured, measurements=measurements, curves=())
     column = numbers_of("a run", measured)[schema.measurement]["window_effects"]

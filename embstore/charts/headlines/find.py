@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from embstore.asking.question import Question
-from embstore.charts.headlines import ledger, profiles, training
+from embstore.charts.headlines import adjacent, ledger, profiles, shapes, training
 from embstore.charts.headlines.wording import Row
 from embstore.types import MetricInfo
 
@@ -14,24 +14,24 @@ if TYPE_CHECKING:
 # By the name of the built-in question. One that is not here is titled by the question itself.
 _OF_A_METRIC: Mapping[str, Callable[[Sequence[Row], MetricInfo | None], str | None]] = {
     "anisotropy_by_step": training.maxima,
-    "bell_shape": profiles.shapes,
+    "bell_shape": shapes.shapes,
     "depth_grid": profiles.profile,
     "dimension_by_step": training.blocks,
     "dimension_heatmap": training.blocks,
     "dimension_profile": profiles.profile,
     "encoder_vs_decoder": profiles.kinds,
     "layer_profile": profiles.profile,
-    "peak_layer": profiles.peaks,
+    "peak_layer": shapes.peaks,
     "phases": training.verdicts,
     "sink_effect": profiles.sinks,
 }
 _OTHERS: Mapping[str, Callable[[Sequence[Row]], str | None]] = {
-    "adjacent_similarity": profiles.similarity,
+    "adjacent_similarity": adjacent.similarity,
     "checkpoint_changes": training.changes,
     "cost": ledger.cost,
     "coverage": ledger.coverage,
     "dimension_ceiling": training.ceiling,
-    "linearity_profile": profiles.linearity,
+    "linearity_profile": adjacent.linearity,
     "massive_activations": ledger.massive,
     "nearest_models": ledger.nearest,
 }

@@ -12,9 +12,16 @@ def massive(rows: Sequence[Row]) -> str | None:
     if not known:
         return None
     top = max(known, key=lambda row: row["ratio"])
+    reached = number(top["ratio"])
+    alike = {
+        row["layer"]
+        for row in known
+        if row["series"] == top["series"] and number(row["ratio"]) == reached
+    }
+    where = f"layer {top['layer']}" if len(alike) == 1 else f"{len(alike)} layers"
     return (
         f"Coordinate {top['coordinate']} of {short_names(rows)[str(top['series'])]} reaches "
-        f"{number(top['ratio'])} times the median, in layer {top['layer']}"
+        f"{reached} times the median, in {where}"
     )
 
 

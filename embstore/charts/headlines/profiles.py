@@ -5,68 +5,45 @@ from collections.abc import Sequence
 from embstore.charts.headlines.wording import (
     WITHOUT_SINKS,
     Row,
-    at_least,
+    at_depth,
     capital,
     differ,
-    is_dimension,
     is_or_are,
+    moves,
     number,
     of_all,
+    only_blocks,
     short_names,
     subject,
     with_values,
 )
 from embstore.types import MetricInfo
 
-# What bell_shape calls the shapes, in a sentence.
-_SHAPES = {
-    "bell": "is a bell",
-    "valley": "is a valley",
-    "rising": "rises",
-    "falling": "falls",
-    "flat": "is flat",
-    "open": "has no clear shape",
-}
+# Said where what is left out lies above what is told: the reader sees it on the same axis.
+_AFTER = "after the embedding"
 
 
 def profile(rows: Sequence[Row], metric: MetricInfo | None) -> str | None:
-    """Say what attention sinks do to the highest layer, else which layer that is.
-
-    Of dimensions the embedding does not count: it holds the vocabulary's vectors, and its
-    dimension says nothing of what the model does with a text.
-    """
-    blocks = _comparable(rows, metric)
+    """Say what attention sinks do to the profiles, else which layer is highest."""
+    blocks = _comparable(rows)
     if len({row.get("metric") for row in blocks}) != 1:
         return None
     names, what = short_names(rows), subject(metric, rows)
-    fallen = _without_sinks(blocks)
-    values = [row["value"] for row in blocks]
-    clear = [
-        (high, low)
-        for high, low in fallen
-        if high["value"] > low["value"] and differ(high, low, values)
-    ]
-    if not clear:
-        return _highest(blocks, names, what)
-    high, low = max(clear, key=lambda pair: pair[0]["value"] - pair[1]["value"])
-    name = names[str(high["series"])]
-    change = f"from {number(high['value'])} to {number(low['value'])} at {_place(high)}"
-    if len(clear) > 1:
-        many = of_all(len(clear), len(fallen), "profile")
-        return capital(
-            f"{WITHOUT_SINKS}, {what} falls at the peaks of {many}, most in {name}: {change}"
-        )
-    rest = [
-        row for row in blocks if row["series"] == high["series"] and row["scope"] == low["scope"]
-    ]
-    top = max(rest, key=lambda row: row["value"])
-    stays = "" if top is low else f"; its peak is then {number(top['value'])}, at {_place(top)}"
-    return capital(f"{WITHOUT_SINKS}, {what} in {name} falls {change}{stays}")
+    after = _after(rows, blocks)
+    lowered = [(all_, rest) for all_, rest in _at_peaks(blocks) if _changes(all_, rest) < 0]
+    raised = [pair for pair in _largest_rises(blocks) if _changes(*pair) > 0]
+    most_lowered = min((_changes(*pair) for pair in lowered), default=0.0)
+    most_raised = max((_changes(*pair) for pair in raised), default=0.0)
+    if most_raised > -most_lowered:
+        return _rise(raised, _at_peaks(blocks), names, what)
+    if lowered:
+        return _fall(lowered, blocks, names, what, after)
+    return _highest(blocks, names, what, after)
 
 
 def kinds(rows: Sequence[Row], metric: MetricInfo | None) -> str | None:
     """Say how high each kind of model reaches, with and without sinks."""
-    blocks = _comparable(rows, metric)
+    blocks = _comparable(rows)
     found: dict[tuple[str, str], float] = {}
     for row in blocks:
         key = (str(row["kind"]), str(row["scope"]))
@@ -75,64 +52,31 @@ def kinds(rows: Sequence[Row], metric: MetricInfo | None) -> str | None:
     if len(each) < 2:
         return profile(rows, metric)
     reached = [f"{number(found[kind, 'all'])} in {kind}s" for kind in each]
-    sentence = f"{subject(metric, rows)} reaches {' and '.join(reached)}"
+    what = subject(metric, rows)
+    sentence = f"{what} reaches{_after(rows, blocks)} {' and '.join(reached)}"
     if all((kind, "no_sinks") in found for kind in each):
         rest = " and ".join(number(found[kind, "no_sinks"]) for kind in each)
         sentence += f"; {WITHOUT_SINKS} {rest}"
     return capital(sentence)
 
 
-def peaks(rows: Sequence[Row], metric: MetricInfo | None) -> str | None:
-    """Say in which layer a profile peaks, or in how many the peak is in the middle."""
-    known = with_values(rows, "peak_value")
-    if not known:
-        return None
-    first = [row for row in known if row["scope"] == known[0]["scope"]]
-    if len(first) == 1:
-        parts = [
-            f"in layer {row['peak_layer']} of {row['n_layers']}{_scope(row)} "
-            f"({number(row['peak_value'])})"
-            for row in known
-            if row["series"] == first[0]["series"]
-        ]
-        name = short_names(rows)[str(first[0]["series"])]
-        return capital(f"{subject(metric, rows)} in {name} peaks {', '.join(parts)}")
-    counts = []
-    for scope in dict.fromkeys(row["scope"] for row in known):
-        of_scope = [row for row in known if row["scope"] == scope]
-        middle = [row for row in of_scope if 1 / 3 <= row["peak_depth"] <= 2 / 3]
-        counts.append(f"{of_all(len(middle), len(of_scope), 'profile')}{_scope(of_scope[0])}")
-    return f"The peak is in the middle third of {'; '.join(counts)}"
-
-
-def shapes(rows: Sequence[Row], metric: MetricInfo | None) -> str | None:
-    """Say which shape a profile has, or how many are bells."""
-    scopes = list(dict.fromkeys(row["scope"] for row in rows))
-    first = [row for row in rows if row["scope"] == scopes[0]]
-    if len(first) == 1:
-        told = [f"{_SHAPES[row['shape']]}{_scope(row)}" for row in rows]
-        return capital(
-            f"{subject(metric, rows)} in {short_names(rows)[str(first[0]['series'])]} "
-        ) + ("; ".join(told))
-    counts = []
-    for scope in scopes:
-        of_scope = [row for row in rows if row["scope"] == scope]
-        bells = sum(row["shape"] == "bell" for row in of_scope)
-        counts.append(f"{of_all(bells, len(of_scope), 'profile')}{_scope(of_scope[0])}")
-    return f"The middle is above both ends in {'; '.join(counts)}"
-
-
 def sinks(rows: Sequence[Row], metric: MetricInfo | None) -> str | None:
     """Say how much of the highest peak is due to sinks."""
     known = with_values(with_values(rows, "at_peak"), "at_peak_no_sinks")
-    raised = [row for row in known if row["effect"] > 0.1 * abs(row["at_peak"])]
     if not known:
         return None
     what = subject(metric, rows)
+    errors = ("at_peak_error", "at_peak_no_sinks_error")
+    changed = [
+        row
+        for row in known
+        if moves(row["at_peak"], row["at_peak_no_sinks"], *(row.get(name) for name in errors))
+    ]
+    raised = [row for row in changed if row["effect"] > 0]
     if not raised:
-        if all(abs(row["effect"]) <= 0.1 * abs(row["at_peak"]) for row in known):
-            return capital(f"{WITHOUT_SINKS}, no peak of {what} changes by more than a tenth")
-        return None
+        if changed:
+            return None
+        return capital(f"{WITHOUT_SINKS}, no peak of {what} changes by more than a tenth")
     most = max(raised, key=lambda row: row["effect"])
     change = f"from {number(most['at_peak_no_sinks'])} to {number(most['at_peak'])}"
     name, where = short_names(rows)[str(most["series"])], f"at layer {most['peak_layer']}"
@@ -142,94 +86,121 @@ def sinks(rows: Sequence[Row], metric: MetricInfo | None) -> str | None:
     return f"Attention sinks raise {what} at the peaks of {many}, most in {name}: {change} {where}"
 
 
-def linearity(rows: Sequence[Row]) -> str | None:
-    """Say how much linear maps explain at least."""
-    found = {}
-    for name in ("linearity_next", "linearity_residual_next"):
-        values = [
-            row["linearity"] for row in with_values(rows, "linearity") if row["metric"] == name
-        ]
-        if not values or min(values) < 0:
-            return None
-        found[name] = at_least(min(values))
-    return (
-        f"A linear map explains {found['linearity_next']} or more of every next layer, "
-        f"and {found['linearity_residual_next']} or more of what it adds"
-    )
-
-
-def similarity(rows: Sequence[Row]) -> str | None:
-    """Say after which layer similarity to the next is lowest."""
-    known = with_values(rows, "similarity")
-    for name in ("cka_next", *dict.fromkeys(row["metric"] for row in known)):
-        of_metric = [row for row in known if row["metric"] == name]
-        if of_metric:
-            least = min(of_metric, key=lambda row: row["similarity"])
-            layer = least["layer"]
-            return (
-                f"Least alike are layers {layer} and {layer + 1} of "
-                f"{short_names(rows)[str(least['series'])]}: "
-                f"{least['measure']} is {number(least['similarity'])}"
-            )
-    return None
-
-
-def _comparable(rows: Sequence[Row], metric: MetricInfo | None) -> list[Row]:
-    """Leave out the state after the final norm, and of dimensions the embedding."""
-    least = 1 if is_dimension(metric) else 0
+def _comparable(rows: Sequence[Row]) -> list[Row]:
+    """Leave out the state after the final norm, and where it says nothing the embedding."""
     return [
         row
         for row in with_values(rows)
-        if row.get("site") != "final_norm" and row.get("layer", row.get("layer_below", 0)) >= least
+        if row.get("site") != "final_norm"
+        and row.get("layer", row.get("layer_below", 0)) >= only_blocks(row.get("metric"))
     ]
 
 
-def _without_sinks(rows: Sequence[Row]) -> list[tuple[Row, Row]]:
-    """Pair the highest layer of each series with that layer without sinks."""
-    peaks_of: dict[str, Row] = {}
-    places = {}
+def _after(rows: Sequence[Row], blocks: Sequence[Row]) -> str:
+    """Say that the embedding is left out, where it lies above all that is told."""
+    most = max((row["value"] for row in blocks), default=0.0)
+    others = [row for row in with_values(rows) if row.get("site") != "final_norm"]
+    return f", {_AFTER}," if any(row["value"] > most for row in others) else ""
+
+
+def _changes(all_: Row, rest: Row) -> float:
+    """Return by how much a value is larger without sinks; 0 where that is not clear."""
+    errors = (all_.get("std_error"), rest.get("std_error"))
+    change: float = rest["value"] - all_["value"]
+    return change if moves(all_["value"], rest["value"], *errors) else 0.0
+
+
+def _pairs(rows: Sequence[Row]) -> dict[str, list[tuple[Row, Row]]]:
+    """Pair each layer of a series with that layer without sinks."""
+    rest = {(row["series"], row["depth"]): row for row in rows if row["scope"] == "no_sinks"}
+    pairs: dict[str, list[tuple[Row, Row]]] = {}
     for row in rows:
-        series = str(row["series"])
-        places[series, row["scope"], row["depth"]] = row
-        best = peaks_of.get(series)
-        if row["scope"] == "all" and (best is None or row["value"] > best["value"]):
-            peaks_of[series] = row
-    pairs = [
-        (row, places.get((series, "no_sinks", row["depth"]))) for series, row in peaks_of.items()
+        if row["scope"] == "all" and (other := rest.get((row["series"], row["depth"]))):
+            pairs.setdefault(str(row["series"]), []).append((row, other))
+    return pairs
+
+
+def _at_peaks(rows: Sequence[Row]) -> list[tuple[Row, Row]]:
+    """Pair the highest layer of each series with that layer without sinks."""
+    highest: dict[str, float] = {}
+    for row in rows:
+        if row["scope"] == "all":
+            series = str(row["series"])
+            highest[series] = max(row["value"], highest.get(series, row["value"]))
+    at_peaks = []
+    for series, pairs in _pairs(rows).items():
+        at_peaks += [pair for pair in pairs if pair[0]["value"] == highest[series]][:1]
+    return at_peaks
+
+
+def _largest_rises(rows: Sequence[Row]) -> list[tuple[Row, Row]]:
+    """Pair the layer of each series where most is added without sinks."""
+    return [
+        max(pairs, key=lambda pair: pair[1]["value"] - pair[0]["value"])
+        for pairs in _pairs(rows).values()
     ]
-    return [(row, other) for row, other in pairs if other is not None]
 
 
-def _highest(rows: Sequence[Row], names: dict[str, str], what: str) -> str | None:
+def _fall(
+    lowered: Sequence[tuple[Row, Row]],
+    blocks: Sequence[Row],
+    names: dict[str, str],
+    what: str,
+    after: str,
+) -> str:
+    high, low = min(lowered, key=lambda pair: _changes(*pair))
+    name = names[str(high["series"])]
+    change = f"from {number(high['value'])} to {number(low['value'])} at {_place(high)}"
+    if len(lowered) > 1:
+        many = of_all(len(lowered), len(_at_peaks(blocks)), "profile")
+        return capital(
+            f"{WITHOUT_SINKS}, {what} falls{after} at the peaks of {many}, most in {name}: {change}"
+        )
+    rest = [
+        row for row in blocks if row["series"] == high["series"] and row["scope"] == low["scope"]
+    ]
+    top = max(rest, key=lambda row: row["value"])
+    stays = "" if top is low else f"; its peak is then {number(top['value'])}, at {_place(top)}"
+    return capital(f"{WITHOUT_SINKS}, {what} in {name} falls{after} {change}{stays}")
+
+
+def _rise(
+    raised: Sequence[tuple[Row, Row]],
+    of: Sequence[tuple[Row, Row]],
+    names: dict[str, str],
+    what: str,
+) -> str:
+    low, high = max(raised, key=lambda pair: _changes(*pair))
+    name = names[str(low["series"])]
+    change = f"from {number(low['value'])} to {number(high['value'])} at {_place(low)}"
+    if len(raised) > 1:
+        many = of_all(len(raised), len(of), "profile")
+        return capital(f"{WITHOUT_SINKS}, {what} rises in {many}, most in {name}: {change}")
+    return capital(f"{WITHOUT_SINKS}, {what} in {name} rises {change}")
+
+
+def _highest(rows: Sequence[Row], names: dict[str, str], what: str, after: str) -> str | None:
     """Name the highest layer, where it is clearly above all other profiles."""
     rows = [row for row in rows if row["scope"] == rows[0]["scope"]]
     best = max(rows, key=lambda row: row["value"])
     others = [row for row in rows if row["series"] != best["series"]]
     values = [row["value"] for row in rows]
+    highest = f"{is_or_are(what)} highest{after}"
+    name, height = names[str(best["series"])], number(best["value"])
     if others:
         if not differ(best, max(others, key=lambda row: row["value"]), values):
             return None
-        name = names[str(best["series"])]
-        return capital(
-            f"{what} {is_or_are(what)} highest in {name}: {number(best['value'])} at {_place(best)}"
-        )
+        return capital(f"{what} {highest} in {name}: {height} at {_place(best)}")
     if not differ(best, min(rows, key=lambda row: row["value"]), values):
         return None
-    name = names[str(best["series"])]
-    return capital(
-        f"{what} in {name} {is_or_are(what)} highest at {_place(best)}: {number(best['value'])}"
-    )
+    return capital(f"{what} in {name} {highest} at {_place(best)}: {height}")
 
 
 def _place(row: Row) -> str:
-    """Name a layer, or a depth between layers."""
-    return f"layer {row['layer']}" if "layer" in row else f"depth {number(row['depth'])}"
-
-
-def _scope(row: Row) -> str:
-    return {"no_sinks": f" {WITHOUT_SINKS}", "no_first": " without first tokens"}.get(
-        row["scope"], ""
-    )
+    """Name a layer and its place on an axis of depths, or a depth between layers."""
+    if "layer" in row:
+        return f"layer {row['layer']}{at_depth(row)}"
+    return f"depth {number(row['depth'])}"
 
 
 def _decoders_first(kind: str) -> tuple[bool, str]:

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from embstore.charts.headlines.wording import (
     Row,
     capital,
-    listed_names,
     number,
     of_all,
+    only_blocks,
     short_names,
     step,
     subject,
@@ -20,6 +20,17 @@ from embstore.types import MetricInfo
 _FEW = 2
 # Of a course's range: how far a turn lies beyond both ends, to be told.
 _TURNS = 0.1
+# The verdicts of the question phases, as moves.
+_MOVES = {
+    "flat": "stays level",
+    "rises only": "only rises",
+    "falls only": "only falls",
+    "two phases": "rises, then falls",
+    "falls, then rises": "falls, then rises",
+    "three phases": "falls, rises, then falls",
+    "rises, falls, rises again": "rises, falls, then rises",
+    "open": "stays open",
+}
 # A change of a cell counts where it exceeds this many standard errors.
 _CLEAR = 3.0
 
@@ -32,7 +43,7 @@ def maxima(rows: Sequence[Row], metric: MetricInfo | None) -> str | None:
     names, what = short_names(rows), subject(metric, rows)
     if len(courses) == 1:
         ((name, course),) = courses.items()
-        return _told(f"The maximum of {what} over the layers of {names[name]}", course)
+        return f"The maximum of {what} over the layers of {names[name]} {_told(_turns(course))}"
     higher = sum(course[max(course)] > course[min(course)] for course in courses.values())
     many = of_all(higher, len(courses), "course")
     return f"The maximum of {what} is higher at the end of training than at its start in {many}"
@@ -54,33 +65,29 @@ def blocks(rows: Sequence[Row], metric: MetricInfo | None) -> str | None:
     if not 0 < len(courses) <= _FEW:
         return None
     names, what = short_names(rows), subject(metric, rows)
-    told = [f"of {_told(names[name], course)}" for name, course in courses.items()]
-    return f"The mean {what} over the blocks {'; '.join(told)}"
+    if len(courses) == 1:
+        ((name, course),) = courses.items()
+        return f"The mean {what} over the blocks of {names[name]} {_told(_turns(course))}"
+    told = [
+        f"{names[name]} {_told(_turns(course), briefly=True)}" for name, course in courses.items()
+    ]
+    return f"The mean {what} over the blocks of {'; that of '.join(told)}"
 
 
 def verdicts(rows: Sequence[Row], metric: MetricInfo | None) -> str | None:
-    """Say the verdict of each course, or how often each was reached."""
+    """Say how each course moves, or how many move in which way."""
     names, what = short_names(rows, "state"), subject(metric, rows)
-    if len(rows) == 1:
-        (row,) = rows
-        name = names[str(row["state"])]
-        if row["verdict"] == "open":
-            return f"{name}: it stays open whether {what} rises or falls ({row['reason']})"
-        turns = " → ".join(
-            f"{number(value)} at {step(at)}"
-            for at, value in zip(row["turn_steps"], row["turn_values"], strict=True)
-        )
-        return f"{name}, {row['verdict']}: {turns}"
-    groups: dict[str, list[str]] = defaultdict(list)
-    for row in rows:
-        groups[str(row["verdict"])].append(names[str(row["state"])])
+    if len(rows) == 1 and rows[0]["verdict"] == "open":
+        of, why = names[str(rows[0]["state"])], rows[0]["reason"]
+        return f"It stays open whether {what} of {of} rises or falls ({why})"
     if len(rows) <= _FEW:
-        return capital(
-            "; ".join(f"{verdict} in {listed_names(found)}" for verdict, found in groups.items())
-        )
-    counts = Counter({verdict: len(found) for verdict, found in groups.items()})
-    told = [f"{verdict} in {n}" for verdict, n in counts.most_common()]
-    return capital(f"{', '.join(told)} of {len(rows)} courses")
+        briefly = len(rows) > 1
+        told = [f"{names[str(row['state'])]} {_moved(row, briefly=briefly)}" for row in rows]
+        return capital(f"{what} of {'; that of '.join(told)}")
+    counts = Counter(str(row["verdict"]) for row in rows).most_common()
+    (most, n), *others = [(_MOVES.get(verdict, verdict), n) for verdict, n in counts]
+    rest = "".join(f"; {moves} in {m}" for moves, m in others)
+    return capital(f"{what} {most} in {of_all(n, len(rows), 'course')}{rest}")
 
 
 def ceiling(rows: Sequence[Row]) -> str | None:
@@ -102,18 +109,26 @@ def ceiling(rows: Sequence[Row]) -> str | None:
 
 def changes(rows: Sequence[Row]) -> str | None:
     """Say how many metrics changed clearly, and which most."""
-    known = with_values(rows, "change_in_errors")
+    both = [
+        row for row in with_values(rows, "change") if row["layer"] >= only_blocks(row["metric"])
+    ]
+    known = with_values(both, "change_in_errors")
     if not known:
         return None
     changed = {row["metric"] for row in known if abs(row["change_in_errors"]) > _CLEAR}
-    many = len({row["metric"] for row in known})
+    metrics = {row["metric"] for row in known}
+    others = len({row["metric"] for row in both} - metrics)
+    rest = f"; {others} more {'has' if others == 1 else 'have'} no standard errors" * bool(others)
     if not changed:
-        return f"No change exceeds {_CLEAR:g} standard errors"
+        return f"No change exceeds {_CLEAR:g} standard errors{rest}"
     most = max(known, key=lambda row: abs(row["change_in_errors"]))
-    return (
-        f"{capital(of_all(len(changed), many, 'metric'))} changed by more than {_CLEAR:g} standard "
-        f"errors in some layer, most clearly {most['metric']} in layer {most['layer']}"
-    )
+    where = f"layer {most['layer']} of {short_names(rows)[str(most['series'])]}"
+    by = f"by more than {_CLEAR:g} standard errors"
+    if len(metrics) == 1:
+        values = f"from {number(most['before_value'])} to {number(most['after_value'])}"
+        return f"{most['metric']} changed {by}, most clearly in {where}: {values}{rest}"
+    many = capital(of_all(len(changed), len(metrics), "metric"))
+    return f"{many} changed {by} in some layer, most clearly {most['metric']} in {where}{rest}"
 
 
 def _first_scope(rows: Sequence[Row]) -> list[Row]:
@@ -128,16 +143,50 @@ def _courses(rows: Sequence[Row]) -> dict[str, dict[int, float]]:
     return {name: course for name, course in found.items() if len(course) > 1}
 
 
-def _told(what: str, course: dict[int, float]) -> str:
-    """Tell where a course begins and ends, and where it is clearly higher or lower between."""
+def _moved(row: Row, *, briefly: bool) -> str:
+    """Tell how the course of a row of phases moves."""
+    verdict = str(row["verdict"])
+    if verdict == "open":
+        return f"stays open ({row['reason']})"
+    points = list(zip(row["turn_steps"], row["turn_values"], strict=True))
+    if verdict == "flat":
+        values = [value for _at, value in points]
+        return f"stays level, between {number(min(values))} and {number(max(values))}"
+    return _told(points, briefly=briefly)
+
+
+def _turns(course: dict[int, float]) -> list[tuple[int, float]]:
+    """Return where a course begins and ends, and where it is clearly higher or lower between."""
     first, last = min(course), max(course)
-    values = list(course.values())
-    spread = max(values) - min(values)
-    if number(min(values)) == number(max(values)):
-        return f"{what}: {number(course[first])} at every step"
-    told = {at: f"{number(course[at])} at {step(at)}" for at in (first, last)}
-    for turn, words in ((max, "its highest"), (min, "its lowest")):
+    spread = max(course.values()) - min(course.values())
+    places = {first, last}
+    for turn in (max, min):
         at = turn(course, key=lambda at: course[at])
         if min(abs(course[at] - course[end]) for end in (first, last)) > _TURNS * spread:
-            told[at] = f"{number(course[at])}, {words}, at {step(at)}"
-    return f"{what}: {' → '.join(told[at] for at in sorted(told))}"
+            places.add(at)
+    return [(at, course[at]) for at in sorted(places)]
+
+
+def _told(points: Sequence[tuple[int, float]], *, briefly: bool = False) -> str:
+    """Tell the moves between the points where a course begins, turns and ends.
+
+    >>> _told([(0, 6.07), (2000, 13.6), (143000, 6.15)])
+    'rises from 6.07 at step 0 to 13.6 at step 2,000, then falls to 6.15 at step 143,000'
+    >>> _told([(0, 6.07), (2000, 13.6), (143000, 6.15)], briefly=True)
+    'rises to 13.6 at step 2,000, then falls to 6.15'
+    >>> _told([(0, 0.5), (10, 0.5)])
+    'stays at 0.50 from step 0 to step 10'
+    """
+    (first, start), *others = points
+    last = points[-1][0]
+    if len({number(value) for _at, value in points}) == 1:
+        return f"stays at {number(start)} from {step(first)} to {step(last)}"
+    told: list[str] = []
+    before = start
+    for at, value in others:
+        verb = "rises" if value > before else "falls"
+        begin = f" from {number(start)} at {step(first)}" if not (told or briefly) else ""
+        when = "" if briefly and at == last and len(others) > 1 else f" at {step(at)}"
+        told.append(f"{verb}{begin} to {number(value)}{when}")
+        before = value
+    return ", then ".join(told)

@@ -1,15 +1,20 @@
 """The words and numbers of a headline."""
 
 import math
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TypeAlias
 
+from embstore.metrics.names import NEIGHBOR_ESTIMATES
 from embstore.types import MetricInfo
 
 Row: TypeAlias = Mapping[str, Any]
 
 # A difference counts where it exceeds this many standard errors, and this share of all the values.
 _ERRORS, _SHARE = 3.0, 0.1
+# From here on numbers are mostly zeros.
+_HUGE = 1e9
+_LONGEST_NAME = 48
 WITHOUT_SINKS = "without attention sinks"
 
 
@@ -18,12 +23,16 @@ def number(value: float) -> str:
 
     >>> [number(v) for v in (0.9967, 0.41, 0.0123, 8.48, 9.9999, 68.04, 17012.0, -0.5)]
     ['0.997', '0.41', '0.012', '8.48', '10.0', '68.0', '17,012', '−0.50']
+    >>> number(2e-9), number(1.5e12)
+    ('2e−9', '1.5e12')
     """
     size = abs(value)
     if 1 <= size < 100:
         # 9.9999 is 10.0, not 10.00.
         size = float(f"{size:.3g}")
-    if size >= 100:
+    if size >= _HUGE:
+        text = f"{size:.3g}".replace("e+", "e")
+    elif size >= 100:
         text = f"{size:,.0f}"
     elif size >= 1 or not size:
         text = f"{size:.{2 if 0 < size < 10 else 1 if size else 0}f}"
@@ -31,12 +40,27 @@ def number(value: float) -> str:
         text = f"{size:.2f}" if size >= 0.1 else f"{size:.3f}" if size >= 0.01 else f"{size:.2g}"
         # Not 1.00 for what is less than 1.
         text = f"{min(size, 0.999):.3f}" if float(text) == 1 else text
+        # 2e-09, as axes write it.
+        text = re.sub(r"e-0*", "e−", text)
     return f"−{text}" if value < 0 else text
 
 
 def at_least(share: float) -> str:
     """Write a share rounded down, so that "this or more" stays true."""
     return f"{math.floor(share * 100) / 100:.2f}"
+
+
+def at_depth(row: Row) -> str:
+    """Say where a layer lies on an axis of relative depth; empty where a row does not tell."""
+    depth = row.get("depth")
+    return "" if depth is None else f" (depth {round(depth, 2):g})"
+
+
+def scoped(row: Row) -> str:
+    """Say which tokens a row leaves out, after what it is about."""
+    return {"no_sinks": f" {WITHOUT_SINKS}", "no_first": " without first tokens"}.get(
+        row["scope"], ""
+    )
 
 
 def step(number_of: int) -> str:
@@ -56,8 +80,12 @@ def spoken(title: str) -> str:
     ['anisotropy', 'RankMe', 'largest norm', '99th percentile of norm']
     >>> spoken("Intrinsic dimension (TwoNN, lowest fifth)")
     'intrinsic dimension (TwoNN, lowest fifth)'
+    >>> spoken("Local intrinsic dimension, 50 % quantile")
+    'median local intrinsic dimension'
     """
     first, comma, which = title.partition(", ")
+    if which == "50 % quantile":
+        return f"median {_lower(first)}"
     if comma and "(" not in first:
         of = " of" if "quantile" in which or "percentile" in which else ""
         return f"{which}{of} {_lower(first)}"
@@ -90,10 +118,28 @@ def _lower(title: str) -> str:
 
 
 def short_names(rows: Iterable[Row], column: str = "series") -> dict[str, str]:
-    """Shorten names to what follows the last slash, where that tells them apart."""
+    """Shorten names to what follows the last slash, without the middle of long ones.
+
+    Each as far as the names can still be told apart.
+    """
     names = list(dict.fromkeys(str(row[column]) for row in rows))
-    short = [name.rsplit("/", 1)[-1] or name for name in names]
-    return dict(zip(names, short if len(set(short)) == len(names) else names, strict=True))
+    short = names
+    for shorter in (lambda name: name.rsplit("/", 1)[-1] or name, _without_middle):
+        found = list(map(shorter, short))
+        short = found if len(set(found)) == len(names) else short
+    return dict(zip(names, short, strict=True))
+
+
+def _without_middle(name: str) -> str:
+    """Leave out the middle of a long name: ends tell models apart.
+
+    >>> _without_middle("an-extraordinarily-long-model-name-7b-instruct-v0.3-gptq-4bit-a")
+    'an-extraordinarily-…7b-instruct-v0.3-gptq-4bit-a'
+    """
+    half = _LONGEST_NAME // 2
+    if len(name) <= _LONGEST_NAME:
+        return name
+    return f"{name[: half - 5]}…{name[-half - 4 :]}"
 
 
 def with_values(rows: Iterable[Row], column: str = "value") -> list[Row]:
@@ -112,9 +158,23 @@ def differ(one: Row, other: Row, values: Iterable[float]) -> bool:
     return gap > max(_ERRORS * error, least)
 
 
-def is_dimension(metric: MetricInfo | None) -> bool:
-    """Tell whether a metric counts dimensions."""
-    return metric is not None and metric.unit == "dimensions"
+def moves(before: float, after: float, *errors: float | None) -> bool:
+    """Tell whether one place's value changes by more than a tenth, and more than its errors.
+
+    >>> moves(0.9, 0.1), moves(0.9, 0.89), moves(0.9, 0.1, 0.3, None)
+    (True, False, False)
+    """
+    error = math.hypot(*(each for each in errors if each is not None))
+    return abs(before - after) > max(_ERRORS * error, _SHARE * max(abs(before), abs(after)))
+
+
+def only_blocks(metric: object) -> bool:
+    """Tell whether findings about a metric leave out the embedding.
+
+    Estimates of dimension from neighbours do: there they are about the vocabulary's vectors,
+    and say nothing of what the model does with a text.
+    """
+    return metric in NEIGHBOR_ESTIMATES
 
 
 def of_all(n: int, all_of: int, what: str) -> str:

@@ -10,7 +10,7 @@ from typing import Annotated
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic_core import PydanticCustomError
 
-from embstore.types import SCOPES, Sampling
+from embstore.choices import DEFAULT_SCOPES, Sampling
 
 
 def _line(text: str) -> str:
@@ -60,8 +60,10 @@ class StudyTable(_Table):
     corpus: Line
     text_field: Line | None = None
     dtype: Line = "auto"
-    scopes: Lines = list(SCOPES)
+    scopes: Lines = list(DEFAULT_SCOPES)
+    metrics: Lines = ["default"]
     pairs: bool = True
+    intervals: bool = True
     tags: dict[str, Line] = {}
     sampling: SamplingTable = SamplingTable()
     models: Annotated[list[ModelTable], Field(min_length=1)]
@@ -81,6 +83,7 @@ EXPECTED = {
     "tags": "a table, as [tags]",
     "revisions": "a text or a list of texts",
     "scopes": "a text or a list of texts",
+    "metrics": "a text or a list of texts",
 }
 
 _PICKLE = "allow pickled weights, which can run code when loaded"

@@ -35,6 +35,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from embstore.choices import Sampling
 from embstore.errors import UsageError
 from embstore.ingestion.request import (
     ModelSpec,
@@ -46,7 +47,7 @@ from embstore.ingestion.request import (
 from embstore.ingestion.studies.files import resolved, study_path, study_text
 from embstore.ingestion.studies.schema import ModelTable, StudyTable
 from embstore.ingestion.studies.strict_toml import check_types, parse_toml
-from embstore.types import Sampling, StudyMark
+from embstore.types import StudyMark
 
 
 @dataclass(frozen=True)
@@ -112,7 +113,9 @@ def _request(table: StudyTable, path: Path) -> Request:
         dtype=table.dtype,
         tags=table.tags,
         scopes=table.scopes,
+        metrics=table.metrics,
         pairs=table.pairs,
+        intervals=table.intervals,
         text_field=table.text_field,
     )
     return build_request(_models(table.models, path), resolved(table.corpus, path), settings)

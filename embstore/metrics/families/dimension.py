@@ -18,13 +18,14 @@ import numpy as np
 
 from embstore.metrics.clusters import Totals
 from embstore.metrics.conventions import BY_HOW_MUCH, DIMENSION_CEILING
-from embstore.metrics.metric import Description, Family, Metric
+from embstore.metrics.metric import Description, Family, Metric, Need
 from embstore.metrics.neighbor_ratios import NEIGHBORS, log_ratio
 from embstore.metrics.one_layer import Cloud
 from embstore.metrics.uncertainty import Interval, clustered, describe, quantile_interval
 from embstore.types import FloatArray
 
 FAMILY = Family(
+    name="dimension",
     title="Intrinsic dimension",
     text=f"""
     How many coordinates the cloud locally needs. All look at distances to the nearest neighbours
@@ -36,6 +37,7 @@ FAMILY = Family(
     """,
 )
 
+_NEEDS: frozenset[Need] = frozenset({"neighbors"})
 
 # Points this far to either side of a quantile count as near it: of fewer the sum is noise.
 _AROUND = 0.25
@@ -47,6 +49,7 @@ def estimate(
     influence: Callable[[Cloud, float], FloatArray],
     *,
     least: int = NEIGHBORS,
+    needs: frozenset[Need] = _NEEDS,
 ) -> Metric[Cloud]:
     """An estimate from all distinct points of the sample.
 
@@ -55,6 +58,7 @@ def estimate(
         compute: its value.
         influence: how much each distinct point moves that value, (n,).
         least: the neighbours that each point needs.
+        needs: what it takes.
     """
 
     def interval(cloud: Cloud, number: float) -> Interval | None:
@@ -69,6 +73,7 @@ def estimate(
         count=_n_points,
         interval=interval,
         why=partial(_why_undefined, least),
+        needs=needs,
     )
 
 
@@ -108,6 +113,7 @@ def local_quantile(
         count=_n_points,
         interval=interval,
         why=partial(_why_undefined, NEIGHBORS),
+        needs=_NEEDS,
     )
 
 

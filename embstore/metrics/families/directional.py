@@ -11,6 +11,7 @@ from embstore.metrics.uncertainty import Interval, Transform, clustered, describ
 from embstore.types import FloatArray
 
 FAMILY = Family(
+    name="directional",
     title="Directions",
     text="""
     Cosines between the vectors as they are, not centred. u = x/‖x‖; zero vectors are left out and

@@ -12,6 +12,7 @@ from embstore.metrics.uncertainty import Interval, describe, quantile_interval
 from embstore.types import FloatArray
 
 FAMILY = Family(
+    name="length",
     title="Norms and large coordinates",
     text="""
     Lengths of the vectors as they are. The quantiles come from the sample, the maximum and the

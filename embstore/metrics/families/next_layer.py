@@ -10,12 +10,13 @@ from collections.abc import Callable
 import numpy as np
 
 from embstore.metrics.clusters import Totals
-from embstore.metrics.metric import Description, Family, Metric
+from embstore.metrics.metric import Description, Family, Metric, Need
 from embstore.metrics.two_layers import Pair
 from embstore.metrics.uncertainty import Interval, Transform, describe, from_totals
 from embstore.types import FloatArray
 
 FAMILY = Family(
+    name="next_layer",
     title="A layer and the next",
     text="""
     x is a token's vector in one layer and y the same token's in the next. The value stands with
@@ -23,6 +24,8 @@ FAMILY = Family(
     the final norm is not a layer further on and is compared with none.
     """,
 )
+
+JOINT: frozenset[Need] = frozenset({"covariance", "joint covariance"})
 
 # Tokens are multiplied in float32. Where the true error is nil (equal, scaled, turned layers)
 # up to 2.3e-7 of the number is found for one, in clouds with sinks or with windows of very
@@ -38,6 +41,7 @@ def of_next_layer(
     transform: Transform,
     why: Callable[[Pair, int], str],
     count: Callable[[Pair], int] = lambda pair: pair.n,
+    needs: frozenset[Need] = JOINT,
     needs_many: bool = False,
 ) -> Metric[Pair]:
     """A metric of a layer and the next.
@@ -49,6 +53,7 @@ def of_next_layer(
         transform: where its interval is symmetric.
         why: the reason for an undefined value, given the number of tokens.
         count: the tokens behind the value.
+        needs: what it takes.
         needs_many: it is biased unless there are many times more tokens than dimensions.
     """
 
@@ -56,7 +61,7 @@ def of_next_layer(
         return from_totals(value, totals(pair, value), transform=transform, rounding=_ROUNDING)
 
     how = describe(transform)
-    return Metric(description, FAMILY, how, compute, count, interval, why, needs_many)
+    return Metric(description, FAMILY, how, compute, count, interval, why, needs, needs_many)
 
 
 def mean_of_steps(
@@ -85,4 +90,12 @@ def mean_of_steps(
     def why(pair: Pair, n: int) -> str:
         return f"{n} tokens with a direction" if pair.steps else "the two layers differ in width"
 
-    return of_next_layer(description, compute, totals, transform=transform, why=why, count=count)
+    return of_next_layer(
+        description,
+        compute,
+        totals,
+        transform=transform,
+        why=why,
+        count=count,
+        needs=frozenset(),
+    )

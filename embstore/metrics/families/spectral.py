@@ -18,6 +18,7 @@ from embstore.metrics.uncertainty import Interval, Transform, describe, from_tot
 from embstore.types import FloatArray
 
 FAMILY = Family(
+    name="spectral",
     title="Spectrum of the covariance",
     text=f"""
     How the variance of the cloud is spread over directions. All are functions of the eigenvalues
@@ -44,7 +45,7 @@ def spectral(
         *(description, value, gradient, transform),
         spectrum=lambda cloud: cloud.eigenvalues,
         sums=lambda cloud: cloud.variance_sums,
-        why=_why_undefined,
+        why=why_undefined,
     )
 
 
@@ -89,6 +90,7 @@ def _of_spectrum(
         count=lambda cloud: cloud.n,
         interval=interval,
         why=why,
+        needs=frozenset({"covariance", "spectrum"}),
         needs_many=True,
     )
 
@@ -99,10 +101,11 @@ def shares(values: FloatArray) -> FloatArray | None:
     return values / total if total > 0 else None
 
 
-def _why_undefined(cloud: Cloud, n: int) -> str:
+def why_undefined(cloud: Cloud, n: int) -> str:
+    """Say why a cloud of n vectors has no such number."""
     if n < 2:
         return f"{n} tokens"
-    if cloud.eigenvalues[0] == 0:
+    if cloud.trace == 0:
         return "all vectors are equal"
     if cloud.d == 1:
         return "needs more than one dimension"

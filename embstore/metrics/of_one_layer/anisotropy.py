@@ -1,9 +1,9 @@
 """Anisotropy: how much of the variance lies along one direction."""
 
-import numpy as np
-
-from embstore.metrics.families.spectral import shares, spectral
-from embstore.metrics.metric import Description
+from embstore.metrics.families.spectral import FAMILY, shares, why_undefined
+from embstore.metrics.metric import Description, Metric
+from embstore.metrics.one_layer import Cloud
+from embstore.metrics.uncertainty import Interval, describe, from_totals
 from embstore.types import FloatArray
 
 
@@ -21,16 +21,20 @@ def anisotropy(eigenvalues: FloatArray) -> float:
     return float(p[0]) if p is not None else float("nan")
 
 
-def gradient(eigenvalues: FloatArray) -> FloatArray:
-    """Differentiate ``anisotropy``."""
-    total = eigenvalues.sum()
-    gradient = np.full(len(eigenvalues), -eigenvalues[0] / total**2)
-    gradient[0] += 1.0 / total
-    return gradient
+def _anisotropy(cloud: Cloud) -> float:
+    return cloud.first_eigenvalue / cloud.trace if cloud.trace > 0 else float("nan")
+
+
+def _interval(cloud: Cloud, number: float) -> Interval | None:
+    """Move λ₁ by what tokens have along the first direction, and Σλ by their whole length."""
+    moved = (cloud.first_sums - number * cloud.square_sums) / cloud.trace
+    totals = cloud.unit_clusters.totals(moved) if cloud.unit_clusters.n_windows > 1 else None
+    # Projections are multiplied in float32.
+    return from_totals(number, totals, transform="logit", rounding=1e-6)
 
 
 METRICS = [
-    spectral(
+    Metric(
         Description(
             name="anisotropy",
             title="Anisotropy",
@@ -44,8 +48,13 @@ METRICS = [
             near 1 may come from a handful of tokens: see [caveats](caveats.md#anisotropy-near-1).
             """,
         ),
-        anisotropy,
-        gradient,
-        transform="logit",
+        FAMILY,
+        describe("logit"),
+        compute=_anisotropy,
+        count=lambda cloud: cloud.n,
+        interval=_interval,
+        why=why_undefined,
+        needs=frozenset({"covariance"}),
+        needs_many=True,
     )
 ]

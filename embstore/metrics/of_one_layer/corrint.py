@@ -100,5 +100,6 @@ METRICS = [
         ),
         lambda cloud: corrint(cloud.graph.within, cloud.graph.radii),
         influence,
+        needs=frozenset({"neighbors", "pair counts"}),
     )
 ]

@@ -3,7 +3,6 @@
 from embstore.metrics.apart import UnitWindows
 from embstore.metrics.families.spectral import FAMILY
 from embstore.metrics.metric import Description, Metric
-from embstore.metrics.of_one_layer.participation_ratio import gradient, participation_ratio
 from embstore.metrics.one_layer import Cloud
 from embstore.metrics.uncertainty import Interval, describe, from_totals
 
@@ -44,9 +43,11 @@ def _interval(cloud: Cloud, number: float) -> Interval | None:
     Without a token's own window, as in the number, the first order falls short with few
     windows, for the mean is theirs too, and is many times too large where each has a sink.
     """
-    values = cloud.eigenvalues
-    share = number / participation_ratio(values)
-    totals = cloud.unit_clusters.totals(cloud.variance_sums @ gradient(values) * share)
+    trace, squares = cloud.trace, cloud.squared_norm
+    # The derivative of the participation ratio is linear in the covariance: it takes no eigenvalue.
+    slope = 2 * trace / squares * (cloud.square_sums - cloud.spread * (trace / squares))
+    share = number / (trace**2 / squares)
+    totals = cloud.unit_clusters.totals(slope * share)
     # Products are made in float32.
     return from_totals(number, totals, transform="log", rounding=1e-6)
 
@@ -54,7 +55,7 @@ def _interval(cloud: Cloud, number: float) -> Interval | None:
 def _why_undefined(cloud: Cloud, n: int) -> str:
     if n < 2:
         return f"{n} tokens"
-    if cloud.eigenvalues[0] == 0:
+    if cloud.trace == 0:
         return "all vectors are equal"
     windows = UnitWindows.of(cloud.unit_clusters, n)
     return windows.why_not or "too few windows: an estimate of a square is negative"
@@ -85,5 +86,6 @@ METRICS = [
         count=lambda cloud: cloud.n,
         interval=_interval,
         why=_why_undefined,
+        needs=frozenset({"covariance", "spread", "window products"}),
     )
 ]

@@ -3,7 +3,7 @@
 import numpy as np
 
 from embstore.metrics.clusters import Totals
-from embstore.metrics.families.next_layer import of_next_layer
+from embstore.metrics.families.next_layer import JOINT, of_next_layer
 from embstore.metrics.metric import Description
 from embstore.metrics.two_layers import Pair
 from embstore.types import FloatArray
@@ -67,6 +67,7 @@ METRICS = [
         totals,
         transform="logit",
         why=_why_undefined,
+        needs=JOINT | {"spread"},
         needs_many=True,
     )
 ]

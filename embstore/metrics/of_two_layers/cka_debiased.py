@@ -4,7 +4,7 @@ import math
 
 from embstore.metrics.apart import UnitWindows
 from embstore.metrics.clusters import Totals
-from embstore.metrics.families.next_layer import of_next_layer
+from embstore.metrics.families.next_layer import JOINT, of_next_layer
 from embstore.metrics.metric import Description
 from embstore.metrics.of_two_layers import cka
 from embstore.metrics.two_layers import Pair
@@ -99,5 +99,6 @@ METRICS = [
         totals,
         transform="linear",
         why=_why_undefined,
+        needs=JOINT | {"spread", "window products"},
     )
 ]

@@ -89,5 +89,6 @@ METRICS = [
         transform="logit",
         why=_why_undefined,
         count=lambda pair: len(pair.overlap.clusters.cells),
+        needs=frozenset({"neighbors"}),
     )
 ]

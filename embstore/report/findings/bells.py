@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Sequence
 from statistics import median
+from typing import Literal
 
 from embstore.report.findings.sentences import (
     MOST_LINES,
@@ -16,14 +17,19 @@ from embstore.report.read.profiles import ERRORS, LEAST_CONTRAST, AnisotropyProf
 
 _KINDS = ("decoder", "encoder")
 
+_Told = Outline | Literal["undecided"]
 # What one profile does, and what several do.
-_SHAPES: dict[Outline, tuple[str, str]] = {
+_SHAPES: dict[_Told, tuple[str, str]] = {
     "bell": ("is a bell", "are bells"),
     "valley": ("is a valley", "are valleys"),
     "rising": ("rises with depth", "rise with depth"),
     "falling": ("falls with depth", "fall with depth"),
     "flat": ("is flat", "are flat"),
     "open": ("is not clearly a bell", "are not clearly bells"),
+    "undecided": (
+        "has no standard errors to tell whether it is a bell",
+        "have no standard errors to tell whether they are bells",
+    ),
 }
 
 
@@ -44,11 +50,13 @@ def kinds_compared(profiles: Sequence[AnisotropyProfile], kinds: Collection[str]
     ]
     of_kind = {kind: [p for p in used if p.kind == kind] for kind in _KINDS}
     known = [kind for kind in _KINDS if of_kind[kind]]
-    text = "Whether anisotropy profiles are bells is left open."
+    text = "Whether anisotropy profiles are bells cannot be told: no profile has all its values."
     detail = []
     if known:
         shapes = [_shapes(kind, of_kind[kind], first=kind == known[0]) for kind in known]
         text = f"{'; '.join(shapes)}."
+        if len(used) > 1 and all(_told(profile) == "undecided" for profile in used):
+            text = "No anisotropy profile has standard errors to tell whether it is a bell."
         each = "; it is ".join(_contrast(kind, of_kind[kind]) for kind in known)
         detail.append(
             "Against the mean of both ends (a tenth of the depth each), anisotropy over the middle "
@@ -67,7 +75,7 @@ def kinds_compared(profiles: Sequence[AnisotropyProfile], kinds: Collection[str]
         "Shape of the profile",
         text,
         runs,
-        "finding" if known else "open",
+        "finding" if any(_told(profile) != "undecided" for profile in used) else "open",
         detail=" ".join(detail),
         spark=Spark("anisotropy", runs[:MOST_LINES]) if runs else None,
     )
@@ -75,18 +83,28 @@ def kinds_compared(profiles: Sequence[AnisotropyProfile], kinds: Collection[str]
 
 def _shapes(kind: str, profiles: Sequence[AnisotropyProfile], *, first: bool) -> str:
     """Say what the profiles of one kind do; only the first names the metric."""
-    outlines = [profile.outline for profile in profiles]
+    outlines = [_told(profile) for profile in profiles]
     n = len(outlines)
     if n == 1:
         who = f"The {kind}'s anisotropy profile" if first else f"the {kind}'s"
         return f"{who} {_SHAPES[outlines[0]][0]}"
     found = sorted(set(outlines), key=lambda outline: (-outlines.count(outline), outline))
     what = f"anisotropy profiles of {kind}s" if first else f"of {kind}s"
+    if found == ["open"]:
+        none = "neither" if n == 2 else "none"
+        return f"{none.capitalize() if first else none} of the {n} {what} is clearly a bell"
     if len(found) == 1:
-        return f"{'All' if first else 'all'} {n} {what} {_SHAPES[found[0]][1]}"
+        every = "both" if n == 2 else f"all {n}"
+        return f"{every.capitalize() if first else every} {what} {_SHAPES[found[0]][1]}"
     counts = {outline: outlines.count(outline) for outline in found}
     parts = [f"{count} {_SHAPES[outline][count > 1]}" for outline, count in counts.items()]
     return f"{'Of' if first else 'of'} {n} {what}, {joined(parts)}"
+
+
+def _told(profile: AnisotropyProfile) -> _Told:
+    """Return the shape; where a profile has no errors, that no shape can be told."""
+    without = profile.outline == "open" and profile.ci_low is None
+    return "undecided" if without else profile.outline
 
 
 def _contrast(kind: str, profiles: Sequence[AnisotropyProfile]) -> str:

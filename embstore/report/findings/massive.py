@@ -29,18 +29,19 @@ def massive_activations(found: Sequence[Massive]) -> Finding | None:
     for model, text, stack in models:
         texts.setdefault(model, set()).add(text)
         stacks.setdefault(model, set()).add(stack)
+    every = list(dict.fromkeys(model for model, _, _ in models))
     sentences = []
     for (model, text, stack), mine in list(models.items())[:_EXAMPLES]:
-        who = shortened(model)
+        who = shortened(model, every)
         who += f" over {shortened(text)}" if len(texts[model]) > 1 else ""
         who += f", {stack}" if len(stacks[model]) > 1 else ""
         sentences.append(_of_model(who, mine))
     more = [model for model, _, _ in list(models)[_EXAMPLES:]]
     if more:
         sentences.append(f"{named(more)} {'has' if len(set(more)) == 1 else 'have'} some too.")
-    others = [model for model, _, _ in models if model != found[0].model]
-    also = f"; so do {named(others)}" if len(set(others)) > 1 else ""
-    also = f"; so does {shortened(others[0])}" if len(set(others)) == 1 else also
+    others = [model for model in every if model != found[0].model]
+    also = f"; so do {named(others)}" if len(others) > 1 else ""
+    also = f"; so does {shortened(others[0], every)}" if len(others) == 1 else also
     sentences.append(
         f"Massive means above {LEAST_VALUE} in absolute value and at least {LEAST_RATIO:,} times "
         f"the median of the layer; the store has the {STORED} largest of each layer."
@@ -49,8 +50,9 @@ def massive_activations(found: Sequence[Massive]) -> Finding | None:
     runs = tuple(sorted({one.run for one in found}))
     return Finding(
         "Massive activations",
-        f"{shortened(top.model)} has a massive activation {_layers(top.layers)}, at coordinate "
-        f"{top.coordinate}: up to {number(top.ratio)} times the median of its layer{also}.",
+        f"{shortened(top.model, every)} has a massive activation {_layers(top.layers)}, at "
+        f"coordinate {top.coordinate}: up to {number(top.ratio)} times the median of its layer"
+        f"{also}.",
         runs,
         detail=" ".join(sentences),
         spark=Spark("massive_ratio", runs[:MOST_LINES]),

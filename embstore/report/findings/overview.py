@@ -1,5 +1,6 @@
 """Says in sentences what the numbers show: the seed study's questions, then what to beware of."""
 
+from embstore.choices import SCOPE_WORDS
 from embstore.metrics.conventions import DIMENSION_CEILING, SHORTFALL
 from embstore.report.findings import cautions
 from embstore.report.findings.bells import kinds_compared
@@ -15,7 +16,6 @@ from embstore.report.findings.sentences import (
 from embstore.report.findings.training import dimension_over_training, peak_over_training
 from embstore.report.read.evidence import CEILING, Evidence, Highest
 from embstore.report.records import Contents
-from embstore.types import SCOPE_WORDS
 
 
 def find_all(contents: Contents, evidence: Evidence) -> tuple[Finding, ...]:
@@ -24,7 +24,11 @@ def find_all(contents: Contents, evidence: Evidence) -> tuple[Finding, ...]:
         *peak_by_kind(evidence.profiles),
         kinds_compared(evidence.profiles, {str(model.facts["kind"]) for model in contents.models}),
         peak_over_training(evidence.anisotropy),
-        dimension_over_training(evidence.dimension, evidence.estimate),
+        dimension_over_training(
+            evidence.dimension,
+            evidence.estimate,
+            next((str(m["title"]) for m in contents.metrics if m["name"] == evidence.estimate), ""),
+        ),
         ceiling(evidence.highest, contents),
         massive_activations(evidence.massive),
         cautions.same_weights(evidence.same_weights, contents),

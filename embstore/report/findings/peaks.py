@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from statistics import median
 
+from embstore.choices import SCOPE_WORDS
 from embstore.report.findings.sentences import (
     MOST_LINES,
     Finding,
@@ -14,7 +15,6 @@ from embstore.report.findings.sentences import (
     shortened,
 )
 from embstore.report.read.profiles import AnisotropyProfile
-from embstore.types import SCOPE_WORDS
 
 
 def peak_by_kind(profiles: Sequence[AnisotropyProfile]) -> Iterator[Finding]:
@@ -61,7 +61,7 @@ def _peaks_of(profiles: Sequence[AnisotropyProfile], stack: str) -> str:
 def _place(profiles: Sequence[AnisotropyProfile], stack: str) -> str:
     """Say where: the layer of a model, the median depth of several."""
     if len(profiles) == 1:
-        return in_layer(profiles[0].peak_layer, stack)
+        return in_layer(profiles[0].peak_layer, stack, depth=profiles[0].peak_depth)
     depth = median(_per_model(profiles, lambda profile: profile.peak_depth))
     return f"at depth {number(depth)} of the {stack}" if stack else f"at depth {number(depth)}"
 

@@ -15,6 +15,7 @@ NAMED = 4
 # More lines than this are a blot in a drawing as small as a word.
 MOST_LINES = 12
 _LONGEST = 60
+_MINUS = "−"
 
 
 @dataclass(frozen=True)
@@ -62,15 +63,16 @@ class Finding:
 
 
 def number(value: float) -> str:
-    """Write a number with three significant digits.
+    """Write a number with three significant digits, as the page's script does.
 
-    >>> number(0.98765), number(12345.6), number(7.0), number(0.00001234)
-    ('0.988', '12,300', '7', '1.23e-05')
+    >>> number(0.98765), number(12345.6), number(7.0), number(-0.00001234)
+    ('0.988', '12,300', '7', '−1.23e−5')
     """
     if value and abs(value) >= 1000:
         digits = 10 ** (math.floor(math.log10(abs(value))) - 2)
-        return f"{round(value / digits) * digits:,}"
-    return f"{value:.3g}"
+        return f"{round(value / digits) * digits:,}".replace("-", _MINUS)
+    mantissa, _, power = f"{value:.3g}".partition("e")
+    return (f"{mantissa}e{int(power)}" if power else mantissa).replace("-", _MINUS)
 
 
 def signed(value: float) -> str:
@@ -84,13 +86,15 @@ def signed(value: float) -> str:
     return f"{number(abs(value))} {'higher' if value >= 0 else 'lower'}"
 
 
-def in_layer(layer: int, stack: str = "") -> str:
+def in_layer(layer: int, stack: str = "", *, depth: float | None = None) -> str:
     """Say where: the embedding has no number that a reader knows.
 
-    >>> in_layer(12), in_layer(0), in_layer(3, "decoder")
-    ('in layer 12', 'in the embedding', 'in layer 3 of the decoder')
+    >>> in_layer(12), in_layer(0, depth=0.0), in_layer(3, "decoder", depth=0.5)
+    ('in layer 12', 'in the embedding', 'in layer 3 (depth 0.5) of the decoder')
     """
     where = f"in layer {layer}" if layer else "in the embedding"
+    if layer and depth is not None:
+        where += f" (depth {number(depth)})"
     return f"{where} of the {stack}" if stack else where
 
 
@@ -119,7 +123,7 @@ def named(names: Iterable[object]) -> str:
     unique = list(dict.fromkeys(str(name) for name in names))
     if not isinstance(names, Sequence | dict):
         unique.sort()
-    return listed(map(shortened, unique), most=NAMED)
+    return listed((shortened(name, unique) for name in unique), most=NAMED)
 
 
 def joined(parts: Sequence[str]) -> str:
@@ -131,6 +135,21 @@ def joined(parts: Sequence[str]) -> str:
     return " and ".join([", ".join(parts[:-1]), parts[-1]] if len(parts) > 1 else parts)
 
 
-def shortened(name: str) -> str:
-    """Cut a name that would fill the page."""
-    return name if len(name) <= _LONGEST else f"{name[: _LONGEST - 1]}…"
+def shortened(name: str, among: Iterable[str] = ()) -> str:
+    """Cut a name that would fill the page, in its middle, but leave what tells it from others.
+
+    >>> shortened("a" * 40 + "b" * 40)
+    'aaaaaaaaaaaaaaaaaaaaaaaaaaaaa…bbbbbbbbbbbbbbbbbbbbbbbbbbbbbb'
+    """
+    others = [other for other in among if other != name]
+    longest = _LONGEST
+    while any(_cut(other, longest) == _cut(name, longest) for other in others):
+        longest += _LONGEST
+    return _cut(name, longest)
+
+
+def _cut(name: str, longest: int) -> str:
+    if len(name) <= longest:
+        return name
+    start = (longest - 1) // 2
+    return f"{name[:start]}…{name[len(name) - (longest - 1 - start) :]}"

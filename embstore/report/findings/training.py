@@ -1,6 +1,6 @@
 """Says in a sentence how a number goes through training."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from embstore.report.findings.sentences import (
     Finding,
@@ -32,9 +32,18 @@ def peak_over_training(courses: Sequence[Course]) -> Finding | None:
     return _over_training("Anisotropy in training", subject, courses, spark)
 
 
-def dimension_over_training(courses: Sequence[Course], estimate: str | None) -> Finding | None:
-    """Say whether the intrinsic dimension first rises and then falls."""
-    subject = f"the intrinsic dimension ({estimate}, mean over the blocks)"
+def dimension_over_training(
+    courses: Sequence[Course], estimate: str | None, title: str = ""
+) -> Finding | None:
+    """Say whether the intrinsic dimension first rises and then falls.
+
+    Args:
+        courses: of the mean over the blocks.
+        estimate: which estimate of the dimension.
+        title: what a reader calls it; its name if not given.
+    """
+    called = title or estimate or ""
+    subject = f"the mean {called[:1].lower()}{called[1:]} of the blocks"
     spark = _spark(courses, Spark(estimate or "", (), over="mean by step"))
     return _over_training("Dimension in training", subject, courses, spark)
 
@@ -66,13 +75,12 @@ def _over_training(
         if len(courses) > 1
     ]
     detail += [
-        f"{why}, {named(names)} {'stays' if len(names) == 1 else 'stay'} open."
-        for why, names in sorted(unclear.items())
+        f"Not known for {named(names)}: {why}." for why, names in sorted(unclear.items()) if clear
     ]
     detail.append(_left_out(courses))
     return Finding(
         topic,
-        _sentence(subject, courses, clear),
+        _sentence(subject, courses, clear) if clear else _unknown(subject, unclear),
         tuple(sorted({run for course in courses for run in course.runs})),
         "finding" if clear else "open",
         detail=" ".join(filter(None, detail)),
@@ -83,18 +91,27 @@ def _over_training(
 def _sentence(
     subject: str, courses: Sequence[Course], clear: Sequence[tuple[str, Sequence[Course]]]
 ) -> str:
-    if not clear:
-        of = shortened(courses[0].series) if len(courses) == 1 else f"{len(courses)} trainings"
-        return f"How {subject} goes through training is left open in {of}."
     capital = f"{subject[0].upper()}{subject[1:]}"
     if len(courses) == 1:
         return f"With training, {subject} of {shortened(courses[0].series)} {_told(courses[0])}."
     parts = [f"{_verb(verdict)} in {len(mine)}" for verdict, mine in clear]
     left = len(courses) - sum(len(mine) for _, mine in clear)
     if left:
-        parts.append(f"is left open in {left}")
+        parts.append(f"is not known in {left}")
     parts[0] += f" of {len(courses)} trainings"
     return f"{capital} {joined(parts)}."
+
+
+def _unknown(subject: str, unclear: Mapping[str, Sequence[str]]) -> str:
+    """Say of which trainings nothing is known, and why."""
+    each = [
+        (f"for {shortened(names[0]) if len(names) == 1 else f'{len(names)} trainings'}", why)
+        for why, names in sorted(unclear.items())
+    ]
+    which = joined([f"{who} ({why})" for who, why in each])
+    if len(each) == 1:
+        which = ": ".join(each[0])
+    return f"How {subject} changes in training is not known {which}."
 
 
 def _verb(verdict: str) -> str:
@@ -124,14 +141,14 @@ def _told(course: Course) -> str:
 def _why_open(course: Course) -> str:
     if course.unequal:
         settings = [name.removesuffix("_size") for name in course.unequal]
-        return f"With steps that differ in {' and '.join(settings)}"
+        return f"the steps differ in {' and '.join(settings)}"
     if not course.n_steps:
-        return "Without a step to compare"
+        return "there is no step to compare"
     if course.n_steps < LEAST_STEPS:
-        return f"With fewer than {LEAST_STEPS} steps"
+        return f"there are fewer than {LEAST_STEPS} steps"
     if len(course.moves) > 3:
-        return "With more than three moves up and down"
-    return "Without a standard error at every step"
+        return "it goes up and down more than three times"
+    return "some steps have no standard error"
 
 
 def _left_out(courses: Sequence[Course]) -> str:

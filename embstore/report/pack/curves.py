@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from embstore.choices import SCOPES
 from embstore.report.pack.encoding import columns, encode, lay_out
 from embstore.report.records import Contents
-from embstore.types import SCOPES, FloatArray
 
 if TYPE_CHECKING:
     from embstore.store.connection import Database
+    from embstore.types import FloatArray
 
 # A spectrum's ranks are even in their logarithm, as its chart is; the small ones coincide.
 _RANKS = 40

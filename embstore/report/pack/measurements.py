@@ -11,15 +11,16 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
+from embstore.choices import SCOPES
 from embstore.report.pack.encoding import UNDEFINED, Codes, Spacing, encode, lay_out
 from embstore.report.pack.selection import Selection
-from embstore.types import SCOPES, FloatArray
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
     from embstore.report.records import Contents, ModelFacts, State
     from embstore.store.connection import Database
+    from embstore.types import FloatArray
 
 Part = Literal["value", "low", "high", "error"]
 PARTS: tuple[Part, ...] = ("value", "low", "high", "error")

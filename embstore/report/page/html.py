@@ -19,7 +19,15 @@ _HERE = Path(__file__).parent
 # In the order in which later files use earlier ones. They are embstore's own, and so is the
 # packing of the numbers: the page has to work from disk, without one request.
 _SCRIPTS = (
-    *("lib/data", "lib/dom", "lib/address", "lib/download", "lib/table", "lib/difference"),
+    *(
+        "lib/data",
+        "lib/dom",
+        "lib/address",
+        "lib/folds",
+        "lib/download",
+        "lib/table",
+        "lib/difference",
+    ),
     *("lib/picker", "lib/player", "lib/scale", "lib/legend", "lib/save"),
     *("lib/figure", "lib/lines", "lib/heatmap"),
     *("views/provenance", "views/choices", "views/numbers", "views/headline"),

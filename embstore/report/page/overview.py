@@ -8,8 +8,8 @@ from embstore.report.findings.sentences import Finding, counted
 from embstore.report.page.sections import Lead
 from embstore.report.records import Contents, Row
 
-_RUNS_NAMED = 20
-_MARKS = {"finding": "", "open": "Open: ", "warning": "Note: "}
+_RUNS_NAMED = 6
+_MARKS = {"finding": "", "open": "", "warning": "Note: "}
 
 
 def overview_section(findings: Sequence[Finding], contents: Contents, lead: Lead | None) -> str:
@@ -32,7 +32,9 @@ def overview_section(findings: Sequence[Finding], contents: Contents, lead: Lead
         )
     else:
         title = headline.text if headline else "How the layers differ"
-        about = f' data-metric="{html.escape(lead.metric)}"' if headline else ""
+        about = ""
+        if headline:
+            about = f' data-metric="{html.escape(lead.metric)}" data-runs="{list(headline.runs)}"'
         behind = ""
         if headline:
             behind = (
@@ -61,7 +63,8 @@ def _finding(finding: Finding, contents: Contents) -> str:
     if finding.spark:
         drawn = f' data-spark="{html.escape(json.dumps(vars(finding.spark)))}"'
     return (
-        f'<li class="{finding.tone}"><details><summary><span class="spark"{drawn}></span>'
+        f'<li class="{finding.tone}"><details data-fold="{html.escape(finding.topic)}">'
+        f'<summary><span class="spark"{drawn}></span>'
         f'<span class="text">{_MARKS[finding.tone]}{_text(finding.text)}</span></summary>'
         f"{_behind(finding, contents)}</details></li>"
     )

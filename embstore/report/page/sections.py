@@ -19,8 +19,8 @@ VIEWS = {
     "profiles": ("Profiles", "One line per model: a metric from the embedding to the last block."),
     "checkpoints": (
         "Checkpoints",
-        "Every checkpoint of one model, the early ones in light colours. The slider goes through "
-        "training.",
+        "Every checkpoint of one model, coloured in the order of training. The slider goes through "
+        "it.",
     ),
     "training": (
         "Training",

@@ -97,9 +97,19 @@ ORDER BY
 _MODELS = """
 SELECT
     display_name, model_id, name, kind, architecture, source, n_layers, hidden_size, n_parameters,
-    vocab_size, context_length
+    vocab_size, context_length, age
 FROM model
 JOIN display_name USING (model_id)
+-- Which the store's charts colour models by.
+JOIN (
+    SELECT
+        model_id,
+        row_number() OVER (ORDER BY min(created_at) NULLS LAST, name, model_id) - 1 AS age
+    FROM model
+    LEFT JOIN checkpoint USING (model_id)
+    LEFT JOIN run USING (checkpoint_id)
+    GROUP BY model_id, name
+) USING (model_id)
 WHERE $models::VARCHAR[] IS NULL OR list_contains($models::VARCHAR[], name)
 ORDER BY name, model_id
 """

@@ -10,9 +10,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from embstore.choices import SCOPES
 from embstore.comparison.stored import compare_stored
 from embstore.report.records import Contents, ModelFacts, Row
-from embstore.types import SCOPES
 
 if TYPE_CHECKING:
     from embstore.store.connection import Database

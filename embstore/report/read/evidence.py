@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from embstore.asking.caveats import hidden_runs
+from embstore.choices import SCOPES
 from embstore.report.read.counts import Counts, read_counts
 from embstore.report.read.massive import Massive, find_massive, largest_table, read_largest
 from embstore.report.read.profiles import AnisotropyProfile, read_profiles
@@ -12,7 +13,6 @@ from embstore.report.read.readable import readable
 from embstore.report.read.training import Course, read_courses
 from embstore.report.records import Contents, Row
 from embstore.store.empty_layers import EmptyLayers, empty_layers
-from embstore.types import SCOPES
 
 if TYPE_CHECKING:
     from embstore.store.connection import Database

@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from embstore.choices import SCOPES
 from embstore.report.read.questions import ask
 from embstore.report.records import Contents
-from embstore.types import SCOPES
 
 if TYPE_CHECKING:
     from embstore.store.connection import Database

@@ -4,8 +4,20 @@ Each statement gives the rows of one fault, with how many they stand for as ``n`
 that are not in ``run`` are looked for elsewhere, and left alone here.
 """
 
-from embstore.metrics.names import OF_ONE_LAYER, OF_TWO_LAYERS
+from collections.abc import Iterable
+
+from embstore.metrics.names import (
+    NEED_NEIGHBORS,
+    NEED_SPECTRUM,
+    OF_ONE_LAYER,
+    OF_TWO_LAYERS,
+)
 from embstore.store.quoting import quoted
+
+
+def _listed(names: Iterable[str]) -> str:
+    return ", ".join(map(quoted, sorted(names)))
+
 
 _STATE = "run_id, stack, layer, site"
 # Which metrics runs were to measure, in which version.
@@ -21,8 +33,8 @@ asked AS (
     SELECT
         run_id, metric,
         CASE
-            WHEN metric IN ({", ".join(map(quoted, sorted(OF_ONE_LAYER)))}) THEN 1
-            WHEN metric IN ({", ".join(map(quoted, sorted(OF_TWO_LAYERS)))}) THEN 2
+            WHEN metric IN ({_listed(OF_ONE_LAYER)}) THEN 1
+            WHEN metric IN ({_listed(OF_TWO_LAYERS)}) THEN 2
         END AS n_layers
     FROM ({METRICS_OF_RUNS})
 ),
@@ -39,11 +51,20 @@ _MEASURED = f"""
 measured AS (
     SELECT
         {_STATE}, scope, bool_or(window_effects IS NOT NULL) AS has_effects,
-        bool_or(metric = 'anisotropy') AS has_spectrum
+        bool_or(metric IN ({_listed(NEED_SPECTRUM)})) AS has_spectrum
     FROM measurement SEMI JOIN run USING (run_id)
     WHERE value IS NOT NULL GROUP BY ALL
+),
+searched AS (
+    SELECT DISTINCT run_id FROM ({METRICS_OF_RUNS}) WHERE metric IN ({_listed(NEED_NEIGHBORS)})
+),
+-- Runs have curves and activations since windows have effects, or a little longer; those without
+-- errors came later.
+recent AS (
+    SELECT DISTINCT run_id FROM measured WHERE has_effects
+    UNION SELECT run_id FROM run WHERE NOT intervals
 )
-"""  # noqa: S608 - names of our own
+"""  # noqa: S608 - quoted
 
 NO_LAYERS = """
 SELECT run_id, 1 AS n FROM run WHERE run_id NOT IN (SELECT run_id FROM layer)
@@ -115,20 +136,18 @@ MISSING_SPECTRA = f"""
 WITH {_MEASURED}
 SELECT run_id, stack, layer, site, scope, 1 AS n
 FROM measured ANTI JOIN spectrum USING (run_id, stack, layer, site, scope)
-WHERE has_spectrum
+WHERE has_spectrum OR run_id IN (SELECT run_id FROM spectrum)
 """  # noqa: S608 - names of our own
-# Runs have curves and activations since windows have effects, or a little longer.
 MISSING_CURVES = f"""
 WITH {_MEASURED},
 curves AS (
     SELECT {_STATE}, scope, count(DISTINCT rank) AS ranks FROM dimension_curve GROUP BY ALL
 ),
-most AS (SELECT run_id, max(ranks) AS ranks FROM curves GROUP BY run_id),
-recent AS (SELECT DISTINCT run_id FROM measured WHERE has_effects)
+most AS (SELECT run_id, max(ranks) AS ranks FROM curves GROUP BY run_id)
 SELECT
     run_id, stack, layer, site, scope,
     coalesce(most.ranks, 1) - coalesce(curves.ranks, 0) AS n
-FROM measured LEFT JOIN most USING (run_id)
+FROM measured SEMI JOIN searched USING (run_id) LEFT JOIN most USING (run_id)
 LEFT JOIN curves USING (run_id, stack, layer, site, scope)
 WHERE (most.ranks IS NOT NULL OR run_id IN (SELECT run_id FROM recent))
     AND coalesce(curves.ranks, 0) < coalesce(most.ranks, 1)
@@ -137,7 +156,6 @@ MISSING_ACTIVATIONS = f"""
 WITH {_MEASURED},
 largest AS (SELECT {_STATE}, count(DISTINCT rank) AS ranks FROM massive_activation GROUP BY ALL),
 most AS (SELECT run_id, max(ranks) AS ranks FROM largest GROUP BY run_id),
-recent AS (SELECT DISTINCT run_id FROM measured WHERE has_effects),
 expected AS (
     SELECT
         run_id, stack, layer, site, coalesce(largest.ranks, 0) AS ranks,

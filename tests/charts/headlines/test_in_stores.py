@@ -10,8 +10,9 @@ import pytest
 
 from embstore.api.store import Store
 from embstore.asking.ask import find_questions
+from embstore.choices import Scope
 from embstore.errors import QueryError
-from embstore.types import LayerKey, Run, Scope
+from embstore.types import LayerKey, Run
 from tests.stores import new_store
 from tests.synthetic import ALL_METRICS, make_run
 
@@ -75,15 +76,15 @@ def other(tmp_path_factory: pytest.TempPathFactory) -> Store:
         (
             "layer_profile",
             {"revisions": ["step10000"]},
-            "Without attention sinks, anisotropy in m falls from 0.95 to 0.050 at layer 3; its "
-            "peak is then 0.050, at layer 0",
+            "Without attention sinks, anisotropy in m falls from 0.95 to 0.050 at layer 3 (depth "
+            "0.5); its peak is then 0.050, at layer 0 (depth 0)",
             "Anisotropy: profile across layers",
         ),
         (
             "layer_profile",
             {},
-            "Without attention sinks, anisotropy falls at the peaks of 4 of 6 profiles, most in "
-            "m@step10000: from 0.95 to 0.050 at layer 3",
+            "Without attention sinks, anisotropy falls at the peaks of 5 of 6 profiles, most in "
+            "m@step10000: from 0.95 to 0.050 at layer 3 (depth 0.5)",
             "Anisotropy: profile across layers",
         ),
         (
@@ -96,16 +97,17 @@ def other(tmp_path_factory: pytest.TempPathFactory) -> Store:
         (
             "phases",
             {},
-            "m, two phases: 10.0 at step 0 → 20.0 at step 100 → 10.0 at step 10,000",
-            "m, falls only: 80.0 at step 0 → 20.0 at step 10,000",
+            "Intrinsic dimension (TwoNN) of m rises from 10.0 at step 0 to 20.0 at step 100, then "
+            "falls to 10.0 at step 10,000",
+            "Intrinsic dimension (TwoNN) of m falls from 80.0 at step 0 to 20.0 at step 10,000",
         ),
         (
             "dimension_by_step",
             {},
-            "The mean intrinsic dimension (TwoNN) over the blocks of m: 10.0 at step 0 → 20.0, "
-            "its highest, at step 100 → 10.0 at step 10,000",
-            "The mean intrinsic dimension (TwoNN) over the blocks of m: 80.0 at step 0 → 20.0 at "
-            "step 10,000",
+            "The mean intrinsic dimension (TwoNN) over the blocks of m rises from 10.0 at step 0 "
+            "to 20.0 at step 100, then falls to 10.0 at step 10,000",
+            "The mean intrinsic dimension (TwoNN) over the blocks of m falls from 80.0 at step 0 "
+            "to 20.0 at step 10,000",
         ),
         (
             "dimension_ceiling",
@@ -122,15 +124,17 @@ def other(tmp_path_factory: pytest.TempPathFactory) -> Store:
         (
             "anisotropy_by_step",
             {},
-            "The maximum of anisotropy over the layers of m: 0.050 at step 0 → 0.95 at step 10,000",
-            "The maximum of anisotropy over the layers of m: 0.50 at every step",
+            "The maximum of anisotropy over the layers of m rises from 0.050 at step 0 to 0.95 at "
+            "step 10,000",
+            "The maximum of anisotropy over the layers of m stays at 0.50 from step 0 to "
+            "step 10,000",
         ),
         (
             "checkpoint_changes",
             {"metric": "twonn"},
             "No change exceeds 3 standard errors",
-            "1 of 1 metric changed by more than 3 standard errors in some layer, most clearly "
-            "twonn in layer 1",
+            "twonn changed by more than 3 standard errors, most clearly in layer 1 of m · step0 to "
+            "step10000: from 80.0 to 20.0",
         ),
         ("coverage", {}, "Everything is measured", "Everything is measured"),
     ],
@@ -140,6 +144,33 @@ def test_says_what_the_rows_show(
 ) -> None:
     assert title(studied, name, **params) == holds
     assert title(other, name, **params) == does_not
+
+
+@pytest.mark.parametrize("metric", ["anisotropy", "twonn"])
+def test_charts_agree_where_sinks_matter(metric: str, studied: Store) -> None:
+    def count(name: str) -> list[str]:
+        return re.findall(r"the peaks of (.* profiles)", title(studied, name, metric=metric))
+
+    found = [count(name) for name in ("layer_profile", "encoder_vs_decoder", "sink_effect")]
+    assert found == [found[0]] * 3
+
+
+def test_a_change_without_errors_is_not_called_none(tmp_path: Path) -> None:
+    known = {"name": "lab/m", "errors": {"twonn": 0.01}}
+    runs = [run(as_in_the_study, step, **known) for step in (0, 10_000)]
+    store = Store(new_store(tmp_path / "errors.duckdb", runs))
+    assert re.fullmatch(
+        r"No change exceeds 3 standard errors; \d+ more have no standard errors",
+        title(store, "checkpoint_changes"),
+    )
+
+
+def test_the_shapes_of_profiles_without_errors_stay_open(tmp_path: Path) -> None:
+    runs = [make_run(name=f"lab/{letter}", errors={}) for letter in "abcd"]
+    store = Store(new_store(tmp_path / "open.duckdb", runs))
+    assert title(store, "bell_shape") == (
+        "Without standard errors it cannot be decided whether any of 4 profiles is a bell"
+    )
 
 
 def test_the_question_stands_below_the_finding(studied: Store) -> None:

@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 
 import embstore
+from embstore.choices import Sampling
 from embstore.ingestion.dry_run import preview
 from embstore.ingestion.request import ModelSpec, Request, Settings
-from embstore.types import Sampling
+from embstore.metrics.selection import choose_metrics
 from tests.fake_hub import FakeHub
 from tests.hub_cache import add_revision
 from tests.ingestion.series.ingests import SMALL, rows, statuses
@@ -70,7 +71,9 @@ def test_a_preview_of_a_series_says_what_is_to_download_and_what_will_fail(
     server.revisions["lab/tiny", "step40"] = without
     store = tmp_path / "s.duckdb"
     embstore.ingest("lab/tiny@step10", corpus=text, store=store, **SMALL)
-    settings = Settings(Sampling(tokens=128, window=32, sample=64), pairs=False)
+    settings = Settings(
+        Sampling(tokens=128, window=32, sample=64), metrics=choose_metrics(["core"])
+    )
     models = (ModelSpec("lab/tiny", revisions="all"),)
     shown = preview(Request(models, str(text), settings), store)
     size = (trained[0] / "model.safetensors").stat().st_size

@@ -5,10 +5,11 @@ from pathlib import Path
 
 import pytest
 
+from embstore.choices import DTYPES, Sampling
 from embstore.ingestion.request import ModelSpec, Request, Settings
 from embstore.ingestion.studies.study import read_study
 from embstore.models.loaded import choose_dtype
-from embstore.types import DTYPES, Sampling, StudyMark
+from embstore.types import StudyMark
 from tests.ingestion.studies.texts import FULL, SMALL
 from tests.processes import imported
 
@@ -21,7 +22,8 @@ def test_every_key_is_read(file: Path) -> None:
     assert (study.request.corpus, settings.text_field) == ("hf:wikitext/a:test", "body")
     assert settings.sampling == Sampling(tokens=1024, window=128, sample=256, seed=7)
     assert settings.scopes == ("all", "no_sinks")
-    assert (settings.pairs, settings.dtype) == (False, "bfloat16")
+    assert (settings.metrics, settings.intervals) == (("anisotropy", "mean_cosine"), False)
+    assert settings.dtype == "bfloat16"
     assert settings.tags == {"lab": "a", "owner": "b"}
     assert settings.study == StudyMark("full", study.sha256)
     assert study.request.models == (
@@ -47,6 +49,7 @@ def test_the_hash_is_of_the_content_alone(file: Path, tmp_path: Path) -> None:
     same.write_bytes(
         b"\xef\xbb\xbf"
         b'tags.owner = "b"  # a comment\r\ntags.lab = "a"\r\npairs = false\r\n'
+        b'intervals = false\r\nmetrics = ["anisotropy", "mean_cosine"]\r\n'
         b'dtype = "bfloat16"\r\n'
         b'scopes = [\r\n "no_sinks",\r\n "all",\r\n]\r\ntext_field = "body"\r\n'
         b'corpus = "hf:wikitext/a:test"\r\ntitle = "All keys"\r\nname = "full"\r\n'

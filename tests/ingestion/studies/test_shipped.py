@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 
 from embstore.checkpoints.package_files import packaged_path
+from embstore.choices import Sampling
 from embstore.errors import UsageError
 from embstore.ingestion.studies.files import shipped_studies
 from embstore.ingestion.studies.study import read_study
-from embstore.types import Sampling
 from tests.ingestion.studies.texts import SMALL
 
 

@@ -18,6 +18,8 @@ text_field = "body"
 dtype = "bfloat16"
 scopes = ["no_sinks", "all"]
 pairs = false
+metrics = ["anisotropy", "mean_cosine"]
+intervals = false
 tags = { lab = "a", owner = "b" }
 
 [sampling]

@@ -38,6 +38,23 @@ def test_gaps_between_layers_and_first_tokens_are_told(first: int, word: str) ->
     assert f"{word} at the first token of a window. " in found.detail
 
 
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("lab/" + "long-" * 20 + "a", "lab/" + "long-" * 20 + "b"),
+        ("lab/a" + "-long" * 20, "lab/b" + "-long" * 20),
+        ("x" * 45 + "a" + "x" * 45, "x" * 45 + "b" + "x" * 45),
+    ],
+)
+def test_long_names_stay_apart(one: str, other: str) -> None:
+    found = massive_activations([massive(one), massive(other)])
+    assert found is not None
+    first, second = found.text.split(" has a massive")[0], found.text.split("so does ")[1][:-1]
+    assert first != second
+    assert f"In {first}, coordinate" in found.detail
+    assert f"In {second}, coordinate" in found.detail
+
+
 def test_many_models_are_counted_and_texts_told_apart() -> None:
     found = massive_activations(
         [massive("a", text="t"), massive("a", text="u"), massive("b"), massive("c"), massive("d")]

@@ -1,11 +1,12 @@
 import pytest
 
+from embstore.choices import Scope
 from embstore.report.findings.peaks import peak_by_kind
 from embstore.report.findings.sentences import Finding, Spark
 from embstore.report.read.profiles import AnisotropyProfile
 from embstore.store.connection import Database
 from embstore.store.writing import write_run
-from embstore.types import LayerKey, Scope
+from embstore.types import LayerKey
 from tests.report.told import profile, told
 from tests.synthetic import make_run
 
@@ -25,13 +26,13 @@ def test_a_peak_is_told_with_its_layer_with_and_without_sinks() -> None:
         ]
     )
     assert decoder.text == (
-        "In a decoder, anisotropy peaks at 0.992 in layer 12; without attention sinks the peak is "
-        "0.411, in layer 3."
+        "In a decoder, anisotropy peaks at 0.992 in layer 12 (depth 0.5); without attention sinks "
+        "the peak is 0.411, in layer 3 (depth 0.5)."
     )
     assert decoder.spark == Spark("anisotropy", (0,), ("all", "no_sinks"))
     assert encoder.text == (
-        "In a encoder, anisotropy peaks at 0.09 in layer 5; without attention sinks the peak is "
-        "0.091 there."
+        "In a encoder, anisotropy peaks at 0.09 in layer 5 (depth 0.5); without attention sinks "
+        "the peak is 0.091 there."
     )
     assert list(peak_by_kind([])) == []
 
@@ -56,7 +57,7 @@ def test_depths_that_differ_are_a_median_and_a_range() -> None:
     assert found.text.endswith("peaks at 0.9 in the median, at depth 0.5.")
     assert found.detail.endswith("at depths 0.25 to 0.75.")
     without = peak(profile(scope="no_first"))
-    assert without.text.endswith("peaks at 0.9 (without first tokens) in layer 12.")
+    assert without.text.endswith("peaks at 0.9 (without first tokens) in layer 12 (depth 0.5).")
 
 
 def test_both_stacks_are_named(database: Database) -> None:

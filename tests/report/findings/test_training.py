@@ -33,24 +33,32 @@ def test_training_is_told_by_course_and_few_checkpoints_are_open() -> None:
             course("f", n_steps=0),
         ],
         "twonn",
+        "Intrinsic dimension (TwoNN)",
     )
     assert found is not None
     assert found.text == (
-        "The intrinsic dimension (twonn, mean over the blocks) rises in 1 of 6 trainings, rises, "
-        "then falls in 1 and is left open in 4."
+        "The mean intrinsic dimension (TwoNN) of the blocks rises in 1 of 6 trainings, rises, then "
+        "falls in 1 and is not known in 4."
     )
     assert found.detail == (
         "It rises in b; b: 7 at step 1, 11 at step 10,000. It rises, then falls in a; a: 7 at "
-        "step 1, 12 at step 10, 8 at step 10,000. With fewer than 5 "
-        "steps, c stays open. With more than three moves up and down, e stays open. Without a "
-        "standard error at every step, d stays open. Without a step to compare, f stays open."
+        "step 1, 12 at step 10, 8 at step 10,000. Not known for e: it goes up and down more than "
+        "three times. Not known for d: some steps have no standard error. Not known for c: there "
+        "are fewer than 5 steps. Not known for f: there is no step to compare."
     )
     assert found.spark == Spark("twonn", (0,), over="mean by step")
     few = training.peak_over_training([course("c", n_steps=2)])
     assert few is not None
     assert few.tone == "open"
     assert few.text == (
-        "How the anisotropy of the highest block goes through training is left open in c."
+        "How the anisotropy of the highest block changes in training is not known for c: there are "
+        "fewer than 5 steps."
+    )
+    several = training.peak_over_training([course("a"), course("b"), course("c", n_steps=2)])
+    assert several is not None
+    assert several.text == (
+        "How the anisotropy of the highest block changes in training is not known for 2 trainings "
+        "(some steps have no standard error) and for c (there are fewer than 5 steps)."
     )
     assert training.peak_over_training([]) is None
 
@@ -91,7 +99,7 @@ def test_steps_sampled_unequally_are_named_and_open() -> None:
         [course("m", moves="+-", unequal=("tokens", "window_size"))], "twonn"
     )
     assert found is not None
-    assert "With steps that differ in tokens and window, m stays open." in found.detail
+    assert found.text.endswith("for m: the steps differ in tokens and window.")
 
 
 def test_a_metric_without_values_is_open_and_not_left_out(database: Database) -> None:
@@ -109,8 +117,8 @@ def test_a_metric_without_values_is_open_and_not_left_out(database: Database) ->
     )
     found = told(database, "Dimension in training")
     assert found is not None
-    assert found.text.endswith("goes through training is left open in a.")
-    assert found.detail == "Without a step to compare, a stays open."
+    assert found.text.endswith("is not known for a: there is no step to compare.")
+    assert found.detail == ""
     assert found.runs == ()
 
 
@@ -158,7 +166,4 @@ def test_steps_with_the_weights_of_another_are_left_out(database: Database) -> N
     changed(database, "checkpoint", "weights_sha256 = 'same' WHERE step IN (10, 1000)")
     found = told(database, "Dimension in training")
     assert found is not None
-    assert found.detail == (
-        "With fewer than 5 steps, a stays open. Left out are 2 steps of a, whose weights "
-        "another step has too."
-    )
+    assert found.detail == ("Left out are 2 steps of a, whose weights another step has too.")

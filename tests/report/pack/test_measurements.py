@@ -11,13 +11,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from embstore.choices import SCOPES
 from embstore.report.pack.encoding import ABSENT, UNDEFINED, columns, encode, json_bytes, text_of
 from embstore.report.pack.measurements import pack_metrics
 from embstore.report.pack.selection import select_metrics
 from embstore.report.read.contents import read_contents
 from embstore.report.read.counts import read_counts
 from embstore.store.connection import Database
-from embstore.types import SCOPES
 from tests.stores import new_store
 from tests.synthetic import make_run
 

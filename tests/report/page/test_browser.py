@@ -78,7 +78,7 @@ def test_selectors_change_the_chart(hostile_page: Path, visit: Open) -> None:
     unfold(page, "#profiles details.boxes-of")
     profiles.get_by_role("button", name="Choose none").click()
     assert profiles.locator("svg.plot").count() == 0
-    assert "Nothing was measured" in profiles.locator(".empty").inner_text()
+    assert profiles.locator(".empty").inner_text() == "No model is chosen."
     page.wait_for_timeout(300)
     assert page.locator("#live").inner_text() == "0 models chosen."
 

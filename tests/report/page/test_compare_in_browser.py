@@ -13,7 +13,7 @@ from embstore.types import Measurement, Run
 from tests.report.conftest import Open
 from tests.report.visiting import choose, downloaded, ready, unfold
 from tests.stores import new_store
-from tests.synthetic import make_run, with_effects
+from tests.synthetic import Values, make_run, with_effects
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -135,6 +135,36 @@ def test_swapped_sides_have_the_paired_intervals_too(
     choose(page, "compare", "A: checkpoint", "step 2")
     choose(page, "compare", "B: checkpoint", "step 0")
     agrees(page, store, "lab/trained@step2", "lab/trained@step0", tmp_path, errors="paired")
+
+
+@pytest.mark.parametrize(
+    ("errors", "words"),
+    [
+        ({}, "none has errors to tell whether A and B differ"),
+        ({"anisotropy": 0.001}, "1 of the 1 with errors differ; 2 have none"),
+        (dict.fromkeys(("anisotropy", "twonn", "mean_cosine"), 0.001), "3 differ"),
+    ],
+)
+def test_what_has_no_errors_is_not_told_as_no_difference(
+    visit: Open, tmp_path: Path, errors: dict[str, float], words: str
+) -> None:
+    def high(value: float) -> Values:
+        return lambda metric, key, scope, depth: value
+
+    runs = [
+        make_run(name=f"lab/{name}", errors=errors, values=high(value))
+        for name, value in (("low", 0.1), ("high", 0.7))
+    ]
+    database = new_store(tmp_path / "two.duckdb", runs)
+    path = tmp_path / "two.html"
+    path.write_text(build_report(database).html, encoding="utf-8")
+    compare = ready(visit(path)).locator("#compare")
+    assert compare.locator("summary").last.inner_text() == (
+        f"All metrics of A and B (3 rows; {words})"
+    )
+    known = "without errors it is not known" in compare.locator(".title").inner_text()
+    assert known is not bool(errors)
+    assert ("independent" in compare.locator(".note").inner_text()) is bool(errors)
 
 
 def test_other_checkpoints_are_told_to_have_wider_intervals(page_of_two: Path, visit: Open) -> None:

@@ -77,11 +77,11 @@ def test_names_are_escaped_and_never_filled_in(contents: Contents) -> None:
     assert html.count("</script>") == 3
 
 
-def test_a_finding_names_its_runs_up_to_twenty(contents: Contents) -> None:
+def test_a_finding_names_its_runs_up_to_six(contents: Contents) -> None:
     html = written(contents, Finding("Topic", "text", (0, 1) * 20, "warning"))
     assert "From 40 runs" in html
-    assert "and 20 more" in html
-    assert html.count(str(contents.runs[0]["run_id"])) == 10
+    assert "and 34 more" in html
+    assert html.count(str(contents.runs[0]["run_id"])) == 3
 
 
 def test_an_empty_store_says_how_to_fill_it() -> None:

@@ -118,12 +118,12 @@ def test_layers_are_chosen_as_a_range(page_of_lines: Path, visit: Open) -> None:
     slide(page, "scales", "From layer", 5)
     scales.get_by_label("Every", exact=True).select_option(label="layer")
     assert scales.locator("g.series").count() == 6
-    # Lines go from light to dark, as the layers do.
+    # Lines go from the dark end of viridis to the bright one, as the layers do.
     colours = scales.locator("g.series").evaluate_all(
         "all => all.map(one => one.style.getPropertyValue('--by-day'))"
     )
     brightness = [sum(map(int, re.findall(r"\d+", colour))) for colour in colours]
-    assert brightness == sorted(brightness, reverse=True)
+    assert brightness == sorted(brightness)
     assert len(set(colours)) == 6
     # What the store lacks is said, and its layers can be chosen all the same.
     choose(page, "scales", "Model", BARE)
@@ -163,8 +163,18 @@ def test_massive_activations_are_a_chart_and_a_table(
     assert "lab/peaked @ step 2" in massive.locator("figcaption").inner_text()
     assert massive.locator(".plot .label").text_content() == "coordinate 3"
     assert massive.locator(".title").inner_text() == (
-        "Coordinate 3 is up to 2,000 times the median of its layer, in the embedding."
+        "Coordinate 3 is 2,000 times the median of its layer in 5 layers."
     )
+    # A coordinate is no model.
+    assert massive.locator("g.series.o0").count() == 1
+    # One value over all layers is a low chart, with the line in its middle and ticks around.
+    assert massive.locator(".y-tick").all_text_contents() == ["1,000", "2,000", "3,000", "4,000"]
+    box = massive.locator("svg.plot").bounding_box()
+    mark = massive.locator("path.mark").first.bounding_box()
+    assert box is not None
+    assert mark is not None
+    assert box["height"] < 250
+    assert 0.25 < (mark["y"] - box["y"]) / box["height"] < 0.75
     assert massive.locator("svg.plot path.mark").count() == 5
     massive.get_by_label("Also after the final norm").check()
     assert massive.locator("svg.plot path.mark").count() == 6

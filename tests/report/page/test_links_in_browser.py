@@ -87,7 +87,6 @@ def test_every_choice_of_every_view_is_in_the_link(
         drawn = f"#{section} path.mark, #{section} rect.cell"
         labels = "all => all.map(one => one.getAttribute('aria-label'))"
         assert page.locator(drawn).evaluate_all(labels) == other.locator(drawn).evaluate_all(labels)
-    unfold(other, "#profiles details.boxes-of")
     assert not other.locator("#profiles").get_by_role("checkbox", name=FORMULA).is_checked()
     assert other.locator("#checkpoints").get_by_label("Checkpoint", exact=True).input_value() == "2"
     assert state_of(other) == said
@@ -119,6 +118,63 @@ def test_what_a_page_does_not_know_is_passed_over(fragment: str, follow: Follow)
     assert page.title() == "Geometry of hidden states: store"
     metric = page.locator("#profiles").get_by_label("Metric", exact=True)
     assert metric.evaluate("field => field.selectedOptions[0].text") == "Anisotropy (anisotropy)"
+
+
+def test_tables_and_folds_are_in_the_link(hostile_page: Path, visit: Open, follow: Follow) -> None:
+    page = ready(visit(hostile_page))
+    unfold(page, "#profiles details.numbers")
+    unfold(page, ".findings details[data-fold='Shape of the profile']")
+    page.locator("#massive details.numbers > summary").nth(1).click()
+    runs = unfold(page, "#runs > details")
+    runs.locator("th", has_text="Step").get_by_role("button").click()
+    runs.locator("th", has_text="Step").get_by_role("button").click()
+    runs.get_by_label("Filter rows").fill("step")
+    page.locator("#profiles details.numbers th", has_text="Value").get_by_role("button").click()
+    # A chart that is drawn again keeps what was open and how it was sorted.
+    choose(page, "profiles", "Tokens counted", "without attention sinks")
+    table = page.locator("#profiles details.numbers")
+    expect(table.locator("th", has_text="Value")).to_have_attribute("aria-sort", "ascending")
+    said = state_of(page)
+    assert said["open"] == [
+        *("profiles.numbers", "overview.Shape of the profile", "massive.numbers-2", "runs")
+    ]
+    assert (said["table-runs.sort"], said["table-runs.down"]) == (["step"], ["yes"])
+    other = follow(urlsplit(page.url).fragment)
+    assert other.locator("main details[open]").count() == 4
+    assert other.locator("#overview .behind-it").filter(visible=True).count() == 1
+    for where in ("#runs", "#profiles"):
+        rows, theirs = (one.locator(f"{where} tbody tr").all_inner_texts() for one in (page, other))
+        assert rows == theirs
+    assert other.locator("#runs").get_by_label("Filter rows").input_value() == "step"
+    assert state_of(other) == said
+    # Printing opens folds for a moment, which is no choice.
+    other.evaluate("dispatchEvent(new Event('beforeprint'))")
+    assert state_of(other) == said
+
+
+@pytest.mark.parametrize("first", ["", "at=runs", "profiles.metric=mean_cosine"])
+def test_going_back_shows_what_the_earlier_address_says(first: str, follow: Follow) -> None:
+    page = follow(first)
+    field = page.locator("#profiles").get_by_label("Metric", exact=True)
+    before = field.input_value()
+    page.evaluate("location.hash = '#profiles.metric=twonn'")
+    expect(page.locator("#profiles figcaption")).to_contain_text("(twonn)")
+    page.go_back()
+    expect(page.locator("#profiles figcaption")).not_to_contain_text("(twonn)")
+    page.wait_for_selector("html[data-ready]")
+    assert field.input_value() == before
+    assert urlsplit(page.url).fragment == first
+
+
+def test_the_skip_link_and_a_section_keep_the_choices(follow: Follow) -> None:
+    page = follow("profiles.metric=twonn")
+    page.locator(".skip").focus()
+    page.keyboard.press("Enter")
+    assert page.evaluate("document.activeElement.id") == "main"
+    page.evaluate("location.hash = '#at=runs&profiles.metric=twonn'")
+    expect(page.locator("#runs table")).to_be_in_viewport()
+    assert state_of(page)["profiles.metric"] == ["twonn"]
+    expect(page.locator("#profiles figcaption")).to_contain_text("(twonn)")
 
 
 def test_another_link_in_the_same_window_is_followed(follow: Follow) -> None:

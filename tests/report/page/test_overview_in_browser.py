@@ -5,9 +5,10 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import expect
 
+from embstore.choices import Scope
 from embstore.report.write import build_report
 from embstore.store.connection import Database
-from embstore.types import LayerKey, Scope
+from embstore.types import LayerKey
 from tests.report.conftest import Open
 from tests.report.visiting import choose, ready, slide, unfold
 from tests.stores import new_store
@@ -141,19 +142,162 @@ def test_of_very_many_lines_only_those_over_all_tokens_have_marks(
     assert profiles.locator("path.mark[tabindex]").count() == 21 * 3
 
 
+def dimensions(embedding: float) -> Values:
+    """A dimension of 6 to 9 in the blocks, of the embedding what is asked for."""
+
+    def values(metric: str, key: LayerKey, scope: Scope, depth: float) -> float:
+        if metric != "twonn":
+            return 0.2 + 0.5 * depth * (1 - depth)
+        return embedding if key.layer == 0 else 5.0 + key.layer
+
+    return values
+
+
+@pytest.mark.parametrize(
+    ("embedding", "beyond"), [(68.0, True), (11.0, True), (9.5, False), (7.5, False)]
+)
+def test_a_dimension_is_looked_at_in_the_blocks(
+    visit: Open, tmp_path: Path, embedding: float, beyond: bool
+) -> None:
+    runs = [
+        make_run(name="lab/a", values=dimensions(embedding)),
+        make_run(name="lab/b", kind="encoder", n_layers=3, values=dimensions(embedding)),
+    ]
+    page = ready(visit(page_of(new_store(tmp_path / "store.duckdb", runs))))
+    choose(page, "profiles", "Metric", "Intrinsic dimension (TwoNN) (twonn)")
+    assert page.locator("#overview h2").inner_text() == (
+        "Intrinsic dimension (TwoNN) of the blocks is highest in layer 4 (depth 1) of lab/a @ "
+        "main: 9."
+    )
+    profiles = page.locator("#profiles")
+    assert profiles.locator(".y-tick").last.text_content() == "10"
+    told = f"Left off the axis: the embedding, {embedding:g}."
+    assert (told in profiles.locator(".legend").inner_text()) is beyond
+    marks = profiles.locator("svg.plot path.mark")
+    assert marks.count() == 2 * (4 + 3 + 2 * (not beyond))
+    # What has a place on the axis is apart from the line of the blocks.
+    assert profiles.locator("svg.plot path.apart").count() == 4 * (not beyond)
+    assert profiles.locator(".legend").get_by_text("the embedding", exact=True).count() == (
+        not beyond
+    )
+    # The table has it; a number that is no estimate keeps its embedding.
+    table = unfold(page, "#profiles details.numbers")
+    expect(table.locator("tbody tr", has_text="embedding")).to_have_count(4)
+    choose(page, "profiles", "Metric", "Anisotropy (anisotropy)")
+    assert marks.count() == 2 * (5 + 4)
+    choose(page, "compare", "Metric", "Intrinsic dimension (TwoNN) (twonn)")
+    row = unfold(page, "#compare details.numbers").locator("tr", has_text="twonn")
+    # Peaks and the largest gap are those of blocks, too: 9 against 8, at the end.
+    found = [row.locator("td").nth(place).inner_text() for place in (-5, -4, -2)]
+    assert found == ["9", "8", "1"]
+
+
+@pytest.fixture(scope="module")
+def many(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Twelve decoders that peak at 0.4 to 0.95 and three encoders that peak at 0.05."""
+
+    def high(peak: float) -> Values:
+        def values(metric: str, key: LayerKey, scope: Scope, depth: float) -> float:
+            return (peak if scope == "all" else 0.1) * (1 - 2 * abs(depth - 0.5)) or 0.01
+
+        return values
+
+    return page_of(
+        new_store(
+            tmp_path_factory.mktemp("many") / "many.duckdb",
+            [
+                *(make_run(name=f"lab/d{i:02d}", values=high(0.4 + 0.05 * i)) for i in range(12)),
+                *(make_run(name=f"lab/a{i}", kind="encoder", values=high(0.05)) for i in range(3)),
+            ],
+        )
+    )
+
+
+def test_the_chart_draws_what_its_title_is_about(many: Path, visit: Open) -> None:
+    page = ready(visit(many))
+    profiles = page.locator("#profiles")
+    title = page.locator("#overview h2")
+    assert title.inner_text().startswith(
+        "In 12 decoders, anisotropy peaks at 0.675 in the median, at depth 0.5;"
+    )
+    summary = profiles.locator("details.boxes-of > summary")
+    assert summary.inner_text() == "12 models of 15"
+    assert profiles.locator("g.series").count() == 24
+    # The median of the title has its place among the lines.
+    rings = profiles.locator(".rings circle")
+    assert rings.count() == 2
+    legend = profiles.locator(".legend").inner_text()
+    assert "median peak of 12 lines, all tokens: 0.675 at depth 0.5" in legend
+    assert "without attention sinks: 0.1 at depth 0.5" in legend
+    # Names of so many lines fold away; a picture has them.
+    names = profiles.locator(".legend details")
+    assert names.locator("summary").inner_text() == "Which line is which (12)"
+    assert not names.get_by_text("lab/d03 @ main").is_visible()
+    names.locator("summary").click()
+    assert names.get_by_text("lab/d03 @ main").is_visible()
+    # Of a choice the title says that it is one.
+    unfold(page, "#profiles details.boxes-of")
+    profiles.get_by_role("checkbox", name="lab/d11").uncheck()
+    assert title.inner_text() == (
+        "Of the 11 models shown, anisotropy is highest in layer 2 (depth 0.5) of lab/d10 @ main: "
+        "0.9."
+    )
+    profiles.get_by_role("button", name="Choose none").click()
+    assert title.inner_text() == profiles.locator(".empty").inner_text() == "No model is chosen."
+    profiles.get_by_role("checkbox", name="lab/a1").check()
+    assert title.inner_text() == (
+        "Anisotropy of lab/a1 @ main, without attention sinks, is highest in layer 2 (depth 0.5): "
+        "0.1."
+    )
+    assert rings.count() == 0
+    profiles.get_by_role("button", name="Choose all models shown").click()
+    legend = profiles.locator(".legend").inner_text()
+    assert "median peak of 12 lines (decoder), all tokens: 0.675" in legend
+    assert "median peak of 3 lines (encoder), all tokens: 0.05" in legend
+
+
+def test_one_model_is_drawn_over_its_layers_which_the_title_names(
+    visit: Open, tmp_path: Path
+) -> None:
+    page = ready(visit(page_of(new_store(tmp_path / "one.duckdb", [make_run(name="lab/a")]))))
+    assert "in layer 2" in page.locator("#overview h2").inner_text()
+    assert page.locator("#profiles .x-title").text_content() == "Layer"
+
+
+@pytest.mark.parametrize(
+    ("names", "at_the_ends"),
+    [
+        (["lab/" + "long-" * 12 + end for end in ("one", "two")], True),
+        (["lab/" + start + "-long" * 12 for start in ("one", "two")], True),
+        # Alike but in the middle: the legend has them in full.
+        (["lab/" + "x" * 40 + middle + "x" * 40 for middle in ("one", "two")], False),
+    ],
+)
+def test_labels_of_long_names_differ(
+    visit: Open, tmp_path: Path, names: list[str], at_the_ends: bool
+) -> None:
+    runs = [make_run(name=name) for name in names]
+    profiles = ready(visit(page_of(new_store(tmp_path / "long.duckdb", runs)))).locator("#profiles")
+    labels = profiles.locator(".plot .label").all_text_contents()
+    assert len(labels) == len(set(labels)) == (2 if at_the_ends else 0)
+    legend = profiles.locator(".legend").inner_text()
+    assert all((name in legend) is not at_the_ends for name in names)
+
+
 def test_the_title_is_the_finding_only_while_the_chart_shows_it(two: Path, visit: Open) -> None:
     page = ready(visit(two))
     title = page.locator("#overview h2")
     found = title.inner_text()
     assert found == (
-        "In lab/decoder, anisotropy peaks at 0.95 in layer 2; without attention sinks the peak is "
-        "0.15 there."
+        "In lab/decoder, anisotropy peaks at 0.95 in layer 2 (depth 0.5); without attention sinks "
+        "the peak is 0.15 there."
     )
     behind = page.locator("details.behind")
     assert behind.is_visible()
     choose(page, "profiles", "Metric", "Intrinsic dimension (TwoNN) (twonn)")
     assert title.inner_text() == (
-        "Intrinsic dimension (TwoNN) is highest in layer 4 of lab/decoder @ main: 12."
+        "Intrinsic dimension (TwoNN) of the blocks is highest in layer 4 (depth 1) of "
+        "lab/decoder @ main: 12."
     )
     assert not behind.is_visible()
     choose(page, "profiles", "Metric", "Anisotropy (anisotropy)")
@@ -161,7 +305,7 @@ def test_the_title_is_the_finding_only_while_the_chart_shows_it(two: Path, visit
     assert behind.is_visible()
 
 
-def test_checkpoints_go_from_light_to_dark_and_the_slider_picks_one(
+def test_checkpoints_are_coloured_in_order_and_the_slider_picks_one(
     training: Path, visit: Open
 ) -> None:
     page = ready(visit(training))

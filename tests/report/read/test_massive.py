@@ -3,12 +3,13 @@ from dataclasses import replace
 
 import pytest
 
+from embstore.choices import Scope
 from embstore.report.read.contents import read_contents
 from embstore.report.read.massive import Massive, find_massive, largest_table, read_largest
 from embstore.report.read.readable import readable
 from embstore.store.connection import Database
 from embstore.store.writing import write_run, write_runs
-from embstore.types import LayerKey, MassiveActivation, Run, Scope
+from embstore.types import LayerKey, MassiveActivation, Run
 from tests.report.hostile import SCRIPT
 from tests.synthetic import ALL_METRICS, make_run
 

@@ -7,9 +7,7 @@ const SAVE_AFTER = 250;
 const AT = "at";
 
 /** What the address says: texts by "section.choice", and the section it is at. */
-const address = new URLSearchParams(
-  location.hash.includes("=") ? location.hash.slice(1) : location.hash && `${AT}=${location.hash.slice(1)}`,
-);
+const address = saidIn(location.hash);
 
 /**
  * How a choice is written: as texts, and read back; undefined for what the page does not know.
@@ -33,6 +31,16 @@ function placesIn(names) {
     write: (places) => (places.size ? [...places].sort((a, b) => a - b).map((place) => names[place]) : [""]),
     read: (texts) => new Set(texts.map((text) => names.indexOf(text)).filter((place) => place >= 0)),
   };
+}
+
+/** One of some texts, or none of them: null. @returns {Codec} */
+function oneOrNone(texts) {
+  return { write: (value) => [value ?? ""], read: ([text]) => (texts.includes(text) ? text : undefined) };
+}
+
+/** @returns {Codec} */
+function anyText() {
+  return { write: (text) => [text], read: ([text]) => text };
 }
 
 /** @returns {Codec} */
@@ -82,6 +90,15 @@ function saveAddress() {
   }, SAVE_AFTER);
 }
 
+function saidIn(hash) {
+  return new URLSearchParams(hash.includes("=") ? hash.slice(1) : hash && `${AT}=${hash.slice(1)}`);
+}
+
+/** The choices of an address, without the section it is at. */
+function choicesOf(said) {
+  return [...said].filter(([key]) => key !== AT).map(String).sort().join("\n");
+}
+
 /** Opens and shows the section that the address is at. */
 function goToSection(id) {
   const section = document.getElementById(id);
@@ -94,14 +111,23 @@ function goToSection(id) {
 /** Keeps the choices in the address when a reader goes from section to section. */
 function followSections() {
   document.addEventListener("click", (event) => {
-    const link = event.target.closest?.('nav a[href^="#"]');
+    const link = event.target.closest?.('a[href^="#"]');
     if (!link) return;
+    // The address keeps the choices, so that it is not what the link says.
     event.preventDefault();
+    if (link.matches(".skip")) {
+      document.getElementById(link.hash.slice(1)).focus();
+      return;
+    }
     address.set(AT, link.hash.slice(1));
     goToSection(address.get(AT));
     saveAddress();
   });
-  // Another link to this page, in its address bar.
-  window.addEventListener("hashchange", () => location.hash.includes("=") && location.reload());
+  // Another link to this page in its address bar, or the reader goes back to an earlier address.
+  window.addEventListener("hashchange", () => {
+    const said = saidIn(location.hash);
+    if (choicesOf(said) !== choicesOf(address)) location.reload();
+    else if (said.has(AT)) goToSection(said.get(AT));
+  });
   if (address.has(AT)) goToSection(address.get(AT));
 }

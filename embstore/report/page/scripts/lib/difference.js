@@ -6,7 +6,8 @@
 
 /**
  * @typedef {{layer: number, depth: number, value: number, error: number}} Place  NaN: unknown
- * @typedef {{places: Place[], blocks: number, windows: number}} Profile
+ * @typedef {{places: Place[], blocks: number, windows: number, estimate?: boolean}} Profile
+ *   estimate: of a dimension, which peaks in a block
  * @typedef {{a: number, b: number, difference: number, low: number, high: number,
  *   differs: boolean | null, errors: string, depth?: number, layer?: number | null}} Difference
  */
@@ -56,9 +57,9 @@ function meansOf(a, b) {
   return own.map((places) => ({ value: mean(places.map((p) => p.value)), error: mean(places.map((p) => p.error)) }));
 }
 
-/** The highest layer, the embedding included; the lowest of those that tie. */
-function peakOf({ places }) {
-  const known = places.filter(({ value }) => !Number.isNaN(value));
+/** The highest layer, the embedding included unless it is an estimate of dimension; the lowest of those that tie. */
+function peakOf({ places, estimate = false }) {
+  const known = places.filter(({ layer, value }) => !Number.isNaN(value) && !(estimate && layer === 0));
   return known.reduce((top, place) => (place.value > top.value ? place : top), known[0] ?? { value: NaN, error: NaN });
 }
 
@@ -107,6 +108,12 @@ function studentReach(n) {
 }
 
 const NORMAL_REACH = 1.959963985;
+
+/** The middle value; NaN of none. */
+function median(values) {
+  const sorted = [...values].sort((a, b) => a - b);
+  return (sorted[Math.floor((sorted.length - 1) / 2)] + sorted[Math.ceil((sorted.length - 1) / 2)]) / 2;
+}
 
 function mean(values) {
   return values.length ? values.reduce((sum, value) => sum + value, 0) / values.length : NaN;

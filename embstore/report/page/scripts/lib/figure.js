@@ -8,19 +8,23 @@ const MARKS = [
   "M-1.2,-3.4H1.2V-1.2H3.4V1.2H1.2V3.4H-1.2V1.2H-3.4V-1.2H-1.2Z",
   "M0,3.6L3.4,-2.6H-3.4Z",
 ];
-const COLORS = 7;
+// Seven, then the same nearer to the ink, then nearer to the background, as the charts have them.
+const COLORS = 21;
+const OTHERS = 6;
 
 let figures = 0;
 
-/**
- * How the nth of unordered things looks: seven colours and six shapes are 42 looks. In every
- * chart of the page it is the same.
- */
+/** How the nth of models looks: 21 colours and six shapes are 42 looks. */
 function lookOf(place) {
   return { color: `c${place % COLORS}`, mark: MARKS[place % MARKS.length], dash: null };
 }
 
-/** How one of ordered things looks, steps or layers: light to dark, or dark to light by night. */
+/** How the nth of a few things looks that are no models, whose colours they would seem to have. */
+function otherLook(place) {
+  return { color: `o${place % OTHERS}`, mark: MARKS[place % MARKS.length], dash: null };
+}
+
+/** How one of ordered things looks, steps or layers: viridis from its dark end, as in charts. */
 function orderedLook(share) {
   return { color: "ordered", share, mark: MARKS[0], dash: null };
 }
@@ -33,8 +37,8 @@ function hollow(look) {
 /** Gives an element the colour of an ordered look; that of others is in the style sheet. */
 function coloured(element, { share }) {
   if (share === undefined) return;
-  element.style.setProperty("--by-day", viridis(0.9 - 0.9 * share));
-  element.style.setProperty("--by-night", viridis(0.15 + 0.85 * share));
+  element.style.setProperty("--by-day", viridis(0.85 * share));
+  element.style.setProperty("--by-night", viridis(0.25 + 0.75 * share));
 }
 
 /**

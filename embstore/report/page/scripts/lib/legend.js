@@ -8,11 +8,20 @@ const LETTER_WIDTH = 7.9;
 function legendEntry(label, look) {
   const sample = svg("svg", { width: 34, height: 12, viewBox: "-17 -6 34 12", class: look.color, "aria-hidden": "true" });
   coloured(sample, look);
-  sample.append(
-    svg("line", { x1: -16, x2: 16, y1: 0, y2: 0, class: "line", "stroke-dasharray": look.dash }),
-    svg("path", { d: look.mark, class: look.hollow ? "mark hollow" : "mark" }),
-  );
+  if (!look.apart) sample.append(svg("line", { x1: -16, x2: 16, y1: 0, y2: 0, class: "line", "stroke-dasharray": look.dash }));
+  sample.append(svg("path", { d: look.mark, class: `mark${look.hollow ? " hollow" : ""}${look.apart ? " apart" : ""}` }));
   return el("li", {}, sample, name(label));
+}
+
+function ringClass(look) {
+  return look.hollow ? "ring hollow" : "ring";
+}
+
+/** The entry of a ring. */
+function ringEntry(label, look) {
+  const sample = svg("svg", { width: 16, height: 12, viewBox: "-8 -6 16 12", "aria-hidden": "true" });
+  sample.append(svg("circle", { r: 4.5, class: ringClass(look) }));
+  return el("li", {}, sample, label);
 }
 
 /** A hatched entry of a legend. */
@@ -34,15 +43,18 @@ function rampEntry(low, color, high) {
   return el("li", {}, low, bar, high);
 }
 
-/** A text that a label has room for; what has to stand at its end stays. */
-function cut(text, end = "") {
-  const most = LABEL_LETTERS - end.length;
-  return (text.length > most ? `${text.slice(0, most - 1)}…` : text) + end;
+/** A text cut in its middle, for names begin and end with what tells them apart. */
+function cut(text, most = LABEL_LETTERS) {
+  if (text.length <= most) return text;
+  const start = Math.ceil((most - 1) / 2);
+  return `${text.slice(0, start)}…${text.slice(text.length - (most - 1 - start))}`;
 }
 
-/** How much room labels at the ends of lines need; 0 where a legend does better. */
+/** How much room labels at the ends of lines need; 0 where a legend does better, which has names in full. */
 function labelRoom(labels, width) {
   if (!labels.length || labels.length > 6 || width < 700) return 0;
+  const names = new Set(labels.map(({ text }) => text));
+  if (new Set([...names].map((text) => cut(text))).size < names.size) return 0;
   return 16 + LETTER_WIDTH * Math.min(LABEL_LETTERS, Math.max(...labels.map(({ text }) => text.length)));
 }
 

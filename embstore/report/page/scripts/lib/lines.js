@@ -1,16 +1,19 @@
 // Line charts: series of points with intervals, over depth, layer or step.
 
 /**
- * @typedef {{x: number, cell: Cell, joined: boolean, begins?: boolean, where: string,
- *   run: number, state: number | null, scope?: number}} Point  begins: a line of its own starts here
+ * @typedef {{x: number, cell: Cell, joined: boolean, begins?: boolean, aside?: boolean, where: string,
+ *   run: number, state: number | null, scope?: number}} Point  begins: a line of its own starts here;
+ *   aside: does not stretch the axis, and is left out where it lies beyond it
  * @typedef {{label: string, short?: string, look: object, points: Point[], strong?: boolean}} Series
  * @typedef {{look: object, points: Point[]}} Backdrop  a thin line without marks
+ * @typedef {{x: number, value: number, label: string, look: object}} Ring  a place to look at
  */
 
 // More bands than this hide each other.
 const MOST_BANDS = 8;
 // With more lines, hollow ones have no marks: thousands take longer to draw than a reader waits.
 const MOST_MARKED = 40;
+const RING = 9;
 // Marks of a longer series are drawn without their rim, which would hide the next.
 const CROWDED = 60;
 // What stands apart from its line: a cross.
@@ -22,14 +25,17 @@ const APART = "M-3.5,-3.5L3.5,3.5M-3.5,3.5L3.5,-3.5";
  * @param {{title?: string, caption: string, description: string, filename: string, xTitle: string,
  *   metric: Metric, series: Series[], log: boolean, xScale: (range: number[]) => Scale,
  *   pick: (point: Point) => void, named?: {label: string, look: object}[], direct?: boolean,
- *   backdrop?: Backdrop[], legend?: Element[], marked?: {x: number, label: string}[]}} chart
+ *   backdrop?: Backdrop[], legend?: Element[], marked?: {x: number, label: string}[],
+ *   rings?: Ring[]}} asked
  *   named: the legend's entries, where not one per series; direct: labels at the ends of lines;
- *   marked: places along the axis
+ *   marked: places along the axis; rings: what the title tells of many lines
  */
-function drawLines(host, chart) {
+function drawLines(host, asked) {
   const width = roomOf(host);
-  const height = width < 520 ? 290 : 370;
+  const height = isFlat(valuesWithin(asked)) ? 200 : width < 520 ? 290 : 370;
+  const { chart, beyond } = withinAxis(asked);
   const view = frame(host, { ...chart, width, height });
+  if (isMany(chart.series)) view.root.classList.add("many");
   const known = chart.series.filter(
     (series) => !series.look.hollow && series.points.some((point) => point.joined && point.cell.status === "value"),
   );
@@ -44,6 +50,7 @@ function drawLines(host, chart) {
   const marks = chart.series.map((series) => drawSeries(view.root, series, { x, y, bands, chart, bare: bare(series) }));
   const missing = drawMissing(view, chart.series, x, box);
   drawMarked(view.root, chart.marked ?? [], x, box);
+  drawRings(view.root, chart.rings ?? [], { x, y });
   if (room) {
     const ends = known.map(({ short, label, look, points }) => {
       const end = points.findLast((point) => point.joined && point.cell.status === "value");
@@ -52,24 +59,78 @@ function drawLines(host, chart) {
     drawLabels(view.root, ends, box);
   }
   connect(view, chart, marks);
+  const names = (room ? [] : chart.named ?? chart.series).map(({ label, look }) => legendEntry(label, look));
   view.legend.append(
     el(
       "ul",
       {},
-      (room ? [] : chart.named ?? chart.series).map(({ label, look }) => legendEntry(label, look)),
+      isMany(chart.series) ? [] : names,
+      (chart.rings ?? []).map(({ label, look }) => ringEntry(label, look)),
       chart.legend ?? [],
+      chart.series.some(({ points }) => points.some(({ aside, cell }) => aside && cell.status === "value"))
+        ? legendEntry("the embedding", { color: "plain", mark: APART, apart: true })
+        : null,
+      beyond.length ? el("li", {}, `Left off the axis: the embedding, ${spanWords(beyond)}.`) : null,
       missing.map(([kind, n]) => hatchEntry(view.id, kind.replace(" ", "-"), `${STATUS_WORDS[kind]} (${plural(n, "value")})`)),
       bands && chart.series.some((s) => s.points.some((p) => !Number.isNaN(p.cell.low))) ? el("li", {}, "Bands are 95 % intervals.") : null,
     ),
   );
+  // So many would push everything else off the screen.
+  if (isMany(chart.series) && names.length) {
+    view.legend.append(el("details", { class: "names" }, el("summary", {}, `Which line is which (${count(names.length)})`), el("ul", {}, names)));
+  }
+}
+
+/** More lines than can be told apart: they are thin, and the title tells of all of them. */
+function isMany(series) {
+  return series.filter(({ look }) => !look.hollow).length > MOST_BANDS;
+}
+
+/** The lowest and highest value that the axis has to show. */
+function valuesWithin({ series, backdrop = [] }) {
+  const points = [...series, ...backdrop].flatMap((one) => one.points);
+  const inside = points.filter(({ aside, cell }) => !aside && cell.status === "value");
+  const shown = series.length <= MOST_BANDS && !backdrop.length;
+  return extent((inside.length ? inside : points).flatMap(({ cell: c }) => (shown ? [c.value, c.low, c.high] : [c.value])));
+}
+
+/** Whether all values are one, but for rounding. */
+function isFlat([low, high]) {
+  return high - low <= 1e-3 * Math.abs(high);
+}
+
+/** The chart without the points beyond its axis, and the values of these. */
+function withinAxis(chart) {
+  const { domain: [low, high] } = valueScale(chart, [0, 1]);
+  const beyond = [];
+  const kept = (one) => ({
+    ...one,
+    points: one.points.filter((point) => {
+      const outside = point.aside && (point.cell.value < low || point.cell.value > high);
+      if (outside) beyond.push(point.cell.value);
+      return !outside;
+    }),
+  });
+  return { chart: { ...chart, series: chart.series.map(kept), backdrop: (chart.backdrop ?? []).map(kept) }, beyond };
+}
+
+/** "8.4" or "8.4 to 68". */
+function spanWords(values) {
+  const [low, high] = extent(values).map(brief);
+  return low === high ? low : `${low} to ${high}`;
 }
 
 /** The value axis: from zero where the values reach down to it. */
-function valueScale({ series, backdrop = [], log, metric }, range) {
-  const cells = [...series, ...backdrop].flatMap((one) => one.points.map((point) => point.cell));
-  const shown = series.length <= MOST_BANDS && !backdrop.length;
-  let [low, high] = extent(cells.flatMap((c) => (shown ? [c.value, c.low, c.high] : [c.value])));
+function valueScale(chart, range) {
+  const { log, metric } = chart;
+  let [low, high] = valuesWithin(chart);
   if (!Number.isFinite(low)) return evenScale([0, 1], range);
+  if (isFlat([low, high])) {
+    // One value has its place in the middle.
+    if (log && low > 0) return logScale([low / 2, 2 * high], range);
+    const room = 0.2 * Math.abs(high) || 1;
+    return evenScale([low - room, high + room], range, 4);
+  }
   const whole = metric.upper === "1" && metric.unit === "1" && high > 0.6 && high <= 1;
   if (log && low > 0) return logScale([low, whole ? 1 : high], range);
   if (low > 0 && low < 0.6 * high) low = 0;
@@ -100,6 +161,16 @@ function drawMarked(root, places, x, { bottom }) {
   root.append(layer);
 }
 
+/** Rings around what the title tells. */
+function drawRings(root, rings, { x, y }) {
+  const layer = svg("g", { class: "rings" });
+  for (const { x: across, value, label, look } of rings) {
+    const at = `translate(${x.at(across).toFixed(1)},${y.at(value).toFixed(1)})`;
+    layer.append(svg("circle", { r: RING, transform: at, class: ringClass(look) }, svg("title", {}, label)));
+  }
+  root.append(layer);
+}
+
 function drawSeries(root, series, { x, y, bands, chart, bare }) {
   const crowded = series.points.length > CROWDED ? "crowded" : "";
   const group = svg("g", { class: `series ${series.look.color} ${crowded} ${series.strong ? "strong" : ""}` });
@@ -111,12 +182,13 @@ function drawSeries(root, series, { x, y, bands, chart, bare }) {
     group.append(svg("path", { d: path, class: "line", "stroke-dasharray": series.look.dash }));
   }
   const marks = [];
+  const size = isMany(chart.series) && !series.strong ? " scale(0.6)" : "";
   for (const point of bare ? [] : series.points) {
     if (point.cell.status !== "value") continue;
     const at = [x.at(point.x), y.at(point.cell.value)];
     const mark = svg("path", {
       d: point.joined ? series.look.mark : APART,
-      transform: `translate(${at.map((number) => number.toFixed(1))})`,
+      transform: `translate(${at.map((number) => number.toFixed(1))})${size}`,
       class: `mark${point.joined ? "" : " apart"}${series.look.hollow ? " hollow" : ""}`,
       role: "img",
       tabindex: -1,

@@ -19,7 +19,7 @@ function evenScale([low, high], [start, end], wanted = 5) {
   const ticks = [];
   for (let i = 0; first + i * step <= last + step / 2; i += 1) ticks.push(Number((first + i * step).toPrecision(12)));
   const at = (value) => start + ((value - first) / (last - first)) * (end - start);
-  return { at, ticks, format: show, domain: [first, last] };
+  return { at, ticks, format: tickWords, domain: [first, last] };
 }
 
 function roundStep(step) {
@@ -39,7 +39,7 @@ function logScale([low, high], [start, end]) {
     }
   }
   const at = (value) => start + ((Math.log10(value) - first) / (last - first)) * (end - start);
-  return { at, ticks: ticks.length > 2 ? ticks : fewTicks(low, high), format: show, domain: [low, high] };
+  return { at, ticks: ticks.length > 2 ? ticks : fewTicks(low, high), format: tickWords, domain: [low, Math.max(high, 10 ** last)] };
 }
 
 /** Round numbers between two that are less than some fold apart; at least these two. */
@@ -60,6 +60,11 @@ function stepScale(steps, [start, end]) {
   const ticks = inside.filter((_, place) => place % skip === 0);
   const at = (value) => start + ((Math.log1p(value) - first) / (last - first || 1)) * (end - start);
   return { at, ticks, format: stepWords, domain: [Math.min(...steps), Math.max(...steps)] };
+}
+
+/** A number that fits beside an axis. */
+function tickWords(value) {
+  return Math.abs(value) >= 1e6 ? minus(Number(value.toPrecision(4)).toExponential().replace("e+", "e")) : show(value);
 }
 
 /** A step in as few characters as tell it. */

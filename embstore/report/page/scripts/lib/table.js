@@ -1,24 +1,35 @@
 // A table that sorts, filters, turns pages and downloads.
 
+// A page of rows that a thumb gets past.
+const PHONE = 480;
+const ROWS_OF_A_PHONE = 10;
+
 /**
  * @typedef {{key: string, label: string, hidden?: boolean, name?: boolean,
  *   tight?: boolean, missing?: string}} Column  hidden: in the download only; name: from
  *   outside; tight: never broken; missing: what a cell without a number says
- * @typedef {{caption: string, columns: Column[], rows: object[], filename: string,
+ * @typedef {{caption: string, columns: Column[], rows: object[], filename: string, name?: string,
  *   pageSize?: number, filter?: boolean, pick?: (row: object) => void, pickName?: (row: object) => string,
  *   empty?: string}} TableOptions
  */
 
 /**
- * Makes a table. Hidden columns are in the download only.
+ * Makes a table. Hidden columns are in the download only. How it is sorted and filtered is in the
+ * page's address, under its name.
  * @param {TableOptions} options
  * @returns {HTMLElement}
  */
 function makeTable(options) {
-  const { caption, rows, filename, pageSize = 20 } = options;
+  const { caption, rows, filename } = options;
+  const pageSize = window.innerWidth < PHONE ? ROWS_OF_A_PHONE : options.pageSize ?? 20;
   if (!rows.length) return el("p", { class: "empty" }, options.empty ?? `${caption}: none.`);
   const columns = options.columns.filter((column) => !column.hidden);
   const view = { sort: null, down: false, page: 0, filter: "" };
+  const save = addressed(`table-${options.name ?? filename.replace(".csv", "")}`, view, {
+    sort: oneOrNone(columns.map(({ key }) => key)),
+    down: yesOrNo(),
+    ...(options.filter ? { filter: anyText() } : {}),
+  });
   const body = el("tbody");
   const headers = columns.map((column) => headerOf(column, () => sortBy(column)));
   const where = el("p", { class: "where" });
@@ -31,7 +42,7 @@ function makeTable(options) {
     const found = rows.filter((row) =>
       columns.some((column) => String(row[column.key] ?? "").toLowerCase().includes(wanted)),
     );
-    if (view.sort) found.sort((a, b) => compareCells(a[view.sort.key], b[view.sort.key], view.down));
+    if (view.sort) found.sort((a, b) => compareCells(a[view.sort], b[view.sort], view.down));
     return found;
   }
 
@@ -48,16 +59,17 @@ function makeTable(options) {
     earlier.disabled = view.page === 0;
     later.disabled = end >= found.length;
     columns.forEach((column, place) => {
-      const sorted = view.sort === column;
+      const sorted = view.sort === column.key;
       headers[place].setAttribute("aria-sort", sorted ? (view.down ? "descending" : "ascending") : "none");
     });
   }
 
   function sortBy(column) {
-    view.down = view.sort === column ? !view.down : false;
-    view.sort = column;
+    view.down = view.sort === column.key ? !view.down : false;
+    view.sort = column.key;
     view.page = 0;
     draw();
+    save();
     announce(`${caption}: sorted by ${column.label}, ${view.down ? "descending" : "ascending"}.`);
   }
 
@@ -69,10 +81,12 @@ function makeTable(options) {
 
   const filter = el("input", {
     type: "search",
+    value: view.filter,
     oninput: (event) => {
       view.filter = event.target.value;
       view.page = 0;
       draw();
+      save();
       announce(where.textContent);
     },
   });

@@ -1,4 +1,4 @@
-// Checkpoints: all of one model as lines from light to dark, and one of them in full.
+// Checkpoints: all of one model as lines from the first colour to the last, and one of them in full.
 
 /** @param {Data} data @param {Element} host */
 function checkpointsView(data, host) {
@@ -79,7 +79,7 @@ function checkpointsView(data, host) {
     notes.textContent = metricNote(data, view.metric);
     const every = runs();
     const [scope] = scopesOf(data, view.scope);
-    const shares = every.map((_, place) => place / Math.max(every.length - 1, 1));
+    const shares = every.map((run) => shareOfTraining(data, run));
     const options = { metric: view.metric, axis: "layer", after: false };
     const backdrop = every.flatMap((run, place) =>
       runSeries(data, { ...options, run, choice: String(scope) }).map(({ points }) => ({ points, look: orderedLook(shares[place]) })),

@@ -75,6 +75,22 @@ function corpusChoices(data) {
   }));
 }
 
+/**
+ * How a model looks, in every view and in every chart of the store: by when it was measured first.
+ * Its second stack has another shape.
+ */
+function modelLook(data, place, stack = 0) {
+  const { age } = data.models[place];
+  return { ...lookOf(age), mark: lookOf(age + stack).mark };
+}
+
+/** A model's name without its owner, where that tells it apart. */
+function shortName(data, place) {
+  const names = data.models.map(({ label }) => label.split("/").at(-1));
+  const own = names[place];
+  return names.indexOf(own) === names.lastIndexOf(own) ? own : data.models[place].label;
+}
+
 function modelChoices(data) {
   return data.models.map((model, value) => ({ value, label: model.label }));
 }

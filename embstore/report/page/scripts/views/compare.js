@@ -31,7 +31,8 @@ function compareView(data, host) {
     const asked = { ...view, runs: [view.a, view.b] };
     const caption = compareCaption(data, view);
     const differences = differencesOf(data, asked);
-    notes.textContent = [sidesNote(data, asked.runs), errorsNote(data, asked.runs), metricNote(data, view.metric)].join(" ").trim();
+    const sure = differences.some(({ mean: average }) => average.differs !== null);
+    notes.textContent = [sidesNote(data, asked.runs), sure ? errorsNote(data, asked.runs) : "", metricNote(data, view.metric)].join(" ").trim();
     const series = ["a", "b"].flatMap((side) => sideSeries(data, view, side));
     if (series.length) {
       const marked = differences.flatMap(({ layers }) => layers.filter(({ differs }) => differs).map(markOf));
@@ -56,7 +57,7 @@ function compareView(data, host) {
     }
     const rows = compareRows(data, asked);
     table.replaceChildren(
-      folded(`All metrics of A and B (${plural(rows.length, "row")}, ${count(rows.filter(({ differs }) => differs === "yes").length)} differ)`, () =>
+      folded(`All metrics of A and B (${plural(rows.length, "row")}; ${verdictWords(rows)})`, () =>
         makeTable({
           caption: `A and B over all metrics, ${scopeChoices(data)[view.scope].label}: means over the blocks and peaks`,
           columns: compareColumns(rows),
@@ -92,6 +93,16 @@ function markOf({ depth, difference, low, high }) {
   return { x: depth, label: `depth ${show(depth)}: B − A ${show(difference)}, 95 % interval ${show(low)} to ${show(high)}` };
 }
 
+/** Of how many means it is known whether they differ: what has no errors is not the same. */
+function verdictWords(rows) {
+  const known = rows.filter(({ differs }) => differs !== "unknown");
+  const differing = known.filter(({ differs }) => differs === "yes").length;
+  const without = rows.length - known.length;
+  if (!known.length) return "none has errors to tell whether A and B differ";
+  if (!without) return `${count(differing)} differ`;
+  return `${count(differing)} of the ${count(known.length)} with errors differ; ${count(without)} have none`;
+}
+
 /** "B's mean over the blocks is 0.1 lower than A's (95 % interval …): more than errors explain." */
 function differenceWords(data, metric, differences) {
   if (!differences.length) return "";
@@ -99,7 +110,8 @@ function differenceWords(data, metric, differences) {
     if (Number.isNaN(difference)) return "";
     const how = difference === 0 ? "as high as A's" : `${brief(Math.abs(difference))} ${difference > 0 ? "higher" : "lower"} than A's`;
     const ends = ` (95 % interval of B − A ${brief(low)} to ${brief(high)})`;
-    const sure = differs === null ? "" : `${ends}: ${differs ? "they differ" : "no clear difference"}`;
+    const verdict = differs ? "they differ" : "no clear difference";
+    const sure = differs === null ? "; without errors it is not known whether they differ" : `${ends}: ${verdict}`;
     return `B's mean over the blocks${differences.length > 1 ? ` of the ${stack}` : ""} is ${how}${sure}.`;
   });
   return `${data.metrics[metric].title}: ${each.filter(Boolean).join(" ")}`;
@@ -136,12 +148,22 @@ function ofOneModel(data, { a, b }) {
   return data.modelOf[a] === data.modelOf[b];
 }
 
-/** Models keep their colours; of two checkpoints of one model the later is the darker. */
+/** Models keep their looks; two checkpoints of one model have the colours of the training. */
 function sideLook(data, { a, b }, side, stack) {
-  const run = side === "b" ? b : a;
-  const look = lookOf(data.modelOf[run] + stack);
-  if (!ofOneModel(data, { a, b })) return { ...look, color: lookOf(data.modelOf[run]).color };
-  return { ...orderedLook(run === Math.max(a, b) ? 1 : 0.35), mark: look.mark };
+  const [run, other] = side === "b" ? [b, a] : [a, b];
+  if (!ofOneModel(data, { a, b })) return modelLook(data, data.modelOf[run], stack);
+  const [own, far] = [run, other].map((one) => shareOfTraining(data, one));
+  // Two that are near each other could not be told apart.
+  const share = Math.abs(own - far) < LEAST_APART ? Number(run > other) : own;
+  return { ...orderedLook(share), mark: MARKS[(side === "b") + 2 * stack] };
+}
+
+const LEAST_APART = 0.25;
+
+/** Where a run comes among its model's checkpoints over its text, from 0 to 1. */
+function shareOfTraining(data, run) {
+  const every = runsOf(data, data.modelOf[run], data.runs[run].corpus);
+  return every.indexOf(run) / Math.max(every.length - 1, 1);
 }
 
 /** In the order of the command: first what a reader asks for. */
@@ -177,7 +199,7 @@ function compareRows(data, view) {
     // The number of a coordinate has no mean.
     if (metric.unit === "index") return [];
     return differencesOf(data, { ...view, metric: place }).map(({ name: stack, layers, mean: average, peak }) => {
-      const gaps = layers.filter(({ difference }) => !Number.isNaN(difference));
+      const gaps = layers.filter(({ depth, difference }) => !Number.isNaN(difference) && !(metric.neighbor && depth === 0));
       const gap = gaps.reduce((top, one) => (Math.abs(one.difference) > Math.abs(top?.difference ?? 0) ? one : top), gaps[0]);
       return {
         place,

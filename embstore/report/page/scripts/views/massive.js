@@ -172,7 +172,7 @@ function drawLeaders(data, host, view, rows, caption, tell) {
     const found = [...mine.values()].sort((a, b) => a.state - b.state);
     return {
       label: `${both ? `${stack} · ` : ""}coordinate ${coordinate}`,
-      look: lookOf(order),
+      look: otherLook(order),
       points: found.map((row, place) => ({
         x: model.states[row.state].layer,
         cell: { status: "value", value: row.ratio, low: NaN, high: NaN },
@@ -190,7 +190,9 @@ function drawLeaders(data, host, view, rows, caption, tell) {
   const who = first.label[0].toUpperCase() + first.label.slice(1);
   const where = withArticle(stateName(model, top.row.state));
   drawLines(host, {
-    title: `${who} is up to ${brief(top.cell.value)} times the median of its layer, in ${where}.`,
+    title: isFlat(extent(first.points.map(({ cell }) => cell.value))) && first.points.length > 1
+      ? `${who} is ${brief(top.cell.value)} times the median of its layer in ${plural(first.points.length, "layer")}.`
+      : `${who} is up to ${brief(top.cell.value)} times the median of its layer, in ${where}.`,
     direct: true,
     filename: "massive-activations",
     caption: `${caption} A line goes on while its coordinate is among the ${count(ranks)} largest; values are spaced by their logarithm.`,

@@ -51,6 +51,8 @@ function numbersTable(data, { caption, filename, n, rows }, tell) {
       columns: NUMBER_COLUMNS,
       rows: rows(),
       filename,
+      // Of every metric it is the same table.
+      name: filename.split("-")[0],
       pick: (row) => tell(row.key),
       pickName: (row) => `${row.model}, layer ${row.layer}`,
     }),

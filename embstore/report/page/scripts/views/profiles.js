@@ -10,8 +10,10 @@ function profilesView(data, host) {
     axis: "depth",
     log: false,
     after: false,
-    models: firstModels(data),
+    models: openingModels(data, host),
   };
+  // Titles name the layers of one model, and the depth of several.
+  if (data.models.length === 1) view.axis = "layer";
   const headline = headlineOf(data, host, view);
   const codecs = codecsOf(data);
   const save = addressed("profiles", view, {
@@ -71,7 +73,7 @@ function profilesView(data, host) {
       without.length ? `Without such a checkpoint: ${without.join(", ")}.` : "",
     ].join(" ").trim();
     const caption = captionOf(data, view);
-    const found = highestWords(data, view.metric, series);
+    const found = foundIn(data, view, series);
     if (series.length) {
       drawLines(canvas, {
         title: headline(`${found}.`) ? "" : `${found}.`,
@@ -84,13 +86,15 @@ function profilesView(data, host) {
         direct: true,
         named: series.filter(({ look }) => !look.hollow),
         legend: scopeEntries(data, view.scope),
+        rings: medianPeaks(data, view, series),
         log: view.log,
         xScale: (range) => profileScale(view.axis, series, range),
         pick: (point) => panel.tell({ ...point, metric: view.metric }),
       });
     } else {
       headline(`${found}.`);
-      canvas.replaceChildren(el("p", { class: "empty" }, "Nothing was measured for this choice of models, text and metric."));
+      const nothing = "Nothing was measured for this choice of models, text and metric.";
+      canvas.replaceChildren(el("p", { class: "empty" }, view.models.size ? nothing : `${found}.`));
     }
     const filename = `profiles-${data.metrics[view.metric].name}.csv`;
     table.replaceChildren(seriesTable(data, { caption, filename, metric: view.metric, series }, panel.tell));
@@ -104,6 +108,43 @@ function profilesView(data, host) {
   host.replaceChildren(canvas, notes, controls, folds, panel.element);
   draw();
   return draw;
+}
+
+/** The models to begin with: those the page's title is about, or all where they are few. */
+function openingModels(data, host) {
+  const told = new Set(runsOfHeadline(host).map((run) => data.modelOf[run]));
+  const first = firstModels(data);
+  return first.size === data.models.length || !told.size ? first : told;
+}
+
+/** The chart's own title, without its full stop. */
+function foundIn(data, view, series) {
+  const n = view.models.size;
+  if (!n) return "No model is chosen";
+  const of = n < data.models.length ? `Of the ${count(n)} models shown` : "";
+  return highestWords(data, view.metric, series, { of, byDepth: view.axis === "depth" });
+}
+
+/** Of many lines, the median of their peaks: for each stack and scope what a finding tells of it. */
+function medianPeaks(data, { axis }, series) {
+  if (!isMany(series)) return [];
+  const groups = new Map();
+  for (const { points, look } of series) {
+    const top = peakOfPoints(points);
+    if (!top) continue;
+    const { stack } = data.models[data.modelOf[top.run]].states[top.state];
+    const key = `${stack} ${top.scope}`;
+    groups.set(key, [...(groups.get(key) ?? []), { ...top, stack, look }]);
+  }
+  const found = [...groups.values()].filter((tops) => tops.length > 1);
+  const stacks = new Set(found.map(([{ stack }]) => stack));
+  return found.map((tops) => {
+    const [x, value] = [median(tops.map((top) => top.x)), median(tops.map((top) => top.cell.value))];
+    const [{ stack, scope, look }] = tops;
+    const whose = stacks.size > 1 ? ` (${stack})` : "";
+    const where = `${axis} ${brief(x)}`;
+    return { x, value, look, label: `median peak of ${tops.length} lines${whose}, ${data.scope_words[scope]}: ${brief(value)} at ${where}` };
+  });
 }
 
 /** What full and hollow marks mean, where both are drawn. */
@@ -155,12 +196,12 @@ function runSeries(data, { metric, run, choice, axis, after }) {
         return [key, cellOf(data, key)];
       });
       if (nth && cells.every(([, cell]) => cell.status === "absent")) return [];
-      const look = { ...lookOf(place), mark: lookOf(place + order).mark };
+      const look = modelLook(data, place, order);
       const which = kind === "encoder-decoder" ? ` · ${stack}` : "";
       const words = nth ? `, ${scopeChoices(data)[scope].label}` : "";
       return {
         label: `${runName(data, run)}${which}${words}`,
-        short: cut(label.split("/").at(-1), which),
+        short: shortName(data, place) + which,
         look: nth ? hollow(look) : look,
         points: cells.map(([key, cell]) => pointOf(data, key, cell, axis)),
       };
@@ -186,13 +227,16 @@ function stacksOf(data, metric, place, after) {
   return stacks;
 }
 
-function pointOf(data, { run, state, scope }, cell, axis) {
+function pointOf(data, { metric, run, state, scope }, cell, axis) {
   const model = data.models[data.modelOf[run]];
   const { site, layer, depth } = model.states[state];
+  // The dimension of the embedding is that of the words read, not of what layers make of them.
+  const aside = data.metrics[metric].neighbor && site === "embedding";
   return {
     x: axis === "layer" ? layer : depth,
     cell,
-    joined: site !== "final_norm",
+    joined: site !== "final_norm" && !aside,
+    aside,
     where: stateName(model, state),
     run,
     state,

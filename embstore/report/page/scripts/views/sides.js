@@ -61,7 +61,12 @@ function profileOf(data, { metric, run, scope }, stack) {
     return { layer, depth, value, error };
   });
   const measured = places.filter(({ value }) => !Number.isNaN(value));
-  return { places: measured.length ? places : [], blocks: Math.max(...own.map(({ layer }) => layer)), windows: data.runs[run].n_windows };
+  return {
+    places: measured.length ? places : [],
+    blocks: Math.max(...own.map(({ layer }) => layer)),
+    windows: data.runs[run].n_windows,
+    estimate: data.metrics[metric].neighbor,
+  };
 }
 
 /**

@@ -17,7 +17,7 @@ function sparkLines(data, { metric: key, runs, scopes, over }) {
   const places = scopes.map((scope) => data.scopes.indexOf(scope));
   if (over.endsWith("by step")) {
     const points = coursePoints(data, { metric, runs, scope: places[0] }, over);
-    return [{ points, look: lookOf(data.modelOf[runs[0]]) }];
+    return [{ points, look: modelLook(data, data.modelOf[runs[0]]) }];
   }
   return runs.flatMap((run) => places.flatMap((scope, nth) =>
     runSeries(data, { metric, run, choice: String(scope), axis: "depth", after: false }).map(({ points, look }) => ({

@@ -29,6 +29,7 @@ async function start() {
   drawSparks(data);
   redrawOnResize(drawn.filter(Boolean));
   unfoldToPrint();
+  followFolds();
   followSections();
   document.documentElement.dataset.ready = "true";
 }
@@ -49,7 +50,7 @@ function redrawOnResize(drawn) {
 function unfoldToPrint() {
   let opened = [];
   window.addEventListener("beforeprint", () => {
-    opened = [...document.querySelectorAll("section > details:not([open]), .findings details:not([open]), .behind:not([open])")];
+    opened = [...document.querySelectorAll("section > details:not([open]), .findings details:not([open]), .behind:not([open]), .names:not([open])")];
     for (const details of opened) details.open = true;
   });
   window.addEventListener("afterprint", () => {

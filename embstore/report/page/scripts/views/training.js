@@ -100,7 +100,7 @@ function trainingCaption(data, { model, metric, scope, corpus }) {
 }
 
 function checkpointLabel({ step, revision }) {
-  if (step === null) return revision.length > 12 ? `${revision.slice(0, 11)}…` : revision;
+  if (step === null) return cut(revision, 12);
   return stepWords(step);
 }
 
@@ -124,7 +124,7 @@ function drawCourse(data, host, chosen, tell) {
   const measures = { "highest block": (v) => Math.max(...v), "mean over the blocks": mean, "lowest block": (v) => Math.min(...v) };
   const series = Object.entries(measures).map(([label, measure], order) => ({
     label,
-    look: lookOf(order),
+    look: { ...modelLook(data, place), mark: MARKS[order] },
     points: stepped.map((column) => {
       const values = blocks.map((row) => cells[row][column]).filter((cell) => cell.status === "value").map((cell) => cell.value);
       const status = values.length ? "value" : cells[blocks[0]]?.[column].status ?? "absent";

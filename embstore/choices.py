@@ -1,0 +1,40 @@
+"""What a user chooses from: sets of tokens, precision, how much of a text.
+
+A command line that only shows its help imports this, so nothing here takes long to import.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+Scope = Literal["all", "no_first", "no_sinks"]
+
+SCOPES: tuple[Scope, ...] = ("all", "no_first", "no_sinks")
+# Those that are measured unless others are asked for.
+DEFAULT_SCOPES: tuple[Scope, ...] = ("all", "no_sinks")
+
+# How sentences and pages call them.
+SCOPE_WORDS: dict[str, str] = {
+    "all": "all tokens",
+    "no_first": "without first tokens",
+    "no_sinks": "without attention sinks",
+}
+
+# What the numbers of a model may be; auto is float32.
+DTYPES = ("auto", "float32", "bfloat16", "float16")
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """How much of the corpus is fed, and how many of its tokens are kept.
+
+    Attributes:
+        tokens: tokens fed to the model, rounded down to whole windows.
+        window: tokens per sequence; None for 512 or the model's limit, if lower.
+        sample: tokens kept for neighbours and quantiles, spread over all windows.
+        seed: draws the windows and the kept tokens.
+    """
+
+    tokens: int = 8192
+    window: int | None = None
+    sample: int = 4096
+    seed: int = 0

@@ -1,0 +1,119 @@
+"""Which metrics are measured: chosen by name, family or preset, and what that takes."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Literal
+
+from embstore.common.messages import unknown
+from embstore.errors import UsageError
+from embstore.metrics.metric import Metric, Need
+from embstore.metrics.one_layer import Cloud
+from embstore.metrics.registry import FAMILIES, METRICS, PAIR_METRICS
+from embstore.metrics.two_layers import Pair
+from embstore.types import MetricInfo
+
+ALL = (*METRICS, *PAIR_METRICS)
+
+# What the study measured that embstore grew from, and nothing else: see Razzhigaev et al. 2024,
+# arXiv 2311.05928.
+_CORE = (
+    *("anisotropy", "mean_cosine", "twonn", "mle"),
+    *("lid_p05", "lid_p25", "lid_p50", "lid_p75", "lid_p95"),
+)
+# Metrics that take a pass of their own, which no other shares: products of tokens of one window, a
+# second decomposition, and the pairs within a distance.
+_ASKED_FOR = ("rankme", "corrint", "participation_ratio_corrected", "cka_debiased_next")
+
+PRESETS: dict[str, tuple[str, ...]] = {
+    "core": _CORE,
+    "default": tuple(name for name in ALL if name not in _ASKED_FOR),
+    "all": ALL,
+}
+
+
+@dataclass(frozen=True)
+class Selection:
+    """The chosen metrics.
+
+    Attributes:
+        names: of them, in the order of the catalogue, each once.
+        intervals: whether each number gets its error.
+    """
+
+    names: tuple[str, ...] = ALL
+    intervals: bool = True
+
+    @cached_property
+    def of_layer(self) -> tuple[Metric[Cloud], ...]:
+        """Those of one layer."""
+        return tuple(METRICS[name] for name in self.names if name in METRICS)
+
+    @cached_property
+    def of_pair(self) -> tuple[Metric[Pair], ...]:
+        """Those of a layer and the next."""
+        return tuple(PAIR_METRICS[name] for name in self.names if name in PAIR_METRICS)
+
+    @cached_property
+    def _needs(self) -> frozenset[Need]:
+        of_layer = (metric.needs for metric in self.of_layer)
+        return frozenset().union(*of_layer, *(metric.needs for metric in self.of_pair))
+
+    def needs(self, what: Need) -> bool:
+        """Tell whether any of them takes this."""
+        return what in self._needs
+
+    @property
+    def eigen(self) -> Literal["directions", "values", "first"]:
+        """How much of each covariance's decomposition they take.
+
+        Errors of a spectral metric look along the directions; without one the first is enough.
+        """
+        if not self.needs("spectrum"):
+            return "first"
+        return "directions" if self.intervals else "values"
+
+    @property
+    def infos(self) -> tuple[MetricInfo, ...]:
+        """What each of them means."""
+        of_layer = (metric.info for metric in self.of_layer)
+        return (*of_layer, *(metric.info for metric in self.of_pair))
+
+
+def choose_metrics(terms: Iterable[str], *, pairs: bool = True) -> tuple[str, ...]:
+    """Return the metrics that some names choose, in the order of the catalogue, each once.
+
+    Args:
+        terms: names of metrics, families or presets.
+        pairs: whether those of a layer and the next may be among them.
+
+    Raises:
+        UsageError: an unknown name; a metric of two layers is named, but pairs are not wanted; or
+            nothing is left.
+
+    >>> choose_metrics(["length", "anisotropy"])
+    ('anisotropy', 'massive_ratio', 'norm_max', 'norm_p01', 'norm_p50', 'norm_p99')
+    """
+    families = {
+        family.name: [
+            name for name in ALL if (METRICS.get(name) or PAIR_METRICS[name]).family is family
+        ]
+        for family in FAMILIES
+    }
+    chosen: set[str] = set()
+    for term in terms:
+        if term in families or term in PRESETS:
+            chosen.update(families.get(term) or PRESETS[term])
+        elif term not in ALL:
+            raise UsageError(unknown("metric", term, (*PRESETS, *families, *ALL)))
+        elif term in PAIR_METRICS and not pairs:
+            raise UsageError(
+                f"{term} compares each layer with the next, but pairs are not wanted; leave out "
+                "one of the two"
+            )
+        else:
+            chosen.add(term)
+    left = tuple(name for name in ALL if name in chosen and (pairs or name in METRICS))
+    if not left:
+        raise UsageError("no metric is left to measure: all that are named compare two layers")
+    return left

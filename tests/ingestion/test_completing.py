@@ -1,0 +1,179 @@
+"""Asked for more of a stored sample, an ingest measures what is missing and no more."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import embstore
+from embstore.choices import SCOPES, Scope
+from embstore.ingestion import one_checkpoint
+from embstore.ingestion.completing import find_task
+from embstore.measuring.checkpoint import Choice, measure_batches
+from embstore.metrics.registry import METRICS
+from embstore.metrics.selection import ALL, PRESETS, Selection, choose_metrics
+from embstore.store.connection import open_database
+from embstore.store.stored_numbers import StoredRun
+from embstore.store.verification.faults import find_faults
+
+SMALL: dict[str, Any] = {"tokens": 256, "window": 32, "sample": 100}
+VERSIONS = {info.name: info.version for info in Selection().infos}
+
+
+def stored_run(
+    names: tuple[str, ...], scopes: tuple[Scope, ...] = ("all",), *, intervals: bool = True
+) -> StoredRun:
+    return StoredRun("abcd", scopes, {name: VERSIONS[name] for name in names}, intervals)
+
+
+class TestFindTask:
+    def test_nothing_is_stored(self) -> None:
+        asked = Selection(PRESETS["core"])
+        task = find_task(("all",), asked, [])
+        assert (task.selection, task.measured, task.scopes) == (asked, asked, ("all",))
+        assert (task.done, task.added, task.stored) == (False, (), None)
+
+    @pytest.mark.parametrize(
+        ("names", "scopes", "intervals"),
+        [
+            (ALL, SCOPES, True),
+            (PRESETS["core"], ("all",), True),
+            (PRESETS["default"], ("all", "no_sinks"), True),
+        ],
+    )
+    def test_a_run_that_has_it_all_leaves_nothing_to_do(
+        self, names: tuple[str, ...], scopes: tuple[Scope, ...], intervals: bool
+    ) -> None:
+        run = stored_run(names, scopes, intervals=intervals)
+        for asked in (Selection(("twonn",)), Selection(("twonn",), intervals=False)):
+            task = find_task(("all",), asked, [run])
+            assert (task.done, task.stored) == (True, run)
+
+    def test_any_of_several_runs_may_have_it(self) -> None:
+        newest, older = stored_run(("twonn",)), stored_run(("twonn", "mle"))
+        assert find_task(("all",), Selection(("mle",)), [newest, older]).stored is older
+
+    def test_missing_metrics_are_added(self) -> None:
+        run = stored_run(("anisotropy", "twonn"), ("all", "no_sinks"))
+        task = find_task(("no_sinks",), Selection(("mle", "twonn")), [run])
+        # In all scopes that the run has, so that the new one has no gaps.
+        assert task.scopes == ("all", "no_sinks")
+        assert task.selection.names == ("anisotropy", "mle", "twonn")
+        assert task.measured.names == task.added == ("mle",)
+
+    def test_a_metric_of_another_version_is_missing(self) -> None:
+        run = StoredRun("abcd", ("all",), {"anisotropy": 1, "twonn": 99}, intervals=True)
+        task = find_task(("all",), Selection(("twonn",)), [run])
+        assert (task.selection.names, task.added) == (("anisotropy", "twonn"), ("twonn",))
+
+    def test_a_metric_that_is_no_more_is_left_behind(self) -> None:
+        run = StoredRun("abcd", ("all",), {"once": 1, "twonn": 1}, intervals=True)
+        assert find_task(("all",), Selection(("mle",)), [run]).selection.names == ("mle", "twonn")
+
+    @pytest.mark.parametrize(
+        ("scopes", "intervals"), [(("no_sinks",), False), (("all",), True), (SCOPES, True)]
+    )
+    def test_other_scopes_or_errors_take_all_of_it_anew(
+        self, scopes: tuple[Scope, ...], intervals: bool
+    ) -> None:
+        run = stored_run(("anisotropy",), intervals=False)
+        task = find_task(scopes, Selection(("twonn",), intervals), [run])
+        assert task.measured == task.selection == Selection(("anisotropy", "twonn"), intervals)
+        assert set(task.scopes) == {"all", *scopes}
+        assert (task.added, task.stored) == ((), run)
+
+    def test_errors_go_on_where_there_are_some(self) -> None:
+        task = find_task(("all",), Selection(("mle",), intervals=False), [stored_run(("twonn",))])
+        assert task.measured == Selection(("mle",), intervals=True)
+
+
+@pytest.mark.slow
+def test_what_is_added_bit_by_bit_is_what_is_measured_at_once(
+    tiny_llama: Path, text: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    measured: list[tuple[str, ...]] = []
+
+    def watched(batches: Any, positions: Any, choice: Choice, **options: Any) -> Any:
+        measured.append(choice.selection.names)
+        return measure_batches(batches, positions, choice, **options)
+
+    monkeypatch.setattr(one_checkpoint, "measure_batches", watched)
+    steps = [
+        ["core"],
+        ["spectral"],
+        ["length", "corrint"],
+        ["next_layer"],
+        ["all"],
+    ]
+    for name, asked in (("bits", steps), ("once", [["all"]])):
+        for terms in asked:
+            (outcome,) = embstore.ingest(
+                tiny_llama, corpus=text, store=tmp_path / f"{name}.duckdb", metrics=terms, **SMALL
+            )
+            assert outcome.status == "measured"
+    # Each metric once, and all of them at last.
+    *bits, once = measured
+    assert once == ALL
+    assert sorted(name for names in bits for name in names) == sorted(ALL)
+    assert outcome.added == ()
+    bits_store = open_database(tmp_path / "bits.duckdb", create=False)
+    assert not find_faults(bits_store)
+    opened = embstore.open(tmp_path / "bits.duckdb")
+    (newest,) = opened.sql("SELECT run_id FROM latest_run")["run_id"].to_pylist()
+    (other,) = (
+        embstore.open(tmp_path / "once.duckdb").sql("SELECT run_id FROM run")["run_id"].to_pylist()
+    )
+    # The same work is the same run, however it came about.
+    assert newest == other
+    for table, key in (
+        ("measurement", "stack, layer, site, scope, metric"),
+        ("spectrum", "stack, layer, site, scope"),
+        ("dimension_curve", 'stack, layer, site, scope, "rank"'),
+        ("layer", "stack, layer, site"),
+    ):
+        both = [
+            embstore.open(tmp_path / f"{name}.duckdb")
+            .sql(f"SELECT * FROM {table} WHERE run_id = '{newest}' ORDER BY {key}")
+            .to_pylist()
+            for name in ("bits", "once")
+        ]
+        assert len(both[0]) == len(both[1]) > 0
+        for one, two in zip(*both, strict=True):
+            for column, value in one.items():
+                if isinstance(value, float | list):
+                    # The first eigenvector alone comes by another way than all of them.
+                    assert value == pytest.approx(two[column], rel=1e-5, abs=1e-7), (table, one)
+                else:
+                    assert value == two[column], (table, column, one)
+
+
+@pytest.mark.slow
+def test_a_scan_without_errors_gets_them_when_they_are_asked_for(
+    tiny_llama: Path, text: Path, tmp_path: Path
+) -> None:
+    store = tmp_path / "s.duckdb"
+    options = {"corpus": text, "store": store, "metrics": "core", **SMALL}
+    (scan,) = embstore.ingest(tiny_llama, intervals=False, **options)
+    errors = "SELECT count(std_error) AS e, count(value) AS v FROM profile_latest"
+    assert embstore.open(store).sql(errors).to_pylist()[0]["e"] == 0
+    (whole,) = embstore.ingest(tiny_llama, **options)
+    assert (whole.status, whole.completes, whole.added) == ("measured", scan.run_id, ())
+    found = embstore.open(store).sql(errors).to_pylist()[0]
+    assert found["e"] == found["v"] > 0
+    # And a scan of what has errors is done.
+    (again,) = embstore.ingest(tiny_llama, intervals=False, **options)
+    assert (again.status, again.run_id) == ("stored", whole.run_id)
+
+
+@pytest.mark.slow
+def test_forced_it_is_measured_as_asked(tiny_llama: Path, text: Path, tmp_path: Path) -> None:
+    store = tmp_path / "s.duckdb"
+    embstore.ingest(tiny_llama, corpus=text, store=store, metrics="core", **SMALL)
+    (forced,) = embstore.ingest(
+        tiny_llama, corpus=text, store=store, metrics="length", force=True, **SMALL
+    )
+    assert (forced.added, forced.completes) == ((), None)
+    names = embstore.open(store).sql(
+        f"SELECT DISTINCT metric FROM measurement WHERE run_id = '{forced.run_id}'"
+    )
+    assert set(names["metric"].to_pylist()) == set(choose_metrics(["length"])) < METRICS.keys()
