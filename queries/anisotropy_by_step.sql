@@ -1,8 +1,8 @@
 -- title: Maximum over the layers during training
 -- doc: One row per model, scope and training step: the peak, which is the highest value of any
 --   layer, and that layer. The seed study saw the peak of a decoder's anisotropy grow with
---   training. The embedding counts as layer 0, while the highest block of the question phases
---   leaves it out; the state after the final norm does not count. The latest run of each
+--   training. The embedding counts as layer 0, but not for estimates of dimension from
+--   neighbours nor in the question phases; the state after the final norm does not count. The latest run of each
 --   checkpoint and text; checkpoints without a step are left out. If duplicate_of names another
 --   checkpoint, that one was stored before with the same weights: one of the two steps is not
 --   what its name says.
@@ -13,6 +13,7 @@
 -- param by VARCHAR = 'step' in ('step', 'tokens_seen'): the chart's horizontal axis
 -- param scale VARCHAR = 'symlog' in ('symlog', 'linear'): of that axis; symlog is logarithmic and holds 0
 -- chart: mark=line x=$by:Q:$scale y=value:Q color=series:N dash=scope:N
+-- needs: checkpoint with a training step
 WITH peaks AS (
     SELECT
         display_name, model, model_id, kind, revision, step, tokens_seen, course, duplicate_of,
@@ -29,6 +30,10 @@ WITH peaks AS (
         AND ($models::VARCHAR[] IS NULL OR list_contains($models::VARCHAR[], model))
         AND list_contains($scopes::VARCHAR[], scope)
         AND site <> 'final_norm'
+        -- What the embedding's vectors span is the vocabulary that was read, which no layer made.
+        AND (site <> 'embedding' OR $metric NOT IN (
+            'corrint', 'lid_p05', 'lid_p25', 'lid_p50', 'lid_p75', 'lid_p95',
+            'mada', 'mle', 'mom', 'twonn', 'twonn_low20', 'twonn_ml'))
     GROUP BY ALL
 )
 SELECT

@@ -7,8 +7,9 @@
 --   are small enough to tell: z standard errors of each difference are less than a quarter of
 --   the middle's mean. Otherwise it is open. Layers share their tokens, so the error of a mean
 --   over layers is the mean of their errors; it is missing if one of them has none. The
---   embedding counts as layer 0, the state after the final norm does not count. The latest run
---   of each checkpoint and text.
+--   embedding counts as layer 0, but not for estimates of dimension from neighbours, where the
+--   start is the first block at least; the state after the final norm does not count. The latest
+--   run of each checkpoint and text.
 -- param metric VARCHAR = 'anisotropy' in metric.name: which metric
 -- param models VARCHAR[] = NULL in model.name: only these models; NULL means all
 -- param revisions VARCHAR[] = NULL in checkpoint.revision: only these revisions
@@ -18,19 +19,36 @@
 -- param least_contrast DOUBLE = 0.1 in 0..: the least difference that counts, in the metric's unit
 -- param show VARCHAR = 'contrast' in ('contrast', 'peak_depth'): the chart's horizontal axis
 -- chart: mark=point x=$show:Q y=series:N color=series:N fill=scope:N
-WITH parts AS (
+-- table: series scope contrast shape
+WITH counted AS (
+    SELECT
+        *,
+        -- Where the embedding does not count, the first block is the start.
+        depth <= greatest($ends, min(depth) OVER (PARTITION BY run_id, stack)) AS at_start
+    FROM profile_latest
+    WHERE metric = $metric
+        AND ($models::VARCHAR[] IS NULL OR list_contains($models::VARCHAR[], model))
+        AND ($revisions::VARCHAR[] IS NULL OR list_contains($revisions::VARCHAR[], revision))
+        AND list_contains($scopes::VARCHAR[], scope)
+        AND site <> 'final_norm'
+        -- What the embedding's vectors span is the vocabulary that was read, which no layer made.
+        AND (site <> 'embedding' OR $metric NOT IN (
+            'corrint', 'lid_p05', 'lid_p25', 'lid_p50', 'lid_p75', 'lid_p95',
+            'mada', 'mle', 'mom', 'twonn', 'twonn_low20', 'twonn_ml'))
+),
+parts AS (
     SELECT
         run_id, model, kind, revision, step, corpus, stack, scope, metric,
         first(layer ORDER BY value DESC, layer) FILTER (WHERE value IS NOT NULL) AS peak_layer,
         first(depth ORDER BY value DESC, layer) FILTER (WHERE value IS NOT NULL) AS peak_depth,
         max(value) AS peak_value,
-        avg(value) FILTER (WHERE depth <= $ends) AS start_mean,
+        avg(value) FILTER (WHERE at_start) AS start_mean,
         avg(value) FILTER (WHERE depth BETWEEN 1 / 3 AND 2 / 3) AS middle_mean,
         avg(value) FILTER (WHERE depth >= 1 - $ends) AS end_mean,
         -- avg ignores NULL, but a mean has no error where one of its values has none.
         CASE WHEN bool_and(std_error IS NOT NULL)
-            FILTER (WHERE depth <= $ends AND value IS NOT NULL)
-            THEN avg(std_error) FILTER (WHERE depth <= $ends) END AS start_error,
+            FILTER (WHERE at_start AND value IS NOT NULL)
+            THEN avg(std_error) FILTER (WHERE at_start) END AS start_error,
         CASE WHEN bool_and(std_error IS NOT NULL)
             FILTER (WHERE depth BETWEEN 1 / 3 AND 2 / 3 AND value IS NOT NULL)
             THEN avg(std_error) FILTER (WHERE depth BETWEEN 1 / 3 AND 2 / 3) END AS middle_error,
@@ -38,12 +56,7 @@ WITH parts AS (
             FILTER (WHERE depth >= 1 - $ends AND value IS NOT NULL)
             THEN avg(std_error) FILTER (WHERE depth >= 1 - $ends) END AS end_error,
         count(*) FILTER (WHERE value IS NULL) AS n_missing
-    FROM profile_latest
-    WHERE metric = $metric
-        AND ($models::VARCHAR[] IS NULL OR list_contains($models::VARCHAR[], model))
-        AND ($revisions::VARCHAR[] IS NULL OR list_contains($revisions::VARCHAR[], revision))
-        AND list_contains($scopes::VARCHAR[], scope)
-        AND site <> 'final_norm'
+    FROM counted
     GROUP BY ALL
 ),
 compared AS (

@@ -13,6 +13,8 @@
 -- param after VARCHAR = NULL in checkpoint.revision: the later revision
 -- param scope VARCHAR = 'all' in ('all', 'no_first', 'no_sinks'): which tokens count
 -- chart: mark=rect x=layer:O y=metric:N color=change_in_errors:Q facet=series:N
+-- table: model corpus stack before after metric layer before_value after_value change
+-- needs: two training steps of one model that were measured alike
 WITH candidates AS (
     SELECT *, step IS NOT NULL AND NOT untrained AS trained
     FROM named_run

@@ -2,6 +2,7 @@
 -- doc: One row per checkpoint. duplicate_of names the revision of the same model that was
 --   stored before with the same weights; duplicate_checkpoints lists those.
 -- param models VARCHAR[] = NULL in model.name: only these models; NULL means all
+-- table: model revision step runs duplicate_of
 SELECT
     c.model, c.revision, c.step, c.tokens_seen,
     count(run.run_id) AS runs,

@@ -12,6 +12,7 @@
 -- param only_missing BOOLEAN = false: leave out what is measured
 -- param final_norm BOOLEAN = false: also the state after the final norm
 -- chart: mark=rect x=layer:O y=checkpoint:O color=status:N shape=status:N facet=series:N
+-- table: series checkpoint layer status
 WITH failures AS (
     SELECT
         model, revision, corpus, first(failure.reason ORDER BY failed_at DESC, failure.reason) AS reason

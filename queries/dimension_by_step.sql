@@ -11,6 +11,7 @@
 -- param by VARCHAR = 'step' in ('step', 'tokens_seen'): the chart's horizontal axis
 -- param scale VARCHAR = 'symlog' in ('symlog', 'linear'): of that axis; symlog is logarithmic and holds 0
 -- chart: mark=line x=$by:Q:$scale y=value:Q color=depth:Q dash=scope:N facet=series:N apart=site:N detail=state:N
+-- needs: checkpoint with a training step
 SELECT
     training_series(display_name, course, corpus, corpus_id, kind, stack) AS series,
     'layer ' || layer AS state,

@@ -12,6 +12,7 @@
 -- param scopes VARCHAR[] = ['all', 'no_sinks'] in ('all', 'no_first', 'no_sinks'): which tokens count
 -- param embedding BOOLEAN = false: whether layer 0, the embedding, counts
 -- chart: mark=point x=value:Q y=series:N color=series:N fill=scope:N rule=ceiling:Q label=layer:Q
+-- table: series scope exceeds value layer
 WITH highest AS (
     SELECT
         display_name, model, model_id, kind, corpus, stack, scope, metric,

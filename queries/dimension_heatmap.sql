@@ -9,6 +9,7 @@
 -- param scope VARCHAR = 'all' in ('all', 'no_first', 'no_sinks'): which tokens count
 -- param random_init BOOLEAN = false: also untrained controls, as series of their own at step 0
 -- chart: mark=rect x=step:O y=layer:O color=value:Q facet=series:N apart=site:N
+-- needs: checkpoint with a training step
 WITH measured AS (
     SELECT *, training_series(display_name, course, corpus, corpus_id, kind, stack) AS series
     FROM training_profile

@@ -3,6 +3,8 @@
 --   of one training cannot have the same weights, so one of them is not what its name says.
 --   duplicate_of names the one that was stored first; it is empty for that one.
 -- param models VARCHAR[] = NULL in model.name: only these models; NULL means all
+-- table: model revision step duplicate_of weights_sha256
+-- needs: two checkpoints of one model with the same weights
 SELECT
     model, weights_sha256, revision, step, tokens_seen, duplicate_of,
     count(DISTINCT revision) OVER (PARTITION BY model, weights_sha256) AS copies,

@@ -10,6 +10,8 @@
 -- param ranks INTEGER = 3 in 1..: how many of each layer, the largest first; 16 are stored
 -- param final_norm BOOLEAN = false: also the state after the final norm
 -- chart: mark=point x=layer:Q y=ratio:Q color=place:N facet=series:N
+-- table: series place layer ratio token value
+-- needs: coordinates so many times the median of their layer
 WITH largest AS (
     SELECT run_id, stack, layer, site, max(abs(value)) AS value
     FROM massive_activation

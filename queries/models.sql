@@ -1,6 +1,7 @@
 -- title: The models in the store
 -- doc: One row per model, with the number of its checkpoints and runs. anisotropy is its profile
 --   over the layers, in the latest run; a terminal shows it as a small picture.
+-- table: model kind anisotropy n_layers checkpoints runs
 WITH latest AS (
     SELECT model_id, run_id
     FROM run

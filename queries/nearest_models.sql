@@ -5,7 +5,7 @@
 --   compares the shapes and ignores how high the profiles lie. Only profiles that were measured
 --   alike are compared: over one text, with equal tokens, window_size, sample_size, seed and
 --   dtype. The latest run of each checkpoint; by default the last checkpoint of each model. The
---   state after the final norm does not count.
+--   state after the final norm does not count. Fewer than three models are refused.
 -- param metric VARCHAR = 'anisotropy' in metric.name: which metric
 -- param models VARCHAR[] = NULL in model.name: only these models; NULL means all
 -- param model VARCHAR = NULL in model.name: only the neighbours of this model
@@ -14,6 +14,8 @@
 -- param nearest INTEGER = 10 in 1..: how many neighbours of each
 -- param intervals INTEGER = 20 in 1..1000: into how many parts the grid divides the depth
 -- chart: mark=rect x=neighbor:N y=series:N color=distance:Q
+-- table: series neighbor rank distance correlation
+-- needs: two models that were measured alike
 WITH chosen AS (
     SELECT *
     FROM named_run
@@ -37,9 +39,7 @@ grid AS (
 ),
 points AS (
     SELECT run_id, stack, depth, below.value + part * (above.value - below.value) AS value
-    FROM grid
-    JOIN states AS below USING (run_id, stack)
-    JOIN states AS above USING (run_id, stack)
+    FROM grid JOIN states AS below USING (run_id, stack) JOIN states AS above USING (run_id, stack)
     WHERE below.layer = layer_below AND above.layer = layer_above
 ),
 -- Each profile as two lists: its values, and the depths that have one.

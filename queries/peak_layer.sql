@@ -2,12 +2,13 @@
 -- doc: One row per model and scope: the layer where the metric is highest, its value there and
 --   at both ends, and middle_minus_rest, the mean over the middle third of the depth minus the
 --   mean over the rest. The latest run of each checkpoint and text; the embedding counts as
---   layer 0, the state after the final norm does not count. n_missing counts the layers without
---   a value, which are left out.
+--   layer 0, but not for estimates of dimension from neighbours, and the state after the final
+--   norm does not count. n_missing counts the layers without a value, which are left out.
 -- param metric VARCHAR = 'anisotropy' in metric.name: which metric
 -- param models VARCHAR[] = NULL in model.name: only these models; NULL means all
 -- param scopes VARCHAR[] = ['all', 'no_sinks'] in ('all', 'no_first', 'no_sinks'): which tokens count
 -- chart: mark=point x=peak_layer:Q y=series:N color=series:N fill=scope:N span=n_layers:Q label=peak_value:Q
+-- table: series scope peak_layer peak_value
 WITH peaks AS (
     SELECT
         run_id, model, kind, revision, step, corpus, stack, scope, metric,
@@ -29,6 +30,10 @@ WITH peaks AS (
         AND ($models::VARCHAR[] IS NULL OR list_contains($models::VARCHAR[], model))
         AND list_contains($scopes::VARCHAR[], scope)
         AND site <> 'final_norm'
+        -- What the embedding's vectors span is the vocabulary that was read, which no layer made.
+        AND (site <> 'embedding' OR $metric NOT IN (
+            'corrint', 'lid_p05', 'lid_p25', 'lid_p50', 'lid_p75', 'lid_p95',
+            'mada', 'mle', 'mom', 'twonn', 'twonn_low20', 'twonn_ml'))
     GROUP BY ALL
 )
 SELECT

@@ -18,12 +18,13 @@
 -- param metric VARCHAR = 'twonn' in metric.name: which metric
 -- param models VARCHAR[] = NULL in model.name: only these models; NULL means all
 -- param scopes VARCHAR[] = ['all'] in ('all', 'no_first', 'no_sinks'): which tokens count
--- param by VARCHAR = 'mean' in ('mean', 'highest', 'layer'): the mean over the blocks, the highest of
---   each step, or each block
+-- param by VARCHAR = 'mean' in ('mean', 'highest', 'layer'): the blocks' mean, their highest, or each
 -- param z DOUBLE = 2 in 0<..: how many standard errors a move must exceed were there two steps only
 -- param least_steps INTEGER = 5 in 3..: fewer steps leave the verdict open
 -- param duplicates BOOLEAN = false: also steps whose weights another step has too
 -- chart: mark=line x=course_steps:Q:symlog y=course_values:Q color=state:N detail=verdict:N label=course_turns:N
+-- table: state verdict course_values peak_step peak_value last_value
+-- needs: checkpoint with a training step
 WITH found AS (
     SELECT *, CASE WHEN $by = 'layer' THEN layer END AS of_layer,
         shares_weights AND NOT $duplicates::BOOLEAN AS left_out
@@ -53,10 +54,8 @@ alike AS (
     FROM measured GROUP BY series, scope
 ),
 -- The layers with a value at every step that has any.
-complete AS (
-    SELECT series, scope, layer FROM measured JOIN alike USING (series, scope)
-    WHERE NOT left_out GROUP BY ALL HAVING count(value) = max(n_known)
-),
+complete AS (SELECT series, scope, layer FROM measured JOIN alike USING (series, scope)
+    WHERE NOT left_out GROUP BY ALL HAVING count(value) = max(n_known)),
 whole AS (
     SELECT * FROM measured SEMI JOIN complete USING (series, scope, layer)
     WHERE NOT left_out AND value IS NOT NULL

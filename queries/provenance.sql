@@ -10,6 +10,7 @@
 -- param layers INTEGER[] = NULL in 0..: only these layers; NULL means all
 -- param scopes VARCHAR[] = ['all'] in ('all', 'no_first', 'no_sinks'): which tokens count
 -- param runs VARCHAR[] = NULL: only these runs, by their ids or how those begin
+-- table: model revision layer scope metric value
 SELECT
     p.model, p.revision, p.layer, p.scope, p.metric, p.value,
     p.corpus, p.stack, p.site, p.std_error, p.ci_low, p.ci_high, p.n, p.reason,

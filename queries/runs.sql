@@ -6,6 +6,7 @@
 --   was exact; linear is how the model's linear layers were computed. run is what to call the
 --   run elsewhere, as in embstore tag: the beginning of its id.
 -- param models VARCHAR[] = NULL in model.name: only these models; NULL means all
+-- table: run model revision tokens created_at
 SELECT
     left(run.run_id, 8) AS run,
     model.name AS model,
@@ -31,4 +32,5 @@ JOIN model ON model.model_id = checkpoint.model_id
 JOIN corpus ON corpus.corpus_id = run.corpus_id
 JOIN current_tags ON current_tags.run_id = run.run_id
 WHERE $models::VARCHAR[] IS NULL OR list_contains($models::VARCHAR[], model.name)
-ORDER BY run.created_at DESC, model.name, checkpoint.revision, run.run_id
+ORDER BY
+    run.created_at DESC, model.name, checkpoint.step NULLS LAST, checkpoint.revision, run.run_id

@@ -3,10 +3,11 @@
 --   first token of each window and without sinks: tokens whose norm, at some block, is many
 --   times the median of their window. effect is what sinks add at the peak. One row per model
 --   and stack; the latest run of each checkpoint and text. The state after the final norm is
---   left out.
+--   left out, and so is the embedding for estimates of dimension from neighbours.
 -- param metric VARCHAR = 'anisotropy' in metric.name: which metric
 -- param models VARCHAR[] = NULL in model.name: only these models; NULL means all
 -- chart: mark=dumbbell x=at_peak:Q x2=at_peak_no_sinks:Q y=series:N color=series:N label=peak_layer:Q
+-- table: series at_peak at_peak_no_sinks effect peak_layer
 SELECT
     series(p.model, p.revision, p.corpus, run_id, p.kind, stack) AS series,
     p.model, p.kind, p.revision, p.step, p.corpus, stack, metric,
@@ -35,6 +36,10 @@ JOIN n_stack_layers USING (run_id, stack)
 WHERE metric = $metric
     AND ($models::VARCHAR[] IS NULL OR list_contains($models::VARCHAR[], p.model))
     AND site <> 'final_norm'
+    -- What the embedding's vectors span is the vocabulary that was read, which no layer made.
+    AND (site <> 'embedding' OR $metric NOT IN (
+        'corrint', 'lid_p05', 'lid_p25', 'lid_p50', 'lid_p75', 'lid_p95',
+        'mada', 'mle', 'mom', 'twonn', 'twonn_low20', 'twonn_ml'))
     AND sinkless.scope = 'no_sinks'
 GROUP BY p.model, p.kind, p.revision, p.step, p.corpus, stack, metric, run_id
 ORDER BY p.model, p.corpus, p.step NULLS LAST, p.revision, run_id, stack

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from embstore.asking import ask
 from embstore.asking.answer import Answer
 from embstore.asking.caveats import run_caveats
+from embstore.asking.enough import check_enough
 from embstore.asking.parameters import ParameterValue
 from embstore.asking.question import Question
 from embstore.common.utf8_text import utf8
@@ -154,13 +155,14 @@ class Store:
             makes it a data frame.
 
         Raises:
-            QueryError: no such question, or it fails.
+            QueryError: no such question, it fails, or too little was measured to answer it.
             UsageError: a parameter is missing, unknown or does not fit its type.
         """
         question = ask.find_question(name, self._queries)
         values = ask.bind(question, params)
         with self._database.held():
             table = ask.run_question(self._database, question, values)
+            check_enough(question, values, table)
             caveats = run_caveats(self._database, table)
         return Answer(
             table,
@@ -397,6 +399,7 @@ class Store:
         values = ask.bind(question, params)
         with self._database.held():
             table = ask.run_question(self._database, question, values)
+            check_enough(question, values, table)
             caveats = run_caveats(self._database, table)
         return self._drawn(question, values, table, caveats, theme, columns)
 

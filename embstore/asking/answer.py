@@ -10,8 +10,10 @@ from embstore.asking.caveats import dimension_caveat
 from embstore.asking.overview import overview
 from embstore.asking.parameters import ParameterValue
 from embstore.asking.question import Question
+from embstore.common.messages import counted
 from embstore.common.names import distinct
 from embstore.errors import QueryError, UsageError
+from embstore.tables.glance import Glance
 from embstore.tables.moments import beyond_python
 from embstore.tables.text import aligned, html
 from embstore.tables.values import plain_rows, plain_values, python_values
@@ -185,7 +187,7 @@ class Answer:
     def __dir__(self) -> list[str]:
         return sorted({*super().__dir__(), *(n for n in dir(self._table) if n[0] != "_")})
 
-    def at_a_glance(self, width: int) -> "tuple[pa.Table, list[str]]":
+    def at_a_glance(self, width: int) -> Glance:
         """Return what people read of it, and the lines that stand above.
 
         Columns that are the same in all rows become a line; each line of the question's chart a
@@ -196,19 +198,19 @@ class Answer:
         """
         if self._question is not None:
             return overview(self._question, self._values, self._table, width)
-        return self._table, textwrap.wrap(self._headline, width)
+        return Glance(self._table, textwrap.wrap(self._headline, width))
 
     def __repr__(self) -> str:
         width = shutil.get_terminal_size().columns
-        table, above = self.at_a_glance(width)
+        table, above, keep = self.at_a_glance(width)
         rows = list(plain_rows(table.slice(0, _SHOWN_ROWS)))
-        text, hidden = aligned(table.column_names, rows, width=width)
-        more = [f"and {len(hidden)} more columns: {', '.join(hidden)}"] if hidden else []
+        text, hidden = aligned(table.column_names, rows, width=width, keep=keep)
+        more = [f"and {counted(len(hidden), 'more column')}: {', '.join(hidden)}"] * bool(hidden)
         lines = [*above, text.rstrip("\n"), *self._left_out(), *more, *self._remarks()]
         return "\n".join(lines)
 
     def _repr_html_(self) -> str:
-        table, above = self.at_a_glance(_WIDE)
+        table, above, _ = self.at_a_glance(_WIDE)
         rows = list(plain_rows(table.slice(0, _SHOWN_ROWS)))
         below = "".join(
             f"\n<p>{escape(line)}</p>" for line in (*self._left_out(), *self._remarks())
@@ -218,7 +220,7 @@ class Answer:
 
     def _left_out(self) -> list[str]:
         left = self.num_rows - _SHOWN_ROWS
-        return [f"and {left:,} more row{'s' * (left > 1)}"] if left > 0 else []
+        return [f"and {counted(left, 'more row')}"] if left > 0 else []
 
     def _remarks(self) -> list[str]:
         return [f"note: {note}" for note in self.notes]

@@ -6,8 +6,13 @@ from typing import TYPE_CHECKING
 
 from embstore.asking.parameters import ParameterValue
 from embstore.asking.question import ADDED, Question
+from embstore.common.messages import visible
 from embstore.tables.brief import brief
-from embstore.tables.sparklines import range_of, sparkline
+from embstore.tables.fitting import GAP, Column, fitted
+from embstore.tables.glance import Glance
+from embstore.tables.moments import moments
+from embstore.tables.shorten import width_of
+from embstore.tables.sparklines import ends_of, range_of, sparkline
 from embstore.tables.text import even
 from embstore.tables.values import plain_values
 
@@ -21,13 +26,15 @@ _SHORTEST_LABEL = 12
 # A list that long is read as it is.
 _SHORT_LIST = 4
 _IN_A_CELL = 20
+_FEWEST_BLOCKS, _MOST_BLOCKS = 20, 40
+_BETWEEN = " " * GAP
 # What the name of a series is made of.
 _IN_SERIES = ("series", "model", "kind", "revision", "step", "corpus", "stack")
 
 
 def overview(
     question: Question, values: Mapping[str, ParameterValue], table: "pa.Table", width: int
-) -> "tuple[pa.Table, list[str]]":
+) -> Glance:
     """Make an answer readable at a glance.
 
     Args:
@@ -40,21 +47,20 @@ def overview(
         The columns that tell rows apart and those that were asked for, and the lines to put
         above them: what is the same in all rows, and a sparkline for each line of the chart.
     """
-    told_apart, numbers = _asked_for(question, values)
-    # A list is no number to read first.
-    numbers = [name for name in numbers if not _is_list(table, name)]
-    in_order = _in_order(table.column_names, told_apart, numbers)
-    shown, caption = brief(_drawn(table.select(in_order)), numbers, width=width)
-    return shown, [*caption.splitlines(), *_lines(question, values, table, width)]
+    told_apart, numbers = _asked_for(question, values, table)
+    wanted = dict.fromkeys((*told_apart, *numbers))
+    asked_for = [name for name in wanted if name in table.column_names]
+    in_order = table.select(_in_order(table.column_names, asked_for))
+    drawn, scales = _drawn(_to_the_minute(in_order))
+    shown, caption = brief(drawn, asked_for, numbers, width=width)
+    above = [*caption.splitlines(), *scales, *_lines(question, values, table, width)]
+    keep = tuple(name for name in asked_for if name in shown.column_names)
+    return Glance(shown, above, keep)
 
 
-def _in_order(names: list[str], told_apart: list[str], numbers: list[str]) -> list[str]:
+def _in_order(names: list[str], asked_for: list[str]) -> list[str]:
     """Put first what was asked for, and last what the name of a series says already."""
-    if "layer" in names:
-        # Layers are known by their number, also where the chart is drawn over the depth.
-        numbers = ["layer", *(name for name in numbers if name != "depth")]
-    asked_for = (*told_apart, *numbers) if told_apart else ("series", *numbers)
-    first = [name for name in dict.fromkeys(asked_for) if name in names]
+    first = asked_for or [name for name in ("series", "layer") if name in names]
     told = _IN_SERIES if "series" in names else ()
     last = [name for name in names if name in told and name not in first]
     others = [name for name in names if name not in (*first, *last)]
@@ -62,9 +68,13 @@ def _in_order(names: list[str], told_apart: list[str], numbers: list[str]) -> li
 
 
 def _asked_for(
-    question: Question, values: Mapping[str, ParameterValue]
+    question: Question, values: Mapping[str, ParameterValue], table: "pa.Table"
 ) -> tuple[list[str], list[str]]:
-    """Name what the chart tells rows apart by, and the numbers that it shows."""
+    """Name what rows are told apart by, and the numbers that a reader looks for."""
+    if question.columns:
+        shown = [name for name in question.columns if name in table.column_names]
+        numbers = [name for name in shown if _is_number(table, name)]
+        return shown, numbers
     if question.encoding is None:
         return [], []
     columns = question.encoding.columns(values)
@@ -73,12 +83,38 @@ def _asked_for(
         for key, channel in question.encoding.channels.items()
         if key in columns and key not in ADDED
     }
-    apart = [columns[key] for key in types if types[key] == "N"]
+    apart = [columns[key] for key in types if types[key] == "N"] or ["series"]
     apart.sort(key=lambda name: name != "series")
-    return (
-        [*apart, *(columns[key] for key in types if types[key] in {"O", "T"})],
-        [columns[key] for key in types if types[key] == "Q"],
-    )
+    apart += [columns[key] for key in types if types[key] in {"O", "T"}]
+    # A list is no number to read.
+    numbers = [
+        columns[key] for key in types if types[key] == "Q" and not _is_list(table, columns[key])
+    ]
+    if "layer" in table.column_names:
+        # Layers are known by their number, also where the chart is drawn over the depth.
+        numbers = ["layer", *(name for name in numbers if name != "depth")]
+    return list(dict.fromkeys(apart)), list(dict.fromkeys(numbers))
+
+
+def _to_the_minute(table: "pa.Table") -> "pa.Table":
+    """Write moments as people do, ``2026-11-02 09:30Z``, without seconds and their parts."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    for place, field in enumerate(table.schema):
+        if pa.types.is_timestamp(field.type):
+            texts = pa.chunked_array(map(moments, table.column(place).chunks), pa.string())
+            for zone, after in ((r"\+00:00", "Z"), ("", "")):
+                pattern = rf"^(\S+)T(\d\d:\d\d):\d\d(\.\d+)?{zone}$"
+                texts = pc.replace_substring_regex(texts, pattern, rf"\1 \2{after}")
+            table = table.set_column(place, field.name, texts)
+    return table
+
+
+def _is_number(table: "pa.Table", name: str) -> bool:
+    import pyarrow as pa
+
+    return bool(pa.types.is_floating(table.schema.field(name).type))
 
 
 def _is_list(table: "pa.Table", name: str) -> bool:
@@ -87,18 +123,22 @@ def _is_list(table: "pa.Table", name: str) -> bool:
     return name in table.column_names and pa.types.is_list(table.schema.field(name).type)
 
 
-def _drawn(table: "pa.Table") -> "pa.Table":
-    """Put sparklines in place of long lists of numbers."""
+def _drawn(table: "pa.Table") -> "tuple[pa.Table, list[str]]":
+    """Put sparklines in place of long lists of numbers, and say what their heights stand for."""
     import pyarrow as pa
 
+    scales = []
     for place, field in enumerate(table.schema):
         if not pa.types.is_list(field.type) or not pa.types.is_floating(field.type.value_type):
             continue
-        lists = table.column(place).to_pylist()
-        if max((len(numbers) for numbers in lists if numbers), default=0) > _SHORT_LIST:
-            texts = [sparkline(numbers or (), most=_IN_A_CELL) for numbers in lists]
+        lists = [numbers or [] for numbers in table.column(place).to_pylist()]
+        if max(map(len, lists), default=0) > _SHORT_LIST:
+            ends = ends_of(lists)
+            texts = [sparkline(numbers, _IN_A_CELL, ends) for numbers in lists]
             table = table.set_column(place, field.name, pa.array(texts, pa.string()))
-    return table
+            if ends:
+                scales.append(f"{field.name}: blocks from {range_of(ends)}")
+    return table, scales
 
 
 def _lines(
@@ -120,18 +160,42 @@ def _lines(
     for place, number, *key in zip(*rows, strict=True):
         if place is not None:
             found.setdefault(tuple(key), []).append((place, number))
-    if len(found) > _MOST_LINES:
+    if not 0 < len(found) <= _MOST_LINES:
         return []
-    labels = [" ".join(str(part) for part in key if part is not None) for key in found]
-    pictures = []
-    for points in found.values():
-        numbers = [number for _, number in sorted(points, key=itemgetter(0))]
-        pictures.append(f"{sparkline(numbers)}  {range_of(numbers)}".rstrip())
-    room = width - 2 - max(map(len, pictures), default=0)
-    return [
-        f"{label}  {picture}"
-        for label, picture in zip(even(labels, max(room, _SHORTEST_LABEL)), pictures, strict=True)
+    lines = [
+        [number for _, number in sorted(points, key=itemgetter(0))] for points in found.values()
     ]
+    # Of one scale, so that heights compare.
+    ends = ends_of(lines)
+    ranges = [range_of(numbers) for numbers in lines]
+    keys = _apart(list(found))
+    # Names before blocks, down to some that still show a shape.
+    room = width - 2 * GAP - max(map(len, ranges))
+    most = min(max(room - _natural(keys), _FEWEST_BLOCKS), _MOST_BLOCKS)
+    pictures = [
+        f"{sparkline(numbers, most, ends)}{_BETWEEN}{said}".rstrip()
+        for numbers, said in zip(lines, ranges, strict=True)
+    ]
+    labels = _labels(keys, max(width - GAP - max(map(len, pictures)), _SHORTEST_LABEL))
+    return [f"{label}{_BETWEEN}{picture}" for label, picture in zip(labels, pictures, strict=True)]
+
+
+def _apart(keys: list[tuple[object, ...]]) -> list[list[str]]:
+    """Return the parts of lines' names that tell them apart; the caption has what they share."""
+    parts = list(zip(*keys, strict=True))
+    apart = [part for part in parts if len(set(part)) > 1] or parts[:1]
+    return [["" if of is None else visible(str(of)) for of in part] for part in apart]
+
+
+def _natural(parts: list[list[str]]) -> int:
+    return sum(max(map(width_of, part)) for part in parts) + GAP * (len(parts) - 1)
+
+
+def _labels(parts: list[list[str]], room: int) -> list[str]:
+    columns = [Column("", max(map(width_of, part)), frozenset(part), keep=True) for part in parts]
+    widths, shown = fitted(columns, room)
+    cells = [even(parts[place], size) for place, size in zip(shown, widths, strict=True)]
+    return [_BETWEEN.join(row) for row in zip(*cells, strict=True)]
 
 
 def _columns(table: "pa.Table", names: list[str]) -> list[list[object]]:

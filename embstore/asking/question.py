@@ -9,6 +9,8 @@
     -- param by VARCHAR = 'depth' in ('depth', 'layer'): the horizontal axis
     -- param models VARCHAR[] = NULL in model.name: only these; NULL means all
     -- chart: mark=line x=$by:Q y=value:Q color=series:N dash=scope:N
+    -- table: series scope layer value
+    -- needs: model with a profile
     SELECT …
 
 ``in table.column`` allows only values that the store has in that column, or in one of several
@@ -16,6 +18,8 @@
 ``in 0..0.5`` or ``in 0<..`` only a range of numbers, where ``<`` excludes the first. A
 parameter without a default is required. ``$name`` in the chart line stands for the column
 that the parameter of that name chooses. A channel may end in a scale: ``x=step:Q:symlog``.
+``table:`` names the columns that people read first; without it they are those of the chart line.
+``needs:`` says what an empty answer lacks: the store "has no …".
 """
 
 import difflib
@@ -39,8 +43,8 @@ ADDED = ("rule", "span", "label", "apart")
 CHANNEL_TYPES = {"Q": "quantitative", "N": "nominal", "O": "ordinal", "T": "temporal"}
 
 _NUMBERS = ("INTEGER", "BIGINT", "DOUBLE")
-_KEYS = ("title", "doc", "param", "chart")
-_KEY = re.compile(r"(title|doc|chart)\s*:\s*(.*)|(param)\s+(.*)")
+_KEYS = ("title", "doc", "param", "chart", "table", "needs")
+_KEY = re.compile(r"(title|doc|chart|table|needs)\s*:\s*(.*)|(param)\s+(.*)")
 _PARAM = re.compile(
     r"(?P<name>[A-Za-z_]\w*)\s+(?P<type>[A-Za-z]+(?:\[\])?)"
     r"(?:\s*=\s*(?P<default>'(?:[^']|'')*'|\[[^\]]*\]|[^\s:'\[]+))?"
@@ -93,6 +97,8 @@ class Question:
 
     ``built_in`` questions are embstore's own; any other runs under the guards of
     ad-hoc SQL. ``sql`` is the whole file, so that an error's line is the file's.
+    ``columns`` are those that people read first, in order; ``needs`` is what the store has none
+    of if there are no rows.
     """
 
     name: str
@@ -103,6 +109,8 @@ class Question:
     parameters: tuple[Parameter, ...] = ()
     encoding: Encoding | None = None
     built_in: bool = False
+    columns: tuple[str, ...] = ()
+    needs: str = ""
 
 
 @dataclass
@@ -118,6 +126,8 @@ class _Header:
     doc: str = ""
     parameters: dict[str, Parameter] = field(default_factory=dict)
     encoding: Encoding | None = None
+    columns: tuple[str, ...] = ()
+    needs: str = ""
 
 
 def read_question(path: Path, *, built_in: bool = False) -> Question:
@@ -165,6 +175,8 @@ def parse_question(text: str, path: Path, *, built_in: bool = False) -> Question
         parameters=tuple(header.parameters.values()),
         encoding=header.encoding,
         built_in=built_in,
+        columns=header.columns,
+        needs=header.needs,
     )
 
 
@@ -189,7 +201,7 @@ def _entries(text: str, path: Path) -> Iterator[_Entry]:
         if current is None:
             raise QueryError(
                 f"{path}:{number}: found {content!r}; "
-                "expected 'title:', 'doc:', 'param' or 'chart:'"
+                "expected 'title:', 'doc:', 'param', 'chart:', 'table:' or 'needs:'"
             )
         current.text = f"{current.text} {content}".strip()
     if current is not None:
@@ -215,6 +227,10 @@ def _take(header: _Header, entry: _Entry) -> None:
         header.doc = entry.text
     elif entry.key == "chart":
         header.encoding = _parse_encoding(entry.text)
+    elif entry.key == "table":
+        header.columns = tuple(entry.text.split())
+    elif entry.key == "needs":
+        header.needs = entry.text
     else:
         parameter = _parse_parameter(entry.text)
         if parameter.name in header.parameters:

@@ -29,7 +29,13 @@ from embstore.errors import QueryError, UsageError
 from embstore.inputs.utf8 import not_utf8
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
     import pyarrow as pa
+
+    from embstore.api.store import Store
+    from embstore.asking.question import Question
+    from embstore.tables.glance import Glance
 
 app = typer.Typer()
 
@@ -64,12 +70,13 @@ def list_(
         raise UsageError(f"--tag chooses runs, and {what} are not of runs; leave it out")
     chosen = choose_format(format_, output)
     if what == "metrics":
-        show_answer(_metrics(), chosen, output)
+        metrics = _metrics()
+        show_answer(metrics, chosen, output, at_a_glance=_titles(metrics))
     elif what == "queries":
         from embstore.asking.ask import question_table
 
         listed, broken = question_table(queries or ())
-        show_answer(listed, chosen, output)
+        show_answer(listed, chosen, output, at_a_glance=_titles(listed))
         for error in broken:
             TERMINAL.fail(str(error))
         if broken:
@@ -153,15 +160,7 @@ def query(
     answer = opened.query(name, **params)
     if reasons:
         answer = opened.with_reasons(answer)
-    asked = ", ".join(param or ()) or "the parameters' defaults"
-    runs = opened.info()["runs"] if not answer.num_rows else 0
-    # An export, which is a folder or at an address, takes the runs of stores.
-    fill = "ingest" if opened.path.is_file() else "export"
-    empty = (
-        f"nothing in {opened.place} fits {asked}"
-        if runs
-        else f"{opened.place} holds no runs yet; fill it with embstore {fill}"
-    )
+    empty = "" if answer.num_rows else _why_empty(opened, question, param or ())
     show_answer(
         answer.table,
         chosen,
@@ -223,6 +222,18 @@ def sql(
     show_answer(answer.table, chosen, output, empty=empty, notes=answer.notes)
 
 
+def _why_empty(opened: "Store", question: "Question", asked: "Sequence[str]") -> str:
+    """Say what the store lacks for a question that it has no rows for."""
+    if not opened.info()["runs"]:
+        # An export, which is a folder or at an address, takes the runs of stores.
+        fill = "ingest" if opened.path.is_file() else "export"
+        return f"{opened.place} holds no runs yet; fill it with embstore {fill}"
+    if asked:
+        needs = f": no {question.needs}" if question.needs else ""
+        return f"nothing in {opened.place} fits {', '.join(asked)}{needs}"
+    return f"{opened.place} has no {question.needs or 'numbers that this question asks for'}"
+
+
 def _metrics() -> "pa.Table":
     import pyarrow as pa
 
@@ -234,6 +245,13 @@ def _metrics() -> "pa.Table":
         for info in metric_infos(pairs=True)
     ]
     return pa.Table.from_pylist(rows)
+
+
+def _titles(table: "pa.Table") -> "Callable[[int], Glance]":
+    """Show names with their titles, and the rest where there is room."""
+    from embstore.tables.glance import Glance
+
+    return lambda _width: Glance(table, [], ("name", "title"))
 
 
 def _guess(value: str | list[str]) -> object:

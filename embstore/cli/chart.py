@@ -18,6 +18,7 @@ from embstore.cli.options import (
     tag_filter,
 )
 from embstore.cli.terminal import TERMINAL
+from embstore.cli.viewer import open_file
 from embstore.errors import EmbstoreError, UsageError
 
 app = typer.Typer()
@@ -59,16 +60,18 @@ def chart(
     from embstore.charts.files import check_suffix
 
     files = list(output or ())
-    if not files and not open_:
-        raise UsageError("say where the chart goes: -o FILE writes it, --open shows it")
     for file in files:
         check_suffix(file)
-    params = assignments(param or ())
-    from embstore.api.store import open_store
     from embstore.asking.ask import find_question, shadow_of
 
+    question = find_question(name, queries or ())
+    if not files and not open_:
+        raise UsageError("say where the chart goes: -o FILE writes it, --open shows it")
+    params = assignments(param or ())
+    from embstore.api.store import open_store
+
     opened = open_store(store, queries=queries or (), tags=tag_filter(tag))
-    if shadow := shadow_of(find_question(name, queries or ())):
+    if shadow := shadow_of(question):
         TERMINAL.say(f"note: {shadow}")
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", UserWarning)
@@ -93,5 +96,5 @@ def _show(file: Path) -> None:
     Raises:
         EmbstoreError: there is no program to open it with.
     """
-    if typer.launch(str(file.resolve())) != 0:
+    if not open_file(file.resolve()):
         raise EmbstoreError(f"wrote {file}, but found no program to show it; open it yourself")

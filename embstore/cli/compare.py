@@ -1,6 +1,6 @@
 """The command that compares two models, checkpoints or runs."""
 
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -16,10 +16,11 @@ from embstore.cli.options import (
 )
 from embstore.errors import UsageError
 
-if TYPE_CHECKING:
-    import pyarrow as pa
-
 app = typer.Typer()
+
+# What a row is of, and what it says.
+_KEYS = ("metric", "scope", "part")
+_NUMBERS = ("difference", "differs", "a", "b")
 
 
 @app.command(
@@ -88,6 +89,7 @@ def compare(
     from embstore.api.store import open_store
     from embstore.comparison.stored import summaries
     from embstore.tables.brief import brief
+    from embstore.tables.glance import Glance
 
     metrics = split_names("--metric", metric, otherwise="the main ones") or ()
     scopes = split_names("--scope", scope, otherwise="all and no_sinks") or ()
@@ -96,8 +98,9 @@ def compare(
     in_short = summary or (chosen == "table" and not layers)
     table = summaries(answer.table) if in_short else answer.table
 
-    def at_a_glance(width: int) -> "tuple[pa.Table, list[str]]":
-        shown, shared = brief(table, ("difference", "differs", "a", "b"), width=width)
-        return shown, [*answer.at_a_glance(width)[1], *shared.splitlines()]
+    def at_a_glance(width: int) -> Glance:
+        shown, shared = brief(table, keep=_NUMBERS, width=width)
+        kept = tuple(name for name in (*_KEYS, *_NUMBERS) if name in shown.column_names)
+        return Glance(shown, [*answer.at_a_glance(width).above, *shared.splitlines()], kept)
 
     show_answer(table, chosen, output, notes=answer.notes, at_a_glance=at_a_glance)

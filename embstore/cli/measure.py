@@ -132,7 +132,7 @@ def demo(
         TERMINAL.fail("interrupted: the same command goes on after the last model stored")
         raise
     layers = open_store(result.store).query("layers", models=list(result.models))
-    show_answer(layers.table, "table", None, at_a_glance=layers.at_a_glance)
+    show_answer(layers.table, "table", None, at_a_glance=layers.at_a_glance, for_people=True)
     TERMINAL.say(f"\n{result.sentence}\n")
     for path in result.files:
         TERMINAL.say(f"wrote {path}")

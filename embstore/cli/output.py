@@ -4,16 +4,17 @@ import contextlib
 import io
 import os
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from embstore.cli.streams import give_up_output
 from embstore.cli.terminal import TERMINAL
 from embstore.common.files import whole_file, write_atomically
-from embstore.common.messages import unknown
+from embstore.common.messages import counted, unknown
 from embstore.errors import EmbstoreError, UsageError
 from embstore.tables.formats import not_in_json, write_json, write_parquet, write_separated
+from embstore.tables.glance import Glance
 from embstore.tables.looks import Chunks
 from embstore.tables.text import aligned_blocks, markdown_blocks
 from embstore.tables.values import plain_batches
@@ -87,7 +88,8 @@ def show_answer(
     empty: str = "",
     upright: bool = False,
     notes: Sequence[str] = (),
-    at_a_glance: Callable[[int], "tuple[pa.Table, list[str]]"] | None = None,
+    at_a_glance: Callable[[int], Glance] | None = None,
+    for_people: bool = False,
 ) -> None:
     """Write the data to its place, and about it what a reader should know to stderr.
 
@@ -100,12 +102,20 @@ def show_answer(
         notes: what to know before trusting the numbers.
         at_a_glance: gives for the width of a terminal what is shown there of the table, and
             the lines above.
+        for_people: lay a table out as on a terminal, also in a pipe.
     """
-    if at_a_glance and format_ == "table" and _goes_to_a_terminal(output) and table.num_rows:
-        table, above = at_a_glance(_terminal_width())
+    read_at_once = format_ == "table" and (for_people or _goes_to_a_terminal(output))
+    keep: tuple[str, ...] = ()
+    if at_a_glance and read_at_once and table.num_rows:
+        table, above, keep = at_a_glance(_terminal_width())
         if above:
             write_out("\n".join((*above, "", "")).encode())
-    hidden = write_table(table, format_, output, upright=upright)
+    hidden: tuple[str, ...] = ()
+    # Names of columns above nothing tell a reader nothing.
+    if table.num_rows or not read_at_once:
+        hidden = write_table(
+            table, format_, output, upright=upright, keep=keep, for_people=for_people
+        )
     for note in notes:
         TERMINAL.say(f"note: {note}")
     if format_ in {"json", "jsonl"} and (nulled := not_in_json(table)):
@@ -115,15 +125,22 @@ def show_answer(
     if hidden:
         names = ", ".join(hidden[:_NAMED]) + " …" * (len(hidden) > _NAMED)
         TERMINAL.say(
-            f"{len(hidden)} more columns do not fit this terminal: {names}; "
-            "see them with -f upright, -f csv or -o FILE"
+            f"{counted(len(hidden), 'more column')} {'does' if len(hidden) == 1 else 'do'} not "
+            f"fit this terminal: {names}; see {'it' if len(hidden) == 1 else 'them'} with "
+            "-f upright, -f csv or -o FILE"
         )
     if output is not None and output != Path("-"):
         TERMINAL.detail(f"wrote {output}")
 
 
 def write_table(
-    table: "pa.Table", format_: str, output: Path | None, *, upright: bool = False
+    table: "pa.Table",
+    format_: str,
+    output: Path | None,
+    *,
+    upright: bool = False,
+    keep: Collection[str] = (),
+    for_people: bool = False,
 ) -> tuple[str, ...]:
     """Write a table to a file, whole or not at all, or to standard output.
 
@@ -133,6 +150,8 @@ def write_table(
         output: a file; None or ``-`` for standard output.
         upright: show the rows as ``name value`` lines where people read them. A single
             row too wide for the terminal is shown so anyway.
+        keep: columns that a terminal shows however narrow it is.
+        for_people: make lines as long as those of a terminal, also in a pipe.
 
     Returns:
         The columns that did not fit the terminal, to be told to the reader.
@@ -142,10 +161,10 @@ def write_table(
             render(table, format_, file, upright=upright)
         return ()
     on_terminal = _goes_to_a_terminal(output)
-    width = _terminal_width() if on_terminal else None
+    width = _terminal_width() if on_terminal or for_people else None
     bold = on_terminal and not os.environ.get("NO_COLOR")
     with standard_output() as out:
-        return render(table, format_, out, width=width, bold=bold, upright=upright)
+        return render(table, format_, out, width=width, bold=bold, upright=upright, keep=keep)
 
 
 def write_out(content: bytes, output: Path | None = None) -> None:
@@ -190,6 +209,7 @@ def render(
     width: int | None = None,
     bold: bool = False,
     upright: bool = False,
+    keep: Collection[str] = (),
 ) -> tuple[str, ...]:
     """Write a table in one format, some rows at a time; return the columns left out.
 
@@ -200,6 +220,7 @@ def render(
         width: characters that a line of a table may have.
         bold: set the names of its columns in bold.
         upright: show a table's rows as ``name value`` lines.
+        keep: columns that are shown however narrow a line is.
     """
     if format_ == "parquet":
         write_parquet(table, sink)
@@ -214,7 +235,9 @@ def render(
             blocks = markdown_blocks(names, chunks)
         else:
             upright = upright or format_ == "upright"
-            blocks, hidden = aligned_blocks(names, chunks, width=width, bold=bold, upright=upright)
+            blocks, hidden = aligned_blocks(
+                names, chunks, width=width, keep=keep, bold=bold, upright=upright
+            )
             if hidden and table.num_rows == 1:
                 blocks, hidden = aligned_blocks(names, chunks, width=width, bold=bold, upright=True)
         for block in blocks:

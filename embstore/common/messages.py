@@ -56,6 +56,15 @@ def listed(names: Iterable[object], *, most: int = 8, between: str = ", ") -> st
     return between.join(every[:most]) + more
 
 
+def counted(n: int, what: str) -> str:
+    """Return how many there are of something, in the right number.
+
+    >>> counted(1, "more column"), counted(1200, "row")
+    ('1 more column', '1,200 rows')
+    """
+    return f"{n:,} {what}{'s' * (n != 1)}"
+
+
 def unknown(what: str, name: str, known: Iterable[str]) -> str:
     """Say that a name is none of those there are, and name them.
 

@@ -97,7 +97,7 @@ def choose_runs(
 
     Args:
         runs: all there are, the latest first.
-        a: a model, MODEL@REVISION, or how a run's id begins.
+        a: a model, MODEL@REVISION, or how a run's id begins. ``gpt2`` will do for ``lab/gpt2``.
         b: the same.
         where: where names are looked for, for the error.
 
@@ -135,11 +135,11 @@ def _candidates(
     runs: Sequence[StoredRun], asked: str, notes: list[str], where: str
 ) -> Sequence[StoredRun]:
     """Return the runs that a name may stand for, the latest first."""
-    of_model = [run for run in runs if run.model == asked]
+    of_model = _of_model(runs, asked)
     if of_model:
         return _last_revision(of_model, asked, notes)
     model, at, revision = asked.rpartition("@")
-    of_model = [run for run in runs if at and run.model == model]
+    of_model = _of_model(runs, model) if at else []
     if of_model:
         found = [run for run in of_model if run.revision == revision]
         if found:
@@ -163,6 +163,18 @@ def _candidates(
     raise QueryError(
         f"no model, MODEL@REVISION or run {asked!r} {where}{closest(asked, models)}; {there}"
     )
+
+
+def _of_model(runs: Sequence[StoredRun], asked: str) -> list[StoredRun]:
+    """Return a model's runs; its name may lack the part before the last /, as in charts."""
+    found = [run for run in runs if run.model == asked]
+    if found or not asked:
+        return found
+    found = [run for run in runs if run.model.endswith(f"/{asked}")]
+    models = list(dict.fromkeys(run.model for run in found))
+    if len(models) > 1:
+        raise QueryError(f"{asked!r} may be {listed(models, between=' or ')}; give the whole name")
+    return found
 
 
 def _last_revision(runs: Sequence[StoredRun], asked: str, notes: list[str]) -> Sequence[StoredRun]:

@@ -81,7 +81,9 @@ class _Error:
     kind: Errors
 
 
-def compare_profiles(a: Profile, b: Profile, *, by: By | None = None) -> tuple[Difference, ...]:
+def compare_profiles(
+    a: Profile, b: Profile, *, by: By | None = None, embedding: bool = True
+) -> tuple[Difference, ...]:
     """Return the differences B − A: layer by layer, then of the summaries.
 
     By depth, the depths are those of the stack with fewer blocks; between two layers of
@@ -94,6 +96,7 @@ def compare_profiles(a: Profile, b: Profile, *, by: By | None = None) -> tuple[D
         b: what is compared.
         by: match layers of the same number or of the same depth; None for the number
             where the stacks have equally many blocks, else the depth.
+        embedding: whether layer 0 can be the peak.
 
     >>> shallow = Profile((LayerValue(0, 0.0, 1.0, 0.1), LayerValue(1, 1.0, 2.0, 0.1)), 1, 50)
     >>> deep = Profile(tuple(LayerValue(i, i / 2, 3.0, 0.1) for i in range(3)), 2, 50)
@@ -115,7 +118,7 @@ def compare_profiles(a: Profile, b: Profile, *, by: By | None = None) -> tuple[D
         own = [{layer: at for layer, at in blocks.items() if layer in both} for blocks in own]
     left, right = (_mean(list(blocks.values())) for blocks in own)
     rows.append(_difference("mean", left, right, windows, layers=len(own[0])))
-    high_a, high_b = _peak(a), _peak(b)
+    high_a, high_b = (_peak(profile, embedding=embedding) for profile in (a, b))
     rows.append(_difference("peak_value", _height(high_a), _height(high_b), windows))
     rows.append(_difference("peak_depth", _place(high_a), _place(high_b), windows))
     return tuple(rows)
@@ -203,9 +206,13 @@ def _weighted_effects(parts: Sequence[tuple[Sequence[float], float]]) -> list[fl
     ]
 
 
-def _peak(profile: Profile) -> LayerValue | None:
+def _peak(profile: Profile, *, embedding: bool) -> LayerValue | None:
     """Return the highest layer; the lowest of those that tie."""
-    known = [(at.value, -at.layer, at) for at in profile.values if at.value is not None]
+    known = [
+        (at.value, -at.layer, at)
+        for at in profile.values
+        if at.value is not None and (embedding or at.depth > 0)
+    ]
     return max(known, key=lambda entry: entry[:2])[2] if known else None
 
 

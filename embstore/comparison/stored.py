@@ -15,6 +15,7 @@ from embstore.comparison.profiles import Profile, read_profiles
 from embstore.comparison.verdict import verdict
 from embstore.errors import QueryError, UsageError
 from embstore.metrics.conventions import LEVEL, LEVEL_IN_WORDS
+from embstore.metrics.names import NEIGHBOR_ESTIMATES
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -96,7 +97,9 @@ def compare_stored(
         stack = stack_a if stack_a == stack_b else f"{stack_a}/{stack_b}"
         rows += [
             {"metric": metric, "scope": scope, "stack": stack, **dataclasses.asdict(found)}
-            for found in compare_profiles(profile_a, profile_b, by=way)
+            for found in compare_profiles(
+                profile_a, profile_b, by=way, embedding=metric not in NEIGHBOR_ESTIMATES
+            )
         ]
     if not rows:
         raise QueryError(

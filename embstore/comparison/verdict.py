@@ -16,18 +16,24 @@ def verdict(rows: Sequence[Mapping[str, object]], a: StoredRun, b: StoredRun) ->
         b: what is compared.
     """
     name_a, name_b = _names(a, b)
-    means = [row for row in rows if row["part"] == "mean" and row["differs"] is not None]
+    every = [row for row in rows if row["part"] == "mean"]
+    means = [row for row in every if row["differs"] is not None]
     if not means:
         return (
             f"Whether {name_b} differs from {name_a} cannot be told: no mean over the blocks has "
             "an interval."
         )
+    # A mean without an error is none without a difference.
+    unknown = len(every) - len(means)
+    some = f" that {'have' if len(means) > 1 else 'has'} an error" if unknown else ""
+    open_ = f"; of {unknown} others it cannot be told" if unknown > 1 else ""
+    open_ = "; of one other it cannot be told" if unknown == 1 else open_
     differing = [row for row in means if row["differs"]]
     if not differing:
         there = f"any of the {len(means)} means" if len(means) > 1 else "the mean"
         return (
             f"{name_b} does not differ from {name_a} by more than its error in {there} over the "
-            "blocks."
+            f"blocks{some}{open_}."
         )
     clearest = max(differing, key=_in_errors)
     before, after = (text_of(clearest[side]) for side in "ab")
@@ -36,8 +42,8 @@ def verdict(rows: Sequence[Mapping[str, object]], a: StoredRun, b: StoredRun) ->
     there = f"{len(differing)} of {len(means)} means" if len(means) > 1 else "the mean"
     most = "most clearly in " if len(differing) > 1 else ""
     return (
-        f"{name_b} differs from {name_a} by more than its error in {there} over the blocks, "
-        f"{most}{clearest['metric']} {tokens}: {after} instead of {before}."
+        f"{name_b} differs from {name_a} by more than its error in {there} over the blocks{some}, "
+        f"{most}{clearest['metric']} {tokens}: {after} instead of {before}{open_}."
     )
 
 

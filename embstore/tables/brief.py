@@ -1,6 +1,6 @@
 """What a reader needs of a table: columns that say the same in every row go to a caption."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING
 
 from embstore.common.messages import visible
@@ -17,17 +17,23 @@ _FOR_PROGRAMS = ("_id", "_ids", "_sha256")
 
 
 def brief(
-    table: "pa.Table", keep: Collection[str] = (), *, width: int = 80
+    table: "pa.Table",
+    asked_for: Collection[str] = (),
+    keep: Collection[str] = (),
+    *,
+    width: int = 80,
 ) -> "tuple[pa.Table, str]":
     """Leave out of a table what every row, or another column, says already.
 
     Args:
         table: of two rows or more; a shorter one is returned as it is.
-        keep: columns that stay, whatever they say: what was asked for.
+        asked_for: columns that stay where they tell rows apart, also those for programs.
+        keep: columns that stay where they say anything, also the same in all rows.
         width: how many characters a line of the caption may have.
 
     Returns:
-        The table, and in a line or two what is the same in all rows: ``metric twonn · step 3``.
+        The table, and in a line or two what is the same in all rows, numbers last:
+        ``metric twonn · each: layers 12 · runs 1``.
     """
     if table.num_rows < 2:
         return table, ""
@@ -39,21 +45,48 @@ def brief(
     same: dict[str, object] = {}
     for place, name in enumerate(table.column_names):
         values = columns[place]
-        if name in keep:
+        if name in keep and any(value is not None for value in values):
             shown.append(place)
         elif all(value == values[0] for value in values):
             value = values[0]
-            told = isinstance(value, str) and value in same.values()
-            if value not in (None, "") and not told and not name.endswith(_FOR_PROGRAMS):
+            # Also where another says "coordinate 507".
+            told = {value, f"{name} {value}"} & _texts(same) if _is_plain(value) else False
+            if _says_something(value) and not told and not name.endswith(_FOR_PROGRAMS):
                 same[name] = value
+        elif name.endswith(_FOR_PROGRAMS) and name not in asked_for:
+            continue
         elif not _is_told(values, [columns[other] for other in shown]):
             shown.append(place)
-    # For programs last, so that they are the first to go where a line is too short.
-    shown.sort(key=lambda place: table.column_names[place].endswith(_FOR_PROGRAMS))
     if not shown:
         return table, ""
-    parts = [f"{visible(name)} {visible(text_of(value))}" for name, value in same.items()]
-    return table.select(shown), _caption(parts, width)
+    return table.select(shown), _caption(_parts(same), width)
+
+
+def _says_something(value: object) -> bool:
+    """Tell whether a reader learns from a value: not from marks alone, such as ``+-``."""
+    return value is not None and any(map(str.isalnum, text_of(value)))
+
+
+def _is_plain(value: object) -> bool:
+    return isinstance(value, str | int | float)
+
+
+def _texts(same: Mapping[str, object]) -> set[object]:
+    return {value for value in same.values() if isinstance(value, str)}
+
+
+def _parts(same: Mapping[str, object]) -> list[str]:
+    """Say what rows share; a number is one of each row, and no total."""
+    words = [name for name, value in same.items() if not _is_number(value)]
+    numbers = [name for name, value in same.items() if _is_number(value)]
+    parts = [f"{visible(name)} {visible(text_of(same[name]))}" for name in (*words, *numbers)]
+    if numbers:
+        parts[len(words)] = f"each: {parts[len(words)]}"
+    return parts
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def _is_told(values: list[object], others: list[list[object]]) -> bool:

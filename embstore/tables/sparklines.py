@@ -1,7 +1,7 @@
 """A line of numbers in a line of text: ``▁▂▅█▇▃``."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import pairwise
 from statistics import fmean
 
@@ -11,12 +11,16 @@ _LEVELS = "▁▂▃▄▅▆▇█"
 _GAP = " "
 
 
-def sparkline(values: Sequence[float | None], most: int = 40) -> str:
+def sparkline(
+    values: Sequence[float | None], most: int = 40, ends: tuple[float, float] | None = None
+) -> str:
     """Draw numbers as blocks from the lowest to the highest, and gaps where one is missing.
 
     Args:
         values: in order; None where there is none.
         most: blocks to draw; of more numbers neighbours share one, which stands for their mean.
+        ends: what the lowest and the highest block stand for, which hold all values; lines that
+            are compared have the same. None for the least and the greatest block drawn.
 
     >>> sparkline([0, 1, 2, None, 3, 7])
     '▁▂▃ ▄█'
@@ -28,12 +32,23 @@ def sparkline(values: Sequence[float | None], most: int = 40) -> str:
     present = _finite(means)
     if not present:
         return ""
-    least, span = min(present), max(present) - min(present)
+    least, greatest = ends or (min(present), max(present))
+    span = greatest - least
     top = len(_LEVELS) - 1
     return "".join(
         _GAP if mean is None else _LEVELS[round(top * (mean - least) / span) if span else 0]
         for mean in means
     )
+
+
+def ends_of(lines: Iterable[Sequence[float | None]]) -> tuple[float, float] | None:
+    """Return the least and the greatest number of several lines; None without any.
+
+    >>> ends_of([[0.25, None], [0.5, 2.0]])
+    (0.25, 2.0)
+    """
+    present = [value for values in lines for value in _finite(values)]
+    return (min(present), max(present)) if present else None
 
 
 def range_of(values: Sequence[float | None]) -> str:

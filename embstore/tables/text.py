@@ -1,17 +1,18 @@
 """Lays rows out for people: columns that line up, numbers of a readable length."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass
 from html import escape
 
-from rich.cells import cell_len, set_cell_size
-
 from embstore.common.messages import visible
+from embstore.tables.fitting import GAP, Column, fitted
 from embstore.tables.looks import Chunks, Look, looks_of, texts
+from embstore.tables.shorten import begin_of, shortening, width_of
 
-_GAP = "  "
-# Where a line is too long, text columns are cut to these widths in turn; numbers never are.
-_TEXT_WIDTHS = (48, 32, 20)
-
+_GAP = " " * GAP
+# Different texts that are enough to know what those of a column have in common.
+_MANY = 10_000
+_END = 300
 Rows = Sequence[Sequence[object]]
 
 
@@ -20,6 +21,7 @@ def aligned(
     rows: Rows,
     *,
     width: int | None = None,
+    keep: Collection[str] = (),
     bold: bool = False,
     upright: bool = False,
 ) -> tuple[str, tuple[str, ...]]:
@@ -29,6 +31,8 @@ def aligned(
         names: the columns' names.
         rows: values that are text, numbers, lists or None.
         width: how many characters a line may have; None for as many as it takes.
+        keep: columns that are shown however narrow a line is; their texts are shortened only
+            once all others are left out.
         bold: set the column names in bold.
         upright: one line per value, for few rows of many columns.
 
@@ -36,7 +40,7 @@ def aligned(
         The text, and the names of the columns that did not fit.
     """
     blocks, hidden = aligned_blocks(
-        names, _one_chunk(names, rows), width=width, bold=bold, upright=upright
+        names, _one_chunk(names, rows), width=width, keep=keep, bold=bold, upright=upright
     )
     return "".join(blocks), hidden
 
@@ -46,6 +50,7 @@ def aligned_blocks(
     chunks: Chunks,
     *,
     width: int | None = None,
+    keep: Collection[str] = (),
     bold: bool = False,
     upright: bool = False,
 ) -> tuple[Iterator[str], tuple[str, ...]]:
@@ -54,33 +59,47 @@ def aligned_blocks(
     heads = [visible(name) for name in names]
     if upright:
         return _upright(heads, chunks, looks, width, bold), ()
-    numeric = [look.numeric for look in looks]
-    widths = [cell_len(head) for head in heads]
+    widths = [width_of(head) for head in heads]
+    words: list[set[str]] = [set() for _ in heads]
     for chunk in chunks():
         for place, (column, look) in enumerate(zip(chunk, looks, strict=True)):
-            widths[place] = max(widths[place], *map(cell_len, set(_cells(column, look))))
-    shown = len(widths)
+            cells = set(_cells(column, look, whole=width is None))
+            widths[place] = max(widths[place], *map(width_of, cells))
+            if not look.numeric and len(words[place]) < _MANY:
+                words[place] |= cells
+    shown = list(range(len(widths)))
     if width is not None:
-        widths, shown = _fitted(heads, widths, numeric, width)
-    return _aligned(heads, chunks, looks, widths[:shown], bold), tuple(names[shown:])
-
-
-def _aligned(
-    heads: Sequence[str],
-    chunks: Chunks,
-    looks: Sequence[Look],
-    widths: Sequence[int],
-    bold: bool,
-) -> Iterator[str]:
-    numeric = [look.numeric for look in looks]
-    head = _line(heads[: len(widths)], widths, numeric).rstrip()
-    yield f"\x1b[1m{head}\x1b[0m\n" if bold else f"{head}\n"
-    yield _GAP.join("─" * width for width in widths) + "\n"
-    for chunk in chunks():
-        cells = [
-            _padded(_cells(column, look), width, look.numeric)
-            for column, look, width in zip(chunk, looks, widths, strict=False)
+        columns = [
+            Column(head, natural, frozenset(texts), name in keep)
+            for name, head, natural, texts in zip(names, heads, widths, words, strict=True)
         ]
+        widths, shown = fitted(columns, width)
+    hidden = tuple(name for place, name in enumerate(names) if place not in shown)
+    parts = [
+        _Part(place, heads[place], fit, looks[place], shortening(words[place], fit))
+        for place, fit in zip(shown, widths, strict=True)
+    ]
+    return _aligned(parts, chunks, bold, whole=width is None), hidden
+
+
+@dataclass(frozen=True)
+class _Part:
+    """A column that is shown: which of the table, how wide, and how its texts get there."""
+
+    place: int
+    head: str
+    width: int
+    look: Look
+    shorten: Callable[[str], str]
+
+
+def _aligned(parts: Sequence[_Part], chunks: Chunks, bold: bool, *, whole: bool) -> Iterator[str]:
+    heads = (_cell(part.head, part.width, part.look.numeric) for part in parts)
+    head = _GAP.join(heads).rstrip()
+    yield f"\x1b[1m{head}\x1b[0m\n" if bold else f"{head}\n"
+    yield _GAP.join("─" * part.width for part in parts) + "\n"
+    for chunk in chunks():
+        cells = [_padded(_cells(chunk[part.place], part.look, whole=whole), part) for part in parts]
         yield "".join(f"{_GAP.join(row).rstrip()}\n" for row in zip(*cells, strict=True))
 
 
@@ -126,11 +145,12 @@ def even(cells: Sequence[str], most: int) -> list[str]:
     """Bring texts to the width of the longest, or to ``most`` characters.
 
     >>> even(["all", "without sinks"], 8)
-    ['all     ', 'without…']
+    ['all     ', 'with…nks']
     """
     shown = [visible(cell) for cell in cells]
-    width = min(max(map(cell_len, shown), default=0), most)
-    return [_cell(cell, width, is_number=False) for cell in shown]
+    width = min(max(map(width_of, shown), default=0), most)
+    shorten = shortening(shown, width)
+    return [_cell(shorten(cell), width, is_number=False) for cell in shown]
 
 
 def _one_chunk(names: Sequence[str], rows: Rows) -> Chunks:
@@ -138,9 +158,19 @@ def _one_chunk(names: Sequence[str], rows: Rows) -> Chunks:
     return lambda: [columns] if rows else []
 
 
-def _cells(column: Sequence[object], look: Look) -> list[str]:
-    """Write a column's values so that they cannot drive a terminal."""
-    return _each(texts(column, look), visible)
+def _cells(column: Sequence[object], look: Look, *, whole: bool = True) -> list[str]:
+    """Write a column's values so that they cannot drive a terminal.
+
+    Where they are to be shortened, of texts longer than any line only both ends are kept: it takes
+    long to find out how best to cut a megabyte.
+    """
+    return _each(texts(column, look), visible if whole else _ends)
+
+
+def _ends(text: str) -> str:
+    if len(text) > 2 * _END:
+        text = f"{text[:_END]}…{text[-_END:]}"
+    return visible(text)
 
 
 def _each(texts: list[str], change: Callable[[str], str]) -> list[str]:
@@ -149,8 +179,8 @@ def _each(texts: list[str], change: Callable[[str], str]) -> list[str]:
     return [changed[text] for text in texts]
 
 
-def _padded(cells: Sequence[str], width: int, is_number: bool) -> list[str]:
-    padded = {cell: _cell(cell, width, is_number) for cell in set(cells)}
+def _padded(cells: Sequence[str], part: _Part) -> list[str]:
+    padded = {cell: _cell(part.shorten(cell), part.width, part.look.numeric) for cell in set(cells)}
     return [padded[cell] for cell in cells]
 
 
@@ -160,52 +190,17 @@ def _escaped(text: str) -> str:
     return shown.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
-def _fitted(
-    heads: Sequence[str], widths: Sequence[int], numeric: Sequence[bool], width: int
-) -> tuple[list[int], int]:
-    """Narrow the text columns, then leave out the last columns, until a line fits.
-
-    What room is left then goes to the text that was cut.
-    """
-    fitted = list(widths)
-    for limit in _TEXT_WIDTHS:
-        if sum(fitted) + len(_GAP) * (len(fitted) - 1) <= width:
-            break
-        fitted = [
-            natural if is_number else min(natural, max(limit, cell_len(head)))
-            for natural, is_number, head in zip(widths, numeric, heads, strict=True)
-        ]
-    shown, used = 0, -len(_GAP)
-    for column_width in fitted:
-        used += column_width + len(_GAP)
-        if used > width:
-            break
-        shown += 1
-    if not shown and fitted:
-        return [min(fitted[0], width), *fitted[1:]], 1
-    left = width - sum(fitted[:shown]) - len(_GAP) * (shown - 1)
-    for place in range(shown):
-        given = min(widths[place] - fitted[place], left)
-        fitted[place] += given
-        left -= given
-    return fitted, shown
-
-
-def _line(cells: Sequence[str], widths: Sequence[int], numeric: Sequence[bool]) -> str:
-    return _GAP.join(map(_cell, cells, widths, numeric))
-
-
 def _cell(cell: str, width: int, is_number: bool) -> str:
-    missing = width - cell_len(cell)
+    missing = width - width_of(cell)
     if missing < 0:
-        return set_cell_size(cell, width - 1) + "…"
+        return shortening([cell], width)(cell)
     return " " * missing + cell if is_number else cell + " " * missing
 
 
 def _upright(
     heads: Sequence[str], chunks: Chunks, looks: Sequence[Look], width: int | None, bold: bool
 ) -> Iterator[str]:
-    label = max(map(cell_len, heads), default=0)
+    label = max(map(width_of, heads), default=0)
     room = None if width is None else max(width - label - len(_GAP), 8)
     between = ""
     for chunk in chunks():
@@ -214,8 +209,7 @@ def _upright(
             yield between
             between = "\n"
             for head, cell in zip(heads, row, strict=True):
-                fits = room is None or cell_len(cell) <= room
-                kept = cell if fits else f"{set_cell_size(cell, (room or 0) - 1)}…"
-                shown = set_cell_size(head, label)
+                kept = cell if room is None else shortening([cell], room)(cell)
+                shown = begin_of(head, label)
                 shown = f"\x1b[1m{shown}\x1b[0m" if bold else shown
                 yield f"{shown}{_GAP}{kept}\n"

@@ -115,7 +115,7 @@ def test_compare_takes_one_metric_or_several(store: Store) -> None:
     assert one.notes[0].startswith("A is lab/decoder@main, run ")
     assert one.to_pylist()[0]["difference"] == pytest.approx(4.0)
     with pytest.raises(QueryError, match="did you mean lab/encoder"):
-        store.compare("lab/decoder", "encoder")
+        store.compare("lab/decoder", "lab/encode")
 
 
 def test_reasons_stand_beside_missing_values(store: Store) -> None:

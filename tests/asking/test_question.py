@@ -115,6 +115,12 @@ class TestHeader:
         assert parameter.columns == (("model", "name"), ("failure", "model"))
         assert parameter.doc == "a: b"
 
+    def test_says_what_people_read_first_and_what_an_empty_answer_lacks(self) -> None:
+        text = "-- title: t\n-- table: model layer\n--   value\n-- needs: step\nSELECT 1"
+        question = parse_question(text, Path("q.sql"))
+        assert question.columns == ("model", "layer", "value")
+        assert question.needs == "step"
+
     def test_a_channel_may_name_its_scale(self) -> None:
         text = "-- title: t\n-- chart: mark=rect x=step:Q:symlog y=$by:O:$scale\nSELECT 1"
         encoding = parse_question(text, Path("q.sql")).encoding

@@ -196,6 +196,16 @@ class TestQuery:
         result = run("query", "own", "-s", store, "--queries", tmp_path, "-p", "n=-1")
         assert result.stderr == f"no rows: nothing in {store} fits n=-1\n"
 
+    def test_an_empty_answer_says_what_the_store_lacks(self, store: Path) -> None:
+        assert run("query", "failures", "-s", store).stderr == (
+            f"no rows: {store} has no failed checkpoints\n"
+        )
+        asked = ("query", "duplicate_checkpoints", "-s", store, "-p", "models=lab/decoder")
+        assert run(*asked).stderr == (
+            f"no rows: nothing in {store} fits models=lab/decoder: no two checkpoints of one model "
+            "with the same weights\n"
+        )
+
     @pytest.mark.parametrize(
         ("arguments", "kind", "message"),
         [
@@ -389,7 +399,7 @@ class TestProcess:
         self, store: Path, no_color: str, bold: bool
     ) -> None:
         ours, theirs = pty.openpty()
-        asked = command("query", "runs", "-s", store)
+        asked = command("query", "provenance", "-s", store)
         environment = {**os.environ, "COLUMNS": "50", "NO_COLOR": no_color}
         done = subprocess.run(
             asked, stdout=theirs, stderr=subprocess.PIPE, env=environment, check=True
@@ -400,10 +410,10 @@ class TestProcess:
         assert ("\x1b[1m" in shown) is bold
         lines = shown.replace("\x1b[1m", "").replace("\x1b[0m", "").split("\r\n")
         # What all rows share stands above.
-        assert lines[0].startswith("revision main · corpus example-text")
-        assert lines[lines.index("") + 1].split()[:2] == ["run", "model"]
+        assert lines[0].startswith("revision main · scope all")
+        assert lines[lines.index("") + 1].split()[:2] == ["model", "layer"]
         assert max(map(len, lines)) <= 50
-        assert b"more columns do not fit this terminal" in done.stderr
+        assert b" fit this terminal: " in done.stderr
 
     def test_a_question_imports_no_pandas(self, store: Path) -> None:
         code = (

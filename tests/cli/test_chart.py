@@ -1,12 +1,13 @@
+import os
 from pathlib import Path
 
 import pytest
-import typer
 from typer.testing import CliRunner, Result
 
 from embstore.charts import build
 from embstore.cli.main import app
-from embstore.errors import EmbstoreError, UsageError
+from embstore.cli.viewer import open_file
+from embstore.errors import EmbstoreError, QueryError, UsageError
 from tests.stores import new_store
 from tests.synthetic import make_run
 
@@ -21,11 +22,11 @@ def opened(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """What was shown, in place of a browser."""
     shown: list[str] = []
 
-    def launch(path: str) -> int:
-        shown.append(path)
-        return 0
+    def open_it(file: Path) -> bool:
+        shown.append(str(file))
+        return True
 
-    monkeypatch.setattr(typer, "launch", launch)
+    monkeypatch.setattr("embstore.cli.chart.open_file", open_it)
     return shown
 
 
@@ -83,7 +84,7 @@ def test_open_shows_the_first_picture(store: Path, tmp_path: Path, opened: list[
 def test_without_a_program_to_show_it_the_file_is_named(
     store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(typer, "launch", lambda _path: 1)
+    monkeypatch.setattr("embstore.cli.chart.open_file", lambda _file: False)
     result = run("layer_profile", "-s", store, "--open", "-o", tmp_path / "a.svg")
     assert isinstance(result.exception, EmbstoreError)
     assert str(result.exception) == (
@@ -96,3 +97,23 @@ def test_a_chart_goes_somewhere(store: Path) -> None:
     result = run("layer_profile", "-s", store)
     assert isinstance(result.exception, UsageError)
     assert "-o FILE writes it, --open shows it" in str(result.exception)
+
+
+def test_a_misspelt_question_is_told_before_the_missing_file() -> None:
+    result = run("layer_profil")
+    assert isinstance(result.exception, QueryError)
+    assert "did you mean layer_profile" in str(result.exception)
+
+
+@pytest.mark.parametrize(
+    ("code", "there"), [("exit 3", False), ("exit 0", True), ("exec sleep 2", True)]
+)
+def test_a_desktop_that_cannot_open_it_is_noticed(
+    code: str, there: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opener = tmp_path / "xdg-open"
+    opener.write_text(f"#!/bin/sh\necho cannot >&2\n{code}\n")
+    opener.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    monkeypatch.setattr("embstore.cli.viewer._SECONDS", 0.5)
+    assert open_file(tmp_path / "a.html") is there

@@ -4,7 +4,7 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from embstore.cli.output import choose_format, render, write_table
+from embstore.cli.output import choose_format, render, show_answer, write_table
 from embstore.errors import EmbstoreError, UsageError
 from embstore.tables.text import aligned, markdown
 
@@ -17,6 +17,14 @@ class TestTable:
     def test_numbers_of_very_unequal_size_keep_their_digits(self) -> None:
         lines = aligned(["v"], [[12345.678], [0.00012]])[0].split()
         assert lines == ["v", "─────────", "12346", "0.0001200"]
+
+    def test_what_rounding_has_left_over_is_nothing(self) -> None:
+        lines = aligned(["v"], [[0.36], [6.9e-18], [2e-5]])[0].split()
+        assert lines[2:] == ["0.3600", "0", "2.000e−05"]
+
+    def test_a_ten_thousandth_keeps_the_point_where_it_is(self) -> None:
+        lines = aligned(["v"], [[0.8893], [-0.0001747]])[0].split()
+        assert lines[2:] == ["0.8893", "−0.0002"]
 
     def test_columns_that_do_not_fit_are_named(self) -> None:
         names = ["model", "first", "second", "third"]
@@ -121,3 +129,32 @@ def test_a_file_appears_whole_or_the_error_names_it(tmp_path: Path) -> None:
     with pytest.raises(EmbstoreError, match="no folder"):
         write_table(table, "csv", tmp_path / "nowhere" / "t.csv")
     assert [path.name for path in tmp_path.iterdir()] == ["t.csv"]
+
+
+class TestAtAGlance:
+    def test_one_column_too_many_is_one(
+        self, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("COLUMNS", "10")
+        table = pa.table({"first": ["a", "b"], "second": ["c", "d"]})
+        show_answer(table, "table", None, for_people=True)
+        assert capsys.readouterr().err.startswith(
+            "1 more column does not fit this terminal: second; see it with"
+        )
+
+    def test_a_table_for_people_fits_a_pipe_too(
+        self, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("COLUMNS", "60")
+        table = pa.table({f"column_{i}": [0.5, 0.25] for i in range(30)})
+        show_answer(table, "table", None, for_people=True)
+        assert max(map(len, capsys.readouterr().out.splitlines())) <= 60
+
+    def test_names_of_columns_do_not_stand_above_nothing(
+        self, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        table = pa.table({"first": pa.array([], pa.string())})
+        show_answer(table, "table", None, for_people=True, empty="there is none")
+        assert capsys.readouterr() == ("", "no rows: there is none\n")
+        show_answer(table, "csv", None, empty="there is none")
+        assert capsys.readouterr().out == "first\n"

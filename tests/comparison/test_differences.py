@@ -193,3 +193,14 @@ class TestSummary:
         for there, back in zip(compare_profiles(a, b), compare_profiles(b, a), strict=True):
             assert there.difference == pytest.approx(-(back.difference or 0))
             assert there.differs == back.differs
+
+
+def test_where_the_embedding_does_not_count_the_peak_is_a_block() -> None:
+    one, other = profile([68.0, 6.0, 7.0]), profile([70.0, 9.0, 8.0])
+    with_it = compare_profiles(one, other)
+    assert (part(with_it, "peak_value").a, part(with_it, "peak_depth").a) == (68.0, 0.0)
+    blocks = compare_profiles(one, other, embedding=False)
+    assert (part(blocks, "peak_value").a, part(blocks, "peak_value").b) == (7.0, 9.0)
+    assert (part(blocks, "peak_depth").a, part(blocks, "peak_depth").b) == (1.0, 0.5)
+    # Layer by layer, it is there.
+    assert layers(blocks)[0].a == 68.0

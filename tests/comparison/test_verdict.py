@@ -92,3 +92,26 @@ def test_a_difference_without_any_error_is_the_clearest() -> None:
     exact = {**row("norm_p50", 1.0, 2.0, differs=True), "std_error": 0.0}
     said = verdict([row("twonn", 0.0, 99.0, differs=True), exact], A, B)
     assert "most clearly in norm_p50 of all tokens: 2.000 instead of 1.000." in said
+
+
+def test_missing_errors_are_no_lack_of_difference() -> None:
+    rows = [
+        row("anisotropy", 0.05, 0.63, differs=None),
+        row("twonn", 8.0, 8.1, differs=False),
+        row("mle", 8.0, 8.1, differs=False),
+        row("mean_cosine", 0.5, 0.5, differs=None),
+    ]
+    assert verdict(rows, A, B) == (
+        "opt-125m does not differ from gpt2 by more than its error in any of the 2 means over the "
+        "blocks that have an error; of 2 others it cannot be told."
+    )
+    assert verdict(rows[:2], A, B) == (
+        "opt-125m does not differ from gpt2 by more than its error in the mean over the blocks "
+        "that has an error; of one other it cannot be told."
+    )
+    known = row("norm_p50", 1.0, 9.0, differs=True)
+    assert verdict([*rows, known], A, B) == (
+        "opt-125m differs from gpt2 by more than its error in 1 of 3 means over the blocks that "
+        "have an error, norm_p50 of all tokens: 9.000 instead of 1.000; of 2 others it cannot be "
+        "told."
+    )

@@ -72,3 +72,28 @@ def long_names(tmp_path_factory: pytest.TempPathFactory) -> Database:
             ),
         ],
     )
+
+
+@pytest.fixture(scope="session")
+def nearly_alike(tmp_path_factory: pytest.TempPathFactory) -> Database:
+    """Models in training whose checkpoints are called alike, and some of nearly one long name."""
+    long = "organisation-with-a-long-name/a-model-whose-name-goes-on-and-on-7b-instruct-v0.3-4bit"
+    steps = (0, 1, 1000, 143_000)
+    return new_store(
+        tmp_path_factory.mktemp("alike") / "alike.duckdb",
+        [
+            *(
+                make_run(
+                    name=f"EleutherAI/pythia-{size}m",
+                    revision=f"step{n}",
+                    step=n,
+                    values=with_a_gap,
+                    metrics=ALL_METRICS,
+                )
+                for size in (14, 70)
+                for n in steps
+            ),
+            make_run(name=f"{long}-a", metrics=ALL_METRICS, n_layers=2),
+            make_run(name=f"{long}-b", metrics=ALL_METRICS, n_layers=2),
+        ],
+    )

@@ -10,7 +10,9 @@ import numpy.typing as npt
 import pytest
 from scipy import stats
 
+from embstore.api.store import Store
 from embstore.choices import Scope
+from embstore.errors import QueryError
 from embstore.store.connection import Database
 from embstore.store.writing import write_run
 from embstore.types import LayerKey, Run
@@ -326,3 +328,13 @@ class TestMeasuredUnlike:
         assert row["verdict"] == "open"
         assert row["reason"] == f"steps measured with unequal {field}"
         assert row["unequal"] == field
+
+
+def test_two_models_have_no_nearest_for_query_and_chart(tmp_path: Path) -> None:
+    store = Store(new_store(tmp_path / "s.duckdb", [make_run(name=name) for name in "abc"]))
+    for asked in (store.query, store.chart):
+        with pytest.raises(QueryError, match=r"fewer than 3 .*\(a, b\).* embstore compare A B"):
+            asked("nearest_models", models=["a", "b"])
+    assert store.query("nearest_models").num_rows == 6
+    # One was asked for, of several.
+    assert store.query("nearest_models", model="a", nearest=1).num_rows == 1

@@ -1,17 +1,20 @@
 import dataclasses
+import re
 from pathlib import Path
 
 import pytest
 
 from embstore.api.store import Store
 from embstore.asking.ask import find_question, run_question
+from embstore.common.paths import resource_folder
 from embstore.errors import QueryError
 from embstore.metrics.conventions import errors_of_an_interval
+from embstore.metrics.names import NEIGHBOR_ESTIMATES
 from embstore.store.connection import Database
 from embstore.store.writing import write_run
 from tests.queries.asking import ask, by_layer, column
 from tests.stores import new_store
-from tests.synthetic import make_run
+from tests.synthetic import ALL_METRICS, make_run
 
 # The values at depths 0, ½ and 1, and what shape that is at errors of 5 %.
 SHAPES = {
@@ -373,3 +376,45 @@ class TestBellShape:
         write_run(database, make_run(n_layers=2, values=values, errors={"anisotropy": 0.0005}))
         (row,) = ask(database, "bell_shape", scopes=["all"], least_contrast=0.02)
         assert row["shape"] == "bell"
+
+
+@pytest.fixture(scope="module")
+def wide_embedding(tmp_path_factory: pytest.TempPathFactory) -> Database:
+    """One run whose numbers are highest in the embedding, then in block 3."""
+    values = by_layer(68, 6, 7, 12, 8)
+    run = make_run(name="a", revision="step1", step=1, values=values, metrics=ALL_METRICS)
+    return new_store(tmp_path_factory.mktemp("dimension") / "s.duckdb", [run])
+
+
+class TestEstimatesOfDimension:
+    """The embedding's dimension is that of the vocabulary: what is found is of blocks."""
+
+    def test_the_names_in_the_questions_are_those_of_the_metrics(self) -> None:
+        named = {}
+        for path in resource_folder("queries").glob("*.sql"):
+            if found := re.search(r"\$metric NOT IN \(([^)]*)\)", path.read_text()):
+                named[path.stem] = set(re.findall(r"'(\w+)'", found[1]))
+        assert set(named) == {"anisotropy_by_step", "bell_shape", "peak_layer", "sink_effect"}
+        assert all(names == NEIGHBOR_ESTIMATES for names in named.values())
+
+    @pytest.mark.parametrize("metric", ["twonn", "lid_p50", "lid_p75"])
+    def test_the_peak_is_a_block(self, wide_embedding: Database, metric: str) -> None:
+        (row,) = ask(wide_embedding, "peak_layer", metric=metric, scopes=["all"])
+        assert (row["peak_layer"], row["peak_value"], row["first_value"]) == (3, 12, 6)
+        (row,) = ask(wide_embedding, "sink_effect", metric=metric)
+        assert (row["peak_layer"], row["at_peak"], row["peak_no_sinks"]) == (3, 12, 12)
+        (row,) = ask(wide_embedding, "anisotropy_by_step", metric=metric, scopes=["all"])
+        assert (row["peak_layer"], row["value"]) == (3, 12)
+
+    def test_the_start_of_a_bell_is_the_first_block(self, wide_embedding: Database) -> None:
+        (row,) = ask(wide_embedding, "bell_shape", metric="twonn", scopes=["all"])
+        assert (row["start_mean"], row["peak_layer"]) == (6, 3)
+
+    @pytest.mark.parametrize("metric", ["anisotropy", "massive_ratio"])
+    def test_of_other_metrics_the_embedding_is_layer_0(
+        self, wide_embedding: Database, metric: str
+    ) -> None:
+        (row,) = ask(wide_embedding, "peak_layer", metric=metric, scopes=["all"])
+        assert (row["peak_layer"], row["peak_value"]) == (0, 68)
+        (row,) = ask(wide_embedding, "bell_shape", metric=metric, scopes=["all"])
+        assert row["start_mean"] == 68

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from embstore.api.store import Store
+from embstore.errors import QueryError
 from embstore.store.connection import Database
 from tests.queries.asking import ask, by_layer, column
 from tests.stores import new_store
@@ -47,3 +49,17 @@ def test_runs_of_other_settings_are_lines_of_their_own(sizes: Database) -> None:
     rows = ask(sizes, "value_by_tokens", metric="twonn", models=["b"], layers=[1])
     assert len(set(column(rows, "series"))) == 2
     assert sum("window 128" in str(name) for name in column(rows, "series")) == 1
+
+
+def test_one_size_only_is_refused_by_query_and_chart(tmp_path: Path) -> None:
+    runs = [make_run(name="a", tokens=256), make_run(name="b", tokens=512)]
+    store = Store(new_store(tmp_path / "one.duckdb", runs))
+    said = r"with one number of tokens \(256, 512\).* measure one again with other --tokens"
+    for asked in (store.query, store.chart):
+        with pytest.raises(QueryError, match=said):
+            asked("value_by_tokens")
+    assert store.query("value_by_tokens", models=["a"], layers=[99]).num_rows == 0
+
+
+def test_two_sizes_of_one_checkpoint_are_enough(sizes: Database) -> None:
+    assert Store(sizes).query("value_by_tokens").num_rows > 0

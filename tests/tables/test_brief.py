@@ -10,18 +10,35 @@ def table(**columns: list[object]) -> pa.Table:
 def test_what_all_rows_share_is_a_caption() -> None:
     found, caption = brief(table(metric=["twonn", "twonn"], layer=[0, 1], step=[3, 3]))
     assert found.column_names == ["layer"]
-    assert caption == "metric twonn · step 3"
+    assert caption == "metric twonn · each: step 3"
 
 
 def test_the_caption_says_nothing_twice() -> None:
     rows = table(series=["a", "a"], model=["a", "a"], step=[3, 3], n=[3, 3], layer=[0, 1])
-    assert brief(rows)[1] == "series a · step 3 · n 3"
+    assert brief(rows)[1] == "series a · each: step 3 · n 3"
+
+
+def test_nor_what_a_longer_text_says_already() -> None:
+    rows = table(place=["coordinate 507"] * 2, coordinate=[507] * 2, layer=[0, 1])
+    assert brief(rows)[1] == "place coordinate 507"
+
+
+def test_a_number_of_each_row_is_not_taken_for_a_total() -> None:
+    rows = table(model=["a", "b"], runs=[1, 1], kind=["decoder"] * 2, checkpoints=[2, 2])
+    assert brief(rows)[1] == "kind decoder · each: runs 1 · checkpoints 2"
+
+
+def test_marks_alone_say_nothing() -> None:
+    rows = table(layer=[0, 1], moves=["+-", "+-"], tags=[{}, {}])
+    assert brief(rows)[1] == ""
 
 
 def test_what_was_asked_for_stays() -> None:
-    found, caption = brief(table(layer=[0, 1], value=[0.5, 0.5]), ["value"])
+    found, caption = brief(table(layer=[0, 1], value=[0.5, 0.5]), keep=["value"])
     assert found.column_names == ["layer", "value"]
     assert caption == ""
+    nothing, _ = brief(table(layer=[0, 1], value=[None, None]), keep=["value"])
+    assert nothing.column_names == ["layer"]
 
 
 def test_what_is_missing_everywhere_is_left_out_in_silence() -> None:
@@ -39,9 +56,10 @@ def test_text_that_another_column_has_is_left_out_but_numbers_are_not() -> None:
     assert found.column_names == ["series", "layer", "rank"]
 
 
-def test_ids_come_last_and_are_in_no_caption() -> None:
-    found, caption = brief(table(model_id=["x", "x"], run_id=["a", "b"], layer=[0, 1]))
-    assert (found.column_names, caption) == (["layer", "run_id"], "")
+def test_ids_are_shown_only_where_they_are_asked_for() -> None:
+    rows = table(model_id=["x", "x"], run_id=["a", "b"], layer=[0, 1])
+    assert (brief(rows)[0].column_names, brief(rows)[1]) == (["layer"], "")
+    assert brief(rows, ["run_id", "model_id"])[0].column_names == ["run_id", "layer"]
 
 
 def test_a_single_row_and_equal_rows_are_whole() -> None:

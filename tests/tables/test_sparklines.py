@@ -3,7 +3,7 @@ import math
 from hypothesis import given
 from hypothesis import strategies as st
 
-from embstore.tables.sparklines import range_of, sparkline
+from embstore.tables.sparklines import ends_of, range_of, sparkline
 
 NUMBERS = st.lists(st.none() | st.floats(-1e300, 1e300), max_size=120)
 
@@ -11,6 +11,15 @@ NUMBERS = st.lists(st.none() | st.floats(-1e300, 1e300), max_size=120)
 def test_the_highest_and_the_lowest_are_seen() -> None:
     assert sparkline([0.1, 0.5, 0.9, 0.1]) == "▁▅█▁"
     assert range_of([0.1, 0.5, None, 0.9]) == "0.1000 to 0.9000"
+
+
+def test_lines_of_one_scale_compare() -> None:
+    flat, high = [0.03, 0.09, 0.03], [0.1, 0.99, 0.1]
+    ends = ends_of([flat, high, []])
+    assert ends == (0.03, 0.99)
+    assert sparkline(flat, ends=ends) == "▁▁▁"
+    assert sparkline(high, ends=ends) == "▂█▂"
+    assert ends_of([[None], []]) is None
 
 
 def test_negative_numbers_have_a_true_minus() -> None:
