@@ -18,6 +18,7 @@ from embstore.cli.chart import app as chart_app
 from embstore.cli.compare import app as compare_app
 from embstore.cli.ingest import app as ingest_app
 from embstore.cli.interrupts import INTERRUPTED, heed_signals
+from embstore.cli.light_imports import skip_grammar_of_addresses
 from embstore.cli.measure import app as measure_app
 from embstore.cli.mend import app as mend_app
 from embstore.cli.migrate import app as migrate_app
@@ -77,6 +78,7 @@ def main() -> None:
     use_utf8()
     open_missing_streams()
     show_notes()
+    skip_grammar_of_addresses()
     if isinstance(sys.stdout, io.TextIOWrapper):
         # Help has letters that not every terminal has. Data is written as UTF-8 in any case.
         sys.stdout.reconfigure(errors="backslashreplace")

@@ -444,7 +444,7 @@ class TestProcess:
             "    sys.argv = ['embstore', *arguments]\n"
             "    try:\n        main()\n    except SystemExit as end:\n        assert not end.code\n"
         )
-        assert not {"torch", "transformers"} & imported(code)
+        assert not {"torch", "transformers", "lark"} & imported(code)
 
 
 class TestLimits:
