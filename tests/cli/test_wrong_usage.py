@@ -46,7 +46,7 @@ def run() -> Run:
         ("--versoin", "embstore has no option --versoin (did you mean --version or"),
         ("query", "missing argument 'NAME'; see embstore query --help"),
         ("compare a", "missing argument 'B'; see embstore compare --help"),
-        ("chart x", "say where the chart goes: -o FILE writes it, --open shows it"),
+        ("chart layer_profile", "say where the chart goes: -o FILE writes it, --open shows it"),
         ("ingest m --tokens many", "invalid value for '--tokens': Input should be a valid integer"),
         ("measure x.npy --sample 1.5", "valid integer, unable to parse string as an integer; see"),
         ("ingest m --tokens -3", "tokens must be at least 1, not -3"),

@@ -40,6 +40,8 @@ CHANGED_DEFAULTS: dict[str, tuple[str, dict[str, object]]] = {
     "dimension_ceiling": ("0007", {"embedding": True}),
     "dimension_scale": ("0007", {"all_layers": True}),
 }
+# What is no answer any more: these stores have runs of one size.
+NO_ANSWERS = {"value_by_tokens": "measured with one number of tokens"}
 RENAMED = {("peak_layer", "contrast")}
 
 
@@ -102,6 +104,10 @@ def test_questions_have_the_answers_of_the_embstore_that_wrote_it(
         for name, expected in answers(schema).items():
             last, changed = CHANGED_DEFAULTS.get(name, ("", {}))
             params = changed if schema <= last else {}
+            if name in NO_ANSWERS:
+                with pytest.raises(QueryError, match=NO_ANSWERS[name]):
+                    store.query(name)
+                continue
             rows = json.loads(
                 json.dumps(store.query(name, **params).table.to_pylist(), default=str)
             )

@@ -1,5 +1,7 @@
 """Anisotropy: how much of the variance lies along one direction."""
 
+import numpy as np
+
 from embstore.metrics.families.spectral import FAMILY, shares, why_undefined
 from embstore.metrics.metric import Description, Metric
 from embstore.metrics.one_layer import Cloud
@@ -22,7 +24,9 @@ def anisotropy(eigenvalues: FloatArray) -> float:
 
 
 def _anisotropy(cloud: Cloud) -> float:
-    return cloud.first_eigenvalue / cloud.trace if cloud.trace > 0 else float("nan")
+    # The other directions count together: only the first needs to be known.
+    first = cloud.first_eigenvalue
+    return anisotropy(np.array([first, max(cloud.trace - first, 0.0)]))
 
 
 def _interval(cloud: Cloud, number: float) -> Interval | None:
