@@ -1,9 +1,11 @@
 """Chooses the two runs to compare, and says in what else they differ."""
 
+import json
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from embstore.checkpoints.revisions import Revision, in_training_order
@@ -33,6 +35,7 @@ SELECT
     run.sink_threshold,
     coalesce(run.scopes, '') AS scopes,
     run.metric_versions,
+    coalesce(run.intervals, true) AS intervals,
     run.created_at
 FROM run
 JOIN checkpoint ON checkpoint.checkpoint_id = run.checkpoint_id
@@ -63,6 +66,12 @@ class StoredRun:
     scopes: str
     metric_versions: str
     created_at: datetime
+    intervals: bool = True
+
+    @cached_property
+    def measured(self) -> frozenset[tuple[str, object]]:
+        """Its metrics, each with its version."""
+        return frozenset(json.loads(self.metric_versions).items())
 
     def __str__(self) -> str:
         """Name the run as one would ask for it."""
@@ -120,13 +129,19 @@ def _nearest(run: StoredRun, others: Sequence[StoredRun]) -> Sequence[StoredRun]
     return [min(others, key=lambda other: _unlike(run, other))]
 
 
-def _unlike(a: StoredRun, b: StoredRun) -> tuple[bool, ...]:
-    """Return a key that sorts pairs of runs by how much their differences matter."""
+def _unlike(a: StoredRun, b: StoredRun) -> tuple[int, ...]:
+    """Return a key that sorts pairs of runs by how much their differences matter.
+
+    Of runs that were measured alike those with most in common come first: each may have metrics,
+    scopes or errors that the other lacks.
+    """
+    scopes = set(a.scopes.split(",")) & set(b.scopes.split(","))
     return (
         a.corpus_id != b.corpus_id,
         *(fact(a) != fact(b) for _, fact in _FACTS),
-        a.scopes != b.scopes,
-        a.metric_versions != b.metric_versions,
+        -len(scopes),
+        -len(a.measured & b.measured),
+        not (a.intervals and b.intervals),
         a.token_ids_sha256 != b.token_ids_sha256,
     )
 

@@ -47,16 +47,16 @@ def find_task(scopes: tuple[Scope, ...], asked: Selection, stored: Sequence[Stor
     Args:
         scopes: which are asked for.
         asked: which metrics, with errors or without.
-        stored: the runs of the same sample, the newest first.
+        stored: the runs of the same sample, the newest first. What an older one has is not asked
+            of questions any more, so it does not count.
     """
-    versions = {info.name: info.version for info in asked.infos}
-    for run in stored:
-        has_metrics = versions.items() <= run.versions.items()
-        if has_metrics and set(scopes) <= set(run.scopes) and run.intervals >= asked.intervals:
-            return Task(scopes, asked, Selection((), asked.intervals), run)
     if not stored:
         return Task(scopes, asked, asked)
     newest = stored[0]
+    versions = {info.name: info.version for info in asked.infos}
+    has_metrics = versions.items() <= newest.versions.items()
+    if has_metrics and set(scopes) <= set(newest.scopes) and newest.intervals >= asked.intervals:
+        return Task(scopes, asked, Selection((), asked.intervals), newest)
     together = tuple(scope for scope in SCOPES if scope in {*scopes, *newest.scopes})
     selection = Selection(
         tuple(name for name in ALL if name in {*asked.names, *newest.versions}),

@@ -51,6 +51,9 @@ def measure_and_store(
     task = planned.task
     # Read before the work: what the new run goes on from may be gone afterwards.
     stored = resources.stored.numbers(task.stored.run_id) if task.stored and task.added else None
+    if task.added and stored is None:
+        # So that no number goes out of sight, all of it is measured.
+        task = replace(task, measured=task.selection)
     choice = Choice(
         task.scopes,
         task.measured,

@@ -28,6 +28,7 @@ from embstore.models.description import ModelDescription, describe
 from embstore.models.image_reader import ModelImageReader
 from embstore.models.loaded import tokenizer_sha256
 from embstore.store import ids
+from embstore.store.stored_numbers import Sample
 from embstore.types import Configuration, Corpus, MetricInfo
 
 DEFAULT_WINDOW = 512
@@ -65,8 +66,9 @@ class Plan:
         """Return the id of the run that leaves nothing to do; None if the work is to be done."""
         if settings.force:
             return None
-        if self.task.done and self.task.stored:
-            return self.task.stored.run_id
+        if self.task.stored:
+            return self.task.stored.run_id if self.task.done else None
+        # What is stored could be counted and not be read: somebody holds the store.
         return ids.run_id(self.work, self.n_stored - 1) if self.n_stored else None
 
 
@@ -103,7 +105,8 @@ def plan(located: Located, resources: Resources, settings: Settings) -> Plan:
     )
     checkpoint = ids.checkpoint_id(located.name, located.checkpoint)
     corpus = ids.corpus_id(resources.text.corpus)
-    stored = [] if settings.force else resources.stored.of_sample(checkpoint, corpus, configuration)
+    sample = Sample.of(checkpoint, corpus, configuration)
+    stored = [] if settings.force else resources.stored.of_sample(sample)
     asked = Selection(settings.metrics, settings.intervals)
     task = find_task(settings.scopes, asked, stored)
     configuration = replace(

@@ -160,6 +160,9 @@ def build_settings(
     Raises:
         UsageError: one of the values will not do; says which and why.
     """
+    for name, value in {"pairs": pairs, "intervals": intervals}.items():
+        if not isinstance(value, bool):
+            raise UsageError(f"{name} is {value!r}; give true or false")
     if dtype not in DTYPES:
         raise UsageError(unknown("dtype", dtype, DTYPES))
     check_tags(tags or {})
@@ -225,7 +228,9 @@ def choose_scopes(names: str | Iterable[str]) -> tuple[Scope, ...]:
 
 def _terms(what: str, given: str | Iterable[str], advice: str) -> list[str]:
     """Split at commas; an empty term may be a script's unset variable, and is refused."""
-    several = [given] if isinstance(given, str) else list(given)
+    several = [given] if isinstance(given, str) or not isinstance(given, Iterable) else list(given)
+    if not all(isinstance(text, str) for text in several):
+        raise UsageError(f"{what} is {given!r}; {advice}")
     terms = [term.strip() for text in several for term in text.split(",")]
     if not any(terms):
         raise UsageError(f"{what} is empty; {advice}")

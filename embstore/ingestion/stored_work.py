@@ -1,12 +1,20 @@
 """Knows which work is stored, also while somebody keeps the store from being read."""
 
+import logging
 from collections.abc import Mapping
 
 from embstore.errors import StoreError
 from embstore.store.connection import Database
-from embstore.store.stored_numbers import StoredNumbers, StoredRun, numbers_of_run, runs_of_sample
+from embstore.store.stored_numbers import (
+    Sample,
+    StoredNumbers,
+    StoredRun,
+    numbers_of_run,
+    runs_by_sample,
+)
 from embstore.store.writing import all_repeats, repeats
-from embstore.types import Configuration
+
+_LOG = logging.getLogger(__name__)
 
 
 class StoredWork:
@@ -19,6 +27,7 @@ class StoredWork:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._known: Mapping[str, int] | None = None
+        self._runs: Mapping[Sample, list[StoredRun]] = {}
 
     def prepare(self) -> None:
         """Find out whether runs can be stored, and what is: before the first is measured.
@@ -29,6 +38,7 @@ class StoredWork:
         if self._known is None:
             self._database.make_ready()
             self._known = all_repeats(self._database)
+            self._runs = runs_by_sample(self._database)
 
     def repeats(self, work: str) -> int:
         """Return how many runs of a piece of work are stored.
@@ -43,25 +53,26 @@ class StoredWork:
                 raise
             return self._known.get(work, 0)
 
-    def of_sample(
-        self, checkpoint_id: str, corpus_id: str, configuration: Configuration
-    ) -> list[StoredRun]:
-        """Return the runs of the same sample, the newest first; none while they cannot be read.
+    def of_sample(self, sample: Sample) -> list[StoredRun]:
+        """Return the runs of a sample, the newest first.
 
         Raises:
             StoreError: the store cannot be read, and could not be before.
         """
         try:
-            return runs_of_sample(self._database, checkpoint_id, corpus_id, configuration)
+            found: Mapping[Sample, list[StoredRun]] = runs_by_sample(
+                self._database, sample.checkpoint_id
+            )
         except StoreError:
             if self._known is None:
                 raise
-            return []
+            found = self._runs
+        return found.get(sample, [])
 
-    def numbers(self, run_id: str) -> StoredNumbers:
-        """Return the numbers of a stored run.
-
-        Raises:
-            StoreError: the store cannot be read, or the run is gone.
-        """
-        return numbers_of_run(self._database, run_id)
+    def numbers(self, run_id: str) -> StoredNumbers | None:
+        """Return the numbers of a stored run; None while they cannot be read."""
+        try:
+            return numbers_of_run(self._database, run_id)
+        except StoreError as error:
+            _LOG.warning("the numbers of run %s cannot be read: %s", run_id[:8], error)
+            return None

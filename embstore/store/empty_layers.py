@@ -9,14 +9,25 @@ from embstore.store.quoting import quoted_ids
 if TYPE_CHECKING:
     from embstore.store.connection import Database
 
-# Every layer whose states are finite has this number, in every scope that was asked for.
+# Every layer whose states are finite has this number, in every scope that was asked for. Of a run
+# that did not measure it all numbers are looked at, which takes longer.
 _ALWAYS_KNOWN = "norm_max"
 _EMPTY = f"""
-WITH states AS (
+WITH chosen AS (
+    SELECT run_id, metric_versions LIKE '%"{_ALWAYS_KNOWN}":%' AS has_it
+    FROM run WHERE run_id IN (SELECT unnest(string_split({{runs}}, ',')))
+),
+states AS (
     SELECT
         run_id, layer, site, count(value) AS known, min_by(reason, scope) AS reason
     FROM measurement
-    WHERE metric = '{_ALWAYS_KNOWN}' AND run_id IN (SELECT unnest(string_split({{runs}}, ',')))
+    WHERE metric = '{_ALWAYS_KNOWN}' AND run_id IN (SELECT run_id FROM chosen WHERE has_it)
+    GROUP BY run_id, stack, layer, site
+    UNION ALL
+    SELECT
+        run_id, layer, site, count(value) AS known, min_by(reason, (scope, metric)) AS reason
+    FROM measurement
+    WHERE run_id IN (SELECT run_id FROM chosen WHERE NOT has_it)
     GROUP BY run_id, stack, layer, site
 )
 SELECT

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import numpy as np
 
@@ -16,8 +16,10 @@ if TYPE_CHECKING:
 
 Record = TypeVar("Record", Measurement, Spectrum, CurvePoint)
 
-# What runs of one sample may differ in.
-_CHOSEN = {"scopes", "intervals"}
+# What runs of one sample have in common.
+_SAME = tuple(
+    field.name for field in fields(Configuration) if field.name not in {"scopes", "intervals"}
+)
 
 
 @dataclass(frozen=True)
@@ -54,40 +56,55 @@ class StoredNumbers:
     searches: Mapping[LayerKey, tuple[SearchMethod | None, float | None]]
 
 
-def runs_of_sample(
-    database: "Database", checkpoint_id: str, corpus_id: str, configuration: Configuration
-) -> list[StoredRun]:
-    """Return the runs over the same tokens of the same text, the newest first.
+@dataclass(frozen=True)
+class Sample:
+    """The tokens that runs are measured over, and by which weights they were read.
+
+    Attributes:
+        checkpoint_id: of the weights.
+        corpus_id: of the text.
+        facts: of the configuration, all but what runs over them may differ in.
+    """
+
+    checkpoint_id: str
+    corpus_id: str
+    facts: tuple[object, ...]
+
+    @classmethod
+    def of(cls, checkpoint_id: str, corpus_id: str, configuration: Configuration) -> Self:
+        """Return the sample of a piece of work."""
+        return cls(checkpoint_id, corpus_id, tuple(getattr(configuration, name) for name in _SAME))
+
+
+def runs_by_sample(
+    database: "Database", checkpoint_id: str | None = None
+) -> dict[Sample, list[StoredRun]]:
+    """Return the runs over each sample, the newest first.
 
     Args:
         database: the store.
-        checkpoint_id: of the weights.
-        corpus_id: of the text.
-        configuration: which tokens; scopes and errors may differ.
+        checkpoint_id: of which weights; None for all.
     """
     if not database.path.exists():
-        return []
-    same = {
-        field.name: getattr(configuration, field.name)
-        for field in fields(configuration)
-        if field.name not in _CHOSEN
-    }
-    same |= {"checkpoint_id": checkpoint_id, "corpus_id": corpus_id}
-    where = " AND ".join(f"{name} = ${name}" for name in same)
+        return {}
     sql = f"""
-        SELECT run_id, scopes, metric_versions, coalesce(intervals, true) AS intervals
-        FROM run WHERE scopes IS NOT NULL AND {where} ORDER BY created_at DESC, run_id
+        SELECT run_id, checkpoint_id, corpus_id, {", ".join(_SAME)}, scopes, metric_versions,
+            coalesce(intervals, true) AS intervals
+        FROM run WHERE scopes IS NOT NULL AND ($of::VARCHAR IS NULL OR checkpoint_id = $of)
+        ORDER BY created_at DESC, run_id DESC
     """  # noqa: S608 - names of our own
-    found = database.select(sql, same)
-    return [
-        StoredRun(
+    found: dict[Sample, list[StoredRun]] = {}
+    for row in database.select(sql, {"of": checkpoint_id}).to_pylist():
+        facts = tuple(row[name] for name in _SAME)
+        sample = Sample(row["checkpoint_id"], row["corpus_id"], facts)
+        run = StoredRun(
             row["run_id"],
             tuple(row["scopes"].split(",")),
             json.loads(row["metric_versions"]),
             row["intervals"],
         )
-        for row in found.to_pylist()
-    ]
+        found.setdefault(sample, []).append(run)
+    return found
 
 
 def numbers_of_run(database: "Database", run_id: str) -> StoredNumbers:

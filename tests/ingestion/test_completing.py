@@ -7,13 +7,14 @@ import pytest
 
 import embstore
 from embstore.choices import SCOPES, Scope
-from embstore.ingestion import one_checkpoint
+from embstore.errors import StoreError
+from embstore.ingestion import one_checkpoint, stored_work
 from embstore.ingestion.completing import find_task
 from embstore.measuring.checkpoint import Choice, measure_batches
 from embstore.metrics.registry import METRICS
 from embstore.metrics.selection import ALL, PRESETS, Selection, choose_metrics
 from embstore.store.connection import open_database
-from embstore.store.stored_numbers import StoredRun
+from embstore.store.stored_numbers import StoredNumbers, StoredRun
 from embstore.store.verification.faults import find_faults
 
 SMALL: dict[str, Any] = {"tokens": 256, "window": 32, "sample": 100}
@@ -49,9 +50,11 @@ class TestFindTask:
             task = find_task(("all",), asked, [run])
             assert (task.done, task.stored) == (True, run)
 
-    def test_any_of_several_runs_may_have_it(self) -> None:
+    def test_what_only_an_older_run_has_is_measured_again(self) -> None:
+        # Questions look at the newest run alone.
         newest, older = stored_run(("twonn",)), stored_run(("twonn", "mle"))
-        assert find_task(("all",), Selection(("mle",)), [newest, older]).stored is older
+        task = find_task(("all",), Selection(("mle",)), [newest, older])
+        assert (task.stored, task.added, task.done) == (newest, ("mle",), False)
 
     def test_missing_metrics_are_added(self) -> None:
         run = stored_run(("anisotropy", "twonn"), ("all", "no_sinks"))
@@ -177,3 +180,34 @@ def test_forced_it_is_measured_as_asked(tiny_llama: Path, text: Path, tmp_path: 
         f"SELECT DISTINCT metric FROM measurement WHERE run_id = '{forced.run_id}'"
     )
     assert set(names["metric"].to_pylist()) == set(choose_metrics(["length"])) < METRICS.keys()
+
+
+@pytest.mark.slow
+def test_what_went_out_of_sight_comes_back(tiny_llama: Path, text: Path, tmp_path: Path) -> None:
+    store = tmp_path / "s.duckdb"
+    options = {"corpus": text, "store": store, **SMALL}
+    (first,) = embstore.ingest(tiny_llama, metrics="core", **options)
+    embstore.ingest(tiny_llama, metrics="length", force=True, **options)
+    assert embstore.open(store).query("peak_layer", metric="norm_max").num_rows
+    # The older run has it all, but questions look at the newest.
+    (again,) = embstore.ingest(tiny_llama, metrics="core", **options)
+    assert (again.status, set(again.added)) == ("measured", set(PRESETS["core"]))
+    assert again.run_id != first.run_id
+    assert embstore.open(store).query("peak_layer", metric="twonn").num_rows
+
+
+@pytest.mark.slow
+def test_while_the_store_cannot_be_read_all_is_measured(
+    tiny_llama: Path, text: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def held(*_: object) -> StoredNumbers:
+        raise StoreError("somebody holds it")
+
+    store = tmp_path / "s.duckdb"
+    options = {"corpus": text, "store": store, **SMALL}
+    embstore.ingest(tiny_llama, metrics="core", **options)
+    monkeypatch.setattr(stored_work, "numbers_of_run", held)
+    (outcome,) = embstore.ingest(tiny_llama, metrics="length", **options)
+    assert outcome.added == ()
+    names = embstore.open(store).sql("SELECT DISTINCT metric FROM profile_latest")
+    assert set(names["metric"].to_pylist()) == set(choose_metrics(["core", "length"]))

@@ -52,3 +52,24 @@ def test_a_run_with_empty_layers_says_so_wherever_it_is_met(
     notes = " ".join(opened.query("layer_profile").notes)
     assert "Of large, local, 3 of 5 layers have no numbers" in notes
     assert "bfloat16" in notes
+
+
+@pytest.mark.parametrize(
+    "metrics", ["core", "directional", "spectral", "dimension", "next_layer", "length"]
+)
+def test_whatever_was_measured_empty_layers_are_told(
+    metrics: str, overflowing: Path, text: Path, tmp_path: Path
+) -> None:
+    (outcome,) = embstore.ingest(
+        overflowing,
+        corpus=text,
+        store=tmp_path / "s.duckdb",
+        dtype="float16",
+        metrics=metrics,
+        **SMALL,
+    )
+    assert outcome.empty is not None
+    # Of the three pairs of a state and the next, that of the embedding is whole.
+    expected = (2, 3) if metrics == "next_layer" else (3, 5)
+    assert (outcome.empty.n_empty, outcome.empty.n_layers) == expected
+    assert "NaN" in (outcome.empty.reason or "")

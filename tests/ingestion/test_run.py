@@ -124,6 +124,25 @@ def test_unknown_scopes_are_refused(names: str | list[str]) -> None:
         choose_scopes(names)
 
 
+@pytest.mark.parametrize(
+    ("options", "why"),
+    [
+        ({"metrics": None}, "metrics is None; give names, families or presets"),
+        ({"metrics": 5}, "metrics is 5; give names"),
+        ({"metrics": ["core", 1]}, "metrics is .'core', 1.; give names"),
+        ({"metrics": "core,"}, "metrics has an empty name"),
+        ({"scopes": 5}, "scopes is 5; choose from"),
+        ({"intervals": "no"}, "intervals is 'no'; give true or false"),
+        ({"pairs": 1}, "pairs is 1; give true or false"),
+    ],
+)
+def test_values_of_other_types_are_refused(
+    options: dict[str, Any], why: str, tmp_path: Path
+) -> None:
+    with pytest.raises(UsageError, match=why):
+        embstore.ingest("m", corpus="x", store=tmp_path / "s.duckdb", **options)
+
+
 @pytest.mark.slow
 def test_force_measures_anew_and_the_latest_run_speaks(
     tiny_llama: Path, text: Path, tmp_path: Path
