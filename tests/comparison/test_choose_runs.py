@@ -2,11 +2,15 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
 
 from embstore.comparison.choose_runs import choose_runs, stored_runs
 from embstore.store.connection import Database
 from embstore.store.writing import write_run
 from embstore.types import Run
+from tests.stores import new_store
 from tests.synthetic import METRICS, make_run
 
 
@@ -15,6 +19,11 @@ def run_of(name: str, day: int, n_metrics: int, *, intervals: bool = True) -> Ru
         name=name, metrics=METRICS[:n_metrics], created_at=datetime(2026, 11, day, tzinfo=UTC)
     )
     return replace(run, configuration=replace(run.configuration, intervals=intervals))
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Database:
+    return new_store(tmp_path / "s.duckdb")
 
 
 def chosen(database: Database) -> list[tuple[int, bool]]:
