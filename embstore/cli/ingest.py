@@ -30,17 +30,8 @@ _DEFAULTS = Sampling()
 # What a study decides; beside it they would be ignored.
 _OF_THE_STUDY = (
     *("models", "corpus", "text_field", "tokens", "window", "sample", "seed"),
-    *(
-        "dtype",
-        "scopes",
-        "metrics",
-        "pairs",
-        "intervals",
-        "name",
-        "revisions",
-        "random_init",
-        "tokenizer",
-    ),
+    *("dtype", "scopes", "metrics", "pairs", "intervals", "name"),
+    *("revisions", "random_init", "tokenizer"),
 )
 # What taking in runs that are kept has a use for.
 _OF_THE_SPOOL = {"spool", "store"}

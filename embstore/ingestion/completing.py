@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 from embstore.choices import SCOPES, Scope
 from embstore.metrics.selection import ALL, Selection
-from embstore.store.stored_numbers import StoredNumbers, StoredRun
+from embstore.store.stored_numbers import SampleRun, StoredNumbers
 from embstore.types import Measured
 
 
@@ -27,7 +27,7 @@ class Task:
     scopes: tuple[Scope, ...]
     selection: Selection
     measured: Selection
-    stored: StoredRun | None = None
+    stored: SampleRun | None = None
 
     @property
     def done(self) -> bool:
@@ -41,7 +41,7 @@ class Task:
         return () if self.stored is None or whole else self.measured.names
 
 
-def find_task(scopes: tuple[Scope, ...], asked: Selection, stored: Sequence[StoredRun]) -> Task:
+def find_task(scopes: tuple[Scope, ...], asked: Selection, stored: Sequence[SampleRun]) -> Task:
     """Compare what is asked with what is stored.
 
     Args:

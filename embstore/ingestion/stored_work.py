@@ -7,8 +7,8 @@ from embstore.errors import StoreError
 from embstore.store.connection import Database
 from embstore.store.stored_numbers import (
     Sample,
+    SampleRun,
     StoredNumbers,
-    StoredRun,
     numbers_of_run,
     runs_by_sample,
 )
@@ -27,7 +27,7 @@ class StoredWork:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._known: Mapping[str, int] | None = None
-        self._runs: Mapping[Sample, list[StoredRun]] = {}
+        self._runs: Mapping[Sample, list[SampleRun]] = {}
 
     def prepare(self) -> None:
         """Find out whether runs can be stored, and what is: before the first is measured.
@@ -53,14 +53,14 @@ class StoredWork:
                 raise
             return self._known.get(work, 0)
 
-    def of_sample(self, sample: Sample) -> list[StoredRun]:
+    def of_sample(self, sample: Sample) -> list[SampleRun]:
         """Return the runs of a sample, the newest first.
 
         Raises:
             StoreError: the store cannot be read, and could not be before.
         """
         try:
-            found: Mapping[Sample, list[StoredRun]] = runs_by_sample(
+            found: Mapping[Sample, list[SampleRun]] = runs_by_sample(
                 self._database, sample.checkpoint_id
             )
         except StoreError:

@@ -23,7 +23,7 @@ _SAME = tuple(
 
 
 @dataclass(frozen=True)
-class StoredRun:
+class SampleRun:
     """What a stored run has measured.
 
     Attributes:
@@ -78,7 +78,7 @@ class Sample:
 
 def runs_by_sample(
     database: "Database", checkpoint_id: str | None = None
-) -> dict[Sample, list[StoredRun]]:
+) -> dict[Sample, list[SampleRun]]:
     """Return the runs over each sample, the newest first.
 
     Args:
@@ -93,11 +93,11 @@ def runs_by_sample(
         FROM run WHERE scopes IS NOT NULL AND ($of::VARCHAR IS NULL OR checkpoint_id = $of)
         ORDER BY created_at DESC, run_id DESC
     """  # noqa: S608 - names of our own
-    found: dict[Sample, list[StoredRun]] = {}
+    found: dict[Sample, list[SampleRun]] = {}
     for row in database.select(sql, {"of": checkpoint_id}).to_pylist():
         facts = tuple(row[name] for name in _SAME)
         sample = Sample(row["checkpoint_id"], row["corpus_id"], facts)
-        run = StoredRun(
+        run = SampleRun(
             row["run_id"],
             tuple(row["scopes"].split(",")),
             json.loads(row["metric_versions"]),
