@@ -23,7 +23,8 @@ SMALL: dict[str, Any] = {"tokens": 256, "window": 32, "sample": 100}
 # windows, are made of products in float32, in part by another way where fewer metrics are measured.
 _ERRORS = {"std_error", "ci_low", "ci_high"}
 _SINGLE = SINGLE | {"cka_debiased_next"}
-_OF_ERRORS = 2e-6
+# Seen: 4e-6 of an error, in cka_next, whose effects are differences of such products.
+_OF_ERRORS = 1e-5
 VERSIONS = {info.name: info.version for info in Selection().infos}
 
 
