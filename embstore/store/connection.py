@@ -31,7 +31,13 @@ from embstore.store.exports.at_address import (
 from embstore.store.exports.damage import check_read, damaged_files
 from embstore.store.exports.export_files import Manifest, is_export, read_manifest
 from embstore.store.exports.in_place import of_export
-from embstore.store.failures import changed_by_hand, newer_store, query_error, reading_error
+from embstore.store.failures import (
+    changed_by_hand,
+    inner_error,
+    newer_store,
+    query_error,
+    reading_error,
+)
 from embstore.store.guard import is_checked, remember
 from embstore.store.limits import NO_LIMITS, Limits
 from embstore.store.locking import lock_timeout
@@ -312,6 +318,9 @@ class Database:
     ) -> pa.Table:
         try:
             return fetch(connection, sql, params, exact=exact, limits=limits)
+        except duckdb.InternalException as error:
+            self._check_export()
+            raise inner_error(error) from error
         except (duckdb.IOException, duckdb.FatalException) as error:
             self._check_export()
             if is_address(self.place):

@@ -36,6 +36,15 @@ def query_error(error: BaseException) -> QueryError:
     return QueryError(said)
 
 
+def inner_error(error: BaseException) -> QueryError:
+    """Explain that DuckDB, not the statement, is at fault; by chance, or for a damaged file."""
+    said = duckdb_message(error).split(" Stack Trace:")[0]
+    return QueryError(
+        f"DuckDB failed inside itself ({said}): ask again; if it fails again, look at the store "
+        "with `embstore verify`"
+    )
+
+
 def is_locked(error: BaseException) -> bool:
     """Say whether another process holds the file."""
     return "Could not set lock on file" in str(error)
