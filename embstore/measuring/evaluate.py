@@ -23,6 +23,7 @@ from embstore.measuring.window_effects import window_effects
 from embstore.metrics import gride
 from embstore.metrics.apart import LEAST_WINDOWS, UnitWindows
 from embstore.metrics.clusters import Clusters
+from embstore.metrics.families.dimension import unless_far_points_decide
 from embstore.metrics.metric import Metric, Subject, evaluate
 from embstore.metrics.neighbor_ratios import NEIGHBORS
 from embstore.metrics.of_one_layer.corrint import corrint_radii
@@ -31,7 +32,7 @@ from embstore.metrics.one_layer import NO_GRAPH, Cloud, Graph
 from embstore.metrics.registry import N_NEIGHBORS
 from embstore.metrics.selection import Selection
 from embstore.metrics.two_layers import Core, Overlap, Pair
-from embstore.metrics.uncertainty import Interval, clustered
+from embstore.metrics.uncertainty import Interval
 from embstore.metrics.window_products import Products
 from embstore.types import CurvePoint, FloatArray, Layer, LayerKey, Measurement, Spectrum
 
@@ -305,7 +306,7 @@ def curve_point(
     interval = None
     if intervals:
         influence = gride.influence(graph, rank, value)
-        interval = clustered(value, influence, graph.clusters, transform="log")
+        interval = unless_far_points_decide(graph, influence, value)
     scale = graph.distances[:, [rank - 1, 2 * rank - 1]].mean()
     errors = _errors(interval, n_windows or int(graph.clusters.windows[-1]) + 1)
     return CurvePoint(key, scope, rank, value, float(scale), n, *errors)

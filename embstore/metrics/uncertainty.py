@@ -37,6 +37,11 @@ _TRANSFORMS: dict[Transform, str] = {
     "count": "widened to whole numbers",
 }
 
+# With fewer independent units than these beyond a quantile, the end of its interval may lie beyond
+# all that was seen: a tail is then taken to fall exponentially, as fast as it does from the
+# quantile on that stands second, and is not looked at beyond the share that stands third.
+_FEW_BEYOND, _TAIL_FROM, _LEAST_SHARE = 3.0, 0.9, 1e-4
+
 # Quantiles this far to either side of one tell the density between them.
 _PACE = 0.05
 
@@ -138,12 +143,23 @@ def quantile_interval(
     one_error = _ends(q, totals.error, "logit")
     with np.errstate(invalid="ignore"):
         low, high, less, more = np.quantile(values, [*ends, *one_error])
+        if below < _FEW_BEYOND:
+            low = min(low, -_in_tail(-values, 1 - ends[0]))
+        if above < _FEW_BEYOND:
+            high = max(high, _in_tail(values, ends[1]))
     if not np.isfinite([low, high]).all() or less == more:
         return None
     error = float(more - less) / 2
     # A window with more units below the quantile lowers it.
     windows = -totals.windows * (error / totals.error)
     return Interval(error, float(low), float(high), windows, totals.numbers)
+
+
+def _in_tail(values: FloatArray, q: float) -> float:
+    """Return a high quantile on an exponential tail."""
+    start = float(np.quantile(values, _TAIL_FROM))
+    slope = float(np.maximum(values - start, 0).mean()) / (1 - _TAIL_FROM)
+    return start + slope * math.log((1 - _TAIL_FROM) / max(1 - q, _LEAST_SHARE))
 
 
 def quantile_and_pace(x: FloatArray, q: float) -> tuple[float, float]:

@@ -313,3 +313,22 @@ def test_the_error_of_two_layers_is_that_of_adding_windows(name: str) -> None:
     expected = float(np.std(moved) * N_WINDOWS / np.sqrt(N_WINDOWS - 1) / pair.n)
     # Curvature, as above; the sample is multiplied in float32.
     assert interval.std_error == pytest.approx(expected, rel=0.01)
+
+
+def test_the_interval_of_a_high_quantile_reaches_beyond_the_largest_value() -> None:
+    """Windows of equal tokens, so 64 numbers, of which one or two lie beyond the quantile."""
+    clusters = Clusters.of(np.repeat(np.arange(64), 10))
+    true = np.log(50.0)
+    held, within = [], []
+    for seed in range(300):
+        values = np.repeat(np.random.default_rng(seed).exponential(size=64), 10)
+
+        def share_below(limit: float, values: NDArray[np.float64] = values) -> Totals | None:
+            return clusters.totals(clusters.sums((values <= limit).astype(np.float64)))
+
+        found = quantile_interval(values, 0.98, share_below)
+        assert found is not None
+        held.append(found.low <= true <= found.high)
+        within.append(found.low <= true <= values.max())
+    assert 0.9 < np.mean(held) < 0.99
+    assert np.mean(within) < 0.8

@@ -16,11 +16,12 @@ from functools import partial
 
 import numpy as np
 
-from embstore.metrics.clusters import Totals
+from embstore.metrics import far_points
+from embstore.metrics.clusters import AS_NEIGHBOR, Totals
 from embstore.metrics.conventions import BY_HOW_MUCH, DIMENSION_CEILING
 from embstore.metrics.metric import Description, Family, Metric, Need
 from embstore.metrics.neighbor_ratios import NEIGHBORS, log_ratio
-from embstore.metrics.one_layer import Cloud
+from embstore.metrics.one_layer import Cloud, Graph
 from embstore.metrics.uncertainty import Interval, clustered, describe, quantile_interval
 from embstore.types import FloatArray
 
@@ -50,6 +51,7 @@ def estimate(
     *,
     least: int = NEIGHBORS,
     needs: frozenset[Need] = _NEEDS,
+    robust: bool = True,
 ) -> Metric[Cloud]:
     """An estimate from all distinct points of the sample.
 
@@ -59,22 +61,39 @@ def estimate(
         influence: how much each distinct point moves that value, (n,).
         least: the neighbours that each point needs.
         needs: what it takes.
+        robust: whether no few points can move it far; else it has no interval where they do.
     """
 
     def interval(cloud: Cloud, number: float) -> Interval | None:
         moved = influence(cloud, number)
-        return clustered(number, moved, cloud.graph.clusters, transform="log")
+        if robust:
+            return clustered(number, moved, cloud.graph.clusters, transform="log")
+        return unless_far_points_decide(cloud.graph, moved, number)
 
     return Metric(
         description,
         FAMILY,
-        describe("log"),
+        describe("log") if robust else f"{describe('log')}; none where far points decide",
         compute=compute,
         count=_n_points,
         interval=interval,
         why=partial(_why_undefined, least),
         needs=needs,
     )
+
+
+def unless_far_points_decide(graph: Graph, influence: FloatArray, value: float) -> Interval | None:
+    """Return an estimate's interval; None where a few far points move it by more than its error.
+
+    Args:
+        graph: what it is from.
+        influence: how much each distinct point moves it, (n,).
+        value: the estimate.
+    """
+    found = clustered(value, influence, graph.clusters, transform="log")
+    if found and far_points.decide(graph.distances, influence, value, found.std_error):
+        return None
+    return found
 
 
 def inverse_effects(distances: FloatArray, k: int = NEIGHBORS) -> FloatArray:
@@ -87,16 +106,28 @@ def inverse_effects(distances: FloatArray, k: int = NEIGHBORS) -> FloatArray:
 
 
 def local_quantile(
-    description: Description, quantile: Callable[[FloatArray, float], float], q: float
+    description: Description,
+    quantile: Callable[[FloatArray, float], float],
+    q: float,
+    *,
+    as_neighbor: float = AS_NEIGHBOR,
 ) -> Metric[Cloud]:
-    """A quantile over the dimensions around each distinct point."""
+    """A quantile over the dimensions around each distinct point.
+
+    Args:
+        description: what it means.
+        quantile: its value.
+        q: which.
+        as_neighbor: how much counts of what a point does to others as their neighbour.
+    """
+    counted = as_neighbor / AS_NEIGHBOR
 
     def interval(cloud: Cloud, _number: float) -> Interval | None:
         around = _density_around(1.0 / cloud.local_dimensions, 1 - q)
 
         def share_below(limit: float) -> Totals | None:
             below = (cloud.local_dimensions <= limit).astype(np.float64)
-            effects = around[:, np.newaxis] * inverse_effects(cloud.graph.distances)
+            effects = counted * around[:, np.newaxis] * inverse_effects(cloud.graph.distances)
             clusters = cloud.graph.clusters
             return clusters.totals(clusters.sums(below + cloud.graph.on_neighbors(effects)))
 

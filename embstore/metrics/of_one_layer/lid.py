@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from embstore.metrics.clusters import AS_NEIGHBOR
 from embstore.metrics.families.dimension import local_quantile
 from embstore.metrics.metric import Description
 from embstore.types import FloatArray
@@ -16,6 +17,10 @@ _NOTES = {
     75: "The upper quartile of the local dimension.",
     95: "The local dimension around the tokens where it is highest.",
 }
+
+# At the lower quartile stand the points that many others have as a neighbour, and that they have
+# not in turn: of what they do to others nearly all counts (seen in ``benchmarks/coverage.py``).
+_AS_NEIGHBOR = {25: 0.9}
 
 
 def lid_quantile(local: FloatArray, q: float) -> float:
@@ -55,6 +60,7 @@ METRICS = [
         ),
         lid_quantile,
         percent / 100,
+        as_neighbor=_AS_NEIGHBOR.get(percent, AS_NEIGHBOR),
     )
     for percent, notes in _NOTES.items()
 ]

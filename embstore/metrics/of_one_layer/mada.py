@@ -69,5 +69,6 @@ METRICS = [
         ),
         lambda cloud: mada(cloud.graph.distances),
         influence,
+        robust=False,
     )
 ]

@@ -53,5 +53,6 @@ METRICS = [
         ),
         lambda cloud: mle(cloud.local_dimensions),
         influence,
+        robust=False,
     )
 ]

@@ -75,5 +75,6 @@ METRICS = [
         ),
         lambda cloud: mom(cloud.graph.distances),
         influence,
+        robust=False,
     )
 ]

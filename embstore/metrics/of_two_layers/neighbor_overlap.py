@@ -13,8 +13,8 @@ from embstore.types import FloatArray
 OVERLAP_NEIGHBORS = 30
 
 # More than of one layer's neighbours counts (``clusters.AS_NEIGHBOR``), as fewer are mutual
-# in both layers: between none of them, 1, and all, √2 − 1.
-_AS_NEIGHBOR = 0.75
+# in both layers: all of it, as where none is.
+_AS_NEIGHBOR = 1.0
 
 
 def neighbor_overlap(
