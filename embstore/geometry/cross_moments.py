@@ -6,10 +6,9 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from embstore.common.scratch import scratch
+from embstore.geometry.arithmetic.choose import HOST, arithmetic_of
+from embstore.geometry.arithmetic.protocol import Sums, Vectors
 from embstore.geometry.moments import compilable
-from embstore.geometry.pair_loops import centre_pair, describe_pair, own_slopes
-from embstore.geometry.row_loops import add_scatter
 from embstore.types import FloatArray
 
 # In sums of so many float32 products rounding stays near 1e-7 of the whole.
@@ -18,17 +17,15 @@ _SINGLE_ROWS = 1024
 _SLOPE_ROWS = 512
 
 
-def slopes_between(
-    X: NDArray[np.floating], Y: NDArray[np.floating], rows: NDArray[np.int64]
-) -> FloatArray:
+def slopes_between(X: Vectors, Y: Vectors, rows: NDArray[np.int64]) -> FloatArray:
     """Return slopes for ``CrossMoments``, from the first few of some rows, (d_y,).
 
     Zeros where the layers, (n, d_x) and (n, d_y), differ in width, or for no rows.
     """
     if X.shape[1] != Y.shape[1] or not len(rows):
         return np.zeros(Y.shape[1])
-    found: FloatArray = own_slopes(compilable(X), compilable(Y), rows[:_SLOPE_ROWS])
-    return found
+    X, Y = compilable(X), compilable(Y)
+    return arithmetic_of(X).slopes(X, Y, rows[:_SLOPE_ROWS])
 
 
 @dataclass(eq=False)
@@ -93,8 +90,8 @@ class CrossMoments:
 
     def add(
         self,
-        X: NDArray[np.floating],
-        Y: NDArray[np.floating],
+        X: Vectors,
+        Y: Vectors,
         rows: NDArray[np.int64] | None = None,
         *,
         single: bool = False,
@@ -112,29 +109,23 @@ class CrossMoments:
         step = _SINGLE_ROWS if single else max(len(rows), 1)
         X, Y = compilable(X), compilable(Y)
         for start in range(0, len(rows), step):
-            self._add_block(X, Y, rows[start : start + step], np.float32 if single else np.float64)
+            self._add_block(X, Y, rows[start : start + step], single=single)
 
-    def _add_block(
-        self,
-        X: NDArray[np.floating],
-        Y: NDArray[np.floating],
-        rows: NDArray[np.int64],
-        dtype: type[np.float32] | type[np.float64],
-    ) -> None:
-        d_x, d_y = self.shape
-        mean_x, mean_rest = np.empty(d_x), np.empty(d_y)
-        sizes = describe_pair(X, Y, rows, self.slopes, mean_x, mean_rest)
+    def to_host(self) -> "CrossMoments":
+        """Bring the scatter to the host, if it is elsewhere, and return these moments."""
+        self.scatter = HOST.matrix(self.scatter)
+        return self
+
+    def _add_block(self, X: Vectors, Y: Vectors, rows: NDArray[np.int64], *, single: bool) -> None:
+        arithmetic = arithmetic_of(X)
+        mean_x, mean_rest, sizes = arithmetic.describe_pair(X, Y, rows, self.slopes)
         # By powers of two, which round nothing: products stay within range.
         scale_x, scale_rest = (float(2.0 ** -np.frexp(size)[1]) for size in sizes)
-        x, rest = (
-            scratch(f"{name} {dtype.__name__}", (len(rows), d), dtype)
-            for name, d in (("x", d_x), ("rest", d_y))
+        means, scales = (mean_x, mean_rest), (scale_x, scale_rest)
+        product, squares = arithmetic.product_of_pair(
+            X, Y, rows, self.slopes, means, scales, single=single
         )
-        squares, ends = np.empty(d_y), (mean_x, mean_rest)
-        centre_pair(X, Y, rows, self.slopes, *ends, scale_x, scale_rest, x, rest, squares)
-        product = scratch(f"product {dtype.__name__}", self.shape, dtype)
-        np.dot(x.T, rest, out=product)
-        self._sum_up(len(rows), *ends, product, 1.0 / (scale_x * scale_rest), squares)
+        self._sum_up(len(rows), *means, product, 1.0 / (scale_x * scale_rest), squares)
 
     def take_in(self, other: "CrossMoments") -> None:
         """Add the tokens behind other moments, with the same slopes, in place."""
@@ -146,14 +137,18 @@ class CrossMoments:
         m: int,
         mean_x: FloatArray,
         mean_rest: FloatArray,
-        product: NDArray[np.floating],
+        product: Sums,
         unit: float,
         squares: FloatArray,
     ) -> None:
         n = self.n + m
         step_x, step_rest = mean_x - self.mean_x, mean_rest - self.mean_rest
         weight = self.n * (m / n)
-        add_scatter(self.scatter, product, unit, step_x, step_rest, weight)
+        if self.n == 0:
+            self.scatter = arithmetic_of(product).zeros(self.shape)
+        arithmetic = arithmetic_of(self.scatter)
+        steps = step_x, step_rest
+        arithmetic.add_scatter(self.scatter, arithmetic.matrix(product), unit, steps, weight)
         self.squares += squares + weight * np.square(step_rest)
         self.mean_x += step_x * (m / n)
         self.mean_rest += step_rest * (m / n)

@@ -3,7 +3,8 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from embstore.geometry.row_loops import peaks
+from embstore.geometry.arithmetic.choose import arithmetic_of
+from embstore.geometry.arithmetic.protocol import Vectors
 
 N_LARGEST = 16
 
@@ -23,17 +24,20 @@ class LargestCoordinates:
         self.tokens = np.empty(0, dtype=np.int64)
         self.coordinates = np.empty(0, dtype=np.int64)
 
-    def add(self, X: NDArray[np.floating], tokens: NDArray[np.int64]) -> None:
+    def add(self, X: Vectors, tokens: NDArray[np.int64]) -> None:
         """Take in the finite rows of ``X``, (n, d), that have the indices ``tokens``, (n,)."""
         if not len(X):
             return
-        largest = peaks(X)
+        arithmetic = arithmetic_of(X)
+        largest = arithmetic.peaks(X)
         # A row with one of the k largest coordinates has one of the k largest peaks.
         k = min(self.n_largest, len(X))
         rows = np.sort(np.argpartition(-largest, k - 1)[:k])
         d = X.shape[1]
+        chosen = np.empty((k, d))
+        arithmetic.take(X, rows, chosen)
         self._keep_largest(
-            np.concatenate([self.values, X[rows].ravel().astype(np.float64)]),
+            np.concatenate([self.values, chosen.ravel()]),
             np.concatenate([self.tokens, np.repeat(tokens[rows], d)]),
             np.concatenate([self.coordinates, np.tile(np.arange(d), k)]),
         )

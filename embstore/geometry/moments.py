@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse.linalg import ArpackNoConvergence, eigsh
 
-from embstore.common.scratch import scratch
-from embstore.geometry.row_loops import add_scatter, centre_rows, describe_rows
+from embstore.geometry.arithmetic.choose import HOST, arithmetic_of, eigh, eigvalsh
+from embstore.geometry.arithmetic.protocol import Vectors
 from embstore.types import FloatArray
 
 EPS = float(np.finfo(np.float64).eps)
@@ -28,7 +28,8 @@ class Moments:
         n: number of vectors.
         mean: their mean, (d,).
         scatter: sum of outer products of the centred vectors, (d, d); (0, 0) where it is not
-            wanted, and then nothing that comes from it is known.
+            wanted, and then nothing that comes from it is known. While vectors of a device are
+            added it stays there, until ``to_host``.
         unit_sum: sum of the vectors scaled to length one, (d,).
         unit_squares: sum of their squared coordinates, (d,).
         n_zero: vectors of length zero, which have no direction.
@@ -58,23 +59,28 @@ class Moments:
         moments.add(X)
         return moments
 
-    def add(self, X: NDArray[np.floating], rows: NDArray[np.int64] | None = None) -> None:
+    def add(self, X: Vectors, rows: NDArray[np.int64] | None = None) -> None:
         """Add the rows of ``X``, (n, d), or only the given ones, in place."""
         rows = np.arange(len(X)) if rows is None else rows
         if not len(rows):
             return
         X = compilable(X)
-        d = X.shape[1]
-        mean, unit_sum, unit_squares = np.empty(d), np.empty(d), np.empty(d)
-        described = describe_rows(X, rows, mean, unit_sum, unit_squares)
-        if not self.scatter.size:
-            other = Moments(len(rows), mean, self.scatter, unit_sum, unit_squares, *described)
-            self.take_in(other)
-            return
-        centred = scratch("x float64", (len(rows), d), np.float64)
-        centre_rows(X, rows, mean, centred)
-        product = np.dot(centred.T, centred, out=scratch("product float64", (d, d), np.float64))
-        self.take_in(Moments(len(rows), mean, product, unit_sum, unit_squares, *described))
+        arithmetic = arithmetic_of(X)
+        found = arithmetic.describe(X, rows)
+        product = self.scatter
+        if self.has_scatter:
+            product = arithmetic.product(X, rows, found.mean)
+        self.take_in(Moments(len(rows), found.mean, product, *found[1:]))
+
+    @property
+    def has_scatter(self) -> bool:
+        """Whether there is a scatter."""
+        return len(self.scatter) > 0
+
+    def to_host(self) -> "Moments":
+        """Bring the scatter to the host, if it is elsewhere, and return these moments."""
+        self.scatter = HOST.matrix(self.scatter)
+        return self
 
     def copy(self) -> "Moments":
         """Return an independent copy."""
@@ -92,8 +98,12 @@ class Moments:
             return
         n = self.n + other.n
         step = other.mean - self.mean
-        if self.scatter.size:
-            add_scatter(self.scatter, other.scatter, 1.0, step, step, self.n * (other.n / n))
+        if self.has_scatter:
+            if self.n == 0:
+                self.scatter = arithmetic_of(other.scatter).zeros(tuple(other.scatter.shape))
+            arithmetic = arithmetic_of(self.scatter)
+            product = arithmetic.matrix(other.scatter)
+            arithmetic.add_scatter(self.scatter, product, 1.0, (step, step), self.n * (other.n / n))
         self.mean += step * (other.n / n)
         self.unit_sum += other.unit_sum
         self.unit_squares += other.unit_squares
@@ -102,7 +112,7 @@ class Moments:
         self.norm_max = max(self.norm_max, other.norm_max)
         self.abs_max = max(self.abs_max, other.abs_max)
 
-    def eigenvalues(self) -> FloatArray:
+    def eigenvalues(self, device: str = "cpu") -> FloatArray:
         """Return the covariance eigenvalues (divisor n - 1), largest first, (d,).
 
         Values below d * eps * the largest are rounding and returned as zero; so is
@@ -111,10 +121,13 @@ class Moments:
         scale = self._scale
         if scale == 0:
             return np.zeros(len(self.mean))
-        return self._cut(np.asarray(np.linalg.eigvalsh(self.scatter / scale))[::-1], scale)
+        return self._cut(eigvalsh(self.scatter / scale, device)[::-1], scale)
 
-    def eigen(self) -> tuple[FloatArray, FloatArray]:
+    def eigen(self, device: str = "cpu") -> tuple[FloatArray, FloatArray]:
         """Return the eigenvalues with the directions they belong to.
+
+        Args:
+            device: where they are computed, if it has float64.
 
         Returns:
             The eigenvalues, as above, and as columns in the same order unit vectors, (d, d).
@@ -122,8 +135,7 @@ class Moments:
         scale = self._scale
         if scale == 0:
             return np.zeros(len(self.mean)), np.eye(len(self.mean))
-        values: FloatArray
-        values, vectors = np.linalg.eigh(self.scatter / scale)
+        values, vectors = eigh(self.scatter / scale, device)
         return self._cut(values[::-1], scale), vectors[:, ::-1]
 
     def first_eigen(self) -> tuple[float, FloatArray]:
@@ -144,7 +156,7 @@ class Moments:
             return float(values[0]), directions[:, 0]
         return float(values[0]) * (scale / (self.n - 1)), vectors[:, 0]
 
-    def eigenvalues_about_origin(self) -> FloatArray:
+    def eigenvalues_about_origin(self, device: str = "cpu") -> FloatArray:
         """Return the eigenvalues of the mean of xxᵀ, x not centred, largest first, (d,)."""
         scale, d = self._scale, len(self.mean)
         unit = max((scale / max(self.n, 1)) ** 0.5, float(np.abs(self.mean).max(initial=0.0)))
@@ -154,7 +166,7 @@ class Moments:
         about = np.outer(mean, mean)
         if scale:
             about += self.scatter / (unit * self.n) / unit
-        values = np.linalg.eigvalsh(about)[::-1]
+        values = eigvalsh(about, device)[::-1]
         return np.asarray(np.where(values > values[0] * d * EPS, values, 0.0) * unit * unit)
 
     @property
@@ -185,6 +197,8 @@ class Moments:
         return np.asarray(values * (scale / (self.n - 1)))
 
 
-def compilable(X: NDArray[np.floating]) -> NDArray[np.floating]:
+def compilable(X: Vectors) -> Vectors:
     """Convert dtypes that compiled loops cannot read, such as float16."""
-    return X if X.dtype in (np.float32, np.float64) else X.astype(np.float64)
+    if not isinstance(X, np.ndarray) or X.dtype in (np.float32, np.float64):
+        return X
+    return X.astype(np.float64)

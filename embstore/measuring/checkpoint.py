@@ -49,7 +49,8 @@ class Choice:
         sink_threshold: a token is a sink if its norm at any block exceeds this many
             times the median norm of its own window at that block (Sun et al. 2024
             describe such tokens; the rule is embstore's).
-        device: where neighbours are searched: ``cpu``, ``cuda``, ``mps``.
+        device: where neighbours are searched and covariances decomposed: ``cpu``, ``cuda``,
+            ``mps``. Hidden states are summed up where they are.
         seed: of an approximate search.
     """
 
@@ -133,7 +134,8 @@ def measure_batches(
         same = {name: same_tokens(stack.counts, choice.scopes) for name, stack in stacks.items()}
 
         def of_layer(item: tuple[StackRecord, LayerRecord]) -> LayerResult:
-            return measure_layer(*item, list(same[item[1].key.stack]), search, selection)
+            scopes = list(same[item[1].key.stack])
+            return measure_layer(*item, scopes, search, selection, device=choice.device)
 
         def of_pair(item: tuple[StackRecord, PairRecord]) -> list[Measurement]:
             return measure_pair(*item, results, list(same[item[1].x.key.stack]), selection)

@@ -13,10 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from embstore.common.cached_attribute import cached_attribute
+from embstore.geometry.arithmetic.choose import HOST, arithmetic_of, vectors_of
+from embstore.geometry.arithmetic.protocol import Vectors
 from embstore.geometry.cross_moments import CrossMoments, slopes_between
 from embstore.geometry.largest_coordinates import LargestCoordinates
 from embstore.geometry.moments import Moments
-from embstore.geometry.pair_loops import compare_rows
 from embstore.measuring.scopes import REST
 from embstore.metrics.two_layers import Steps
 from embstore.types import FloatArray, LayerKey
@@ -50,9 +51,9 @@ class BatchTokens:
     also_kept: NDArray[np.int64]
     tokens: NDArray[np.int64]
 
-    def of(self, state: "Tensor") -> NDArray[np.floating]:
-        """Return the tokens' vectors, (n, d)."""
-        vectors: NDArray[np.floating] = state.float().numpy().reshape(-1, state.shape[-1])
+    def of(self, state: "Tensor") -> Vectors:
+        """Return the tokens' vectors, (n, d), where they are."""
+        vectors = vectors_of(state)
         return vectors if self.mask.all() else vectors[self.mask]
 
     @cached_attribute
@@ -91,31 +92,27 @@ class LayerRecord:
         self.largest = LargestCoordinates()
         self.n_bad = 0
 
-    def add(self, vectors: NDArray[np.floating], batch: BatchTokens) -> None:
+    def add(self, vectors: Vectors, batch: BatchTokens) -> None:
         """Take in a batch's vectors, (n, d); after one that is not finite nothing more."""
-        # One cheap pass first: a finite sum of squares proves that every value is finite. An
-        # infinite one proves nothing, since the sum may have overflowed.
-        if not np.isfinite(np.vdot(vectors, vectors)):
-            self.n_bad += int((~np.isfinite(vectors).all(axis=1)).sum())
+        arithmetic = arithmetic_of(vectors)
+        self.n_bad += arithmetic.n_bad(vectors)
         if self.n_bad:
             return
         for group, chosen in batch.by_group.items():
             if group in self.moments:
                 self.moments[group].add(vectors, chosen)
-        # Write into place: with mode "raise" NumPy would make a copy first.
-        np.take(vectors, batch.kept, axis=0, out=self._room[batch.at], mode="clip")
+        arithmetic.take(vectors, batch.kept, self._room[batch.at])
         self._keep(vectors, batch)
         self.largest.add(vectors, batch.tokens)
 
-    def _keep(self, vectors: NDArray[np.floating], batch: BatchTokens) -> None:
+    def _keep(self, vectors: Vectors, batch: BatchTokens) -> None:
         first, self._used = self._used, self._used + len(batch.also_kept)
         if self._used > len(self._room):
             # Room for as many again; what is not written to takes no memory.
             room = np.empty((self._used + self.n_sample, self.d), self._room.dtype)
             room[:first] = self._room[:first]
             self._room = room
-        kept = self._room[first : self._used]
-        np.take(vectors, batch.also_kept, axis=0, out=kept, mode="clip")
+        arithmetic_of(vectors).take(vectors, batch.also_kept, self._room[first : self._used])
 
     @property
     def units(self) -> NDArray[np.floating]:
@@ -139,10 +136,11 @@ class LayerRecord:
             few: the rows of ``units`` of groups without sums.
         """
         others = [group for group in groups if group != REST]
-        merged = self.moments[REST].copy() if others else self.moments[REST]
+        rest = self.moments[REST].to_host()
+        merged = rest.copy() if others else rest
         for group in others:
             if group in self.moments:
-                merged.take_in(self.moments[group])
+                merged.take_in(self.moments[group].to_host())
             elif group in few:
                 merged.add(self.units, few[group])
         return merged
@@ -165,7 +163,7 @@ class PairRecord:
         # By group: sum and number of update ratios, sum and number of cosines.
         self.steps = np.zeros((N_GROUPS, 4))
 
-    def add(self, x: NDArray[np.floating], y: NDArray[np.floating], batch: BatchTokens) -> None:
+    def add(self, x: Vectors, y: Vectors, batch: BatchTokens) -> None:
         """Take in the same tokens' vectors in both layers, (n, d_x) and (n, d_y)."""
         if self.x.n_bad or self.y.n_bad or not batch.by_group:
             return
@@ -177,10 +175,10 @@ class PairRecord:
         for group, chosen in batch.by_group.items():
             if group in self.cross:
                 # Sinks are a hundred times as long as other tokens.
-                single = group == REST and x.dtype == y.dtype == np.float32
+                single = group == REST and x.dtype.itemsize == y.dtype.itemsize == 4
                 self.cross[group].add(x, y, chosen, single=single)
             if self.x.d == self.y.d:
-                ratios, cosines = _compare(x, y, chosen)
+                ratios, cosines = arithmetic_of(x).compare(x, y, chosen)
                 self.steps[group] += [
                     *(np.nansum(ratios), np.isfinite(ratios).sum()),
                     *(np.nansum(cosines), np.isfinite(cosines).sum()),
@@ -200,10 +198,11 @@ class PairRecord:
         if not self.cross:
             return CrossMoments.empty(0, 0)
         others = [group for group in groups if group != REST]
-        merged = self.cross[REST].copy() if others else self.cross[REST]
+        rest = self.cross[REST].to_host()
+        merged = rest.copy() if others else rest
         for group in others:
             if group in self.cross:
-                merged.take_in(self.cross[group])
+                merged.take_in(self.cross[group].to_host())
             elif group in few:
                 merged.add(self.x.units[few[group]], self.y.units[few[group]])
         return merged
@@ -221,7 +220,7 @@ class PairRecord:
 
     @cached_attribute
     def _kept(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        return _compare(self.x.units, self.y.units, np.arange(len(self.x.units)))
+        return HOST.compare(self.x.units, self.y.units, np.arange(len(self.x.units)))
 
     def merged_steps(self, groups: Iterable[int]) -> Steps | None:
         """Return how far the tokens of some groups move, and each kept token."""
@@ -237,11 +236,3 @@ class PairRecord:
             n_ratios=int(n_ratios),
             n_cosines=int(n_cosines),
         )
-
-
-def _compare(
-    X: NDArray[np.floating], Y: NDArray[np.floating], rows: NDArray[np.int64]
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    ratios, cosines = np.empty(len(rows)), np.empty(len(rows))
-    compare_rows(X, Y, rows, ratios, cosines)
-    return ratios, cosines

@@ -81,6 +81,8 @@ def measure_layer(
     scopes: Sequence[Scope],
     search: Search,
     selection: Selection | None = None,
+    *,
+    device: str = "cpu",
 ) -> LayerResult:
     """Measure one layer in every scope.
 
@@ -90,6 +92,7 @@ def measure_layer(
         scopes: which.
         search: finds the nearest neighbours of vectors, as ``nearest_neighbors`` does.
         selection: which metrics, with or without errors; None for all, with them.
+        device: where covariances are decomposed, if it has float64.
     """
     selection = selection or Selection()
     key = record.key
@@ -121,6 +124,7 @@ def measure_layer(
             unit_clusters=stack.clusters(GROUPS[scope]),
             products=products,
             eigen=selection.eigen,
+            device=device,
         )
         measurements += [
             _measure(stack, key, scope, metric, cloud, intervals=selection.intervals)

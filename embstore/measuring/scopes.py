@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from embstore.choices import Scope
-from embstore.geometry.row_loops import lengths
+from embstore.geometry.arithmetic.choose import arithmetic_of, vectors_of
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -42,7 +42,8 @@ def token_groups(
     for key, state in states.items():
         if key.site != "block":
             continue
-        norms = lengths(state.float().numpy().reshape(-1, state.shape[-1])).reshape(mask.shape)
+        vectors = vectors_of(state)
+        norms = arithmetic_of(vectors).lengths(vectors).reshape(mask.shape)
         # A block that is broken (NaN) or silent is no reason to drop a token.
         known = np.where(mask & np.isfinite(norms), norms, np.nan)
         usable = np.isfinite(known).any(axis=1)

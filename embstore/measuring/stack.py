@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from embstore.common.workers import Workers
+from embstore.geometry.arithmetic.protocol import Vectors
 from embstore.measuring.collect import N_GROUPS, BatchTokens, Few, LayerRecord, PairRecord
 from embstore.measuring.scopes import FIRST, REST, SINK, token_groups
 from embstore.metrics.apart import ENOUGH
@@ -108,7 +109,7 @@ class StackRecord:
 
     def take(
         self,
-        vectors: Callable[["LayerKey"], NDArray[np.floating]],
+        vectors: Callable[["LayerKey"], Vectors],
         batch: BatchTokens,
         windows: NDArray[np.int64],
         pool: Workers,

@@ -79,6 +79,7 @@ class Cloud:
         products: of the units of each window, if they are known already.
         eigen: how much of the covariance is decomposed. Along its directions errors of any
             function of the spectrum can be had; without values only the first is known.
+        device: where it is decomposed.
     """
 
     moments: Moments
@@ -89,6 +90,7 @@ class Cloud:
     unit_clusters: Clusters
     products: Products | None = None
     eigen: Literal["directions", "values", "first"] = "directions"
+    device: str = "cpu"
 
     @property
     def n(self) -> int:
@@ -107,12 +109,14 @@ class Cloud:
 
     @cached_attribute
     def _eigen(self) -> tuple[FloatArray, FloatArray]:
-        return self.moments.eigen()
+        return self.moments.eigen(self.device)
 
     @cached_attribute
     def eigenvalues(self) -> FloatArray:
         """Of the covariance, largest first, (d,)."""
-        return self._eigen[0] if self.eigen == "directions" else self.moments.eigenvalues()
+        if self.eigen == "directions":
+            return self._eigen[0]
+        return self.moments.eigenvalues(self.device)
 
     @cached_attribute
     def trace(self) -> float:
@@ -172,7 +176,7 @@ class Cloud:
         """Of the mean of xxᵀ, x not centred, largest first, (d,)."""
         if self.eigen == "directions":
             return self._eigen_about_origin[0]
-        return self.moments.eigenvalues_about_origin()
+        return self.moments.eigenvalues_about_origin(self.device)
 
     @cached_attribute
     def square_sums_about_origin(self) -> FloatArray:

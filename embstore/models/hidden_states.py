@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
 from embstore.checkpoints.silence import quiet
+from embstore.common.devices import has_float64
 from embstore.common.messages import one_line
 from embstore.errors import ModelError
 from embstore.models.forward_pass import block_input, block_output, forward
@@ -31,7 +32,8 @@ class HiddenBatch:
 
     Attributes:
         start: index of the batch's first window.
-        states: by layer, each (windows, window, d), on the CPU.
+        states: by layer, each (windows, window, d): where the model is, or on the CPU if sums
+            in float64 cannot be made there.
         mask: which positions are tokens and not padding, (windows, window).
         ids: the token ids, or places of patches, that each stack read, (windows, window).
         seconds: what the forward pass took.
@@ -135,8 +137,11 @@ def _forward_batch(
     states: dict[LayerKey, Tensor] = {}
     for layout in model.stacks:
         found = _by_key(layout, outputs[layout.output]) | captured
-        states |= {key: found[key].cpu() for key in layout.keys}
+        states |= {key: found[key].to(_where_measured(model.device)) for key in layout.keys}
     captured.clear()
+    if model.device.type == "cuda":
+        # What was only queued would count as time of the geometry.
+        torch.cuda.synchronize(model.device)
     for state in states.values():
         if state.shape[:2] != ids.shape:
             # Sparse attention pads what is no whole number of its blocks.
@@ -146,6 +151,11 @@ def _forward_batch(
             )
     mask = windows.attention_mask[rows]
     return HiddenBatch(rows.start, states, mask, read, time.perf_counter() - began)
+
+
+def _where_measured(device: torch.device) -> torch.device:
+    """Return where the states of a model on some device are summed up."""
+    return device if has_float64(device.type) else torch.device("cpu")
 
 
 def _by_key(layout: StackLayout, returned: tuple[Tensor, ...]) -> dict[LayerKey, Tensor]:

@@ -1,12 +1,11 @@
 """Candidates for nearest neighbours from a graphics card's products."""
 
-import contextlib
 import threading
-from collections.abc import Iterator
 
 import numpy as np
 from numpy.typing import NDArray
 
+from embstore.geometry.arithmetic.precision import all_of_float32
 from embstore.geometry.neighbors.candidates import Candidates, centred, proven
 
 # Products held at a time: 256 MiB of float32.
@@ -29,7 +28,7 @@ def candidates_torch(points: NDArray[np.floating], m: int, device: str) -> Candi
     nearest = np.empty((n, m), dtype=np.int32)
     largest = np.empty(n, dtype=np.float32)
     rows = max(_BLOCK_VALUES // n, 1)
-    with _one_at_a_time, _all_of_float32():
+    with _one_at_a_time, all_of_float32():
         vectors = torch.from_numpy(moved.vectors).to(device)
         halves = torch.from_numpy(moved.halves).to(device)
         for start in range(0, n, rows):
@@ -40,24 +39,3 @@ def candidates_torch(points: NDArray[np.floating], m: int, device: str) -> Candi
             nearest[start : start + rows] = kept.indices.to("cpu", torch.int32).numpy()
             largest[start : start + rows] = kept.values[:, -1].cpu().numpy()
     return proven(moved, nearest, largest)
-
-
-@contextlib.contextmanager
-def _all_of_float32() -> Iterator[None]:
-    """Compute float32 products in float32: TF32 and bfloat16 are outside the proof."""
-    import torch
-
-    matmul = torch.backends.cuda.matmul
-    exact: bool | str
-    try:
-        switch, before, exact = "allow_tf32", matmul.allow_tf32, False
-    except RuntimeError:
-        # Someone set it by its newer name, after which reading the older one raises.
-        switch, before, exact = "fp32_precision", matmul.fp32_precision, "ieee"
-    if before != exact:
-        setattr(matmul, switch, exact)
-    try:
-        yield
-    finally:
-        if before != exact:
-            setattr(matmul, switch, before)

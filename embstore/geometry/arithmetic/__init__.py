@@ -1,0 +1,1 @@
+"""The heavy passes over vectors, where the vectors are: NumPy's on the CPU, torch's elsewhere."""

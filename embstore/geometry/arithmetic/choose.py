@@ -1,0 +1,59 @@
+"""Which arithmetic takes vectors, by what they are and where."""
+
+import functools
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from embstore.common.devices import has_float64
+from embstore.geometry.arithmetic.on_host import OnHost
+from embstore.geometry.arithmetic.protocol import Arithmetic, Vectors
+from embstore.types import FloatArray
+
+if TYPE_CHECKING:
+    from torch import Tensor, device
+
+HOST = OnHost()
+
+
+def vectors_of(state: "Tensor") -> Vectors:
+    """Return hidden states, (..., d), as vectors, (n, d): NumPy's if they are on the CPU."""
+    vectors = state.float().reshape(-1, state.shape[-1])
+    return vectors.numpy() if state.device.type == "cpu" else vectors
+
+
+def arithmetic_of(vectors: Vectors) -> Arithmetic[Any]:
+    """Return what takes NumPy's arrays, or torch's tensors where they are."""
+    return HOST if isinstance(vectors, np.ndarray) else _on_torch(vectors.device)
+
+
+@functools.cache
+def _on_torch(where: "device") -> Arithmetic[Any]:
+    # Imported late: who only asks, or measures arrays, needs no torch.
+    from embstore.geometry.arithmetic.on_torch import OnTorch
+
+    return OnTorch(where)
+
+
+def eigh(matrix: FloatArray, device: str) -> tuple[FloatArray, FloatArray]:
+    """Return a symmetric matrix's eigenvalues, ascending, and eigenvectors as columns.
+
+    Args:
+        matrix: (d, d).
+        device: where, if it has float64.
+    """
+    if device == "cpu" or not has_float64(device):
+        values, vectors = np.linalg.eigh(matrix)
+        return values, vectors
+    from embstore.geometry.arithmetic import on_torch
+
+    return on_torch.eigh(matrix, device)
+
+
+def eigvalsh(matrix: FloatArray, device: str) -> FloatArray:
+    """Return a symmetric matrix's eigenvalues, ascending, as ``eigh``."""
+    if device == "cpu" or not has_float64(device):
+        return np.asarray(np.linalg.eigvalsh(matrix))
+    from embstore.geometry.arithmetic import on_torch
+
+    return on_torch.eigvalsh(matrix, device)

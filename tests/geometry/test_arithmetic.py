@@ -1,0 +1,200 @@
+"""torch's arithmetic, on the CPU here, against the compiled one and against closed forms."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+
+from embstore.geometry.arithmetic import choose, on_torch
+from embstore.geometry.arithmetic.choose import HOST, arithmetic_of, vectors_of
+from embstore.geometry.arithmetic.on_torch import OnTorch
+from embstore.geometry.cross_moments import CrossMoments, slopes_between
+from embstore.geometry.largest_coordinates import LargestCoordinates
+from embstore.geometry.moments import Moments
+
+DEVICE = OnTorch(torch.device("cpu"))
+RNG = np.random.default_rng(0)
+ORDINARY = RNG.normal(size=(300, 12)) * np.arange(1, 13) ** -0.5 + 3.0
+WITH_ZEROS = np.where(np.arange(300)[:, None] % 7 == 0, 0.0, ORDINARY)
+CLOUDS: dict[str, NDArray[np.floating]] = {
+    "float64": ORDINARY,
+    "float32": ORDINARY.astype(np.float32),
+    "a sink": np.concatenate([ORDINARY, 1e3 * ORDINARY[:1]]),
+    "rows of zeros": WITH_ZEROS,
+    "equal rows": np.repeat(ORDINARY[:1], 300, axis=0),
+    "one row": ORDINARY[:1],
+    "huge": ORDINARY * 1e200,
+    "tiny": ORDINARY * 1e-200,
+    "denormal": np.full((4, 3), 1e-45, dtype=np.float32),
+}
+
+
+EACH = pytest.mark.parametrize("X", CLOUDS.values(), ids=list(CLOUDS))
+
+
+def rows_of(X: NDArray[np.floating]) -> NDArray[np.int64]:
+    return np.flatnonzero(np.arange(len(X)) % 3 != 1)
+
+
+def next_of(X: NDArray[np.floating]) -> NDArray[np.floating]:
+    d = X.shape[1]
+    turn = np.random.default_rng(1).normal(size=(d, d)) / d**0.5
+    return np.asarray(X + 0.3 * (X @ turn), dtype=X.dtype)
+
+
+def alike(found: Any, expected: Any, rel: float = 1e-12) -> None:
+    """Equal up to the rounding of sums, in units of the largest entry."""
+    expected = np.asarray(expected)
+    largest = float(np.abs(np.nan_to_num(expected)).max(initial=0.0))
+    np.testing.assert_allclose(found, expected, rtol=rel, atol=rel * largest, equal_nan=True)
+
+
+def test_vectors_are_taken_where_they_are() -> None:
+    state = torch.zeros((2, 3, 4), dtype=torch.bfloat16)
+    assert isinstance(vectors_of(state), np.ndarray)
+    assert arithmetic_of(vectors_of(state)) is HOST
+    assert isinstance(arithmetic_of(state), OnTorch)
+    assert vectors_of(state).shape == (6, 4)
+
+
+@EACH
+def test_rows_alone(X: NDArray[np.floating]) -> None:
+    T = torch.from_numpy(X)
+    alike(DEVICE.lengths(T), HOST.lengths(X))
+    alike(DEVICE.peaks(T), np.abs(X).max(axis=1), 0.0)
+    assert DEVICE.n_bad(T) == HOST.n_bad(X) == 0
+    rows = rows_of(X)
+    for arithmetic, vectors in ((DEVICE, T), (HOST, X)):
+        out = np.empty((len(rows), X.shape[1]))
+        arithmetic.take(vectors, rows, out)  # type: ignore[arg-type]
+        assert (out == X[rows]).all()
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_what_is_not_finite_is_counted(value: float) -> None:
+    X = ORDINARY.copy()
+    X[[3, 5], 1] = value
+    assert DEVICE.n_bad(torch.from_numpy(X)) == HOST.n_bad(X) == 2
+    assert not np.isfinite(DEVICE.lengths(torch.from_numpy(X))[[3, 5]]).any()
+
+
+@EACH
+def test_rows_are_summed_up(X: NDArray[np.floating]) -> None:
+    rows = rows_of(X)
+    found, expected = DEVICE.describe(torch.from_numpy(X), rows), HOST.describe(X, rows)
+    for name in ("mean", "unit_sum", "unit_squares"):
+        alike(getattr(found, name), getattr(expected, name))
+    assert found.n_zero == expected.n_zero
+    assert found.abs_max == expected.abs_max
+    assert found.norm_max == pytest.approx(expected.norm_max, rel=1e-12)
+    alike(found.mean, np.longdouble(X[rows]).mean(axis=0))
+
+
+def test_equal_rows_have_exactly_their_own_mean() -> None:
+    X = CLOUDS["equal rows"]
+    assert (DEVICE.describe(torch.from_numpy(X), np.arange(len(X))).mean == X[0]).all()
+
+
+@EACH
+def test_two_layers_are_compared(X: NDArray[np.floating]) -> None:
+    Y, rows = next_of(X), rows_of(X)
+    found = DEVICE.compare(torch.from_numpy(X), torch.from_numpy(Y), rows)
+    for one, other in zip(found, HOST.compare(X, Y, rows), strict=True):
+        alike(one, other)
+
+
+def test_a_layer_followed_by_itself_has_turned_nowhere() -> None:
+    T = torch.from_numpy(WITH_ZEROS)
+    ratios, cosines = DEVICE.compare(T, T, np.arange(300))
+    zero = np.arange(300) % 7 == 0
+    assert np.isnan(ratios[zero]).all()
+    assert np.isnan(cosines[zero]).all()
+    assert (ratios[~zero] == 0).all()
+    alike(cosines[~zero], np.ones((~zero).sum()))
+
+
+@pytest.mark.parametrize("name", ["float64", "float32", "a sink", "rows of zeros", "equal rows"])
+@pytest.mark.parametrize("blocks", [1, 5])
+def test_moments_of_either_kind_are_alike(name: str, blocks: int) -> None:
+    X = CLOUDS[name]
+    here, there = Moments.empty(X.shape[1]), Moments.empty(X.shape[1])
+    for part in np.array_split(np.arange(len(X)), blocks):
+        here.add(X, part)
+        there.add(torch.from_numpy(X), part)
+    before: object = there.scatter
+    assert isinstance(before, torch.Tensor)
+    assert isinstance(there.to_host().scatter, np.ndarray)
+    alike(there.scatter, here.scatter)
+    alike(there.mean, here.mean)
+    centred = np.longdouble(X) - np.longdouble(X).mean(axis=0)
+    alike(there.scatter, centred.T @ centred)
+    assert there.n == len(X)
+
+
+@pytest.mark.parametrize("single", [False, True])
+@pytest.mark.parametrize("width", [12, 7])
+def test_joint_moments_of_either_kind_are_alike(single: bool, width: int) -> None:
+    X = CLOUDS["float32"]
+    Y = next_of(X)[:, :width].copy()
+    tensors = torch.from_numpy(X), torch.from_numpy(Y)
+    rows = rows_of(X)
+    slopes = slopes_between(X, Y, rows)
+    # Rounded to float32, where sums in another order may end half a unit apart.
+    alike(slopes_between(*tensors, rows), slopes, 1e-7)
+    here, there = (CrossMoments.empty(12, width, slopes) for _ in range(2))
+    for part in np.array_split(rows, 3):
+        here.add(X, Y, part, single=single)
+        there.add(*tensors, part, single=single)
+    there.to_host()
+    alike(there.scatter, here.scatter, 1e-6 if single else 1e-12)
+    alike(there.squares, here.squares)
+    alike(there.mean_rest, here.mean_rest)
+    exact = np.longdouble(X[rows]), np.longdouble(Y[rows])
+    x, y = (Z - Z.mean(axis=0) for Z in exact)
+    alike(there.joint((x.T @ x).astype(np.float64)), x.T @ y, 1e-6 if single else 1e-12)
+
+
+def test_sums_that_find_no_room_beside_the_vectors_are_made_on_the_host(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(OnTorch, "zeros", lambda _self, shape: np.zeros(shape))
+    X = CLOUDS["float64"]
+    here, there = Moments.of(X), Moments.empty(12)
+    cross_here, cross_there = CrossMoments.empty(12, 12), CrossMoments.empty(12, 12)
+    cross_here.add(X, next_of(X))
+    for part in np.array_split(np.arange(len(X)), 4):
+        there.add(torch.from_numpy(X), part)
+        cross_there.add(torch.from_numpy(X), torch.from_numpy(next_of(X)), part)
+    assert type(there.scatter) is np.ndarray
+    alike(there.scatter, here.scatter)
+    alike(cross_there.scatter, cross_here.scatter)
+
+
+def test_the_largest_coordinates_are_the_same_wherever_vectors_are() -> None:
+    here, there = LargestCoordinates(), LargestCoordinates()
+    for part in np.array_split(np.arange(len(WITH_ZEROS)), 3):
+        here.add(WITH_ZEROS[part], part)
+        there.add(torch.from_numpy(WITH_ZEROS[part]), part)
+    for name in ("values", "tokens", "coordinates"):
+        assert (getattr(here, name) == getattr(there, name)).all()
+
+
+def test_a_covariance_is_decomposed_alike() -> None:
+    matrix = np.cov(ORDINARY.T)
+    values, vectors = on_torch.eigh(matrix, "cpu")
+    alike(values, np.linalg.eigvalsh(matrix))
+    alike(vectors @ np.diag(values) @ vectors.T, matrix)
+    alike(on_torch.eigvalsh(matrix, "cpu"), np.linalg.eigvalsh(matrix))
+
+
+@pytest.mark.parametrize("device", ["cpu", "mps", "mps:0"])
+def test_a_device_without_float64_leaves_the_decomposition_to_the_cpu(
+    device: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(on_torch, "eigh", None)
+    monkeypatch.setattr(on_torch, "eigvalsh", None)
+    matrix = np.cov(ORDINARY.T)
+    assert (choose.eigh(matrix, device)[0] == np.linalg.eigh(matrix)[0]).all()
+    assert (choose.eigvalsh(matrix, device) == np.linalg.eigvalsh(matrix)).all()
