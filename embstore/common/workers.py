@@ -23,16 +23,18 @@ _MAX_WORKERS = 16
 class Workers:
     """A pool of threads for compiled work that releases the interpreter's lock."""
 
-    def __init__(self, pool: ThreadPoolExecutor) -> None:
+    def __init__(self, pool: ThreadPoolExecutor, threads: int) -> None:
         self._pool = pool
+        self._threads = threads
         self._controller = ThreadpoolController()
 
     def map(self, work: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
         """Yield the results in the order of the items, each as soon as it is there.
 
-        The linear algebra of the whole process runs on one thread per call meanwhile.
+        The linear algebra of the whole process runs on so many threads per call meanwhile that
+        all workers together use the cores: on one, where there is a worker for each.
         """
-        with self._controller.limit(limits=1, user_api="blas"):
+        with self._controller.limit(limits=self._threads, user_api="blas"):
             yield from self._pool.map(work, items)
 
 
@@ -44,11 +46,17 @@ def n_workers() -> int:
 
 
 @contextlib.contextmanager
-def workers() -> Iterator[Workers]:
-    """Start the workers; stop them at the end."""
-    with ThreadPoolExecutor(n_workers()) as pool:
+def workers(at_most: int | None = None) -> Iterator[Workers]:
+    """Start the workers; stop them at the end.
+
+    Args:
+        at_most: fewer of them than there are cores, each with several threads.
+    """
+    cores = n_workers()
+    n = min(cores, at_most or cores)
+    with ThreadPoolExecutor(n) as pool:
         try:
-            yield Workers(pool)
+            yield Workers(pool, cores // n)
         except BaseException:
             # Ctrl-C should not wait for layers that nobody wants any more.
             pool.shutdown(wait=False, cancel_futures=True)

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from embstore.geometry.arithmetic.choose import HOST, arithmetic_of
 from embstore.geometry.arithmetic.protocol import Sums, Vectors
-from embstore.geometry.moments import compilable
+from embstore.geometry.moments import compilable, room_beside
 from embstore.types import FloatArray
 
 # In sums of so many float32 products rounding stays near 1e-7 of the whole.
@@ -111,7 +111,7 @@ class CrossMoments:
         for start in range(0, len(rows), step):
             self._add_block(X, Y, rows[start : start + step], single=single)
 
-    def to_host(self) -> "CrossMoments":
+    def on_host(self) -> "CrossMoments":
         """Bring the scatter to the host, if it is elsewhere, and return these moments."""
         self.scatter = HOST.matrix(self.scatter)
         return self
@@ -145,7 +145,7 @@ class CrossMoments:
         step_x, step_rest = mean_x - self.mean_x, mean_rest - self.mean_rest
         weight = self.n * (m / n)
         if self.n == 0:
-            self.scatter = arithmetic_of(product).zeros(self.shape)
+            self.scatter = room_beside(product, self.scatter)
         arithmetic = arithmetic_of(self.scatter)
         steps = step_x, step_rest
         arithmetic.add_scatter(self.scatter, arithmetic.matrix(product), unit, steps, weight)

@@ -7,8 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse.linalg import ArpackNoConvergence, eigsh
 
+from embstore.geometry import triangles
 from embstore.geometry.arithmetic.choose import HOST, arithmetic_of, eigh, eigvalsh
-from embstore.geometry.arithmetic.protocol import Vectors
+from embstore.geometry.arithmetic.protocol import Sums, Vectors
 from embstore.types import FloatArray
 
 EPS = float(np.finfo(np.float64).eps)
@@ -28,8 +29,8 @@ class Moments:
         n: number of vectors.
         mean: their mean, (d,).
         scatter: sum of outer products of the centred vectors, (d, d); (0, 0) where it is not
-            wanted, and then nothing that comes from it is known. While vectors of a device are
-            added it stays there, until ``to_host``.
+            wanted, and then nothing that comes from it is known. While vectors are added it may
+            be a triangle, or on their device: see ``whole``.
         unit_sum: sum of the vectors scaled to length one, (d,).
         unit_squares: sum of their squared coordinates, (d,).
         n_zero: vectors of length zero, which have no direction.
@@ -47,10 +48,15 @@ class Moments:
     abs_max: float
 
     @classmethod
-    def empty(cls, d: int, *, scatter: bool = True) -> Self:
-        """Return the moments of no vectors in ``d`` dimensions, with or without a scatter."""
+    def empty(cls, d: int, *, scatter: bool = True, packed: bool = False) -> Self:
+        """Return the moments of no vectors in ``d`` dimensions, with or without a scatter.
+
+        Packed ones keep a triangle of it, in half the room, and tell what comes from it only
+        once they are ``whole``.
+        """
         side = d if scatter else 0
-        return cls(0, np.zeros(d), np.zeros((side, side)), np.zeros(d), np.zeros(d), 0, 0.0, 0.0)
+        sums = triangles.empty(side) if packed else np.zeros((side, side))
+        return cls(0, np.zeros(d), sums, np.zeros(d), np.zeros(d), 0, 0.0, 0.0)
 
     @classmethod
     def of(cls, X: NDArray[np.floating], *, scatter: bool = True) -> Self:
@@ -77,17 +83,18 @@ class Moments:
         """Whether there is a scatter."""
         return len(self.scatter) > 0
 
-    def to_host(self) -> "Moments":
-        """Bring the scatter to the host, if it is elsewhere, and return these moments."""
-        self.scatter = HOST.matrix(self.scatter)
-        return self
-
-    def copy(self) -> "Moments":
-        """Return an independent copy."""
+    def whole(self) -> "Moments":
+        """Return an independent copy, its scatter a matrix on the host."""
+        scatter = HOST.matrix(self.scatter)
+        if self.has_scatter and scatter.ndim == 1:
+            scatter = np.empty((len(self.mean), len(self.mean)))
+            triangles.fill(self.scatter, scatter)
+        else:
+            scatter = scatter.copy()
         return replace(
             self,
             mean=self.mean.copy(),
-            scatter=self.scatter.copy(),
+            scatter=scatter,
             unit_sum=self.unit_sum.copy(),
             unit_squares=self.unit_squares.copy(),
         )
@@ -100,7 +107,7 @@ class Moments:
         step = other.mean - self.mean
         if self.has_scatter:
             if self.n == 0:
-                self.scatter = arithmetic_of(other.scatter).zeros(tuple(other.scatter.shape))
+                self.scatter = room_beside(other.scatter, self.scatter)
             arithmetic = arithmetic_of(self.scatter)
             product = arithmetic.matrix(other.scatter)
             arithmetic.add_scatter(self.scatter, product, 1.0, (step, step), self.n * (other.n / n))
@@ -195,6 +202,13 @@ class Moments:
         values = np.where(descending > descending[0] * len(descending) * EPS, descending, 0.0)
         values[self.n - 1 :] = 0.0
         return np.asarray(values * (scale / (self.n - 1)))
+
+
+def room_beside(product: Sums, sums: FloatArray) -> Sums:
+    """Return zeros on the device of a product to add it to, or the host's sums without one."""
+    shape = tuple(product.shape)
+    beside = arithmetic_of(product).room_for(shape)
+    return sums if beside is None else beside
 
 
 def compilable(X: Vectors) -> Vectors:

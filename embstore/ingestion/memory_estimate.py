@@ -12,24 +12,10 @@ from dataclasses import dataclass, fields
 from typing import Literal
 
 from embstore.common.workers import n_workers as usual_workers
+from embstore.measuring.side_by_side import bytes_of_one, side_by_side
 from embstore.models.description import ModelSize
 from embstore.models.hidden_states import windows_per_batch
 
-# What one worker holds at once: "squares" of s bytes, and "samples" of 4·d·n bytes.
-# For a layer, squares: the scatter and the directions of one scope, and five arrays while
-# those of the next are computed. Samples: the distinct points, the points of two scopes, and
-# two copies while pairs are counted.
-_LAYER_SQUARES, _LAYER_SAMPLES = 7, 5
-# For a pair of layers, squares: three sums of a scope, six while they are decomposed; the map,
-# its factor and the joint covariance of the tokens that all scopes share; and the covariance of
-# a scope that has too many other tokens. Samples: two centred ones and two products, once for
-# the shared tokens and once for such a scope.
-_PAIR_SQUARES, _PAIR_SAMPLES = 13, 8
-# Bytes for each kept token while one worker searches for neighbours: its products with a block
-# of 512 tokens, up to four times 76 candidates, and 76 neighbours in two forms. Each scope adds
-# two copies of 64 neighbours.
-_SEARCH_BYTES = 4 * 512 + 8 * 4 * 76 + 16 * 76
-_SCOPE_BYTES = 2 * 64 * 12
 # Bytes for each kept token, layer and scope until pairs are measured: 30 neighbours and the
 # number of a row.
 _NEAREST_BYTES = 31 * 8
@@ -71,9 +57,9 @@ class MemoryEstimate:
 
     Attributes:
         weights: of the model, once loaded.
-        moments: s for every hidden state (blocks, embedding, final norm), and first tokens
+        moments: s/2 for every hidden state (blocks, embedding, final norm), and first tokens
             and as many sinks as vectors or sums.
-        pairs: the same for every two adjacent layers.
+        pairs: s for every two adjacent layers, and as much for those that have sums.
         sample: 4·d·n for every hidden state, and the nearest neighbours.
         batch: hidden states of one batch, the model's own activations, and for each
             worker what taking in a layer, or a pair of layers, needs.
@@ -107,16 +93,19 @@ def estimate(size: ModelSize, extent: Extent, *, n_workers: int | None = None) -
     Args:
         size: of the model.
         extent: of the run.
-        n_workers: layers measured side by side; None for what this machine gives.
+        n_workers: layers taken in side by side, and measured if memory allows; None for what
+            this machine gives.
     """
     d, n = size.hidden_size, extent.n_sample
     workers = n_workers or usual_workers()
+    need = bytes_of_one(d, n, extent.n_scopes, pairs=extent.pairs, search=extent.search)
     square = 8 * d * d
     sample = 4 * d * n
     # As many sinks as first tokens: kept as vectors, and as sums if there are many.
     settled = extent.n_windows >= d // 2
     kept = min(2 * 4 * d * extent.n_windows, max(sample // 4, 4 * d * d))
-    special = kept + (2 * square if settled else 0)
+    triangle = 4 * d * (d + 1)
+    special = kept + (2 * triangle if settled else 0)
     cross_special = 2 * square if settled else 0
     n_pairs = sum(size.n_layers) if extent.pairs else 0
 
@@ -130,15 +119,12 @@ def estimate(size: ModelSize, extent: Extent, *, n_workers: int | None = None) -
     # Of one layer or of two: copies in float32, centred ones in float64, and three sums.
     taking_in = batch_tokens * d * (32 if extent.pairs else 16) + 3 * square
 
-    per_token = _SEARCH_BYTES + _SCOPE_BYTES * extent.n_scopes if extent.search else 0
     nearest = _NEAREST_BYTES * n * extent.n_scopes if extent.search else 0
-    layer = _LAYER_SQUARES * square + _LAYER_SAMPLES * sample + per_token * n
-    pair = _PAIR_SQUARES * square + _PAIR_SAMPLES * sample + per_token * n
     return MemoryEstimate(
         weights=size.n_parameters * extent.itemsize,
-        moments=size.n_states * (square + special),
+        moments=size.n_states * (triangle + special),
         pairs=n_pairs * (square + cross_special),
         sample=size.n_states * (sample + nearest),
         batch=activations + workers * taking_in,
-        work=workers * max(layer, pair if extent.pairs else 0),
+        work=side_by_side(need, cores=workers) * need,
     )

@@ -11,12 +11,11 @@ from functools import partial
 from queue import SimpleQueue
 from typing import Literal, TypeVar
 
-import psutil
-
 from embstore.checkpoints import hub
 from embstore.checkpoints.find import Candidate
 from embstore.checkpoints.locate import fetch_weights, fingerprinted, locate_files
 from embstore.checkpoints.located import Located
+from embstore.common.memory import free_memory
 from embstore.errors import StoreError
 from embstore.ingestion.memory_estimate import estimate
 from embstore.ingestion.plan import Plan, plan, plan_extent
@@ -140,7 +139,7 @@ class Preparation:
         extent = plan_extent(planned, self._resources.dtype.itemsize, self._settings)
         need = estimate(model_size(planned.model), extent).total
         # Twice, because the checkpoint being measured may not have taken its memory yet.
-        return bool(psutil.virtual_memory().available > 2 * need)
+        return free_memory() > 2 * need
 
     def _delete_downloads(self) -> None:
         """Delete downloads of measured checkpoints that no other prepared checkpoint uses."""

@@ -20,6 +20,7 @@ from embstore.geometry.neighbors.search import nearest_neighbors
 from embstore.measuring.collect import LayerRecord, PairRecord
 from embstore.measuring.evaluate import LayerResult, measure_layer, measure_pair
 from embstore.measuring.scopes import SINK_THRESHOLD, same_tokens
+from embstore.measuring.side_by_side import bytes_of_one, side_by_side
 from embstore.measuring.stack import StackRecord
 from embstore.metrics.selection import Selection
 from embstore.models.hidden_states import HiddenBatch
@@ -124,22 +125,25 @@ def measure_batches(
             progress("forward", tokens, 0)
             # Drop the batch: it would stay in memory while the next one is made.
             del batch, states
-        layers = [(stack, record) for stack in stacks.values() for record in stack.layers.values()]
-        pairs = [(stack, record) for stack in stacks.values() for record in stack.pairs]
-        total = len(layers) + len(pairs)
-        results: dict[LayerKey, LayerResult] = {}
-        search = partial(nearest_neighbors, device=choice.device, seed=choice.seed)
+    layers = [(stack, record) for stack in stacks.values() for record in stack.layers.values()]
+    pairs = [(stack, record) for stack in stacks.values() for record in stack.pairs]
+    total = len(layers) + len(pairs)
+    results: dict[LayerKey, LayerResult] = {}
+    search = partial(nearest_neighbors, device=choice.device, seed=choice.seed)
 
-        # An encoder has no sinks, so two of its scopes are one: each is measured once.
-        same = {name: same_tokens(stack.counts, choice.scopes) for name, stack in stacks.items()}
+    # An encoder has no sinks, so two of its scopes are one: each is measured once.
+    same = {name: same_tokens(stack.counts, choice.scopes) for name, stack in stacks.items()}
 
-        def of_layer(item: tuple[StackRecord, LayerRecord]) -> LayerResult:
-            scopes = list(same[item[1].key.stack])
-            return measure_layer(*item, scopes, search, selection, device=choice.device)
+    def of_layer(item: tuple[StackRecord, LayerRecord]) -> LayerResult:
+        scopes = list(same[item[1].key.stack])
+        return measure_layer(*item, scopes, search, selection, device=choice.device)
 
-        def of_pair(item: tuple[StackRecord, PairRecord]) -> list[Measurement]:
-            return measure_pair(*item, results, list(same[item[1].x.key.stack]), selection)
+    def of_pair(item: tuple[StackRecord, PairRecord]) -> list[Measurement]:
+        return measure_pair(*item, results, list(same[item[1].x.key.stack]), selection)
 
+    # Wide layers go one after the other, each with more of the cores.
+    widest = max((record.d for _, record in layers), default=0)
+    with workers(side_by_side(_bytes_of_one(widest, len(positions), choice))) as pool:
         for result in pool.map(of_layer, layers):
             results[result.layer.key] = result
             progress("geometry", len(results), total)
@@ -155,6 +159,17 @@ def measure_batches(
         curves=_in_all((c for result in results.values() for c in result.curves), same),
         forward_seconds=forward_seconds,
         geometry_seconds=time.perf_counter() - began - forward_seconds,
+    )
+
+
+def _bytes_of_one(d: int, n_sample: int, choice: Choice) -> int:
+    """Return what measuring one layer of width d takes, or one pair of them."""
+    return bytes_of_one(
+        d,
+        n_sample,
+        len(choice.scopes),
+        pairs=bool(choice.selection.of_pair),
+        search=choice.selection.needs("neighbors"),
     )
 
 

@@ -85,7 +85,7 @@ class LayerRecord:
         self.key = key
         self.d = d
         self.covariance = covariance
-        self.moments: dict[int, Moments] = {REST: Moments.empty(d, scatter=covariance)}
+        self.moments: dict[int, Moments] = {REST: self._no_vectors()}
         self.n_sample = n_sample
         self._room = np.empty((n_sample, d), dtype=dtype)
         self._used = n_sample
@@ -126,7 +126,11 @@ class LayerRecord:
 
     def settle(self, group: int, rows: NDArray[np.int64]) -> None:
         """Turn a group's vectors, which ``units`` has at those rows, into moments."""
-        self.moments[group] = Moments.of(self.units[rows], scatter=self.covariance)
+        self.moments[group] = self._no_vectors()
+        self.moments[group].add(self.units, rows)
+
+    def _no_vectors(self) -> Moments:
+        return Moments.empty(self.d, scatter=self.covariance, packed=True)
 
     def merged(self, groups: Iterable[int], few: Few) -> Moments:
         """Return the moments of all vectors of some groups, the rest among them.
@@ -136,11 +140,10 @@ class LayerRecord:
             few: the rows of ``units`` of groups without sums.
         """
         others = [group for group in groups if group != REST]
-        rest = self.moments[REST].to_host()
-        merged = rest.copy() if others else rest
+        merged = self.moments[REST].whole()
         for group in others:
             if group in self.moments:
-                merged.take_in(self.moments[group].to_host())
+                merged.take_in(self.moments[group].whole())
             elif group in few:
                 merged.add(self.units, few[group])
         return merged
@@ -198,11 +201,11 @@ class PairRecord:
         if not self.cross:
             return CrossMoments.empty(0, 0)
         others = [group for group in groups if group != REST]
-        rest = self.cross[REST].to_host()
+        rest = self.cross[REST].on_host()
         merged = rest.copy() if others else rest
         for group in others:
             if group in self.cross:
-                merged.take_in(self.cross[group].to_host())
+                merged.take_in(self.cross[group].on_host())
             elif group in few:
                 merged.add(self.x.units[few[group]], self.y.units[few[group]])
         return merged

@@ -33,6 +33,16 @@ def test_linear_algebra_has_one_thread_meanwhile_and_its_own_number_after() -> N
         assert blas_threads() == {2}
 
 
+def test_fewer_workers_than_cores_have_several_threads_each(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("embstore.common.workers.n_workers", lambda: 8)
+    with threadpool_limits(8, user_api="blas"):
+        for at_most, threads in ((None, 1), (16, 1), (8, 1), (3, 2), (2, 4), (1, 8)):
+            with workers(at_most) as pool:
+                assert list(pool.map(lambda _: blas_threads(), range(2))) == [{threads}] * 2
+
+
 def test_an_error_ends_the_work_and_is_passed_on() -> None:
     done: list[int] = []
 

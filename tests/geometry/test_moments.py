@@ -148,3 +148,19 @@ def test_eigenvalues_about_the_origin_are_squared_singular_values(name: str) -> 
     # What is below d·eps of the largest is rounding, and zero.
     rounding = X.shape[1] * np.finfo(np.float64).eps * expected[0]
     np.testing.assert_allclose(found, expected, atol=2 * rounding, rtol=1e-9)
+
+
+@pytest.mark.parametrize("d", [1, 2, 31, 33, 100])
+def test_a_triangle_holds_what_a_matrix_does(d: int) -> None:
+    X = cloud(90, d, seed=6)
+    packed = Moments.empty(d, packed=True)
+    for part in np.array_split(X, 4):
+        packed.add(part)
+    assert packed.scatter.shape == (d * (d + 1) // 2,)
+    whole = packed.whole()
+    centred = np.longdouble(X) - np.longdouble(X).mean(axis=0)
+    np.testing.assert_allclose(whole.scatter, centred.T @ centred, rtol=1e-12, atol=1e-12)
+    assert (whole.scatter == whole.scatter.T).all()
+    assert (whole.mean == packed.mean).all()
+    whole.mean[:] = 0.0
+    assert packed.mean.any()

@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from embstore.common.scratch import scratch
-from embstore.geometry import pair_loops, row_loops
+from embstore.geometry import pair_loops, row_loops, triangles
 from embstore.geometry.arithmetic.protocol import Description, Rows, Sums
 from embstore.types import FloatArray
 
@@ -105,11 +105,14 @@ class OnHost:
         weight: float,
     ) -> None:
         """As ``Arithmetic`` says."""
-        row_loops.add_scatter(scatter, product, unit, *steps, weight)
+        if scatter.ndim == 1:
+            triangles.add_scatter(scatter, product, unit, steps[0], weight)
+        else:
+            row_loops.add_scatter(scatter, product, unit, *steps, weight)
 
-    def zeros(self, shape: tuple[int, int]) -> FloatArray:
+    def room_for(self, shape: tuple[int, int]) -> None:  # noqa: ARG002
         """As ``Arithmetic`` says."""
-        return np.zeros(shape)
+        return
 
     def matrix(self, sums: Sums) -> FloatArray:
         """As ``Arithmetic`` says."""

@@ -157,12 +157,12 @@ class OnTorch:
         step_x, step_y = (self._vector(step) for step in steps)
         scatter.addr_(step_x, step_y, alpha=weight)
 
-    def zeros(self, shape: tuple[int, int]) -> Sums:
+    def room_for(self, shape: tuple[int, int]) -> Tensor | None:
         """As ``Arithmetic`` says."""
         if self._device.type == "cuda":
             free, _ = torch.cuda.mem_get_info(self._device)
             if free < _LEFT_FREE + 8 * shape[0] * shape[1]:
-                return np.zeros(shape)
+                return None
         return self._zeros(shape)
 
     def matrix(self, sums: Sums) -> Tensor:

@@ -114,8 +114,11 @@ class Arithmetic(Protocol[V_contra]):
     ) -> None:
         """Add to ``scatter``, in place, ``unit`` · product + ``weight`` · step_x step_yᵀ."""
 
-    def zeros(self, shape: tuple[int, int]) -> Sums:
-        """Return a sum of no products: beside the vectors if there is room, else on the host."""
+    def room_for(self, shape: tuple[int, int]) -> Sums | None:
+        """Return zeros beside the vectors to add products to; None if they are to be elsewhere.
+
+        That is on the host: the vectors are there already, or their device has no room.
+        """
 
     def matrix(self, sums: Sums) -> Sums:
         """Return a sum of products as this kind of arithmetic has it."""

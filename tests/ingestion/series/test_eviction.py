@@ -49,11 +49,8 @@ def test_a_commit_with_two_names_is_evicted_after_both(
     monkeypatch.setattr(server, "answer", same_commit)
     server.revisions["lab/tiny", "main"] = server.revisions["lab/tiny", "step20"]
 
-    class Memory:
-        available = 1_000_000
-
     # So that the second is loaded after the first was let go.
-    monkeypatch.setattr("psutil.virtual_memory", Memory)
+    monkeypatch.setattr("embstore.ingestion.prefetch.free_memory", lambda: 1_000_000)
     found = embstore.ingest(
         "lab/tiny",
         corpus=text,

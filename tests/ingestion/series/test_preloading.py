@@ -56,10 +56,7 @@ def test_without_room_for_two_models_the_next_is_loaded_afterwards(
 
         monkeypatch.setattr(f"embstore.ingestion.{module}.read_weights", read)
 
-    class Memory:
-        available = 1_000_000
-
-    monkeypatch.setattr("psutil.virtual_memory", Memory)
+    monkeypatch.setattr("embstore.ingestion.prefetch.free_memory", lambda: 1_000_000)
     embstore.ingest(series, corpus=text, store=tmp_path / "s.duckdb", **SMALL)
     # The first has nothing beside it.
     assert calls == ["prefetch", "one_checkpoint", "one_checkpoint"]
