@@ -9,6 +9,7 @@ from embstore.asking.parameters import ParameterValue
 from embstore.asking.question import SCALES, Channel, Question
 from embstore.charts.chart_data import ESTIMATES, INTERVAL
 from embstore.choices import SCOPE_WORDS
+from embstore.common.messages import listed
 from embstore.errors import QueryError
 from embstore.tables.values import plain_rows
 from embstore.types import MetricInfo
@@ -59,7 +60,7 @@ def check_columns(question: Question, table: "pa.Table", channels: Mapping[str, 
         if channel.column not in table.column_names:
             raise QueryError(
                 f"{question.path}: the chart's {key} is column {channel.column!r}; "
-                f"the question returns {', '.join(table.column_names)}"
+                f"the question returns {listed(table.column_names)}"
             )
 
 

@@ -237,12 +237,15 @@ def _why_empty(opened: "Store", question: "Question", asked: "Sequence[str]") ->
 def _metrics() -> "pa.Table":
     import pyarrow as pa
 
-    from embstore.metrics.registry import metric_infos
+    from embstore.metrics.registry import METRICS, PAIR_METRICS
 
-    columns = ("name", "title", "symbol", "unit", "lower", "upper", "formula", "citation")
+    columns = ("symbol", "unit", "lower", "upper", "formula", "citation", "uncertainty", "version")
+    known = [(metric.info, metric.family.name) for metric in METRICS.values()]
+    known += [(metric.info, metric.family.name) for metric in PAIR_METRICS.values()]
     rows = [
-        {column: getattr(info, column) for column in (*columns, "uncertainty", "version")}
-        for info in metric_infos(pairs=True)
+        {"name": info.name, "title": info.title, "family": family}
+        | {column: getattr(info, column) for column in columns}
+        for info, family in known
     ]
     return pa.Table.from_pylist(rows)
 

@@ -74,6 +74,7 @@ class TestLs:
         monkeypatch.chdir(tmp_path)
         metrics = {row["name"]: row for row in json.loads(ok("ls", "metrics", "-f", "json"))}
         assert metrics["anisotropy"]["upper"] == "1"
+        assert metrics["cka_next"]["family"] == "next_layer"
         queries = {row["name"]: row for row in json.loads(ok("ls", "queries", "-f", "json"))}
         assert queries["layer_profile"]["chart"] is True
         assert queries["layer_profile"]["parameters"].startswith("metric=anisotropy models=NULL")
@@ -227,7 +228,7 @@ class TestQuery:
                 "parameter scopes is empty; name at least one, or leave it out for all,no_sinks",
             ),
             (["failures", "-p", "models=lab/decode"], QueryError, "did you mean lab/decoder"),
-            (["layer_profile", "-p", "by=step"], UsageError, "expected one of depth, layer"),
+            (["layer_profile", "-p", "by=step"], UsageError, "choose from depth, layer"),
             (
                 ["layer_profile", "-p", "final_norm=perhaps"],
                 UsageError,
