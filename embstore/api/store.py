@@ -11,6 +11,7 @@ from embstore.asking.answer import Answer
 from embstore.asking.caveats import run_caveats
 from embstore.asking.emptiness import why_empty
 from embstore.asking.enough import check_enough
+from embstore.asking.out_of_sight import out_of_sight
 from embstore.asking.parameters import ParameterValue
 from embstore.asking.question import Question
 from embstore.common.utf8_text import utf8
@@ -412,9 +413,10 @@ class Store:
         table = ask.run_question(self._database, question, values)
         check_enough(question, values, table)
         caveats = run_caveats(self._database, table)
+        unseen = out_of_sight(self._database, question, values, table)
         if table.num_rows:
-            return table, caveats, ""
-        return table, caveats, why_empty(self._database, question, values, given)
+            return table, (*caveats, *([f"{unseen}."] if unseen else ())), ""
+        return table, caveats, why_empty(self._database, question, values, given, unseen)
 
     def _drawn(
         self,

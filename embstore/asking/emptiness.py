@@ -15,6 +15,7 @@ def why_empty(
     question: Question,
     values: Mapping[str, ParameterValue],
     given: Mapping[str, object],
+    unseen: str | None = None,
 ) -> str:
     """Say what a store lacks for a question that it has no rows for.
 
@@ -23,6 +24,7 @@ def why_empty(
         question: what was asked.
         values: of all its parameters.
         given: those that were chosen, as they were written.
+        unseen: which earlier run has what was asked for, if one has it.
 
     Raises:
         StoreError: the store cannot be read.
@@ -33,8 +35,11 @@ def why_empty(
         return f"{database.place} holds no runs yet; fill it with embstore {fill}"
     if given:
         asked = ", ".join(f"{name}={_written(given[name], values[name])}" for name in given)
-        needs = f": no {question.needs}" if question.needs else ""
-        return f"nothing in {database.place} fits {asked}{needs}"
+        needs = f"no {question.needs}" if question.needs else ""
+        lacking = unseen or needs
+        return f"nothing in {database.place} fits {asked}{f': {lacking}' if lacking else ''}"
+    if unseen:
+        return f"{database.place} has no numbers that this question asks for: {unseen}"
     return f"{database.place} has no {question.needs or 'numbers that this question asks for'}"
 
 
