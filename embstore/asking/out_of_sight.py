@@ -114,6 +114,20 @@ def find_lost(database: "Database") -> list[Lost]:
     return [Lost(**row) for row in database.select(_LOST).to_pylist()]
 
 
+def most_lost(database: "Database") -> dict[str, Lost]:
+    """Return of each newest run that lacks something the earlier run that has most of it.
+
+    Raises:
+        StoreError: the store cannot be read.
+    """
+    most: dict[str, Lost] = {}
+    for lost in find_lost(database):
+        known = most.get(lost.run_id)
+        if known is None or len(lost.things) > len(known.things):
+            most[lost.run_id] = lost
+    return most
+
+
 def out_of_sight(
     database: "Database",
     question: Question,
@@ -162,14 +176,10 @@ def hiding(database: "Database", runs: Mapping[str, str]) -> list[str]:
     Raises:
         StoreError: the store cannot be read.
     """
-    most: dict[str, Lost] = {}
-    for lost in find_lost(database):
-        known = most.get(lost.run_id)
-        if lost.run_id in runs and (known is None or len(lost.things) > len(known.things)):
-            most[lost.run_id] = lost
+    hidden = [lost for run_id, lost in most_lost(database).items() if run_id in runs]
     lines = []
-    if most:
-        first, more = next(iter(most.values())), len(most) - 1
+    if hidden:
+        first, more = hidden[0], len(hidden) - 1
         lines.append(
             f"questions look at the newest run, and {runs[first.run_id]} "
             f"({first.run_id[:8]}, {first.tokens:,} tokens) lacks "
