@@ -2,7 +2,9 @@
 -- doc: Three rows per run: the seconds per thousand tokens spent in the model's forward pass,
 --   in the geometry, and in everything else, mostly loading. tokens_per_second counts the
 --   forward pass and the geometry; geometry_over_forward is the time for the geometry as a
---   multiple of the time for the forward pass. The latest run of each checkpoint and text.
+--   multiple of the time for the forward pass. The latest run of each checkpoint and text. A run
+--   that goes on from an earlier one, whose numbers it takes over, has the seconds of both, and
+--   the machine of its last part.
 -- param models VARCHAR[] = NULL in model.name: only these models; NULL means all
 -- chart: mark=bar x=seconds_per_1000_tokens:Q y=series:N color=part:N
 WITH spent AS (

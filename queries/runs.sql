@@ -3,16 +3,19 @@
 --   geometry, not the loading; geometry_over_forward is the time for the geometry as a multiple
 --   of the time for the forward pass. latest marks the run that the other questions use;
 --   neighbor_recall is the least share of true neighbours found at any layer, 1 if the search
---   was exact; linear is how the model's linear layers were computed. run is what to call the
---   run elsewhere, as in embstore tag: the beginning of its id.
+--   was exact; linear is how the model's linear layers were computed. metrics is how many the
+--   run has, intervals whether its numbers have errors. run is what to call the run elsewhere,
+--   as in embstore tag: the beginning of its id.
 -- param models VARCHAR[] = NULL in model.name: only these models; NULL means all
--- table: run model revision tokens created_at
+-- table: run model revision tokens metrics intervals created_at
 SELECT
     left(run.run_id, 8) AS run,
     model.name AS model,
     checkpoint.revision,
     corpus.name AS corpus,
     run.created_at, run.tokens,
+    len(json_keys(run.metric_versions)) AS metrics,
+    coalesce(run.intervals, true) AS intervals,
     run.tokens / nullif(run.forward_seconds + run.geometry_seconds, 0) AS tokens_per_second,
     run.geometry_seconds / nullif(run.forward_seconds, 0) AS geometry_over_forward,
     run.wall_seconds, run.device, run.dtype, run.window_size, run.sample_size, run.seed,

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING
 from embstore.asking import ask
 from embstore.asking.answer import Answer
 from embstore.asking.caveats import run_caveats
+from embstore.asking.emptiness import why_empty
 from embstore.asking.enough import check_enough
+from embstore.asking.out_of_sight import out_of_sight
 from embstore.asking.parameters import ParameterValue
 from embstore.asking.question import Question
 from embstore.common.utf8_text import utf8
@@ -161,15 +163,14 @@ class Store:
         question = ask.find_question(name, self._queries)
         values = ask.bind(question, params)
         with self._database.held():
-            table = ask.run_question(self._database, question, values)
-            check_enough(question, values, table)
-            caveats = run_caveats(self._database, table)
+            table, caveats, why = self._asked(question, values, params)
         return Answer(
             table,
             caveats,
             question=question,
             values=values,
-            draw=partial(self._drawn, question, values, table, caveats),
+            draw=partial(self._drawn, question, values, table, caveats, why),
+            why_empty=why,
         )
 
     def sql(
@@ -376,7 +377,8 @@ class Store:
         """
         from embstore.asking.reasons import with_reasons
 
-        return Answer(with_reasons(self._database, answer.table), answer.notes)
+        table = with_reasons(self._database, answer.table)
+        return Answer(table, answer.notes, why_empty=answer.why_empty)
 
     def chart(
         self, name: str, /, *, theme: str = "light", columns: int = 3, **params: object
@@ -398,10 +400,23 @@ class Store:
         question = ask.find_question(name, self._queries)
         values = ask.bind(question, params)
         with self._database.held():
-            table = ask.run_question(self._database, question, values)
-            check_enough(question, values, table)
-            caveats = run_caveats(self._database, table)
-        return self._drawn(question, values, table, caveats, theme, columns)
+            table, caveats, why = self._asked(question, values, params)
+        return self._drawn(question, values, table, caveats, why, theme, columns)
+
+    def _asked(
+        self,
+        question: Question,
+        values: Mapping[str, ParameterValue],
+        given: Mapping[str, object],
+    ) -> "tuple[pa.Table, tuple[str, ...], str]":
+        """Return the rows, what to know before trusting them, and why there are none."""
+        table = ask.run_question(self._database, question, values)
+        check_enough(question, values, table)
+        caveats = run_caveats(self._database, table)
+        unseen = out_of_sight(self._database, question, values, table)
+        if table.num_rows:
+            return table, (*caveats, *([f"{unseen}."] if unseen else ())), ""
+        return table, caveats, why_empty(self._database, question, values, given, unseen)
 
     def _drawn(
         self,
@@ -409,13 +424,14 @@ class Store:
         values: Mapping[str, ParameterValue],
         table: "pa.Table",
         caveats: Sequence[str],
+        why: str,
         theme: str,
         columns: int = 3,
     ) -> "AnyChart":
         # Altair takes as long to import as everything else together.
         from embstore.charts.draw import draw
 
-        answer = Answer(table, caveats)
+        answer = Answer(table, caveats, why_empty=why)
         return draw(self._database, question, values, answer, theme=theme, columns=columns)
 
 

@@ -60,17 +60,20 @@ class Answer:
         question: Question | None = None,
         values: Mapping[str, ParameterValue] | None = None,
         draw: "Callable[[str], Drawn] | None" = None,
+        why_empty: str = "",
     ) -> None:
         """Wrap a table; ``notes`` are shown below it, beside the warnings found in it.
 
         Columns of one name are told apart as ``x`` and ``x_1``. ``headline`` stands above. With
         the ``question`` that it answers, and the ``values`` of its parameters, only the columns
-        that tell rows apart are shown. ``draw`` makes its chart in a theme.
+        that tell rows apart are shown. ``draw`` makes its chart in a theme. ``why_empty`` says
+        why there are no rows.
         """
         self._table = table.rename_columns(distinct(table.column_names))
         self._notes = tuple(notes)
         self._headline = headline
         self._draw = draw
+        self._why_empty = why_empty
         self._question = question
         self._values = dict(values or {})
 
@@ -84,6 +87,11 @@ class Answer:
         """What a reader should know before trusting the numbers."""
         known = dimension_caveat(self._table)
         return (*self._notes, known) if known else self._notes
+
+    @property
+    def why_empty(self) -> str:
+        """Why there are no rows; empty where there are some, or where nobody knows."""
+        return "" if self.num_rows else self._why_empty
 
     @property
     def num_rows(self) -> int:
@@ -223,7 +231,8 @@ class Answer:
         return [f"and {counted(left, 'more row')}"] if left > 0 else []
 
     def _remarks(self) -> list[str]:
-        return [f"note: {note}" for note in self.notes]
+        empty = [f"no rows: {self.why_empty}"] if self.why_empty else []
+        return [*empty, *(f"note: {note}" for note in self.notes)]
 
 
 def _not_installed(package: str) -> UsageError:

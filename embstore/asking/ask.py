@@ -147,7 +147,7 @@ def bind(
     declared = {parameter.name: parameter for parameter in question.parameters}
     for name in given:
         if name not in declared:
-            takes = f"it takes {', '.join(declared)}" if declared else "it takes none"
+            takes = f"it takes {listed(declared, most=12)}" if declared else "it takes none"
             raise UsageError(
                 f"question {question.name} has no parameter {name!r}"
                 f"{closest(name, declared)}; {takes}"

@@ -50,7 +50,7 @@ def text_read(database: "Database", table: "pa.Table") -> str | None:
     Raises:
         StoreError: the store cannot be read.
     """
-    runs = _runs_of(table)
+    runs = runs_of(table)
     if not runs:
         return None
     found = database.select(_READ.format(runs=quoted_ids(runs))).to_pylist()
@@ -66,7 +66,7 @@ def _span(least: int, most: int) -> str:
     return f"{least:,}" if least == most else f"{least:,} to {most:,}"
 
 
-def _runs_of(table: "pa.Table") -> list[str]:
+def runs_of(table: "pa.Table") -> list[str]:
     """Return the runs of columns such as run_id, before_run_id and the lists run_ids."""
     found: dict[str, None] = {}
     for name in table.column_names:

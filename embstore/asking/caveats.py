@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 # them. What ends otherwise is an error, an interval, a place or a difference.
 _LEVEL = re.compile(r"(.+_)?(value|mean|peak)(_no_first|_no_sinks)?")
 # What makes a row one of measured numbers, and not one about a run.
-_MEASURED = {"depth", "layer", "metric", "peak_value", "scope", "value"}
+MEASURED = {"depth", "layer", "metric", "peak_value", "scope", "value"}
 _N_SHOWN = 4
 _N_CHECKPOINTS_NAMED = 2
 
@@ -131,7 +131,7 @@ def few_tokens_caveat(database: "Database", table: "pa.Table") -> str | None:
         StoreError: the store cannot be read.
     """
     names = set(table.column_names)
-    if "run_id" not in names or not names & _MEASURED:
+    if "run_id" not in names or not names & MEASURED:
         return None
     shown = names.union(table["metric"].unique().to_pylist() if "metric" in names else ())
     return few_tokens_note(database, shown, table["run_id"].unique().to_pylist())
@@ -180,7 +180,7 @@ def unequal_caveat(database: "Database", table: "pa.Table") -> str | None:
         StoreError: the store cannot be read.
     """
     names = set(table.column_names)
-    if "run_id" not in names or not names & _MEASURED:
+    if "run_id" not in names or not names & MEASURED:
         return None
     runs = [run for run in table["run_id"].unique().to_pylist() if run is not None]
     if len(runs) < 2:
@@ -273,7 +273,7 @@ def _runs_of(table: "pa.Table") -> set[str]:
     """Return the runs that an answer has numbers of; none for a list of runs."""
     names = set(table.column_names)
     columns = [name for name in names if name == "run_id" or name.endswith("_run_id")]
-    if "latest" in names or not names & _MEASURED:
+    if "latest" in names or not names & MEASURED:
         return set()
     shown = {run for name in columns for run in table[name].unique().to_pylist()}
     return {str(run) for run in shown if run is not None}

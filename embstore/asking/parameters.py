@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from numbers import Integral, Real
 
+from embstore.common.messages import among
 from embstore.common.utf8_text import utf8
 from embstore.errors import UsageError
 
@@ -152,8 +153,9 @@ def _checked(parameter: Parameter, value: object) -> Scalar:
     except (TypeError, ValueError, OverflowError):
         raise _misfit(parameter, value) from None
     if parameter.choices and converted not in parameter.choices:
-        allowed = ", ".join(show_value(choice) for choice in parameter.choices)
-        raise UsageError(f"parameter {parameter.name}: found {value!r}; expected one of {allowed}")
+        allowed = [show_value(choice) for choice in parameter.choices]
+        which = among(str(value), allowed)
+        raise UsageError(f"parameter {parameter.name}: found {value!r}{which}")
     limits = parameter.range
     if limits is not None and isinstance(converted, int | float) and converted not in limits:
         raise UsageError(f"parameter {parameter.name}: found {value!r}; expected {limits}")

@@ -29,6 +29,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from embstore.asking.parameters import TYPES, Parameter, Range, read_literal, read_literals
+from embstore.common.messages import among
 from embstore.errors import QueryError, UsageError
 from embstore.inputs.utf8 import not_utf8
 
@@ -289,7 +290,7 @@ def _parse_encoding(text: str) -> Encoding:
             mark = value
             continue
         if key not in CHANNELS:
-            raise QueryError(f"chart: channel {key!r}; expected one of mark, {', '.join(CHANNELS)}")
+            raise QueryError(f"chart: channel {key!r}{among(key, ('mark', *CHANNELS))}")
         found = _CHANNEL.fullmatch(value)
         if found is None:
             raise QueryError(

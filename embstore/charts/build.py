@@ -60,6 +60,7 @@ def build_chart(
     theme: str = "light",
     columns: int = PANELS_ABREAST,
     models: Sequence[str] = (),
+    empty: str = "",
 ) -> AnyChart:
     """Draw a question's rows as its ``chart:`` line says.
 
@@ -81,6 +82,7 @@ def build_chart(
         columns: how many panels stand side by side at most: 1 for a narrow page.
         models: all models of the store, the first measured first: each has its colour by
             its place among them.
+        empty: why there may be no rows.
 
     Raises:
         UsageError: no such theme, or so many columns.
@@ -103,7 +105,7 @@ def build_chart(
         metric = None
     mark = question.encoding.mark
     channels, table, note = few_panels(mark, channels, table, fewer(question, table))
-    answer, table = table, unrolled(question, table, channels)
+    answer, table = table, unrolled(question, table, channels, empty)
     check_sizes(question, table, channels)
     channels = check_letters(question, table, channels)
     rows = drawn_rows(question, table, channels)

@@ -54,4 +54,5 @@ def draw(
         theme=theme,
         columns=columns,
         models=models,
+        empty=answer.why_empty,
     )

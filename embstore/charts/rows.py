@@ -9,6 +9,7 @@ from embstore.asking.parameters import ParameterValue
 from embstore.asking.question import SCALES, Channel, Question
 from embstore.charts.chart_data import ESTIMATES, INTERVAL
 from embstore.choices import SCOPE_WORDS
+from embstore.common.messages import listed
 from embstore.errors import QueryError
 from embstore.tables.values import plain_rows
 from embstore.types import MetricInfo
@@ -59,12 +60,20 @@ def check_columns(question: Question, table: "pa.Table", channels: Mapping[str, 
         if channel.column not in table.column_names:
             raise QueryError(
                 f"{question.path}: the chart's {key} is column {channel.column!r}; "
-                f"the question returns {', '.join(table.column_names)}"
+                f"the question returns {listed(table.column_names)}"
             )
 
 
-def unrolled(question: Question, table: "pa.Table", channels: Mapping[str, Channel]) -> "pa.Table":
+def unrolled(
+    question: Question, table: "pa.Table", channels: Mapping[str, Channel], empty: str = ""
+) -> "pa.Table":
     """Return a row for each item of the lists that ``x`` and ``y`` show; other tables as they are.
+
+    Args:
+        question: what was asked.
+        table: the answer.
+        channels: what is drawn of it.
+        empty: why it may have no rows.
 
     Raises:
         QueryError: no rows, or more than a chart can show; lists of unequal lengths in a row.
@@ -87,7 +96,8 @@ def unrolled(question: Question, table: "pa.Table", channels: Mapping[str, Chann
             longer = longer.set_column(place, name, table[name].combine_chunks().flatten())
         table = longer
     if table.num_rows == 0:
-        raise QueryError(f"question {question.name}: no rows, so there is nothing to draw")
+        why = f": {empty}" if empty else ""
+        raise QueryError(f"question {question.name}: no rows, so there is nothing to draw{why}")
     if table.num_rows > MAX_ROWS:
         raise QueryError(
             f"question {question.name}: {table.num_rows} rows, more than the {MAX_ROWS} a chart "

@@ -29,12 +29,10 @@ from embstore.errors import QueryError, UsageError
 from embstore.inputs.utf8 import not_utf8
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
     import pyarrow as pa
 
-    from embstore.api.store import Store
-    from embstore.asking.question import Question
     from embstore.tables.glance import Glance
 
 app = typer.Typer()
@@ -160,12 +158,11 @@ def query(
     answer = opened.query(name, **params)
     if reasons:
         answer = opened.with_reasons(answer)
-    empty = "" if answer.num_rows else _why_empty(opened, question, param or ())
     show_answer(
         answer.table,
         chosen,
         output,
-        empty=empty,
+        empty=answer.why_empty,
         notes=answer.notes,
         at_a_glance=answer.at_a_glance,
     )
@@ -222,27 +219,18 @@ def sql(
     show_answer(answer.table, chosen, output, empty=empty, notes=answer.notes)
 
 
-def _why_empty(opened: "Store", question: "Question", asked: "Sequence[str]") -> str:
-    """Say what the store lacks for a question that it has no rows for."""
-    if not opened.info()["runs"]:
-        # An export, which is a folder or at an address, takes the runs of stores.
-        fill = "ingest" if opened.path.is_file() else "export"
-        return f"{opened.place} holds no runs yet; fill it with embstore {fill}"
-    if asked:
-        needs = f": no {question.needs}" if question.needs else ""
-        return f"nothing in {opened.place} fits {', '.join(asked)}{needs}"
-    return f"{opened.place} has no {question.needs or 'numbers that this question asks for'}"
-
-
 def _metrics() -> "pa.Table":
     import pyarrow as pa
 
-    from embstore.metrics.registry import metric_infos
+    from embstore.metrics.registry import METRICS, PAIR_METRICS
 
-    columns = ("name", "title", "symbol", "unit", "lower", "upper", "formula", "citation")
+    columns = ("symbol", "unit", "lower", "upper", "formula", "citation", "uncertainty", "version")
+    known = [(metric.info, metric.family.name) for metric in METRICS.values()]
+    known += [(metric.info, metric.family.name) for metric in PAIR_METRICS.values()]
     rows = [
-        {column: getattr(info, column) for column in (*columns, "uncertainty", "version")}
-        for info in metric_infos(pairs=True)
+        {"name": info.name, "title": info.title, "family": family}
+        | {column: getattr(info, column) for column in columns}
+        for info, family in known
     ]
     return pa.Table.from_pylist(rows)
 

@@ -4,13 +4,12 @@ from typing import Annotated
 
 import typer
 
+from embstore.cli.completing import complete_metrics, complete_scopes
 from embstore.cli.options import (
     FormatOption,
     OutputOption,
     StoreOption,
     TagOption,
-    complete_metrics,
-    complete_scopes,
     split_names,
     tag_filter,
 )

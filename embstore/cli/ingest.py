@@ -8,13 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from embstore.choices import DEFAULT_SCOPES, Sampling
-from embstore.cli.options import (
-    FormatOption,
-    OutputOption,
-    StoreOption,
-    complete_choices,
-    parse_tags,
-)
+from embstore.cli.completing import complete_choices, complete_scopes
+from embstore.cli.options import FormatOption, OutputOption, StoreOption, parse_tags
 from embstore.cli.outcomes import show_failures, tell, tell_findings
 from embstore.cli.progress import progress_bar
 from embstore.cli.terminal import TERMINAL
@@ -148,7 +143,10 @@ def ingest(
     scopes: Annotated[
         str,
         typer.Option(
-            metavar="LIST", help="Which sets of tokens, with commas between.", rich_help_panel="How"
+            metavar="LIST",
+            help="Which sets of tokens, with commas between.",
+            rich_help_panel="How",
+            autocompletion=complete_scopes,
         ),
     ] = ",".join(DEFAULT_SCOPES),
     metrics: Annotated[

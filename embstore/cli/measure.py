@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from embstore.choices import Sampling
+from embstore.cli.completing import complete_columns
 from embstore.cli.options import FormatOption, OutputOption, split_names
 from embstore.cli.outcomes import tell
 from embstore.cli.progress import progress_bar
@@ -66,11 +67,16 @@ def measure(
         typer.Option(
             metavar="NAMES",
             help="A table's coordinates: a,b,c or 'dim_*'; every column of numbers if not given.",
+            autocompletion=complete_columns,
         ),
     ] = None,
     ignore: Annotated[
         list[str] | None,
-        typer.Option(metavar="NAMES", help="A table's columns that are no coordinates, as id."),
+        typer.Option(
+            metavar="NAMES",
+            help="A table's columns that are no coordinates, as id.",
+            autocompletion=complete_columns,
+        ),
     ] = None,
     sample: Annotated[
         int, typer.Option(help="Vectors kept for neighbours and quantiles.")

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from embstore.cli.completing import complete_parameters
 from embstore.common.utf8_text import utf8
 from embstore.errors import UsageError
 
@@ -31,46 +32,9 @@ def _formats() -> list[str]:
     return list(FORMATS)
 
 
-def complete_metrics() -> list[str]:
-    """Offer every metric's name."""
-    from embstore.metrics.registry import metric_infos
-
-    return [info.name for info in metric_infos(pairs=True)]
-
-
-def complete_choices() -> list[str]:
-    """Offer what chooses metrics: presets, families, names."""
-    from embstore.metrics.registry import FAMILIES
-    from embstore.metrics.selection import ALL, PRESETS
-
-    return [*PRESETS, *(family.name for family in FAMILIES), *ALL]
-
-
-def complete_scopes() -> list[str]:
-    """Offer every scope."""
-    from embstore.choices import SCOPES
-
-    return list(SCOPES)
-
-
 def complete_themes() -> list[str]:
     """Offer every look of a chart."""
     return ["light", "dark"]
-
-
-def _params(ctx: typer.Context, incomplete: str) -> list[str]:
-    from embstore.cli.completing import parameters_and_values
-
-    typed = ctx.params
-    # The -p that is still without a value keeps what stands before it from being an argument.
-    before = [str(typed["name"])] if typed.get("name") else list(ctx.args)
-    offered = parameters_and_values(
-        incomplete,
-        question="".join(before[:1]),
-        store=typed.get("store"),
-        queries=typed.get("queries") or (),
-    )
-    return [word for word in offered if word.startswith(incomplete)]
 
 
 StoreOption = Annotated[
@@ -124,7 +88,7 @@ ParamOption = Annotated[
         "-p",
         metavar="NAME=VALUE",
         help="A parameter; may be repeated. A list is a,b, a line each, or the option twice.",
-        autocompletion=_params,
+        autocompletion=complete_parameters,
     ),
 ]
 ReasonsOption = Annotated[

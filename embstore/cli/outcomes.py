@@ -80,6 +80,7 @@ def _beyond(outcome: "Outcome") -> str:
 
 def tell_findings(outcomes: "Sequence[Outcome]", store: str | None) -> None:
     """Say on stderr what the stored runs have found, and what to type next."""
+    from embstore.asking.out_of_sight import hiding
     from embstore.asking.run_findings import metric_to_draw, run_findings
     from embstore.store.connection import open_database
 
@@ -102,6 +103,9 @@ def tell_findings(outcomes: "Sequence[Outcome]", store: str | None) -> None:
         for line in run_findings(database, names):
             TERMINAL.say(line)
         metric = metric_to_draw(database, found)
+        labels = {key: f"{one.model}@{one.revision}" for key, one in found.items()}
+        for line in hiding(database, labels):
+            TERMINAL.say(f"warning: {line}")
     revisions = list(dict.fromkeys(outcome.revision for outcome in found.values()))
     words = _next(models, revisions, metric)
     place = [] if store is None else ["--store", store]

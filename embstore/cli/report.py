@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from embstore.cli.completing import complete_stored_metrics, complete_stored_models
 from embstore.cli.options import StoreOption, TagOption, split_names, tag_filter
 from embstore.cli.terminal import TERMINAL
 from embstore.errors import UsageError
@@ -30,7 +31,12 @@ def report(
     store: StoreOption = None,
     models: Annotated[
         list[str] | None,
-        typer.Option("--models", metavar="A,B", help="Only these models; may be repeated."),
+        typer.Option(
+            "--models",
+            metavar="A,B",
+            help="Only these models; may be repeated.",
+            autocompletion=complete_stored_models,
+        ),
     ] = None,
     metrics: Annotated[
         list[str] | None,
@@ -38,6 +44,7 @@ def report(
             "--metrics",
             metavar="A,B",
             help="Only these metrics; a large store's page then has every checkpoint of them.",
+            autocompletion=complete_stored_metrics,
         ),
     ] = None,
     title: Annotated[

@@ -7,6 +7,8 @@ from embstore.errors import EmbstoreError
 
 # Longer, and what embstore says around it would be lost.
 _LONGEST = 300
+# Of more names nobody finds the one that was meant.
+_MOST_NAMED = 12
 
 
 def visible(text: str) -> str:
@@ -65,16 +67,35 @@ def counted(n: int, what: str) -> str:
     return f"{n:,} {what}{'s' * (n != 1)}"
 
 
-def unknown(what: str, name: str, known: Iterable[str]) -> str:
-    """Say that a name is none of those there are, and name them.
+def unknown(what: str, name: str, known: Iterable[str], *, groups: str = "", ls: str = "") -> str:
+    """Say that a name is none of those there are, and which it may be, as ``among`` does.
 
     >>> unknown("scope", "nosinks", ["all", "no_first", "no_sinks"])
     "unknown scope 'nosinks' (did you mean no_sinks?); choose from all, no_first, no_sinks"
     """
+    return f"unknown {what} {name!r}{among(name, known, groups=groups, ls=ls)}"
+
+
+def among(name: str, known: Iterable[str], *, groups: str = "", ls: str = "") -> str:
+    """Return what to put behind an unknown name: all that there are, or of many the closest.
+
+    Args:
+        name: what was written.
+        known: what it could be.
+        groups: what stands for many names where none is close; the first few if empty.
+        ls: the command that lists all of them, if there is one.
+
+    >>> among("b", "ac"), among("rankm", ["rankme", *map(str, range(40))], ls="embstore ls metrics")
+    ('; choose from a, c', ' (did you mean rankme?); list them: embstore ls metrics')
+    """
     every = list(known)
-    # All names stand there anyway, so only a slip of the finger needs a hint.
-    slip = difflib.get_close_matches(name.lower(), every, n=1, cutoff=0.88)
-    return f"unknown {what} {name!r}{did_you_mean(slip)}; choose from {', '.join(every)}"
+    # Where all names stand there anyway, only a slip of the finger needs a hint.
+    slip = did_you_mean(difflib.get_close_matches(name.lower(), every, n=1, cutoff=0.88))
+    if len(every) <= _MOST_NAMED:
+        return f"{slip}; choose from {', '.join(every)}"
+    if hint := slip or closest(name, every):
+        return f"{hint}; list them: {ls}" if ls else hint
+    return f"; choose from {groups or listed(every)}"
 
 
 def did_you_mean(names: Iterable[str]) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from embstore.asking.caveats import dimension_caveat, few_tokens_note
 from embstore.choices import SCOPES
-from embstore.common.messages import closest, unknown
+from embstore.common.messages import closest, listed, unknown
 from embstore.comparison.choose_runs import StoredRun, choose_runs, same_windows, stored_runs
 from embstore.comparison.differences import By, compare_profiles, default_by
 from embstore.comparison.profiles import Profile, read_profiles
@@ -139,7 +139,7 @@ def _metrics(a: StoredRun, b: StoredRun, wanted: Sequence[str], notes: list[str]
         if name not in either:
             raise QueryError(
                 f"no metric {name!r} in these runs{closest(name, either)}; "
-                f"they have {', '.join(sorted(either))}"
+                f"they have {listed(sorted(either))}"
             )
     chosen = list(dict.fromkeys(wanted or MAIN_METRICS))
     kept = [name for name in chosen if all(name in known for known in versions)]

@@ -9,8 +9,8 @@ from dataclasses import dataclass, replace
 
 from embstore.choices import SCOPES, Scope
 from embstore.metrics.selection import ALL, Selection
-from embstore.store.stored_numbers import SampleRun, StoredNumbers
-from embstore.types import Measured
+from embstore.store.stored_numbers import SampleRun, Spent, StoredNumbers
+from embstore.types import Measured, Provenance
 
 
 @dataclass(frozen=True)
@@ -93,4 +93,15 @@ def completed(measured: Measured, stored: StoredNumbers, task: Task) -> Measured
         ),
         spectra=tuple((spectra | {(s.key, s.scope): s for s in stored.spectra}).values()),
         curves=tuple((curves | {(c.key, c.scope, c.rank): c for c in stored.curves}).values()),
+    )
+
+
+def whole_cost(provenance: Provenance, before: Spent) -> Provenance:
+    """Add to what a run has cost what it took to measure the numbers that it takes over."""
+    return replace(
+        provenance,
+        wall_seconds=provenance.wall_seconds + before.wall_seconds,
+        forward_seconds=provenance.forward_seconds + before.forward_seconds,
+        geometry_seconds=provenance.geometry_seconds + before.geometry_seconds,
+        peak_memory_bytes=max(provenance.peak_memory_bytes, before.peak_memory_bytes),
     )

@@ -12,7 +12,7 @@ from functools import partial
 
 from embstore.common.allocator import keep_freed_memory
 from embstore.common.workers import ahead
-from embstore.ingestion.completing import completed
+from embstore.ingestion.completing import completed, whole_cost
 from embstore.ingestion.outcome import Outcome
 from embstore.ingestion.plan import Plan
 from embstore.ingestion.prefetch import Prepared
@@ -79,6 +79,8 @@ def measure_and_store(
         batch_size=batch_size,
         seconds=time.perf_counter() - began,
     )
+    if stored is not None:
+        provenance = whole_cost(provenance, stored.spent)
     run = Run(
         model=model.facts,
         checkpoint=located.checkpoint,

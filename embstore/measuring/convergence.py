@@ -15,6 +15,7 @@ from embstore.inputs.sampling import check_seed
 from embstore.measuring.array_input import in_windows, rows_of
 from embstore.measuring.vectors import measure_vectors
 from embstore.metrics.registry import METRICS
+from embstore.metrics.selection import LISTING
 from embstore.types import Measurement
 
 _PARTS = (8, 4, 2, 1)
@@ -100,7 +101,8 @@ def measure_convergence(
     names = list(METRICS) if metrics is None else list(metrics)
     for name in names:
         if name not in METRICS:
-            raise UsageError(unknown("metric", name, METRICS))
+            one_layer = f"the metrics of one layer that {LISTING} lists"
+            raise UsageError(unknown("metric", name, METRICS, groups=one_layer, ls=LISTING))
     (array,), numbers, known = in_windows([rows_of(X)], windows)
     dealt = np.random.default_rng(check_seed(seed)).permutation(int(numbers[-1]) + 1)
     levels: dict[str, list[Level]] = {name: [] for name in names}

@@ -14,6 +14,8 @@ from embstore.metrics.two_layers import Pair
 from embstore.types import MetricInfo
 
 ALL = (*METRICS, *PAIR_METRICS)
+# The command that lists them.
+LISTING = "embstore ls metrics"
 
 # What the study measured that embstore grew from, and nothing else: see Razzhigaev et al. 2024,
 # arXiv 2311.05928.
@@ -105,7 +107,12 @@ def choose_metrics(terms: Iterable[str], *, pairs: bool = True) -> tuple[str, ..
         if term in families or term in PRESETS:
             chosen.update(families.get(term) or PRESETS[term])
         elif term not in ALL:
-            raise UsageError(unknown("metric", term, (*PRESETS, *families, *ALL)))
+            groups = (
+                f"the presets {', '.join(PRESETS)}, the families {', '.join(families)}, and the "
+                f"names that {LISTING} lists"
+            )
+            known = (*PRESETS, *families, *ALL)
+            raise UsageError(unknown("metric", term, known, groups=groups, ls=LISTING))
         elif term in PAIR_METRICS and not pairs:
             raise UsageError(
                 f"{term} compares each layer with the next, but pairs are not wanted; leave out "

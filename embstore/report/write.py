@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from embstore._version import __version__
 from embstore.choices import SCOPE_WORDS, SCOPES
-from embstore.common.messages import closest
+from embstore.common.messages import closest, listed
 from embstore.errors import QueryError, StoreError
 from embstore.metrics.conventions import SHORTFALL
 from embstore.metrics.names import NEIGHBOR_ESTIMATES
@@ -138,7 +138,7 @@ def _select(
             if name not in known:
                 raise QueryError(
                     f"no metric {name!r} {database.where}{closest(name, known)}; "
-                    f"it has {', '.join(sorted(known))}"
+                    f"it has {listed(sorted(known))}"
                 )
     return select_metrics(
         evidence.counts.of_metric,

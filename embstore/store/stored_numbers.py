@@ -40,6 +40,16 @@ class SampleRun:
 
 
 @dataclass(frozen=True)
+class Spent:
+    """What a stored run has cost; each number is called as the column of table ``run``."""
+
+    wall_seconds: float
+    forward_seconds: float
+    geometry_seconds: float
+    peak_memory_bytes: int
+
+
+@dataclass(frozen=True)
 class StoredNumbers:
     """The numbers of a stored run.
 
@@ -48,12 +58,14 @@ class StoredNumbers:
         spectra: covariance eigenvalues.
         curves: dimension by scale.
         searches: how the neighbours of each layer were found, and with which recall.
+        spent: what it took to measure them.
     """
 
     measurements: tuple[Measurement, ...]
     spectra: tuple[Spectrum, ...]
     curves: tuple[CurvePoint, ...]
     searches: Mapping[LayerKey, tuple[SearchMethod | None, float | None]]
+    spent: Spent
 
 
 @dataclass(frozen=True)
@@ -126,11 +138,13 @@ def numbers_of_run(database: "Database", run_id: str) -> StoredNumbers:
         measurements = rows("measurement", "metric, scope, stack, layer, site")
         spectra = rows("spectrum", "scope, stack, layer, site")
         curves = rows("dimension_curve", "scope, stack, layer, site, rank")
+        (run,) = rows("run", "run_id")
     return StoredNumbers(
         measurements=tuple(_record(Measurement, row) for row in measurements),
         spectra=tuple(_record(Spectrum, row) for row in spectra),
         curves=tuple(_record(CurvePoint, row) for row in curves),
         searches={_key(row): (row["neighbor_method"], row["neighbor_recall"]) for row in layers},
+        spent=Spent(**{field.name: run[field.name] for field in fields(Spent)}),
     )
 
 

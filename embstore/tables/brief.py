@@ -33,7 +33,8 @@ def brief(
 
     Returns:
         The table, and in a line or two what is the same in all rows, numbers last:
-        ``metric twonn · each: layers 12 · runs 1``.
+        ``metric twonn · each: layers 12 · runs 1``. Where it is too much, first what was not
+        asked for is left out.
     """
     if table.num_rows < 2:
         return table, ""
@@ -59,7 +60,7 @@ def brief(
             shown.append(place)
     if not shown:
         return table, ""
-    return table.select(shown), _caption(_parts(same), width)
+    return table.select(shown), _caption(same, asked_for, width)
 
 
 def _says_something(value: object) -> bool:
@@ -77,12 +78,11 @@ def _texts(same: Mapping[str, object]) -> set[object]:
 
 def _parts(same: Mapping[str, object]) -> list[str]:
     """Say what rows share; a number is one of each row, and no total."""
-    words = [name for name, value in same.items() if not _is_number(value)]
     numbers = [name for name, value in same.items() if _is_number(value)]
-    parts = [f"{visible(name)} {visible(text_of(same[name]))}" for name in (*words, *numbers)]
-    if numbers:
-        parts[len(words)] = f"each: {parts[len(words)]}"
-    return parts
+    return [
+        f"{'each: ' * (name in numbers[:1])}{visible(name)} {visible(text_of(value))}"
+        for name, value in same.items()
+    ]
 
 
 def _is_number(value: object) -> bool:
@@ -94,13 +94,27 @@ def _is_told(values: list[object], others: list[list[object]]) -> bool:
     return isinstance(values[0], str) and values in others
 
 
-def _caption(parts: list[str], width: int) -> str:
-    """Fill two lines; what does not fit them is left out."""
+def _caption(same: Mapping[str, object], asked_for: Collection[str], width: int) -> str:
+    """Fill two lines, numbers last; what was not asked for makes room for what was."""
+    names = sorted(same, key=lambda name: _is_number(same[name]))
+    others = [name for name in names if name not in asked_for]
+    while True:
+        lines, left = _filled(_parts({name: same[name] for name in names}), width)
+        if not others or all(names[place] in others for place in left):
+            return "\n".join(lines)
+        names.remove(others.pop())
+
+
+def _filled(parts: list[str], width: int) -> tuple[list[str], list[int]]:
+    """Return up to two lines, and the places of the parts that do not fit them."""
     lines = [""]
-    for part in parts:
+    left = []
+    for place, part in enumerate(parts):
         longer = f"{lines[-1]}{_BETWEEN}{part}" if lines[-1] else part
         if len(longer) <= width:
             lines[-1] = longer
         elif len(lines) < _MOST_LINES and len(part) <= width:
             lines.append(part)
-    return "\n".join(line for line in lines if line)
+        else:
+            left.append(place)
+    return [line for line in lines if line], left

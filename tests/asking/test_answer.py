@@ -134,3 +134,11 @@ def test_moments_that_python_has_stay_moments() -> None:
     with duckdb.connect() as connection:
         table = connection.execute("SELECT DATE '2024-01-02' AS day").to_arrow_table()
     assert Answer(table).to_pylist() == [{"day": date(2024, 1, 2)}]
+
+
+def test_an_answer_without_rows_says_why() -> None:
+    rows = pa.table({"value": pa.array([], pa.float64())})
+    answer = Answer(rows, why_empty="the store holds no <runs>")
+    assert repr(answer).endswith("no rows: the store holds no <runs>")
+    assert "no rows: the store holds no &lt;runs&gt;" in answer._repr_html_()
+    assert Answer(pa.table({"value": [1.0]}), why_empty="of no use").why_empty == ""

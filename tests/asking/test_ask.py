@@ -149,7 +149,7 @@ def test_a_parameter_may_be_for_the_chart_alone(small: Database, tmp_path: Path)
     )
     question = find_question("q", [tmp_path])
     assert run_question(small, question, {"by": "two", "y": 4})["y"].to_pylist() == [4]
-    with pytest.raises(UsageError, match="parameter by: found 'three'; expected one of one, two"):
+    with pytest.raises(UsageError, match="parameter by: found 'three'; choose from one, two"):
         run_question(small, question, {"by": "three"})
 
 

@@ -58,7 +58,7 @@ class TestHeader:
             ("-- title: a\n-- param x INTEGER = 'z': b\nSELECT 1", "found 'z'; expected INTEGER"),
             (
                 "-- title: a\n-- param x VARCHAR = 'z' in ('a', 'b'): b\nSELECT 1",
-                "found 'z'; expected one of a, b",
+                "found 'z'; choose from a, b",
             ),
             (
                 "-- title: a\n-- param x DATE: b\n-- param x DATE: b\nSELECT 1",
@@ -67,7 +67,10 @@ class TestHeader:
             ("-- title: a\n-- chart: mark=pie x=a:Q y=b:Q\nSELECT 1", "q.sql:2: chart: mark 'pie'"),
             ("-- title: a\n-- chart: mark=bar x=a:Q\nSELECT 1", "chart: y missing"),
             ("-- title: a\n-- chart: mark=bar x=a y=b:Q\nSELECT 1", "expected x=column:type"),
-            ("-- title: a\n-- chart: mark=bar z=a:Q\nSELECT 1", "channel 'z'"),
+            (
+                "-- title: a\n-- chart: mark=bar z=a:Q\nSELECT 1",
+                "channel 'z'; choose from mark, x, y",
+            ),
             ("-- title: a\n-- chart: mark=bar x\nSELECT 1", "expected channel=column:type"),
             (
                 "-- title: a\n-- chart: mark=line x=a:Q:cubic y=b:Q\nSELECT 1",

@@ -8,7 +8,7 @@ import duckdb
 import pytest
 from typer.testing import CliRunner, Result
 
-from embstore.asking.ask import find_question
+from embstore.asking.ask import find_question, find_questions
 from embstore.cli.main import app
 from embstore.errors import EmbstoreError, QueryError, StoreError, UsageError
 from tests.cli.running import command, embstore
@@ -74,6 +74,7 @@ class TestLs:
         monkeypatch.chdir(tmp_path)
         metrics = {row["name"]: row for row in json.loads(ok("ls", "metrics", "-f", "json"))}
         assert metrics["anisotropy"]["upper"] == "1"
+        assert metrics["cka_next"]["family"] == "next_layer"
         queries = {row["name"]: row for row in json.loads(ok("ls", "queries", "-f", "json"))}
         assert queries["layer_profile"]["chart"] is True
         assert queries["layer_profile"]["parameters"].startswith("metric=anisotropy models=NULL")
@@ -206,6 +207,23 @@ class TestQuery:
             "with the same weights\n"
         )
 
+    def test_a_chart_says_why_it_is_empty_as_a_query_does(
+        self, store: Path, tmp_path: Path
+    ) -> None:
+        drawn = 0
+        for name, question in find_questions().items():
+            if question.encoding is None:
+                continue
+            asked = (name, "-s", store, "-p", "models=lab/encoder")
+            result = run("query", *asked)
+            if result.exit_code or not result.stderr.startswith("no rows: "):
+                continue
+            error = refused("chart", *asked, "-o", tmp_path / "p.svg")
+            why = result.stderr.splitlines()[0].removeprefix("no rows: ")
+            assert str(error) == f"question {name}: no rows, so there is nothing to draw: {why}"
+            drawn += 1
+        assert drawn
+
     @pytest.mark.parametrize(
         ("arguments", "kind", "message"),
         [
@@ -227,7 +245,7 @@ class TestQuery:
                 "parameter scopes is empty; name at least one, or leave it out for all,no_sinks",
             ),
             (["failures", "-p", "models=lab/decode"], QueryError, "did you mean lab/decoder"),
-            (["layer_profile", "-p", "by=step"], UsageError, "expected one of depth, layer"),
+            (["layer_profile", "-p", "by=step"], UsageError, "choose from depth, layer"),
             (
                 ["layer_profile", "-p", "final_norm=perhaps"],
                 UsageError,
@@ -354,7 +372,10 @@ class TestChart:
 
     def test_no_rows_write_no_file(self, empty: Path, tmp_path: Path) -> None:
         error = refused("chart", "layer_profile", "-s", empty, "-o", tmp_path / "p.svg")
-        assert "no rows" in str(error)
+        assert str(error) == (
+            "question layer_profile: no rows, so there is nothing to draw: "
+            f"{empty} holds no runs yet; fill it with embstore ingest"
+        )
         assert not (tmp_path / "p.svg").exists()
 
 

@@ -57,6 +57,25 @@ def test_what_comes_next_names_the_store_and_can_be_typed(
 
 
 @pytest.mark.slow
+def test_a_run_that_hides_metrics_of_an_earlier_one_says_so_last(
+    tiny_llama: Path, text: Path, tmp_path: Path
+) -> None:
+    arguments = ("ingest", tiny_llama, "--corpus", text, "--sample", "100")
+    first = (*arguments, "--tokens", "256", "--window", "32", "--metrics", "length")
+    assert "warning" not in embstore(*first, cwd=tmp_path).stderr
+    second = (*arguments, "--tokens", "512", "--window", "64", "--metrics", "norm_max")
+    warned = embstore(*second, cwd=tmp_path).stderr.splitlines()[-2]
+    assert warned.startswith("warning: questions look at the newest run, and tiny-llama@local (")
+    assert "lacks massive_ratio, norm_p01, norm_p50, norm_p99 of an earlier one (" in warned
+    command = warned.partition(" ask the earlier one as embstore ")[2].split()
+    rows = embstore(*command, cwd=tmp_path)
+    assert rows.returncode == 0
+    assert "massive_ratio" in rows.stdout
+    again = embstore(*first, cwd=tmp_path).stderr.splitlines()
+    assert again[-2].startswith("warning: questions look at a later run (")
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("metrics", ["core", "length", "dimension", "update_ratio", "norm_max"])
 def test_what_comes_next_draws_what_was_measured(
     metrics: str, tiny_llama: Path, text: Path, tmp_path: Path

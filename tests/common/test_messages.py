@@ -2,7 +2,7 @@
 
 import pytest
 
-from embstore.common.messages import closest, did_you_mean, one_line, reason_of, visible
+from embstore.common.messages import among, closest, did_you_mean, one_line, reason_of, visible
 from embstore.errors import ModelError
 
 
@@ -45,3 +45,13 @@ def test_the_closest_names_are_offered(name: str, hint: str) -> None:
 def test_several_names_are_joined() -> None:
     assert did_you_mean(["a", "b"]) == " (did you mean a or b?)"
     assert did_you_mean([]) == ""
+
+
+def test_of_many_names_the_closest_is_offered_and_a_dozen_is_named() -> None:
+    many = ["rankme", *(f"name{i}" for i in range(30))]
+    assert among("rankm", many) == " (did you mean rankme?)"
+    assert among("rankm", many, ls="ls all") == " (did you mean rankme?); list them: ls all"
+    assert among("xyz", many, groups="some groups", ls="ls all") == "; choose from some groups"
+    few = ", ".join(many[:8])
+    assert among("xyz", many) == f"; choose from {few} and 23 more"
+    assert among("xyz", many[:12]) == f"; choose from {', '.join(many[:12])}"

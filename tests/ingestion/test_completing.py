@@ -180,6 +180,26 @@ def test_a_scan_without_errors_gets_them_when_they_are_asked_for(
 
 
 @pytest.mark.slow
+def test_a_run_that_goes_on_from_another_costs_what_both_took(
+    tiny_llama: Path, text: Path, tmp_path: Path
+) -> None:
+    store = tmp_path / "s.duckdb"
+    options = {"corpus": text, "store": store, **SMALL}
+    (first,) = embstore.ingest(tiny_llama, metrics="core", **options)
+    (second,) = embstore.ingest(tiny_llama, metrics="length", **options)
+    assert second.completes == first.run_id
+    sql = "SELECT wall_seconds, forward_seconds, geometry_seconds, peak_memory_bytes FROM run"
+    one, both = (tuple(row.values()) for row in embstore.open(store).sql(f"{sql} ORDER BY 1"))
+    assert all(early < all_of_it for early, all_of_it in zip(one[:3], both[:3], strict=True))
+    # What storing takes comes on top of it.
+    assert one[0] < both[0] <= one[0] + second.seconds
+    assert both[3] >= one[3]
+    # The whole is told where cost is asked for.
+    parts = embstore.open(store).query("cost").to_pylist()
+    assert {part["wall_seconds"] for part in parts} == {both[0]}
+
+
+@pytest.mark.slow
 def test_forced_it_is_measured_as_asked(tiny_llama: Path, text: Path, tmp_path: Path) -> None:
     store = tmp_path / "s.duckdb"
     embstore.ingest(tiny_llama, corpus=text, store=store, metrics="core", **SMALL)

@@ -61,5 +61,5 @@ def test_what_cannot_be_measured_is_said() -> None:
     X = np.random.default_rng(0).normal(size=(100, 4))
     with pytest.raises(MeasurementError, match="100 vectors in 100 windows cannot be halved"):
         measure_convergence(X)
-    with pytest.raises(UsageError, match="unknown metric 'twon'"):
+    with pytest.raises(UsageError, match=r"unknown metric 'twon' \(did you mean twonn\?\); list"):
         measure_convergence(X, metrics=["twon"])

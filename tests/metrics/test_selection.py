@@ -45,8 +45,23 @@ def test_without_pairs_those_of_two_layers_are_left_out() -> None:
 @pytest.mark.parametrize(
     ("terms", "pairs", "why"),
     [
-        (["twon"], True, r"unknown metric 'twon' \(did you mean twonn"),
-        (["Core"], True, "unknown metric 'Core'"),
+        (
+            ["twon"],
+            True,
+            r"^unknown metric 'twon' \(did you mean twonn\?\); list them: embstore l",
+        ),
+        (
+            ["Core"],
+            True,
+            r"^unknown metric 'Core' \(did you mean core\?\); list them: embstore l",
+        ),
+        (
+            ["foo"],
+            True,
+            "^unknown metric 'foo'; choose from the presets core, default, all, the families "
+            "spectral, directional, length, dimension, next_layer, and the names that embstore ls "
+            "metrics lists$",
+        ),
         (["core", "cka_next"], False, "cka_next compares each layer with the next, but pairs"),
         (["next_layer"], False, "no metric is left to measure"),
     ],

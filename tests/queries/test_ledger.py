@@ -11,7 +11,7 @@ from embstore.store.writing import write_failure, write_run, write_runs
 from embstore.types import Failure
 from tests.queries.asking import ask, column
 from tests.stores import new_store
-from tests.synthetic import make_run
+from tests.synthetic import METRICS, make_run
 
 
 def test_runs_tells_cost(small: Database) -> None:
@@ -42,6 +42,19 @@ def test_runs_tells_how_neighbors_were_found(tmp_path: Path) -> None:
     rows = run_question(database, find_question("runs")).to_pylist()
     assert {row["seed"]: row["neighbor_recall"] for row in rows} == {0: 0.98, 1: 1.0}
     assert {(row["linear"], row["scopes"]) for row in rows} == {("torch", "all,no_first,no_sinks")}
+
+
+def test_runs_tells_how_much_each_has(tmp_path: Path) -> None:
+    scan = make_run(seed=1, metrics=METRICS[:1])
+    scan = dataclasses.replace(
+        scan, configuration=dataclasses.replace(scan.configuration, intervals=False)
+    )
+    database = new_store(tmp_path / "parts.duckdb", [make_run(), scan])
+    found = {row["seed"]: row for row in ask(database, "runs")}
+    assert {seed: (row["metrics"], row["intervals"]) for seed, row in found.items()} == {
+        0: (len(METRICS), True),
+        1: (1, False),
+    }
 
 
 def test_checkpoints_come_in_the_order_of_training_with_their_copies(small: Database) -> None:

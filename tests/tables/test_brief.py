@@ -85,3 +85,14 @@ def test_the_caption_takes_two_lines_and_drives_no_terminal() -> None:
 def test_a_large_table_is_brief_in_time() -> None:
     rows = table(layer=list(range(200_000)), metric=["twonn"] * 200_000)
     assert brief(rows)[1] == "metric twonn"
+
+
+def test_what_was_asked_for_has_room_before_what_was_not() -> None:
+    words: dict[str, list[object]] = {f"c{i}": [f"word{i}" * 2] * 2 for i in range(9)}
+    rows = table(layer=[0, 1], tokens=[256, 256], metrics=[3, 3], **words)
+    _, caption = brief(rows, ["layer", "tokens", "metrics", "c0"], width=40)
+    first, second = caption.splitlines()
+    assert first == "c0 word0word0 · c1 word1word1"
+    assert second == "each: tokens 256 · metrics 3"
+    # What does not fit at all takes no room.
+    assert brief(rows, ["tokens"], width=8)[1] == ""

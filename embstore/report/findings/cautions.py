@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from embstore.asking.out_of_sight import Lost
 from embstore.common.messages import listed
 from embstore.metrics.conventions import GOOD_RECALL, TOKENS_PER_DIMENSION
 from embstore.report.findings.sentences import NAMED, Finding, counted, named, shortened
@@ -119,6 +120,25 @@ def larger_hidden(larger: dict[int, int], runs: Sequence[Row]) -> Finding | None
         "warning",
         detail="embstore ingest --force with as many tokens as before makes a larger one the "
         "latest again.",
+    )
+
+
+def out_of_sight(lost: Sequence[Lost], contents: Contents) -> Finding | None:
+    """Warn where the latest run lacks metrics, scopes or errors that an earlier one has."""
+    if not lost:
+        return None
+    each = [
+        f"{shortened(one.model)} at {shortened(one.revision)}: {listed(one.things, most=NAMED)}"
+        for one in lost
+    ]
+    return Finding(
+        "Numbers out of sight",
+        f"{counted(len(lost), 'latest run')} {'lacks' if len(lost) == 1 else 'lack'} what an "
+        "earlier one of the same checkpoint and text has, which this page leaves out.",
+        tuple(contents.place_of[one.run_id] for one in lost),
+        "warning",
+        detail=f"{listed(each, most=NAMED, between='; ')}. Measured over the latest run's tokens "
+        "too, it is here.",
     )
 
 

@@ -37,6 +37,7 @@ def find_all(contents: Contents, evidence: Evidence) -> tuple[Finding, ...]:
         cautions.empty(evidence.empty, contents),
         cautions.undefined(evidence.counts.undefined),
         cautions.larger_hidden(evidence.larger, contents.runs),
+        cautions.out_of_sight(evidence.lost, contents),
         cautions.unequal_samples(contents.runs),
         cautions.small_samples(contents),
         cautions.approximate(contents.runs),

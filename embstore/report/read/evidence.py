@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from embstore.asking.caveats import hidden_runs
+from embstore.asking.out_of_sight import Lost, most_lost
 from embstore.choices import SCOPES
 from embstore.report.read.counts import Counts, read_counts
 from embstore.report.read.massive import Massive, find_massive, largest_table, read_largest
@@ -58,6 +59,7 @@ class Evidence:
         same_weights: checkpoints whose weights another of the same model has too.
         larger: tokens of an earlier run that read more than the latest one, by the place
             of that latest one.
+        lost: what latest runs lack of an earlier one.
         empty: runs some of whose layers have no numbers.
     """
 
@@ -71,6 +73,7 @@ class Evidence:
     largest: tuple[Row, ...]
     same_weights: tuple[Row, ...]
     larger: dict[int, int]
+    lost: tuple[Lost, ...]
     empty: tuple[EmptyLayers, ...]
 
 
@@ -99,6 +102,7 @@ def read_evidence(database: "Database", contents: Contents) -> Evidence:
             for run in hidden_runs(database)
             if run.run_id in place_of
         },
+        lost=tuple(one for run, one in most_lost(database).items() if run in place_of),
         empty=tuple(empty_layers(database, contents.run_ids)),
     )
 

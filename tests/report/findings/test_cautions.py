@@ -6,7 +6,7 @@ from embstore.report.read.contents import read_contents
 from embstore.store.connection import Database
 from embstore.store.writing import write_run, write_runs
 from tests.report.told import changed, told
-from tests.synthetic import make_run
+from tests.synthetic import METRICS, make_run
 
 
 @pytest.mark.slow
@@ -120,6 +120,20 @@ def test_a_smaller_later_run_that_hides_a_larger_one_warns(database: Database) -
     assert [read_contents(database).runs[place]["run_id"] for place in found.runs] == [
         hidden["latest"]
     ]
+
+
+@pytest.mark.slow
+def test_metrics_of_an_earlier_run_that_the_latest_lacks_warn(database: Database) -> None:
+    later = datetime(2026, 12, 1, tzinfo=UTC)
+    write_run(database, make_run(name="a", tokens=256))
+    assert told(database, "Numbers out of sight") is None
+    write_run(database, make_run(name="a", tokens=512, metrics=METRICS[:1], created_at=later))
+    found = told(database, "Numbers out of sight")
+    assert found is not None
+    assert found.tone == "warning"
+    assert found.text.startswith("1 latest run lacks what an earlier one of the same checkpoint")
+    assert found.detail.startswith("a at main: mean_cosine, twonn. Measured over")
+    assert [read_contents(database).runs[place]["tokens"] for place in found.runs] == [512]
 
 
 def test_settings_that_differ_come_in_order(database: Database) -> None:
