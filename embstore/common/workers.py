@@ -36,17 +36,21 @@ class Workers:
             yield from self._pool.map(work, items)
 
 
-def n_workers() -> int:
-    """Count the workers: one per core this process may use, up to 16."""
+def n_workers(sharing: int = 1) -> int:
+    """Count the workers: one per core this process may use, up to 16.
+
+    Args:
+        sharing: how many processes share the cores and measure at once.
+    """
     affinity = getattr(os, "sched_getaffinity", None)
     n_cores = len(affinity(0)) if affinity else os.cpu_count() or 1
-    return min(n_cores, _MAX_WORKERS)
+    return min(max(n_cores // sharing, 1), _MAX_WORKERS)
 
 
 @contextlib.contextmanager
-def workers() -> Iterator[Workers]:
-    """Start the workers; stop them at the end."""
-    with ThreadPoolExecutor(n_workers()) as pool:
+def workers(n: int | None = None) -> Iterator[Workers]:
+    """Start the workers, ``n_workers()`` unless another number is given; stop them at the end."""
+    with ThreadPoolExecutor(n or n_workers()) as pool:
         try:
             yield Workers(pool)
         except BaseException:

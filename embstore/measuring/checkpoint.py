@@ -51,6 +51,7 @@ class Choice:
             describe such tokens; the rule is embstore's).
         device: where neighbours are searched: ``cpu``, ``cuda``, ``mps``.
         seed: of an approximate search.
+        n_workers: layers measured side by side; None for one per core.
     """
 
     scopes: tuple[Scope, ...] = SCOPES
@@ -58,6 +59,7 @@ class Choice:
     sink_threshold: float = SINK_THRESHOLD
     device: str = "cpu"
     seed: int = 0
+    n_workers: int | None = None
 
 
 def measure_batches(
@@ -84,7 +86,7 @@ def measure_batches(
     taken = tokens = 0
     began = time.perf_counter()
     progress("forward", 0, 0)
-    with workers() as pool:
+    with workers(choice.n_workers) as pool:
         for batch in batches:
             forward_seconds += batch.seconds
             window = batch.mask.shape[1]

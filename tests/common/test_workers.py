@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import pytest
 from threadpoolctl import threadpool_info, threadpool_limits
 
-from embstore.common.workers import ahead, workers
+from embstore.common.workers import ahead, n_workers, workers
 
 
 def blas_threads() -> set[int]:
@@ -122,3 +122,15 @@ class TestAhead:
         items.close()
         assert threading.active_count() == before
         assert len(made) <= 2
+
+
+def test_processes_that_measure_at_once_share_the_cores(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("os.sched_getaffinity", lambda _pid: set(range(48)), raising=False)
+    # More than 16 would wait for memory.
+    assert [n_workers(sharing) for sharing in (1, 2, 4, 64)] == [16, 16, 12, 1]
+
+
+def test_there_may_be_fewer_workers() -> None:
+    with workers(1) as pool:
+        threads = set(pool.map(lambda _: threading.current_thread().name, range(20)))
+    assert len(threads) == 1
