@@ -2,18 +2,13 @@
 
 import threading
 import time
-from pathlib import Path
 
-import numpy as np
 import pytest
 
-from embstore.checkpoints.locate import locate
 from embstore.errors import MeasurementError
 from embstore.ingestion.devices import process
 from embstore.ingestion.devices.process import DeviceProcess, Stopped
 from embstore.ingestion.one_checkpoint import Job
-from embstore.inputs.text_windows import Windows
-from embstore.measuring.checkpoint import Choice
 
 # In place of what loads torch and measures.
 SCRIPT = """
@@ -23,14 +18,6 @@ pipe = Connection({{descriptor}})
 job = pipe.recv()
 {work}
 """
-
-
-@pytest.fixture
-def job(tiny_llama: Path) -> Job:
-    ids = np.zeros((1, 8), np.int64)
-    windows = Windows(ids, np.ones((1, 8), np.bool_), 0, "")
-    positions = np.arange(8)
-    return Job(locate(str(tiny_llama)), None, windows, positions, Choice(), None, "auto")
 
 
 def start(work: str, monkeypatch: pytest.MonkeyPatch) -> DeviceProcess:
