@@ -93,7 +93,9 @@ def side_by_side(
     finally:
         shared.stop()
         for lane in lanes:
-            lane.stop()
+            lane.end()
+        for lane in lanes:
+            lane.wait()
 
 
 class _Shared:
@@ -141,9 +143,12 @@ class _Lane:
         # Waiting for a download cannot be stopped, and must not keep Python from ending.
         threading.Thread(target=self._work, args=(workers,), name="device", daemon=True).start()
 
-    def stop(self) -> None:
-        """End the process; wait until a run that is measured is stored."""
+    def end(self) -> None:
+        """End the process, also in the middle of a job."""
         self._process.end()
+
+    def wait(self) -> None:
+        """Wait until a run that is measured is stored."""
         self._idle.wait(_STORING_SECONDS)
 
     def _work(self, workers: int) -> None:
