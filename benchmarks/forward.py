@@ -131,10 +131,12 @@ def ingest_once(
     with tempfile.TemporaryDirectory() as folder:
         store = Path(folder) / "benchmark.duckdb"
         metrics, scopes = CHOICES[choice]
-        settings = Settings(sampling=sampling, device=str(device), metrics=metrics, scopes=scopes)
+        settings = Settings(
+            sampling=sampling, devices=(str(device),), metrics=metrics, scopes=scopes
+        )
         models = (ModelSpec(str(packaged(item)), item.name),)
         request = Request(models, str(packaged(TEXT)), settings)
-        for _ in ingest(request, store, progress=progress):
+        for _ in ingest(request, store, watch=lambda *_: progress):
             pass
         seconds = time.perf_counter() - began
         (row,) = open_store(store).query("runs").to_pylist()

@@ -14,7 +14,7 @@ from benchmarks.sections import Section, Table
 from embstore.demo import MODELS
 from embstore.geometry.neighbors.search import nearest_neighbors
 from embstore.metrics.registry import N_NEIGHBORS
-from embstore.models.loaded import choose_device
+from embstore.models.devices import choose_device
 
 _TITLE = "On a GPU"
 

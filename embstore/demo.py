@@ -18,10 +18,9 @@ from embstore.checkpoints.package_files import packaged_path
 from embstore.errors import CorpusError, ModelError, UsageError
 from embstore.ingestion.outcome import Outcome, error_of
 from embstore.ingestion.request import build_models, build_request, build_settings
-from embstore.ingestion.run import Begin, ingest
+from embstore.ingestion.run import Watch, ingest, unwatched
 from embstore.ingestion.studies.files import shipped_studies
 from embstore.ingestion.studies.study import read_study
-from embstore.measuring.checkpoint import Progress
 from embstore.store.connection import Database, open_database
 
 if TYPE_CHECKING:
@@ -66,8 +65,7 @@ def run_demo(
     out: Path,
     *,
     tokens: int = STUDY.settings.sampling.tokens,
-    progress: Progress = lambda _stage, _done, _total: None,
-    begin: Begin = lambda _checkpoint, _index, _total: None,
+    watch: Watch = unwatched,
     tell: Callable[[Outcome], None] = lambda _outcome: None,
 ) -> DemoResult:
     """Measure both models on the excerpt into ``out/embstore.duckdb`` and chart them.
@@ -75,8 +73,7 @@ def run_demo(
     Args:
         out: a folder; created if missing.
         tokens: fed to each model.
-        progress: as in ``ingest``.
-        begin: as in ``ingest``.
+        watch: as in ``ingest``.
         tell: called with the outcome of each model.
 
     Raises:
@@ -93,7 +90,7 @@ def run_demo(
     settings = build_settings(replace(STUDY.settings.sampling, tokens=tokens))
     request = build_request(models, text, settings)
     outcomes = []
-    for outcome in ingest(request, store, progress=progress, begin=begin):
+    for outcome in ingest(request, store, watch=watch):
         tell(outcome)
         outcomes.append(outcome)
     if failed := error_of(outcomes):

@@ -95,23 +95,28 @@ def test_progress_counts_every_token_and_layer(
 ) -> None:
     from embstore.ingestion.request import ModelSpec, Request, Settings
     from embstore.ingestion.run import ingest
+    from embstore.measuring.checkpoint import Progress
 
     settings = Settings(Sampling(tokens=128, window=32), batch_size=2)
     seen: list[tuple[str, int, int]] = []
     begun: list[tuple[str, int, int]] = []
+
+    def watch(*checkpoint: *tuple[str, int, int]) -> Progress:
+        begun.append(checkpoint)
+        return lambda *report: seen.append(report)
+
     list(
         ingest(
             Request((ModelSpec(str(tiny_llama)),), str(text), settings),
             tmp_path / "s.duckdb",
-            progress=lambda *report: seen.append(report),
-            begin=lambda *report: begun.append(report),
+            watch=watch,
         )
     )
     assert begun == [("tiny-llama@local", 0, 1)]
     assert seen[:3] == [("forward", done, 128) for done in (0, 64, 128)]
     # Embedding, three blocks, final norm; then three pairs of a layer and the next.
-    assert seen[3:-2] == [("geometry", done, 8) for done in range(1, 9)]
-    assert seen[-2:] == [("store", 0, 1), ("store", 1, 1)]
+    assert seen[3:-3] == [("geometry", done, 8) for done in range(1, 9)]
+    assert seen[-3:] == [("store", 0, 1), ("store", 1, 1), ("done", 1, 1)]
 
 
 def test_models_and_text_are_those_of_the_study() -> None:

@@ -23,7 +23,7 @@ def ingest(
     batch_size: int | None = None,
     sample: int = Sampling.sample,
     seed: int = Sampling.seed,
-    device: str = "auto",
+    device: str | Iterable[str] = "auto",
     dtype: str = "auto",
     tags: Mapping[str, str] | None = None,
     name: str | None = None,
@@ -53,7 +53,9 @@ def ingest(
         batch_size: windows per forward pass; None to fit a fixed amount of memory.
         sample: tokens kept for neighbours and quantiles.
         seed: draws the windows, the kept tokens, and the weights of ``random_init``.
-        device: ``auto``, ``cpu``, ``cuda``, ``cuda:1`` or ``mps``.
+        device: ``auto``, ``cpu``, ``cuda``, ``cuda:1`` or ``mps``; or several, as
+            ``cuda:0,cuda:1``: as many checkpoints are then measured at once, each in a process
+            of its own.
         dtype: ``auto`` (float32), ``float32``, ``bfloat16`` or ``float16``.
         tags: stored with the run.
         name: what the store calls the model; for a single model.
@@ -126,7 +128,7 @@ def ingest_study(
     *,
     store: str | Path | None = None,
     batch_size: int | None = None,
-    device: str = "auto",
+    device: str | Iterable[str] = "auto",
     allow_pickle: bool = False,
     allow_remote_code: bool = False,
     evict: bool = False,
@@ -138,7 +140,7 @@ def ingest_study(
         study: a TOML file, or the name of a study that comes with embstore.
         store: as in ``ingest``, like everything else here.
         batch_size: windows per forward pass.
-        device: where models run.
+        device: where models run; one or several.
         allow_pickle: load pickled weights, which can run code.
         allow_remote_code: run Python code that comes with a model.
         evict: delete each downloaded checkpoint once it is measured.

@@ -20,8 +20,17 @@ _IN_BRIEF = (
 )
 
 
-def show(previews: Sequence["Preview"], format_: str, output: Path | None) -> None:
-    """Write one row per model, in a format of ``FORMATS``."""
+def show(
+    previews: Sequence["Preview"], format_: str, output: Path | None, *, n_devices: int = 1
+) -> None:
+    """Write one row per model, in a format of ``FORMATS``.
+
+    Args:
+        previews: what to show.
+        format_: how.
+        output: where to; None for standard output.
+        n_devices: as many checkpoints are measured at once.
+    """
     chosen = choose_format(format_, output)
     for_people = chosen in _FOR_PEOPLE
     table = _table(previews, units=for_people)
@@ -30,10 +39,10 @@ def show(previews: Sequence["Preview"], format_: str, output: Path | None) -> No
         table = table.select([name for name in _IN_BRIEF if name in table.column_names])
     write_table(table, chosen, output, upright=len(previews) == 1)
     if len(previews) > 1:
-        TERMINAL.say(_summary(previews))
+        TERMINAL.say(_summary(previews, n_devices))
 
 
-def _summary(previews: Sequence["Preview"]) -> str:
+def _summary(previews: Sequence["Preview"], n_devices: int) -> str:
     """Say in one line what there is to do, and what it takes together."""
     counts: Counter[str] = Counter(preview.status for preview in previews)
     work = [p.work for p in previews if p.work is not None and p.status == "to do"]
@@ -42,10 +51,14 @@ def _summary(previews: Sequence["Preview"]) -> str:
     if not work:
         return said
     download = sum(w.download_bytes for w in work)
-    memory = max(w.memory.total for w in work)
+    # At worst those that need most are measured at the same time.
+    at_once = sorted((w.memory.total for w in work), reverse=True)[:n_devices]
+    several = len(at_once) > 1
     return (
-        f"{said}: {readable_bytes(download)} to download, {readable_bytes(memory)} of memory "
-        f"at the peak, about {readable_seconds(sum(w.seconds for w in work))} of measuring"
+        f"{said}: {readable_bytes(download)} to download, {readable_bytes(sum(at_once))} of memory "
+        f"at the peak{f' with {len(at_once)} at once' * several}, "
+        f"about {readable_seconds(sum(w.seconds for w in work))} of measuring"
+        f"{' one after the other' * several}"
     )
 
 

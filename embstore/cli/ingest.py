@@ -109,7 +109,12 @@ def ingest(
         typer.Option(help="Draws windows, kept tokens and --random-init.", rich_help_panel="How"),
     ] = 0,
     device: Annotated[
-        str, typer.Option(help="auto, cpu, cuda, cuda:N or mps.", rich_help_panel="Machine")
+        str,
+        typer.Option(
+            metavar="DEVICE,...",
+            help="auto, cpu, cuda, cuda:N or mps; several measure as many checkpoints at once.",
+            rich_help_panel="Machine",
+        ),
     ] = "auto",
     dtype: Annotated[
         str,
@@ -275,7 +280,7 @@ def ingest(
         from embstore.ingestion.dry_run import check_store, preview
 
         shown = preview(request, store)
-        show(shown, format_, output)
+        show(shown, format_, output, n_devices=len(request.settings.devices))
         if any(item.status == "to do" for item in shown):
             check_store(store)
         if any(item.status == "cannot" for item in shown):
@@ -312,7 +317,7 @@ def _run(request: "Request", store: str | None) -> None:
     outcomes: list[Outcome] = []
     with progress_bar() as bar, bar.interruptible():
         try:
-            for outcome in run_ingest(request, store, progress=bar.progress, begin=bar.begin):
+            for outcome in run_ingest(request, store, watch=bar.begin):
                 tell(outcome)
                 outcomes.append(outcome)
         except KeyboardInterrupt:

@@ -118,11 +118,11 @@ def main() -> None:
 
 
 def _leave(code: int) -> NoReturn:
-    """End now, also while a checkpoint is fetched in a thread, for which Python would wait.
+    """End now, also while a checkpoint is fetched, or stored, in a thread.
 
     Nothing is half-written by then.
     """
-    if any(thread.name == "preparation" for thread in threading.enumerate()):
+    if any(thread.name in {"preparation", "device"} for thread in threading.enumerate()):
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(code)

@@ -133,7 +133,7 @@ def demo(
 
     try:
         with progress_bar() as bar:
-            result = run_demo(out, tokens=tokens, progress=bar.progress, begin=bar.begin, tell=tell)
+            result = run_demo(out, tokens=tokens, watch=bar.begin, tell=tell)
     except KeyboardInterrupt:
         TERMINAL.fail("interrupted: the same command goes on after the last model stored")
         raise

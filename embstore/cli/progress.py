@@ -2,7 +2,9 @@
 
 import contextlib
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
 
 from rich.console import Console
 from rich.progress import (
@@ -10,6 +12,7 @@ from rich.progress import (
     Progress,
     ProgressColumn,
     Task,
+    TaskID,
     TaskProgressColumn,
     TextColumn,
 )
@@ -42,20 +45,30 @@ class _Pace(ProgressColumn):
         return Text(f"{rate}{left // 60}:{left % 60:02d} left")
 
 
-class Bar:
-    """The bar as an ingest moves it, by calling ``begin`` and ``progress``.
+@dataclass
+class _Row:
+    """A checkpoint's line: what it is called, and how far it is."""
 
-    Attributes:
-        checkpoint: the name of what is being measured; None before the first.
-    """
+    checkpoint: str
+    label: str
+    task: TaskID
+    stage: str = ""
+
+
+class Bar:
+    """The bar as an ingest moves it, a line for each checkpoint that is being measured."""
 
     def __init__(self, bar: Progress) -> None:
-        self.checkpoint: str | None = None
         self._interrupted = False
         self._bar = bar
-        self._label = ""
-        self._stage = ""
-        self._task = bar.add_task("reading the text", total=None, stage="")
+        self._rows: list[_Row] = []
+        self._last = ""
+        self._reading: TaskID | None = bar.add_task("reading the text", total=None, stage="")
+
+    @property
+    def checkpoint(self) -> str:
+        """What is being measured, or was last; empty before the first."""
+        return ", ".join(row.checkpoint for row in self._rows) or self._last
 
     @contextlib.contextmanager
     def interruptible(self) -> Iterator[None]:
@@ -66,7 +79,7 @@ class Bar:
 
         def interrupt(_signal: int, _frame: object) -> None:
             self._interrupted = True
-            if self._stage != _WRITING:
+            if not any(row.stage == _WRITING for row in self._rows):
                 raise KeyboardInterrupt
 
         before = signal.signal(signal.SIGINT, interrupt)
@@ -75,18 +88,33 @@ class Bar:
         finally:
             signal.signal(signal.SIGINT, before)
 
-    def begin(self, checkpoint: str, index: int, total: int) -> None:
-        """Show that a checkpoint is being loaded, the ``index``-th of ``total`` from 0."""
-        self._check()
-        self.checkpoint = checkpoint
-        self._label = checkpoint if total == 1 else f"[{index + 1}/{total}] {checkpoint}"
-        self._show("", "loading", None)
+    def begin(self, checkpoint: str, index: int, total: int) -> Callable[[str, int, int], None]:
+        """Show that a checkpoint is being loaded, the ``index``-th of ``total`` from 0.
 
-    def progress(self, stage: str, done: int, total: int) -> None:
+        Returns:
+            What to call as (stage, done, total) while it is measured, at last with ``done``.
+        """
+        self._check()
+        if self._reading is not None:
+            self._bar.remove_task(self._reading)
+            self._reading = None
+        label = checkpoint if total == 1 else f"[{index + 1}/{total}] {checkpoint}"
+        loading = f"{label}: loading"
+        row = _Row(checkpoint, label, self._bar.add_task(loading, total=None, stage=""))
+        self._rows.append(row)
+        TERMINAL.detail(loading)
+        return partial(self._progress, row)
+
+    def _progress(self, row: _Row, stage: str, done: int, total: int) -> None:
         """Show how much of a stage is done."""
-        if stage != self._stage:
-            self._show(stage, _STAGES[stage], total)
-        self._bar.update(self._task, completed=done)
+        if stage == "done":
+            self._rows.remove(row)
+            self._last = row.checkpoint
+            self._bar.remove_task(row.task)
+            return
+        if stage != row.stage:
+            self._show(row, stage, total)
+        self._bar.update(row.task, completed=done)
         if stage != _WRITING:
             self._check()
 
@@ -96,10 +124,10 @@ class Bar:
             self._interrupted = False
             raise KeyboardInterrupt
 
-    def _show(self, stage: str, words: str, total: int | None) -> None:
-        self._stage = stage
-        description = f"{self._label}: {words}"
-        self._bar.reset(self._task, total=total, description=description, stage=stage)
+    def _show(self, row: _Row, stage: str, total: int) -> None:
+        row.stage = stage
+        description = f"{row.label}: {_STAGES[stage]}"
+        self._bar.reset(row.task, total=total, description=description, stage=stage)
         TERMINAL.detail(description)
 
 

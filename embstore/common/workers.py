@@ -31,32 +31,35 @@ class Workers:
     def map(self, work: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
         """Yield the results in the order of the items, each as soon as it is there.
 
-        The linear algebra of the whole process runs on so many threads per call meanwhile that
-        all workers together use the cores: on one, where there is a worker for each.
+        The linear algebra of the whole process runs on the workers' number of threads per call
+        meanwhile.
         """
         with self._controller.limit(limits=self._threads, user_api="blas"):
             yield from self._pool.map(work, items)
 
 
-def n_workers() -> int:
-    """Count the workers: one per core this process may use, up to 16."""
+def n_workers(sharing: int = 1) -> int:
+    """Count the workers: one per core this process may use, up to 16.
+
+    Args:
+        sharing: how many processes share the cores and measure at once.
+    """
     affinity = getattr(os, "sched_getaffinity", None)
     n_cores = len(affinity(0)) if affinity else os.cpu_count() or 1
-    return min(n_cores, _MAX_WORKERS)
+    return min(max(n_cores // sharing, 1), _MAX_WORKERS)
 
 
 @contextlib.contextmanager
-def workers(at_most: int | None = None) -> Iterator[Workers]:
+def workers(n: int | None = None, *, threads: int = 1) -> Iterator[Workers]:
     """Start the workers; stop them at the end.
 
     Args:
-        at_most: fewer of them than there are cores, each with several threads.
+        n: how many; None for ``n_workers()``.
+        threads: of each, for linear algebra.
     """
-    cores = n_workers()
-    n = min(cores, at_most or cores)
-    with ThreadPoolExecutor(n) as pool:
+    with ThreadPoolExecutor(n or n_workers()) as pool:
         try:
-            yield Workers(pool, cores // n)
+            yield Workers(pool, threads)
         except BaseException:
             # Ctrl-C should not wait for layers that nobody wants any more.
             pool.shutdown(wait=False, cancel_futures=True)

@@ -8,6 +8,7 @@ from typing import Literal
 from embstore.checkpoints.find import Candidate
 from embstore.checkpoints.locate import fingerprinted, locate_files
 from embstore.common.messages import listed, reason_of
+from embstore.common.workers import n_workers
 from embstore.errors import StoreError
 from embstore.ingestion.duplicates import Copies
 from embstore.ingestion.memory_estimate import MemoryEstimate, estimate
@@ -156,7 +157,7 @@ def _work(planned: Plan, resources: Resources, settings: Settings, known: _Known
     seconds = 0.0
     if run_id is None:
         if size not in known.paces:
-            known.paces[size] = probe_pace(size, resources.device, resources.dtype)
+            known.paces[size] = probe_pace(size, resources.devices[0], resources.dtype)
         seconds = estimate_seconds(size, extent, known.paces[size])
     return Work(
         architecture=planned.model.config.model_type,
@@ -169,6 +170,6 @@ def _work(planned: Plan, resources: Resources, settings: Settings, known: _Known
         hidden_size=size.hidden_size,
         n_parameters=size.n_parameters,
         download_bytes=planned.model.located.download_bytes,
-        memory=estimate(size, extent),
+        memory=estimate(size, extent, n_workers=n_workers(len(resources.devices))),
         seconds=seconds,
     )

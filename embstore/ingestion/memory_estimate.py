@@ -12,7 +12,7 @@ from dataclasses import dataclass, fields
 from typing import Literal
 
 from embstore.common.workers import n_workers as usual_workers
-from embstore.measuring.side_by_side import bytes_of_one, side_by_side
+from embstore.measuring.layers_at_once import bytes_of_one, layers_at_once
 from embstore.models.description import ModelSize
 from embstore.models.hidden_states import windows_per_batch
 
@@ -126,5 +126,5 @@ def estimate(size: ModelSize, extent: Extent, *, n_workers: int | None = None) -
         pairs=n_pairs * (square + cross_special),
         sample=size.n_states * (sample + nearest),
         batch=activations + workers * taking_in,
-        work=side_by_side(need, cores=workers) * need,
+        work=layers_at_once(need, workers) * need,
     )

@@ -1,114 +1,133 @@
-"""Measures one checkpoint and stores it: the one place where compute meets the store.
+"""Loads one checkpoint and measures it; knows nothing of a store.
 
-A run is written in one transaction after it is complete, so an interrupted ingest leaves
-the store as it was.
+So it runs in the process of an ingest as well as in one of several that measure side by side.
 """
 
 import contextlib
 import time
-from collections.abc import Iterator
-from dataclasses import replace
-from functools import partial
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 
+import numpy as np
+from numpy.typing import NDArray
+
+from embstore.checkpoints.located import Located
 from embstore.common.allocator import keep_freed_memory
 from embstore.common.workers import ahead
-from embstore.ingestion.completing import completed, whole_cost
-from embstore.ingestion.outcome import Outcome
-from embstore.ingestion.plan import Plan
-from embstore.ingestion.prefetch import Prepared
-from embstore.ingestion.provenance import collect
-from embstore.ingestion.request import Settings
-from embstore.ingestion.resources import Resources
+from embstore.ingestion.provenance import peak_memory_bytes
 from embstore.inputs.image_windows import ImageWindows
 from embstore.inputs.text_windows import Windows
-from embstore.measuring.checkpoint import ACCUMULATION_DTYPE, Choice, Progress, measure_batches
+from embstore.measuring.checkpoint import Choice, Progress, measure_batches
+from embstore.models.description import ModelDescription
+from embstore.models.devices import choose_device, choose_dtype
 from embstore.models.hidden_states import HiddenBatch, default_batch_size, hidden_batches
-from embstore.models.load import read_weights
-from embstore.models.loaded import LoadedModel, examine
-from embstore.store import ids
-from embstore.store.spool import store_or_keep
-from embstore.types import Measured, Run
+from embstore.models.load import Weights, read_weights
+from embstore.models.loaded import LoadedModel, examine, load_config
+from embstore.types import Measured, Model
 
 
-def measure_and_store(
-    prepared: Prepared, planned: Plan, resources: Resources, settings: Settings, progress: Progress
-) -> Outcome:
-    """Load the weights, measure and store.
+@dataclass(frozen=True, eq=False)
+class Job:
+    """What is to be measured of a checkpoint, and how; another process can be sent it.
 
-    A run that cannot be stored is kept in a file.
+    Attributes:
+        located: where its files are; the weights are on this machine.
+        context: its longest sequence, where known.
+        windows: what to feed.
+        positions: the kept sample, flat positions into the windows.
+        choice: what is measured, and on which device.
+        batch_size: windows per forward pass; None to fit a fixed amount of memory.
+        dtype: of the weights, one of ``DTYPES``.
+    """
+
+    located: Located
+    context: int | None
+    windows: Windows | ImageWindows
+    positions: NDArray[np.int64]
+    choice: Choice
+    batch_size: int | None
+    dtype: str
+
+
+@dataclass(frozen=True, eq=False)
+class Result:
+    """What measuring a checkpoint gave, and how it was done.
+
+    Attributes:
+        model: what was found out about it.
+        measured: every number.
+        attention: the attention kernel it ran with.
+        linear: what its linear layers ran through.
+        batch_size: windows per forward pass.
+        seconds: wall time, with that of loading the weights if that was done here.
+        peak_memory_bytes: of the process that measured.
+    """
+
+    model: Model
+    measured: Measured
+    attention: str
+    linear: str
+    batch_size: int
+    seconds: float
+    peak_memory_bytes: int
+
+
+@dataclass(frozen=True, eq=False)
+class Place:
+    """Where checkpoints are measured.
+
+    Attributes:
+        device: on which their models run.
+        measure: does a job there, in this process or another one, and tells how far it is.
+        n_workers: layers measured side by side; None for one per core.
+    """
+
+    device: str
+    measure: Callable[[Job, Progress], Result]
+    n_workers: int | None = None
+
+
+def measure_job(
+    job: Job,
+    progress: Progress,
+    *,
+    weights: Weights | None = None,
+    known: ModelDescription | None = None,
+) -> Result:
+    """Load the weights and measure.
+
+    Args:
+        job: what to do.
+        progress: called as (stage, done, total).
+        weights: read already; None to read them.
+        known: the model's description; None to read its configuration again.
 
     Raises:
-        StoreError: the run could be neither stored nor kept.
+        EmbstoreError: the model cannot be loaded or run.
     """
-    began = time.perf_counter() - planned.seconds - prepared.load_seconds
+    began = time.perf_counter()
     keep_freed_memory()
-    located, config = planned.model.located, planned.model.config
-    weights = prepared.weights or read_weights(
-        located, config, device=resources.device, dtype=resources.dtype
+    config = known.config if known else load_config(job.located)
+    weights = weights or read_weights(
+        job.located,
+        config,
+        device=choose_device(job.choice.device),
+        dtype=choose_dtype(job.dtype),
     )
-    model = examine(weights, located, config, context=planned.model.context)
-    batch_size = settings.batch_size or default_batch_size(model, planned.windows.window)
-    task = planned.task
-    # Read before the work: what the new run goes on from may be gone afterwards.
-    stored = resources.stored.numbers(task.stored.run_id) if task.stored and task.added else None
-    if task.added and stored is None:
-        # So that no number goes out of sight, all of it is measured.
-        task = replace(task, measured=task.selection)
-    choice = Choice(
-        task.scopes,
-        task.measured,
-        device=str(resources.device),
-        seed=settings.sampling.seed,
-    )
-    with _batches(model, planned.windows, batch_size) as batches:
+    model = examine(weights, job.located, config, context=job.context)
+    batch_size = job.batch_size or default_batch_size(model, job.windows.window)
+    with _batches(model, job.windows, batch_size) as batches:
         measured = measure_batches(
-            batches,
-            planned.positions,
-            choice,
-            progress=_with_total(progress, planned.windows),
+            batches, job.positions, job.choice, progress=_with_total(progress, job.windows)
         )
-    measured = _with_words(measured, planned)
-    if stored is not None:
-        measured = completed(measured, stored, task)
-    provenance = collect(
-        measured,
-        device=str(resources.device),
+    return Result(
+        model=model.facts,
+        measured=measured,
         attention=model.attention,
         linear=model.linear,
-        accumulation_dtype=ACCUMULATION_DTYPE,
         batch_size=batch_size,
         seconds=time.perf_counter() - began,
-    )
-    if stored is not None:
-        provenance = whole_cost(provenance, stored.spent)
-    run = Run(
-        model=model.facts,
-        checkpoint=located.checkpoint,
-        corpus=planned.corpus,
-        configuration=planned.configuration,
-        provenance=provenance,
-        measured=measured,
-        metrics=planned.metrics,
-        repeat=planned.n_stored,
-        tags=settings.tags,
-        study=settings.study,
-    )
-    progress("store", 0, 1)
-    kept = store_or_keep(resources.database, run, wait=partial(progress, "wait", 0, 1))
-    progress("store", 1, 1)
-    known = (layer.neighbor_recall for layer in measured.layers)
-    return Outcome(
-        model=located.name,
-        revision=located.checkpoint.revision,
-        status="kept" if kept else "measured",
-        run_id=None if kept else ids.run_id_of(run),
-        n_tokens=planned.windows.n_tokens,
-        seconds=time.perf_counter() - began,
-        least_recall=min((share for share in known if share is not None), default=None),
-        added=task.added,
-        completes=task.stored.run_id if task.stored else None,
-        file=kept.file if kept else None,
-        reason=kept.reason if kept else None,
+        peak_memory_bytes=peak_memory_bytes(),
     )
 
 
@@ -126,16 +145,6 @@ def _batches(
         return
     with contextlib.closing(ahead(batches)) as made:
         yield made
-
-
-def _with_words(measured: Measured, planned: Plan) -> Measured:
-    """Add the text of the tokens that have massive activations."""
-    tokenizer = planned.model.tokenizer
-    if tokenizer is None:
-        return measured
-    words = {m.token_id: tokenizer.decode([m.token_id]) for m in measured.massive}
-    massive = tuple(replace(m, token=words[m.token_id]) for m in measured.massive)
-    return replace(measured, massive=massive)
 
 
 def _with_total(progress: Progress, windows: Windows | ImageWindows) -> Progress:

@@ -55,6 +55,11 @@ class Prepared:
     load_seconds: float = 0.0
     trouble: Trouble | None = None
 
+    @property
+    def located(self) -> Located | None:
+        """Where its files are; None if they were not found, or do not fit what is asked."""
+        return self.planned.model.located if self.planned else None
+
 
 class Preparation:
     """Prepares the checkpoints of an ingest in a thread, in their order.
@@ -66,6 +71,8 @@ class Preparation:
     def __init__(self, resources: Resources, settings: Settings) -> None:
         self._resources = resources
         self._settings = settings
+        # Each of several processes, one a device, reads the weights that it measures.
+        self._reads_weights = len(resources.devices) == 1
         # Touched by the thread only: how many prepared checkpoints use a commit of a
         # repository, and which commits were downloaded and are measured.
         self._users: Counter[_Commit] = Counter()
@@ -92,11 +99,14 @@ class Preparation:
             yield ready
             # Drop the reference: it would keep the weights in memory meanwhile.
             del ready
-        _in_thread(self._delete_downloads).result()
 
     def release(self, located: Located, *, measured: bool) -> None:
         """Say that a checkpoint is done with; if it is measured, its downloads may be deleted."""
         self._released.put((located, measured))
+
+    def finish(self) -> None:
+        """Delete the last downloads, now that every checkpoint is done with."""
+        _in_thread(self._delete_downloads).result()
 
     def _prepare(self, candidate: Candidate, *, beside_another: bool) -> Prepared:
         stage: Stage = "locate"
@@ -117,11 +127,11 @@ class Preparation:
             stage = "load"
             weights = None
             began = time.perf_counter()
-            if not beside_another or self._has_room(planned):
+            if self._reads_weights and (not beside_another or self._has_room(planned)):
                 weights = read_weights(
                     located,
                     planned.model.config,
-                    device=self._resources.device,
+                    device=self._resources.devices[0],
                     dtype=self._resources.dtype,
                 )
             return Prepared(candidate, planned, weights, time.perf_counter() - began)
@@ -134,7 +144,7 @@ class Preparation:
         """Tell whether a second model fits beside the one that is being measured."""
         # While a model is built in another dtype, transformers changes torch's default
         # for all threads; and an accelerator's memory is not known here.
-        if self._resources.device.type != "cpu" or self._resources.dtype.itemsize != 4:
+        if self._resources.devices[0].type != "cpu" or self._resources.dtype.itemsize != 4:
             return False
         extent = plan_extent(planned, self._resources.dtype.itemsize, self._settings)
         need = estimate(model_size(planned.model), extent).total

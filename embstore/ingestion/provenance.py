@@ -21,8 +21,9 @@ def collect(
     accumulation_dtype: str,
     batch_size: int,
     seconds: float,
+    peak_memory_bytes: int,
 ) -> Provenance:
-    """Describe this process, now that the run is measured.
+    """Describe how a run was made, now that it is measured.
 
     Args:
         measured: what the pass yielded, with its timings.
@@ -32,6 +33,7 @@ def collect(
         accumulation_dtype: of the moments.
         batch_size: windows per forward pass.
         seconds: wall time from loading the weights to the last number.
+        peak_memory_bytes: of the process that measured.
     """
     commit, dirty = git_state(Path(__file__).parents[1])
     version = importlib.metadata.version
@@ -53,7 +55,7 @@ def collect(
         wall_seconds=seconds,
         forward_seconds=measured.forward_seconds,
         geometry_seconds=measured.geometry_seconds,
-        peak_memory_bytes=peak_memory_bytes(),
+        peak_memory_bytes=peak_memory_bytes,
     )
 
 

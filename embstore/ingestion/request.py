@@ -16,8 +16,9 @@ from embstore.metrics.selection import PRESETS, choose_metrics
 from embstore.store.tags import check_tags
 from embstore.types import StudyMark
 
-# What revisions and metrics may be, for messages.
+# What revisions, devices and metrics may be, for messages.
 _NAMES = "give names, patterns, every:N or all, with commas between"
+_DEVICES = "give auto, cpu, cuda, cuda:1 or mps, or several with commas between"
 _CHOICES = "give names, families or presets, as embstore ls metrics has them"
 
 
@@ -48,7 +49,8 @@ class Settings:
     Attributes:
         sampling: how much text is fed and kept.
         batch_size: windows per forward pass; None to fit a fixed amount of memory.
-        device: ``auto``, ``cpu``, ``cuda``, ``cuda:1``, ``mps``.
+        devices: where models run, each as ``auto``, ``cpu``, ``cuda``, ``cuda:1`` or ``mps``; as
+            many checkpoints are measured at once.
         dtype: one of ``DTYPES``; ``auto`` is float32.
         tags: stored with the run, for the user's own filters.
         force: measure again even if the same work is stored.
@@ -64,7 +66,7 @@ class Settings:
 
     sampling: Sampling = field(default_factory=Sampling)
     batch_size: int | None = None
-    device: str = "auto"
+    devices: tuple[str, ...] = ("auto",)
     dtype: str = "auto"
     tags: Mapping[str, str] = field(default_factory=dict)
     force: bool = False
@@ -181,7 +183,7 @@ def on_this_machine(
     request: Request,
     *,
     batch_size: int | None,
-    device: str,
+    device: str | Iterable[str],
     allow_pickle: bool,
     allow_remote_code: bool,
     evict: bool,
@@ -189,15 +191,24 @@ def on_this_machine(
 ) -> Request:
     """Add what only who runs an ingest can say, also where a study says the rest.
 
+    Args:
+        request: what a study, or a face, has said.
+        batch_size: windows per forward pass; None to fit a fixed amount of memory.
+        device: one or several, or one text with commas between them.
+        allow_pickle: load pickled weights.
+        allow_remote_code: run Python code that comes with a model.
+        evict: delete what was downloaded once it is measured.
+        force: measure again even if the same work is stored.
+
     Raises:
-        UsageError: the batch size is below 1.
+        UsageError: the batch size is below 1, or there is no device.
     """
     if batch_size is not None:
         batch_size = whole_number("batch size", batch_size, least=1)
     settings = replace(
         request.settings,
         batch_size=batch_size,
-        device=device,
+        devices=tuple(_terms("device", device, _DEVICES)),
         allow_pickle=allow_pickle,
         allow_remote_code=allow_remote_code,
         evict=evict,

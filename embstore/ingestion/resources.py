@@ -1,6 +1,7 @@
 """Finds and opens all that an ingest reads and writes: checkpoints, corpus, store, device."""
 
 import contextlib
+import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,13 +11,16 @@ import torch
 from embstore.checkpoints.find import Candidate, find, label
 from embstore.checkpoints.located import Permissions
 from embstore.checkpoints.package_files import is_packaged, packaged_path
+from embstore.common.messages import counted, listed
 from embstore.errors import CorpusError, UsageError
 from embstore.ingestion.request import ModelSpec, Request, Settings
 from embstore.ingestion.stored_work import StoredWork
 from embstore.inputs.corpus import CorpusText, open_corpus
 from embstore.inputs.images import ImageFolder, open_images
-from embstore.models.loaded import choose_device, choose_dtype
+from embstore.models.devices import choose_devices, choose_dtype
 from embstore.store.connection import Database, open_database
+
+_LOG = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,7 +32,7 @@ class Resources:
         text: the corpus, a text or a folder of images.
         database: the store, which may not exist yet.
         stored: what is in it.
-        device: where models run.
+        devices: where models run; as many checkpoints are measured at once.
         dtype: of their weights.
         permissions: what of a model's files may run code.
     """
@@ -37,7 +41,7 @@ class Resources:
     text: CorpusText | ImageFolder
     database: Database
     stored: StoredWork
-    device: torch.device
+    devices: tuple[torch.device, ...]
     dtype: torch.dtype
     permissions: Permissions
 
@@ -54,7 +58,7 @@ def open_resources(request: Request, store: str | Path | None) -> Iterator[Resou
         EmbstoreError: a model, the corpus, the device or the store cannot be used.
     """
     settings = request.settings
-    device, dtype = choose_device(settings.device), choose_dtype(settings.dtype)
+    devices, dtype = choose_devices(settings.devices), choose_dtype(settings.dtype)
     permissions = Permissions(settings.allow_pickle, settings.allow_remote_code)
     found = [candidate for model in request.models for candidate in _find(model, settings)]
     _check_names(found)
@@ -63,7 +67,22 @@ def open_resources(request: Request, store: str | Path | None) -> Iterator[Resou
         # Each once, however often it is named.
         candidates = tuple(dict.fromkeys(found))
         stored = StoredWork(database)
-        yield Resources(candidates, text, database, stored, device, dtype, permissions)
+        used = _used(devices, len(candidates))
+        yield Resources(candidates, text, database, stored, used, dtype, permissions)
+
+
+def _used(devices: tuple[torch.device, ...], n_checkpoints: int) -> tuple[torch.device, ...]:
+    """Leave out the devices for which there is no checkpoint, and say so."""
+    used = devices[:n_checkpoints]
+    if len(used) < len(devices):
+        _LOG.warning(
+            "%d devices are named for %s, each measured on one: only %s %s used",
+            len(devices),
+            counted(n_checkpoints, "checkpoint"),
+            listed(used),
+            "is" if len(used) == 1 else "are",
+        )
+    return used
 
 
 def _open_text(corpus: str, text_field: str | None) -> CorpusText | ImageFolder:

@@ -15,12 +15,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from embstore.choices import SCOPES, Scope
-from embstore.common.workers import workers
+from embstore.common.workers import n_workers, workers
 from embstore.geometry.neighbors.search import nearest_neighbors
 from embstore.measuring.collect import LayerRecord, PairRecord
 from embstore.measuring.evaluate import LayerResult, measure_layer, measure_pair
+from embstore.measuring.layers_at_once import bytes_of_one, layers_at_once
 from embstore.measuring.scopes import SINK_THRESHOLD, same_tokens
-from embstore.measuring.side_by_side import bytes_of_one, side_by_side
 from embstore.measuring.stack import StackRecord
 from embstore.metrics.selection import Selection
 from embstore.models.hidden_states import HiddenBatch
@@ -53,6 +53,7 @@ class Choice:
         device: where neighbours are searched and covariances decomposed: ``cpu``, ``cuda``,
             ``mps``. Hidden states are summed up where they are.
         seed: of an approximate search.
+        n_workers: cores that layers are measured on; None for all of this process.
     """
 
     scopes: tuple[Scope, ...] = SCOPES
@@ -60,6 +61,7 @@ class Choice:
     sink_threshold: float = SINK_THRESHOLD
     device: str = "cpu"
     seed: int = 0
+    n_workers: int | None = None
 
 
 def measure_batches(
@@ -86,7 +88,7 @@ def measure_batches(
     taken = tokens = 0
     began = time.perf_counter()
     progress("forward", 0, 0)
-    with workers() as pool:
+    with workers(choice.n_workers) as pool:
         for batch in batches:
             forward_seconds += batch.seconds
             window = batch.mask.shape[1]
@@ -142,8 +144,10 @@ def measure_batches(
         return measure_pair(*item, results, list(same[item[1].x.key.stack]), selection)
 
     # Wide layers go one after the other, each with more of the cores.
+    cores = choice.n_workers or n_workers()
     widest = max((record.d for _, record in layers), default=0)
-    with workers(side_by_side(_bytes_of_one(widest, len(positions), choice))) as pool:
+    at_once = layers_at_once(_bytes_of_one(widest, len(positions), choice), cores)
+    with workers(at_once, threads=cores // at_once) as pool:
         for result in pool.map(of_layer, layers):
             results[result.layer.key] = result
             progress("geometry", len(results), total)

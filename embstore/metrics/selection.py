@@ -46,6 +46,10 @@ class Selection:
     names: tuple[str, ...] = ALL
     intervals: bool = True
 
+    def __reduce__(self) -> tuple[type["Selection"], tuple[object, ...]]:
+        # Another process is sent the names: what they stand for are functions.
+        return Selection, (self.names, self.intervals)
+
     @cached_property
     def of_layer(self) -> tuple[Metric[Cloud], ...]:
         """Those of one layer."""

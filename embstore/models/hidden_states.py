@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
 from embstore.checkpoints.silence import quiet
-from embstore.common.devices import has_float64
+from embstore.common.float64 import has_float64
 from embstore.common.messages import one_line
 from embstore.errors import ModelError
 from embstore.models.forward_pass import block_input, block_output, forward

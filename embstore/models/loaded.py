@@ -16,8 +16,7 @@ from transformers.pytorch_utils import Conv1D
 
 from embstore.checkpoints.located import Located
 from embstore.checkpoints.silence import quiet
-from embstore.common.messages import one_line
-from embstore.errors import ModelError, UsageError
+from embstore.errors import ModelError
 from embstore.models.fast_linears import LinearKernel, speed_up_linears
 from embstore.models.forward_pass import takes_images
 from embstore.models.gguf_files import read_once
@@ -32,7 +31,6 @@ _PADDED_POSITIONS = {
     *("roberta", "roberta-prelayernorm", "xlm-roberta", "xlm-roberta-xl", "xmod", "camembert"),
     *("data2vec-text", "longformer", "ibert", "mpnet"),
 }
-_DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
 
 @dataclass(frozen=True, eq=False)
@@ -122,35 +120,6 @@ def context_length(
     limits += [*longest(config, "n_positions"), tokenizer.model_max_length]
     known = [int(limit) for limit in limits if 0 < limit < 10**9]
     return min(known, default=None)
-
-
-def choose_device(wanted: str) -> torch.device:
-    """Turn ``auto``, ``cpu``, ``cuda``, ``cuda:1`` or ``mps`` into a device that is there.
-
-    Raises:
-        UsageError: no such device, or not on this machine.
-    """
-    if wanted == "auto":
-        if torch.cuda.is_available():
-            return torch.device("cuda")
-        return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
-    try:
-        device = torch.device(wanted)
-    except RuntimeError:
-        # torch would list every device it was ever written for.
-        raise UsageError(
-            f"unknown device {wanted!r}; choose from auto, cpu, cuda, cuda:1, mps"
-        ) from None
-    try:
-        torch.empty(0, device=device)
-    except (RuntimeError, AssertionError) as error:
-        raise UsageError(f"device {wanted!r} cannot be used here: {one_line(error)}") from error
-    return device
-
-
-def choose_dtype(wanted: str) -> torch.dtype:
-    """Turn one of ``DTYPES`` into torch's; ``auto`` is float32: bfloat16 shifts metrics by 5 %."""
-    return _DTYPES["float32" if wanted == "auto" else wanted]
 
 
 def examine(

@@ -73,6 +73,23 @@ def test_a_dry_run_of_a_series_is_a_line_for_each_and_a_sum(
     )
 
 
+def test_a_dry_run_on_two_devices_tells_the_memory_of_both(
+    series: Path, tiny_llama: Path, text: Path, tmp_path: Path
+) -> None:
+    shutil.copy(tiny_llama / "model.safetensors", series / "checkpoint-20")
+    arguments = ("ingest", "out", "--corpus", text, *SMALL, "--dry-run", "-f", "json")
+    done = embstore(*arguments, "--device", "cpu,cpu", cwd=tmp_path)
+    assert done.returncode == 0
+    each = [row["total_bytes"] for row in json.loads(done.stdout)]
+    said = re.fullmatch(
+        r"2 to do: 0 B to download, (\d+) MB of memory at the peak with 2 at once, "
+        r"about \d+ s of measuring one after the other\n",
+        done.stderr,
+    )
+    assert said is not None
+    assert int(said[1]) == round(sum(each) / 1e6)
+
+
 @pytest.mark.slow
 def test_a_study_is_measured_and_its_hash_is_stored(
     tiny_llama: Path, text: Path, tmp_path: Path

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import pytest
 from threadpoolctl import threadpool_info, threadpool_limits
 
-from embstore.common.workers import ahead, workers
+from embstore.common.workers import ahead, n_workers, workers
 
 
 def blas_threads() -> set[int]:
@@ -33,14 +33,11 @@ def test_linear_algebra_has_one_thread_meanwhile_and_its_own_number_after() -> N
         assert blas_threads() == {2}
 
 
-def test_fewer_workers_than_cores_have_several_threads_each(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr("embstore.common.workers.n_workers", lambda: 8)
+def test_workers_may_have_several_threads_each() -> None:
     with threadpool_limits(8, user_api="blas"):
-        for at_most, threads in ((None, 1), (16, 1), (8, 1), (3, 2), (2, 4), (1, 8)):
-            with workers(at_most) as pool:
-                assert list(pool.map(lambda _: blas_threads(), range(2))) == [{threads}] * 2
+        with workers(2, threads=3) as pool:
+            assert list(pool.map(lambda _: blas_threads(), range(2))) == [{3}] * 2
+        assert blas_threads() == {8}
 
 
 def test_an_error_ends_the_work_and_is_passed_on() -> None:
@@ -132,3 +129,15 @@ class TestAhead:
         items.close()
         assert threading.active_count() == before
         assert len(made) <= 2
+
+
+def test_processes_that_measure_at_once_share_the_cores(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("os.sched_getaffinity", lambda _pid: set(range(48)), raising=False)
+    # More than 16 would wait for memory.
+    assert [n_workers(sharing) for sharing in (1, 2, 4, 64)] == [16, 16, 12, 1]
+
+
+def test_there_may_be_fewer_workers() -> None:
+    with workers(1) as pool:
+        threads = set(pool.map(lambda _: threading.current_thread().name, range(20)))
+    assert len(threads) == 1

@@ -30,7 +30,7 @@ NO_PAIRS = Extent(n_windows=16, window=512, n_sample=4096, pairs=False)
 
 @pytest.fixture(autouse=True)
 def machine(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("embstore.measuring.side_by_side.total_memory", lambda: 24 * 10**9)
+    monkeypatch.setattr("embstore.measuring.layers_at_once.total_memory", lambda: 24 * 10**9)
 
 
 def test_a_large_model_with_pairs_and_without() -> None:

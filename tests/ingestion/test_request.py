@@ -59,10 +59,25 @@ def test_what_a_machine_decides_is_added_to_the_rest() -> None:
     request = on_this_machine(asked, batch_size=2, evict=True, force=False, **options)
     assert (request.models, request.corpus) == (asked.models, "text.txt")
     settings = request.settings
-    assert (settings.sampling.seed, settings.batch_size, settings.device) == (3, 2, "cpu")
+    assert (settings.sampling.seed, settings.batch_size, settings.devices) == (3, 2, ("cpu",))
     assert (settings.allow_pickle, settings.evict, settings.force) == (True, True, False)
     with pytest.raises(UsageError, match=r"^batch size must be at least 1, not 0$"):
         on_this_machine(asked, batch_size=0, evict=False, force=False, **options)
+
+
+@pytest.mark.parametrize("given", ["cuda:0, cuda", ["cuda:0", "cuda"], ["cuda:0,cuda"]])
+def test_devices_are_one_text_or_several(given: str | list[str]) -> None:
+    asked = build_request(build_models("m"), "text.txt", build_settings(Sampling()))
+    machine: dict[str, Any] = {
+        "batch_size": None,
+        **dict.fromkeys(("allow_pickle", "allow_remote_code", "evict", "force"), False),
+    }
+    request = on_this_machine(asked, device=given, **machine)
+    assert request.settings.devices == ("cuda:0", "cuda")
+    wrongs: list[str | list[str]] = ["", ",", [], "cuda:0,,cuda"]
+    for wrong in wrongs:
+        with pytest.raises(UsageError, match=r"^device (is|has an) empty.*; give auto, cpu, cuda"):
+            on_this_machine(asked, device=wrong, **machine)
 
 
 def test_nothing_to_measure_is_refused() -> None:

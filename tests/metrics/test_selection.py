@@ -1,5 +1,7 @@
 """Metrics chosen by name, family and preset."""
 
+import pickle
+
 import pytest
 
 from embstore.errors import UsageError
@@ -95,3 +97,10 @@ def test_a_metric_says_what_it_takes(name: str, needs: set[str], eigen: str) -> 
 
 def test_without_errors_no_direction_is_needed() -> None:
     assert Selection(ALL, intervals=False).eigen == "values"
+
+
+def test_another_process_is_sent_the_names() -> None:
+    selection = Selection(("twonn", "anisotropy"), intervals=False)
+    # Looks up the functions behind the names, and keeps them; they cannot be sent.
+    assert selection.needs("neighbors")
+    assert pickle.loads(pickle.dumps(selection)) == selection

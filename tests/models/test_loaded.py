@@ -8,11 +8,9 @@ import torch
 from transformers import AutoTokenizer
 
 from embstore.checkpoints.locate import locate
-from embstore.errors import ModelError, UsageError
+from embstore.errors import ModelError
 from embstore.models.load import read_weights
 from embstore.models.loaded import (
-    choose_device,
-    choose_dtype,
     context_length,
     examine,
     load_config,
@@ -63,15 +61,6 @@ def test_the_tokenizers_fingerprint_ignores_how_it_was_last_called(tiny_llama: P
     assert tokenizer_sha256(tokenizer) == before
     tokenizer.add_tokens(["w9999"])
     assert tokenizer_sha256(tokenizer) != before
-
-
-def test_device_and_dtype_names() -> None:
-    assert choose_device("cpu") == torch.device("cpu")
-    assert choose_dtype("auto") is torch.float32
-    with pytest.raises(UsageError, match="unknown device 'nonsense'; choose from auto, cpu"):
-        choose_device("nonsense")
-    with pytest.raises(UsageError, match="device 'cuda:99' cannot be used here"):
-        choose_device("cuda:99")
 
 
 def test_a_tokenizer_is_taken_as_its_file_says(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from embstore.common.devices import has_float64
+from embstore.common.float64 import has_float64
 from embstore.geometry.arithmetic.on_host import OnHost
 from embstore.geometry.arithmetic.protocol import Arithmetic, Vectors
 from embstore.types import FloatArray

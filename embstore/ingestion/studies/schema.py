@@ -99,6 +99,7 @@ _LEFT_TO_THE_RUN = {
     "trust_remote_code": (_CODE, "allow_remote_code"),
     "store": (_MACHINE, "store"),
     "device": (_MACHINE, "device"),
+    "devices": (_MACHINE, "device"),
     "batch_size": (_MACHINE, "batch_size"),
     "evict": (_MACHINE, "evict"),
     "force": (_MACHINE, "force"),

@@ -10,7 +10,7 @@ import pytest
 
 import embstore
 from embstore.errors import IngestError, KeptError, StoreError, StoreLockedError
-from embstore.ingestion import one_checkpoint, prefetch
+from embstore.ingestion import prefetch, recording
 from embstore.ingestion.outcome import Outcome
 from embstore.ingestion.provenance import collect
 from embstore.store import migration, spool
@@ -66,7 +66,7 @@ def notebook(
         return collect(*arguments, **options)
 
     # Between measuring and storing.
-    monkeypatch.setattr(one_checkpoint, "collect", held_meanwhile)
+    monkeypatch.setattr(recording, "collect", held_meanwhile)
     yield opened
     opened.close()
 
@@ -155,7 +155,7 @@ def test_a_folder_that_vanishes_while_measuring_loses_nothing(
         return collect(*arguments, **options)
 
     with monkeypatch.context() as patch:
-        patch.setattr(one_checkpoint, "collect", vanish)
+        patch.setattr(recording, "collect", vanish)
         with pytest.raises(KeptError, match="the checkpoint is measured, but not in the store"):
             embstore.ingest(tiny_llama, corpus=text, store=store, **SMALL)
     away.rename(store.parent)

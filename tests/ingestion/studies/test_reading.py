@@ -8,7 +8,7 @@ import pytest
 from embstore.choices import DTYPES, Sampling
 from embstore.ingestion.request import ModelSpec, Request, Settings
 from embstore.ingestion.studies.study import read_study
-from embstore.models.loaded import choose_dtype
+from embstore.models.devices import choose_dtype
 from embstore.types import StudyMark
 from tests.ingestion.studies.texts import FULL, SMALL
 from tests.processes import imported

@@ -168,6 +168,11 @@ def test_how_it_is_run_is_not_for_a_study_to_say(file: Path, line: str) -> None:
     assert message.endswith(f"say how it is run; give --{name} (in Python {name}=) to the ingest")
 
 
+def test_nor_are_several_devices(file: Path) -> None:
+    message = refusal(file, f'devices = ["cuda:0", "cuda:1"]\n{SMALL}')
+    assert message.endswith("say how it is run; give --device (in Python device=) to the ingest")
+
+
 @pytest.mark.parametrize(
     ("text", "place"),
     [

@@ -1,4 +1,4 @@
-"""What devices can do, known by their names."""
+"""Which devices can compute in float64, known by their names."""
 
 
 def has_float64(device: str) -> bool:

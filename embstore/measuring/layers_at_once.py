@@ -5,7 +5,6 @@ number of tokens whose vectors are kept.
 """
 
 from embstore.common.memory import total_memory
-from embstore.common.workers import n_workers
 
 # What one worker holds at once: "squares" of s bytes, and "samples" of 4·d·n bytes.
 # For a layer, squares: the scatter and the directions of one scope, and five arrays while
@@ -44,14 +43,14 @@ def bytes_of_one(d: int, n_sample: int, n_scopes: int, *, pairs: bool, search: b
     return max(layer, pair) if pairs else layer
 
 
-def side_by_side(need: int, *, cores: int | None = None) -> int:
+def layers_at_once(need: int, cores: int) -> int:
     """Return how many layers to measure at once, at least one.
 
     Wide layers go one after the other, with more cores to each product and decomposition.
 
     Args:
         need: bytes that each takes.
-        cores: that may be used; None for those of this process.
+        cores: that may be used.
     """
     enough = max(_ENOUGH_BYTES, total_memory() * _ENOUGH_SHARE)
-    return max(1, min(cores or n_workers(), int(enough // max(need, 1))))
+    return max(1, min(cores, int(enough // max(need, 1))))

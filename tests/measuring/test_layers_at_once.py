@@ -2,8 +2,8 @@
 
 import pytest
 
-from embstore.measuring import side_by_side as module
-from embstore.measuring.side_by_side import bytes_of_one, side_by_side
+from embstore.measuring import layers_at_once as module
+from embstore.measuring.layers_at_once import bytes_of_one, layers_at_once
 
 GB = 10**9
 
@@ -24,7 +24,7 @@ def test_wide_layers_go_one_after_the_other_unless_there_is_much_memory(
 ) -> None:
     monkeypatch.setattr(module, "total_memory", lambda: memory)
     need = bytes_of_one(d, 4096, 2, pairs=True, search=True)
-    found = side_by_side(need, cores=16)
+    found = layers_at_once(need, 16)
     assert found == expected
     assert found == 1 or found * need <= max(3 * GB, memory / 8)
 
@@ -34,4 +34,4 @@ def test_what_is_not_asked_for_takes_no_memory() -> None:
     alone = bytes_of_one(1024, 4096, 2, pairs=False, search=True)
     bare = bytes_of_one(1024, 4096, 2, pairs=False, search=False)
     assert bare < alone < whole
-    assert side_by_side(0, cores=3) == 3
+    assert layers_at_once(0, 3) == 3

@@ -1,0 +1,1 @@
+"""Several devices: checkpoints of a series measured side by side, each in a process of its own."""

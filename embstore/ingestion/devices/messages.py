@@ -1,0 +1,22 @@
+"""What an ingest and the processes that measure for it tell each other."""
+
+from dataclasses import dataclass
+
+from embstore.ingestion.one_checkpoint import Result
+
+
+@dataclass(frozen=True)
+class Progressed:
+    """How far a job is: stage, done, total."""
+
+    report: tuple[str, int, int]
+
+
+@dataclass(frozen=True)
+class Failed:
+    """Why a job could not be done, one line."""
+
+    reason: str
+
+
+Answer = Progressed | Failed | Result
