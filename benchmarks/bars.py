@@ -43,6 +43,15 @@ _GEOMETRY = (
     "sink decides the first direction), sums of products by window (they cancel in float32)."
 )
 
+# By preset and width.
+_LIMITS = {
+    f"limit, {choice}, {d}": Target(
+        f"geometry over its unavoidable work, {choice}, d = {d:,}, one thread", 1.5, "most", "x"
+    )
+    for choice in ("core", "default")
+    for d in (576, 2048, 4096)
+}
+
 TARGETS: dict[str, Target] = {
     "dimension": Target(
         f"intrinsic dimension against llm-microscope, {_LAYER}, as glibc serves memory",
@@ -86,6 +95,7 @@ TARGETS: dict[str, Target] = {
     "ingest": Target(
         "whole default ingest of SmolLM2 over a stock forward pass, two threads", 1.25, "most", "x"
     ),
+    **_LIMITS,
     "help": Target("embstore --help over importing typer and rich", 2.5, "most", "x"),
     "query over imports": Target(
         "a query over importing its libraries",
