@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from embstore.common.cached_attribute import cached_attribute
 from embstore.common.scratch import scratch
+from embstore.geometry import gram
 from embstore.geometry.moments import Moments
 from embstore.geometry.rank_one import add_outer_product
 from embstore.geometry.row_loops import (
@@ -105,14 +106,29 @@ class Cloud:
         """Vectors with a direction, that is of non-zero length."""
         return self.moments.n - self.moments.n_zero
 
+    @property
+    def _fewer_than_dimensions(self) -> bool:
+        """Whether the sample is all n vectors, and n < d: then (n, n) products say the same.
+
+        Where only some vectors were kept there is no way around the (d, d) sum.
+        """
+        return len(self.sample) == self.n < self.d
+
     @cached_attribute
     def _eigen(self) -> tuple[FloatArray, FloatArray]:
+        """The eigenvalues, (d,), and directions, (d, d) or those with variance, (d, < n)."""
+        if self._fewer_than_dimensions:
+            return gram.eigen_of(self.sample, self.moments)
         return self.moments.eigen()
 
     @cached_attribute
     def eigenvalues(self) -> FloatArray:
         """Of the covariance, largest first, (d,)."""
-        return self._eigen[0] if self.eigen == "directions" else self.moments.eigenvalues()
+        if self.eigen == "directions":
+            return self._eigen[0]
+        if self._fewer_than_dimensions:
+            return gram.eigenvalues_of(self.sample, self.moments)
+        return self.moments.eigenvalues()
 
     @cached_attribute
     def trace(self) -> float:
@@ -165,7 +181,8 @@ class Cloud:
     def _eigen_about_origin(self) -> tuple[FloatArray, FloatArray]:
         values, directions = self._eigen
         values = values * ((self.n - 1) / self.n) if self.n else values
-        return add_outer_product(values, directions, self.moments.mean)
+        add = gram.add_mean if directions.shape[1] < self.d else add_outer_product
+        return add(values, directions, self.moments.mean)
 
     @cached_attribute
     def eigenvalues_about_origin(self) -> FloatArray:
@@ -197,10 +214,12 @@ class Cloud:
         if total > 0:
             scale = total**-0.5
             centred = self._centred_by(scale)
-            projected = scratch("projected", centred.shape, np.float32)
+            shape = (len(centred), directions.shape[1])
+            projected = scratch("projected", shape, np.float32)
             np.dot(centred, directions.astype(np.float32), out=projected)
             if added.any():
                 projected += (added * scale).astype(np.float32)
+            # Along directions that are left out nothing that counts has any length.
             sum_squares(projected, self.unit_clusters.cells, sums)
         return sums * total
 
