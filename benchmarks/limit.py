@@ -158,7 +158,9 @@ def _layers(tokens: int, d: int) -> list[NDArray[np.float32]]:
     generator = torch.Generator().manual_seed(0)
     spread = torch.arange(1, d + 1, dtype=torch.float32) ** -_DECAY
     latent = torch.randn(tokens, d, generator=generator) * spread
-    turn, change = torch.randn(2, d, d, generator=generator) / d**0.5
+    mixed, change = torch.randn(2, d, d, generator=generator) / d**0.5
+    # A turn alone: a product with what is mixed would have directions of hardly any variance.
+    turn, _ = torch.linalg.qr(mixed)
     x = latent @ turn
     y = x + torch.tanh(latent @ change)
     length = float(x.norm(dim=1).median())
