@@ -160,7 +160,7 @@ class Moments:
     @property
     def total_variance(self) -> float:
         """The trace of the covariance, its divisor n - 1."""
-        return float(np.trace(self.scatter / (self.n - 1))) if self.scale else 0.0
+        return float((np.diag(self.scatter) / (self.n - 1)).sum()) if self.scale else 0.0
 
     @property
     def squared_norm(self) -> float:
@@ -169,7 +169,8 @@ class Moments:
         if not scale:
             return 0.0
         unit = scale / (self.n - 1)
-        return float(np.square(self.scatter / scale).sum()) * unit * unit
+        scaled = self.scatter / scale
+        return float(np.vdot(scaled, scaled)) * unit * unit
 
     @property
     def scale(self) -> float:
