@@ -20,7 +20,7 @@ from embstore.geometry.row_loops import (
 )
 from embstore.metrics.apart import Own, UnitWindows
 from embstore.metrics.clusters import AS_NEIGHBOR, Clusters
-from embstore.metrics.neighbor_ratios import local_dimensions
+from embstore.metrics.neighbor_ratios import inverse_effects, local_dimensions
 from embstore.metrics.window_products import Products, own_windows
 from embstore.types import FloatArray
 
@@ -42,6 +42,11 @@ class Graph:
     clusters: Clusters
     radii: FloatArray
     within: FloatArray
+
+    @cached_attribute
+    def inverse_effects(self) -> FloatArray:
+        """How much each neighbour moves the inverse dimension around a point, (n, 19)."""
+        return inverse_effects(self.distances)
 
     def on_neighbors(self, effects: FloatArray) -> FloatArray:
         """Sum up what counts of what each point does to others, as their neighbour, (n,).
