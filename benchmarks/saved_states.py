@@ -12,7 +12,7 @@ from embstore.checkpoints.locate import locate
 from embstore.checkpoints.located import Located
 from embstore.choices import Sampling
 from embstore.demo import MODELS, TEXT, PackagedFile, packaged
-from embstore.geometry.neighbors.search import merge_duplicates
+from embstore.geometry.neighbors.duplicates import merge_duplicates
 from embstore.ingestion.plan import choose_window
 from embstore.inputs.corpus import open_corpus
 from embstore.inputs.text_windows import Windows, draw_windows

@@ -54,6 +54,7 @@ PARTS = {
     "accuracy": Part("accuracy", threads=2, minutes=10),
     "coverage": Part("coverage", threads=None, minutes=30),
     "forward": Part("forward", threads=2, minutes=6),
+    "limit": Part("limit", minutes=6),
     "neighbors": Part("neighbors", minutes=15),
     "paired": Part("paired", threads=2, minutes=6),
     "growth": Part("growth", threads=2, minutes=8),

@@ -125,10 +125,10 @@ class Moments:
         Values below d * eps * the largest are rounding and returned as zero; so is
         everything beyond rank n - 1. With fewer than two vectors all are zero.
         """
-        scale = self._scale
+        scale = self.scale
         if scale == 0:
             return np.zeros(len(self.mean))
-        return self._cut(eigvalsh(self.scatter / scale, device)[::-1], scale)
+        return self.cut(eigvalsh(self.scatter / scale, device)[::-1])
 
     def eigen(self, device: str = "cpu") -> tuple[FloatArray, FloatArray]:
         """Return the eigenvalues with the directions they belong to.
@@ -139,18 +139,18 @@ class Moments:
         Returns:
             The eigenvalues, as above, and as columns in the same order unit vectors, (d, d).
         """
-        scale = self._scale
+        scale = self.scale
         if scale == 0:
             return np.zeros(len(self.mean)), np.eye(len(self.mean))
         values, vectors = eigh(self.scatter / scale, device)
-        return self._cut(values[::-1], scale), vectors[:, ::-1]
+        return self.cut(values[::-1]), vectors[:, ::-1]
 
     def first_eigen(self) -> tuple[float, FloatArray]:
         """Return the largest eigenvalue with its direction, a unit vector, (d,).
 
         By Lanczos's method, whose products cost d² each where a decomposition costs d³.
         """
-        scale, d = self._scale, len(self.mean)
+        scale, d = self.scale, len(self.mean)
         if scale == 0 or d < _LEAST_LANCZOS:
             values, directions = self.eigen()
             return float(values[0]), directions[:, 0]
@@ -165,7 +165,7 @@ class Moments:
 
     def eigenvalues_about_origin(self, device: str = "cpu") -> FloatArray:
         """Return the eigenvalues of the mean of xxᵀ, x not centred, largest first, (d,)."""
-        scale, d = self._scale, len(self.mean)
+        scale, d = self.scale, len(self.mean)
         unit = max((scale / max(self.n, 1)) ** 0.5, float(np.abs(self.mean).max(initial=0.0)))
         if not unit > 0:
             return np.zeros(d)
@@ -179,29 +179,35 @@ class Moments:
     @property
     def total_variance(self) -> float:
         """The trace of the covariance, its divisor n - 1."""
-        return float(np.trace(self.scatter / (self.n - 1))) if self._scale else 0.0
+        return float((np.diag(self.scatter) / (self.n - 1)).sum()) if self.scale else 0.0
 
     @property
     def squared_norm(self) -> float:
         """The squared Frobenius norm of the covariance, its divisor n - 1."""
-        scale = self._scale
+        scale = self.scale
         if not scale:
             return 0.0
         unit = scale / (self.n - 1)
-        return float(np.square(self.scatter / scale).sum()) * unit * unit
+        scaled = self.scatter / scale
+        return float(np.vdot(scaled, scaled)) * unit * unit
 
     @property
-    def _scale(self) -> float:
+    def scale(self) -> float:
         """The largest entry of the scatter, which keeps huge and tiny data in range; or 0."""
-        scale = float(np.abs(self.scatter).max())
+        # It lies on the diagonal, for no product of two is larger than both squares.
+        scale = float(np.diag(self.scatter).max())
         # Equal vectors differ from their mean by its rounding, which is no variance.
         varied = self.n >= 2 and scale > self.n * (8 * EPS * self.abs_max) ** 2
         return scale if varied else 0.0
 
-    def _cut(self, descending: NDArray[np.floating], scale: float) -> FloatArray:
+    def cut(self, descending: NDArray[np.floating]) -> FloatArray:
+        """Turn eigenvalues of the scatter over ``scale``, largest first, into the covariance's.
+
+        What is rounding, or beyond rank n - 1, becomes zero.
+        """
         values = np.where(descending > descending[0] * len(descending) * EPS, descending, 0.0)
         values[self.n - 1 :] = 0.0
-        return np.asarray(values * (scale / (self.n - 1)))
+        return np.asarray(values * (self.scale / (self.n - 1)))
 
 
 def room_beside(product: Sums, sums: FloatArray) -> Sums:

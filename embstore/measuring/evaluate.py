@@ -8,10 +8,10 @@ from numpy.typing import NDArray
 
 from embstore.choices import Scope
 from embstore.geometry.moments import Moments
+from embstore.geometry.neighbors.duplicates import merge_duplicates
 from embstore.geometry.neighbors.search import (
     Neighbors,
     count_within,
-    merge_duplicates,
     nearest_neighbors,
     restrict,
 )

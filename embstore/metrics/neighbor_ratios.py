@@ -71,3 +71,12 @@ def local_dimensions(distances: FloatArray, *, k: int = NEIGHBORS) -> FloatArray
     logs = log_ratio(distances[:, k - 1 : k], distances[:, : k - 1])
     with np.errstate(divide="ignore"):
         return np.asarray(1.0 / logs.mean(axis=1), dtype=np.float64)
+
+
+def inverse_effects(distances: FloatArray, k: int = NEIGHBORS) -> FloatArray:
+    """How much each neighbour moves the inverse dimension around a point, (n, k − 1).
+
+    That is the mean of ln(r_k/r_j) over j < k: each adds its own.
+    """
+    logs = log_ratio(distances[:, k - 1 : k], distances[:, : k - 1])
+    return np.asarray((logs - logs.mean(axis=1, keepdims=True)) / (k - 1))

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from embstore.common.cached_attribute import cached_attribute
 from embstore.common.scratch import scratch
+from embstore.geometry import gram
 from embstore.geometry.moments import Moments
 from embstore.geometry.rank_one import add_outer_product
 from embstore.geometry.row_loops import (
@@ -19,7 +20,7 @@ from embstore.geometry.row_loops import (
 )
 from embstore.metrics.apart import Own, UnitWindows
 from embstore.metrics.clusters import AS_NEIGHBOR, Clusters
-from embstore.metrics.neighbor_ratios import local_dimensions
+from embstore.metrics.neighbor_ratios import inverse_effects, local_dimensions
 from embstore.metrics.window_products import Products, own_windows
 from embstore.types import FloatArray
 
@@ -41,6 +42,11 @@ class Graph:
     clusters: Clusters
     radii: FloatArray
     within: FloatArray
+
+    @cached_attribute
+    def inverse_effects(self) -> FloatArray:
+        """How much each neighbour moves the inverse dimension around a point, (n, 19)."""
+        return inverse_effects(self.distances)
 
     def on_neighbors(self, effects: FloatArray) -> FloatArray:
         """Sum up what counts of what each point does to others, as their neighbour, (n,).
@@ -107,8 +113,19 @@ class Cloud:
         """Vectors with a direction, that is of non-zero length."""
         return self.moments.n - self.moments.n_zero
 
+    @property
+    def _fewer_than_dimensions(self) -> bool:
+        """Whether the sample is all n vectors, and n < d: then (n, n) products say the same.
+
+        Where only some vectors were kept there is no way around the (d, d) sum.
+        """
+        return len(self.sample) == self.n < self.d
+
     @cached_attribute
     def _eigen(self) -> tuple[FloatArray, FloatArray]:
+        """The eigenvalues, (d,), and directions, (d, d) or those with variance, (d, < n)."""
+        if self._fewer_than_dimensions:
+            return gram.eigen_of(self.sample, self.moments)
         return self.moments.eigen(self.device)
 
     @cached_attribute
@@ -116,6 +133,8 @@ class Cloud:
         """Of the covariance, largest first, (d,)."""
         if self.eigen == "directions":
             return self._eigen[0]
+        if self._fewer_than_dimensions:
+            return gram.eigenvalues_of(self.sample, self.moments)
         return self.moments.eigenvalues(self.device)
 
     @cached_attribute
@@ -169,7 +188,8 @@ class Cloud:
     def _eigen_about_origin(self) -> tuple[FloatArray, FloatArray]:
         values, directions = self._eigen
         values = values * ((self.n - 1) / self.n) if self.n else values
-        return add_outer_product(values, directions, self.moments.mean)
+        add = gram.add_mean if directions.shape[1] < self.d else add_outer_product
+        return add(values, directions, self.moments.mean)
 
     @cached_attribute
     def eigenvalues_about_origin(self) -> FloatArray:
@@ -201,10 +221,12 @@ class Cloud:
         if total > 0:
             scale = total**-0.5
             centred = self._centred_by(scale)
-            projected = scratch("projected", centred.shape, np.float32)
+            shape = (len(centred), directions.shape[1])
+            projected = scratch("projected", shape, np.float32)
             np.dot(centred, directions.astype(np.float32), out=projected)
             if added.any():
                 projected += (added * scale).astype(np.float32)
+            # Along directions that are left out nothing that counts has any length.
             sum_squares(projected, self.unit_clusters.cells, sums)
         return sums * total
 

@@ -5,8 +5,7 @@ import pytest
 
 from embstore.geometry.neighbors.search import nearest_neighbors
 from embstore.metrics.clusters import AS_NEIGHBOR, Clusters
-from embstore.metrics.families.dimension import inverse_effects
-from embstore.metrics.neighbor_ratios import NEIGHBORS
+from embstore.metrics.neighbor_ratios import NEIGHBORS, inverse_effects
 from embstore.metrics.of_two_layers.neighbor_overlap import overlap
 from tests.metrics.clouds import cloud_of
 

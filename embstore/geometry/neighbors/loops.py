@@ -155,28 +155,50 @@ def collect(
 
 
 @compiled(fastmath=REORDERED)
-def distance_to(start: NDArray[np.float64], points: NDArray[np.floating], other: int) -> float:
-    """Compute the distance from one point, (d,), to another, from float64 differences.
+def _squares_to_four(
+    points: NDArray[np.floating], one: int, others: tuple[int, int, int, int]
+) -> tuple[float, float, float, float]:
+    """Sum the squared float64 differences of one of the points, (n, d), and four others.
 
-    The order of the sum is always the same, so equal distances are equal numbers.
+    Four rows at once, for most of the time is spent waiting for memory. The order of the sums
+    is the same for all, so equal distances are equal numbers.
     """
-    total = 0.0
-    for c in range(len(start)):
-        difference = start[c] - points[other, c]
-        total += difference * difference
-    if _LEAST_SQUARE < total < _MOST_SQUARE:
-        return float(np.sqrt(total))
-    # Squares that leave float64's range: of differences relative to the largest of them.
+    first, second, third, fourth = others
+    s1, s2, s3, s4 = 0.0, 0.0, 0.0, 0.0
+    for c in range(points.shape[1]):
+        start = np.float64(points[one, c])
+        d1 = start - np.float64(points[first, c])
+        d2 = start - np.float64(points[second, c])
+        d3 = start - np.float64(points[third, c])
+        d4 = start - np.float64(points[fourth, c])
+        s1 += d1 * d1
+        s2 += d2 * d2
+        s3 += d3 * d3
+        s4 += d4 * d4
+    return s1, s2, s3, s4
+
+
+@compiled(fastmath=REORDERED)
+def _root(points: NDArray[np.floating], one: int, other: int, square: float) -> float:
+    """Return a distance from its square, or anew where that left float64's range."""
+    if _LEAST_SQUARE < square < _MOST_SQUARE:
+        return float(np.sqrt(square))
     largest = 0.0
-    for c in range(len(start)):
-        largest = max(largest, abs(start[c] - points[other, c]))
+    for c in range(points.shape[1]):
+        largest = max(largest, abs(np.float64(points[one, c]) - np.float64(points[other, c])))
     if largest == 0.0:
         return 0.0
     total = 0.0
-    for c in range(len(start)):
-        difference = (start[c] - points[other, c]) / largest
+    for c in range(points.shape[1]):
+        difference = (np.float64(points[one, c]) - np.float64(points[other, c])) / largest
         total += difference * difference
     return float(largest * np.sqrt(total))
+
+
+@compiled(fastmath=REORDERED)
+def distance_between(points: NDArray[np.floating], one: int, other: int) -> float:
+    """Compute the distance between two of the points, (n, d), from float64 differences."""
+    return _root(points, one, other, _squares_to_four(points, one, (other, other, other, other))[0])
 
 
 @compiled(fastmath=REORDERED)
@@ -191,26 +213,38 @@ def exact_distances(
         distances: filled, ascending along each row, (n, m).
     """
     n, m = found.shape
+    last = m - 1
     for i in range(n):
-        start = points[i].astype(np.float64)
-        for j in range(m):
-            candidate = found[i, j]
-            distance = distance_to(start, points, candidate)
-            place = j
-            while place > 0 and distances[i, place - 1] > distance:
-                distances[i, place] = distances[i, place - 1]
-                found[i, place] = found[i, place - 1]
-                place -= 1
-            distances[i, place] = distance
-            found[i, place] = candidate
+        row = found[i]
+        for start in range(0, m, 4):
+            four = (
+                row[start],
+                row[min(start + 1, last)],
+                row[min(start + 2, last)],
+                row[min(start + 3, last)],
+            )
+            squares = _squares_to_four(points, i, four)
+            for k in range(min(4, m - start)):
+                candidate = four[k]
+                distance = _root(points, i, candidate, squares[k])
+                place = start + k
+                while place > 0 and distances[i, place - 1] > distance:
+                    distances[i, place] = distances[i, place - 1]
+                    row[place] = row[place - 1]
+                    place -= 1
+                distances[i, place] = distance
+                row[place] = candidate
 
 
 @compiled(fastmath=REORDERED)
 def all_distances(points: NDArray[np.floating], row: int, distances: NDArray[np.float64]) -> None:
     """Compute one point's distances to all points from float64 differences, (n,)."""
-    start = points[row].astype(np.float64)
-    for i in range(len(points)):
-        distances[i] = distance_to(start, points, i)
+    last = len(points) - 1
+    for start in range(0, len(points), 4):
+        four = (start, min(start + 1, last), min(start + 2, last), min(start + 3, last))
+        squares = _squares_to_four(points, row, four)
+        for k in range(min(4, len(points) - start)):
+            distances[start + k] = _root(points, row, four[k], squares[k])
 
 
 @compiled()

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from embstore.common.compiled import compiled
 from embstore.geometry.neighbors.candidates import centred
-from embstore.geometry.neighbors.loops import distance_to
+from embstore.geometry.neighbors.loops import distance_between
 from embstore.types import FloatArray
 
 _BLOCK = 256
@@ -153,7 +153,6 @@ def _count_block(
     near = np.empty(n + 1, dtype=np.int32)
     for i in range(len(rows)):
         row = rows[i]
-        start = points[row].astype(np.float64)
         # Write every index, and advance only past a near one: no branch to mispredict.
         n_near = 0
         for j in range(n):
@@ -174,5 +173,5 @@ def _count_block(
                         counts[scope, i, r] += 1
                     elif least <= bounds.outside[i, scope, r]:
                         if distance < 0.0:
-                            distance = distance_to(start, points, j)
+                            distance = distance_between(points, row, j)
                         counts[scope, i, r] += distance <= radii[scope, r]

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from embstore.geometry.neighbors.approximate import approximate_candidates, measured_recall
 from embstore.geometry.neighbors.candidates import candidates
+from embstore.geometry.neighbors.duplicates import merge_duplicates
 from embstore.geometry.neighbors.loops import all_distances, exact_distances, keep_some
 from embstore.geometry.neighbors.on_accelerator import candidates_torch
 from embstore.geometry.neighbors.pair_counts import count_listed, count_products
@@ -53,25 +54,6 @@ class Neighbors:
     def n_duplicates(self) -> int:
         """Rows that repeat an earlier row exactly."""
         return len(self.group) - len(self.points)
-
-
-def merge_duplicates(
-    X: NDArray[np.floating],
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Find the distinct rows of ``X``, (n, d).
-
-    Returns:
-        The first occurrence of each distinct row, ascending, (n_distinct,), and for
-        every row the position of its distinct row among those, (n,).
-    """
-    # Adding 0.0 turns -0.0 into 0.0: equal numbers must have equal bytes.
-    rows = np.ascontiguousarray(X + 0.0)
-    keys = rows.view(np.dtype((np.void, rows.dtype.itemsize * rows.shape[1]))).ravel()
-    _, first, group = np.unique(keys, return_index=True, return_inverse=True)
-    order = np.argsort(first)
-    rank = np.empty_like(order)
-    rank[order] = np.arange(len(order))
-    return first[order].astype(np.int64), rank[group].astype(np.int64)
 
 
 def nearest_neighbors(

@@ -20,7 +20,7 @@ from embstore.metrics import far_points
 from embstore.metrics.clusters import AS_NEIGHBOR, Totals
 from embstore.metrics.conventions import BY_HOW_MUCH, DIMENSION_CEILING
 from embstore.metrics.metric import Description, Family, Metric, Need
-from embstore.metrics.neighbor_ratios import NEIGHBORS, log_ratio
+from embstore.metrics.neighbor_ratios import NEIGHBORS
 from embstore.metrics.one_layer import Cloud, Graph
 from embstore.metrics.uncertainty import Interval, clustered, describe, quantile_interval
 from embstore.types import FloatArray
@@ -96,15 +96,6 @@ def unless_far_points_decide(graph: Graph, influence: FloatArray, value: float) 
     return found
 
 
-def inverse_effects(distances: FloatArray, k: int = NEIGHBORS) -> FloatArray:
-    """How much each neighbour moves the inverse dimension around a point, (n, k − 1).
-
-    That is the mean of ln(r_k/r_j) over j < k: each adds its own.
-    """
-    logs = log_ratio(distances[:, k - 1 : k], distances[:, : k - 1])
-    return np.asarray((logs - logs.mean(axis=1, keepdims=True)) / (k - 1))
-
-
 def local_quantile(
     description: Description,
     quantile: Callable[[FloatArray, float], float],
@@ -127,7 +118,7 @@ def local_quantile(
 
         def share_below(limit: float) -> Totals | None:
             below = (cloud.local_dimensions <= limit).astype(np.float64)
-            effects = counted * around[:, np.newaxis] * inverse_effects(cloud.graph.distances)
+            effects = counted * around[:, np.newaxis] * cloud.graph.inverse_effects
             clusters = cloud.graph.clusters
             return clusters.totals(clusters.sums(below + cloud.graph.on_neighbors(effects)))
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from embstore.metrics.families.dimension import estimate, inverse_effects
+from embstore.metrics.families.dimension import estimate
 from embstore.metrics.metric import Description
 from embstore.metrics.neighbor_ratios import too_many
 from embstore.metrics.one_layer import Cloud
@@ -31,7 +31,7 @@ def mle(local: FloatArray) -> float:
 
 def influence(cloud: Cloud, value: float) -> FloatArray:
     """Of the harmonic mean of local dimensions, (n,)."""
-    on_others = cloud.graph.on_neighbors(inverse_effects(cloud.graph.distances))
+    on_others = cloud.graph.on_neighbors(cloud.graph.inverse_effects)
     return np.asarray(-(value**2) * (1.0 / cloud.local_dimensions + on_others))
 
 

@@ -26,17 +26,16 @@ def linear_cka(xx: FloatArray, xy: FloatArray, yy: FloatArray) -> float:
     1.0
     """
     product = float(np.linalg.norm(xx)) * float(np.linalg.norm(yy))
-    return min(1.0, float(np.square(xy).sum()) / product) if product > 0 else float("nan")
+    return min(1.0, float(np.vdot(xy, xy)) / product) if product > 0 else float("nan")
 
 
 def totals(pair: Pair, value: float) -> Totals | None:
     """Each norm moves by a quadratic form of the token's vectors, relative to its size."""
     n = pair.n
-    joint = pair.joint / float(
-        np.square(pair.joint_scatter * (pair.core.factor_x * pair.factor / n)).sum()
-    )
+    unit = pair.core.factor_x * pair.factor / n
+    joint = pair.joint / (float(np.vdot(pair.joint_scatter, pair.joint_scatter)) * unit**2)
     own = sum(
-        spread * (n / (n - 1)) / float(np.square(moments.scatter / (n - 1)).sum())
+        spread * (n / (n - 1)) / (float(np.vdot(moments.scatter, moments.scatter)) / (n - 1) ** 2)
         for spread, moments in ((pair.spread_x, pair.x), (pair.spread_y, pair.y))
     )
     sums = value * (2 * pair.clusters.sums(joint) - own)

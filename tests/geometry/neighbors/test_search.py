@@ -8,9 +8,9 @@ from numpy.typing import NDArray
 from scipy.spatial.distance import pdist, squareform
 
 from embstore.geometry.neighbors import search
+from embstore.geometry.neighbors.duplicates import merge_duplicates
 from embstore.geometry.neighbors.search import (
     count_within,
-    merge_duplicates,
     nearest_neighbors,
     restrict,
 )
