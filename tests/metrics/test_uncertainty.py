@@ -118,7 +118,7 @@ def repeated(cloud: Cloud, times: int, extra: int | None) -> Cloud:
     """All vectors many times over, and one window once more."""
     m = cloud.moments
     moments = replace(
-        m.copy(),
+        m.whole(),
         n=m.n * times,
         scatter=m.scatter * times,
         unit_sum=m.unit_sum * times,
@@ -270,7 +270,7 @@ def two_layers(rng: np.random.Generator) -> Pair:
 
 def repeated_pair(pair: Pair, times: int, extra: int | None) -> Pair:
     def more(m: Moments) -> Moments:
-        return replace(m.copy(), n=m.n * times, scatter=m.scatter * times)
+        return replace(m.whole(), n=m.n * times, scatter=m.scatter * times)
 
     x, y, cross = more(pair.x), more(pair.y), replace(pair.cross.copy(), n=pair.n * times)
     cross.scatter, cross.squares = pair.cross.scatter * times, pair.cross.squares * times
