@@ -10,6 +10,7 @@ from embstore.common.cached_attribute import cached_attribute
 from embstore.common.scratch import scratch
 from embstore.geometry import gram
 from embstore.geometry.moments import Moments
+from embstore.geometry.neighbors.mutual import mutual_share
 from embstore.geometry.rank_one import add_outer_product
 from embstore.geometry.row_loops import (
     absolute_median,
@@ -19,8 +20,8 @@ from embstore.geometry.row_loops import (
     sum_squares,
 )
 from embstore.metrics.apart import Own, UnitWindows
-from embstore.metrics.clusters import AS_NEIGHBOR, Clusters
-from embstore.metrics.neighbor_ratios import inverse_effects, local_dimensions
+from embstore.metrics.clusters import AS_NEIGHBOR, FEWER_MUTUAL, Clusters
+from embstore.metrics.neighbor_ratios import NEIGHBORS, inverse_effects, local_dimensions
 from embstore.metrics.window_products import Products, own_windows
 from embstore.types import FloatArray
 
@@ -58,7 +59,12 @@ class Graph:
         indices = self.indices[:, : effects.shape[1]]
         effects = effects[: len(indices)]
         sums = np.bincount(indices.ravel(), effects.ravel(), minlength=len(self.distances))
-        return np.asarray(AS_NEIGHBOR * sums)
+        return np.asarray(self.as_neighbor * sums)
+
+    @cached_attribute
+    def as_neighbor(self) -> float:
+        """How much counts of what a point does to others as their neighbour."""
+        return max(AS_NEIGHBOR, 1.0 - FEWER_MUTUAL * mutual_share(self.indices[:, :NEIGHBORS]))
 
 
 # Of a sample whose neighbours nothing asks for.

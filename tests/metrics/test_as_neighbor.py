@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from embstore.geometry.neighbors.mutual import mutual_share
 from embstore.geometry.neighbors.search import nearest_neighbors
 from embstore.metrics.clusters import AS_NEIGHBOR, Clusters
 from embstore.metrics.neighbor_ratios import NEIGHBORS, inverse_effects
@@ -39,7 +40,7 @@ def test_effects_go_to_the_points_that_are_listed() -> None:
     first = np.zeros_like(graph.distances)
     first[:, 0] = 1.0
     expected = np.bincount(graph.indices[:, 0], minlength=100)
-    np.testing.assert_allclose(graph.on_neighbors(first), AS_NEIGHBOR * expected)
+    np.testing.assert_allclose(graph.on_neighbors(first), graph.as_neighbor * expected)
 
 
 def test_a_neighbour_in_both_lists_raises_a_share_and_one_in_one_list_lowers_it() -> None:
@@ -59,3 +60,23 @@ def test_a_neighbour_in_both_lists_raises_a_share_and_one_in_one_list_lowers_it(
     counts = found.as_neighbor[0] / expected[0]
     np.testing.assert_allclose(found.as_neighbor, counts * expected, atol=1e-12)
     assert 0 < counts * 10 <= 1
+
+
+def test_the_fewer_are_mutual_the_more_counts() -> None:
+    rng = np.random.default_rng(0)
+    ordinary = rng.normal(size=(600, 64)) * np.arange(1, 65) ** -0.5
+    heavy = ordinary / np.sqrt(rng.chisquare(5, size=(600, 1)) / 3)
+    counts = [cloud_of(X).graph.as_neighbor for X in (ordinary, heavy)]
+    assert counts[0] == AS_NEIGHBOR
+    assert 0.7 < counts[1] < 1
+
+
+def test_mutual_neighbours_are_those_in_each_others_lists() -> None:
+    indices = nearest_neighbors(np.random.default_rng(0).normal(size=(150, 6)), 7).indices[:, :7]
+    listed = np.zeros((150, 150), dtype=bool)
+    listed[np.arange(150)[:, np.newaxis], indices] = True
+    expected = (listed & listed.T).sum() / listed.sum()
+    assert mutual_share(np.ascontiguousarray(indices)) == pytest.approx(expected)
+    assert mutual_share(np.array([[1], [0]], dtype=np.int32)) == 1
+    assert mutual_share(np.array([[1], [2], [0]], dtype=np.int32)) == 0
+    assert mutual_share(np.zeros((0, 0), dtype=np.int32)) == 0

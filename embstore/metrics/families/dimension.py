@@ -109,15 +109,15 @@ def local_quantile(
         description: what it means.
         quantile: its value.
         q: which.
-        as_neighbor: how much counts of what a point does to others as their neighbour.
+        as_neighbor: how much counts at least of what a point does to others as their neighbour.
     """
-    counted = as_neighbor / AS_NEIGHBOR
 
     def interval(cloud: Cloud, _number: float) -> Interval | None:
         around = _density_around(1.0 / cloud.local_dimensions, 1 - q)
 
         def share_below(limit: float) -> Totals | None:
             below = (cloud.local_dimensions <= limit).astype(np.float64)
+            counted = max(as_neighbor / cloud.graph.as_neighbor, 1.0)
             effects = counted * around[:, np.newaxis] * cloud.graph.inverse_effects
             clusters = cloud.graph.clusters
             return clusters.totals(clusters.sums(below + cloud.graph.on_neighbors(effects)))
