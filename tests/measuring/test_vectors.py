@@ -86,6 +86,23 @@ def test_a_sample_takes_from_every_window() -> None:
     assert found["twonn"].n == 3 * N_WINDOWS
 
 
+def test_numbers_that_a_few_far_vectors_decide_have_no_interval_and_say_so() -> None:
+    rng = np.random.default_rng(0)
+    Z = rng.normal(size=(512, 16))
+    assert not any("far from all others" in note for note in embstore.measure(Z).notes)
+    Z[::64] *= 0.1
+    Z[::64, 2] = 300 + 5 * rng.normal(size=8)
+    found = embstore.measure(Z)
+    said = [note for note in found.notes if "far from all others" in note]
+    assert said == [
+        "A few vectors far from all others decide mada, mle, mom, or with one more or less of them "
+        "would: no interval tells by how much."
+    ]
+    assert found["mle"].value is not None
+    assert np.isnan(found["mle"].std_error)
+    assert found["twonn"].std_error > 0
+
+
 def test_wrong_settings() -> None:
     with pytest.raises(UsageError, match="sample must be at least 1, not 0"):
         embstore.measure(X, sample=0)

@@ -38,6 +38,9 @@ FAMILY = Family(
     """,
 )
 
+# How the intervals of estimates are made that a few far points may move far.
+UNLESS_FAR_POINTS_DECIDE = f"{describe('log')}; none where far points decide"
+
 _NEEDS: frozenset[Need] = frozenset({"neighbors"})
 
 # Points this far to either side of a quantile count as near it: of fewer the sum is noise.
@@ -73,7 +76,7 @@ def estimate(
     return Metric(
         description,
         FAMILY,
-        describe("log") if robust else f"{describe('log')}; none where far points decide",
+        describe("log") if robust else UNLESS_FAR_POINTS_DECIDE,
         compute=compute,
         count=_n_points,
         interval=interval,
