@@ -18,7 +18,7 @@ from benchmarks.saved_states import Cloud, clouds, distinct
 from benchmarks.scale import Scale
 from benchmarks.sections import Bar, Section, Table
 from embstore.geometry.neighbors.search import nearest_neighbors
-from embstore.measuring.evaluate import graph_of
+from embstore.measuring.graphs import graph_of
 from embstore.metrics.neighbor_ratios import NEIGHBORS, local_dimensions
 from embstore.metrics.of_one_layer.corrint import CORRINT_NEIGHBORS, corrint
 from embstore.metrics.of_one_layer.mada import mada

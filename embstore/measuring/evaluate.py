@@ -9,14 +9,9 @@ from numpy.typing import NDArray
 from embstore.choices import Scope
 from embstore.geometry.moments import Moments
 from embstore.geometry.neighbors.duplicates import merge_duplicates
-from embstore.geometry.neighbors.search import (
-    Neighbors,
-    count_within,
-    nearest_neighbors,
-    restrict,
-)
-from embstore.geometry.neighbors.ties import join_ties, usual_error
+from embstore.geometry.neighbors.search import Neighbors
 from embstore.measuring.collect import Few, LayerRecord, PairRecord
+from embstore.measuring.graphs import Nearest, graphs_of, overlap_of
 from embstore.measuring.scopes import FIRST, GROUPS, REST, SINK
 from embstore.measuring.stack import StackRecord
 from embstore.measuring.window_effects import window_effects
@@ -25,33 +20,15 @@ from embstore.metrics.apart import LEAST_WINDOWS, UnitWindows
 from embstore.metrics.clusters import Clusters
 from embstore.metrics.families.dimension import unless_far_points_decide
 from embstore.metrics.metric import Metric, Subject, evaluate
-from embstore.metrics.neighbor_ratios import NEIGHBORS
-from embstore.metrics.of_one_layer.corrint import corrint_radii
-from embstore.metrics.of_two_layers.neighbor_overlap import OVERLAP_NEIGHBORS, overlap
 from embstore.metrics.one_layer import NO_GRAPH, Cloud, Graph
 from embstore.metrics.registry import N_NEIGHBORS
 from embstore.metrics.selection import Selection
-from embstore.metrics.two_layers import Core, Overlap, Pair
+from embstore.metrics.two_layers import Core, Pair
 from embstore.metrics.uncertainty import Interval
 from embstore.metrics.window_products import Products
 from embstore.types import CurvePoint, FloatArray, Layer, LayerKey, Measurement, Spectrum
 
-_ROUNDING = 1e-9
-
 Search = Callable[[NDArray[np.floating], int], Neighbors]
-
-
-@dataclass(frozen=True, eq=False)
-class Nearest:
-    """The nearest neighbours of the sample's distinct points in one scope.
-
-    Attributes:
-        rows: the sample's row of each distinct point, ascending, (n_distinct,).
-        neighbors: the rows of its nearest others, (n_distinct, <= 30).
-    """
-
-    rows: NDArray[np.int64]
-    neighbors: NDArray[np.int32]
 
 
 @dataclass(frozen=True, eq=False)
@@ -108,7 +85,7 @@ def measure_layer(
     if selection.needs("neighbors"):
         found = search(record.sample, N_NEIGHBORS)
         pair_counts = selection.needs("pair counts")
-        graphs, nearest = _graphs(found, keeps, stack.sample_windows, pair_counts=pair_counts)
+        graphs, nearest = graphs_of(found, keeps, stack.sample_windows, pair_counts=pair_counts)
     products = _products(stack, record, scopes) if selection.needs("window products") else None
     measurements: list[Measurement] = []
     spectra: list[Spectrum] = []
@@ -200,7 +177,9 @@ def measure_pair(
             clusters=stack.clusters(groups),
             spread_x=x.spread.get(scope, none),
             spread_y=y.spread.get(scope, none),
-            overlap=_overlap(stack, record, x.nearest.get(scope), y.nearest.get(scope)),
+            overlap=overlap_of(
+                stack.sample_windows, record, x.nearest.get(scope), y.nearest.get(scope)
+            ),
             steps=record.merged_steps(groups),
             products=(x_products, y_products) if x_products and y_products else None,
         )
@@ -238,52 +217,6 @@ def _core(name: str, record: PairRecord, groups: Sequence[int], few: Few) -> Cor
     )
 
 
-def graph_of(neighbors: Neighbors, windows: NDArray[np.int64], k: int = N_NEIGHBORS) -> Graph:
-    """Return the graph of all rows of a search, whose windows are ascending, (n,)."""
-    keep = np.ones(len(neighbors.group), dtype=bool)
-    graphs, _ = _graphs(neighbors, {"all": keep}, windows, k=k)
-    return graphs["all"]
-
-
-def _graphs(
-    found: Neighbors,
-    keeps: dict[Scope, NDArray[np.bool_]],
-    windows: NDArray[np.int64],
-    *,
-    k: int = N_NEIGHBORS,
-    pair_counts: bool = True,
-) -> tuple[dict[Scope, Graph], dict[Scope, Nearest]]:
-    """Restrict one search to every scope, and count pairs for all scopes in one pass."""
-    restricted = {scope: restrict(found, keep, k) for scope, keep in keeps.items()}
-    joined = [join_ties(one.points, one.distances) for one in restricted.values()]
-    errors = [usual_error(one.points, one.distances[:, :NEIGHBORS]) for one in restricted.values()]
-    radii = np.full((len(keeps), 4), np.nan)
-    if pair_counts:
-        radii = np.array([corrint_radii(*one) for one in zip(joined, errors, strict=True)])
-    member = np.zeros((len(keeps), len(found.points)), dtype=bool)
-    for row, keep in zip(member, keeps.values(), strict=True):
-        row[found.group[keep]] = True
-    # A median may be one of the distances: rounding must not decide whether that one counts.
-    reach = radii * (1 + _ROUNDING) + np.array(errors)[:, np.newaxis]
-    within = count_within(found, reach, member)
-    graphs: dict[Scope, Graph] = {}
-    nearest: dict[Scope, Nearest] = {}
-    for i, (scope, neighbors) in enumerate(restricted.items()):
-        rows = np.flatnonzero(keeps[scope])[neighbors.first]
-        counted = within[i][member[i]] / max(len(rows) - 1, 1)
-        distances, indices = joined[i], neighbors.indices
-        # Points stand in the order of their first token in any scope, which may not be kept.
-        if (np.diff(rows) < 0).any():
-            order = np.argsort(rows)
-            place = np.argsort(order).astype(np.int32)
-            rows, distances, indices = rows[order], distances[order], place[indices[order]]
-            counted = counted[order]
-        clusters = Clusters.of(windows[rows])
-        graphs[scope] = Graph(distances, indices, clusters, radii[i], counted)
-        nearest[scope] = Nearest(rows, rows.astype(np.int32)[indices[:, :OVERLAP_NEIGHBORS]])
-    return graphs, nearest
-
-
 def curve_point(
     key: LayerKey,
     scope: Scope,
@@ -314,27 +247,6 @@ def curve_point(
     scale = graph.distances[:, [rank - 1, 2 * rank - 1]].mean()
     errors = _errors(interval, n_windows or int(graph.clusters.windows[-1]) + 1)
     return CurvePoint(key, scope, rank, value, float(scale), n, *errors)
-
-
-def _overlap(
-    stack: StackRecord, record: PairRecord, x: Nearest | None, y: Nearest | None
-) -> Overlap:
-    """Compare neighbours among the tokens that are distinct points in both layers."""
-    if x is None or y is None:
-        return Overlap(np.zeros(0), NO_GRAPH.clusters, np.zeros(0))
-    k = OVERLAP_NEIGHBORS
-    rows = x.rows if np.array_equal(x.rows, y.rows) else np.intersect1d(x.rows, y.rows)
-    clusters = Clusters.of(stack.sample_windows[rows])
-    if len(rows) <= k:
-        return Overlap(np.zeros(0), clusters, np.zeros(0))
-    if len(rows) == len(x.rows) == len(y.rows):
-        places = np.zeros(rows[-1] + 1, dtype=np.int32)
-        places[rows] = np.arange(len(rows))
-        return overlap(places[x.neighbors], places[y.neighbors], clusters)
-    listed = [
-        nearest_neighbors(layer.sample[rows], k).indices[:, :k] for layer in (record.x, record.y)
-    ]
-    return overlap(listed[0], listed[1], clusters)
 
 
 def _measure(

@@ -1,5 +1,6 @@
 """torch's arithmetic, on the CPU here, against the compiled one and against closed forms."""
 
+import contextlib
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 from embstore.geometry.arithmetic import choose, on_torch
 from embstore.geometry.arithmetic.choose import HOST, arithmetic_of, vectors_of
 from embstore.geometry.arithmetic.on_torch import OnTorch
+from embstore.geometry.arithmetic.precision import all_of_float32
 from embstore.geometry.cross_moments import CrossMoments, slopes_between
 from embstore.geometry.largest_coordinates import LargestCoordinates
 from embstore.geometry.moments import Moments
@@ -198,3 +200,19 @@ def test_a_device_without_float64_leaves_the_decomposition_to_the_cpu(
     matrix = np.cov(ORDINARY.T)
     assert (choose.eigh(matrix, device)[0] == np.linalg.eigh(matrix)[0]).all()
     assert (choose.eigvalsh(matrix, device) == np.linalg.eigvalsh(matrix)).all()
+
+
+def test_the_precision_of_products_goes_back_when_the_last_thread_has_left() -> None:
+    matmul = torch.backends.cuda.matmul
+    before = matmul.allow_tf32
+    matmul.allow_tf32 = True
+    try:
+        with contextlib.ExitStack() as first, contextlib.ExitStack() as second:
+            first.enter_context(all_of_float32())
+            second.enter_context(all_of_float32())
+            assert not matmul.allow_tf32
+            first.close()
+            assert not matmul.allow_tf32
+        assert matmul.allow_tf32
+    finally:
+        matmul.allow_tf32 = before

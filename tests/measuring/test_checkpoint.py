@@ -442,6 +442,6 @@ def test_states_of_a_device_are_summed_up_there_and_give_the_same_numbers(
         assert (found.n, found.reason) == (expected.n, expected.reason)
         for one, other, rel in (
             (found.value, expected.value, max(rounding(key[2]), NEAR_ZERO.get(key[2], 0.0))),
-            (found.std_error, expected.std_error, 1e-5),
+            (found.std_error, expected.std_error, 1e-12),
         ):
             assert one == other or one == pytest.approx(other, rel=rel), key

@@ -5,7 +5,7 @@ from numpy.typing import NDArray
 
 from embstore.geometry.moments import Moments
 from embstore.geometry.neighbors.search import nearest_neighbors
-from embstore.measuring.evaluate import graph_of
+from embstore.measuring.graphs import graph_of
 from embstore.metrics.clusters import Clusters
 from embstore.metrics.metric import MetricValue, evaluate
 from embstore.metrics.one_layer import Cloud

@@ -15,7 +15,8 @@ from embstore.geometry.moments import Moments
 from embstore.geometry.neighbors.search import nearest_neighbors
 from embstore.inputs.corpus import open_corpus
 from embstore.inputs.text_windows import draw_windows
-from embstore.measuring.evaluate import curve_point, graph_of
+from embstore.measuring.evaluate import curve_point
+from embstore.measuring.graphs import graph_of
 from embstore.metrics.gride import gride_score
 from embstore.metrics.neighbor_ratios import log_ratios
 from embstore.metrics.of_one_layer.anisotropy import anisotropy
