@@ -21,11 +21,11 @@ N_DEALT = 4
 # How much counts of what a point does to others as their neighbour. Where two points are each
 # other's neighbour, what they have in common is counted from both ends already: √2 − 1 is
 # exact for a sum over such pairs (the jackknife, with 1, doubles its variance: Efron & Stein
-# 1981, doi 10.1214/aos/1176345462). Where windows differ more counts, and where few are mutual, as
-# among heavy tails in many dimensions: there a few points are neighbours of many, and all of it
-# counts where none is. A half, and from three in eight downward so much more, hold in
+# 1981, doi 10.1214/aos/1176345462). Where windows differ more counts: at least a half. And more
+# where few neighbours are mutual, as among heavy tails in many dimensions, where a few points are
+# neighbours of many: all of it, less so many times the share that is. Both hold in
 # ``benchmarks/coverage.py``.
-AS_NEIGHBOR, FEWER_MUTUAL = 0.5, 1.35
+AS_NEIGHBOR, LESS_IF_MUTUAL = 0.5, 1.35
 
 
 @dataclass(frozen=True, eq=False)

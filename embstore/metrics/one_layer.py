@@ -20,7 +20,7 @@ from embstore.geometry.row_loops import (
     sum_squares,
 )
 from embstore.metrics.apart import Own, UnitWindows
-from embstore.metrics.clusters import AS_NEIGHBOR, FEWER_MUTUAL, Clusters
+from embstore.metrics.clusters import AS_NEIGHBOR, LESS_IF_MUTUAL, Clusters
 from embstore.metrics.neighbor_ratios import NEIGHBORS, inverse_effects, local_dimensions
 from embstore.metrics.window_products import Products, own_windows
 from embstore.types import FloatArray
@@ -64,7 +64,7 @@ class Graph:
     @cached_attribute
     def as_neighbor(self) -> float:
         """How much counts of what a point does to others as their neighbour."""
-        return max(AS_NEIGHBOR, 1.0 - FEWER_MUTUAL * mutual_share(self.indices[:, :NEIGHBORS]))
+        return max(AS_NEIGHBOR, 1.0 - LESS_IF_MUTUAL * mutual_share(self.indices[:, :NEIGHBORS]))
 
 
 # Of a sample whose neighbours nothing asks for.
