@@ -52,6 +52,10 @@ WHERE len(metrics) > 0 OR len(scopes) > 0 OR errors
 ORDER BY
     model, step NULLS LAST, revision, corpus, run_id, older_created_at DESC, older_run_id DESC
 """
+# Whether any run has an earlier one: mostly none has, and every answer asks.
+_HIDDEN = (
+    "SELECT checkpoint_id FROM run GROUP BY checkpoint_id, corpus_id HAVING count(*) > 1 LIMIT 1"
+)
 _NEWER = """
 SELECT older.run_id, latest_run.run_id AS newest_run_id, run.tokens
 FROM run AS older
@@ -111,6 +115,8 @@ def find_lost(database: "Database") -> list[Lost]:
     Raises:
         StoreError: the store cannot be read.
     """
+    if not database.select(_HIDDEN).num_rows:
+        return []
     return [Lost(**row) for row in database.select(_LOST).to_pylist()]
 
 
