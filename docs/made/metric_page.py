@@ -80,6 +80,11 @@ def names_module() -> str:
     metrics: list[Metric[Any]] = [*METRICS.values(), *PAIR_METRICS.values()]
     estimates = [metric.name for metric in metrics if metric.family == dimension.FAMILY]
     biased = [metric.name for metric in metrics if metric.needs_many]
+    moved = [
+        metric.name
+        for metric in metrics
+        if metric.uncertainty == dimension.UNLESS_FAR_POINTS_DECIDE
+    ]
     spectral, near = (
         [metric.name for metric in metrics if need in metric.needs]
         for need in ("spectrum", "neighbors")
@@ -93,6 +98,9 @@ def names_module() -> str:
             "",
             "# Estimates of dimension from the distances to neighbours.",
             *_set_of("NEIGHBOR_ESTIMATES", estimates),
+            "",
+            "# Those that a few points far from all others may decide: then they have no interval.",
+            *_set_of("MOVED_BY_FAR_POINTS", moved),
             "",
             "# Biased unless the vectors are many times the dimensions.",
             *_set_of("NEED_MANY", biased),

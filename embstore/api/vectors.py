@@ -4,7 +4,6 @@ from typing import TYPE_CHECKING
 
 from embstore.api.metric_results import MetricResult, MetricResults
 from embstore.asking.caveats import describe_few
-from embstore.common.messages import listed
 from embstore.metrics.conventions import GOOD_RECALL
 
 if TYPE_CHECKING:
@@ -117,21 +116,6 @@ def _curve(points: "tuple[CurvePoint, ...]") -> "pa.Table":
     return pa.table({name: pa.array(columns[name], types[name]) for name in columns})
 
 
-def _moved_by_far_vectors(measured: "VectorsMeasured") -> list[str]:
-    """Return the numbers that have no interval because a few far vectors decide them."""
-    from embstore.metrics.families.dimension import UNLESS_FAR_POINTS_DECIDE
-    from embstore.metrics.registry import METRICS
-
-    return sorted(
-        found.metric
-        for found in measured.measurements
-        if found.value is not None
-        and found.std_error is None
-        and found.metric in METRICS
-        and METRICS[found.metric].uncertainty == UNLESS_FAR_POINTS_DECIDE
-    )
-
-
 def _notes(measured: "VectorsMeasured") -> list[str]:
     """Say what standard errors count, which numbers are biased, and how poor the search was."""
     if measured.n_windows is None:
@@ -152,11 +136,6 @@ def _notes(measured: "VectorsMeasured") -> list[str]:
     names = [found.metric for found in measured.measurements]
     if few := describe_few(names, measured.n, measured.d):
         notes.append(few)
-    if measured.n_windows != 1 and (moved := _moved_by_far_vectors(measured)):
-        notes.append(
-            f"A few vectors far from all others decide {listed(moved)}, or with one more or less "
-            "of them would: no interval tells by how much."
-        )
     if measured.recall < GOOD_RECALL:
         notes.append(
             f"The approximate search found {measured.recall:.3f} of the neighbours; take a "

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from embstore.common.messages import listed
 from embstore.metrics.conventions import BY_HOW_MUCH, DIMENSION_CEILING, TOKENS_PER_DIMENSION
-from embstore.metrics.names import NEED_MANY, NEIGHBOR_ESTIMATES
+from embstore.metrics.names import MOVED_BY_FAR_POINTS, NEED_MANY, NEIGHBOR_ESTIMATES
 from embstore.store.empty_layers import empty_layers
 from embstore.store.quoting import quoted_ids
 
@@ -74,6 +74,8 @@ ORDER BY
     latest_run.model, latest_run.step NULLS LAST, latest_run.revision, latest_run.corpus,
     latest_run.run_id
 """
+# What the dimension by scale is called.
+_CURVE = "Gride"
 
 
 def dimension_caveat(table: "pa.Table") -> str | None:
@@ -90,7 +92,7 @@ def dimension_caveat(table: "pa.Table") -> str | None:
         if column in NEIGHBOR_ESTIMATES:
             found += [(column, value) for value in table[column].to_pylist()]
     if {"dimension", "rank"} <= set(columns):
-        found += [("Gride", value) for value in table["dimension"].to_pylist()]
+        found += [(_CURVE, value) for value in table["dimension"].to_pylist()]
     metrics = table["metric"].to_pylist() if "metric" in columns else []
     if NEIGHBOR_ESTIMATES.intersection(metrics):
         for column in filter(_LEVEL.fullmatch, columns):
@@ -102,6 +104,37 @@ def dimension_caveat(table: "pa.Table") -> str | None:
     return (
         f"Dimensions above about {DIMENSION_CEILING} are underestimated "
         f"({', '.join(sorted(high))}): {BY_HOW_MUCH}."
+    )
+
+
+def no_error_caveat(table: "pa.Table") -> str | None:
+    """Return why estimates of dimension have no error while others of an answer have, or None.
+
+    Args:
+        table: an answer with columns ``metric``, ``value`` and ``std_error``; or the
+            ``dimension`` of curves with its ``std_error``, beside its ``rank``.
+    """
+    columns = set(table.column_names)
+    # A run may have been measured without errors, or over one window: then none has any.
+    if "std_error" not in columns or table["std_error"].null_count == table.num_rows:
+        return None
+    if {"metric", "value"} <= columns:
+        names, values = table["metric"].to_pylist(), table["value"].to_pylist()
+    elif {"rank", "dimension"} <= columns:
+        names, values = [_CURVE] * table.num_rows, table["dimension"].to_pylist()
+    else:
+        return None
+    errors = table["std_error"].to_pylist()
+    without = {
+        name
+        for name, value, error in zip(names, values, errors, strict=True)
+        if name in {*MOVED_BY_FAR_POINTS, _CURVE} and value is not None and error is None
+    }
+    if not without:
+        return None
+    return (
+        "No error is given where a few points far from all others, such as attention sinks, decide "
+        f"an estimate ({', '.join(sorted(without))})."
     )
 
 

@@ -21,6 +21,15 @@ NEIGHBOR_ESTIMATES = frozenset(
     }
 )
 
+# Those that a few points far from all others may decide: then they have no interval.
+MOVED_BY_FAR_POINTS = frozenset(
+    {
+        "mada",
+        "mle",
+        "mom",
+    }
+)
+
 # Biased unless the vectors are many times the dimensions.
 NEED_MANY = frozenset(
     {

@@ -17,6 +17,7 @@ from embstore.asking.caveats import (
     dimension_caveat,
     hidden_caveat,
     hidden_runs,
+    no_error_caveat,
 )
 from embstore.store.connection import Database, open_database
 from embstore.store.writing import write_run
@@ -253,3 +254,33 @@ class TestHiddenRuns:
         # Over another text, the same checkpoint.
         again = replace(runs[0], corpus="u", run_id="x")
         assert "(m0, main): see" in describe_hidden([runs[0], again])
+
+
+class TestErrorsThatAreMissing:
+    """Where a few far points decide an estimate it has no error, and the answer says so."""
+
+    @staticmethod
+    def rows(metrics: list[str], errors: list[float | None]) -> pa.Table:
+        values = [None if name == "mom" else 9.0 for name in metrics]
+        return pa.table({"metric": metrics, "value": values, "std_error": errors})
+
+    def test_estimates_that_far_points_may_decide_are_named(self) -> None:
+        # What has no value has no error either, and twonn has one wherever windows tell it.
+        found = no_error_caveat(self.rows(["mle", "mom", "twonn", "mada"], [None, None, None, 0.1]))
+        assert found == (
+            "No error is given where a few points far from all others, such as attention sinks, "
+            "decide an estimate (mle)."
+        )
+
+    def test_curves_count_too(self) -> None:
+        table = pa.table({"rank": [1, 2], "dimension": [9.0, 8.0], "std_error": [0.1, None]})
+        assert "(Gride)" in (no_error_caveat(table) or "")
+
+    @pytest.mark.parametrize("errors", [[0.1, 0.2], [None, None]])
+    def test_where_all_or_none_has_an_error_there_is_nothing_to_say(
+        self, errors: list[float | None]
+    ) -> None:
+        assert no_error_caveat(self.rows(["mle", "mada"], errors)) is None
+
+    def test_answers_without_errors_say_nothing(self) -> None:
+        assert no_error_caveat(pa.table({"metric": ["mle"], "value": [9.0]})) is None
