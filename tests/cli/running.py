@@ -40,6 +40,8 @@ def embstore(
             patch.setenv(name, value)
         if cwd is not None:
             patch.chdir(cwd)
+        # It would listen to every signal from then on, and end the tests at a second Ctrl-C.
+        patch.setattr("embstore.cli.main.heed_signals", lambda: None)
         # The command line ends at once where a thread still works; the tests go on.
         patch.setattr(os, "_exit", _exit)
         with _streams() as (out, err):

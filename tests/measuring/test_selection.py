@@ -10,7 +10,7 @@ from embstore.choices import SCOPES
 from embstore.geometry import moments
 from embstore.geometry.cross_moments import CrossMoments
 from embstore.geometry.moments import Moments
-from embstore.measuring import checkpoint, evaluate
+from embstore.measuring import checkpoint, graphs
 from embstore.measuring.checkpoint import Choice
 from embstore.metrics.registry import METRICS, PAIR_METRICS
 from embstore.metrics.selection import ALL, PRESETS, Selection, choose_metrics
@@ -67,7 +67,7 @@ def test_a_number_is_the_same_whatever_is_measured_with_it(
 # What is watched: where it is looked up, and which needs it.
 _WATCHED: dict[str, tuple[Any, str, Callable[[Selection], bool]]] = {
     "search": (checkpoint, "nearest_neighbors", lambda s: s.needs("neighbors")),
-    "pair counts": (evaluate, "corrint_radii", lambda s: s.needs("pair counts")),
+    "pair counts": (graphs, "corrint_radii", lambda s: s.needs("pair counts")),
     "window products": (Products, "of", lambda s: s.needs("window products")),
     "joint sums": (CrossMoments, "add", lambda s: s.needs("joint covariance")),
     "eigenvectors": (Moments, "eigen", lambda s: s.eigen == "directions"),
