@@ -106,6 +106,12 @@ TARGETS: dict[str, Target] = {
     "ingest": Target(
         "whole default ingest of SmolLM2 over a stock forward pass, two threads", 1.25, "most", "x"
     ),
+    "gpu, core": Target(
+        "geometry of two blocks of d = 2,048 on a GPU, core, over their forward pass",
+        1.0,
+        "most",
+        "x",
+    ),
     **_LIMITS,
     "help": Target("embstore --help over importing typer and rich", 2.5, "most", "x"),
     "query over imports": Target(

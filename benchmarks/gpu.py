@@ -8,6 +8,7 @@ import torch
 from numpy.typing import NDArray
 
 from benchmarks.forward import HEADER, against_forward, sampling_of
+from benchmarks.gpu_parts import wide_models
 from benchmarks.saved_states import clouds
 from benchmarks.scale import Scale
 from benchmarks.sections import Section, Table
@@ -37,9 +38,12 @@ def run(scale: Scale) -> Section:
         seconds = [_search(cloud.X, where) for where in (torch.device("cpu"), device)]
         cells = (cloud.name, cloud.size, *(f"{s * 1000:,.1f}" for s in seconds))
         searches.append((*cells, f"{seconds[0] / seconds[1]:.1f}"))
+    wide, bars = wide_models(device, scale)
     text = (
         f"{_name(device)}. Both halves of the first table run the model there; otherwise as "
-        "above. The second has the exact search on the CPU and with candidates from the GPU."
+        "above. The second has the exact search on the CPU and on the GPU. The third and fourth "
+        "are of wide models, whose weights do not matter to the time: the geometry is what "
+        "measuring takes beyond the forward pass of the same tokens in bfloat16."
     )
     return Section(
         _TITLE,
@@ -52,7 +56,9 @@ def run(scale: Scale) -> Section:
                 f"{N_NEIGHBORS} nearest neighbours",
                 n_names=2,
             ),
+            *wide,
         ),
+        tuple(bars),
     )
 
 

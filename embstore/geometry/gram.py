@@ -9,18 +9,20 @@ vectors themselves: from sums alone their products cannot be had.
 import numpy as np
 from numpy.typing import NDArray
 
+from embstore.geometry.arithmetic.choose import eigh, eigvalsh
 from embstore.geometry.moments import EPS, Moments, compilable
 from embstore.geometry.rank_one import add_outer_product
 from embstore.geometry.row_loops import centre_rows
 from embstore.types import FloatArray
 
 
-def eigenvalues_of(X: NDArray[np.floating], moments: Moments) -> FloatArray:
+def eigenvalues_of(X: NDArray[np.floating], moments: Moments, device: str = "cpu") -> FloatArray:
     """Return ``moments.eigenvalues()`` from all of the vectors.
 
     Args:
         X: (n, d), finite, with n < d.
         moments: theirs.
+        device: where they are computed, if it has float64.
 
     Returns:
         Covariance eigenvalues, largest first, (d,).
@@ -29,15 +31,18 @@ def eigenvalues_of(X: NDArray[np.floating], moments: Moments) -> FloatArray:
     if scale == 0:
         return np.zeros(X.shape[1])
     centred = _centred(X, moments.mean, scale)
-    return _padded(np.linalg.eigvalsh(centred @ centred.T)[::-1], X.shape[1], moments)
+    return _padded(eigvalsh(centred @ centred.T, device)[::-1], X.shape[1], moments)
 
 
-def eigen_of(X: NDArray[np.floating], moments: Moments) -> tuple[FloatArray, FloatArray]:
+def eigen_of(
+    X: NDArray[np.floating], moments: Moments, device: str = "cpu"
+) -> tuple[FloatArray, FloatArray]:
     """Return ``moments.eigen()`` from all of the vectors, without directions of no variance.
 
     Args:
         X: (n, d), finite, with n < d.
         moments: theirs.
+        device: where they are computed, if it has float64.
 
     Returns:
         All eigenvalues, largest first, (d,), and the unit vectors of those that are not zero,
@@ -48,7 +53,7 @@ def eigen_of(X: NDArray[np.floating], moments: Moments) -> tuple[FloatArray, Flo
     if scale == 0:
         return np.zeros(d), np.zeros((d, 0))
     centred = _centred(X, moments.mean, scale)
-    found, combinations = np.linalg.eigh(centred @ centred.T)
+    found, combinations = eigh(centred @ centred.T, device)
     values = _padded(found[::-1], d, moments)
     rank = int((values > 0).sum())
     directions = centred.T @ combinations[:, ::-1][:, :rank]

@@ -50,8 +50,8 @@ class Choice:
         sink_threshold: a token is a sink if its norm at any block exceeds this many
             times the median norm of its own window at that block (Sun et al. 2024
             describe such tokens; the rule is embstore's).
-        device: where neighbours are searched and covariances decomposed: ``cpu``, ``cuda``,
-            ``mps``. Hidden states are summed up where they are.
+        device: where neighbours are searched, covariances decomposed and kept tokens
+            multiplied: ``cpu``, ``cuda``, ``mps``. Hidden states are summed up where they are.
         seed: of an approximate search.
         n_workers: cores that layers are measured on; None for all of this process.
     """
@@ -141,7 +141,8 @@ def measure_batches(
         return measure_layer(*item, scopes, search, selection, device=choice.device)
 
     def of_pair(item: tuple[StackRecord, PairRecord]) -> list[Measurement]:
-        return measure_pair(*item, results, list(same[item[1].x.key.stack]), selection)
+        scopes = list(same[item[1].x.key.stack])
+        return measure_pair(*item, results, scopes, selection, device=choice.device)
 
     # Wide layers go one after the other, each with more of the cores.
     cores = choice.n_workers or n_workers()

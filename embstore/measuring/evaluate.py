@@ -2,11 +2,14 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
 from embstore.choices import Scope
+from embstore.geometry.arithmetic.protocol import Vectors
+from embstore.geometry.kept.choose import placed
 from embstore.geometry.moments import Moments
 from embstore.geometry.neighbors.duplicates import merge_duplicates
 from embstore.geometry.neighbors.search import Neighbors
@@ -69,7 +72,8 @@ def measure_layer(
         scopes: which.
         search: finds the nearest neighbours of vectors, as ``nearest_neighbors`` does.
         selection: which metrics, with or without errors; None for all, with them.
-        device: where covariances are decomposed, if it has float64.
+        device: where covariances are decomposed, and kept vectors multiplied with their
+            directions, if it has float64.
     """
     selection = selection or Selection()
     key = record.key
@@ -87,6 +91,7 @@ def measure_layer(
         pair_counts = selection.needs("pair counts")
         graphs, nearest = graphs_of(found, keeps, stack.sample_windows, pair_counts=pair_counts)
     products = _products(stack, record, scopes) if selection.needs("window products") else None
+    there = placed(record.units, device)
     measurements: list[Measurement] = []
     spectra: list[Spectrum] = []
     curves: list[CurvePoint] = []
@@ -102,6 +107,7 @@ def measure_layer(
             products=products,
             eigen=selection.eigen,
             device=device,
+            placed=there,
         )
         measurements += [
             _measure(stack, key, scope, metric, cloud, intervals=selection.intervals)
@@ -132,6 +138,8 @@ def measure_pair(
     results: dict[LayerKey, LayerResult],
     scopes: Sequence[Scope],
     selection: Selection | None = None,
+    *,
+    device: str = "cpu",
 ) -> list[Measurement]:
     """Compare a layer with the next in every scope; numbers stand with the earlier one.
 
@@ -141,6 +149,7 @@ def measure_pair(
         results: of ``measure_layer``, for the same selection.
         scopes: which.
         selection: which metrics, with or without errors; None for all, with them.
+        device: where the map between them is computed, if it has float64.
     """
     selection = selection or Selection()
     joint = selection.needs("joint covariance")
@@ -152,7 +161,8 @@ def measure_pair(
         _products(stack, layer, scopes) if selection.needs("window products") else None
         for layer in (record.x, record.y)
     )
-    shared = _core("shared", record, (REST,), few)
+    core = partial(_core, record, few=few, device=device, there=_both_placed(record, device))
+    shared = core("shared", (REST,))
     for scope in scopes:
         if record.x.n_bad or record.y.n_bad:
             reason = "this layer or the next has NaN or infinite values"
@@ -161,7 +171,7 @@ def measure_pair(
             continue
         groups = GROUPS[scope]
         x, y = results[record.x.key], results[record.y.key]
-        whole = _core("whole", record, groups, few)
+        whole = core("whole", groups)
         added = record.few(groups, few)
         # The shared sums can take in a scope's other tokens only if their vectors were kept and
         # the shared ones have full rank; else everything is computed from the whole scope.
@@ -178,7 +188,7 @@ def measure_pair(
             spread_x=x.spread.get(scope, none),
             spread_y=y.spread.get(scope, none),
             overlap=overlap_of(
-                stack.sample_windows, record, x.nearest.get(scope), y.nearest.get(scope)
+                stack.sample_windows, record, x.nearest.get(scope), y.nearest.get(scope), device
             ),
             steps=record.merged_steps(groups),
             products=(x_products, y_products) if x_products and y_products else None,
@@ -205,7 +215,20 @@ def _products(stack: StackRecord, record: LayerRecord, scopes: Sequence[Scope]) 
     return Products.of(record.units, chosen, record.moments[REST].mean)
 
 
-def _core(name: str, record: PairRecord, groups: Sequence[int], few: Few) -> Core:
+def _both_placed(record: PairRecord, device: str) -> tuple[Vectors, Vectors]:
+    x, y = (placed(layer.units, device) for layer in (record.x, record.y))
+    return x, y
+
+
+def _core(
+    record: PairRecord,
+    name: str,
+    groups: Sequence[int],
+    *,
+    few: Few,
+    device: str,
+    there: tuple[Vectors, Vectors],
+) -> Core:
     """Gather what is known of two layers at the tokens of some groups."""
     return Core(
         name=name,
@@ -214,6 +237,8 @@ def _core(name: str, record: PairRecord, groups: Sequence[int], few: Few) -> Cor
         cross=record.merged(groups, few),
         units_x=record.x.units,
         units_y=record.y.units,
+        device=device,
+        placed=there,
     )
 
 

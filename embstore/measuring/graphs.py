@@ -100,7 +100,11 @@ def graphs_of(
 
 
 def overlap_of(
-    windows: NDArray[np.int64], record: "PairRecord", x: Nearest | None, y: Nearest | None
+    windows: NDArray[np.int64],
+    record: "PairRecord",
+    x: Nearest | None,
+    y: Nearest | None,
+    device: str = "cpu",
 ) -> Overlap:
     """Compare neighbours among the tokens that are distinct points in both layers.
 
@@ -109,6 +113,7 @@ def overlap_of(
         record: both layers' samples: those that share no search are searched anew.
         x: the first layer's neighbours; None if none were searched for.
         y: the next layer's.
+        device: where a search is.
     """
     if x is None or y is None:
         return Overlap(np.zeros(0), NO_GRAPH.clusters, np.zeros(0))
@@ -122,6 +127,7 @@ def overlap_of(
         places[rows] = np.arange(len(rows))
         return overlap(places[x.neighbors], places[y.neighbors], clusters)
     listed = [
-        nearest_neighbors(layer.sample[rows], k).indices[:, :k] for layer in (record.x, record.y)
+        nearest_neighbors(layer.sample[rows], k, device=device).indices[:, :k]
+        for layer in (record.x, record.y)
     ]
     return overlap(listed[0], listed[1], clusters)

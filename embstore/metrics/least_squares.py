@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from embstore.geometry.arithmetic.choose import eigh
+from embstore.geometry.arithmetic.factor import Factor, factor_of
 from embstore.geometry.moments import EPS
 from embstore.types import FloatArray
 
@@ -12,8 +14,6 @@ from embstore.types import FloatArray
 # It must not be smaller because sums of products are rounded: divided by a tinier eigenvalue,
 # the rounding error would look like a good fit.
 RANK_CUTOFF = 1e-9
-# Rows solved for at once.
-_BLOCK = 96
 # The smallest eigenvalue lies below the smallest pivot of a Cholesky factor, by an unknown
 # amount: a factor is trusted only if that pivot is this far above the cutoff.
 _SAFE_PIVOT = 100 * RANK_CUTOFF
@@ -24,20 +24,20 @@ class Cholesky:
     """X's scatter as (L·s⁻¹)(L·s⁻¹)ᵀ: a factor L of its correlations, and a scale s.
 
     Attributes:
-        factor: L, lower triangular, (d_x, d_x).
+        factor: L, (d_x, d_x).
         scale: one over the root of each coordinate's scatter, (d_x,).
     """
 
-    factor: FloatArray
+    factor: Factor
     scale: FloatArray
 
     def half(self, right: FloatArray) -> FloatArray:
         """Return L⁻¹s times ``right``, (d_x, k): rightᵀ(XᵀX)⁻¹right is its Gram matrix."""
-        return _solve_lower(self.factor, right * self.scale[:, np.newaxis])
+        return self.factor.solve(right * self.scale[:, np.newaxis])
 
     def whole(self, half: FloatArray) -> FloatArray:
         """Return (XᵀX)⁻¹ times what ``half`` was made from, (d_x, k)."""
-        return _solve_upper(self.factor.T, half) * self.scale[:, np.newaxis]
+        return self.factor.solve_transposed(half) * self.scale[:, np.newaxis]
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,7 +59,7 @@ class Fit:
     cholesky: Cholesky | None = None
 
     @classmethod
-    def of(cls, xx: FloatArray, xy: FloatArray, total: float) -> "Fit":
+    def of(cls, xx: FloatArray, xy: FloatArray, total: float, device: str = "cpu") -> "Fit":
         """Solve from scatter matrices.
 
         X's coordinates are scaled to variance one. Directions of the scaled X with less
@@ -69,6 +69,7 @@ class Fit:
             xx: XᵀX, (d_x, d_x).
             xy: XᵀY, (d_x, d_y).
             total: ‖Y‖².
+            device: where it is solved, if it has float64.
         """
         variances = np.diag(xx)
         # A scale of zero leaves out a coordinate that does not vary.
@@ -76,9 +77,10 @@ class Fit:
         scale = np.zeros(len(variances))
         scale[usable] = variances[usable] ** -0.5
         correlation = xx * np.outer(scale, scale)
-        factor = _safe_factor(correlation) if usable.all() else None
-        if factor is None:
-            weights, explained, rank = _by_eigenvalues(correlation, xy * scale[:, np.newaxis])
+        factor = factor_of(correlation, device) if usable.all() else None
+        if factor is None or not factor.least_pivot**2 > _SAFE_PIVOT:
+            scaled = xy * scale[:, np.newaxis]
+            weights, explained, rank = _by_eigenvalues(correlation, scaled, device)
             map_ = weights * scale[:, np.newaxis]
             return cls(map_, rank, max(total - explained, 0.0), total)
         cholesky = Cholesky(factor, scale)
@@ -132,42 +134,10 @@ class Gain:
     change: FloatArray
 
 
-def _solve_lower(lower: FloatArray, right: FloatArray) -> FloatArray:
-    """Solve a lower triangular system, (d, d) and (d, k).
-
-    By blocks, all of it products: SciPy's solver holds the interpreter's lock, and the other
-    workers would wait. Blocks on the diagonal are small, and of a safe factor, so their inverses
-    are as good as solving.
-    """
-    solved = right.copy()
-    for start in range(0, len(lower), _BLOCK):
-        rows = slice(start, start + _BLOCK)
-        solved[rows] -= lower[rows, :start] @ solved[:start]
-        solved[rows] = np.linalg.inv(lower[rows, rows]) @ solved[rows]
-    return solved
-
-
-def _solve_upper(upper: FloatArray, right: FloatArray) -> FloatArray:
-    """Solve an upper triangular system, (d, d) and (d, k), likewise."""
-    solved = right.copy()
-    for start in reversed(range(0, len(upper), _BLOCK)):
-        rows = slice(start, start + _BLOCK)
-        solved[rows] -= upper[rows, rows.stop :] @ solved[rows.stop :]
-        solved[rows] = np.linalg.inv(upper[rows, rows]) @ solved[rows]
-    return solved
-
-
-def _safe_factor(correlation: FloatArray) -> FloatArray | None:
-    """Return the Cholesky factor; None where X may lack full rank."""
-    try:
-        factor = np.asarray(np.linalg.cholesky(correlation), float)
-    except np.linalg.LinAlgError:
-        return None
-    return factor if float(np.diag(factor).min()) ** 2 > _SAFE_PIVOT else None
-
-
-def _by_eigenvalues(correlation: FloatArray, scaled: FloatArray) -> tuple[FloatArray, float, int]:
-    values, vectors = np.linalg.eigh(correlation)
+def _by_eigenvalues(
+    correlation: FloatArray, scaled: FloatArray, device: str
+) -> tuple[FloatArray, float, int]:
+    values, vectors = eigh(correlation, device)
     kept = values > RANK_CUTOFF * values[-1]
     vectors, values = vectors[:, kept], values[kept]
     projected = vectors.T @ scaled

@@ -1,24 +1,20 @@
 """What a metric may look at: one layer's token vectors in one scope, summarised."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from embstore.common.cached_attribute import cached_attribute
-from embstore.common.scratch import scratch
 from embstore.geometry import gram
-from embstore.geometry.moments import Moments
+from embstore.geometry.arithmetic.protocol import Vectors
+from embstore.geometry.kept.choose import kept_arithmetic_of
+from embstore.geometry.kept.protocol import KeptArithmetic, Single
+from embstore.geometry.moments import EPS, Moments
 from embstore.geometry.neighbors.mutual import mutual_share
 from embstore.geometry.rank_one import add_outer_product
-from embstore.geometry.row_loops import (
-    absolute_median,
-    centre_to_single,
-    cosines_to,
-    lengths,
-    sum_squares,
-)
+from embstore.geometry.row_loops import absolute_median, cosines_to, lengths
 from embstore.metrics.apart import Own, UnitWindows
 from embstore.metrics.clusters import AS_NEIGHBOR, LESS_IF_MUTUAL, Clusters
 from embstore.metrics.neighbor_ratios import NEIGHBORS, inverse_effects, local_dimensions
@@ -92,6 +88,7 @@ class Cloud:
         eigen: how much of the covariance is decomposed. Along its directions errors of any
             function of the spectrum can be had; without values only the first is known.
         device: where it is decomposed.
+        placed: the units where they are multiplied with its directions; None for where they are.
     """
 
     moments: Moments
@@ -103,6 +100,7 @@ class Cloud:
     products: Products | None = None
     eigen: Literal["directions", "values", "first"] = "directions"
     device: str = "cpu"
+    placed: "Vectors | None" = None
 
     @property
     def n(self) -> int:
@@ -131,7 +129,7 @@ class Cloud:
     def _eigen(self) -> tuple[FloatArray, FloatArray]:
         """The eigenvalues, (d,), and directions, (d, d) or those with variance, (d, < n)."""
         if self._fewer_than_dimensions:
-            return gram.eigen_of(self.sample, self.moments)
+            return gram.eigen_of(self.sample, self.moments, self.device)
         return self.moments.eigen(self.device)
 
     @cached_attribute
@@ -140,7 +138,7 @@ class Cloud:
         if self.eigen == "directions":
             return self._eigen[0]
         if self._fewer_than_dimensions:
-            return gram.eigenvalues_of(self.sample, self.moments)
+            return gram.eigenvalues_of(self.sample, self.moments, self.device)
         return self.moments.eigenvalues(self.device)
 
     @cached_attribute
@@ -170,22 +168,21 @@ class Cloud:
     def variance_sums(self) -> FloatArray:
         """Squared projections on the eigenvectors, summed over each cell, (n_cells, d)."""
         values, directions = self._eigen
-        return self._square_sums(float(values.sum()), directions, np.zeros(self.d))
+        return self._square_sums(float(values.sum()), directions, np.zeros(directions.shape[1]))
 
     @cached_attribute
     def first_sums(self) -> FloatArray:
         """Squared projections on the first eigenvector, summed over each cell, (n_cells,)."""
         if self.eigen == "directions":
             return np.asarray(self.variance_sums[:, 0])
-        along = self._centred @ self._first[1].astype(np.float32)
-        return self._squares_over_cells(along)
+        return self._squares_over_cells(self._kept.along(self._centred, self._first[1]))
 
     @cached_attribute
     def square_sums(self) -> FloatArray:
         """Squared lengths of the centred units, summed over each cell, (n_cells,)."""
         if self.eigen == "directions":
             return np.asarray(self.variance_sums.sum(axis=1))
-        return self._squares_over_cells(lengths(self._centred))
+        return self._squares_over_cells(self._kept.lengths(self._centred))
 
     def _squares_over_cells(self, scaled: NDArray[np.floating]) -> FloatArray:
         return self.unit_clusters.sums(np.square(scaled, dtype=np.float64)) * self.trace
@@ -195,7 +192,9 @@ class Cloud:
         values, directions = self._eigen
         values = values * ((self.n - 1) / self.n) if self.n else values
         add = gram.add_mean if directions.shape[1] < self.d else add_outer_product
-        return add(values, directions, self.moments.mean)
+        values, directions = add(values, directions, self.moments.mean)
+        # What is rounding has no direction of its own, and an error must not look along it.
+        return np.where(values > values[0] * self.d * EPS, values, 0.0), directions
 
     @cached_attribute
     def eigenvalues_about_origin(self) -> FloatArray:
@@ -226,28 +225,33 @@ class Cloud:
         sums = np.zeros((self.unit_clusters.counts.size, self.d))
         if total > 0:
             scale = total**-0.5
-            centred = self._centred_by(scale)
-            shape = (len(centred), directions.shape[1])
-            projected = scratch("projected", shape, np.float32)
-            np.dot(centred, directions.astype(np.float32), out=projected)
-            if added.any():
-                projected += (added * scale).astype(np.float32)
+            kept, (n_cells, _) = self._kept, sums.shape
+            projected = kept.times(self._centred_by(scale), directions, "projected")
             # Along directions that are left out nothing that counts has any length.
-            sum_squares(projected, self.unit_clusters.cells, sums)
+            sums[:, : directions.shape[1]] = kept.square_sums(
+                projected, added * scale, self.unit_clusters.cells, n_cells
+            )
         return sums * total
 
     @property
-    def _centred(self) -> NDArray[np.float32]:
+    def _kept(self) -> KeptArithmetic[Any, Any]:
+        return kept_arithmetic_of(self._placed)
+
+    @property
+    def _placed(self) -> Vectors:
+        return self.units if self.placed is None else self.placed
+
+    @property
+    def _centred(self) -> Single:
         """The centred units in units of the total variance's root, (n_units, d)."""
         return self._centred_by(self.trace**-0.5 if self.trace > 0 else 0.0)
 
-    def _centred_by(self, scale: float) -> NDArray[np.float32]:
+    def _centred_by(self, scale: float) -> Single:
         """The centred units, scaled to length about one: float32 neither overflows nor vanishes.
 
-        The array is the thread's own, and lasts until the next is asked for.
+        On the host the array is the thread's own, and lasts until the next is asked for.
         """
-        centred = scratch("cloud", (len(self.units), self.d), np.float32)
-        centre_to_single(self.units, self.moments.mean, scale, centred)
+        centred: Single = self._kept.centred(self._placed, self.moments.mean, scale, "cloud")
         return centred
 
     @cached_attribute
@@ -257,9 +261,8 @@ class Cloud:
             return np.asarray(self.variance_sums @ self.eigenvalues)
         scatter = self.moments.scatter / (max(self.n - 1, 1) * (self.trace or 1.0))
         centred = self._centred
-        turned = scratch("projected", centred.shape, np.float32)
-        np.dot(centred, scatter.astype(np.float32), out=turned)
-        along = np.einsum("ij,ij->i", centred, turned, dtype=np.float64)
+        turned = self._kept.times(centred, scatter, "projected")
+        along = self._kept.row_products(centred, turned)
         return self.unit_clusters.sums(along) * self.trace**2
 
     @cached_attribute

@@ -6,24 +6,22 @@ vectors are at hand. So what costs n·d² is computed once, for the tokens that 
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from embstore.common.cached_attribute import cached_attribute
-from embstore.common.scratch import scratch
+from embstore.geometry.arithmetic.protocol import Vectors
 from embstore.geometry.cross_moments import CrossMoments
+from embstore.geometry.kept.choose import kept_arithmetic_of
+from embstore.geometry.kept.protocol import KeptArithmetic, PairShift, Single
 from embstore.geometry.moments import Moments
-from embstore.geometry.pair_loops import pair_terms, rest_to_single
-from embstore.geometry.row_loops import centre_to_single
 from embstore.metrics.apart import Own, UnitWindows
 from embstore.metrics.clusters import Clusters, Totals
 from embstore.metrics.least_squares import Fit, Gain
 from embstore.metrics.window_products import Products, own_windows
 from embstore.types import FloatArray
-
-# Rows corrected at once: a block of them stays in the processor's cache.
-_BLOCK = 512
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,6 +75,8 @@ class Core:
         cross: their joint second moment.
         units_x: the layer's kept vectors of every scope, (n_units, d_x).
         units_y: the next layer's, the same tokens, (n_units, d_y).
+        device: where the map is computed.
+        placed: both layers' units where they are multiplied with it; None for where they are.
     """
 
     name: str
@@ -85,11 +85,14 @@ class Core:
     cross: CrossMoments
     units_x: NDArray[np.floating]
     units_y: NDArray[np.floating]
+    device: str = "cpu"
+    placed: tuple[Vectors, Vectors] | None = None
 
     @cached_attribute
     def fit(self) -> Fit:
         """The least-squares map from the layer to what is left of the next."""
-        return Fit.of(self.x.scatter, self.cross.scatter, float(self.cross.squares.sum()))
+        total = float(self.cross.squares.sum())
+        return Fit.of(self.x.scatter, self.cross.scatter, total, self.device)
 
     @cached_attribute
     def factor(self) -> float:
@@ -107,15 +110,24 @@ class Core:
         scale = self.factor_x * self.factor / max(self.x.n, 1)
         return np.asarray(self.cross.joint(self.x.scatter) * scale)
 
+    @property
+    def kept(self) -> KeptArithmetic[Any, Any]:
+        """What multiplies the units."""
+        return kept_arithmetic_of(self._placed[0])
+
+    @property
+    def _placed(self) -> tuple[Vectors, Vectors]:
+        return (self.units_x, self.units_y) if self.placed is None else self.placed
+
     @cached_attribute
-    def centred(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    def centred(self) -> tuple[Single, Single]:
         """Units of x and of what is left of y, about the core's means, scaled."""
-        X, Y = self.units_x, self.units_y
-        x = scratch(f"{self.name} x", X.shape, np.float32)
-        centre_to_single(X, self.x.mean, self.factor_x, x)
-        rest = scratch(f"{self.name} rest", Y.shape, np.float32)
-        rest_to_single(X, Y, self.cross.slopes, self.cross.mean_rest, self.factor, rest)
-        return x, rest
+        X, Y = self._placed
+        cross = self.cross
+        return (
+            self.kept.centred(X, self.x.mean, self.factor_x, f"{self.name} x"),
+            self.kept.rest(X, Y, cross.slopes, cross.mean_rest, self.factor, f"{self.name} rest"),
+        )
 
     @cached_attribute
     def map(self) -> FloatArray:
@@ -123,18 +135,18 @@ class Core:
         return np.asarray(self.fit.map * (self.factor / self.factor_x))
 
     @cached_attribute
-    def mapped(self) -> NDArray[np.float32]:
+    def mapped(self) -> Single:
         """The layer's centred units times the map, (n_units, d_y)."""
         return self._times("mapped", self.map)
 
     @cached_attribute
-    def turned(self) -> NDArray[np.float32]:
+    def turned(self) -> Single:
         """The layer's centred units times ``covariance``, (n_units, d_y)."""
         return self._times("turned", self.covariance)
 
-    def _times(self, what: str, matrix: FloatArray) -> NDArray[np.float32]:
-        product = scratch(f"{self.name} {what}", self.units_y.shape, np.float32)
-        return np.dot(self.centred[0], matrix.astype(np.float32), out=product)
+    def _times(self, what: str, matrix: FloatArray) -> Single:
+        product: Single = self.kept.times(self.centred[0], matrix, f"{self.name} {what}")
+        return product
 
 
 def _factor(moments: Moments) -> float:
@@ -289,7 +301,7 @@ class Pair:
     def _terms(self) -> tuple[FloatArray, ...]:
         """‖y‖², ‖y − xA‖², xᵀC_xy y and ‖y − x‖²: the core's, for other means and sums."""
         core, gain, slopes = self.core, self._fitted[1], self.cross.slopes
-        X, rest = core.centred
+        kept, (X, rest) = core.kept, core.centred
         factor_x, factor = core.factor_x, core.factor
         unit = factor / factor_x
         shift_x, shift_rest = self._shift[0] * factor_x, self._shift[1] * factor
@@ -298,38 +310,26 @@ class Pair:
         before, shift_before = (X, shift_x) if alike else (rest, shift_rest)
         # xA for x about the scope's mean: the core's, a constant, and what the map gained.
         to_gain, gained = gain.gain / factor_x, gain.change * factor
-        leverage = X @ to_gain.astype(np.float32)
-        single = gained.astype(np.float32)
-        fixed = shift_x @ core.map + (shift_x @ to_gain) @ gained
-        turned = shift_x @ core.covariance
-        terms = np.empty((len(X), 4))
-        for start in range(0, len(X), _BLOCK):
-            block = slice(start, start + _BLOCK)
-            more = scratch("gained", (len(X[block]), rest.shape[1]), np.float32)
-            np.dot(leverage[block], single, out=more)
-            pair_terms(
-                before[block],
-                rest[block],
-                shift_before,
-                shift_rest,
-                slopes,
-                unit,
-                core.mapped[block],
-                more,
-                fixed,
-                core.turned[block],
-                turned,
-                terms[block],
-            )
+        shift = PairShift(
+            x=shift_before,
+            rest=shift_rest,
+            slopes=slopes,
+            unit=unit,
+            leverage=kept.along(X, to_gain),
+            change=gained,
+            fixed=shift_x @ core.map + (shift_x @ to_gain) @ gained,
+            turned=shift_x @ core.covariance,
+        )
+        terms = kept.pair_terms(before, rest, core.mapped, core.turned, shift)
         beyond_x, beyond_rest = self._beyond
         beyond_y = beyond_rest + slopes * beyond_x if alike else beyond_rest
         to_x, to_y = (
             (rows * scale).T for rows, scale in ((beyond_x, factor_x), (beyond_y, factor))
         )
-        along_x = X @ to_x.astype(np.float32) + shift_x @ to_x
-        along_y = rest @ to_y.astype(np.float32) + shift_rest @ to_y
+        along_x = kept.along(X, to_x) + shift_x @ to_x
+        along_y = kept.along(rest, to_y) + shift_rest @ to_y
         if alike:
             carried = slopes[:, np.newaxis] * to_y * unit
-            along_y += X @ carried.astype(np.float32) + shift_x @ carried
+            along_y += kept.along(X, carried) + shift_x @ carried
         joint = core.x.n * terms[:, 2] + (along_x * along_y).sum(axis=1)
         return terms[:, 0], terms[:, 1], joint / max(self.n, 1), terms[:, 3]

@@ -8,7 +8,6 @@ import torch
 
 from embstore.choices import SCOPES, Scope
 from embstore.geometry.moments import Moments
-from embstore.measuring import collect, scopes
 from embstore.measuring.checkpoint import Choice, measure_batches
 from embstore.measuring.scopes import token_groups
 from embstore.metrics.of_two_layers.cka import linear_cka
@@ -417,31 +416,3 @@ def test_the_curve_has_a_point_for_every_scale() -> None:
     ranks = [c.rank for c in found if c.key == KEYS[1] and c.scope == "all"]
     assert ranks == [1, 2, 4, 8, 16, 32]
     assert all(c.dimension is not None and c.std_error is not None for c in found)
-
-
-def test_states_of_a_device_are_summed_up_there_and_give_the_same_numbers(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    """A CPU's tensors, taken as if they were a device's; one sink a window, and some padding."""
-    states = random_states()
-    for state in states.values():
-        state[:, 0] *= 300.0
-    mask = np.ones((N_WINDOWS, WINDOW), dtype=bool)
-    mask[-1, -5:] = False
-    here = rows(measure(states, mask=mask))
-
-    def beside(state: torch.Tensor) -> torch.Tensor:
-        return state.float().reshape(-1, state.shape[-1])
-
-    monkeypatch.setattr(collect, "vectors_of", beside)
-    monkeypatch.setattr(scopes, "vectors_of", beside)
-    there = rows(measure(states, mask=mask))
-    assert there.keys() == here.keys()
-    for key, found in there.items():
-        expected = here[key]
-        assert (found.n, found.reason) == (expected.n, expected.reason)
-        for one, other, rel in (
-            (found.value, expected.value, max(rounding(key[2]), NEAR_ZERO.get(key[2], 0.0))),
-            (found.std_error, expected.std_error, 1e-12),
-        ):
-            assert one == other or one == pytest.approx(other, rel=rel), key

@@ -25,8 +25,8 @@ def core_of(name: str, X: NDArray[np.float64], Y: NDArray[np.float64], of: slice
     slopes = slopes_between(X, Y, np.arange(FEW, N))
     cross = CrossMoments.empty(X.shape[1], Y.shape[1], slopes)
     cross.add(X[of], Y[of])
-    sample = (Z.astype(np.float32) for Z in (X, Y))
-    return Core(name, Moments.of(X[of]), Moments.of(Y[of]), cross, *sample)
+    x, y = (Z.astype(np.float32) for Z in (X, Y))
+    return Core(name, Moments.of(X[of]), Moments.of(Y[of]), cross, x, y)
 
 
 def pair_of(
@@ -98,7 +98,7 @@ def test_the_map_is_that_of_all_tokens() -> None:
 def test_cores_of_two_names_do_not_share_arrays() -> None:
     X, Y = two_layers(1.0, D_Y)
     first, second = core_of("shared", X, Y, slice(None)), core_of("whole", 2 * X, Y, slice(None))
-    before = first.mapped.copy()
+    before = np.array(first.mapped)
     second.turned.sum()
     second.mapped.sum()
     np.testing.assert_array_equal(first.mapped, before)

@@ -1,6 +1,7 @@
 """On a device that has float64: torch's products, in blocks of rows."""
 
 from collections.abc import Iterator
+from typing import Self
 
 import numpy as np
 import torch
@@ -187,6 +188,36 @@ class OnTorch:
 
     def _index(self, rows: Rows) -> Tensor:
         return torch.from_numpy(rows).to(self._device)
+
+
+class FactorOnTorch:
+    """A lower triangle on a device, and torch's solvers."""
+
+    def __init__(self, lower: Tensor) -> None:
+        self._lower = lower
+
+    @classmethod
+    def of(cls, matrix: FloatArray, device: str) -> Self | None:
+        """As ``factor_of`` says."""
+        lower, failed = torch.linalg.cholesky_ex(torch.from_numpy(matrix).to(device))
+        return None if int(failed) else cls(lower)
+
+    @property
+    def least_pivot(self) -> float:
+        """As ``Factor`` says."""
+        return float(self._lower.diagonal().min())
+
+    def solve(self, right: FloatArray) -> FloatArray:
+        """As ``Factor`` says."""
+        return self._solve(self._lower, right, upper=False)
+
+    def solve_transposed(self, right: FloatArray) -> FloatArray:
+        """As ``Factor`` says."""
+        return self._solve(self._lower.T, right, upper=True)
+
+    def _solve(self, triangle: Tensor, right: FloatArray, *, upper: bool) -> FloatArray:
+        given = torch.from_numpy(np.ascontiguousarray(right)).to(triangle.device)
+        return _host(torch.linalg.solve_triangular(triangle, given, upper=upper))
 
 
 def eigh(matrix: FloatArray, device: str) -> tuple[FloatArray, FloatArray]:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from embstore.common.compiled import REORDERED, compiled
 
 # Sums of squares beyond these may have lost digits to the ends of float64's range.
-_LEAST_SQUARE, _MOST_SQUARE = 1e-280, 1e300
+LEAST_SQUARE, MOST_SQUARE = 1e-280, 1e300
 
 
 @compiled(fastmath=REORDERED)
@@ -181,7 +181,7 @@ def _squares_to_four(
 @compiled(fastmath=REORDERED)
 def _root(points: NDArray[np.floating], one: int, other: int, square: float) -> float:
     """Return a distance from its square, or anew where that left float64's range."""
-    if _LEAST_SQUARE < square < _MOST_SQUARE:
+    if LEAST_SQUARE < square < MOST_SQUARE:
         return float(np.sqrt(square))
     largest = 0.0
     for c in range(points.shape[1]):

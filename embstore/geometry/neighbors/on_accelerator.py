@@ -1,24 +1,33 @@
-"""Candidates for nearest neighbours from a graphics card's products."""
+"""The neighbour search on a graphics card: candidates, their distances, and counts of pairs."""
 
 import threading
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
+from embstore.common.float64 import has_float64
 from embstore.geometry.arithmetic.precision import all_of_float32
+from embstore.geometry.neighbors.bounds import bounds_of
 from embstore.geometry.neighbors.candidates import Candidates, centred, proven
+from embstore.geometry.neighbors.loops import LEAST_SQUARE, MOST_SQUARE, exact_distances
+from embstore.geometry.neighbors.pair_counts import count_products
+from embstore.types import FloatArray
 
-# Products held at a time: 256 MiB of float32.
-_BLOCK_VALUES = 2**26
+if TYPE_CHECKING:
+    from torch import Tensor
 
-# One search at a time: they share the device's memory and the switch of its precision.
+# Numbers held at a time: 256 MiB of float32 or of float64.
+_BLOCK_PRODUCTS, _BLOCK_DIFFERENCES = 2**26, 2**25
+
+# One search at a time: they share the device's memory.
 _one_at_a_time = threading.Lock()
 
 
 def candidates_torch(points: NDArray[np.floating], m: int, device: str) -> Candidates:
     """Find ``m`` candidates for each of n > m distinct points, (n, d), with torch.
 
-    Distances and proof stay on the CPU: not every device has float64.
+    The proof stays on the CPU: not every device has float64.
     """
     # Imported late: who only asks, or measures on a CPU, needs no torch here.
     import torch
@@ -27,7 +36,7 @@ def candidates_torch(points: NDArray[np.floating], m: int, device: str) -> Candi
     moved = centred(points, np.arange(n))
     nearest = np.empty((n, m), dtype=np.int32)
     largest = np.empty(n, dtype=np.float32)
-    rows = max(_BLOCK_VALUES // n, 1)
+    rows = max(_BLOCK_PRODUCTS // n, 1)
     with _one_at_a_time, all_of_float32():
         vectors = torch.from_numpy(moved.vectors).to(device)
         halves = torch.from_numpy(moved.halves).to(device)
@@ -39,3 +48,99 @@ def candidates_torch(points: NDArray[np.floating], m: int, device: str) -> Candi
             nearest[start : start + rows] = kept.indices.to("cpu", torch.int32).numpy()
             largest[start : start + rows] = kept.values[:, -1].cpu().numpy()
     return proven(moved, nearest, largest)
+
+
+def exact_distances_torch(
+    points: NDArray[np.floating],
+    found: NDArray[np.int32],
+    distances: NDArray[np.float64],
+    device: str,
+) -> None:
+    """Compute candidates' distances as ``exact_distances`` does, with torch if it has float64."""
+    if not has_float64(device):
+        exact_distances(points, found, distances)
+        return
+    import torch
+
+    n, m = found.shape
+    rows = max(_BLOCK_DIFFERENCES // (m * points.shape[1]), 1)
+    with _one_at_a_time:
+        vectors = torch.from_numpy(points).to(device)
+        others = torch.from_numpy(found).to(device).long()
+        for start in range(0, n, rows):
+            part = slice(start, start + rows)
+            here = torch.arange(start, min(start + rows, n), device=device)
+            lengths = _distances(vectors, here[:, None].expand(-1, m), others[part])
+            ascending, order = lengths.sort(dim=1, stable=True)
+            distances[part] = ascending.cpu().numpy()
+            found[part] = others[part].gather(1, order).to("cpu", torch.int32).numpy()
+
+
+def count_products_torch(
+    points: NDArray[np.floating],
+    rows: NDArray[np.int64],
+    radii: FloatArray,
+    member: NDArray[np.bool_],
+    device: str,
+) -> NDArray[np.int64]:
+    """Count points within radii as ``count_products`` does, with torch if it has float64."""
+    if not has_float64(device):
+        return count_products(points, rows, radii, member)
+    import torch
+
+    n = len(points)
+    n_scopes, n_radii = radii.shape
+    counts = np.zeros((n_scopes, len(rows), n_radii), dtype=np.int64)
+    moved = centred(points, np.arange(n))
+    step = max(_BLOCK_PRODUCTS // n, 1)
+    with _one_at_a_time, all_of_float32():
+        given, vectors, members = (
+            torch.from_numpy(array).to(device) for array in (points, moved.vectors, member)
+        )
+        for start in range(0, len(rows), step):
+            part = slice(start, start + step)
+            around = torch.from_numpy(rows[part]).to(device)
+            bounds = bounds_of(moved, rows[part], radii)
+            more, less, inside, outside = (
+                torch.from_numpy(bound).to(device) for bound in bounds[:4]
+            )
+            products = vectors[around] @ vectors.T
+            most, least = more - products, less - products
+            for scope in range(n_scopes):
+                counted = members[scope, around][:, None] & members[scope]
+                counted[torch.arange(len(around), device=device), around] = False
+                for r in range(n_radii):
+                    surely = counted & (most <= inside[:, scope, r, None])
+                    total = surely.sum(dim=1)
+                    unsure = counted & ~surely & (least <= outside[:, scope, r, None])
+                    total += _within(given, around, unsure, float(radii[scope, r]))
+                    counts[scope, part, r] = total.cpu().numpy()
+    return counts
+
+
+def _within(points: "Tensor", around: "Tensor", unsure: "Tensor", radius: float) -> "Tensor":
+    """Count for each row, (b,), the pairs of ``unsure``, (b, n), that are within a radius."""
+    total = unsure.new_zeros(len(around)).long()
+    places, others = unsure.nonzero(as_tuple=True)
+    step = max(_BLOCK_DIFFERENCES // points.shape[1], 1)
+    for start in range(0, len(places), step):
+        part = slice(start, start + step)
+        near = _distances(points, around[places[part]], others[part]) <= radius
+        total.index_add_(0, places[part], near.long())
+    return total
+
+
+def _distances(points: "Tensor", one: "Tensor", other: "Tensor") -> "Tensor":
+    """Return the distances of pairs of points, from float64 differences, of any shape."""
+    import torch
+
+    differences = points[one].double() - points[other].double()
+    squares = differences.square().sum(dim=-1)
+    found: Tensor = squares.sqrt()
+    lost = (squares <= LEAST_SQUARE) | (squares >= MOST_SQUARE)
+    if bool(lost.any()):
+        differences = differences[lost]
+        largest = differences.abs().amax(dim=-1, keepdim=True)
+        scale = torch.where(largest > 0, largest, 1.0)
+        found[lost] = (differences / scale).square().sum(dim=-1).sqrt() * scale[:, 0]
+    return found

@@ -1,34 +1,15 @@
 """How many points lie within a radius: from lists of neighbours, and from all pairs."""
 
-from typing import NamedTuple
-
 import numpy as np
 from numpy.typing import NDArray
 
 from embstore.common.compiled import compiled
+from embstore.geometry.neighbors.bounds import Bounds, bounds_of
 from embstore.geometry.neighbors.candidates import centred
 from embstore.geometry.neighbors.loops import distance_between
 from embstore.types import FloatArray
 
 _BLOCK = 256
-
-
-class _Bounds(NamedTuple):
-    """What a product tells of a pair, x of a block and y of all points.
-
-    Attributes:
-        more: |y|²/2 and all that rounding can add, (n,).
-        less: |y|²/2 less all that rounding can take away, (n,).
-        inside: with ``more`` less product at most this, y is within a radius, (b, s, r).
-        outside: with ``less`` less product above this, it is not, (b, s, r).
-        farthest: the largest of ``outside`` for each x, (b,).
-    """
-
-    more: NDArray[np.float32]
-    less: NDArray[np.float32]
-    inside: NDArray[np.float32]
-    outside: NDArray[np.float32]
-    farthest: NDArray[np.float32]
 
 
 @compiled()
@@ -95,43 +76,22 @@ def count_products(
     n = len(points)
     counts = np.zeros((len(radii), len(rows), radii.shape[1]), dtype=np.int64)
     moved = centred(points, np.arange(n))
-    # Half a squared distance is |x|²/2 + |y|²/2 - x·y. Rounding moves that by at most
-    # rounding·(|x| + |y|)², which is at most 4·rounding·(|x|²/2 + |y|²/2) and so can be
-    # put on the halves; float32 rounds these once more, for which the bound has room.
-    halves = moved.squares / 2
-    more = halves * (1 + 4 * moved.rounding) + moved.underflow
-    less = halves * (1 - 4 * moved.rounding) - moved.underflow
-    targets = (radii / moved.scale) ** 2 / 2
     buffer = np.empty((min(_BLOCK, len(rows)), n), dtype=np.float32)
     for start in range(0, len(rows), _BLOCK):
         part = slice(start, start + _BLOCK)
         around = rows[part]
         products = buffer[: len(around)]
         np.dot(moved.vectors[around], moved.vectors.T, out=products)
-        # Rounded away from the radius, so that neither test is ever too sure.
-        inside = _float32(targets - more[around, None, None], -np.inf)
-        outside = _float32(targets - less[around, None, None], np.inf)
-        farthest = np.nanmax(outside, axis=(1, 2))
-        bounds = _Bounds(
-            more.astype(np.float32), less.astype(np.float32), inside, outside, farthest
-        )
+        bounds = bounds_of(moved, around, radii)
         _count_block(products, around, bounds, points, radii, member, counts[:, part])
     return counts
-
-
-def _float32(values: FloatArray, towards: float) -> NDArray[np.float32]:
-    """Round to a float32 that is farther in one direction.
-
-    1e30 stands for all beyond: no pair of scaled vectors comes near it.
-    """
-    return np.nextafter(np.clip(values, -1e30, 1e30).astype(np.float32), np.float32(towards))
 
 
 @compiled()
 def _count_block(
     products: NDArray[np.float32],
     rows: NDArray[np.int64],
-    bounds: _Bounds,
+    bounds: Bounds,
     points: NDArray[np.floating],
     radii: NDArray[np.float64],
     member: NDArray[np.bool_],

@@ -10,7 +10,11 @@ from embstore.geometry.neighbors.approximate import approximate_candidates, meas
 from embstore.geometry.neighbors.candidates import candidates
 from embstore.geometry.neighbors.duplicates import merge_duplicates
 from embstore.geometry.neighbors.loops import all_distances, exact_distances, keep_some
-from embstore.geometry.neighbors.on_accelerator import candidates_torch
+from embstore.geometry.neighbors.on_accelerator import (
+    candidates_torch,
+    count_products_torch,
+    exact_distances_torch,
+)
 from embstore.geometry.neighbors.pair_counts import count_listed, count_products
 from embstore.types import FloatArray, SearchMethod
 
@@ -39,6 +43,7 @@ class Neighbors:
         method: how the neighbours were found.
         recall: share of the k true neighbours that were found: 1 for an exact search,
             else measured on some of the points.
+        device: where products of the points are computed.
     """
 
     distances: FloatArray
@@ -49,6 +54,7 @@ class Neighbors:
     radius: FloatArray
     method: SearchMethod
     recall: float
+    device: str = "cpu"
 
     @property
     def n_duplicates(self) -> int:
@@ -79,7 +85,7 @@ def nearest_neighbors(
         k: neighbours wanted; with n_distinct <= k all other points are returned.
         method: ``auto`` is exact up to 100,000 distinct points, and on an accelerator,
             where products are cheap, for any number.
-        device: where products are computed: ``cpu``, ``cuda``, ``cuda:N`` or ``mps``.
+        device: where products and distances are computed: ``cpu``, ``cuda``, ``cuda:N`` or ``mps``.
         seed: of the shuffles of either search; no exact neighbour depends on it.
 
     Returns:
@@ -103,14 +109,15 @@ def nearest_neighbors(
     else:
         if device == "cpu":
             found = candidates(points, m, seed=seed)
+            exact_distances(points, found.indices, distances)
         else:
             found = candidates_torch(points, m, device)
+            exact_distances_torch(points, found.indices, distances, device)
         indices, radius = found.indices, found.radius
-        exact_distances(points, indices, distances)
         for row in np.flatnonzero(distances[:, min(k, m) - 1] > radius).tolist():
             distances[row], indices[row] = _brute_force(points, row, m)
             radius[row] = distances[row, -1]
-    return Neighbors(distances, indices, points, group, first, radius, used, recall)
+    return Neighbors(distances, indices, points, group, first, radius, used, recall, device)
 
 
 def restrict(neighbors: Neighbors, keep: NDArray[np.bool_], k: int) -> Neighbors:
@@ -156,6 +163,7 @@ def restrict(neighbors: Neighbors, keep: NDArray[np.bool_], k: int) -> Neighbors
         radius,
         neighbors.method,
         neighbors.recall,
+        neighbors.device,
     )
 
 
@@ -190,8 +198,11 @@ def count_within(
         dense = np.flatnonzero(~complete)
         wanted = np.arange(len(dense)) if rows is None else np.flatnonzero(np.isin(dense, rows))
         if len(wanted):
-            counts[:, dense[wanted]] += count_products(
-                neighbors.points[dense], wanted, radii, member[:, dense]
+            among = neighbors.points[dense], wanted, radii, member[:, dense]
+            counts[:, dense[wanted]] += (
+                count_products(*among)
+                if neighbors.device == "cpu"
+                else count_products_torch(*among, neighbors.device)
             )
     return counts if rows is None else counts[:, rows]
 

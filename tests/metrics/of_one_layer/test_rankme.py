@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from embstore.measuring.vectors import measure_vectors
 from embstore.metrics.metric import evaluate
 from embstore.metrics.registry import METRICS
 from tests.metrics.clouds import cloud_of, numbers_of
@@ -43,3 +44,23 @@ def test_equal_vectors_are_one_direction_and_zero_ones_none() -> None:
     assert equal.value == pytest.approx(1, rel=1e-12)
     zero = evaluate(metric, cloud_of(np.zeros((30, 4))))
     assert (zero.value, zero.reason) == (None, "all vectors are zero")
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_a_coordinate_that_repeats_another_says_nothing_about_the_error(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    X = rng.normal(size=(120, 24)).astype(np.float32) + np.float32(1)
+    # Rounded, these are longer than nothing along the direction that is left empty.
+    X[::20] *= 300
+    apart = np.delete(X.astype(np.float64), 5, axis=1)
+    # Two equal coordinates are one, turned by 45 degrees.
+    apart[:, 3] *= 2**0.5
+    twice = X.copy()
+    twice[:, 5] = twice[:, 3]
+    windows = np.arange(120) // 20
+    one, other = (
+        next(m for m in measure_vectors(Z, windows=windows).measurements if m.metric == "rankme")
+        for Z in (apart, twice)
+    )
+    assert other.value == pytest.approx(one.value, rel=1e-9)
+    assert other.std_error == pytest.approx(one.std_error, rel=1e-5)

@@ -1,0 +1,135 @@
+"""On a device that has float64: torch's products, and sums in float64 by blocks of rows."""
+
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from embstore.geometry.arithmetic.precision import all_of_float32
+from embstore.geometry.kept.protocol import PairShift
+from embstore.types import FloatArray
+
+# Numbers of float64 held at a time: 256 MiB.
+_BLOCK_VALUES = 2**25
+
+
+class KeptOnTorch:
+    """For torch's tensors, on whichever device they are."""
+
+    def __init__(self, device: torch.device) -> None:
+        self._device = device
+
+    def centred(self, X: Tensor, mean: FloatArray, scale: float, name: str) -> Tensor:  # noqa: ARG002
+        """As ``KeptArithmetic`` says."""
+        centre = self._vector(mean)
+        found = self._empty(X.shape)
+        for block in _blocks(X):
+            found[block] = ((X[block].double() - centre) * scale).float()
+        return found
+
+    def rest(
+        self,
+        X: Tensor,
+        Y: Tensor,
+        slopes: FloatArray,
+        mean: FloatArray,
+        scale: float,
+        name: str,  # noqa: ARG002
+    ) -> Tensor:
+        """As ``KeptArithmetic`` says."""
+        follows, centre = self._vector(slopes), self._vector(mean)
+        found = self._empty(Y.shape)
+        for block in _blocks(Y):
+            left = Y[block].double()
+            if X.shape == Y.shape:
+                left = left - follows * X[block].double()
+            found[block] = ((left - centre) * scale).float()
+        return found
+
+    def times(self, rows: Tensor, matrix: FloatArray, name: str) -> Tensor:  # noqa: ARG002
+        """As ``KeptArithmetic`` says."""
+        with all_of_float32():
+            return rows @ self._single(matrix)
+
+    def along(self, rows: Tensor, columns: FloatArray) -> NDArray[np.float32]:
+        """As ``KeptArithmetic`` says."""
+        with all_of_float32():
+            found: NDArray[np.float32] = (rows @ self._single(columns)).cpu().numpy()
+        return found
+
+    def lengths(self, rows: Tensor) -> FloatArray:
+        """As ``KeptArithmetic`` says."""
+        found = self._sums(len(rows))
+        for block in _blocks(rows):
+            found[block] = torch.linalg.vector_norm(rows[block].double(), dim=1)
+        return _host(found)
+
+    def row_products(self, one: Tensor, other: Tensor) -> FloatArray:
+        """As ``KeptArithmetic`` says."""
+        found = self._sums(len(one))
+        for block in _blocks(one):
+            found[block] = (one[block].double() * other[block].double()).sum(dim=1)
+        return _host(found)
+
+    def square_sums(
+        self, rows: Tensor, added: FloatArray, cells: NDArray[np.int64], n_cells: int
+    ) -> FloatArray:
+        """As ``KeptArithmetic`` says."""
+        more, each = self._vector(added), torch.arange(n_cells, device=self._device)
+        where = torch.from_numpy(cells).to(self._device)
+        sums = self._sums(n_cells, rows.shape[1])
+        for block in _blocks(rows):
+            # A product with zeros and ones, whose sums have the same order each time.
+            member = (where[block] == each[:, None]).double()
+            sums.addmm_(member, (rows[block].double() + more).square())
+        return _host(sums)
+
+    def pair_terms(
+        self, before: Tensor, rest: Tensor, mapped: Tensor, turned: Tensor, shift: PairShift
+    ) -> FloatArray:
+        """As ``KeptArithmetic`` says."""
+        add_x, add_rest, slopes, fixed, add_turned = (
+            self._vector(part)
+            for part in (shift.x, shift.rest, shift.slopes, shift.fixed, shift.turned)
+        )
+        leverage, change = torch.from_numpy(shift.leverage).to(rest), self._single(shift.change)
+        terms = self._sums(len(rest), 4)
+        for block in _blocks(rest):
+            x = (before[block].double() + add_x) * shift.unit
+            left = rest[block].double() + add_rest
+            y = left + slopes * x
+            with all_of_float32():
+                gained = leverage[block] @ change
+            missed = left - mapped[block].double() - gained.double() - fixed
+            terms[block, 0] = y.square().sum(dim=1)
+            terms[block, 1] = missed.square().sum(dim=1)
+            terms[block, 2] = (y * (turned[block].double() + add_turned)).sum(dim=1)
+            terms[block, 3] = (left + (slopes - 1.0) * x).square().sum(dim=1)
+        return _host(terms)
+
+    def _empty(self, shape: torch.Size) -> Tensor:
+        return torch.empty(shape, dtype=torch.float32, device=self._device)
+
+    def _sums(self, *shape: int) -> Tensor:
+        return torch.zeros(shape, dtype=torch.float64, device=self._device)
+
+    def _vector(self, values: FloatArray) -> Tensor:
+        return torch.from_numpy(np.ascontiguousarray(values)).to(self._device)
+
+    def _single(self, values: FloatArray) -> Tensor:
+        # Rounded first: half as much travels.
+        return torch.from_numpy(values.astype(np.float32, order="C")).to(self._device)
+
+
+def _blocks(rows: Tensor) -> Iterator[slice]:
+    """Yield which rows to take at a time."""
+    step = max(_BLOCK_VALUES // max(rows.shape[1], 1), 1)
+    for start in range(0, len(rows), step):
+        yield slice(start, start + step)
+
+
+def _host(values: Tensor) -> FloatArray:
+    array: FloatArray = values.cpu().numpy()
+    return array
