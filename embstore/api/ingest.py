@@ -37,6 +37,7 @@ def ingest(
     allow_remote_code: bool = False,
     evict: bool = False,
     force: bool = False,
+    shard: str | None = None,
 ) -> "list[Outcome]":
     """Measure models over a text into a store: ``embstore ingest`` as a function.
 
@@ -72,6 +73,8 @@ def ingest(
         allow_remote_code: run Python code that comes with a model.
         evict: delete each downloaded checkpoint once it is measured.
         force: measure again even if the same work is stored.
+        shard: ``I/N`` for the I-th of N shares of the checkpoints, which other machines divide
+            alike; into a store of its own where ``store`` is None.
 
     Returns:
         What became of each checkpoint: measured now, or stored before.
@@ -119,6 +122,7 @@ def ingest(
         allow_remote_code=allow_remote_code,
         evict=evict,
         force=force,
+        shard=shard,
     )
     return _run(request, store)
 
@@ -133,6 +137,7 @@ def ingest_study(
     allow_remote_code: bool = False,
     evict: bool = False,
     force: bool = False,
+    shard: str | None = None,
 ) -> "list[Outcome]":
     """Measure what a study asks for: ``embstore ingest --study`` as a function.
 
@@ -145,6 +150,7 @@ def ingest_study(
         allow_remote_code: run Python code that comes with a model.
         evict: delete each downloaded checkpoint once it is measured.
         force: measure again even if the same work is stored.
+        shard: ``I/N`` for a share of the checkpoints.
 
     Returns:
         What became of each checkpoint.
@@ -164,6 +170,7 @@ def ingest_study(
         allow_remote_code=allow_remote_code,
         evict=evict,
         force=force,
+        shard=shard,
     )
     return _run(request, store)
 
@@ -173,6 +180,9 @@ def _run(request: "Request", store: str | Path | None) -> "list[Outcome]":
     from embstore.ingestion.outcome import error_of
     from embstore.ingestion.run import ingest as run
 
+    shard = request.settings.shard
+    if store is None and shard is not None:
+        store = shard.own_store()
     outcomes = list(run(request, store))
     if error := error_of(outcomes):
         raise error

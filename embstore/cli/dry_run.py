@@ -118,10 +118,11 @@ def _table(previews: Sequence["Preview"], *, units: bool) -> "pa.Table":
                 shown = {name.removesuffix("_bytes"): readable_bytes(size)}
                 row |= shown if units else {name: size}
         rows.append({**row, "duplicate_of": preview.duplicate_of, "reason": preview.reason})
-    # A checkpoint that cannot be measured has fewer columns than others.
-    columns = dict.fromkeys(name for row in rows for name in row)
-    rows = [{name: row.get(name) for name in columns} for row in rows]
-    table = pa.Table.from_pylist(rows)
+    # A checkpoint that cannot be measured has fewer columns than others. Of none, some are known.
+    columns = dict.fromkeys(name for row in rows for name in row) or dict.fromkeys(
+        ("model", "revision", "step", "status", "duplicate_of", "reason")
+    )
+    table = pa.table({name: [row.get(name) for row in rows] for name in columns})
     # A column of nothing but missing values would have no type.
     fields = [
         field.with_type(pa.int64() if field.name == "step" else pa.string())

@@ -201,6 +201,14 @@ def ingest(
             rich_help_panel="Store",
         ),
     ] = None,
+    shard: Annotated[
+        str | None,
+        typer.Option(
+            metavar="I/N",
+            help="Measure one of N shares of the checkpoints, into a file of its own.",
+            rich_help_panel="Machine",
+        ),
+    ] = None,
     evict: Annotated[
         bool,
         typer.Option(
@@ -273,7 +281,11 @@ def ingest(
         allow_remote_code=allow_remote_code,
         evict=evict,
         force=force,
+        shard=shard,
     )
+    own = request.settings.shard
+    if own and _given(context, ["store"]) != "--store":
+        store = own.own_store()
     if dry_run:
         # torch and transformers: seconds to import.
         from embstore.cli.dry_run import show
@@ -326,7 +338,7 @@ def _run(request: "Request", store: str | None) -> None:
                 "same command goes on from there"
             )
             raise
-    tell_findings(outcomes, store)
+    tell_findings(outcomes, store, request.settings.shard)
     if error := error_of(outcomes):
         show_failures(outcomes)
         raise error

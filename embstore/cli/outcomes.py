@@ -16,6 +16,7 @@ from embstore.metrics.conventions import GOOD_RECALL
 
 if TYPE_CHECKING:
     from embstore.ingestion.outcome import Outcome
+    from embstore.ingestion.shard import Shard
 
 
 def tell(outcome: "Outcome") -> None:
@@ -78,8 +79,16 @@ def _beyond(outcome: "Outcome") -> str:
     return f", with the numbers of {before}" if outcome.added else f", with all that {before} has"
 
 
-def tell_findings(outcomes: "Sequence[Outcome]", store: str | None) -> None:
-    """Say on stderr what the stored runs have found, and what to type next."""
+def tell_findings(
+    outcomes: "Sequence[Outcome]", store: str | None, shard: "Shard | None" = None
+) -> None:
+    """Say on stderr what the stored runs have found, and what to type next.
+
+    Args:
+        outcomes: of all checkpoints.
+        store: where they are stored.
+        shard: which share of an ingest they are.
+    """
     from embstore.asking.out_of_sight import hiding
     from embstore.asking.run_findings import metric_to_draw, run_findings
     from embstore.store.connection import open_database
@@ -108,6 +117,10 @@ def tell_findings(outcomes: "Sequence[Outcome]", store: str | None) -> None:
             TERMINAL.say(f"warning: {line}")
     revisions = list(dict.fromkeys(outcome.revision for outcome in found.values()))
     words = _next(models, revisions, metric)
+    if shard is not None and store == shard.own_store():
+        # A pattern, which a shell fills in.
+        TERMINAL.say(f"next, when all shares are done: embstore merge {shard.all_stores()}")
+        return
     place = [] if store is None else ["--store", store]
     TERMINAL.say(f"next: {shlex.join(['embstore', *words, *place])}")
 

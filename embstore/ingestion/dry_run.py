@@ -136,7 +136,7 @@ def _preview(
     except StoreError:
         raise
     except Exception as error:
-        if len(resources.candidates) == 1:
+        if resources.alone:
             raise
         return Preview(name, revision.name, revision.step, "cannot", reason=reason_of(error))
     return Preview(

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from embstore.checkpoints.located import Located
-from embstore.choices import Sampling
+from embstore.choices import DEFAULT_WINDOW, Sampling
 from embstore.errors import ModelError, UsageError
 from embstore.ingestion.completing import Task, find_task
 from embstore.ingestion.memory_estimate import Extent
@@ -30,8 +30,6 @@ from embstore.models.loaded import tokenizer_sha256
 from embstore.store import ids
 from embstore.store.stored_numbers import Sample
 from embstore.types import Configuration, Corpus, MetricInfo
-
-DEFAULT_WINDOW = 512
 
 
 @dataclass(frozen=True, eq=False)

@@ -89,6 +89,8 @@ class Preparation:
             StoreError: the store cannot be asked what it holds, or not be written to.
         """
         candidates = self._resources.candidates
+        if not candidates:
+            return
         coming = _in_thread(partial(self._prepare, candidates[0], beside_another=False))
         for index in range(len(candidates)):
             announce(index)

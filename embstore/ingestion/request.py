@@ -11,6 +11,7 @@ from pathlib import Path
 from embstore.choices import DEFAULT_SCOPES, DTYPES, SCOPES, Sampling, Scope
 from embstore.common.messages import unknown
 from embstore.errors import UsageError
+from embstore.ingestion.shard import Shard, parse_shard
 from embstore.inputs.sampling import check_sampling, whole_number
 from embstore.metrics.selection import PRESETS, choose_metrics
 from embstore.store.tags import check_tags
@@ -62,6 +63,7 @@ class Settings:
         allow_remote_code: run Python code that comes with a model.
         evict: delete what an ingest has downloaded once it is measured.
         study: what asks for all this.
+        shard: which share of the checkpoints; None for all.
     """
 
     sampling: Sampling = field(default_factory=Sampling)
@@ -78,6 +80,7 @@ class Settings:
     allow_remote_code: bool = False
     evict: bool = False
     study: StudyMark | None = None
+    shard: Shard | None = None
 
 
 @dataclass(frozen=True)
@@ -188,6 +191,7 @@ def on_this_machine(
     allow_remote_code: bool,
     evict: bool,
     force: bool,
+    shard: str | None,
 ) -> Request:
     """Add what only who runs an ingest can say, also where a study says the rest.
 
@@ -199,9 +203,10 @@ def on_this_machine(
         allow_remote_code: run Python code that comes with a model.
         evict: delete what was downloaded once it is measured.
         force: measure again even if the same work is stored.
+        shard: ``I/N`` for a share of the checkpoints; None for all.
 
     Raises:
-        UsageError: the batch size is below 1, or there is no device.
+        UsageError: the batch size is below 1, there is no device, or no such share.
     """
     if batch_size is not None:
         batch_size = whole_number("batch size", batch_size, least=1)
@@ -213,6 +218,7 @@ def on_this_machine(
         allow_remote_code=allow_remote_code,
         evict=evict,
         force=force,
+        shard=None if shard is None else parse_shard(shard),
     )
     return replace(request, settings=settings)
 

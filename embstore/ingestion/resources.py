@@ -13,6 +13,7 @@ from embstore.checkpoints.located import Permissions
 from embstore.checkpoints.package_files import is_packaged, packaged_path
 from embstore.common.messages import counted, listed
 from embstore.errors import CorpusError, UsageError
+from embstore.ingestion.division import share_of
 from embstore.ingestion.request import ModelSpec, Request, Settings
 from embstore.ingestion.stored_work import StoredWork
 from embstore.inputs.corpus import CorpusText, open_corpus
@@ -28,7 +29,9 @@ class Resources:
     """What an ingest reads and writes, opened.
 
     Attributes:
-        candidates: the checkpoints, model by model in the order of training.
+        candidates: the checkpoints, model by model in the order of training; of a share, none if
+            there are fewer checkpoints than shares.
+        alone: whether the user has asked for one checkpoint only.
         text: the corpus, a text or a folder of images.
         database: the store, which may not exist yet.
         stored: what is in it.
@@ -38,6 +41,7 @@ class Resources:
     """
 
     candidates: tuple[Candidate, ...]
+    alone: bool
     text: CorpusText | ImageFolder
     database: Database
     stored: StoredWork
@@ -65,15 +69,29 @@ def open_resources(request: Request, store: str | Path | None) -> Iterator[Resou
     database = open_database(store, lazy=True)
     with _open_text(request.corpus, settings.text_field) as text:
         # Each once, however often it is named.
-        candidates = tuple(dict.fromkeys(found))
+        every = tuple(dict.fromkeys(found))
+        candidates = _share(every, settings, permissions)
         stored = StoredWork(database)
         used = _used(devices, len(candidates))
-        yield Resources(candidates, text, database, stored, used, dtype, permissions)
+        alone = len(every) == 1
+        yield Resources(candidates, alone, text, database, stored, used, dtype, permissions)
+
+
+def _share(
+    every: tuple[Candidate, ...], settings: Settings, permissions: Permissions
+) -> tuple[Candidate, ...]:
+    """Return the checkpoints to measure here, and say how many of how many they are."""
+    shard = settings.shard
+    if shard is None:
+        return every
+    share = share_of(every, shard, settings, permissions)
+    _LOG.warning("shard %s has %d of %s", shard, len(share), counted(len(every), "checkpoint"))
+    return share
 
 
 def _used(devices: tuple[torch.device, ...], n_checkpoints: int) -> tuple[torch.device, ...]:
     """Leave out the devices for which there is no checkpoint, and say so."""
-    used = devices[:n_checkpoints]
+    used = devices[: max(n_checkpoints, 1)]
     if len(used) < len(devices):
         _LOG.warning(
             "%d devices are named for %s, each measured on one: only %s %s used",

@@ -45,7 +45,7 @@ class Series:
         """
         outcome, trouble = self._measured(prepared, place, progress)
         if trouble is not None:
-            if len(self._resources.candidates) == 1:
+            if self._resources.alone:
                 raise trouble.error
             outcome = self._note(prepared, trouble)
             _forget(trouble.error)

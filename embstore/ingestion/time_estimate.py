@@ -62,15 +62,25 @@ def estimate_seconds(size: ModelSize, extent: Extent, pace: Pace) -> float:
         extent: how much goes through it.
         pace: of this machine.
     """
+    forward, geometry = operations(size, extent)
+    return forward / pace.linear + geometry / (pace.product * n_workers())
+
+
+def operations(size: ModelSize, extent: Extent) -> tuple[float, float]:
+    """Count the operations of a forward pass, and those of the geometry of all layers.
+
+    Args:
+        size: of the model.
+        extent: how much goes through it.
+    """
     n_tokens = extent.n_windows * extent.window
     per_token = 2 * size.n_multiplied + 4 * extent.window * size.hidden_size * sum(size.n_layers)
-    forward = _BESIDE_LINEARS * n_tokens * per_token / pace.linear
     d, n = float(size.hidden_size), extent.n_sample
     decomposition = _DECOMPOSITION * _OF_A_DECOMPOSITION[extent.eigen]
     of_sums = (_SUMS * n_tokens * d**2 + decomposition * d**3) * extent.n_scopes
     search = _SEARCH if extent.search else 0.0
     geometry = search * n**2 * d + of_sums * (1 if extent.pairs else 1 - _PAIRS)
-    return forward + size.n_states * geometry / (pace.product * n_workers())
+    return _BESIDE_LINEARS * n_tokens * per_token, size.n_states * geometry
 
 
 def _product_pace(width: int) -> float:

@@ -14,6 +14,7 @@ from embstore.ingestion.request import (
     build_settings,
     on_this_machine,
 )
+from embstore.ingestion.shard import Shard
 
 
 def test_models_share_what_is_said_of_them() -> None:
@@ -55,12 +56,14 @@ def test_the_values_of_settings_are_checked() -> None:
 
 def test_what_a_machine_decides_is_added_to_the_rest() -> None:
     asked = build_request(build_models("m"), Path("text.txt"), build_settings(Sampling(seed=3)))
-    options: dict[str, Any] = {"device": "cpu", "allow_pickle": True, "allow_remote_code": False}
+    options: dict[str, Any] = {"device": "cpu", "allow_pickle": True, "shard": "2/8"}
+    options["allow_remote_code"] = False
     request = on_this_machine(asked, batch_size=2, evict=True, force=False, **options)
     assert (request.models, request.corpus) == (asked.models, "text.txt")
     settings = request.settings
     assert (settings.sampling.seed, settings.batch_size, settings.devices) == (3, 2, ("cpu",))
     assert (settings.allow_pickle, settings.evict, settings.force) == (True, True, False)
+    assert settings.shard == Shard(2, 8)
     with pytest.raises(UsageError, match=r"^batch size must be at least 1, not 0$"):
         on_this_machine(asked, batch_size=0, evict=False, force=False, **options)
 
@@ -70,6 +73,7 @@ def test_devices_are_one_text_or_several(given: str | list[str]) -> None:
     asked = build_request(build_models("m"), "text.txt", build_settings(Sampling()))
     machine: dict[str, Any] = {
         "batch_size": None,
+        "shard": None,
         **dict.fromkeys(("allow_pickle", "allow_remote_code", "evict", "force"), False),
     }
     request = on_this_machine(asked, device=given, **machine)
