@@ -38,6 +38,7 @@ def ingest(
     evict: bool = False,
     force: bool = False,
     shard: str | None = None,
+    ray: str | None = None,
 ) -> "list[Outcome]":
     """Measure models over a text into a store: ``embstore ingest`` as a function.
 
@@ -75,6 +76,7 @@ def ingest(
         force: measure again even if the same work is stored.
         shard: ``I/N`` for the I-th of N shares of the checkpoints, which other machines divide
             alike; into a store of its own where ``store`` is None.
+        ray: measure as tasks of a Ray cluster: its address, or ``local`` for this machine.
 
     Returns:
         What became of each checkpoint: measured now, or stored before.
@@ -123,6 +125,7 @@ def ingest(
         evict=evict,
         force=force,
         shard=shard,
+        ray=ray,
     )
     return _run(request, store)
 
@@ -138,6 +141,7 @@ def ingest_study(
     evict: bool = False,
     force: bool = False,
     shard: str | None = None,
+    ray: str | None = None,
 ) -> "list[Outcome]":
     """Measure what a study asks for: ``embstore ingest --study`` as a function.
 
@@ -151,6 +155,7 @@ def ingest_study(
         evict: delete each downloaded checkpoint once it is measured.
         force: measure again even if the same work is stored.
         shard: ``I/N`` for a share of the checkpoints.
+        ray: the address of a Ray cluster, or ``local``.
 
     Returns:
         What became of each checkpoint.
@@ -171,6 +176,7 @@ def ingest_study(
         evict=evict,
         force=force,
         shard=shard,
+        ray=ray,
     )
     return _run(request, store)
 

@@ -209,6 +209,14 @@ def ingest(
             rich_help_panel="Machine",
         ),
     ] = None,
+    ray: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ADDRESS",
+            help="Measure as tasks of a Ray cluster: local, auto, or HOST:PORT of its head.",
+            rich_help_panel="Machine",
+        ),
+    ] = None,
     evict: Annotated[
         bool,
         typer.Option(
@@ -282,6 +290,7 @@ def ingest(
         evict=evict,
         force=force,
         shard=shard,
+        ray=ray,
     )
     own = request.settings.shard
     if own and _given(context, ["store"]) != "--store":

@@ -120,9 +120,10 @@ def main() -> None:
 def _leave(code: int) -> NoReturn:
     """End now, also while a checkpoint is fetched, or stored, in a thread.
 
-    Nothing is half-written by then.
+    Nothing is half-written by then. Ray's own threads may crash a Python that takes its time.
     """
-    if any(thread.name in {"preparation", "device"} for thread in threading.enumerate()):
+    busy = any(thread.name in {"preparation", "device"} for thread in threading.enumerate())
+    if busy or "ray" in sys.modules:
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(code)

@@ -61,6 +61,7 @@ class Result:
         batch_size: windows per forward pass.
         seconds: wall time, with that of loading the weights if that was done here.
         peak_memory_bytes: of the process that measured.
+        located: the checkpoint as it was found on another machine; None for what was planned.
     """
 
     model: Model
@@ -70,6 +71,7 @@ class Result:
     batch_size: int
     seconds: float
     peak_memory_bytes: int
+    located: Located | None = None
 
 
 @dataclass(frozen=True, eq=False)

@@ -71,8 +71,10 @@ class Preparation:
     def __init__(self, resources: Resources, settings: Settings) -> None:
         self._resources = resources
         self._settings = settings
-        # Each of several processes, one a device, reads the weights that it measures.
-        self._reads_weights = len(resources.devices) == 1
+        # On a cluster each machine fetches what it measures, and each of several processes, one a
+        # device, reads the weights.
+        self._fetches = settings.ray is None
+        self._reads_weights = self._fetches and len(resources.devices) == 1
         # Touched by the thread only: how many prepared checkpoints use a commit of a
         # repository, and which commits were downloaded and are measured.
         self._users: Counter[_Commit] = Counter()
@@ -123,9 +125,10 @@ class Preparation:
                 return Prepared(candidate, planned)
             self._resources.stored.prepare()
             stage = "fetch"
-            fetch_weights(located)
-            located = fingerprinted(located)
-            planned = replace(planned, model=replace(planned.model, located=located))
+            if self._fetches:
+                fetch_weights(located)
+                located = fingerprinted(located)
+                planned = replace(planned, model=replace(planned.model, located=located))
             stage = "load"
             weights = None
             began = time.perf_counter()
@@ -159,7 +162,8 @@ class Preparation:
             located, measured = self._released.get()
             commits = _commits(located)
             self._users.subtract(commits)
-            if measured and self._settings.evict and located.download_bytes:
+            evicts = self._settings.evict and self._fetches
+            if measured and evicts and located.download_bytes:
                 self._measured.update(commits)
         for repository, commit in [c for c in self._measured if self._users[c] < 1]:
             self._measured.discard((repository, commit))

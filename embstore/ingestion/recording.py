@@ -8,6 +8,7 @@ import time
 from dataclasses import replace
 from functools import partial
 
+from embstore.checkpoints.located import Located
 from embstore.ingestion.completing import completed, whole_cost
 from embstore.ingestion.one_checkpoint import Job, Place
 from embstore.ingestion.outcome import Outcome
@@ -30,15 +31,17 @@ def measure_and_store(
     settings: Settings,
     place: Place,
     progress: Progress,
-) -> Outcome:
+) -> tuple[Located, Outcome]:
     """Measure what is planned, and store it.
 
     A run that cannot be stored is kept in a file.
 
+    Returns:
+        The checkpoint as it was found where it was measured, and what became of it.
+
     Raises:
         StoreError: the run could be neither stored nor kept.
     """
-    located = planned.model.located
     task = planned.task
     # Read before the work: what the new run goes on from may be gone afterwards.
     stored = resources.stored.numbers(task.stored.run_id) if task.stored and task.added else None
@@ -46,6 +49,7 @@ def measure_and_store(
         # So that no number goes out of sight, all of it is measured.
         task = replace(task, measured=task.selection)
     result = place.measure(_job(planned, task.measured, settings, place), progress)
+    located = result.located or planned.model.located
     # Without the start of a process, or a wait for another checkpoint.
     seconds = planned.seconds + prepared.load_seconds + result.seconds
     began = time.perf_counter() - seconds
@@ -80,7 +84,7 @@ def measure_and_store(
     kept = store_or_keep(resources.database, run, wait=partial(progress, "wait", 0, 1))
     progress("store", 1, 1)
     known = (layer.neighbor_recall for layer in measured.layers)
-    return Outcome(
+    return located, Outcome(
         model=located.name,
         revision=located.checkpoint.revision,
         status="kept" if kept else "measured",

@@ -64,6 +64,7 @@ class Settings:
         evict: delete what an ingest has downloaded once it is measured.
         study: what asks for all this.
         shard: which share of the checkpoints; None for all.
+        ray: the address of the cluster that measures, or ``local``; None for this process.
     """
 
     sampling: Sampling = field(default_factory=Sampling)
@@ -81,6 +82,7 @@ class Settings:
     evict: bool = False
     study: StudyMark | None = None
     shard: Shard | None = None
+    ray: str | None = None
 
 
 @dataclass(frozen=True)
@@ -192,6 +194,7 @@ def on_this_machine(
     evict: bool,
     force: bool,
     shard: str | None,
+    ray: str | None,
 ) -> Request:
     """Add what only who runs an ingest can say, also where a study says the rest.
 
@@ -204,10 +207,14 @@ def on_this_machine(
         evict: delete what was downloaded once it is measured.
         force: measure again even if the same work is stored.
         shard: ``I/N`` for a share of the checkpoints; None for all.
+        ray: the address of a Ray cluster, or ``local``; None for this process.
 
     Raises:
-        UsageError: the batch size is below 1, there is no device, or no such share.
+        UsageError: the batch size is below 1, there is no device, no such share, or the address
+            is empty.
     """
+    if ray is not None and not ray.strip():
+        raise UsageError("ray's address is empty; give local, auto or HOST:PORT")
     if batch_size is not None:
         batch_size = whole_number("batch size", batch_size, least=1)
     settings = replace(
@@ -219,6 +226,7 @@ def on_this_machine(
         evict=evict,
         force=force,
         shard=None if shard is None else parse_shard(shard),
+        ray=ray,
     )
     return replace(request, settings=settings)
 

@@ -62,7 +62,9 @@ def open_resources(request: Request, store: str | Path | None) -> Iterator[Resou
         EmbstoreError: a model, the corpus, the device or the store cannot be used.
     """
     settings = request.settings
-    devices, dtype = choose_devices(settings.devices), choose_dtype(settings.dtype)
+    # The machines of a cluster have devices of their own.
+    devices = choose_devices(settings.devices if settings.ray is None else ("cpu",))
+    dtype = choose_dtype(settings.dtype)
     permissions = Permissions(settings.allow_pickle, settings.allow_remote_code)
     found = [candidate for model in request.models for candidate in _find(model, settings)]
     _check_names(found)

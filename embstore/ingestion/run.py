@@ -12,13 +12,14 @@ from pathlib import Path
 
 from embstore.checkpoints.find import label
 from embstore.checkpoints.located import Located
-from embstore.ingestion.devices.side_by_side import side_by_side
+from embstore.ingestion.elsewhere import elsewhere
 from embstore.ingestion.one_checkpoint import Place, measure_job
 from embstore.ingestion.outcome import Outcome
 from embstore.ingestion.prefetch import Preparation
 from embstore.ingestion.request import Request
 from embstore.ingestion.resources import Resources, open_resources
 from embstore.ingestion.series import Series
+from embstore.ingestion.side_by_side import side_by_side
 from embstore.measuring.checkpoint import Progress
 from embstore.store.spool import take_in_waiting
 
@@ -33,7 +34,7 @@ def unwatched(_checkpoint: str, _index: int, _total: int) -> Progress:
 def ingest(
     request: Request, store: str | Path | None, *, watch: Watch = unwatched
 ) -> Iterator[Outcome]:
-    """Measure checkpoints over a corpus into a store, as many at once as there are devices.
+    """Measure checkpoints over a corpus into a store, as many at once as there are places.
 
     Meanwhile the next is fetched and, where one device and memory allow, loaded. One that
     fails does not stop the others: it is noted in the store. A lone one raises.
@@ -60,14 +61,15 @@ def ingest(
         n = len(resources.candidates)
         names = [label(candidate) for candidate in resources.candidates]
         watching = [partial(watch, name, index, n) for index, name in enumerate(names)]
-        if len(resources.devices) == 1:
-            finished = _one_after_the_other(series, preparation, resources, watching)
-        else:
-            devices = [str(device) for device in resources.devices]
-            finished = side_by_side(series, preparation, devices, watching)
-        with contextlib.closing(finished):
-            for located, outcome in finished:
-                yield series.with_findings(located, outcome)
+        with elsewhere(resources, request.settings) as places:
+            finished = (
+                side_by_side(series, preparation, places, watching)
+                if places
+                else _one_after_the_other(series, preparation, resources, watching)
+            )
+            with contextlib.closing(finished):
+                for located, outcome in finished:
+                    yield series.with_findings(located, outcome)
         preparation.finish()
 
 
@@ -85,7 +87,7 @@ def _one_after_the_other(
             known = prepared.planned.model if prepared.planned else None
             measure = partial(measure_job, weights=prepared.weights, known=known)
             place = Place(str(resources.devices[0]), measure)
-            located, outcome = prepared.located, series.carry_out(prepared, place, shown[-1])
+            located, outcome = series.carry_out(prepared, place, shown[-1])
             # Drop the references: they would keep the weights in memory meanwhile.
             del prepared, known, measure, place
             yield located, outcome

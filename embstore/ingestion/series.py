@@ -34,16 +34,21 @@ class Series:
         self._preparation = preparation
         self._copies = Copies(resources.database)
 
-    def carry_out(self, prepared: Prepared, place: Place, progress: Progress) -> Outcome:
+    def carry_out(
+        self, prepared: Prepared, place: Place, progress: Progress
+    ) -> tuple[Located | None, Outcome]:
         """Measure and store a checkpoint, or note in the store what keeps it from that.
 
         Several threads may call this, each with a checkpoint of its own.
+
+        Returns:
+            Where its files are, if they were found, and what became of it.
 
         Raises:
             StoreError: the store can be used no more.
             Exception: whatever keeps a lone checkpoint from being measured.
         """
-        outcome, trouble = self._measured(prepared, place, progress)
+        located, outcome, trouble = self._measured(prepared, place, progress)
         if trouble is not None:
             if self._resources.alone:
                 raise trouble.error
@@ -53,7 +58,7 @@ class Series:
             measured = outcome.status in {"measured", "kept"}
             self._preparation.release(prepared.located, measured=measured)
         progress("done", 1, 1)
-        return outcome
+        return located, outcome
 
     def with_findings(self, located: Located | None, outcome: Outcome) -> Outcome:
         """Add of which other checkpoint one is a copy, and which of its layers have no numbers.
@@ -69,27 +74,28 @@ class Series:
 
     def _measured(
         self, prepared: Prepared, place: Place, progress: Progress
-    ) -> tuple[Outcome, Trouble | None]:
-        candidate, planned = prepared.candidate, prepared.planned
+    ) -> tuple[Located | None, Outcome, Trouble | None]:
+        located, candidate, planned = prepared.located, prepared.candidate, prepared.planned
         failed = Outcome(candidate.name, candidate.known_as.name, "failed")
         if prepared.trouble is not None or planned is None:
-            return failed, prepared.trouble
+            return located, failed, prepared.trouble
         if run_id := planned.stored_run(self._settings):
-            return replace(
+            stored = replace(
                 failed,
                 status="stored",
                 run_id=run_id,
                 n_tokens=planned.windows.n_tokens,
                 seconds=planned.seconds,
-            ), None
+            )
+            return located, stored, None
         try:
-            return measure_and_store(
+            return *measure_and_store(
                 prepared, planned, self._resources, self._settings, place, progress
             ), None
         except StoreError:
             raise
         except Exception as error:
-            return failed, Trouble("measure", error)
+            return located, failed, Trouble("measure", error)
 
     def _empty(self, outcome: Outcome) -> EmptyLayers | None:
         """Return which layers of a stored run have no numbers, as far as the store can be asked."""

@@ -80,4 +80,9 @@ def share_cores(sharing: int) -> None:
     Args:
         sharing: how many processes.
     """
-    torch.set_num_threads(max(1, torch.get_num_threads() // sharing))
+    use_cores(max(1, torch.get_num_threads() // sharing))
+
+
+def use_cores(n: int) -> None:
+    """Let this process's models use so many cores."""
+    torch.set_num_threads(n)

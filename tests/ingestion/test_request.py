@@ -56,7 +56,7 @@ def test_the_values_of_settings_are_checked() -> None:
 
 def test_what_a_machine_decides_is_added_to_the_rest() -> None:
     asked = build_request(build_models("m"), Path("text.txt"), build_settings(Sampling(seed=3)))
-    options: dict[str, Any] = {"device": "cpu", "allow_pickle": True, "shard": "2/8"}
+    options: dict[str, Any] = {"device": "cpu", "allow_pickle": True, "shard": "2/8", "ray": None}
     options["allow_remote_code"] = False
     request = on_this_machine(asked, batch_size=2, evict=True, force=False, **options)
     assert (request.models, request.corpus) == (asked.models, "text.txt")
@@ -74,6 +74,7 @@ def test_devices_are_one_text_or_several(given: str | list[str]) -> None:
     machine: dict[str, Any] = {
         "batch_size": None,
         "shard": None,
+        "ray": None,
         **dict.fromkeys(("allow_pickle", "allow_remote_code", "evict", "force"), False),
     }
     request = on_this_machine(asked, device=given, **machine)

@@ -15,9 +15,11 @@ import threading
 from multiprocessing import Pipe
 from typing import IO, TYPE_CHECKING
 
+from embstore.common.workers import n_workers
 from embstore.errors import MeasurementError
 from embstore.ingestion.devices.messages import Answer, Failed, Progressed
 from embstore.ingestion.one_checkpoint import Job, Result
+from embstore.ingestion.stopped import Stopped
 from embstore.measuring.checkpoint import Progress
 
 if TYPE_CHECKING:
@@ -32,12 +34,13 @@ serve({descriptor}, {sharing})
 """
 
 
-class Stopped(BaseException):
-    """The process was ended while it measured: the ingest ends, and nobody waits."""
-
-
 class DeviceProcess:
-    """Measures on a device, in a process that is started when there is something to do."""
+    """Measures on a device, in a process that is started when there is something to do.
+
+    Attributes:
+        device: on which models run.
+        n_workers: layers measured side by side.
+    """
 
     def __init__(self, device: str, *, sharing: int) -> None:
         """Name a device; nothing is started yet.
@@ -46,16 +49,18 @@ class DeviceProcess:
             device: on which models run.
             sharing: how many such processes there are, which share the cores.
         """
-        self._device = device
+        self.device = device
+        self.n_workers = n_workers(sharing)
         self._sharing = sharing
         self._lock = threading.Lock()
         self._running: tuple[subprocess.Popen[str], Connection[Job, Answer]] | None = None
         self._ended = False
 
-    def measure(self, job: Job, progress: Progress) -> Result:
+    def measure(self, _prepared: object, job: Job, progress: Progress) -> Result:
         """Measure a job, as ``measure_job`` does; to be called by one thread at a time.
 
         Args:
+            _prepared: the checkpoint, of which the job has all that is needed on this machine.
             job: what to do.
             progress: called as (stage, done, total).
 
@@ -74,7 +79,7 @@ class DeviceProcess:
             pipe.close()
             self._running = None
             raise MeasurementError(
-                f"the process that measured on {self._device} {_ending(process.wait())}; if memory "
+                f"the process that measured on {self.device} {_ending(process.wait())}; if memory "
                 "ran out, use fewer devices at once or a smaller batch size"
             ) from error
         if isinstance(answer, Failed):

@@ -7,8 +7,9 @@ import pytest
 
 from embstore.errors import MeasurementError
 from embstore.ingestion.devices import process
-from embstore.ingestion.devices.process import DeviceProcess, Stopped
+from embstore.ingestion.devices.process import DeviceProcess
 from embstore.ingestion.one_checkpoint import Job
+from embstore.ingestion.stopped import Stopped
 
 # In place of what loads torch and measures.
 SCRIPT = """
@@ -38,7 +39,7 @@ def test_one_that_ends_fails_its_job_and_the_next_gets_a_new_one(
     device = start(work, monkeypatch)
     for _ in range(2):
         with pytest.raises(MeasurementError) as caught:
-            device.measure(job, lambda *_: None)
+            device.measure(None, job, lambda *_: None)
         assert str(caught.value) == (
             f"the process that measured on cuda:1 {said}; if memory ran out, use fewer devices at "
             "once or a smaller batch size"
@@ -52,9 +53,9 @@ def test_one_that_is_ended_while_it_measures_tells_no_failure(
     device = start("time.sleep(60)", monkeypatch)
     threading.Timer(0.5, device.end).start()
     with pytest.raises(Stopped):
-        device.measure(job, lambda *_: None)
+        device.measure(None, job, lambda *_: None)
     with pytest.raises(Stopped):
-        device.measure(job, lambda *_: None)
+        device.measure(None, job, lambda *_: None)
 
 
 def test_what_libraries_print_goes_to_standard_error(
@@ -76,4 +77,4 @@ def test_what_libraries_print_goes_to_standard_error(
 
 def _measure(device: DeviceProcess, job: Job) -> None:
     with pytest.raises(Stopped):
-        device.measure(job, lambda *_: None)
+        device.measure(None, job, lambda *_: None)

@@ -12,7 +12,7 @@ from threadpoolctl import threadpool_limits
 import embstore
 from embstore.choices import Sampling
 from embstore.errors import IngestError, StoreError
-from embstore.ingestion.devices import side_by_side
+from embstore.ingestion import elsewhere
 from embstore.ingestion.one_checkpoint import Job, Result, measure_job
 from embstore.ingestion.outcome import Outcome
 from embstore.ingestion.request import ModelSpec, Request, Settings
@@ -79,10 +79,13 @@ class Here:
     after: Callable[[str], None] = staticmethod(lambda _revision: None)
     ended: int = 0
 
-    def __init__(self, _device: str, *, sharing: int) -> None:
-        assert sharing == 2
+    n_workers = 1
 
-    def measure(self, job: Job, progress: Progress) -> Result:
+    def __init__(self, device: str, *, sharing: int) -> None:
+        assert sharing == 2
+        self.device = device
+
+    def measure(self, _prepared: object, job: Job, progress: Progress) -> Result:
         revision = job.located.checkpoint.revision
         type(self).before(revision)
         result = measure_job(job, progress)
@@ -98,7 +101,7 @@ def here(monkeypatch: pytest.MonkeyPatch) -> Iterator[type[Here]]:
     class Own(Here):
         pass
 
-    monkeypatch.setattr(side_by_side, "DeviceProcess", Own)
+    monkeypatch.setattr(elsewhere, "DeviceProcess", Own)
     # Each limits the whole process while it measures, and puts back what it found.
     with threadpool_limits(1, "blas"):
         yield Own

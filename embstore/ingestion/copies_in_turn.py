@@ -7,7 +7,7 @@ of the series, not in that of who is done first.
 import threading
 
 from embstore.checkpoints.located import Located
-from embstore.ingestion.devices.process import Stopped
+from embstore.ingestion.stopped import Stopped
 
 
 class CopiesInTurn:

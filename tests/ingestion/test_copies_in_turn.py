@@ -8,8 +8,8 @@ import pytest
 
 from embstore.checkpoints.locate import locate
 from embstore.checkpoints.located import Located
-from embstore.ingestion.devices.copies_in_turn import CopiesInTurn
-from embstore.ingestion.devices.process import Stopped
+from embstore.ingestion.copies_in_turn import CopiesInTurn
+from embstore.ingestion.stopped import Stopped
 
 
 @pytest.fixture

@@ -1,7 +1,8 @@
-"""Carries out a series on several devices at once, and gives the outcomes in its order.
+"""Carries out a series at several places at once, and gives the outcomes in its order.
 
-Each device has a thread here, which takes the next checkpoint that is prepared, has it measured in
-a process, and stores it. Whoever asks for the outcomes hears of progress in his own thread.
+Each place, a device or a machine of a cluster, has a thread here, which takes the next checkpoint
+that is prepared, has it measured there, and stores it. Whoever asks for the outcomes hears of
+progress in his own thread.
 """
 
 import signal
@@ -9,15 +10,15 @@ import threading
 from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass
 from queue import SimpleQueue
+from typing import Protocol
 
 from embstore.checkpoints.located import Located
-from embstore.common.workers import n_workers
-from embstore.ingestion.devices.copies_in_turn import CopiesInTurn
-from embstore.ingestion.devices.process import DeviceProcess, Stopped
+from embstore.ingestion.copies_in_turn import CopiesInTurn
 from embstore.ingestion.one_checkpoint import Job, Place, Result
 from embstore.ingestion.outcome import Outcome
 from embstore.ingestion.prefetch import Preparation, Prepared
 from embstore.ingestion.series import Series
+from embstore.ingestion.stopped import Stopped
 from embstore.measuring.checkpoint import Progress
 
 # A run that is measured is being stored, or kept in a file if the store is locked: then waiting
@@ -46,18 +47,41 @@ class _Finished:
 _Event = _Begun | _Progressed | _Finished | BaseException
 
 
+class Elsewhere(Protocol):
+    """Measures checkpoints in another process, one at a time."""
+
+    @property
+    def device(self) -> str:
+        """On which models run."""
+
+    @property
+    def n_workers(self) -> int:
+        """Layers measured side by side."""
+
+    def measure(self, prepared: Prepared, job: Job, progress: Progress) -> Result:
+        """Measure a job of a checkpoint, as ``measure_job`` does.
+
+        Raises:
+            MeasurementError: it failed.
+            Stopped: ``end`` was called.
+        """
+
+    def end(self) -> None:
+        """End what is being measured, and measure nothing more."""
+
+
 def side_by_side(
     series: Series,
     preparation: Preparation,
-    devices: Sequence[str],
+    places: Sequence[Elsewhere],
     watching: Sequence[Callable[[], Progress]],
 ) -> Generator[tuple[Located | None, Outcome], None, None]:
-    """Carry out every checkpoint of a series, as many at once as there are devices.
+    """Carry out every checkpoint of a series, as many at once as there are places.
 
     Args:
         series: what to carry out.
         preparation: prepares its checkpoints, without their weights.
-        devices: where models run; the same may be named more than once.
+        places: where they are measured.
         watching: for each checkpoint what to call when it is begun; what that returns is called
             as (stage, done, total) meanwhile.
 
@@ -71,9 +95,9 @@ def side_by_side(
     events: SimpleQueue[_Event] = SimpleQueue()
     coming = preparation.one_ahead(lambda index: events.put(_Begun(index)))
     shared = _Shared(series, enumerate(coming), events)
-    lanes = [_Lane(DeviceProcess(name, sharing=len(devices)), name, shared) for name in devices]
+    lanes = [_Lane(place, shared) for place in places]
     for lane in lanes:
-        lane.start(n_workers(len(devices)))
+        lane.start()
     shown: dict[int, Progress] = {}
     finished: dict[int, _Finished] = {}
     try:
@@ -99,7 +123,7 @@ def side_by_side(
 
 
 class _Shared:
-    """What the threads of all devices share."""
+    """What the threads of all places share."""
 
     def __init__(
         self,
@@ -129,36 +153,35 @@ class _Shared:
 
 
 class _Lane:
-    """A device: the thread that stores what its process measures."""
+    """A place: the thread that stores what is measured there."""
 
-    def __init__(self, process: DeviceProcess, device: str, shared: _Shared) -> None:
-        self._process = process
-        self._device = device
+    def __init__(self, place: Elsewhere, shared: _Shared) -> None:
+        self._place = place
         self._shared = shared
         self._idle = threading.Event()
         self._idle.set()
 
-    def start(self, workers: int) -> None:
+    def start(self) -> None:
         """Begin with the first checkpoint that is prepared."""
         # Waiting for a download cannot be stopped, and must not keep Python from ending.
-        threading.Thread(target=self._work, args=(workers,), name="device", daemon=True).start()
+        threading.Thread(target=self._work, name="device", daemon=True).start()
 
     def end(self) -> None:
-        """End the process, also in the middle of a job."""
-        self._process.end()
+        """End what is measured there, also in the middle of a job."""
+        self._place.end()
 
     def wait(self) -> None:
         """Wait until a run that is measured is stored."""
         self._idle.wait(_STORING_SECONDS)
 
-    def _work(self, workers: int) -> None:
+    def _work(self) -> None:
         # Ctrl-C is for the main thread. A process inherits what its thread does not hear.
         signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         try:
             while (found := self._shared.next()) is not None:
                 self._idle.clear()
                 try:
-                    self._carry_out(*found, workers)
+                    self._carry_out(*found)
                 finally:
                     self._shared.copies.end(found[0])
                     self._idle.set()
@@ -167,17 +190,17 @@ class _Lane:
         except BaseException as error:
             self._shared.events.put(error)
 
-    def _carry_out(self, index: int, prepared: Prepared, workers: int) -> None:
+    def _carry_out(self, index: int, prepared: Prepared) -> None:
         events, copies = self._shared.events, self._shared.copies
 
         def progress(*report: *tuple[str, int, int]) -> None:
             events.put(_Progressed(index, report))
 
         def measure(job: Job, progress: Progress) -> Result:
-            result = self._process.measure(job, progress)
+            result = self._place.measure(prepared, job, progress)
             copies.wait(index)
             return result
 
-        place = Place(self._device, measure, workers)
-        outcome = self._shared.series.carry_out(prepared, place, progress)
-        events.put(_Finished(index, prepared.located, outcome))
+        place = Place(self._place.device, measure, self._place.n_workers)
+        located, outcome = self._shared.series.carry_out(prepared, place, progress)
+        events.put(_Finished(index, located, outcome))

@@ -1,0 +1,1 @@
+"""Several machines: checkpoints of a series measured as tasks of a Ray cluster."""

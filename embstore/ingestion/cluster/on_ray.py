@@ -1,0 +1,334 @@
+"""The one door to Ray: checkpoints as tasks of a cluster, or of this machine as one."""
+
+import contextlib
+import os
+import signal
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import ray
+from ray import exceptions
+
+from embstore.checkpoints.located import Permissions
+from embstore.common.messages import one_line
+from embstore.errors import MeasurementError, UsageError
+from embstore.ingestion.cluster.errand import Errand, run_errand
+from embstore.ingestion.devices.messages import Failed
+from embstore.ingestion.memory_estimate import estimate
+from embstore.ingestion.one_checkpoint import Job, Result
+from embstore.ingestion.plan import plan_extent
+from embstore.ingestion.prefetch import Prepared
+from embstore.ingestion.request import Settings
+from embstore.ingestion.stopped import Stopped
+from embstore.measuring.checkpoint import Progress
+from embstore.models.description import model_size
+
+LOCAL = "local"
+# How often a task is begun again, elsewhere, when its worker or its machine is lost.
+_RETRIES = 3
+# Between two looks at how far a task is, and between two reports of it.
+_LOOK_SECONDS, _REPORT_SECONDS = 0.2, 0.1
+# How long a head may take to answer.
+_ANSWER_SECONDS = 10.0
+
+
+@dataclass(frozen=True)
+class Slots:
+    """How tasks divide a cluster.
+
+    Attributes:
+        device: of each task, ``cpu`` or ``cuda``.
+        cores: of each task.
+        n: tasks at the same time.
+        memory: bytes of the machine that has most.
+    """
+
+    device: str
+    cores: int
+    n: int
+    memory: int
+
+
+class Cluster:
+    """A Ray cluster that measures."""
+
+    def __init__(self, slots: Slots, permissions: Permissions, settings: Settings) -> None:
+        self.slots = slots
+        self._permissions = permissions
+        self._settings = settings
+        self._board: Any = _Board.options(num_cpus=0, max_restarts=-1).remote()  # type: ignore[attr-defined]
+
+    def places(self, n_checkpoints: int) -> "list[ClusterPlace]":
+        """Return what has one task at a time, for so many checkpoints.
+
+        Twice as many as there is room for: whichever machine is free has the next task at once,
+        and a cluster that grows with what waits learns that it should.
+        """
+        return [
+            ClusterPlace(self.slots, self._permissions, self._settings, self._board)
+            for _ in range(min(n_checkpoints, 2 * self.slots.n))
+        ]
+
+
+@contextlib.contextmanager
+def join_cluster(address: str, permissions: Permissions, settings: Settings) -> Iterator[Cluster]:
+    """Connect to a cluster, or make this machine one; leave it at the end.
+
+    Args:
+        address: ``local``, ``auto``, ``HOST:PORT`` or ``ray://HOST:PORT``.
+        permissions: what of a model's files may run code.
+        settings: of the ingest.
+
+    Raises:
+        UsageError: no cluster is there, or it has not the device that is asked for.
+    """
+    joined = not ray.is_initialized()
+    try:
+        if joined:
+            _connect(address)
+        yield Cluster(_slots(settings.devices), permissions, settings)
+    finally:
+        if joined:
+            ray.shutdown()
+
+
+def _be_quiet() -> None:
+    """Keep Ray from printing pages of its own log on standard output, where data belongs.
+
+    What matters of it comes as an error of the task.
+    """
+    with contextlib.suppress(ImportError, AttributeError, KeyError):
+        from ray._private.ray_logging import global_worker_stdstream_dispatcher as dispatcher
+
+        dispatcher.remove_handler("ray_print_logs")
+
+
+def _connect(address: str) -> None:
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    options: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR"}
+    if address == LOCAL:
+        options["include_dashboard"] = False
+    try:
+        _knock(address)
+        with _uninterrupted():
+            ray.init(address, **options)
+        _be_quiet()
+    except (ValueError, RuntimeError, OSError, exceptions.RayError) as error:
+        raise UsageError(
+            f"no Ray cluster can be used at {address!r}: {one_line(error)}; give local, auto, or "
+            "HOST:PORT of its head"
+        ) from error
+
+
+@contextlib.contextmanager
+def _uninterrupted() -> Iterator[None]:
+    """Let Ctrl-C wait: Ray leaves processes behind if it is stopped while it starts them."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    heard: list[tuple[int, FrameType | None]] = []
+    before = signal.signal(signal.SIGINT, lambda number, frame: heard.append((number, frame)))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+    if heard and callable(before):
+        before(*heard[0])
+
+
+def _knock(address: str) -> None:
+    """Find out at once that nobody answers; Ray would try for minutes.
+
+    Raises:
+        OSError: nobody does.
+    """
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    if host and port.isdecimal():
+        socket.create_connection((host.strip("[]"), int(port)), _ANSWER_SECONDS).close()
+
+
+def _machines() -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = ray.nodes()  # type: ignore[no-untyped-call]
+    return found
+
+
+def _slots(devices: tuple[str, ...]) -> Slots:
+    machines = [node["Resources"] for node in _machines() if node["Alive"]]
+    machines = [machine for machine in machines if machine.get("CPU", 0) >= 1]
+    with_gpus = [machine for machine in machines if machine.get("GPU", 0) >= 1]
+    device = ",".join(devices)
+    if device not in {"auto", "cpu", "cuda"}:
+        raise UsageError(
+            f"device {device} cannot be chosen on a cluster, where Ray gives out devices; give "
+            "auto, cpu or cuda"
+        )
+    if device == "auto":
+        device = "cuda" if with_gpus else "cpu"
+    usable = with_gpus if device == "cuda" else machines
+    if not usable:
+        raise UsageError(f"the Ray cluster has no machine with {device}; add one, or wait for it")
+    gpus = [int(machine["GPU"]) if device == "cuda" else 1 for machine in usable]
+    # As on a single machine a task has all cores, or its part of them beside other GPUs.
+    cores = min(max(int(machine["CPU"]) // n, 1) for machine, n in zip(usable, gpus, strict=True))
+    n = sum(
+        min(gpu, int(machine["CPU"]) // cores) if device == "cuda" else int(machine["CPU"]) // cores
+        for machine, gpu in zip(usable, gpus, strict=True)
+    )
+    memory = max(int(machine.get("memory", 0)) for machine in usable)
+    return Slots(device, cores, max(n, 1), memory)
+
+
+class ClusterPlace:
+    """Measures one checkpoint after the other, each as a task somewhere in the cluster."""
+
+    def __init__(
+        self, slots: Slots, permissions: Permissions, settings: Settings, board: Any
+    ) -> None:
+        self._slots = slots
+        self._permissions = permissions
+        self._settings = settings
+        self._board = board
+        self._lock = threading.Lock()
+        self._task: Any = None
+        self._ended = False
+
+    @property
+    def device(self) -> str:
+        """On which models run."""
+        return self._slots.device
+
+    @property
+    def n_workers(self) -> int:
+        """Layers measured side by side."""
+        return self._slots.cores
+
+    def measure(self, prepared: Prepared, job: Job, progress: Progress) -> Result:
+        """Measure a job in a task; a lost machine's is begun again on another.
+
+        Args:
+            prepared: the checkpoint.
+            job: what to do.
+            progress: called as (stage, done, total).
+
+        Raises:
+            MeasurementError: it failed, or its machines were lost again and again.
+            Stopped: ``end`` was called.
+        """
+        key = id(self)
+        task = self._begun(prepared, job, key)
+        shown: object = None
+        try:
+            while not ray.wait([task], timeout=_LOOK_SECONDS)[0]:
+                report = self._report(key)
+                if report is not None and report != shown:
+                    shown = report
+                    progress(*report)
+            found: Result | Failed = ray.get(task)
+        except exceptions.RayError as error:
+            if self._ended:
+                raise Stopped from error
+            raise MeasurementError(_explained(error)) from error
+        if isinstance(found, Failed):
+            raise MeasurementError(found.reason)
+        return found
+
+    def end(self) -> None:
+        """Cancel the task, whatever it is doing; it has nothing that could be lost."""
+        with self._lock:
+            self._ended = True
+            if self._task is not None:
+                with contextlib.suppress(exceptions.RayError):
+                    ray.cancel(self._task, force=True)
+
+    def _report(self, key: int) -> tuple[str, int, int] | None:
+        """Return how far a task is; None where that is not known."""
+        # The board's machine may be lost as well: it begins again elsewhere, with nothing on it.
+        with contextlib.suppress(exceptions.RayError):
+            found: tuple[str, int, int] | None = ray.get(self._board.read.remote(key))
+            return found
+        return None
+
+    def _begun(self, prepared: Prepared, job: Job, key: int) -> Any:
+        need = self._memory_of(prepared)
+        candidate = prepared.candidate
+        if candidate.source != "hub":
+            # A relative path is of this process's folder.
+            candidate = replace(candidate, place=str(Path(candidate.place).absolute()))
+        errand = Errand(job, candidate, self._permissions, self._settings.evict, self._slots.cores)
+        with self._lock:
+            if self._ended:
+                raise Stopped
+            self._task = _measure.options(
+                num_cpus=self._slots.cores,
+                num_gpus=1 if self._slots.device == "cuda" else 0,
+                memory=need,
+                max_retries=_RETRIES,
+                name=f"{candidate.name}@{candidate.known_as.name}",
+            ).remote(errand, self._board, key)
+            return self._task
+
+    def _memory_of(self, prepared: Prepared) -> int:
+        planned = prepared.planned
+        if planned is None:
+            raise TypeError("only what is planned is measured")
+        itemsize = 4 if self._settings.dtype in {"auto", "float32"} else 2
+        extent = plan_extent(planned, itemsize, self._settings)
+        need = estimate(model_size(planned.model), extent, n_workers=self._slots.cores).total
+        if need > self._slots.memory > 0:
+            raise MeasurementError(
+                f"it takes {need / 1e9:.1f} GB of memory, and no machine of the cluster has more "
+                f"than {self._slots.memory / 1e9:.1f} GB; use a smaller batch size or sample"
+            )
+        return need
+
+
+@ray.remote
+class _Board:
+    """Where tasks write how far they are, for whoever shows it."""
+
+    def __init__(self) -> None:
+        self._reports: dict[int, tuple[str, int, int]] = {}
+
+    def tell(self, key: int, report: tuple[str, int, int]) -> None:
+        self._reports[key] = report
+
+    def read(self, key: int) -> tuple[str, int, int] | None:
+        return self._reports.get(key)
+
+
+@ray.remote
+def _measure(errand: Errand, board: Any, key: int) -> Result | Failed:
+    return run_errand(errand, _reporting(board, key))
+
+
+def _reporting(board: Any, key: int) -> Callable[[str, int, int], None]:
+    last, said = 0.0, ""
+
+    def report(stage: str, done: int, total: int) -> None:
+        nonlocal last, said
+        now = time.monotonic()
+        if stage != said or now - last >= _REPORT_SECONDS:
+            last, said = now, stage
+            board.tell.remote(key, (stage, done, total))
+
+    return report
+
+
+def _explained(error: exceptions.RayError) -> str:
+    """Say in one line what became of a task, without Ray's pages of advice."""
+    kinds: dict[type, str] = {
+        exceptions.OutOfMemoryError: "its machine ran out of memory",
+        exceptions.NodeDiedError: "its machine was lost",
+        exceptions.WorkerCrashedError: "its process was lost",
+        exceptions.OwnerDiedError: "the process that asked for it was lost",
+    }
+    why = next((text for kind, text in kinds.items() if isinstance(error, kind)), None)
+    if why is None:
+        return f"the task on the cluster failed: {one_line(error)}"
+    return f"the task on the cluster was begun {_RETRIES + 1} times and {why} each time"

@@ -1,0 +1,168 @@
+"""A real Ray cluster: a head and two machines, each a process here; one of them is killed."""
+
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import ray
+from ray.cluster_utils import Cluster
+
+import embstore
+from embstore.choices import Sampling
+from embstore.errors import IngestError, UsageError
+from embstore.ingestion.cluster import on_ray
+from embstore.ingestion.cluster.on_ray import Slots
+from embstore.ingestion.outcome import Outcome
+from embstore.ingestion.request import ModelSpec, Request, Settings
+from embstore.ingestion.run import Watch, ingest, unwatched
+from embstore.metrics.selection import choose_metrics
+from tests.ingestion.series.ingests import SMALL, damage, rows, statuses
+
+pytestmark = [
+    pytest.mark.slow,
+    # Of Ray's own processes, which it leaves to the system.
+    pytest.mark.filterwarnings("ignore::ResourceWarning"),
+]
+
+NUMBERS = """
+SELECT revision, stack, layer, site, scope, metric, value, std_error, ci_low, ci_high, n
+FROM profile ORDER BY ALL
+"""
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[Cluster]:
+    """A head that measures nothing, and two machines with one core each."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
+        made = Cluster(initialize_head=True, head_node_args={"num_cpus": 0})
+        for _ in range(2):
+            made.add_node(num_cpus=1)
+        try:
+            yield made
+        finally:
+            made.shutdown()  # type: ignore[no-untyped-call]
+
+
+def outcomes(
+    series: Path, text: Path, store: Path, cluster: Cluster, watch: Watch = unwatched, **more: Any
+) -> Iterator[Outcome]:
+    settings = Settings(
+        Sampling(tokens=128, window=32, sample=64),
+        metrics=("anisotropy",),
+        ray=cluster.address,
+        **more,
+    )
+    return ingest(Request((ModelSpec(str(series)),), str(text), settings), store, watch=watch)
+
+
+def test_a_lost_machine_changes_no_number(
+    cluster: Cluster, series: Path, text: Path, tmp_path: Path
+) -> None:
+    one, two = tmp_path / "one.duckdb", tmp_path / "two.duckdb"
+    expected = embstore.ingest(series, corpus=text, store=one, device="cpu", **SMALL)
+    third = cluster.add_node(num_cpus=1)
+    begun = threading.Event()
+    found: list[Outcome] = []
+
+    def lose() -> None:
+        begun.wait(60)
+        cluster.remove_node(third, allow_graceful=False)
+
+    thread = threading.Thread(target=lose)
+    thread.start()
+
+    def watch(_checkpoint: str, _index: int, _total: int) -> Any:
+        def report(stage: str, _done: int, _total: int) -> None:
+            if stage == "forward":
+                begun.set()
+
+        return report
+
+    sampling = Sampling(tokens=128, window=32, sample=64)
+    metrics = choose_metrics(["default"], pairs=False)
+    settings = Settings(sampling, ray=cluster.address, metrics=metrics)
+    request = Request((ModelSpec(str(series)),), str(text), settings)
+    found += ingest(request, two, watch=watch)
+    thread.join()
+    assert statuses(found) == ["measured"] * 3
+    for what in ("revision", "run_id", "n_tokens", "duplicate_of"):
+        assert [getattr(o, what) for o in found] == [getattr(o, what) for o in expected]
+    # To the last bit.
+    assert rows(two, NUMBERS) == rows(one, NUMBERS)
+    assert statuses(list(ingest(request, two))) == ["stored"] * 3
+
+
+def test_one_that_fails_is_noted_and_the_others_go_on(
+    cluster: Cluster, series: Path, text: Path, tmp_path: Path
+) -> None:
+    damage(series / "checkpoint-20")
+    store = tmp_path / "store.duckdb"
+    with pytest.raises(IngestError, match=r"^1 of 3 checkpoints failed") as raised:
+        embstore.ingest(series, corpus=text, store=store, ray=cluster.address, **SMALL)
+    assert statuses(raised.value.outcomes) == ["measured", "failed", "measured"]
+    assert len(rows(store, "SELECT * FROM failure")) == 1
+
+
+def test_stopping_cancels_what_runs_and_keeps_what_is_stored(
+    cluster: Cluster, series: Path, text: Path, tmp_path: Path
+) -> None:
+    store = tmp_path / "store.duckdb"
+    coming = outcomes(series, text, store, cluster)
+    assert next(coming).status == "measured"
+    coming.close()  # type: ignore[attr-defined]
+    assert not ray.is_initialized()
+    stored = {row["revision"] for row in rows(store, "SELECT revision FROM profile")}
+    assert 1 <= len(stored) <= 3
+    again = list(outcomes(series, text, store, cluster))
+    assert {o.revision for o in again if o.status == "stored"} == stored
+    assert len(rows(store, "FROM run")) == 3
+
+
+def test_no_cluster_is_told_in_one_line(series: Path, text: Path, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"^no Ray cluster can be used at 'localhost:1': "):
+        embstore.ingest(
+            series, corpus=text, store=tmp_path / "store.duckdb", ray="localhost:1", **SMALL
+        )
+
+
+MACHINE = {"CPU": 8.0, "memory": 16e9}
+WITH_GPUS = {"CPU": 16.0, "GPU": 4.0, "memory": 64e9}
+
+
+@pytest.mark.parametrize(
+    ("device", "machines", "expected"),
+    [
+        ("auto", [MACHINE, MACHINE], Slots("cpu", 8, 2, 16_000_000_000)),
+        ("auto", [MACHINE, WITH_GPUS], Slots("cuda", 4, 4, 64_000_000_000)),
+        ("cpu", [MACHINE, WITH_GPUS], Slots("cpu", 8, 3, 64_000_000_000)),
+        ("cuda", [WITH_GPUS, {**WITH_GPUS, "CPU": 2.0}], Slots("cuda", 1, 6, 64_000_000_000)),
+        # A head that works for none.
+        ("auto", [{"memory": 1e9}, MACHINE], Slots("cpu", 8, 1, 16_000_000_000)),
+    ],
+)
+def test_machines_are_divided_into_tasks(
+    device: str, machines: list[dict[str, float]], expected: Slots, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alive = [{"Alive": True, "Resources": machine} for machine in machines]
+    dead = {"Alive": False, "Resources": {"CPU": 64.0, "GPU": 8.0}}
+    monkeypatch.setattr(on_ray, "_machines", lambda: [*alive, dead])
+    assert on_ray._slots((device,)) == expected
+
+
+@pytest.mark.parametrize("devices", [("cuda:1",), ("cpu", "cpu"), ("mps",)])
+def test_single_devices_are_not_chosen_on_a_cluster(
+    devices: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(on_ray, "_machines", list)
+    with pytest.raises(UsageError, match=r"cannot be chosen on a cluster, where Ray gives out"):
+        on_ray._slots(devices)
+
+
+def test_a_cluster_without_the_device_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    machine = {"Alive": True, "Resources": MACHINE}
+    monkeypatch.setattr(on_ray, "_machines", lambda: [machine])
+    with pytest.raises(UsageError, match=r"^the Ray cluster has no machine with cuda; add one"):
+        on_ray._slots(("cuda",))
