@@ -13,7 +13,7 @@ from embstore.geometry.neighbors.search import (
     nearest_neighbors,
     restrict,
 )
-from embstore.geometry.neighbors.ties import join_ties, usual_error
+from embstore.geometry.neighbors.ties import error_of_ties, join_ties
 from embstore.metrics.clusters import Clusters
 from embstore.metrics.neighbor_ratios import NEIGHBORS
 from embstore.metrics.of_one_layer.corrint import corrint_radii
@@ -71,7 +71,10 @@ def graphs_of(
     """
     restricted = {scope: restrict(found, keep, k) for scope, keep in keeps.items()}
     joined = [join_ties(one.points, one.distances) for one in restricted.values()]
-    errors = [usual_error(one.points, one.distances[:, :NEIGHBORS]) for one in restricted.values()]
+    errors = [
+        error_of_ties(one.points, near[:, :NEIGHBORS])
+        for one, near in zip(restricted.values(), joined, strict=True)
+    ]
     radii = np.full((len(keeps), 4), np.nan)
     if pair_counts:
         radii = np.array([corrint_radii(*one) for one in zip(joined, errors, strict=True)])
