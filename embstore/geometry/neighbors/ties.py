@@ -16,8 +16,8 @@ from embstore.types import FloatArray
 # roundings, relative to both vectors' lengths, cannot be told from a difference.
 _ROUNDINGS = 64
 
-# Among continuous vectors fewer neighbouring distances are equal but for rounding: of real layers two
-# to seven in a thousand. Of rings it is half of them, of grids and simplices most.
+# Among continuous vectors fewer neighbouring distances are equal but for rounding: of real layers
+# two to seven in a thousand. Of rings it is half of them, of grids and simplices most.
 _MEANT = 0.2
 
 
