@@ -36,17 +36,17 @@ def collect(
         peak_memory_bytes: of the process that measured.
     """
     commit, dirty = git_state(Path(__file__).parents[1])
-    version = importlib.metadata.version
+    version = versions()
     return Provenance(
         created_at=datetime.now(UTC),
-        embstore_version=__version__,
+        embstore_version=version["embstore"],
         git_commit=commit,
         git_dirty=dirty,
-        python_version=platform.python_version(),
-        torch_version=version("torch"),
-        transformers_version=version("transformers"),
-        duckdb_version=version("duckdb"),
-        numpy_version=version("numpy"),
+        python_version=version["Python"],
+        torch_version=version["torch"],
+        transformers_version=version["transformers"],
+        duckdb_version=importlib.metadata.version("duckdb"),
+        numpy_version=version["numpy"],
         device=device,
         attention=attention,
         linear=linear,
@@ -57,6 +57,16 @@ def collect(
         geometry_seconds=measured.geometry_seconds,
         peak_memory_bytes=peak_memory_bytes,
     )
+
+
+def versions() -> dict[str, str]:
+    """Return the versions that may change a number, by name."""
+    packages = ("torch", "transformers", "numpy")
+    return {
+        "embstore": __version__,
+        "Python": platform.python_version(),
+        **{name: importlib.metadata.version(name) for name in packages},
+    }
 
 
 def git_state(package: Path) -> tuple[str | None, bool | None]:

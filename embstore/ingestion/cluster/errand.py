@@ -2,8 +2,8 @@
 
 import contextlib
 import platform
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from embstore.checkpoints import hub
@@ -14,6 +14,7 @@ from embstore.common.messages import reason_of
 from embstore.errors import ModelError
 from embstore.ingestion.devices.messages import Failed
 from embstore.ingestion.one_checkpoint import Job, Result, measure_job
+from embstore.ingestion.provenance import versions
 from embstore.models.devices import use_cores
 
 
@@ -27,6 +28,7 @@ class Errand:
         permissions: what of its files may run code.
         evict: delete what is downloaded for it.
         n_cores: how many cores it may use.
+        versions: what the run will say that it was made with.
     """
 
     job: Job
@@ -34,6 +36,7 @@ class Errand:
     permissions: Permissions
     evict: bool
     n_cores: int
+    versions: Mapping[str, str] = field(default_factory=versions)
 
 
 def run_errand(errand: Errand, report: Callable[[str, int, int], None]) -> Result | Failed:
@@ -49,6 +52,7 @@ def run_errand(errand: Errand, report: Callable[[str, int, int], None]) -> Resul
     """
     use_cores(errand.n_cores)
     try:
+        _check_versions(errand)
         located = _brought(errand)
         try:
             result = measure_job(replace(errand.job, located=located), report)
@@ -58,6 +62,17 @@ def run_errand(errand: Errand, report: Callable[[str, int, int], None]) -> Resul
         return replace(result, located=located)
     except Exception as error:
         return Failed(reason_of(error))
+
+
+def _check_versions(errand: Errand) -> None:
+    """Refuse to measure with other packages than the run will say."""
+    mine = versions()
+    for name, version in errand.versions.items():
+        if mine.get(name) != version:
+            raise ModelError(
+                f"machine {platform.node()} has {name} {mine.get(name)}, and the ingest was "
+                f"started with {name} {version}: install the same on all machines"
+            )
 
 
 def _brought(errand: Errand) -> Located:

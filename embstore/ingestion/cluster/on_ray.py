@@ -6,6 +6,7 @@ import signal
 import socket
 import threading
 import time
+import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -220,7 +221,7 @@ class ClusterPlace:
             MeasurementError: it failed, or its machines were lost again and again.
             Stopped: ``end`` was called.
         """
-        key = id(self)
+        key = uuid.uuid4().hex
         task = self._begun(prepared, job, key)
         shown: object = None
         try:
@@ -234,6 +235,7 @@ class ClusterPlace:
             if self._ended:
                 raise Stopped from error
             raise MeasurementError(_explained(error)) from error
+        self._board.forget.remote(key)
         if isinstance(found, Failed):
             raise MeasurementError(found.reason)
         return found
@@ -246,7 +248,7 @@ class ClusterPlace:
                 with contextlib.suppress(exceptions.RayError):
                     ray.cancel(self._task, force=True)
 
-    def _report(self, key: int) -> tuple[str, int, int] | None:
+    def _report(self, key: str) -> tuple[str, int, int] | None:
         """Return how far a task is; None where that is not known."""
         # The board's machine may be lost as well: it begins again elsewhere, with nothing on it.
         with contextlib.suppress(exceptions.RayError):
@@ -254,7 +256,7 @@ class ClusterPlace:
             return found
         return None
 
-    def _begun(self, prepared: Prepared, job: Job, key: int) -> Any:
+    def _begun(self, prepared: Prepared, job: Job, key: str) -> Any:
         need = self._memory_of(prepared)
         candidate = prepared.candidate
         if candidate.source != "hub":
@@ -293,21 +295,24 @@ class _Board:
     """Where tasks write how far they are, for whoever shows it."""
 
     def __init__(self) -> None:
-        self._reports: dict[int, tuple[str, int, int]] = {}
+        self._reports: dict[str, tuple[str, int, int]] = {}
 
-    def tell(self, key: int, report: tuple[str, int, int]) -> None:
+    def tell(self, key: str, report: tuple[str, int, int]) -> None:
         self._reports[key] = report
 
-    def read(self, key: int) -> tuple[str, int, int] | None:
+    def read(self, key: str) -> tuple[str, int, int] | None:
         return self._reports.get(key)
+
+    def forget(self, key: str) -> None:
+        self._reports.pop(key, None)
 
 
 @ray.remote
-def _measure(errand: Errand, board: Any, key: int) -> Result | Failed:
+def _measure(errand: Errand, board: Any, key: str) -> Result | Failed:
     return run_errand(errand, _reporting(board, key))
 
 
-def _reporting(board: Any, key: int) -> Callable[[str, int, int], None]:
+def _reporting(board: Any, key: str) -> Callable[[str, int, int], None]:
     last, said = 0.0, ""
 
     def report(stage: str, done: int, total: int) -> None:

@@ -16,6 +16,7 @@ from embstore.checkpoints.located import Permissions
 from embstore.ingestion.cluster.errand import Errand, run_errand
 from embstore.ingestion.devices.messages import Failed
 from embstore.ingestion.one_checkpoint import Job, Result, measure_job
+from embstore.ingestion.provenance import versions
 from tests.ingestion.series.ingests import damage
 
 
@@ -80,6 +81,13 @@ def test_what_cannot_be_loaded_says_why_in_one_line(job: Job, series: Path) -> N
     found = run_errand(errand, nothing)
     assert isinstance(found, Failed)
     assert "\n" not in found.reason
+
+
+def test_other_packages_than_the_run_will_say_are_refused(job: Job, tiny_llama: Path) -> None:
+    errand = errand_of(job, tiny_llama, versions={**versions(), "torch": "1.0"})
+    found = run_errand(errand, nothing)
+    assert isinstance(found, Failed)
+    assert "and the ingest was started with torch 1.0: install the same on all" in found.reason
 
 
 @pytest.mark.usefixtures("server")
