@@ -132,7 +132,7 @@ class Preparation:
             stage = "load"
             weights = None
             began = time.perf_counter()
-            if self._reads_weights and (not beside_another or self._has_room(planned)):
+            if self._reads_weights and (not beside_another or self._may_read(planned)):
                 weights = read_weights(
                     located,
                     planned.model.config,
@@ -144,6 +144,13 @@ class Preparation:
             raise
         except Exception as error:
             return Prepared(candidate, planned, trouble=Trouble(stage, error))
+
+    def _may_read(self, planned: Plan) -> bool:
+        """Tell whether weights can be read, or drawn, while another model is measured."""
+        # What is drawn, and what the other model draws as it runs, come from one generator, whose
+        # state the other puts back.
+        drawn = planned.model.located.init_seed is not None
+        return not drawn and self._has_room(planned)
 
     def _has_room(self, planned: Plan) -> bool:
         """Tell whether a second model fits beside the one that is being measured."""

@@ -9,7 +9,7 @@ import pytest
 import embstore
 from embstore.measuring.checkpoint import measure_batches
 from embstore.models.load import read_weights
-from tests.ingestion.series.ingests import SMALL, statuses
+from tests.ingestion.series.ingests import SMALL, rows, statuses
 
 pytestmark = pytest.mark.slow
 
@@ -60,3 +60,32 @@ def test_without_room_for_two_models_the_next_is_loaded_afterwards(
     embstore.ingest(series, corpus=text, store=tmp_path / "s.duckdb", **SMALL)
     # The first has nothing beside it.
     assert calls == ["prefetch", "one_checkpoint", "one_checkpoint"]
+
+
+def test_weights_are_not_drawn_while_another_model_runs(
+    tiny_llama: Path,
+    tiny_bert: Path,
+    text: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    alone = tmp_path / "alone.duckdb"
+    embstore.ingest(tiny_bert, corpus=text, store=alone, random_init=True, **SMALL)
+    calls: list[str] = []
+    for module in ("prefetch", "one_checkpoint"):
+
+        def read(*arguments: Any, module: str = module, **options: Any) -> Any:
+            calls.append(module)
+            return read_weights(*arguments, **options)
+
+        monkeypatch.setattr(f"embstore.ingestion.{module}.read_weights", read)
+    both = tmp_path / "both.duckdb"
+    models = [tiny_llama, tiny_bert]
+    embstore.ingest(models, corpus=text, store=both, random_init=True, **SMALL)
+    # One generator serves all threads of a process.
+    assert calls == ["prefetch", "one_checkpoint"]
+    sql = (
+        "SELECT layer, site, scope, metric, value FROM profile "
+        f"WHERE model = '{tiny_bert.name}' ORDER BY ALL"
+    )
+    assert rows(both, sql) == rows(alone, sql) != []
