@@ -11,6 +11,7 @@ import torch
 from embstore.checkpoints.find import Candidate, find, label
 from embstore.checkpoints.located import Permissions
 from embstore.checkpoints.package_files import is_packaged, packaged_path
+from embstore.common.float64 import has_float64
 from embstore.common.messages import counted, listed
 from embstore.errors import CorpusError, UsageError
 from embstore.ingestion.division import share_of
@@ -75,6 +76,7 @@ def open_resources(request: Request, store: str | Path | None) -> Iterator[Resou
         candidates = _share(every, settings, permissions)
         stored = StoredWork(database)
         used = _used(devices, len(candidates))
+        _say_what_they_lack(used)
         alone = len(every) == 1
         yield Resources(candidates, alone, text, database, stored, used, dtype, permissions)
 
@@ -103,6 +105,16 @@ def _used(devices: tuple[torch.device, ...], n_checkpoints: int) -> tuple[torch.
             "is" if len(used) == 1 else "are",
         )
     return used
+
+
+def _say_what_they_lack(devices: Sequence[torch.device]) -> None:
+    for name in dict.fromkeys(map(str, devices)):
+        if not has_float64(name):
+            _LOG.warning(
+                "%s has no float64: it runs the model and finds candidates for neighbours, and the "
+                "rest of the geometry is computed on the CPU",
+                name,
+            )
 
 
 def _open_text(corpus: str, text_field: str | None) -> CorpusText | ImageFolder:

@@ -15,7 +15,7 @@ import torch
 import embstore
 from embstore.choices import SCOPES, Sampling
 from embstore.errors import CorpusError, ModelError, UsageError
-from embstore.ingestion import one_checkpoint
+from embstore.ingestion import one_checkpoint, resources
 from embstore.ingestion.dry_run import Preview, Work, preview
 from embstore.ingestion.plan import choose_window
 from embstore.ingestion.request import ModelSpec, Request, Settings, choose_scopes
@@ -302,3 +302,21 @@ def test_a_tokenizer_of_another_model(tiny_llama: Path, text: Path, tmp_path: Pa
     with pytest.raises(ModelError, match=r"gives token 199, but the model knows only 150"):
         ingest(folder, text, tmp_path / "s.duckdb")
     assert not (tmp_path / "s.duckdb").exists()
+
+
+def test_what_a_device_cannot_compute_is_said(
+    tiny_llama: Path,
+    text: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    asked = Settings(sampling=Sampling(tokens=128, window=32, sample=64), devices=("mps",))
+    request = Request((ModelSpec(str(tiny_llama)),), str(text), asked)
+    monkeypatch.setattr(resources, "choose_devices", lambda _: (torch.device("mps"),))
+    with resources.open_resources(request, tmp_path / "s.duckdb"):
+        pass
+    assert [record.message for record in caplog.records] == [
+        "mps has no float64: it runs the model and finds candidates for neighbours, and the rest of "
+        "the geometry is computed on the CPU"
+    ]
