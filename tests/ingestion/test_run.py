@@ -317,6 +317,6 @@ def test_what_a_device_cannot_compute_is_said(
     with resources.open_resources(request, tmp_path / "s.duckdb"):
         pass
     assert [record.message for record in caplog.records] == [
-        "mps has no float64: it runs the model and finds candidates for neighbours, and the rest of "
-        "the geometry is computed on the CPU"
+        "mps has no float64: it runs the model and finds candidates for neighbours, and the rest "
+        "of the geometry is computed on the CPU"
     ]
