@@ -124,6 +124,7 @@ TARGETS: dict[str, Target] = {
         "The fastest forward pass, and the geometry above: it falls with these, and with how much "
         "faster packed linear layers are than stock ones, 1.03 to 1.5 times by machine.",
     ),
+    "two machines": Target("two machines of a cluster against one", 1.8, "least", "x"),
     "gpu, core": Target(
         "geometry of two blocks of d = 2,048 on a GPU, core, over their forward pass",
         1.0,

@@ -60,6 +60,7 @@ PARTS = {
     "growth": Part("growth", threads=2, minutes=8),
     "asking": Part("asking", threads=None, minutes=3),
     "size": Part("size", threads=None, minutes=6),
+    "cluster": Part("cluster", threads=None, minutes=5),
     "gpu": Part("gpu", threads=None),
 }
 GROUPS = {"peers": ["llm-microscope", "llm-microscope-plain", "scikit-dimension", "dadapy"]}
