@@ -120,10 +120,9 @@ def main() -> None:
 def _leave(code: int) -> NoReturn:
     """End now, also while a checkpoint is fetched, or stored, in a thread.
 
-    Nothing is half-written by then. Ray's own threads may crash a Python that takes its time.
+    Nothing is half-written by then.
     """
-    busy = any(thread.name in {"preparation", "device"} for thread in threading.enumerate())
-    if busy or "ray" in sys.modules:
+    if any(thread.name in {"preparation", "device"} for thread in threading.enumerate()):
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(code)

@@ -96,7 +96,8 @@ def join_cluster(address: str, permissions: Permissions, settings: Settings) -> 
         yield Cluster(_slots(settings.devices), permissions, settings)
     finally:
         if joined:
-            ray.shutdown()
+            with _uninterrupted():
+                ray.shutdown()
 
 
 def _be_quiet() -> None:
@@ -129,7 +130,7 @@ def _connect(address: str) -> None:
 
 @contextlib.contextmanager
 def _uninterrupted() -> Iterator[None]:
-    """Let Ctrl-C wait: Ray leaves processes behind if it is stopped while it starts them."""
+    """Let Ctrl-C wait: Ray leaves processes behind if it is stopped while it starts or ends them."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
