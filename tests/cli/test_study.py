@@ -3,18 +3,17 @@
 import csv
 import io
 import json
-import sys
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner, Result
 
-from embstore.cli import main as cli
 from embstore.cli.study import app
 from embstore.cli.terminal import TERMINAL
 from embstore.errors import UsageError
 from embstore.ingestion.studies.files import shipped_studies
 from embstore.ingestion.studies.study import read_study
+from tests.cli.running import embstore
 
 
 def run(*arguments: object) -> Result:
@@ -73,23 +72,13 @@ def test_a_study_that_does_not_hold_is_wrong_usage(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("text", "code"), [('[[models]]\nmodel = "m"', 0), ("models = 3", 2)])
-def test_exit_codes(
-    text: str,
-    code: int,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-) -> None:
+def test_exit_codes(text: str, code: int, tmp_path: Path) -> None:
     path = tmp_path / "mine.toml"
     path.write_text(f'corpus = "enwik8"\n{text}\n')
-    monkeypatch.setattr(cli, "app", app)
-    monkeypatch.setattr(sys, "argv", ["embstore", "validate", str(path)])
-    with pytest.raises(SystemExit) as ended:
-        cli.main()
-    assert (ended.value.code or 0) == code
-    said = capsys.readouterr()
-    assert len(said.err.splitlines()) == 1
-    assert said.err.startswith("error: study " if code else "mine is valid: 1 model, ")
+    done = embstore("study", "validate", path)
+    assert done.returncode == code
+    assert len(done.stderr.splitlines()) == 1
+    assert done.stderr.startswith("error: study " if code else "mine is valid: 1 model, ")
 
 
 def test_ls_has_every_shipped_study_with_its_title() -> None:

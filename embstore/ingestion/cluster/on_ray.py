@@ -130,7 +130,7 @@ def _connect(address: str) -> None:
 
 @contextlib.contextmanager
 def _uninterrupted() -> Iterator[None]:
-    """Let Ctrl-C wait: Ray leaves processes behind if it is stopped while it starts or ends them."""
+    """Let Ctrl-C wait: Ray leaves processes behind if it is stopped as it starts or ends them."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
