@@ -22,6 +22,9 @@ SCOPE_WORDS: dict[str, str] = {
 # What the numbers of a model may be; auto is float32.
 DTYPES = ("auto", "float32", "bfloat16", "float16")
 
+# Where numbers go, and come from, if nobody says.
+DEFAULT_STORE = "embstore.duckdb"
+
 # Tokens per sequence where nobody says and the model takes as many.
 DEFAULT_WINDOW = 512
 

@@ -5,8 +5,8 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from embstore.choices import DEFAULT_STORE
 from embstore.errors import UsageError
-from embstore.store.connection import DEFAULT_STORE
 
 _ADVICE = "give I/N, for example 2/8 for the second of eight"
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import duckdb
 import pyarrow as pa
 
+from embstore.choices import DEFAULT_STORE
 from embstore.common.paths import expanded
 from embstore.errors import StoreError, StoreLockedError, UsageError
 from embstore.store import migration
@@ -52,7 +53,6 @@ from embstore.store.upgrading import upgrade_store
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
-DEFAULT_STORE = "embstore.duckdb"
 # What was measured waits this many times longer than a question: it may be an hour's work.
 _PATIENCE = 30
 
