@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from embstore.common.float64 import has_float64
+from embstore.common.float64 import stays_on_host
 from embstore.geometry.arithmetic.on_host import OnHost
 from embstore.geometry.arithmetic.protocol import Arithmetic, Vectors
 from embstore.types import FloatArray
@@ -42,7 +42,7 @@ def eigh(matrix: FloatArray, device: str) -> tuple[FloatArray, FloatArray]:
         matrix: (d, d).
         device: where, if it has float64.
     """
-    if device == "cpu" or not has_float64(device):
+    if stays_on_host(device):
         values, vectors = np.linalg.eigh(matrix)
         return values, vectors
     from embstore.geometry.arithmetic import on_torch
@@ -52,7 +52,7 @@ def eigh(matrix: FloatArray, device: str) -> tuple[FloatArray, FloatArray]:
 
 def eigvalsh(matrix: FloatArray, device: str) -> FloatArray:
     """Return a symmetric matrix's eigenvalues, ascending, as ``eigh``."""
-    if device == "cpu" or not has_float64(device):
+    if stays_on_host(device):
         return np.asarray(np.linalg.eigvalsh(matrix))
     from embstore.geometry.arithmetic import on_torch
 

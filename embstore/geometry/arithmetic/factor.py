@@ -4,7 +4,7 @@ from typing import Protocol
 
 import numpy as np
 
-from embstore.common.float64 import has_float64
+from embstore.common.float64 import stays_on_host
 from embstore.types import FloatArray
 
 # Rows solved for at once.
@@ -32,7 +32,7 @@ def factor_of(matrix: FloatArray, device: str = "cpu") -> Factor | None:
         matrix: what is to be L·Lᵀ.
         device: where it is computed and solved with, if it has float64.
     """
-    if device == "cpu" or not has_float64(device):
+    if stays_on_host(device):
         try:
             return FactorOnHost(np.asarray(np.linalg.cholesky(matrix), float))
         except np.linalg.LinAlgError:

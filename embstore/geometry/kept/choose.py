@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from embstore.common.float64 import has_float64
+from embstore.common.float64 import stays_on_host
 from embstore.geometry.arithmetic.protocol import Vectors
 from embstore.geometry.kept.on_host import KeptOnHost
 from embstore.geometry.kept.protocol import KeptArithmetic
@@ -22,7 +22,7 @@ def placed(vectors: NDArray[np.floating], device: str) -> Vectors:
 
     So too for a device that has no float64.
     """
-    if device == "cpu" or not has_float64(device):
+    if stays_on_host(device):
         return vectors
     # Imported late: who only asks, or measures on a CPU, needs no torch here.
     import torch

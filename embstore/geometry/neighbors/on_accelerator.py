@@ -6,12 +6,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from embstore.common.float64 import has_float64
 from embstore.geometry.arithmetic.precision import all_of_float32
 from embstore.geometry.neighbors.bounds import bounds_of
 from embstore.geometry.neighbors.candidates import Candidates, centred, proven
-from embstore.geometry.neighbors.loops import LEAST_SQUARE, MOST_SQUARE, exact_distances
-from embstore.geometry.neighbors.pair_counts import count_products
+from embstore.geometry.neighbors.loops import LEAST_SQUARE, MOST_SQUARE
 from embstore.types import FloatArray
 
 if TYPE_CHECKING:
@@ -56,10 +54,7 @@ def exact_distances_torch(
     distances: NDArray[np.float64],
     device: str,
 ) -> None:
-    """Compute candidates' distances as ``exact_distances`` does, with torch if it has float64."""
-    if not has_float64(device):
-        exact_distances(points, found, distances)
-        return
+    """Compute candidates' distances as ``exact_distances`` does, on a device with float64."""
     import torch
 
     n, m = found.shape
@@ -83,9 +78,7 @@ def count_products_torch(
     member: NDArray[np.bool_],
     device: str,
 ) -> NDArray[np.int64]:
-    """Count points within radii as ``count_products`` does, with torch if it has float64."""
-    if not has_float64(device):
-        return count_products(points, rows, radii, member)
+    """Count points within radii as ``count_products`` does, on a device with float64."""
     import torch
 
     n = len(points)

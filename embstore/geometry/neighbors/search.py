@@ -6,6 +6,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from embstore.common.float64 import stays_on_host
 from embstore.geometry.neighbors.approximate import approximate_candidates, measured_recall
 from embstore.geometry.neighbors.candidates import candidates
 from embstore.geometry.neighbors.duplicates import merge_duplicates
@@ -109,11 +110,13 @@ def nearest_neighbors(
     else:
         if device == "cpu":
             found = candidates(points, m, seed=seed)
-            exact_distances(points, found.indices, distances)
         else:
             found = candidates_torch(points, m, device)
-            exact_distances_torch(points, found.indices, distances, device)
         indices, radius = found.indices, found.radius
+        if stays_on_host(device):
+            exact_distances(points, indices, distances)
+        else:
+            exact_distances_torch(points, indices, distances, device)
         for row in np.flatnonzero(distances[:, min(k, m) - 1] > radius).tolist():
             distances[row], indices[row] = _brute_force(points, row, m)
             radius[row] = distances[row, -1]
@@ -201,7 +204,7 @@ def count_within(
             among = neighbors.points[dense], wanted, radii, member[:, dense]
             counts[:, dense[wanted]] += (
                 count_products(*among)
-                if neighbors.device == "cpu"
+                if stays_on_host(neighbors.device)
                 else count_products_torch(*among, neighbors.device)
             )
     return counts if rows is None else counts[:, rows]

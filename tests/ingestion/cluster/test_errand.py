@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from embstore.checkpoints import hub
-from embstore.checkpoints.find import Candidate, find
+from embstore.checkpoints.find import find
 from embstore.checkpoints.locate import fingerprinted, locate_files
 from embstore.checkpoints.located import Permissions
 from embstore.ingestion.cluster.errand import Errand, run_errand
@@ -114,4 +114,3 @@ def test_what_was_there_before_is_not_deleted(
 
     monkeypatch.setattr(hub, "evict", never)
     assert isinstance(run_errand(errand_of(job, tiny_llama, evict=True), nothing), Result)
-    assert isinstance(find(str(tiny_llama))[0], Candidate)
