@@ -109,3 +109,12 @@ def write_text(tmp_path_factory: pytest.TempPathFactory) -> Callable[[int], Path
 def text(write_text: Callable[[int], Path]) -> Path:
     """A text of 4,000 words."""
     return write_text(4000)
+
+
+@pytest.fixture
+def hub_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder of the Hub's cache: empty, and the test's own."""
+    folder = tmp_path / "hub"
+    folder.mkdir()
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(folder))
+    return folder

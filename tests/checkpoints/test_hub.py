@@ -24,15 +24,7 @@ def model(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    folder = tmp_path / "hub"
-    folder.mkdir()
-    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(folder))
-    return folder
-
-
-@pytest.fixture
-def server(cache: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeHub]:
+def server(hub_cache: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeHub]:
     with online(monkeypatch) as running:
         yield running
 
@@ -115,8 +107,8 @@ def test_a_branch_that_moves_meanwhile_is_noticed(server: FakeHub, model: Path) 
         hub.fetch(found, ["config.json"])
 
 
-def test_a_refusal_is_final(server: FakeHub, model: Path, cache: Path) -> None:
-    add_revision(cache, "lab/gone", "main", model)
+def test_a_refusal_is_final(server: FakeHub, model: Path, hub_cache: Path) -> None:
+    add_revision(hub_cache, "lab/gone", "main", model)
     with pytest.raises(ModelError, match="no such model: lab/gone is neither"):
         hub.list_revisions("lab/gone")
     with pytest.raises(ModelError, match="no such model: lab/gone is neither"):
@@ -129,21 +121,21 @@ def test_a_refusal_is_final(server: FakeHub, model: Path, cache: Path) -> None:
 
 
 def test_no_connection_falls_back_to_the_cache(
-    server: FakeHub, model: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
+    server: FakeHub, model: Path, hub_cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Nobody listens there.
     monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", "http://127.0.0.1:9")
-    add_revision(cache, "lab/tiny", "step7", model)
+    add_revision(hub_cache, "lab/tiny", "step7", model)
     assert hub.list_revisions("lab/tiny") == ["step7"]
     assert hub.look_up("lab/tiny", "step7").commit == commit_of("step7")
     with pytest.raises(ModelError, match="nor in the Hub cache, and the Hub cannot be reached"):
         hub.look_up("lab/other", "main")
 
 
-def test_eviction_leaves_what_another_revision_shares(cache: Path, model: Path) -> None:
-    add_revision(cache, "lab/tiny", "step1", model)
+def test_eviction_leaves_what_another_revision_shares(hub_cache: Path, model: Path) -> None:
+    add_revision(hub_cache, "lab/tiny", "step1", model)
     (model / "model.safetensors").write_bytes(b"v" * 6000)
-    kept = add_revision(cache, "lab/tiny", "step2", model)
+    kept = add_revision(hub_cache, "lab/tiny", "step2", model)
     assert hub.evict("lab/tiny", commit_of("step1")) == 5000
     assert hub.list_revisions("lab/tiny") == ["step2"]
     assert (kept / "config.json").read_text() == "{}"

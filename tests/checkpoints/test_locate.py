@@ -28,15 +28,7 @@ def sha256(path: Path) -> str:
 
 
 @pytest.fixture
-def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    folder = tmp_path / "hub"
-    folder.mkdir()
-    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(folder))
-    return folder
-
-
-@pytest.fixture
-def server(cache: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeHub]:
+def server(hub_cache: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeHub]:
     with online(monkeypatch) as running:
         yield running
 
@@ -118,9 +110,9 @@ def test_a_broken_list_of_shards(tiny_llama: Path, tmp_path: Path) -> None:
         locate(str(folder))
 
 
-def test_a_hub_model_is_named_by_its_id_and_revision(cache: Path, tiny_llama: Path) -> None:
-    snapshot = add_revision(cache, "lab/tiny", "main", tiny_llama)
-    add_revision(cache, "lab/tiny", "v2", tiny_llama)
+def test_a_hub_model_is_named_by_its_id_and_revision(hub_cache: Path, tiny_llama: Path) -> None:
+    snapshot = add_revision(hub_cache, "lab/tiny", "main", tiny_llama)
+    add_revision(hub_cache, "lab/tiny", "v2", tiny_llama)
     found = locate("lab/tiny")
     assert (found.name, found.source, found.checkpoint.revision) == ("lab/tiny", "hub", "main")
     assert found.folder == snapshot
@@ -128,8 +120,8 @@ def test_a_hub_model_is_named_by_its_id_and_revision(cache: Path, tiny_llama: Pa
     assert found.checkpoint.weights_sha256 == locate(str(tiny_llama)).checkpoint.weights_sha256
 
 
-def test_a_hub_model_with_pickled_weights_only(cache: Path, tiny_llama: Path) -> None:
-    snapshot = add_revision(cache, "lab/tiny", "main", tiny_llama)
+def test_a_hub_model_with_pickled_weights_only(hub_cache: Path, tiny_llama: Path) -> None:
+    snapshot = add_revision(hub_cache, "lab/tiny", "main", tiny_llama)
     (snapshot / "model.safetensors").rename(snapshot / "pytorch_model.bin")
     with pytest.raises(ModelError, match="lab/tiny has only pickled weights"):
         locate("lab/tiny")
@@ -139,8 +131,8 @@ def test_a_hub_model_with_pickled_weights_only(cache: Path, tiny_llama: Path) ->
         locate("lab/tiny")
 
 
-def test_a_revision_that_is_not_in_the_cache(cache: Path, tiny_llama: Path) -> None:
-    add_revision(cache, "lab/tiny", "main", tiny_llama)
+def test_a_revision_that_is_not_in_the_cache(hub_cache: Path, tiny_llama: Path) -> None:
+    add_revision(hub_cache, "lab/tiny", "main", tiny_llama)
     with pytest.raises(ModelError, match="lab/tiny"):
         locate("lab/tiny@v3")
 
@@ -179,10 +171,10 @@ def test_the_tokenizer_above_its_checkpoints_is_used(tiny_llama: Path, tmp_path:
 
 
 def test_another_models_tokenizer_can_be_asked_for(
-    tiny_llama: Path, tiny_bert: Path, cache: Path
+    tiny_llama: Path, tiny_bert: Path, hub_cache: Path
 ) -> None:
     assert files_of(tiny_llama, tokenizer=str(tiny_bert)).tokenizer_folder == tiny_bert
-    snapshot = add_revision(cache, "lab/tiny", "main", tiny_bert)
+    snapshot = add_revision(hub_cache, "lab/tiny", "main", tiny_bert)
     assert files_of(tiny_llama, tokenizer="lab/tiny").tokenizer_folder == snapshot
 
 
@@ -195,9 +187,9 @@ def test_damaged_weights_are_seen_before_they_are_loaded(tiny_llama: Path, tmp_p
 
 
 def test_the_cache_names_weights_by_their_digest_so_they_are_not_read(
-    tiny_llama: Path, cache: Path
+    tiny_llama: Path, hub_cache: Path
 ) -> None:
-    snapshot = add_revision(cache, "lab/tiny", "step5", tiny_llama)
+    snapshot = add_revision(hub_cache, "lab/tiny", "step5", tiny_llama)
     weights = (snapshot / "model.safetensors").resolve()
     stated = weights.name
     # Other bytes under the same name: only who reads them would notice.
@@ -280,7 +272,9 @@ def test_an_adapter_stands_on_its_base(adapter: Path, tiny_llama: Path) -> None:
         ('{"base_model_name_or_path": "lab/nothing"}', "is an adapter; its base: no such model"),
     ],
 )
-def test_an_adapter_without_its_base(adapter: Path, cache: Path, config: str, message: str) -> None:
+def test_an_adapter_without_its_base(
+    adapter: Path, hub_cache: Path, config: str, message: str
+) -> None:
     (adapter / "adapter_config.json").write_text(config)
     with pytest.raises(ModelError, match=message):
         files_of(adapter)
@@ -292,10 +286,10 @@ def test_an_adapter_says_nothing_of_an_untrained_model(adapter: Path) -> None:
 
 
 def test_the_same_weights_under_two_revisions_have_one_fingerprint(
-    tiny_llama: Path, cache: Path
+    tiny_llama: Path, hub_cache: Path
 ) -> None:
     for revision in ("step1", "step2"):
-        add_revision(cache, "lab/tiny", revision, tiny_llama)
+        add_revision(hub_cache, "lab/tiny", revision, tiny_llama)
     one, two = files_of("lab/tiny@step1"), files_of("lab/tiny@step2")
     assert one.checkpoint.weights_sha256 == two.checkpoint.weights_sha256
     assert one.snapshot is not None

@@ -42,15 +42,9 @@ def series(trained: list[Path], tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    folder = tmp_path / "hub"
-    folder.mkdir()
-    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(folder))
-    return folder
-
-
-@pytest.fixture
-def server(cache: Path, trained: list[Path], monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeHub]:
+def server(
+    hub_cache: Path, trained: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> Iterator[FakeHub]:
     with online(monkeypatch) as running:
         for step, folder in zip((10, 20), trained, strict=False):
             running.revisions["lab/tiny", f"step{step}"] = folder

@@ -93,7 +93,7 @@ def test_other_packages_than_the_run_will_say_are_refused(job: Job, tiny_llama: 
 @pytest.mark.usefixtures("server")
 @pytest.mark.parametrize("evict", [True, False])
 def test_a_model_of_the_hub_is_fetched_and_deleted_where_it_is_measured(
-    evict: bool, job: Job, cache: Path
+    evict: bool, job: Job, hub_cache: Path
 ) -> None:
     (candidate,) = find("lab/tiny@step10")
     located = locate_files(candidate, Permissions())
@@ -103,7 +103,7 @@ def test_a_model_of_the_hub_is_fetched_and_deleted_where_it_is_measured(
     assert isinstance(found, Result), found
     assert found.located is not None
     assert found.located.checkpoint.files_sha256 == located.checkpoint.weights_sha256
-    assert bool(list(cache.rglob("model.safetensors"))) is not evict
+    assert bool(list(hub_cache.rglob("model.safetensors"))) is not evict
 
 
 def test_what_was_there_before_is_not_deleted(

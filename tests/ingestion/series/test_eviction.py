@@ -16,10 +16,10 @@ pytestmark = pytest.mark.slow
 
 
 def test_downloads_are_evicted_and_what_was_there_before_stays(
-    server: FakeHub, cache: Path, trained: list[Path], text: Path, tmp_path: Path
+    server: FakeHub, hub_cache: Path, trained: list[Path], text: Path, tmp_path: Path
 ) -> None:
     server.revisions["lab/tiny", "step30"] = tiny_models.build("llama", tmp_path / "4", seed=4)
-    add_revision(cache, "lab/tiny", "step10", trained[0])
+    add_revision(hub_cache, "lab/tiny", "step10", trained[0])
     found = embstore.ingest(
         "lab/tiny",
         corpus=text,
@@ -29,13 +29,13 @@ def test_downloads_are_evicted_and_what_was_there_before_stays(
         **SMALL,
     )
     assert statuses(found) == ["measured", "measured", "measured"]
-    snapshots = cache / "models--lab--tiny" / "snapshots"
+    snapshots = hub_cache / "models--lab--tiny" / "snapshots"
     assert [folder.name for folder in snapshots.iterdir()] == [commit_of("step10")]
     assert (snapshots / commit_of("step10") / "model.safetensors").exists()
 
 
 def test_a_commit_with_two_names_is_evicted_after_both(
-    server: FakeHub, cache: Path, text: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    server: FakeHub, hub_cache: Path, text: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     real = server.answer
 
@@ -60,11 +60,11 @@ def test_a_commit_with_two_names_is_evicted_after_both(
         **SMALL,
     )
     assert statuses(found) == ["measured", "measured", "measured"]
-    assert not list((cache / "models--lab--tiny").glob("snapshots/*"))
+    assert not list((hub_cache / "models--lab--tiny").glob("snapshots/*"))
 
 
 def test_what_is_not_measured_is_not_evicted(
-    server: FakeHub, cache: Path, text: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    server: FakeHub, hub_cache: Path, text: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     options: dict[str, Any] = {"corpus": text, "store": tmp_path / "s.duckdb", "evict": True}
 
@@ -75,7 +75,7 @@ def test_what_is_not_measured_is_not_evicted(
         patch.setattr("embstore.ingestion.one_checkpoint.examine", fails)
         with pytest.raises(NothingMeasuredError):
             embstore.ingest("lab/tiny", revisions="all", **options, **SMALL)
-    snapshots = cache / "models--lab--tiny" / "snapshots"
+    snapshots = hub_cache / "models--lab--tiny" / "snapshots"
     assert len(list(snapshots.iterdir())) == 2
     embstore.ingest("lab/tiny", revisions="all", **options, **SMALL)
     # Downloaded before, so not this ingest's to delete.

@@ -14,6 +14,19 @@ from tests.ingestion.series.ingests import SMALL, rows, statuses
 pytestmark = pytest.mark.slow
 
 
+def readers(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Note from now on which module reads weights, each time."""
+    calls: list[str] = []
+    for module in ("prefetch", "one_checkpoint"):
+
+        def read(*arguments: Any, module: str = module, **options: Any) -> Any:
+            calls.append(module)
+            return read_weights(*arguments, **options)
+
+        monkeypatch.setattr(f"embstore.ingestion.{module}.read_weights", read)
+    return calls
+
+
 def test_the_next_checkpoint_is_loaded_while_one_is_measured(
     series: Path, text: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -47,15 +60,7 @@ def test_the_next_checkpoint_is_loaded_while_one_is_measured(
 def test_without_room_for_two_models_the_next_is_loaded_afterwards(
     series: Path, text: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    calls: list[str] = []
-    for module in ("prefetch", "one_checkpoint"):
-
-        def read(*arguments: Any, module: str = module, **options: Any) -> Any:
-            calls.append(module)
-            return read_weights(*arguments, **options)
-
-        monkeypatch.setattr(f"embstore.ingestion.{module}.read_weights", read)
-
+    calls = readers(monkeypatch)
     monkeypatch.setattr("embstore.ingestion.prefetch.free_memory", lambda: 1_000_000)
     embstore.ingest(series, corpus=text, store=tmp_path / "s.duckdb", **SMALL)
     # The first has nothing beside it.
@@ -71,14 +76,7 @@ def test_weights_are_not_drawn_while_another_model_runs(
 ) -> None:
     alone = tmp_path / "alone.duckdb"
     embstore.ingest(tiny_bert, corpus=text, store=alone, random_init=True, **SMALL)
-    calls: list[str] = []
-    for module in ("prefetch", "one_checkpoint"):
-
-        def read(*arguments: Any, module: str = module, **options: Any) -> Any:
-            calls.append(module)
-            return read_weights(*arguments, **options)
-
-        monkeypatch.setattr(f"embstore.ingestion.{module}.read_weights", read)
+    calls = readers(monkeypatch)
     both = tmp_path / "both.duckdb"
     models = [tiny_llama, tiny_bert]
     embstore.ingest(models, corpus=text, store=both, random_init=True, **SMALL)

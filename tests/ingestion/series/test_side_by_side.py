@@ -221,11 +221,11 @@ def test_a_store_that_can_be_used_no_more_ends_the_ingest(
 
 
 def test_downloads_are_evicted(
-    here: type[Here], server: FakeHub, cache: Path, text: Path, tmp_path: Path
+    here: type[Here], server: FakeHub, hub_cache: Path, text: Path, tmp_path: Path
 ) -> None:
     found = list(outcomes("lab/tiny", text, tmp_path / "s.duckdb", evict=True))
     assert statuses(found) == ["measured", "measured"]
-    assert not list((cache / "models--lab--tiny").glob("snapshots/*"))
+    assert not list((hub_cache / "models--lab--tiny").glob("snapshots/*"))
 
 
 def test_devices_without_a_checkpoint_are_named_in_a_note(

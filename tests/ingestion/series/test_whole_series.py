@@ -51,11 +51,11 @@ def test_copies_are_warned_of_marked_and_listed(series: Path, text: Path, tmp_pa
 
 
 def test_a_series_from_the_hubs_cache(
-    cache: Path, trained: list[Path], text: Path, tmp_path: Path
+    hub_cache: Path, trained: list[Path], text: Path, tmp_path: Path
 ) -> None:
     for step, folder in zip((10, 20, 30), trained, strict=True):
-        add_revision(cache, "lab/tiny", f"step{step}", folder)
-    add_revision(cache, "lab/tiny", "main", trained[2])
+        add_revision(hub_cache, "lab/tiny", f"step{step}", folder)
+    add_revision(hub_cache, "lab/tiny", "main", trained[2])
     store = tmp_path / "s.duckdb"
     found = embstore.ingest("lab/tiny", corpus=text, store=store, revisions="step*", **SMALL)
     assert [o.revision for o in found] == ["step10", "step20", "step30"]
@@ -63,7 +63,7 @@ def test_a_series_from_the_hubs_cache(
 
 
 def test_a_preview_of_a_series_says_what_is_to_download_and_what_will_fail(
-    server: FakeHub, cache: Path, trained: list[Path], text: Path, tmp_path: Path
+    server: FakeHub, hub_cache: Path, trained: list[Path], text: Path, tmp_path: Path
 ) -> None:
     without = Path(shutil.copytree(trained[0], tmp_path / "without"))
     (without / "model.safetensors").rename(without / "pytorch_model.bin")
