@@ -1,6 +1,6 @@
 """The command that fills a store: ingest."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -9,6 +9,7 @@ import typer
 
 from embstore.choices import DEFAULT_SCOPES, Sampling
 from embstore.cli.completing import complete_choices, complete_scopes
+from embstore.cli.conflicts import given, refuse_beside_a_spool, refuse_beside_a_study
 from embstore.cli.options import FormatOption, OutputOption, StoreOption, parse_tags
 from embstore.cli.outcomes import show_failures, tell, tell_findings
 from embstore.cli.progress import progress_bar
@@ -22,14 +23,6 @@ if TYPE_CHECKING:
 app = typer.Typer()
 
 _DEFAULTS = Sampling()
-# What a study decides; beside it they would be ignored.
-_OF_THE_STUDY = (
-    *("models", "corpus", "text_field", "tokens", "window", "sample", "seed"),
-    *("dtype", "scopes", "metrics", "pairs", "intervals", "name"),
-    *("revisions", "random_init", "tokenizer"),
-)
-# What taking in runs that are kept has a use for.
-_OF_THE_SPOOL = {"spool", "store"}
 
 
 @app.command(
@@ -293,7 +286,7 @@ def ingest(
         ray=ray,
     )
     own = request.settings.shard
-    if own and _given(context, ["store"]) != "--store":
+    if own and given(context, ["store"]) is None:
         store = own.own_store()
     if dry_run:
         # torch and transformers: seconds to import.
@@ -314,8 +307,7 @@ def _take_in(spool: Path, store: str | None, context: typer.Context) -> None:
     """Store runs that are kept in a folder; say what became of each."""
     from embstore.api.kept_runs import take_in
 
-    if option := _given(context, [name for name in context.params if name not in _OF_THE_SPOOL]):
-        raise UsageError(f"{option} conflicts with --spool, which measures nothing")
+    refuse_beside_a_spool(context)
     if not take_in(spool, store=store):
         TERMINAL.say(f"{spool} has no run that is new in the store")
 
@@ -324,7 +316,7 @@ def _study(study: str, context: typer.Context, tags: Mapping[str, str]) -> "Requ
     """Read a study; options that it sets are refused, tags are added to its own."""
     from embstore.ingestion.studies.study import read_study
 
-    _refuse_beside_a_study(context)
+    refuse_beside_a_study(context)
     request = read_study(study).request
     settings = replace(request.settings, tags={**request.settings.tags, **tags})
     return replace(request, settings=settings)
@@ -353,23 +345,3 @@ def _run(request: "Request", store: str | None) -> None:
         raise error
     if empty := emptiness_of(outcomes):
         raise empty
-
-
-def _refuse_beside_a_study(context: typer.Context) -> None:
-    if option := _given(context, _OF_THE_STUDY):
-        raise UsageError(f"{option} conflicts with --study, which sets it")
-
-
-def _given(context: typer.Context, parameters: Iterable[str]) -> str | None:
-    """Return the first of some parameters that the command line has, as it is written there."""
-    options = {
-        "models": "a MODEL",
-        "pairs": "--pairs or --no-pairs",
-        "intervals": "--intervals or --no-intervals",
-        "format_": "--format",
-    }
-    for parameter in parameters:
-        source = context.get_parameter_source(parameter)
-        if source is not None and source.name == "COMMANDLINE":
-            return options.get(parameter, f"--{parameter.replace('_', '-')}")
-    return None

@@ -1,16 +1,12 @@
-"""The one door to Ray: checkpoints as tasks of a cluster, or of this machine as one."""
+"""Checkpoints as tasks of a Ray cluster."""
 
 import contextlib
-import os
-import signal
-import socket
 import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 import ray
@@ -18,8 +14,10 @@ from ray import exceptions
 
 from embstore.checkpoints.located import Permissions
 from embstore.common.messages import one_line
-from embstore.errors import MeasurementError, UsageError
+from embstore.errors import MeasurementError
 from embstore.ingestion.cluster.errand import Errand, run_errand
+from embstore.ingestion.cluster.joined import joined
+from embstore.ingestion.cluster.slots import Slots, slots_of
 from embstore.ingestion.devices.messages import Failed
 from embstore.ingestion.memory_estimate import estimate
 from embstore.ingestion.one_checkpoint import Job, Result
@@ -30,30 +28,10 @@ from embstore.ingestion.stopped import Stopped
 from embstore.measuring.checkpoint import Progress
 from embstore.models.description import model_size
 
-LOCAL = "local"
 # How often a task is begun again, elsewhere, when its worker or its machine is lost.
 _RETRIES = 3
 # Between two looks at how far a task is, and between two reports of it.
 _LOOK_SECONDS, _REPORT_SECONDS = 0.2, 0.1
-# How long a head may take to answer.
-_ANSWER_SECONDS = 10.0
-
-
-@dataclass(frozen=True)
-class Slots:
-    """How tasks divide a cluster.
-
-    Attributes:
-        device: of each task, ``cpu`` or ``cuda``.
-        cores: of each task.
-        n: tasks at the same time.
-        memory: bytes of the machine that has most.
-    """
-
-    device: str
-    cores: int
-    n: int
-    memory: int
 
 
 class Cluster:
@@ -89,101 +67,9 @@ def join_cluster(address: str, permissions: Permissions, settings: Settings) -> 
     Raises:
         UsageError: no cluster is there, or it has not the device that is asked for.
     """
-    joined = not ray.is_initialized()
-    try:
-        if joined:
-            _connect(address)
-        yield Cluster(_slots(settings.devices), permissions, settings)
-    finally:
-        if joined:
-            with _uninterrupted():
-                ray.shutdown()
-
-
-def _be_quiet() -> None:
-    """Keep Ray from printing pages of its own log on standard output, where data belongs.
-
-    What matters of it comes as an error of the task.
-    """
-    with contextlib.suppress(ImportError, AttributeError, KeyError):
-        from ray._private.ray_logging import global_worker_stdstream_dispatcher as dispatcher
-
-        dispatcher.remove_handler("ray_print_logs")
-
-
-def _connect(address: str) -> None:
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    options: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR"}
-    if address == LOCAL:
-        options["include_dashboard"] = False
-    try:
-        _knock(address)
-        with _uninterrupted():
-            ray.init(address, **options)
-        _be_quiet()
-    except (ValueError, RuntimeError, OSError, exceptions.RayError) as error:
-        raise UsageError(
-            f"no Ray cluster can be used at {address!r}: {one_line(error)}; give local, auto, or "
-            "HOST:PORT of its head"
-        ) from error
-
-
-@contextlib.contextmanager
-def _uninterrupted() -> Iterator[None]:
-    """Let Ctrl-C wait: Ray leaves processes behind if it is stopped as it starts or ends them."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    heard: list[tuple[int, FrameType | None]] = []
-    before = signal.signal(signal.SIGINT, lambda number, frame: heard.append((number, frame)))
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
-    if heard and callable(before):
-        before(*heard[0])
-
-
-def _knock(address: str) -> None:
-    """Find out at once that nobody answers; Ray would try for minutes.
-
-    Raises:
-        OSError: nobody does.
-    """
-    host, _, port = address.removeprefix("ray://").rpartition(":")
-    if host and port.isdecimal():
-        socket.create_connection((host.strip("[]"), int(port)), _ANSWER_SECONDS).close()
-
-
-def _machines() -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = ray.nodes()  # type: ignore[no-untyped-call]
-    return found
-
-
-def _slots(devices: tuple[str, ...]) -> Slots:
-    machines = [node["Resources"] for node in _machines() if node["Alive"]]
-    machines = [machine for machine in machines if machine.get("CPU", 0) >= 1]
-    with_gpus = [machine for machine in machines if machine.get("GPU", 0) >= 1]
-    device = ",".join(devices)
-    if device not in {"auto", "cpu", "cuda"}:
-        raise UsageError(
-            f"device {device} cannot be chosen on a cluster, where Ray gives out devices; give "
-            "auto, cpu or cuda"
-        )
-    if device == "auto":
-        device = "cuda" if with_gpus else "cpu"
-    usable = with_gpus if device == "cuda" else machines
-    if not usable:
-        raise UsageError(f"the Ray cluster has no machine with {device}; add one, or wait for it")
-    gpus = [int(machine["GPU"]) if device == "cuda" else 1 for machine in usable]
-    # As on a single machine a task has all cores, or its part of them beside other GPUs.
-    cores = min(max(int(machine["CPU"]) // n, 1) for machine, n in zip(usable, gpus, strict=True))
-    n = sum(
-        min(gpu, int(machine["CPU"]) // cores) if device == "cuda" else int(machine["CPU"]) // cores
-        for machine, gpu in zip(usable, gpus, strict=True)
-    )
-    memory = max(int(machine.get("memory", 0)) for machine in usable)
-    return Slots(device, cores, max(n, 1), memory)
+    with joined(address):
+        nodes: list[dict[str, Any]] = ray.nodes()  # type: ignore[no-untyped-call]
+        yield Cluster(slots_of(nodes, settings.devices), permissions, settings)
 
 
 class ClusterPlace:

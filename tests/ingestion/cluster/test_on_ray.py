@@ -12,8 +12,6 @@ from ray.cluster_utils import Cluster
 import embstore
 from embstore.choices import Sampling
 from embstore.errors import IngestError, UsageError
-from embstore.ingestion.cluster import on_ray
-from embstore.ingestion.cluster.on_ray import Slots
 from embstore.ingestion.outcome import Outcome
 from embstore.ingestion.request import ModelSpec, Request, Settings
 from embstore.ingestion.run import Watch, ingest, unwatched
@@ -126,43 +124,3 @@ def test_no_cluster_is_told_in_one_line(series: Path, text: Path, tmp_path: Path
         embstore.ingest(
             series, corpus=text, store=tmp_path / "store.duckdb", ray="localhost:1", **SMALL
         )
-
-
-MACHINE = {"CPU": 8.0, "memory": 16e9}
-WITH_GPUS = {"CPU": 16.0, "GPU": 4.0, "memory": 64e9}
-
-
-@pytest.mark.parametrize(
-    ("device", "machines", "expected"),
-    [
-        ("auto", [MACHINE, MACHINE], Slots("cpu", 8, 2, 16_000_000_000)),
-        ("auto", [MACHINE, WITH_GPUS], Slots("cuda", 4, 4, 64_000_000_000)),
-        ("cpu", [MACHINE, WITH_GPUS], Slots("cpu", 8, 3, 64_000_000_000)),
-        ("cuda", [WITH_GPUS, {**WITH_GPUS, "CPU": 2.0}], Slots("cuda", 1, 6, 64_000_000_000)),
-        # A head that works for none.
-        ("auto", [{"memory": 1e9}, MACHINE], Slots("cpu", 8, 1, 16_000_000_000)),
-    ],
-)
-def test_machines_are_divided_into_tasks(
-    device: str, machines: list[dict[str, float]], expected: Slots, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    alive = [{"Alive": True, "Resources": machine} for machine in machines]
-    dead = {"Alive": False, "Resources": {"CPU": 64.0, "GPU": 8.0}}
-    monkeypatch.setattr(on_ray, "_machines", lambda: [*alive, dead])
-    assert on_ray._slots((device,)) == expected
-
-
-@pytest.mark.parametrize("devices", [("cuda:1",), ("cpu", "cpu"), ("mps",)])
-def test_single_devices_are_not_chosen_on_a_cluster(
-    devices: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(on_ray, "_machines", list)
-    with pytest.raises(UsageError, match=r"cannot be chosen on a cluster, where Ray gives out"):
-        on_ray._slots(devices)
-
-
-def test_a_cluster_without_the_device_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    machine = {"Alive": True, "Resources": MACHINE}
-    monkeypatch.setattr(on_ray, "_machines", lambda: [machine])
-    with pytest.raises(UsageError, match=r"^the Ray cluster has no machine with cuda; add one"):
-        on_ray._slots(("cuda",))
