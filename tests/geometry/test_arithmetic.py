@@ -8,7 +8,7 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from embstore.geometry.arithmetic import choose, on_torch
+from embstore.geometry.arithmetic import choose, on_torch, tensors
 from embstore.geometry.arithmetic.choose import HOST, arithmetic_of, vectors_of
 from embstore.geometry.arithmetic.on_torch import OnTorch
 from embstore.geometry.arithmetic.precision import all_of_float32
@@ -31,6 +31,12 @@ CLOUDS: dict[str, NDArray[np.floating]] = {
     "tiny": ORDINARY * 1e-200,
     "denormal": np.full((4, 3), 1e-45, dtype=np.float32),
 }
+
+
+@pytest.fixture(autouse=True)
+def _several_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The last one smaller."""
+    monkeypatch.setattr(tensors, "BLOCK_VALUES", 1000)
 
 
 EACH = pytest.mark.parametrize("X", CLOUDS.values(), ids=list(CLOUDS))
@@ -140,15 +146,15 @@ def test_moments_of_either_kind_are_alike(name: str, blocks: int) -> None:
 def test_joint_moments_of_either_kind_are_alike(single: bool, width: int) -> None:
     X = CLOUDS["float32"]
     Y = next_of(X)[:, :width].copy()
-    tensors = torch.from_numpy(X), torch.from_numpy(Y)
+    both = torch.from_numpy(X), torch.from_numpy(Y)
     rows = rows_of(X)
     slopes = slopes_between(X, Y, rows)
     # Rounded to float32, where sums in another order may end half a unit apart.
-    alike(slopes_between(*tensors, rows), slopes, 1e-7)
+    alike(slopes_between(*both, rows), slopes, 1e-7)
     here, there = (CrossMoments.empty(12, width, slopes) for _ in range(2))
     for part in np.array_split(rows, 3):
         here.add(X, Y, part, single=single)
-        there.add(*tensors, part, single=single)
+        there.add(*both, part, single=single)
     there = there.on_host()
     alike(there.scatter, here.scatter, 1e-6 if single else 1e-12)
     alike(there.squares, here.squares)

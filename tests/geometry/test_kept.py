@@ -5,9 +5,9 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
+from embstore.geometry.arithmetic import tensors
 from embstore.geometry.arithmetic.factor import FactorOnHost, factor_of
 from embstore.geometry.arithmetic.on_torch import FactorOnTorch
-from embstore.geometry.kept import on_torch
 from embstore.geometry.kept.choose import kept_arithmetic_of, placed
 from embstore.geometry.kept.on_host import KeptOnHost
 from embstore.geometry.kept.on_torch import KeptOnTorch
@@ -29,7 +29,7 @@ HOST, DEVICE = KeptOnHost(), KeptOnTorch(torch.device("cpu"))
 @pytest.fixture(autouse=True)
 def _several_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
     """The last one smaller."""
-    monkeypatch.setattr(on_torch, "_BLOCK_VALUES", 1000)
+    monkeypatch.setattr(tensors, "BLOCK_VALUES", 1000)
 
 
 def alike(found: object, expected: NDArray[np.floating], rel: float = CLOSE) -> None:
@@ -68,8 +68,8 @@ def test_what_is_left_of_the_next_layer(width: int) -> None:
     carried = slopes * X.astype(np.float64) if width == D else 0.0
     expected = ((to.astype(np.float64) - carried) - mean) * 0.3
     here = HOST.rest(X, to, slopes, mean, 0.3, "rest")
-    tensors = torch.from_numpy(X), torch.from_numpy(to)
-    there = DEVICE.rest(*tensors, slopes, mean, 0.3, "rest")
+    pair = torch.from_numpy(X), torch.from_numpy(to)
+    there = DEVICE.rest(*pair, slopes, mean, 0.3, "rest")
     assert there.dtype == torch.float32
     alike(here, expected)
     alike(there, expected)

@@ -10,10 +10,8 @@ from torch import Tensor
 
 from embstore.geometry.arithmetic.precision import all_of_float32
 from embstore.geometry.arithmetic.protocol import Description, Rows, Sums
+from embstore.geometry.arithmetic.tensors import slices, to_host
 from embstore.types import FloatArray
-
-# Numbers of float64 held at a time: 256 MiB.
-_BLOCK_VALUES = 2**25
 
 # Bytes of a device's memory that sums of products leave to the model and its batches.
 _LEFT_FREE = 2**31
@@ -38,7 +36,7 @@ class OnTorch:
 
     def peaks(self, X: Tensor) -> FloatArray:
         """As ``Arithmetic`` says."""
-        return _host(X.abs().amax(dim=1).double())
+        return to_host(X.abs().amax(dim=1).double())
 
     def take(self, X: Tensor, rows: Rows, out: NDArray[np.floating]) -> None:
         """As ``Arithmetic`` says."""
@@ -62,8 +60,8 @@ class OnTorch:
             n_zero += (peak == 0).sum()
             norm_max = torch.maximum(norm_max, (peak * scaled_length).amax())
             abs_max = torch.maximum(abs_max, peak.amax())
-        found = _host(torch.cat([first[None], sums]))
-        counted = _host(torch.stack([n_zero, norm_max, abs_max]))
+        found = to_host(torch.cat([first[None], sums]))
+        counted = to_host(torch.stack([n_zero, norm_max, abs_max]))
         mean = found[0] + found[1] / len(rows)
         return Description(
             mean, found[2], found[3], int(counted[0]), float(counted[1]), float(counted[2])
@@ -94,7 +92,7 @@ class OnTorch:
         product = (x * y).sum(dim=0) - x.sum(dim=0) * y.sum(dim=0) / len(rows)
         useful = (square > 0) & (product.abs() < _STEEPEST * square)
         found = torch.where(useful, product / torch.where(useful, square, 1.0), 0.0)
-        return _host(found.float().double())
+        return to_host(found.float().double())
 
     def describe_pair(
         self, X: Tensor, Y: Tensor, rows: Rows, slopes: FloatArray
@@ -109,14 +107,14 @@ class OnTorch:
             sum_x += (x - start_x).sum(dim=0)
             sum_rest += (rest - start_rest).sum(dim=0)
             squares += torch.stack([x.square().sum(), rest.square().sum()])
-        total_x, total_rest = _host(squares)
+        total_x, total_rest = to_host(squares)
         sizes = (
             float(np.sqrt(total_x / (len(rows) * d_x))),
             float(np.sqrt(total_rest / (len(rows) * d_y))),
         )
         return (
-            _host(start_x + sum_x / len(rows)),
-            _host(start_rest + sum_rest / len(rows)),
+            to_host(start_x + sum_x / len(rows)),
+            to_host(start_rest + sum_rest / len(rows)),
             sizes,
         )
 
@@ -143,7 +141,7 @@ class OnTorch:
                 squares += left.square().sum(dim=0)
                 centred = ((x - mean_x) * scales[0]).to(dtype)
                 total.addmm_(centred.T, (left * scales[1]).to(dtype))
-        return total, _host(squares)
+        return total, to_host(squares)
 
     def add_scatter(
         self,
@@ -217,26 +215,23 @@ class FactorOnTorch:
 
     def _solve(self, triangle: Tensor, right: FloatArray, *, upper: bool) -> FloatArray:
         given = torch.from_numpy(np.ascontiguousarray(right)).to(triangle.device)
-        return _host(torch.linalg.solve_triangular(triangle, given, upper=upper))
+        return to_host(torch.linalg.solve_triangular(triangle, given, upper=upper))
 
 
 def eigh(matrix: FloatArray, device: str) -> tuple[FloatArray, FloatArray]:
     """Return a symmetric matrix's eigenvalues, ascending, and eigenvectors, from a device."""
     values, vectors = torch.linalg.eigh(torch.from_numpy(matrix).to(device))
-    return _host(values), _host(vectors)
+    return to_host(values), to_host(vectors)
 
 
 def eigvalsh(matrix: FloatArray, device: str) -> FloatArray:
     """Return a symmetric matrix's eigenvalues, ascending, from a device."""
-    return _host(torch.linalg.eigvalsh(torch.from_numpy(matrix).to(device)))
+    return to_host(torch.linalg.eigvalsh(torch.from_numpy(matrix).to(device)))
 
 
 def _blocks(X: Tensor, index: Tensor | None = None) -> Iterator[Tensor]:
     """Yield rows in float64, a bounded number at a time."""
-    step = max(_BLOCK_VALUES // max(X.shape[1], 1), 1)
-    n = len(X) if index is None else len(index)
-    for start in range(0, n, step):
-        part = slice(start, start + step)
+    for part in slices(len(X) if index is None else len(index), X.shape[1]):
         yield (X[part] if index is None else X[index[part]]).double()
 
 
@@ -262,9 +257,4 @@ def _compared(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _joined(parts: "Iterator[Tensor] | tuple[Tensor, ...]") -> FloatArray:
-    return _host(torch.cat(list(parts)))
-
-
-def _host(values: Tensor) -> FloatArray:
-    array: FloatArray = values.cpu().numpy()
-    return array
+    return to_host(torch.cat(list(parts)))

@@ -1,18 +1,14 @@
 """On a device that has float64: torch's products, and sums in float64 by blocks of rows."""
 
-from collections.abc import Iterator
-
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
 from embstore.geometry.arithmetic.precision import all_of_float32
+from embstore.geometry.arithmetic.tensors import slices, to_host
 from embstore.geometry.kept.protocol import PairShift
 from embstore.types import FloatArray
-
-# Numbers of float64 held at a time: 256 MiB.
-_BLOCK_VALUES = 2**25
 
 
 class KeptOnTorch:
@@ -25,7 +21,7 @@ class KeptOnTorch:
         """As ``KeptArithmetic`` says."""
         centre = self._vector(mean)
         found = self._empty(X.shape)
-        for block in _blocks(X):
+        for block in slices(*X.shape):
             found[block] = ((X[block].double() - centre) * scale).float()
         return found
 
@@ -41,7 +37,7 @@ class KeptOnTorch:
         """As ``KeptArithmetic`` says."""
         follows, centre = self._vector(slopes), self._vector(mean)
         found = self._empty(Y.shape)
-        for block in _blocks(Y):
+        for block in slices(*Y.shape):
             left = Y[block].double()
             if X.shape == Y.shape:
                 left = left - follows * X[block].double()
@@ -62,16 +58,16 @@ class KeptOnTorch:
     def lengths(self, rows: Tensor) -> FloatArray:
         """As ``KeptArithmetic`` says."""
         found = self._sums(len(rows))
-        for block in _blocks(rows):
+        for block in slices(*rows.shape):
             found[block] = torch.linalg.vector_norm(rows[block].double(), dim=1)
-        return _host(found)
+        return to_host(found)
 
     def row_products(self, one: Tensor, other: Tensor) -> FloatArray:
         """As ``KeptArithmetic`` says."""
         found = self._sums(len(one))
-        for block in _blocks(one):
+        for block in slices(*one.shape):
             found[block] = (one[block].double() * other[block].double()).sum(dim=1)
-        return _host(found)
+        return to_host(found)
 
     def square_sums(
         self, rows: Tensor, added: FloatArray, cells: NDArray[np.int64], n_cells: int
@@ -80,11 +76,11 @@ class KeptOnTorch:
         more, each = self._vector(added), torch.arange(n_cells, device=self._device)
         where = torch.from_numpy(cells).to(self._device)
         sums = self._sums(n_cells, rows.shape[1])
-        for block in _blocks(rows):
+        for block in slices(*rows.shape):
             # A product with zeros and ones, whose sums have the same order each time.
             member = (where[block] == each[:, None]).double()
             sums.addmm_(member, (rows[block].double() + more).square())
-        return _host(sums)
+        return to_host(sums)
 
     def pair_terms(
         self, before: Tensor, rest: Tensor, mapped: Tensor, turned: Tensor, shift: PairShift
@@ -96,7 +92,7 @@ class KeptOnTorch:
         )
         leverage, change = torch.from_numpy(shift.leverage).to(rest), self._single(shift.change)
         terms = self._sums(len(rest), 4)
-        for block in _blocks(rest):
+        for block in slices(*rest.shape):
             x = (before[block].double() + add_x) * shift.unit
             left = rest[block].double() + add_rest
             y = left + slopes * x
@@ -107,7 +103,7 @@ class KeptOnTorch:
             terms[block, 1] = missed.square().sum(dim=1)
             terms[block, 2] = (y * (turned[block].double() + add_turned)).sum(dim=1)
             terms[block, 3] = (left + (slopes - 1.0) * x).square().sum(dim=1)
-        return _host(terms)
+        return to_host(terms)
 
     def _empty(self, shape: torch.Size) -> Tensor:
         return torch.empty(shape, dtype=torch.float32, device=self._device)
@@ -121,15 +117,3 @@ class KeptOnTorch:
     def _single(self, values: FloatArray) -> Tensor:
         # Rounded first: half as much travels.
         return torch.from_numpy(values.astype(np.float32, order="C")).to(self._device)
-
-
-def _blocks(rows: Tensor) -> Iterator[slice]:
-    """Yield which rows to take at a time."""
-    step = max(_BLOCK_VALUES // max(rows.shape[1], 1), 1)
-    for start in range(0, len(rows), step):
-        yield slice(start, start + step)
-
-
-def _host(values: Tensor) -> FloatArray:
-    array: FloatArray = values.cpu().numpy()
-    return array
