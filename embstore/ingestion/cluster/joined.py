@@ -54,7 +54,7 @@ def _join(address: str) -> None:
     except (ValueError, RuntimeError, OSError, exceptions.RayError) as error:
         raise UsageError(
             f"no Ray cluster can be used at {address!r}: {one_line(error)}; give local, auto, or "
-            "HOST:PORT of its head"
+            "HOST:PORT of its head, and set RAY_AUTH_MODE=token if the cluster wants a token"
         ) from error
 
 
