@@ -21,7 +21,8 @@ from embstore.ingestion.request import build_models, build_request, build_settin
 from embstore.ingestion.run import Watch, ingest, unwatched
 from embstore.ingestion.studies.files import shipped_studies
 from embstore.ingestion.studies.study import read_study
-from embstore.store.connection import Database, open_database
+from embstore.store.connection import open_database
+from embstore.store.database import Database
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -8,8 +8,10 @@ from pathlib import Path
 
 import duckdb
 
-from embstore.store.connection import Database, open_database
+from embstore.store.connection import open_database
+from embstore.store.database import Database
 from embstore.store.guard import remember
+from embstore.store.in_file import InFile
 from embstore.store.locking import DEFAULT_TIMEOUT
 from embstore.store.writing import write_runs
 from embstore.types import Run
@@ -23,10 +25,15 @@ def new_store(path: Path, runs: Iterable[Run] = ()) -> Database:
     path.write_bytes(_empty())
     # As if it had been made here, not copied: listing its macros takes longer than a question.
     remember(path)
-    database = Database(path, timeout=DEFAULT_TIMEOUT)
+    database = file_database(path)
     if stored := list(runs):
         write_runs(database, stored)
     return database
+
+
+def file_database(path: Path, *, timeout: float = DEFAULT_TIMEOUT) -> Database:
+    """Take a file for a store, without looking at it."""
+    return Database(InFile(path, timeout=timeout), timeout=timeout)
 
 
 def spoil(path: Path) -> None:

@@ -33,7 +33,7 @@ def take_in(folder: str | Path, *, store: str | Path | None = None) -> int:
         raise UsageError(f"{place} {found}: name the folder that measured runs are kept in")
     database = open_database(store, lazy=True)
     taken = spool.take_in(database, spool.run_files(place))
-    spool.tell(replace(taken, refused=()), database.path, place)
+    spool.tell(replace(taken, refused=()), database.place, place)
     if taken.refused:
         raise EmbstoreError(listed(taken.refused, between="; "))
     return taken.stored

@@ -16,7 +16,8 @@ from embstore.asking.parameters import ParameterValue
 from embstore.asking.question import Question
 from embstore.common.utf8_text import utf8
 from embstore.store.assembling import read_tags
-from embstore.store.connection import Database, open_database
+from embstore.store.connection import open_database
+from embstore.store.database import Database
 from embstore.store.limits import Limits, read_limits
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ from embstore.types import MetricInfo
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from embstore.store.connection import Database
+    from embstore.store.database import Database
 
 _QUERIES_VARIABLE = "EMBSTORE_QUERIES"
 

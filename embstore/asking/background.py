@@ -8,7 +8,7 @@ from embstore.store.quoting import quoted_ids
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from embstore.store.connection import Database
+    from embstore.store.database import Database
 
 _READ = """
 SELECT

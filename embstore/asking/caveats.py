@@ -19,7 +19,7 @@ from embstore.store.quoting import quoted_ids
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from embstore.store.connection import Database
+    from embstore.store.database import Database
 
 # Columns of the metric that a column ``metric`` names: its values, and means and peaks of
 # them. What ends otherwise is an error, an interval, a place or a difference.

@@ -7,7 +7,7 @@ from embstore.asking.parameters import ParameterValue, show_value
 from embstore.asking.question import Question
 
 if TYPE_CHECKING:
-    from embstore.store.connection import Database
+    from embstore.store.database import Database
 
 
 def why_empty(
@@ -30,8 +30,7 @@ def why_empty(
         StoreError: the store cannot be read.
     """
     if not database.select("SELECT run_id FROM run LIMIT 1").num_rows:
-        # An export, which is a folder or at an address, takes the runs of stores.
-        fill = "ingest" if database.path.is_file() else "export"
+        fill = "export" if database.is_only_read else "ingest"
         return f"{database.place} holds no runs yet; fill it with embstore {fill}"
     if given:
         asked = ", ".join(f"{name}={_written(given[name], values[name])}" for name in given)

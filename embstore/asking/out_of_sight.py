@@ -18,7 +18,7 @@ from embstore.common.messages import counted, listed
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from embstore.store.connection import Database
+    from embstore.store.database import Database
 
 _LOST = """
 WITH pairs AS (

@@ -7,7 +7,7 @@ from embstore.errors import UsageError
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from embstore.store.connection import Database
+    from embstore.store.database import Database
 
 _NEEDED = ("run_id", "layer", "scope", "metric")
 _FURTHER = ("stack", "site")

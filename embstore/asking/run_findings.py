@@ -7,7 +7,7 @@ from embstore.metrics.names import NEIGHBOR_ESTIMATES
 from embstore.tables.looks import text_of
 
 if TYPE_CHECKING:
-    from embstore.store.connection import Database
+    from embstore.store.database import Database
 
 _NAMED = {"anisotropy": "anisotropy", "twonn": "intrinsic dimension (TwoNN)"}
 # Of each stack; of several layers with the same value the lowest.

@@ -13,7 +13,7 @@ from embstore.charts.notebook import AnyChart
 from embstore.charts.theme import PANELS_ABREAST
 
 if TYPE_CHECKING:
-    from embstore.store.connection import Database
+    from embstore.store.database import Database
 
 
 def draw(

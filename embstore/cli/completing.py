@@ -135,7 +135,7 @@ def _known(columns: Iterable[tuple[str, str]], store: str | None) -> list[str]:
     from embstore.store.migration import HEAD
 
     database = open_database(store, create=False, timeout=_PATIENCE)
-    if database.path.is_file() and database.schema() != HEAD:
+    if not database.is_only_read and database.schema() != HEAD:
         # An older store is answered from a copy of it, which is too much for a key.
         return []
     return [known for known in known_values(database, columns) if known.isprintable()]

@@ -69,10 +69,10 @@ def rm(
     if yes:
         free = f"{removed.freed_bytes / 1e6:.1f} MB"
         TERMINAL.say(
-            f"removed {counted} from {database.path}: {free} of the file are free for later runs"
+            f"removed {counted} from {database.place}: {free} of the file are free for later runs"
         )
     else:
-        TERMINAL.say(f"would remove {counted} from {database.path}: do it with --yes")
+        TERMINAL.say(f"would remove {counted} from {database.place}: do it with --yes")
 
 
 def _counted(removed: "Removed") -> str:

@@ -48,12 +48,12 @@ def migrate(
         _list(found, format_, output)
     elif check and found != HEAD:
         TERMINAL.say(
-            f"{database.path} has schema {found}, older than this embstore's {HEAD}: "
+            f"{database.place} has schema {found}, older than this embstore's {HEAD}: "
             "`embstore migrate` brings it up to date"
         )
         raise typer.Exit(EmbstoreError.exit_code)
     elif check or not database.migrate():
-        TERMINAL.say(f"{database.path} has schema {HEAD}, which is current: nothing to do")
+        TERMINAL.say(f"{database.place} has schema {HEAD}, which is current: nothing to do")
 
 
 def _list(found: str, format_: str, output: OutputOption) -> None:

@@ -11,7 +11,7 @@ from embstore.cli.terminal import TERMINAL
 from embstore.errors import UsageError
 
 if TYPE_CHECKING:
-    from embstore.store.connection import Database
+    from embstore.store.database import Database
 
 app = typer.Typer()
 

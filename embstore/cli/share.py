@@ -36,7 +36,7 @@ def merge(
     database = open_database(store, lazy=True)
     for merged in merge_stores(database, others, dry_run=dry_run):
         done = "would merge" if dry_run else "merged"
-        TERMINAL.say(f"{done} {merged.other} into {database.path}: {merged.sentence}")
+        TERMINAL.say(f"{done} {merged.other} into {database.place}: {merged.sentence}")
 
 
 @app.command(
@@ -96,4 +96,4 @@ def import_(
     database = open_database(store, lazy=True)
     merged = import_export(database, folder, dry_run=dry_run)
     done = "would import" if dry_run else "imported"
-    TERMINAL.say(f"{done} {merged.other} into {database.path}: {merged.sentence}")
+    TERMINAL.say(f"{done} {merged.other} into {database.place}: {merged.sentence}")

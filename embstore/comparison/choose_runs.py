@@ -13,7 +13,7 @@ from embstore.common.messages import closest, listed
 from embstore.errors import QueryError
 
 if TYPE_CHECKING:
-    from embstore.store.connection import Database
+    from embstore.store.database import Database
 
 _RUN_ID = re.compile(r"[0-9a-f]{8,32}")
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from embstore.comparison.choose_runs import StoredRun, same_windows
 
 if TYPE_CHECKING:
-    from embstore.store.connection import Database
+    from embstore.store.database import Database
 
 _STACKS = """
 SELECT run_id, stack, max(layer)::INTEGER AS n_layers

@@ -20,7 +20,7 @@ from embstore.metrics.names import NEIGHBOR_ESTIMATES
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from embstore.store.connection import Database
+    from embstore.store.database import Database
 
 MAIN_METRICS = ("anisotropy", "mean_cosine", "effective_rank", "twonn", "linearity_next")
 MAIN_SCOPES = ("all", "no_sinks")

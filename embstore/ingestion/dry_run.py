@@ -113,7 +113,7 @@ def check_store(store: str | Path | None) -> None:
         StoreError: what stands in the way.
     """
     database = open_database(store, lazy=True)
-    if files := waiting(database.path):
+    if files := waiting(database):
         runs = "1 measured run" if len(files) == 1 else f"{len(files):,} measured runs"
         folders = listed(dict.fromkeys(file.parent for file in files))
         _LOG.warning(

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from embstore.checkpoints.located import Located
 from embstore.errors import StoreError
-from embstore.store.connection import Database
+from embstore.store.database import Database
 from embstore.store.writing import same_weights, stored_weights
 
 

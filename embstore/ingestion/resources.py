@@ -20,7 +20,8 @@ from embstore.ingestion.stored_work import StoredWork
 from embstore.inputs.corpus import CorpusText, open_corpus
 from embstore.inputs.images import ImageFolder, open_images
 from embstore.models.devices import choose_devices, choose_dtype
-from embstore.store.connection import Database, open_database
+from embstore.store.connection import open_database
+from embstore.store.database import Database
 
 _LOG = logging.getLogger(__name__)
 

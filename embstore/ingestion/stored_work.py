@@ -4,7 +4,7 @@ import logging
 from collections.abc import Mapping
 
 from embstore.errors import StoreError
-from embstore.store.connection import Database
+from embstore.store.database import Database
 from embstore.store.stored_numbers import (
     Sample,
     SampleRun,

@@ -25,7 +25,7 @@ from embstore.report.read.evidence import Evidence, read_evidence
 from embstore.report.records import Contents, Row
 
 if TYPE_CHECKING:
-    from embstore.store.connection import Database
+    from embstore.store.database import Database
 
 # Numbers on one page: 16 bits each before packing, so a page of some megabytes.
 BUDGET = 2_000_000

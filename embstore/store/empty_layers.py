@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from embstore.store.quoting import quoted_ids
 
 if TYPE_CHECKING:
-    from embstore.store.connection import Database
+    from embstore.store.database import Database
 
 # Every layer whose states are finite has this number, in every scope that was asked for. Of a run
 # that did not measure it all numbers are looked at, which takes longer.

@@ -117,7 +117,12 @@ def changed_by_hand(place: str, missing: Sequence[str]) -> StoreError:
     )
 
 
-def newer_store(path: Path, found: str) -> StoreVersionError:
+def opened_with_tags(place: str) -> StoreError:
+    """Say that a part of a store is only asked."""
+    return StoreError(f"{place} was opened with tags, to be asked: open it without them")
+
+
+def newer_store(path: Path | str, found: str) -> StoreVersionError:
     """Say that the store's schema is one this embstore does not know."""
     return StoreVersionError(
         f"{path} has schema {found}, newer than this embstore's {migration.HEAD}: upgrade embstore"

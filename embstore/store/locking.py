@@ -5,13 +5,13 @@ import random
 import threading
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import TypeVar
 
 import duckdb
 
 from embstore.errors import UsageError
 from embstore.store.failures import is_locked, opening_error
+from embstore.store.places import Place
 
 T = TypeVar("T")
 
@@ -20,17 +20,17 @@ _FIRST_PAUSE = 0.02
 _LONGEST_PAUSE = 0.5
 
 _guard = threading.Lock()
-_locks: dict[Path, threading.RLock] = {}
+_locks: dict[Place, threading.RLock] = {}
 
 
-def thread_lock(path: Path) -> threading.RLock:
-    """Return this process's lock for a file.
+def thread_lock(place: Place) -> threading.RLock:
+    """Return this process's lock for a store.
 
     DuckDB refuses a second connection to a file with other settings, even in the
     same process, so reading and writing threads take turns.
     """
     with _guard:
-        return _locks.setdefault(path, threading.RLock())
+        return _locks.setdefault(place, threading.RLock())
 
 
 def lock_timeout(seconds: float | None) -> float:
@@ -47,8 +47,8 @@ def lock_timeout(seconds: float | None) -> float:
     return timeout
 
 
-def open_with_retry(path: Path, timeout: float, connect: Callable[[], T]) -> T:
-    """Call ``connect`` until no other process holds ``path``, for ``timeout`` seconds.
+def open_with_retry(place: Place, timeout: float, connect: Callable[[], T]) -> T:
+    """Call ``connect`` until no other process holds ``place``, for ``timeout`` seconds.
 
     Pauses grow exponentially and are drawn from zero up ("full jitter"), so that
     many waiting writers do not come back at the same moment.
@@ -69,6 +69,6 @@ def open_with_retry(path: Path, timeout: float, connect: Callable[[], T]) -> T:
                 raise
             remaining = deadline - time.monotonic()
             if not is_locked(cause) or remaining <= 0:
-                raise opening_error(path, cause, timeout) from error
+                raise opening_error(place, cause, timeout) from error
         time.sleep(min(remaining, random.uniform(0, longest)))  # noqa: S311 - not a secret
         longest = min(2 * longest, _LONGEST_PAUSE)

@@ -3,32 +3,28 @@
 DuckDB's message does not always name the file that it is about.
 """
 
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import duckdb
 
-from embstore.store.failures import reading_error
 from embstore.store.reading import asking
-from embstore.store.session import Connect
 from embstore.store.table_names import FACTS, NUMBERS
 
+if TYPE_CHECKING:
+    from embstore.store.database import Database
 
-def check_readable(place: Path, file: Path, timeout: float, connect: Connect | None = None) -> None:
+
+def check_readable(database: "Database") -> None:
     """Read every row of a store, which takes as long as that.
 
-    Args:
-        place: the store, as people name it.
-        file: what is read of it: the store itself, or its migrated copy.
-        timeout: seconds to wait for the file.
-        connect: opens it, if it is an export.
-
     Raises:
-        StoreError: it cannot be read; names ``place``.
+        StoreError: it cannot be read.
     """
-    with asking(file, timeout, connect) as connection:
+    home = database.home
+    with asking(home.key, database.timeout, home.connect) as connection:
         try:
             for table in (*FACTS, *NUMBERS):
                 # Of all columns, else DuckDB reads none.
                 connection.execute(f"SELECT bit_xor(hash(t)) FROM {table} AS t").fetchall()  # noqa: S608
         except duckdb.Error as error:
-            raise reading_error(place, error) from error
+            raise home.not_read(error) from error

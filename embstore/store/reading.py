@@ -13,6 +13,7 @@ import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 import duckdb
 
@@ -22,12 +23,13 @@ from embstore.store import migration
 from embstore.store.copies import Signature, copy_at_rest, signature
 from embstore.store.failures import newer_store, reading_error
 from embstore.store.locking import thread_lock
-from embstore.store.session import Connect, reading, writing
+from embstore.store.places import Place
+from embstore.store.session import Connect, reading, reading_file, writing
 
 _LOG = logging.getLogger(__name__)
 
 # Read-only connections that further questions use. Changed only under a file's thread lock.
-_held: dict[tuple[Path, Connect | None], duckdb.DuckDBPyConnection] = {}
+_held: dict[tuple[Place, Connect | None], duckdb.DuckDBPyConnection] = {}
 
 
 @dataclass(frozen=True)
@@ -46,7 +48,7 @@ _folders: list[tuple[Path, int]] = []
 
 @contextlib.contextmanager
 def asking(
-    path: Path, timeout: float, connect: Connect | None = None, *, memory: str | None = None
+    place: Place, timeout: float, connect: Connect | None = None, *, memory: str | None = None
 ) -> Iterator[duckdb.DuckDBPyConnection]:
     """Open a read-only connection to the current schema; within ``holding`` the one that is open.
 
@@ -57,11 +59,15 @@ def asking(
         StoreError: the file cannot be opened, was locked for ``timeout`` seconds, is of a
             newer schema, or is of an older one and cannot be copied.
     """
-    with thread_lock(path):
-        if (path, connect) in _held:
-            yield _held[path, connect]
+    with thread_lock(place):
+        if (place, connect) in _held:
+            yield _held[place, connect]
             return
-        opened = reading(path, timeout, connect) if connect else _current(path, timeout, memory)
+        if connect:
+            opened = reading(place, timeout, connect)
+        else:
+            # A file: every other place has something that opens it.
+            opened = _current(cast("Path", place), timeout, memory)
         with opened as connection:
             yield connection
 
@@ -77,12 +83,12 @@ def examining(path: Path, timeout: float) -> Iterator[duckdb.DuckDBPyConnection]
         if (path, None) in _held:
             yield _held[path, None]
             return
-        with reading(path, timeout) as connection:
+        with reading_file(path, timeout) as connection:
             yield connection
 
 
 @contextlib.contextmanager
-def holding(path: Path, timeout: float, connect: Connect | None = None) -> Iterator[None]:
+def holding(place: Place, timeout: float, connect: Connect | None = None) -> Iterator[None]:
     """Let all reading of this thread share one connection: opening one outlasts most questions.
 
     Other threads take their turn afterwards, and nobody writes to the file meanwhile.
@@ -90,15 +96,15 @@ def holding(path: Path, timeout: float, connect: Connect | None = None) -> Itera
     Raises:
         StoreError: as ``asking``.
     """
-    with asking(path, timeout, connect) as connection:
-        if (path, connect) in _held:
+    with asking(place, timeout, connect) as connection:
+        if (place, connect) in _held:
             yield
             return
-        _held[path, connect] = connection
+        _held[place, connect] = connection
         try:
             yield
         finally:
-            del _held[path, connect]
+            del _held[place, connect]
 
 
 def current_file(path: Path, timeout: float) -> Path:
@@ -114,7 +120,7 @@ def current_file(path: Path, timeout: float) -> Path:
         return copy.place if copy is not None and copy.of == signature(path) else path
 
 
-def revision_of(path: Path, connection: duckdb.DuckDBPyConnection) -> str | None:
+def revision_of(place: Path | str, connection: duckdb.DuckDBPyConnection) -> str | None:
     """Return which schema a store has; None if it has none.
 
     Raises:
@@ -125,7 +131,7 @@ def revision_of(path: Path, connection: duckdb.DuckDBPyConnection) -> str | None
     except duckdb.CatalogException:
         return None
     except duckdb.Error as error:
-        raise reading_error(path, error) from error
+        raise reading_error(place, error) from error
     return str(row[0]) if row else None
 
 
@@ -133,7 +139,7 @@ def revision_of(path: Path, connection: duckdb.DuckDBPyConnection) -> str | None
 def _current(path: Path, timeout: float, memory: str | None) -> Iterator[duckdb.DuckDBPyConnection]:
     copy = _copies.get(path)
     if copy is None or copy.of != signature(path) or not copy.place.exists():
-        with reading(path, timeout, memory=memory) as connection:
+        with reading_file(path, timeout, memory=memory) as connection:
             found = revision_of(path, connection)
             if found is None or found == migration.HEAD:
                 yield connection
@@ -141,7 +147,7 @@ def _current(path: Path, timeout: float, memory: str | None) -> Iterator[duckdb.
         if not migration.is_known(found):
             raise newer_store(path, found)
         copy = _copies[path] = _migrate_copy(path, found, timeout)
-    with reading(copy.place, timeout, memory=memory) as connection:
+    with reading_file(copy.place, timeout, memory=memory) as connection:
         yield connection
 
 

@@ -1,7 +1,6 @@
 """Runs whose model, checkpoint or text is missing: no question shows them, so none may spread."""
 
 from collections.abc import Callable, Iterable, Sequence
-from pathlib import Path
 
 from embstore.common.messages import listed
 from embstore.errors import StoreError
@@ -18,7 +17,7 @@ ORDER BY run.run_id
 
 
 def check_references(
-    place: Path, ask: Callable[[str], Iterable[Sequence[object]]], source: str = ""
+    place: str, ask: Callable[[str], Iterable[Sequence[object]]], source: str = ""
 ) -> None:
     """Refuse to pass on the runs of a store if one refers to what is not there.
 

@@ -20,6 +20,7 @@ from embstore.store.exports.in_place import attach_export
 from embstore.store.failures import writing_error
 from embstore.store.limits import NO_LIMITS, Limits
 from embstore.store.locking import open_with_retry, thread_lock
+from embstore.store.places import Place
 from embstore.store.quoting import quoted
 
 if TYPE_CHECKING:
@@ -41,31 +42,38 @@ def _interruptible() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def reading(
-    path: Path, timeout: float, connect: Connect | None = None, *, memory: str | None = None
-) -> Iterator[duckdb.DuckDBPyConnection]:
-    """Open a read-only connection that reaches nothing but ``path``, in UTC.
+def reading(place: Place, timeout: float, connect: Connect) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Open a read-only connection with ``connect``, which locks its settings.
 
-    ``connect`` opens it where it is not the whole file that is read, with its settings locked.
+    Raises:
+        StoreError: it cannot be opened, or was locked for ``timeout`` seconds.
+    """
+    with (
+        thread_lock(place),
+        _interruptible(),
+        contextlib.closing(open_with_retry(place, timeout, connect)) as connection,
+    ):
+        yield connection
+
+
+def reading_file(
+    path: Path, timeout: float, *, memory: str | None = None
+) -> contextlib.AbstractContextManager[duckdb.DuckDBPyConnection]:
+    """Open a read-only connection that reaches nothing but ``path``, in UTC.
 
     Raises:
         StoreError: the file cannot be opened, or was locked for ``timeout`` seconds.
     """
     limit = f"SET memory_limit = '{memory}'; " if memory else ""
 
-    def whole() -> duckdb.DuckDBPyConnection:
+    def connect() -> duckdb.DuckDBPyConnection:
         place = for_duckdb(path)
         connection = duckdb.connect(place, read_only=True, config=dict(settings.READING))
         # DuckDB takes no time zone at connecting, so its settings are locked after it.
         connection.execute(f"SET TimeZone = 'UTC'; {limit}SET lock_configuration = true")
         return connection
 
-    with (
-        thread_lock(path),
-        _interruptible(),
-        contextlib.closing(open_with_retry(path, timeout, connect or whole)) as connection,
-    ):
-        yield connection
+    return reading(path, timeout, connect)
 
 
 def fetch(
@@ -146,7 +154,7 @@ def connect_to_write(path: Path) -> duckdb.DuckDBPyConnection:
 
 @contextlib.contextmanager
 def writing(
-    path: Path, timeout: float, *, beside: Mapping[str, Path] | None = None
+    path: Path, timeout: float, *, beside: Mapping[str, Place] | None = None
 ) -> "Iterator[Connection]":
     """Open a connection in a transaction: committed at the end, or rolled back.
 
@@ -186,7 +194,7 @@ def writing(
             raise writing_error(path, getattr(error, "orig", None) or error) from error
 
 
-def _attach(connection: "Connection", name: str, other: Path, timeout: float) -> None:
+def _attach(connection: "Connection", name: str, other: Place, timeout: float) -> None:
     """Let a connection read another store, or an export, under a name."""
     driver = connection.connection.driver_connection
     if driver is None:

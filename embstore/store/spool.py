@@ -5,9 +5,7 @@ cache. The next ingest into the store looks in both.
 """
 
 import contextlib
-import hashlib
 import logging
-import os
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -18,14 +16,14 @@ import pyarrow as pa
 
 from embstore.common.files import write_durably
 from embstore.common.messages import reason_of
-from embstore.common.paths import cache_folder
 from embstore.errors import StoreError, StoreLockedError
 from embstore.store.run_files import SUFFIX, encode, file_name, read_run
+from embstore.store.spool_folders import is_in_cache
 from embstore.store.writing import repeat_of, write_run
 from embstore.types import Run
 
 if TYPE_CHECKING:
-    from embstore.store.connection import Database
+    from embstore.store.database import Database
 
 _LOG = logging.getLogger(__name__)
 
@@ -53,20 +51,9 @@ class Taken:
     refused: tuple[str, ...]
 
 
-def beside(path: Path) -> Path:
-    """Return the folder for runs that could not be stored at ``path``."""
-    return path.with_name(f"{path.name}.spool")
-
-
-def in_cache(path: Path) -> Path:
-    """Return the folder for those that could not be kept beside the store either."""
-    place = hashlib.sha256(os.fsencode(path)).hexdigest()[:12]
-    return cache_folder() / "spool" / f"{path.name}-{place}"
-
-
-def waiting(path: Path) -> list[Path]:
+def waiting(database: "Database") -> list[Path]:
     """Return the files of runs that are kept for a store."""
-    return [file for folder in (beside(path), in_cache(path)) for file in run_files(folder)]
+    return [file for folder in database.home.spools() for file in run_files(folder)]
 
 
 def run_files(folder: Path) -> list[Path]:
@@ -99,12 +86,12 @@ def store_or_keep(
     try:
         write_run(database, run, patient=False)
     except Exception as error:
-        kept = Kept(keep(database.path, run, error), reason_of(error))
+        kept = Kept(keep(database, run, error), reason_of(error))
         if not isinstance(error, StoreLockedError) or database.waited_in_vain:
             return kept
     except BaseException as error:
         # Ctrl-C: the numbers are there, only storing them is stopped.
-        _tell_kept(run, keep(database.path, run, error))
+        _tell_kept(run, keep(database, run, error))
         raise
     else:
         return None
@@ -134,18 +121,19 @@ def _tell_kept(run: Run, file: Path) -> None:
     )
 
 
-def keep(path: Path, run: Run, error: BaseException) -> Path:
-    """Write a run that could not be stored at ``path`` to a file of its own; return which.
+def keep(database: "Database", run: Run, error: BaseException) -> Path:
+    """Write a run that could not be stored to a file of its own; return which.
 
     Raises:
         StoreError: neither the store's folder nor the cache takes it.
     """
     content = encode(run)
     troubles = []
-    for folder, parents in ((beside(path), False), (in_cache(path), True)):
+    for folder in database.home.spools():
         file = folder / file_name(run, content)
+        ours = is_in_cache(folder)
         try:
-            folder.mkdir(mode=0o700 if parents else 0o777, parents=parents, exist_ok=True)
+            folder.mkdir(mode=0o700 if ours else 0o777, parents=ours, exist_ok=True)
             write_durably(file, content)
         except OSError as trouble:
             troubles.append(f"in {folder} ({(trouble.strerror or str(trouble)).lower()})")
@@ -199,23 +187,23 @@ def take_in_waiting(database: "Database") -> None:
     Raises:
         StoreError: the store cannot be written to; the files stay.
     """
-    for folder in (beside(database.path), in_cache(database.path)):
+    for folder in database.home.spools():
         files = run_files(folder)
         if not files:
             continue
         taken = take_in(database, files)
-        tell(taken, database.path, folder)
+        tell(taken, database.place, folder)
 
 
-def tell(taken: Taken, path: Path, folder: Path) -> None:
+def tell(taken: Taken, place: str, folder: Path) -> None:
     """Say what became of the runs that were kept in a folder."""
     for reason in taken.refused:
         _LOG.warning("%s", reason)
     if taken.stored:
         what = "run that was" if taken.stored == 1 else "runs that were"
-        _LOG.warning("took %d %s kept in %s into %s", taken.stored, what, folder, path)
+        _LOG.warning("took %d %s kept in %s into %s", taken.stored, what, folder, place)
     if taken.known:
-        _LOG.warning("%d of the runs kept in %s were in %s already", taken.known, folder, path)
+        _LOG.warning("%d of the runs kept in %s were in %s already", taken.known, folder, place)
 
 
 def _forget(file: Path) -> None:
@@ -223,7 +211,7 @@ def _forget(file: Path) -> None:
     # That it is taken in once more changes nothing.
     with contextlib.suppress(OSError):
         file.unlink(missing_ok=True)
-        if file.parent.name.endswith(".spool") or file.parent.parent == cache_folder() / "spool":
+        if file.parent.name.endswith(".spool") or is_in_cache(file.parent):
             file.parent.rmdir()
 
 

@@ -12,7 +12,7 @@ from embstore.errors import StoreError
 from embstore.types import Configuration, CurvePoint, LayerKey, Measurement, SearchMethod, Spectrum
 
 if TYPE_CHECKING:
-    from embstore.store.connection import Database
+    from embstore.store.database import Database
 
 Record = TypeVar("Record", Measurement, Spectrum, CurvePoint)
 
@@ -97,7 +97,7 @@ def runs_by_sample(
         database: the store.
         checkpoint_id: of which weights; None for all.
     """
-    if not database.path.exists():
+    if not database.exists():
         return {}
     sql = f"""
         SELECT run_id, checkpoint_id, corpus_id, {", ".join(_SAME)}, scopes, metric_versions,
@@ -134,7 +134,7 @@ def numbers_of_run(database: "Database", run_id: str) -> StoredNumbers:
     with database.held():
         layers = rows("layer", "stack, layer, site")
         if not layers:
-            raise StoreError(f"run {run_id[:8]} is not in {database.path} any more")
+            raise StoreError(f"run {run_id[:8]} is not in {database.place} any more")
         measurements = rows("measurement", "metric, scope, stack, layer, site")
         spectra = rows("spectrum", "scope, stack, layer, site")
         curves = rows("dimension_curve", "scope, stack, layer, site, rank")

@@ -2,7 +2,6 @@
 
 import functools
 from collections.abc import Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import duckdb
@@ -11,7 +10,7 @@ from embstore.store import migration, settings
 from embstore.store.reading import revision_of
 
 if TYPE_CHECKING:
-    from embstore.store.connection import Database
+    from embstore.store.database import Database
 
 # The names of views, tables and columns.
 _PARTS = """
@@ -39,9 +38,9 @@ SELECT DISTINCT function_name || ' (macro)', '' FROM duckdb_functions() WHERE NO
 """
 
 
-def missing_parts(connection: duckdb.DuckDBPyConnection, path: Path) -> list[str]:
+def missing_parts(connection: duckdb.DuckDBPyConnection, place: str) -> list[str]:
     """Return which tables, views and columns a store of today's schema lacks, in order."""
-    if revision_of(path, connection) != migration.HEAD:
+    if revision_of(place, connection) != migration.HEAD:
         return []
     there = dict(connection.execute(_PARTS).fetchall())
     gone = sorted(part for part in _as_made(_PARTS) if part not in there)

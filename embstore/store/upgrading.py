@@ -14,7 +14,7 @@ from embstore.store.copies import back_up, files_of, open_for_copying, remove
 from embstore.store.failures import newer_store
 from embstore.store.locking import thread_lock
 from embstore.store.reading import discard_copy, revision_of
-from embstore.store.session import reading, writing
+from embstore.store.session import reading_file, writing
 
 _LOG = logging.getLogger(__name__)
 
@@ -112,7 +112,7 @@ def _failure(path: Path, attempt: _Attempt, error: Exception, timeout: float) ->
     """Say that a migration failed; its backup is only needed if the store is not as it was."""
     what = f"{path} could not be migrated from schema {attempt.found} to {migration.HEAD}"
     try:
-        with reading(path, timeout) as connection:
+        with reading_file(path, timeout) as connection:
             whole = revision_of(path, connection) == attempt.found
     except StoreError:
         whole = False

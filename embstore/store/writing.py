@@ -18,7 +18,7 @@ from embstore.types import (
 )
 
 if TYPE_CHECKING:
-    from embstore.store.connection import Database
+    from embstore.store.database import Database
 
 Row = dict[str, object]
 
@@ -78,9 +78,12 @@ def write_runs(database: "Database", runs: Iterable[Run], *, patient: bool = Tru
     """
     # Built before the file is locked.
     built = [_rows(run) for run in runs]
-    with database.begin(patient=patient) as connection:
+
+    def store(connection: sa.Connection) -> None:
         stored = _insert_absent(connection, schema.run, [rows.run for rows in built])
         _insert(connection, [rows for rows in built if any(rows.run is row for row in stored)])
+
+    database.transact(store, patient=patient)
     return [str(rows.run["run_id"]) for rows in built]
 
 
@@ -153,7 +156,7 @@ def _insert_checkpoints(connection: sa.Connection, new: Sequence[_Rows]) -> None
 
 def repeats(database: "Database", configuration_id: str) -> int:
     """Return how many runs of a piece of work are stored; 0 if it, or the store, is new."""
-    if not database.path.exists():
+    if not database.exists():
         return 0
     found = database.select(
         "SELECT count(*) AS n FROM run WHERE configuration_id = $id", {"id": configuration_id}
@@ -163,7 +166,7 @@ def repeats(database: "Database", configuration_id: str) -> int:
 
 def all_repeats(database: "Database") -> dict[str, int]:
     """Return how many runs of each piece of work are stored."""
-    if not database.path.exists():
+    if not database.exists():
         return {}
     found = database.select("SELECT configuration_id, count(*) AS n FROM run GROUP BY ALL")
     return dict(zip(found["configuration_id"].to_pylist(), found["n"].to_pylist(), strict=True))
@@ -174,7 +177,7 @@ def repeat_of(database: "Database", run: Run) -> int | None:
 
     It is stored if one of that work was measured at the same moment.
     """
-    if not database.path.exists():
+    if not database.exists():
         return 0
     found = database.select(
         "SELECT created_at FROM run WHERE configuration_id = $id",
@@ -186,7 +189,7 @@ def repeat_of(database: "Database", run: Run) -> int | None:
 
 def same_weights(database: "Database", model_name: str, checkpoint: Checkpoint) -> str | None:
     """Return the revision of the same model that was measured first with the same weights."""
-    if not database.path.exists():
+    if not database.exists():
         return None
     found = database.select(_TWINS, _twin_of(model_name, checkpoint))
     return str(found["revision"][0].as_py()) if found.num_rows else None
@@ -194,7 +197,7 @@ def same_weights(database: "Database", model_name: str, checkpoint: Checkpoint) 
 
 def stored_weights(database: "Database", model_name: str, checkpoint: Checkpoint) -> str | None:
     """Return the fingerprint of a checkpoint's weights as it is stored; None if it is not."""
-    if not database.path.exists():
+    if not database.exists():
         return None
     found = database.select(
         "SELECT weights_sha256 FROM checkpoint WHERE checkpoint_id = $id",
@@ -210,8 +213,21 @@ def write_failure(database: "Database", failure: Failure) -> None:
         StoreError: the store is locked, newer, or cannot be written.
     """
     row = arrow_table(schema.failure, [vars(failure)])
-    with database.begin() as connection:
+
+    def store(connection: sa.Connection) -> None:
+        if _is_noted(connection, failure):
+            return
         insert_from_arrow(connection, schema.failure, row)
+
+    database.transact(store)
+
+
+def _is_noted(connection: sa.Connection, failure: Failure) -> bool:
+    """Say whether this very failure is stored: by an attempt whose answer was lost."""
+    columns = schema.failure.c
+    same = (columns[name].is_not_distinct_from(value) for name, value in vars(failure).items())
+    noted = sa.select(sa.literal(1)).where(*same)
+    return connection.execute(noted).first() is not None
 
 
 def _twin_of(model_name: str, checkpoint: Checkpoint) -> dict[str, object]:

@@ -16,7 +16,7 @@ from embstore.asking.ask import (
 from embstore.asking.question import parse_question
 from embstore.common.paths import resource_folder
 from embstore.errors import QueryError, UsageError
-from embstore.store.connection import Database
+from embstore.store.database import Database
 from embstore.store.writing import write_failure, write_run
 from embstore.types import Failure
 from tests.processes import imported

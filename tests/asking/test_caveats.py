@@ -19,7 +19,8 @@ from embstore.asking.caveats import (
     hidden_runs,
     no_error_caveat,
 )
-from embstore.store.connection import Database, open_database
+from embstore.store.connection import open_database
+from embstore.store.database import Database
 from embstore.store.writing import write_run
 from tests.stores import new_store
 from tests.synthetic import ALL_METRICS, make_run

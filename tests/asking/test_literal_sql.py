@@ -9,7 +9,7 @@ from embstore.asking.ask import bind, find_questions, values_in_sql
 from embstore.asking.literal_sql import literal, portable_sql
 from embstore.asking.parameters import ParameterValue
 from embstore.asking.question import parse_question
-from embstore.store.connection import Database
+from embstore.store.database import Database
 from tests.stores import new_store
 from tests.synthetic import ALL_METRICS, make_run
 

@@ -3,7 +3,7 @@ import pytest
 from embstore.asking.reasons import with_reasons
 from embstore.choices import Scope
 from embstore.errors import UsageError
-from embstore.store.connection import Database
+from embstore.store.database import Database
 from embstore.types import LayerKey
 from tests.stores import new_store
 from tests.synthetic import make_run

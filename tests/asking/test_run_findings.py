@@ -5,7 +5,7 @@ import pytest
 from embstore.asking.run_findings import run_findings
 from embstore.choices import Scope
 from embstore.store import ids
-from embstore.store.connection import Database
+from embstore.store.database import Database
 from embstore.types import LayerKey, Run
 from tests.stores import new_store
 from tests.synthetic import make_run

@@ -8,12 +8,11 @@ import pytest
 import embstore as api
 from embstore.errors import StoreError
 from embstore.ingestion import one_checkpoint
-from embstore.store import spool
-from embstore.store.connection import Database
+from embstore.store import spool, spool_folders
 from tests.cli.running import embstore
 from tests.holding import held
 from tests.processes import imported
-from tests.stores import new_store
+from tests.stores import file_database, new_store
 from tests.synthetic import make_run
 
 SMALL = ("--tokens", "128", "--window", "32", "--sample", "64", "--no-pairs")
@@ -43,8 +42,8 @@ def test_a_run_that_cannot_be_stored_is_told_on_two_lines_and_by_the_exit_code(
         patch.setattr(spool, "write_run", refuse)
         done = embstore(*arguments)
     assert (done.returncode, done.stdout) == (3, "")
-    (file,) = spool.waiting(store)
-    folder = spool.beside(store)
+    (file,) = spool.waiting(file_database(store))
+    folder = spool_folders.beside(store)
     measured, error = done.stderr.splitlines()
     assert re.fullmatch(
         rf"tiny-llama@local: measured on 128 tokens in \d+ s, but not stored: kept in {file}",
@@ -62,7 +61,7 @@ def test_a_run_that_cannot_be_stored_is_told_on_two_lines_and_by_the_exit_code(
         f"note: 1 measured run in {folder}: not stored yet, an ingest takes in what is there "
         "first\n"
     )
-    assert spool.waiting(store) == [file]
+    assert spool.waiting(file_database(store)) == [file]
     again = embstore(*arguments)
     assert again.returncode == 0
     taken, stored, *found = again.stderr.splitlines()
@@ -90,8 +89,8 @@ def test_a_store_that_is_held_ends_an_ingest_and_a_dry_run_at_once(
 
 def test_a_spool_is_taken_in_without_a_model(store: Path) -> None:
     for seed in range(2):
-        spool.keep(store, make_run(seed=seed), StoreError("locked"))
-    folder = spool.beside(store)
+        spool.keep(file_database(store), make_run(seed=seed), StoreError("locked"))
+    folder = spool_folders.beside(store)
     done = embstore("ingest", "--spool", folder, "-s", store)
     assert (done.returncode, done.stdout) == (0, "")
     assert done.stderr == f"note: took 2 runs that were kept in {folder} into {store}\n"
@@ -105,9 +104,9 @@ def test_a_spool_is_taken_in_without_a_model(store: Path) -> None:
 
 
 def test_a_spool_goes_into_a_store_that_is_made_for_it(store: Path, tmp_path: Path) -> None:
-    spool.keep(store, make_run(), StoreError("locked"))
+    spool.keep(file_database(store), make_run(), StoreError("locked"))
     other = tmp_path / "other.duckdb"
-    assert embstore("ingest", "--spool", spool.beside(store), "-s", other).returncode == 0
+    assert embstore("ingest", "--spool", spool_folders.beside(store), "-s", other).returncode == 0
     assert runs(other) == 1
     empty = tmp_path / "empty"
     empty.mkdir()
@@ -117,8 +116,8 @@ def test_a_spool_goes_into_a_store_that_is_made_for_it(store: Path, tmp_path: Pa
 
 
 def test_damaged_files_fail_a_spool_and_the_others_are_stored(store: Path) -> None:
-    spool.keep(store, make_run(), StoreError("locked"))
-    folder = spool.beside(store)
+    spool.keep(file_database(store), make_run(), StoreError("locked"))
+    folder = spool_folders.beside(store)
     bad = folder / "bad.run.json.gz"
     bad.write_bytes(b"torn")
     done = embstore("ingest", "--spool", folder, "-s", store)
@@ -131,13 +130,13 @@ def test_damaged_files_fail_a_spool_and_the_others_are_stored(store: Path) -> No
 
 
 def test_a_spool_into_a_held_store_stays(store: Path) -> None:
-    spool.keep(store, make_run(), StoreError("locked"))
-    before = spool.waiting(store)
+    spool.keep(file_database(store), make_run(), StoreError("locked"))
+    before = spool.waiting(file_database(store))
     with held(store) as holder:
-        done = embstore("ingest", "--spool", spool.beside(store), "-s", store)
+        done = embstore("ingest", "--spool", spool_folders.beside(store), "-s", store)
     assert done.returncode == 3
     assert f"is locked by process {holder.pid}" in done.stderr
-    assert spool.waiting(store) == before
+    assert spool.waiting(file_database(store)) == before
 
 
 @pytest.mark.parametrize(
@@ -161,7 +160,7 @@ def test_a_spool_takes_no_options_of_measuring(
 
 @pytest.mark.slow
 def test_taking_in_imports_no_torch(store: Path) -> None:
-    spool.keep(store, make_run(), StoreError("locked"))
+    spool.keep(file_database(store), make_run(), StoreError("locked"))
     code = "import sys, embstore\nembstore.take_in(sys.argv[1], store=sys.argv[2])"
-    assert not {"torch", "transformers"} & imported(code, spool.beside(store), store)
-    assert Database(store, timeout=1).select("SELECT * FROM run").num_rows == 1
+    assert not {"torch", "transformers"} & imported(code, spool_folders.beside(store), store)
+    assert file_database(store, timeout=1).select("SELECT * FROM run").num_rows == 1

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from embstore.comparison.choose_runs import choose_runs, stored_runs
-from embstore.store.connection import Database
+from embstore.store.database import Database
 from embstore.store.writing import write_run
 from embstore.types import Run
 from tests.stores import new_store

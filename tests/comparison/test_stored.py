@@ -8,7 +8,7 @@ from embstore.comparison.choose_runs import stored_runs
 from embstore.comparison.stored import compare_stored, summaries
 from embstore.errors import QueryError, UsageError
 from embstore.metrics.registry import metric_infos
-from embstore.store.connection import Database
+from embstore.store.database import Database
 from embstore.types import Measurement
 from tests.stores import new_store
 from tests.synthetic import make_run, with_effects

@@ -4,7 +4,7 @@ import dataclasses
 
 from embstore.asking.ask import find_question, run_question
 from embstore.choices import Scope
-from embstore.store.connection import Database
+from embstore.store.database import Database
 from embstore.types import LayerKey, Run
 from tests.synthetic import Values
 

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import pytest
 
 from embstore.choices import Scope
-from embstore.store.connection import Database
+from embstore.store.database import Database
 from embstore.store.writing import write_failure
 from embstore.types import Failure, LayerKey
 from tests.queries.asking import copy_of

@@ -13,7 +13,7 @@ from scipy import stats
 from embstore.api.store import Store
 from embstore.choices import Scope
 from embstore.errors import QueryError
-from embstore.store.connection import Database
+from embstore.store.database import Database
 from embstore.store.writing import write_run
 from embstore.types import LayerKey, Run
 from tests.queries.asking import ask, by_layer, column

@@ -7,7 +7,7 @@ from embstore.asking.answer import Answer
 from embstore.asking.ask import bind, find_question, run_question, values_in_sql
 from embstore.asking.question import ADDED
 from embstore.common.paths import resource_folder
-from embstore.store.connection import Database
+from embstore.store.database import Database
 from embstore.store.statement import statement_parameters
 from embstore.tables.text import aligned
 from embstore.tables.values import plain_rows

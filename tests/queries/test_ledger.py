@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from embstore.asking.ask import find_question, run_question
-from embstore.store.connection import Database
+from embstore.store.database import Database
 from embstore.store.writing import write_failure, write_run, write_runs
 from embstore.types import Failure
 from tests.queries.asking import ask, column

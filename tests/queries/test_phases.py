@@ -10,7 +10,7 @@ import pytest
 from scipy import stats
 
 from embstore.choices import Scope
-from embstore.store.connection import Database
+from embstore.store.database import Database
 from embstore.store.writing import write_run, write_runs
 from embstore.types import LayerKey, Measurement
 from tests.queries.asking import ask, by_layer, column, copy_of

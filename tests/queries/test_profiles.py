@@ -10,7 +10,7 @@ from embstore.common.paths import resource_folder
 from embstore.errors import QueryError
 from embstore.metrics.conventions import errors_of_an_interval
 from embstore.metrics.names import NEIGHBOR_ESTIMATES
-from embstore.store.connection import Database
+from embstore.store.database import Database
 from embstore.store.writing import write_run
 from tests.queries.asking import ask, by_layer, column
 from tests.stores import new_store

@@ -7,7 +7,7 @@ import pytest
 
 from embstore.api.store import Store
 from embstore.choices import Scope
-from embstore.store.connection import Database
+from embstore.store.database import Database
 from embstore.store.writing import write_run, write_runs
 from embstore.types import LayerKey, Run
 from tests.queries.asking import ask, by_layer, column

@@ -8,7 +8,7 @@ import pytest
 
 from embstore.api.store import Store
 from embstore.errors import QueryError
-from embstore.store.connection import Database
+from embstore.store.database import Database
 from tests.queries.asking import ask, by_layer, column
 from tests.stores import new_store
 from tests.synthetic import make_run

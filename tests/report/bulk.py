@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from duckdb_sqlalchemy import insert_from_arrow
 
 from embstore.store import schema
-from embstore.store.connection import Database
+from embstore.store.database import Database
 from embstore.store.ids import content_id
 from tests.stores import new_store
 from tests.synthetic import make_run

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from embstore.report.write import build_report
-from embstore.store.connection import Database
+from embstore.store.database import Database
 from tests.report import hostile
 from tests.stores import new_store
 

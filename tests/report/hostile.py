@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from embstore.choices import Scope
-from embstore.store.connection import Database
+from embstore.store.database import Database
 from embstore.store.writing import write_failure
 from embstore.types import Failure, LayerKey
 from tests.stores import new_store

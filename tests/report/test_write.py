@@ -5,7 +5,7 @@ import pytest
 
 from embstore.errors import QueryError, StoreError
 from embstore.report.write import Report, ReportOptions, build_report
-from embstore.store.connection import Database
+from embstore.store.database import Database
 from embstore.store.writing import write_failure
 from embstore.types import Failure
 from tests.processes import imported

@@ -9,7 +9,7 @@ from embstore.report.findings.sentences import Finding
 from embstore.report.read.contents import read_contents
 from embstore.report.read.evidence import read_evidence
 from embstore.report.read.profiles import AnisotropyProfile, Outline
-from embstore.store.connection import Database
+from embstore.store.database import Database
 from embstore.types import LayerKey, Run
 from tests.synthetic import Values, make_run
 

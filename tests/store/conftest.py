@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from embstore.store.connection import Database
+from embstore.store.database import Database
 from tests.stores import new_store
 
 

@@ -1,7 +1,7 @@
 """Reading back what a store holds."""
 
 from embstore.store import schema
-from embstore.store.connection import Database
+from embstore.store.database import Database
 
 Row = dict[str, object]
 

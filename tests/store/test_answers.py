@@ -10,8 +10,8 @@ import pytest
 import embstore
 from embstore.common.paths import resource_folder
 from embstore.errors import QueryError, UsageError
-from embstore.store import answers, connection
-from embstore.store.connection import Database
+from embstore.store import answers
+from embstore.store.database import Database
 from embstore.store.limits import read_limits
 from tests.endless import ENDLESS
 from tests.processes import finish, start
@@ -100,7 +100,7 @@ def test_limits_that_are_none(timeout: float | None, memory: str | None, message
 WRITTEN = """
 import io, sys, threading, time
 from embstore.cli.output import render
-from embstore.store import answers, connection
+from embstore.store import answers
 from embstore.store.connection import open_database
 
 answers._IN_MEMORY = 2**20
@@ -151,7 +151,7 @@ def test_a_failure_inside_duckdb_is_not_blamed_on_the_store(
         raise duckdb.InternalException(f"{said}\n\nStack Trace:\n\n/a/library.so(+0x5b)")
 
     with monkeypatch.context() as broken:
-        broken.setattr(connection, "fetch", fails)
+        broken.setattr("embstore.store.database.fetch", fails)
         with pytest.raises(QueryError) as refused:
             database.select_untrusted("SELECT 1 AS one")
     assert str(refused.value) == (

@@ -9,7 +9,8 @@ from embstore.asking.ask import find_questions, run_question
 from embstore.errors import QueryError, UsageError
 from embstore.store import schema
 from embstore.store.assembling import read_tags
-from embstore.store.connection import Database, open_database
+from embstore.store.connection import open_database
+from embstore.store.database import Database
 from embstore.store.exports.exporting import export_store
 from embstore.store.mending.tagging import tag_run
 from embstore.store.table_names import FACTS, NUMBERS

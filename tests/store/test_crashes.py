@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from embstore.errors import StoreError
-from embstore.store.connection import Database, open_database
+from embstore.store.connection import open_database
+from embstore.store.database import Database
 from embstore.store.mending import removing
 from embstore.store.mending.find_runs import Selection, find_runs, in_transaction
 from embstore.store.mending.merging import merge_stores

@@ -7,7 +7,7 @@ import duckdb
 import pytest
 
 from embstore.errors import QueryError
-from embstore.store.connection import Database
+from embstore.store.database import Database
 from embstore.tables.formats import write_parquet
 from embstore.tables.values import plain_rows
 from tests.stores import new_store

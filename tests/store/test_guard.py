@@ -6,10 +6,10 @@ import duckdb
 import pytest
 
 from embstore.errors import StoreError
-from embstore.store.connection import Database, open_database
+from embstore.store.connection import open_database
 from embstore.store.guard import is_checked
 from embstore.store.writing import write_run
-from tests.stores import new_store
+from tests.stores import file_database, new_store
 from tests.synthetic import make_run
 
 
@@ -83,7 +83,7 @@ def test_an_older_store_is_checked_before_it_is_migrated(tmp_path: Path) -> None
 )
 def test_views_of_ones_own_stay(tmp_path: Path, sql: str) -> None:
     path = altered(tmp_path / "own.duckdb", sql)
-    write_run(Database(path, timeout=1), make_run())
+    write_run(file_database(path, timeout=1), make_run())
     database = open_database(path)
     assert database.select("SELECT * FROM mine").num_rows > 0
     # Unchanged since, it is not checked again; changed, it is.

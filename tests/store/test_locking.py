@@ -7,7 +7,8 @@ import duckdb
 import pytest
 
 from embstore.errors import QueryError, StoreLockedError, UsageError
-from embstore.store.connection import Database, open_database
+from embstore.store.connection import open_database
+from embstore.store.database import Database
 from embstore.store.mending.find_runs import Selection
 from embstore.store.mending.removing import remove_runs
 from embstore.store.mending.renaming import rename_model
@@ -15,6 +16,7 @@ from embstore.store.mending.tagging import tag_run
 from embstore.store.writing import write_failure, write_run
 from tests.holding import held, hold
 from tests.processes import finish, start
+from tests.stores import file_database
 from tests.synthetic import make_failure, make_run
 
 
@@ -26,7 +28,7 @@ def test_a_held_store_is_reported_with_its_holder(path: Path, database: Database
             open_database(path, timeout=0.2)
         assert 0.2 <= time.monotonic() - began < 5
         with pytest.raises(StoreLockedError, match=f"process {holder.pid}"):
-            write_run(Database(path, timeout=0), make_run())
+            write_run(file_database(path, timeout=0), make_run())
 
 
 def test_waiting_ends_when_the_holder_does(path: Path, database: Database) -> None:

@@ -10,7 +10,8 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Table
 
 from embstore.store import migration, schema
-from embstore.store.connection import Database, open_database
+from embstore.store.connection import open_database
+from embstore.store.database import Database
 from embstore.store.session import writing
 from embstore.store.writing import write_run, write_runs
 from tests.processes import finish, start

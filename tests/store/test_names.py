@@ -8,7 +8,7 @@ import duckdb
 import pytest
 from scipy import stats
 
-from embstore.store.connection import Database
+from embstore.store.database import Database
 from embstore.store.writing import write_failure, write_run, write_runs
 from embstore.types import Failure
 from tests.synthetic import make_run

@@ -18,7 +18,8 @@ from embstore.api.store import open_store
 from embstore.common.paths import resource_folder
 from embstore.errors import QueryError, StoreError, StoreVersionError
 from embstore.store import migration, upgrading
-from embstore.store.connection import Database, open_database
+from embstore.store.connection import open_database
+from embstore.store.database import Database
 from embstore.store.mending.find_runs import Selection
 from embstore.store.mending.removing import remove_runs
 from embstore.store.mending.renaming import rename_model
@@ -295,7 +296,8 @@ def test_what_changes_nothing_migrates_nothing(
 READ_ONLY = """
 import os, sys, tempfile
 from embstore.errors import StoreError
-from embstore.store.connection import Database, open_database
+from embstore.store.connection import open_database
+from embstore.store.database import Database
 
 # Imports all that migrating needs: the other user may not be allowed to read it.
 open_database(sys.argv[2]).migrate()
@@ -412,7 +414,8 @@ KILLED_AT = """
 import itertools, os, signal, sys
 from pathlib import Path
 from embstore.store import copies
-from embstore.store.connection import Database, open_database
+from embstore.store.connection import open_database
+from embstore.store.database import Database
 
 calls = itertools.count()
 def counted(function):

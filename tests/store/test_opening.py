@@ -10,7 +10,8 @@ import pytest
 
 from embstore.errors import StoreError, StoreVersionError
 from embstore.store import migration
-from embstore.store.connection import Database, open_database
+from embstore.store.connection import open_database
+from embstore.store.database import Database
 from embstore.store.writing import write_run
 from tests.processes import finish, finish_killed, start
 from tests.synthetic import make_run

@@ -10,11 +10,11 @@ import duckdb
 import pytest
 
 from embstore.errors import StoreError, StoreLockedError
-from embstore.store.connection import Database, open_database
+from embstore.store.connection import open_database
 from embstore.store.copies import signature
 from tests.holding import held
 from tests.processes import finish, start
-from tests.stores import new_store
+from tests.stores import file_database, new_store
 
 
 def test_a_probe_changes_nothing(path: Path) -> None:
@@ -37,8 +37,8 @@ def test_a_holder_is_named(how: str, path: Path) -> None:
     with held(path, how) as holder:
         message = rf"^{path} is locked by process {holder.pid} \(waited 0.1 s\): wait until"
         with pytest.raises(StoreLockedError, match=message):
-            Database(path, timeout=0.1).check_writable()
-    Database(path, timeout=0.1).check_writable()
+            file_database(path, timeout=0.1).check_writable()
+    file_database(path, timeout=0.1).check_writable()
 
 
 def test_a_full_disk_is_seen(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

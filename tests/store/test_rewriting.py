@@ -8,7 +8,7 @@ import pytest
 
 from embstore.common.paths import resource_folder
 from embstore.store import ids
-from embstore.store.connection import Database
+from embstore.store.database import Database
 from embstore.store.writing import repeats, same_weights, write_failure, write_run
 from embstore.types import Failure, Run
 from tests.store.contents import counts, rows

@@ -20,15 +20,16 @@ from hypothesis import strategies as st
 
 from embstore._version import __version__
 from embstore.errors import StoreError
-from embstore.store import ids, migration, spool
-from embstore.store.connection import Database, open_database
+from embstore.store import ids, migration, spool, spool_folders
+from embstore.store.connection import open_database
+from embstore.store.database import Database
 from embstore.store.run_files import encode, file_name, read_run
 from embstore.store.writing import write_run
 from embstore.types import LayerKey, Run, Spectrum, StudyMark
 from tests.holding import held, hold
 from tests.processes import finish, finish_killed, start
 from tests.store.contents import counts, rows
-from tests.stores import new_store
+from tests.stores import file_database, new_store
 from tests.synthetic import make_run, with_effects
 
 pytestmark = pytest.mark.usefixtures("cache")
@@ -187,7 +188,7 @@ DAMAGED = {
 def test_a_damaged_file_is_refused_by_name_and_kept(
     content: bytes, path: Path, database: Database, caplog: pytest.LogCaptureFixture
 ) -> None:
-    folder = spool.beside(path)
+    folder = spool_folders.beside(path)
     folder.mkdir()
     whole = make_run(seed=1)
     good = folder / file_name(whole, encode(whole))
@@ -209,7 +210,7 @@ def test_a_damaged_file_is_refused_by_name_and_kept(
 def test_a_file_of_a_newer_embstore_waits_for_it(
     head: dict[str, object], path: Path, database: Database
 ) -> None:
-    folder = spool.beside(path)
+    folder = spool_folders.beside(path)
     folder.mkdir()
     file = folder / "new.run.json.gz"
     file.write_bytes(refit(WHOLE, embstore_version="7.0", **head))
@@ -228,9 +229,9 @@ def test_what_is_taken_in_is_what_writing_it_would_have_stored(
     runs = [full_run(), make_run(name="other", kind="encoder")]
     direct = new_store(tmp_path / "direct.duckdb", runs)
     for run in runs:
-        spool.keep(path, run, StoreError("locked"))
-    folder = spool.beside(path)
-    assert len(spool.waiting(path)) == 2
+        spool.keep(file_database(path), run, StoreError("locked"))
+    folder = spool_folders.beside(path)
+    assert len(spool.waiting(file_database(path))) == 2
     database = open_database(path, lazy=True)
     spool.take_in_waiting(database)
     assert [record.message for record in caplog.records] == [
@@ -247,7 +248,7 @@ def test_what_is_taken_in_is_what_writing_it_would_have_stored(
 
 
 def test_taking_in_twice_changes_nothing(path: Path, database: Database) -> None:
-    file = spool.keep(path, make_run(), StoreError("locked"))
+    file = spool.keep(file_database(path), make_run(), StoreError("locked"))
     content = file.read_bytes()
     assert spool.take_in(database, [file]) == spool.Taken(1, 0, ())
     before = counts(database)
@@ -261,7 +262,7 @@ def test_taking_in_twice_changes_nothing(path: Path, database: Database) -> None
 
 def test_the_same_work_measured_twice_is_a_repetition(path: Path, database: Database) -> None:
     kept = make_run(created_at=datetime(2026, 1, 1, tzinfo=UTC))
-    file = spool.keep(path, kept, StoreError("locked"))
+    file = spool.keep(file_database(path), kept, StoreError("locked"))
     content = file.read_bytes()
     write_run(database, make_run())
     assert spool.take_in(database, [file]) == spool.Taken(1, 0, ())
@@ -277,8 +278,8 @@ def test_a_run_that_no_store_takes_is_refused_by_name(path: Path, database: Data
     run = make_run()
     configuration = dataclasses.replace(run.configuration, seed=2**63)
     unfit = dataclasses.replace(run, configuration=configuration)
-    file = spool.keep(path, unfit, StoreError("refused"))
-    good = spool.keep(path, make_run(seed=1), StoreError("locked"))
+    file = spool.keep(file_database(path), unfit, StoreError("refused"))
+    good = spool.keep(file_database(path), make_run(seed=1), StoreError("locked"))
     taken = spool.take_in(database, [file, good])
     assert (taken.stored, taken.known) == (1, 0)
     (refused,) = taken.refused
@@ -291,12 +292,12 @@ def test_a_run_that_no_store_takes_is_refused_by_name(path: Path, database: Data
 @pytest.mark.parametrize("how", ["reads", "writes"])
 def test_a_run_is_kept_while_a_notebook_holds_the_store(how: str, path: Path) -> None:
     new_store(path)
-    database = Database(path, timeout=0.02)
+    database = file_database(path, timeout=0.02)
     with held(path, how) as holder:
         waits: list[None] = []
         kept = spool.store_or_keep(database, make_run(), wait=lambda: waits.append(None))
         assert kept is not None
-        assert kept.file.parent == spool.beside(path)
+        assert kept.file.parent == spool_folders.beside(path)
         assert kept.reason.startswith(f"{path} is locked by process {holder.pid} (waited 0.6 s)")
         assert bits(read_run(kept.file)) == bits(make_run())
         # It waited long for the first one, and only shortly for those that follow.
@@ -306,29 +307,29 @@ def test_a_run_is_kept_while_a_notebook_holds_the_store(how: str, path: Path) ->
         assert len(waits) == 1
         # Taking in waits no longer than a question: the file stays.
         with pytest.raises(StoreError, match=r"is locked by process .* \(waited 0\.02 s\)"):
-            spool.take_in_waiting(Database(path, timeout=0.02))
-        assert len(spool.waiting(path)) == 2
+            spool.take_in_waiting(file_database(path, timeout=0.02))
+        assert len(spool.waiting(file_database(path))) == 2
     spool.take_in_waiting(database)
     assert counts(database)["run"] == 2
-    assert spool.waiting(path) == []
+    assert spool.waiting(file_database(path)) == []
 
 
 def test_a_store_that_is_released_in_time_leaves_no_file(path: Path) -> None:
     new_store(path)
-    database = Database(path, timeout=0.1)
+    database = file_database(path, timeout=0.1)
     releasing = threading.Timer(0.2, finish, [hold(path, "reads")])
     files: list[list[Path]] = []
 
     def release() -> None:
         # The run is in a file before the long wait: a kill would not lose it.
-        files.append(spool.waiting(path))
+        files.append(spool.waiting(file_database(path)))
         releasing.start()
 
     assert spool.store_or_keep(database, make_run(), wait=release) is None
     releasing.join()
     assert [len(found) for found in files] == [1]
-    assert spool.waiting(path) == []
-    assert not spool.beside(path).exists()
+    assert spool.waiting(file_database(path)) == []
+    assert not spool_folders.beside(path).exists()
     assert counts(database)["run"] == 1
 
 
@@ -344,7 +345,7 @@ def test_an_interrupted_wait_keeps_the_run(
     monkeypatch.setattr(spool, "write_run", interrupt)
     with pytest.raises(KeyboardInterrupt):
         spool.store_or_keep(database, make_run())
-    (file,) = spool.waiting(path)
+    (file,) = spool.waiting(file_database(path))
     (record,) = caplog.records
     assert record.message == (
         f"example/decoder-small@main is measured, but not stored: it is kept in {file}"
@@ -360,8 +361,8 @@ def test_an_interrupted_long_wait_keeps_the_run(
         raise KeyboardInterrupt
 
     with held(path, "reads"), pytest.raises(KeyboardInterrupt):
-        spool.store_or_keep(Database(path, timeout=0.02), make_run(), wait=interrupt)
-    (file,) = spool.waiting(path)
+        spool.store_or_keep(file_database(path, timeout=0.02), make_run(), wait=interrupt)
+    (file,) = spool.waiting(file_database(path))
     assert [record.message for record in caplog.records] == [
         f"example/decoder-small@main is measured, but not stored: it is kept in {file}"
     ]
@@ -377,7 +378,7 @@ def test_an_error_that_nobody_thought_of_loses_nothing(
     kept = spool.store_or_keep(database, make_run())
     assert kept is not None
     assert kept.reason == "unexpected MemoryError: no room"
-    assert spool.waiting(path) == [kept.file]
+    assert spool.waiting(file_database(path)) == [kept.file]
 
 
 def test_without_the_folder_a_run_is_kept_in_the_cache(tmp_path: Path, cache: Path) -> None:
@@ -405,12 +406,12 @@ def test_where_no_file_can_be_written_it_is_said(
 
     monkeypatch.setattr(spool, "write_durably", full)
     with pytest.raises(StoreError) as caught:
-        spool.keep(path, make_run(), StoreError(f"{path} is locked"))
+        spool.keep(file_database(path), make_run(), StoreError(f"{path} is locked"))
     assert str(caught.value).startswith(
         f"{path} is locked; the measured run could not be kept in a file either, in "
-        f"{spool.beside(path)} (no space left on device) nor in {cache}"
+        f"{spool_folders.beside(path)} (no space left on device) nor in {cache}"
     )
-    assert not spool.beside(path).exists()
+    assert not spool_folders.beside(path).exists()
 
 
 FULL = """
@@ -445,21 +446,22 @@ def test_a_killed_process_leaves_no_half_file(path: Path, database: Database) ->
         "import os, signal, sys\n"
         "from pathlib import Path\n"
         "from embstore.store import spool\n"
+        "from tests.stores import file_database\n"
         "from tests.synthetic import make_run\n"
         "os.fsync = lambda _handle: os.kill(os.getpid(), signal.SIGKILL)\n"
-        "spool.keep(Path(sys.argv[1]), make_run(), ValueError())\n"
+        "spool.keep(file_database(Path(sys.argv[1])), make_run(), ValueError())\n"
     )
     finish_killed(start(code, path))
-    assert len(list(spool.beside(path).iterdir())) == 1
+    assert len(list(spool_folders.beside(path).iterdir())) == 1
     # What is half written is no run.
-    assert spool.waiting(path) == []
+    assert spool.waiting(file_database(path)) == []
     spool.take_in_waiting(database)
 
 
 def test_two_processes_take_in_the_same_files(path: Path, database: Database) -> None:
     for seed in range(4):
-        spool.keep(path, make_run(seed=seed), StoreError("locked"))
-    files = spool.waiting(path)
+        spool.keep(file_database(path), make_run(seed=seed), StoreError("locked"))
+    files = spool.waiting(file_database(path))
     threads = [
         threading.Thread(target=spool.take_in, args=(database, order))
         for order in (files, files[::-1])
@@ -469,4 +471,4 @@ def test_two_processes_take_in_the_same_files(path: Path, database: Database) ->
     for thread in threads:
         thread.join()
     assert counts(database)["run"] == 4
-    assert spool.waiting(path) == []
+    assert spool.waiting(file_database(path)) == []

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from embstore.errors import QueryError, UsageError
-from embstore.store.connection import Database, open_database
+from embstore.store.connection import open_database
+from embstore.store.database import Database
 from embstore.store.statement import TABLE_FUNCTIONS, statement_parameters
 from embstore.store.writing import write_run
 from tests.processes import finish, start

@@ -69,11 +69,11 @@ def test_nothing_is_missing_from_a_store_that_was_migrated(schema: str, path: Pa
     unpack(schema, path)
     # Of an older schema nothing is expected.
     with duckdb.connect(path, read_only=True) as connection:
-        assert missing_parts(connection, path) == []
+        assert missing_parts(connection, str(path)) == []
     open_database(path)
     # Tables of one's own are nobody's business.
     change(path, "CREATE TABLE mine (a INTEGER)")
     with duckdb.connect(path, read_only=True) as connection:
-        assert missing_parts(connection, path) == []
+        assert missing_parts(connection, str(path)) == []
     with pytest.raises(QueryError, match="nothing"):
         open_store(path).sql("SELECT nothing FROM run")

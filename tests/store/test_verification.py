@@ -13,7 +13,8 @@ from typer.testing import CliRunner
 import embstore
 from embstore.cli.main import app
 from embstore.metrics import metric
-from embstore.store.connection import Database, open_database
+from embstore.store.connection import open_database
+from embstore.store.database import Database
 from embstore.store.exports.exporting import export_store
 from embstore.store.table_names import NUMBERS
 from embstore.store.verification.faults import find_faults

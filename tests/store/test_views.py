@@ -3,7 +3,7 @@ from datetime import UTC, datetime
 import duckdb
 import pytest
 
-from embstore.store.connection import Database
+from embstore.store.database import Database
 from embstore.store.writing import write_run
 from tests.synthetic import bell, make_run
 

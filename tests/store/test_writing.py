@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from embstore.store import ids, schema
-from embstore.store.connection import Database
+from embstore.store.database import Database
 from embstore.store.writing import write_run, write_runs
 from embstore.types import Measurement, Spectrum, StudyMark
 from tests.store.contents import counts, rows

@@ -15,7 +15,7 @@ from embstore.report.pack.encoding import columns, encode, lay_out
 from embstore.report.records import Contents
 
 if TYPE_CHECKING:
-    from embstore.store.connection import Database
+    from embstore.store.database import Database
     from embstore.types import FloatArray
 
 # A spectrum's ranks are even in their logarithm, as its chart is; the small ones coincide.

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from embstore.report.records import Contents, ModelFacts, State
-    from embstore.store.connection import Database
+    from embstore.store.database import Database
     from embstore.types import FloatArray
 
 Part = Literal["value", "low", "high", "error"]

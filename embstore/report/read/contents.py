@@ -12,7 +12,7 @@ from embstore.report.read.readable import readable
 from embstore.report.records import Contents, ModelFacts, Row, State
 
 if TYPE_CHECKING:
-    from embstore.store.connection import Database
+    from embstore.store.database import Database
 
 # The runs that the questions take too: the latest of each checkpoint and text. They are in the
 # order in which a reader wants to see them, and known by their place in it.

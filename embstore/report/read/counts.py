@@ -7,7 +7,7 @@ from embstore.report.read.readable import readable
 from embstore.report.records import Contents, Row
 
 if TYPE_CHECKING:
-    from embstore.store.connection import Database
+    from embstore.store.database import Database
 
 # Both counts in one scan of the largest table. The question ``coverage`` counts too, layer by
 # layer and for one metric.

@@ -15,7 +15,7 @@ from embstore.comparison.stored import compare_stored
 from embstore.report.records import Contents, ModelFacts, Row
 
 if TYPE_CHECKING:
-    from embstore.store.connection import Database
+    from embstore.store.database import Database
 
 # Each reads two runs with all their effects of windows.
 _MODELS = 4

@@ -16,7 +16,7 @@ from embstore.report.records import Contents, Row
 from embstore.store.empty_layers import EmptyLayers, empty_layers
 
 if TYPE_CHECKING:
-    from embstore.store.connection import Database
+    from embstore.store.database import Database
 
 # The seed study saw no mean dimension above it.
 CEILING = 60

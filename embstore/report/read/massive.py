@@ -9,7 +9,7 @@ from embstore.report.read.questions import ask
 from embstore.report.records import Contents, Row
 
 if TYPE_CHECKING:
-    from embstore.store.connection import Database
+    from embstore.store.database import Database
 
 # As Sun et al. (2024, arXiv 2402.17762) have it: above this, and so many times the median.
 LEAST_VALUE = 100

@@ -8,7 +8,7 @@ from embstore.report.read.questions import ask
 from embstore.report.records import Contents
 
 if TYPE_CHECKING:
-    from embstore.store.connection import Database
+    from embstore.store.database import Database
 
 Outline = Literal["bell", "valley", "rising", "falling", "flat", "open"]
 

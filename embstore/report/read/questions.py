@@ -7,7 +7,7 @@ from embstore.asking.question import read_question
 from embstore.common.paths import resource_folder
 
 if TYPE_CHECKING:
-    from embstore.store.connection import Database
+    from embstore.store.database import Database
 
 
 def ask(database: "Database", name: str, **parameters: object) -> list[dict[str, Any]]:

@@ -8,7 +8,7 @@ from embstore.report.read.readable import readable
 from embstore.report.records import Contents
 
 if TYPE_CHECKING:
-    from embstore.store.connection import Database
+    from embstore.store.database import Database
 
 # Fewer steps show no course.
 LEAST_STEPS = 5

@@ -25,13 +25,12 @@ from embstore.store.exports.kept_words import renewed_card, renewed_metadata
 from embstore.store.exports.parquet_files import PARTIAL, connect, write_facts, write_run
 from embstore.store.failures import duckdb_message, reading_error
 from embstore.store.readable import check_readable
-from embstore.store.reading import current_file
 from embstore.store.references import check_references
 from embstore.store.session import reading
 from embstore.store.table_names import FACTS, NUMBERS
 
 if TYPE_CHECKING:
-    from embstore.store.connection import Database
+    from embstore.store.database import Database
 
 # After so many runs the manifest is written: a stopped export keeps what it has by then.
 _BATCH = 100
@@ -129,8 +128,8 @@ def _not_written(target: Path, error: OSError | EmbstoreError) -> StoreError:
 
 def _export(database: "Database", target: Path) -> Exported:
     manifest = given = read_manifest(target)
-    source = current_file(database.path, database.timeout)
-    with reading(database.path, database.timeout, partial(connect, source)) as connection:
+    source = database.source()
+    with reading(database.home.key, database.timeout, partial(connect, source)) as connection:
         stored = _stored_runs(database, connection)
         damage = find_damage(target, given, stored)
         before = damage.sound
@@ -145,7 +144,7 @@ def _export(database: "Database", target: Path) -> Exported:
                 manifest = Manifest(embstore_version=__version__, tables=tables, runs=runs)
                 _publish(connection, target, manifest)
         except duckdb.Error as error:
-            check_readable(database.path, source, database.timeout)
+            check_readable(database)
             raise StoreError(
                 f"{target} could not be written ({duckdb_message(error)}): check the disk's free "
                 "space, then export again; what was exported before is as it was"
@@ -168,10 +167,10 @@ def _stored_runs(database: "Database", connection: duckdb.DuckDBPyConnection) ->
         return connection.execute(sql).fetchall()
 
     try:
-        check_references(database.path, ask, "store.")
+        check_references(database.place, ask, "store.")
         return [run_id for (run_id,) in ask("SELECT run_id FROM store.run ORDER BY run_id")]
     except duckdb.Error as error:
-        raise reading_error(database.path, error) from error
+        raise reading_error(database.place, error) from error
 
 
 def _publish(connection: duckdb.DuckDBPyConnection, target: Path, manifest: Manifest) -> None:

@@ -4,7 +4,6 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
 # For ``runs_of``, with what stands before the names of tables as ``source``.
@@ -17,7 +16,7 @@ LEFT JOIN {source}model AS model ON model.model_id = checkpoint.model_id
 
 
 @dataclass(frozen=True)
-class _Stored:
+class StoredRun:
     """A run that is stored: when it was measured, and of what."""
 
     created_at: datetime
@@ -27,7 +26,7 @@ class _Stored:
 
 
 # By their ids.
-Runs = Mapping[str, _Stored]
+Runs = Mapping[str, StoredRun]
 
 
 @dataclass(frozen=True)
@@ -35,7 +34,7 @@ class Merged:
     """What became of the runs of one other store.
 
     Attributes:
-        other: its file or folder.
+        other: where it is: its file, folder or address.
         new: runs that were taken in.
         known: runs that were there already.
         measured_twice: of those, how many the other store has measured by itself; the numbers
@@ -43,7 +42,7 @@ class Merged:
         namesakes: names that now stand for several models, and did not before.
     """
 
-    other: Path
+    other: str
     new: int
     known: int
     measured_twice: int
@@ -63,14 +62,14 @@ class Merged:
 
 def runs_of(rows: Iterable[Sequence[Any]]) -> Runs:
     """Return the runs that ``RUNS`` gives, by their ids."""
-    return {row[0]: _Stored(*row[1:]) for row in rows}
+    return {row[0]: StoredRun(*row[1:]) for row in rows}
 
 
-def told(path: Path, here: Runs, there: Runs) -> Merged:
+def told(place: str, here: Runs, there: Runs) -> Merged:
     """Return what becomes of the runs of a store, given those that are here before."""
     known = here.keys() & there.keys()
     return Merged(
-        other=path,
+        other=place,
         new=len(there) - len(known),
         known=len(known),
         measured_twice=sum(here[run_id].created_at != there[run_id].created_at for run_id in known),

@@ -5,28 +5,27 @@ import logging
 import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from embstore.common.messages import listed
 from embstore.common.paths import expanded
 from embstore.errors import StoreError, StoreLockedError
 from embstore.store import duplicates, schema
+from embstore.store.connection import open_database
 from embstore.store.exports.at_address import address_in
-from embstore.store.exports.damage import check_files
-from embstore.store.exports.export_files import is_export, read_manifest
-from embstore.store.exports.in_place import of_export
-from embstore.store.mending.merged import RUNS, Merged, Runs, runs_of, told
-from embstore.store.opening import discard_empty, prepare_store
+from embstore.store.exports.export_files import read_manifest
+from embstore.store.exports.in_export import only_asked
+from embstore.store.mending.merged import RUNS, Merged, Runs, StoredRun, runs_of, told
+from embstore.store.opening import discard_empty
+from embstore.store.places import Place
 from embstore.store.readable import check_readable
-from embstore.store.reading import asking, current_file
 from embstore.store.references import check_references
-from embstore.store.session import Connect
 from embstore.store.table_names import NUMBERS
 
 if TYPE_CHECKING:
     import sqlalchemy as sa
 
-    from embstore.store.connection import Database
+    from embstore.store.database import Database
 
 _LOG = logging.getLogger(__name__)
 
@@ -53,7 +52,7 @@ _SHARED = (
 
 
 def merge_stores(
-    database: "Database", others: Iterable[Path], *, dry_run: bool = False
+    database: "Database", others: Iterable[str | Path], *, dry_run: bool = False
 ) -> list[Merged]:
     """Take in every run of other stores that is not there yet, or nothing of any of them.
 
@@ -63,7 +62,7 @@ def merge_stores(
 
     Args:
         database: what to merge into.
-        others: files of stores, or folders of exports.
+        others: files or addresses of stores, or folders of exports.
         dry_run: only tell what would be taken in.
 
     Returns:
@@ -75,28 +74,35 @@ def merge_stores(
             cannot be written.
         StoreVersionError: a newer embstore wrote one.
     """
-    given = [_as_file(path) for path in others]
+    opened = [_open(database, other) for other in others]
     # Each once, and all of them looked at before anything is changed.
-    current = {
-        path: _up_to_date(path, database.timeout)
-        for path in dict.fromkeys(given)
-        if not _same_file(path, database.path)
+    sources = {
+        other.place: other.source()
+        for other in {other.place: other for other in opened}.values()
+        if not _is_same(other, database)
     }
     if dry_run:
-        return _noted(_would_merge(database, given, current))
-    made = not database.path.exists()
+        return _noted(_would_merge(database, opened))
+    made = not database.exists()
     try:
-        return _noted(_merge(database, given, current))
+        return _noted(_merge(database, [other.place for other in opened], sources))
     except StoreLockedError:
         raise
     except StoreError:
-        if made:
-            discard_empty(database.path, database.timeout)
+        if made and isinstance(database.home.key, Path):
+            discard_empty(database.home.key, database.timeout)
         # Which of them is damaged, if one is, and not whichever DuckDB was busy with.
-        for path, file in {**current, database.path: database.path}.items():
-            if file.exists():
-                check_readable(path, file, database.timeout, _connect(file))
+        for one in (*opened, database):
+            if one.exists():
+                check_readable(one)
         raise
+
+
+def _open(database: "Database", other: str | Path) -> "Database":
+    """Open a store to take runs from."""
+    if address := address_in(other):
+        raise only_asked(address)
+    return open_database(other, create=False, timeout=database.timeout)
 
 
 def _noted(merged: list[Merged]) -> list[Merged]:
@@ -113,20 +119,25 @@ def _noted(merged: list[Merged]) -> list[Merged]:
 
 
 def _merge(
-    database: "Database", given: Iterable[Path], current: Mapping[Path, Path]
+    database: "Database", given: Iterable[str], sources: Mapping[str, Place]
 ) -> list[Merged]:
     """Merge all of them in one transaction."""
-    names = {path: f"other_{number}" for number, path in enumerate(current)}
-    with database.begin(beside={names[path]: file for path, file in current.items()}) as connection:
+    names = {place: f"other_{number}" for number, place in enumerate(sources)}
+
+    def merge(connection: "sa.Connection") -> list[Merged]:
         merged = []
-        for path in given:
-            source = f"{names[path]}." if path in names else ""
+        for place in given:
+            source = f"{names[place]}." if place in names else ""
             if source:
-                check_references(path, connection.exec_driver_sql, source)
-            merged.append(told(path, _runs(connection), _runs(connection, source)))
+                check_references(place, connection.exec_driver_sql, source)
+            merged.append(told(place, _runs(connection), _runs(connection, source)))
             if source:
-                take_in(connection, names[path])
+                take_in(connection, names[place])
         return merged
+
+    return database.transact(
+        merge, beside={names[place]: source for place, source in sources.items()}
+    )
 
 
 def import_export(database: "Database", folder: str | Path, *, dry_run: bool = False) -> Merged:
@@ -137,9 +148,9 @@ def import_export(database: "Database", folder: str | Path, *, dry_run: bool = F
             cannot be written.
         StoreVersionError: a newer embstore wrote it.
     """
-    path = _as_file(Path(folder))
-    read_manifest(path)
-    (merged,) = merge_stores(database, [path], dry_run=dry_run)
+    if not address_in(folder):
+        read_manifest(Path(os.path.realpath(expanded(folder))))
+    (merged,) = merge_stores(database, [folder], dry_run=dry_run)
     return merged
 
 
@@ -187,49 +198,32 @@ def _runs(connection: "sa.Connection", source: str = "") -> Runs:
     return runs_of(found.fetchall())
 
 
-def _would_merge(
-    database: "Database", given: Iterable[Path], current: Mapping[Path, Path]
-) -> list[Merged]:
+def _would_merge(database: "Database", opened: Iterable["Database"]) -> list[Merged]:
     """Tell what merging would do, from reading alone."""
-
-    def stored(place: Path, file: Path) -> Runs:
-        with asking(file, database.timeout, _connect(file)) as connection:
-            if place != database.path:
-                check_references(place, lambda sql: connection.execute(sql).fetchall())
-            return runs_of(connection.execute(RUNS.format(source="")).fetchall())
-
-    here = stored(database.path, database.path) if database.path.exists() else {}
+    here: dict[str, StoredRun] = dict(_all_runs(database)) if database.exists() else {}
     merged = []
-    for path in given:
-        there = stored(path, current[path]) if path in current else dict(here)
-        merged.append(told(path, here, there))
+    for other in opened:
+        there = dict(here)
+        if not _is_same(other, database):
+            check_references(other.place, functools.partial(_ask, other))
+            there = dict(_all_runs(other))
+        merged.append(told(other.place, here, there))
         here = {**there, **here}
     return merged
 
 
-def _connect(file: Path) -> Connect | None:
-    return functools.partial(of_export, file, ()) if is_export(file) else None
+def _all_runs(database: "Database") -> Runs:
+    return runs_of(_ask(database, RUNS.format(source="")))
 
 
-def _as_file(path: Path) -> Path:
-    if address := address_in(path):
-        raise StoreError(
-            f"{address} is an address, which can be asked only: fetch the folder and name that"
-        )
-    return Path(os.path.realpath(expanded(path)))
+def _ask(database: "Database", sql: str) -> list[tuple[Any, ...]]:
+    return [tuple(row.values()) for row in database.select(sql).to_pylist()]
 
 
-def _same_file(path: Path, own: Path) -> bool:
+def _is_same(other: "Database", own: "Database") -> bool:
+    if not (isinstance(other.home.key, Path) and isinstance(own.home.key, Path)):
+        return other.home.key == own.home.key
     try:
-        return path.samefile(own)
+        return other.home.key.samefile(own.home.key)
     except OSError:
         return False
-
-
-def _up_to_date(path: Path, timeout: float) -> Path:
-    """Return what to read of a store: its file, or the migrated copy of an older one."""
-    if is_export(path):
-        check_files(path, read_manifest(path))
-        return path
-    prepare_store(path, timeout, create=False)
-    return current_file(path, timeout)

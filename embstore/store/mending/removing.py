@@ -18,15 +18,12 @@ from embstore.store.mending.find_runs import (
     in_transaction,
 )
 from embstore.store.quoting import quoted, quoted_ids
-from embstore.store.session import reading
 from embstore.store.table_names import NUMBERS, ORPHANS
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     import sqlalchemy as sa
 
-    from embstore.store.connection import Database
+    from embstore.store.database import Database
 
 _GONE = "(SELECT unnest(string_split(?, ',')))"
 # The share of a table's rows that must go so that writing the others anew is worth it.
@@ -71,12 +68,16 @@ def remove_runs(database: "Database", selection: Selection, *, dry_run: bool = F
     found = _find(database.look, selection)
     if dry_run:
         return found
-    free = _free_bytes(database)
-    with database.begin() as connection:
-        found = _find(in_transaction(connection), selection)
-        connection.exec_driver_sql(f"DELETE FROM failure WHERE {_failed(selection)}")  # noqa: S608
-        _delete(connection, found.runs["run_id"].to_pylist())
-    return replace(found, freed_bytes=max(0, _free_bytes(database) - free))
+    free = database.free_bytes()
+    found = database.transact(lambda connection: _remove(connection, selection))
+    return replace(found, freed_bytes=max(0, database.free_bytes() - free))
+
+
+def _remove(connection: "sa.Connection", selection: Selection) -> Removed:
+    found = _find(in_transaction(connection), selection)
+    connection.exec_driver_sql(f"DELETE FROM failure WHERE {_failed(selection)}")  # noqa: S608
+    _delete(connection, found.runs["run_id"].to_pylist())
+    return found
 
 
 def _find(select: Select, selection: Selection) -> Removed:
@@ -176,16 +177,3 @@ def _delete_rows(connection: "sa.Connection", table: str, gone: str) -> None:
     connection.exec_driver_sql(f"INSERT INTO {table}_ FROM {among.format('NOT IN')}", (gone,))
     connection.exec_driver_sql(f"DROP TABLE {table}")
     connection.exec_driver_sql(f"ALTER TABLE {table}_ RENAME TO {table}")
-
-
-def _free_bytes(database: "Database") -> int:
-    """Return how much less than its size the file needs, counted from what it was at most."""
-    with reading(database.path, database.timeout) as connection:
-        row = connection.execute(
-            "SELECT free_blocks * block_size FROM pragma_database_size()"
-        ).fetchone()
-    return int(row[0]) - _size(database.path) if row else 0
-
-
-def _size(path: "Path") -> int:
-    return path.stat().st_size

@@ -7,7 +7,9 @@ from embstore.errors import QueryError, UsageError
 from embstore.store.mending.find_runs import Select, failures, in_transaction
 
 if TYPE_CHECKING:
-    from embstore.store.connection import Database
+    import sqlalchemy as sa
+
+    from embstore.store.database import Database
 
 
 def rename_model(database: "Database", model: str, new: str) -> int:
@@ -25,18 +27,21 @@ def rename_model(database: "Database", model: str, new: str) -> int:
         raise UsageError(f"{new!r} cannot be a model's name: give one line without space around it")
     database.check_whole()
     _check(database.look, model, new)
-    with database.begin() as connection:
-        _check(in_transaction(connection), model, new)
-        for table, column in (("model", "name"), ("failure", "model")):
-            connection.exec_driver_sql(
-                f"UPDATE {table} SET {column} = ? WHERE {column} = ?",  # noqa: S608 - our own names
-                (new, model),
-            )
-        counted = connection.exec_driver_sql(
-            "SELECT count(*) FROM run AS r JOIN checkpoint AS c USING (checkpoint_id) "
-            "JOIN model AS m USING (model_id) WHERE m.name = ?",
-            (new,),
-        ).scalar()
+    return database.transact(lambda connection: _rename(connection, model, new))
+
+
+def _rename(connection: "sa.Connection", model: str, new: str) -> int:
+    _check(in_transaction(connection), model, new)
+    for table, column in (("model", "name"), ("failure", "model")):
+        connection.exec_driver_sql(
+            f"UPDATE {table} SET {column} = ? WHERE {column} = ?",  # noqa: S608 - our own names
+            (new, model),
+        )
+    counted = connection.exec_driver_sql(
+        "SELECT count(*) FROM run AS r JOIN checkpoint AS c USING (checkpoint_id) "
+        "JOIN model AS m USING (model_id) WHERE m.name = ?",
+        (new,),
+    ).scalar()
     return int(counted or 0)
 
 

@@ -13,7 +13,9 @@ from embstore.store.mending.find_runs import RunFacts, Selection, find_runs, in_
 from embstore.store.tags import check_tags
 
 if TYPE_CHECKING:
-    from embstore.store.connection import Database
+    import sqlalchemy as sa
+
+    from embstore.store.database import Database
 
 _LATEST = "SELECT max(tagged_at) FROM tag_change WHERE run_id = ?"
 _TAGS = "SELECT key, value FROM run_tag WHERE run_id = ? ORDER BY key"
@@ -54,24 +56,27 @@ def tag_run(database: "Database", run: str, tags: Mapping[str, str | None]) -> T
     database.check_whole()
     asked = Selection(runs=(run,))
     find_runs(database.look, asked)
-    with database.begin() as connection:
-        (found,) = find_runs(in_transaction(connection), asked)
-        run_id = str(found["run_id"])
-        tags_now = connection.exec_driver_sql(_TAGS, (run_id,))
-        before = {str(key): str(value) for key, value in tags_now}
-        changed = {key: value for key, value in wanted.items() if before.get(key) != value}
-        if changed:
-            last = connection.exec_driver_sql(_LATEST, (run_id,)).scalar()
-            now = datetime.now(UTC)
-            # A clock that goes back must not make an earlier change the last.
-            at = now if last is None else max(now, last + timedelta(microseconds=1))
-            connection.execute(
-                schema.tag_change.insert(),
-                [
-                    {"run_id": run_id, "key": key, "value": value, "tagged_at": at}
-                    for key, value in changed.items()
-                ],
-            )
+    return database.transact(lambda connection: _tag(connection, asked, wanted))
+
+
+def _tag(connection: "sa.Connection", asked: Selection, wanted: Mapping[str, str | None]) -> Tagged:
+    (found,) = find_runs(in_transaction(connection), asked)
+    run_id = str(found["run_id"])
+    tags_now = connection.exec_driver_sql(_TAGS, (run_id,))
+    before = {str(key): str(value) for key, value in tags_now}
+    changed = {key: value for key, value in wanted.items() if before.get(key) != value}
+    if changed:
+        last = connection.exec_driver_sql(_LATEST, (run_id,)).scalar()
+        now = datetime.now(UTC)
+        # A clock that goes back must not make an earlier change the last.
+        at = now if last is None else max(now, last + timedelta(microseconds=1))
+        connection.execute(
+            schema.tag_change.insert(),
+            [
+                {"run_id": run_id, "key": key, "value": value, "tagged_at": at}
+                for key, value in changed.items()
+            ],
+        )
     now_there = {**before, **changed}
     return Tagged(
         run=found,

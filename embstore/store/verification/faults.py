@@ -11,7 +11,7 @@ from embstore.store.tampering import changed_tables, changed_views
 from embstore.store.verification import gaps, limits
 
 if TYPE_CHECKING:
-    from embstore.store.connection import Database
+    from embstore.store.database import Database
 
 # What makes a row of tables without a primary key unlike every other.
 _STATE = ("run_id", "stack", "layer", "site")

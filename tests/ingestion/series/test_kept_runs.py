@@ -13,7 +13,7 @@ from embstore.errors import IngestError, KeptError, StoreError, StoreLockedError
 from embstore.ingestion import prefetch, recording
 from embstore.ingestion.outcome import Outcome
 from embstore.ingestion.provenance import collect
-from embstore.store import migration, spool
+from embstore.store import migration, spool_folders
 from tests.holding import hold
 from tests.ingestion.series.ingests import SMALL, damage, rows, statuses
 from tests.processes import finish
@@ -90,7 +90,7 @@ def test_a_series_is_kept_while_a_notebook_holds_the_store_and_taken_in_afterwar
     error = caught.value
     assert error.exit_code == 3
     assert statuses(error.outcomes) == ["kept", "failed", "kept"]
-    folder = spool.beside(store)
+    folder = spool_folders.beside(store)
     assert str(error).startswith(
         f"2 of 3 checkpoints are measured, but not in the store ({store} is locked by process"
     )
@@ -169,7 +169,7 @@ def test_runs_are_taken_in_without_a_model(
         embstore.ingest(tiny_llama, corpus=text, store=store, **SMALL)
     assert isinstance(caught.value, KeptError)
     notebook.close()
-    folder = spool.beside(store)
+    folder = spool_folders.beside(store)
     assert embstore.take_in(folder, store=store) == 1
     assert len(rows(store, "SELECT * FROM run")) == 1
     assert not folder.exists()

@@ -3,7 +3,7 @@ from dataclasses import replace
 import pytest
 
 from embstore.report.findings import bells
-from embstore.store.connection import Database
+from embstore.store.database import Database
 from embstore.store.writing import write_runs
 from tests.report.told import profile, told
 from tests.synthetic import make_run

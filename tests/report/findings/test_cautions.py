@@ -3,7 +3,7 @@ from datetime import UTC, datetime
 import pytest
 
 from embstore.report.read.contents import read_contents
-from embstore.store.connection import Database
+from embstore.store.database import Database
 from embstore.store.writing import write_run, write_runs
 from tests.report.told import changed, told
 from tests.synthetic import METRICS, make_run

@@ -2,7 +2,7 @@ import pytest
 
 from embstore.report.findings.massive import massive_activations
 from embstore.report.read.massive import Massive
-from embstore.store.connection import Database
+from embstore.store.database import Database
 from embstore.store.writing import write_run
 from tests.report.read.test_massive import PEAKS, run_with
 from tests.report.told import told

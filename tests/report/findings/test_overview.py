@@ -4,7 +4,7 @@ from embstore.choices import Scope
 from embstore.report.findings import overview
 from embstore.report.read.contents import read_contents
 from embstore.report.read.evidence import Highest
-from embstore.store.connection import Database
+from embstore.store.database import Database
 from embstore.store.writing import write_run, write_runs
 from embstore.types import LayerKey
 from tests.report.told import at, told

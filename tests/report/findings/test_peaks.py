@@ -4,7 +4,7 @@ from embstore.choices import Scope
 from embstore.report.findings.peaks import peak_by_kind
 from embstore.report.findings.sentences import Finding, Spark
 from embstore.report.read.profiles import AnisotropyProfile
-from embstore.store.connection import Database
+from embstore.store.database import Database
 from embstore.store.writing import write_run
 from embstore.types import LayerKey
 from tests.report.told import profile, told

@@ -3,7 +3,7 @@ import pytest
 from embstore.report.findings import training
 from embstore.report.findings.sentences import Spark
 from embstore.report.read.training import Course
-from embstore.store.connection import Database
+from embstore.store.database import Database
 from embstore.store.writing import write_runs
 from tests.report.told import at, changed, told
 from tests.synthetic import make_run

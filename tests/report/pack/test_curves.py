@@ -8,7 +8,7 @@ import pytest
 from embstore.choices import SCOPES
 from embstore.report.pack.curves import Bundle, pack_scales, pack_spectra
 from embstore.report.read.contents import read_contents
-from embstore.store.connection import Database
+from embstore.store.database import Database
 from embstore.store.writing import write_run, write_runs
 from embstore.types import FloatArray
 from tests.synthetic import make_run

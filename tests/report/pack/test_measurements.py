@@ -17,7 +17,7 @@ from embstore.report.pack.measurements import pack_metrics
 from embstore.report.pack.selection import select_metrics
 from embstore.report.read.contents import read_contents
 from embstore.report.read.counts import read_counts
-from embstore.store.connection import Database
+from embstore.store.database import Database
 from tests.stores import new_store
 from tests.synthetic import make_run
 

@@ -6,7 +6,7 @@ import axe_playwright_python
 import pytest
 
 from embstore.report.write import build_report
-from embstore.store.connection import Database
+from embstore.store.database import Database
 from tests.report.conftest import Open
 from tests.report.hostile import FORMULA, SCRIPT
 from tests.report.visiting import choose, downloaded, ready, unfold

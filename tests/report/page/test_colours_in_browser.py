@@ -11,7 +11,7 @@ from embstore.asking.background import models_by_age
 from embstore.charts.palette import _along_viridis, model_color
 from embstore.charts.theme import DARK, LIGHT, Theme
 from embstore.report.write import ReportOptions, build_report
-from embstore.store.connection import Database
+from embstore.store.database import Database
 from tests.report.conftest import Open
 from tests.report.visiting import choose, ready
 from tests.stores import new_store

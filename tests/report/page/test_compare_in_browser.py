@@ -8,7 +8,7 @@ import pytest
 
 from embstore.comparison.stored import compare_stored
 from embstore.report.write import build_report
-from embstore.store.connection import Database
+from embstore.store.database import Database
 from embstore.types import Measurement, Run
 from tests.report.conftest import Open
 from tests.report.visiting import choose, downloaded, ready, unfold

@@ -10,7 +10,7 @@ from embstore.report.page import html
 from embstore.report.page.html import PageText, write_page
 from embstore.report.read.contents import read_contents
 from embstore.report.records import Contents
-from embstore.store.connection import Database
+from embstore.store.database import Database
 from tests.report.hostile import FORMULA, SCRIPT, TEMPLATE
 
 TEXT = PageText(title="Title", store="store.duckdb", version="0.1.0", written="today")

@@ -10,7 +10,7 @@ import axe_playwright_python
 import pytest
 
 from embstore.report.write import build_report
-from embstore.store.connection import Database
+from embstore.store.database import Database
 from embstore.store.writing import write_run
 from tests.report.conftest import Open
 from tests.report.hostile import SCRIPT

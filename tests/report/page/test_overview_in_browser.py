@@ -7,7 +7,7 @@ from playwright.sync_api import expect
 
 from embstore.choices import Scope
 from embstore.report.write import build_report
-from embstore.store.connection import Database
+from embstore.store.database import Database
 from embstore.types import LayerKey
 from tests.report.conftest import Open
 from tests.report.visiting import choose, ready, slide, unfold

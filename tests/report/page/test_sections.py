@@ -3,7 +3,7 @@ import pytest
 from embstore.report.findings.sentences import Finding, Spark
 from embstore.report.page.sections import Lead, lead_of, views_of
 from embstore.report.read.contents import read_contents
-from embstore.store.connection import Database
+from embstore.store.database import Database
 from embstore.store.writing import write_run, write_runs
 from tests.synthetic import make_run
 

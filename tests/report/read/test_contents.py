@@ -5,7 +5,7 @@ import pytest
 
 from embstore.errors import QueryError
 from embstore.report.read.contents import read_contents
-from embstore.store.connection import Database
+from embstore.store.database import Database
 from embstore.store.writing import write_failure, write_run, write_runs
 from embstore.types import Failure
 from tests.stores import new_store

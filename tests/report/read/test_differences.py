@@ -3,7 +3,7 @@ import pytest
 from embstore.comparison.stored import compare_stored
 from embstore.report.read.contents import read_contents
 from embstore.report.read.differences import first_and_last, read_paired
-from embstore.store.connection import Database
+from embstore.store.database import Database
 from embstore.store.writing import write_runs
 from embstore.types import Measurement, Run
 from tests.synthetic import make_run, with_effects

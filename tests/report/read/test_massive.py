@@ -7,7 +7,7 @@ from embstore.choices import Scope
 from embstore.report.read.contents import read_contents
 from embstore.report.read.massive import Massive, find_massive, largest_table, read_largest
 from embstore.report.read.readable import readable
-from embstore.store.connection import Database
+from embstore.store.database import Database
 from embstore.store.writing import write_run, write_runs
 from embstore.types import LayerKey, MassiveActivation, Run
 from tests.report.hostile import SCRIPT

@@ -2,7 +2,7 @@ import pytest
 
 from embstore.report.read.contents import read_contents
 from embstore.report.read.profiles import read_profiles
-from embstore.store.connection import Database
+from embstore.store.database import Database
 from embstore.store.writing import write_run, write_runs
 from tests.synthetic import make_run
 

@@ -5,7 +5,7 @@ import pytest
 from embstore.errors import QueryError
 from embstore.report.read.questions import ask
 from embstore.report.write import build_report
-from embstore.store.connection import Database
+from embstore.store.database import Database
 from embstore.store.writing import write_run
 from tests.synthetic import make_run
 

@@ -12,7 +12,8 @@ import pytest
 from embstore.api.store import open_store
 from embstore.asking.ask import find_question, run_question
 from embstore.errors import QueryError, StoreError, StoreVersionError
-from embstore.store.connection import Database, open_database
+from embstore.store.connection import open_database
+from embstore.store.database import Database
 from embstore.store.exports.export_files import MANIFEST
 from embstore.store.exports.exporting import export_store
 from embstore.store.writing import write_run

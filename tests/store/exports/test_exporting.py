@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 
 from embstore.asking.ask import find_questions, run_question
 from embstore.errors import QueryError, StoreError, StoreLockedError, StoreVersionError
-from embstore.store.connection import Database, open_database
+from embstore.store.connection import open_database
+from embstore.store.database import Database
 from embstore.store.exports import data_card
 from embstore.store.exports.export_files import MANIFEST, Manifest, fact_path, read_manifest
 from embstore.store.exports.exporting import export_store
@@ -31,7 +32,7 @@ from embstore.types import Run
 from tests.processes import finish, finish_killed, start
 from tests.range_server import serve
 from tests.store.contents import contents, counts, rows
-from tests.stores import new_store
+from tests.stores import file_database, new_store
 from tests.synthetic import ALL_METRICS, make_failure, make_run
 
 NAMES = ("lab/m", "组织/模型 'x' \"y\"")
@@ -600,7 +601,7 @@ def test_two_exports_at_once_take_turns(store: Database, export: Path) -> None:
         FileLock(export / ".embstore.lock"),
         pytest.raises(StoreLockedError, match="written to by another process"),
     ):
-        export_store(Database(store.path, timeout=0.1), export)
+        export_store(file_database(store.path, timeout=0.1), export)
 
 
 def test_the_card_names_the_tables_as_a_hub_reads_them(exported: Path) -> None:

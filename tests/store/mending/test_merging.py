@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 
 from embstore.errors import StoreError, StoreVersionError
 from embstore.store import migration
-from embstore.store.connection import Database, open_database
+from embstore.store.connection import open_database
+from embstore.store.database import Database
 from embstore.store.duplicates import mark
 from embstore.store.exports.exporting import export_store
 from embstore.store.mending.merged import Merged
@@ -27,7 +28,7 @@ from embstore.store.writing import write_failure, write_run
 from embstore.types import Run
 from tests.holding import held
 from tests.store.contents import contents, counts, rows
-from tests.stores import new_store, spoil
+from tests.stores import file_database, new_store, spoil
 from tests.synthetic import METRICS, make_failure, make_run
 
 START = datetime(2026, 11, 1, tzinfo=UTC)
@@ -327,7 +328,7 @@ def test_one_that_is_held_is_named_with_its_holder(database: Database, other: Da
         held(other.path) as holder,
         pytest.raises(StoreError, match=rf"{other.path} is locked by process {holder.pid}"),
     ):
-        merge_stores(Database(database.path, timeout=0.1), [other.path])
+        merge_stores(file_database(database.path, timeout=0.1), [other.path])
     assert runs_of(merge_stores(database, [other.path])[0]) == (3, 0, 0)
 
 

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from embstore.errors import QueryError, StoreError, UsageError
-from embstore.store.connection import Database
+from embstore.store.database import Database
 from embstore.store.mending.find_runs import Selection
 from embstore.store.mending.removing import remove_runs
 from embstore.store.mending.tagging import tag_run

@@ -4,7 +4,7 @@ import pytest
 
 from embstore.errors import QueryError, UsageError
 from embstore.store import ids
-from embstore.store.connection import Database
+from embstore.store.database import Database
 from embstore.store.mending.merging import merge_stores
 from embstore.store.mending.renaming import rename_model
 from embstore.store.writing import repeats, write_failure, write_run, write_runs

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from embstore.errors import QueryError, UsageError
-from embstore.store.connection import Database
+from embstore.store.database import Database
 from embstore.store.mending import tagging
 from embstore.store.mending.tagging import tag_run
 from embstore.store.writing import write_run

@@ -1,0 +1,324 @@
+"""What every store can do, wherever it lies: be asked, and if it is no export be written to."""
+
+import contextlib
+import random
+import time
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+import duckdb
+import pyarrow as pa
+
+from embstore.errors import QueryError, StoreError, StoreLockedError, UsageError
+from embstore.store.failures import changed_by_hand, inner_error, query_error
+from embstore.store.home import Home
+from embstore.store.limits import NO_LIMITS, Limits
+from embstore.store.places import Place
+from embstore.store.reading import asking, holding
+from embstore.store.session import fetch
+from embstore.store.statement import check_parameters, check_untrusted, readable_plan
+from embstore.store.tampering import missing_parts
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+T = TypeVar("T")
+
+# What was measured waits this many times longer than a question: it may be an hour's work.
+_PATIENCE = 30
+_FIRST_PAUSE = 0.1
+_LONGEST_PAUSE = 2.0
+
+
+class Database:
+    """A store; ``open_database`` opens one.
+
+    Threads may share it: they take turns. Of a file another DuckDB connection in the same
+    process must be closed first, for DuckDB refuses two with different settings.
+
+    Attributes:
+        home: where it lies.
+        timeout: seconds to wait while another process holds it.
+        waited_in_vain: a write has waited long for it, and did not get it.
+    """
+
+    def __init__(self, home: Home, *, timeout: float) -> None:
+        """Take where a store lies."""
+        self.home = home
+        self.timeout = timeout
+        self.waited_in_vain = False
+
+    def __repr__(self) -> str:
+        return f"Database({self.place!r})"
+
+    @property
+    def path(self) -> Path:
+        """Its file or folder, absolute; of an address only its last part."""
+        return self.home.path
+
+    @property
+    def place(self) -> str:
+        """Where it is, as people name it: the path, or an address."""
+        return self.home.place
+
+    @property
+    def where(self) -> str:
+        """Where a name is looked for, to say that it is not there."""
+        return "in the part of this store with these tags" if self.home.tagged else "in this store"
+
+    def select(self, sql: str, params: Mapping[str, object] | None = None) -> pa.Table:
+        """Run one of embstore's own queries, with ``$named`` parameters.
+
+        Raises:
+            UsageError: a parameter is missing or unknown.
+            QueryError: DuckDB refuses the statement.
+            StoreError: the store cannot be opened or read.
+        """
+        with asking(self.home.key, self.timeout, self.home.connect) as connection:
+            check_parameters(connection, sql, params or {})
+            return self._fetch(connection, sql, params or {})
+
+    def select_prepared(self, sql: str) -> pa.Table:
+        """Run one of embstore's own questions, as ``PREPARE`` and ``EXECUTE``.
+
+        Raises:
+            QueryError: DuckDB refuses the statements.
+            StoreError: the store cannot be opened or read.
+        """
+        with asking(self.home.key, self.timeout, self.home.connect) as connection:
+            return self._fetch(connection, sql, {})
+
+    def select_untrusted(
+        self,
+        sql: str,
+        params: Mapping[str, object] | None = None,
+        *,
+        limits: Limits = NO_LIMITS,
+    ) -> pa.Table:
+        """Run a user's ad-hoc SQL: one statement that sees the store and nothing else.
+
+        Columns of a type that Arrow does not have come as text.
+
+        Raises:
+            UsageError: a parameter is missing or unknown.
+            QueryError: the statement is refused, before it runs, fails, or takes more than
+                it may.
+            StoreError: the store cannot be opened or read.
+        """
+        if limits.memory and self.home.assembled:
+            raise UsageError("memory can be limited for a whole store, not for an export or tags")
+        with self.home.confined(self.timeout, limits.memory) as connection:
+            checked = check_untrusted(connection, sql, of_a_part=self.home.tagged)
+            check_parameters(connection, checked, params or {})
+            table = self._fetch(connection, checked, params or {}, exact=True, limits=limits)
+        return readable_plan(table)
+
+    def look(self, sql: str) -> list[Mapping[str, object]]:
+        """Read tables of the store as it is, also of an older schema: before it is changed.
+
+        Raises:
+            StoreError: the store cannot be opened or read.
+        """
+        with self.home.examining(self.timeout) as connection:
+            return list(self._fetch(connection, sql, {}).to_pylist())
+
+    @contextlib.contextmanager
+    def held(self) -> Iterator[None]:
+        """Answer several questions from one moment of the store, and sooner.
+
+        It is opened once for all of them; a file is not written to until the last. Keep slow
+        work that is no question out of it: a writer waits as long.
+
+        Raises:
+            StoreError: the store cannot be opened.
+        """
+        with holding(self.home.key, self.timeout, self.home.connect):
+            yield
+
+    def exists(self) -> bool:
+        """Say whether it has been made: what opens it to write may do so before that."""
+        return self.home.exists(self.timeout)
+
+    def schema(self) -> str:
+        """Return which schema it has, the name of its last migration.
+
+        Raises:
+            StoreError: it cannot be read, or is no store.
+        """
+        return self.home.schema(self.timeout)
+
+    def size(self) -> int:
+        """Return how many bytes its files have.
+
+        Raises:
+            StoreError: it cannot be read.
+        """
+        return self.home.size(self.timeout)
+
+    def free_bytes(self) -> int:
+        """Return what its files have free; only differences of it mean something.
+
+        Raises:
+            StoreError: it cannot be read.
+        """
+        return self.home.free_bytes(self.timeout)
+
+    def source(self) -> Place:
+        """Return what is attached to read its tables: itself, or of an older one a migrated copy.
+
+        Raises:
+            StoreError: it cannot be read.
+        """
+        return self.home.source(self.timeout)
+
+    @property
+    def is_only_read(self) -> bool:
+        """Whether it is an export, in a folder or at an address."""
+        return self.home.only_read
+
+    @property
+    def is_assembled(self) -> bool:
+        """Whether what is asked is put together in memory: of an export, or of some runs."""
+        return self.home.assembled
+
+    def damaged_files(self) -> dict[str, str]:
+        """Return which files of an export are missing or differ from their checksum, with why.
+
+        Other stores have no checksums.
+
+        Raises:
+            StoreError: the manifest cannot be read.
+        """
+        return self.home.damaged_files()
+
+    def check_whole(self) -> None:
+        """Refuse to change, or to export, what is only read or only a part.
+
+        Raises:
+            StoreError: it is an export, or was opened with tags.
+        """
+        self.home.check_whole()
+
+    def check_writable(self) -> None:
+        """Find out whether a run could be stored now; nothing is changed.
+
+        Raises:
+            StoreError: what stands in the way.
+        """
+        self.home.check_writable(self.timeout)
+
+    def make_ready(self) -> None:
+        """Find out whether runs can be stored, and migrate an older store, before long work.
+
+        Raises:
+            StoreError: what stands in the way.
+        """
+        self.check_writable()
+        if self.exists():
+            self.migrate()
+
+    def migrate(self) -> bool:
+        """Bring an older store to the current schema; return whether it was older.
+
+        Raises:
+            StoreError: it cannot be migrated, and is as it was; or is an export.
+        """
+        self.check_whole()
+        return self.home.migrate(self.timeout)
+
+    @contextlib.contextmanager
+    def begin(
+        self, *, patient: bool = False, beside: Mapping[str, Place] | None = None
+    ) -> "Iterator[Connection]":
+        """Hold the store for one writing transaction: all of it is stored, or nothing.
+
+        Args:
+            patient: wait longer for a locked store than a question would, for what was measured;
+                unless that was in vain before: then somebody keeps it.
+            beside: further stores that the statements may read, by the names they use for them.
+
+        Raises:
+            StoreLockedError: another process holds the store.
+            StoreVersionError: a newer embstore has migrated the store meanwhile.
+            StoreError: the disk is full or fails, or the store is older and cannot be migrated.
+        """
+        self.check_whole()
+        long = patient and not self.waited_in_vain
+        try:
+            with self.home.begin(self._patience(long=long), beside or {}) as connection:
+                self.waited_in_vain = False
+                yield connection
+        except StoreLockedError:
+            self.waited_in_vain = self.waited_in_vain or long
+            raise
+
+    def transact(
+        self,
+        work: "Callable[[Connection], T]",
+        *,
+        patient: bool = False,
+        beside: Mapping[str, Place] | None = None,
+    ) -> T:
+        """Do some work in a writing transaction, and return what it returns.
+
+        Where the connection to a server is lost, all is done again in a transaction of its own,
+        for as long as a locked store is waited for. So what the work finds done it must leave.
+
+        Args:
+            work: what to do in it.
+            patient: as ``begin``.
+            beside: as ``begin``.
+
+        Raises:
+            StoreError: as ``begin``.
+        """
+        deadline = time.monotonic() + self._patience(long=patient and not self.waited_in_vain)
+        longest = _FIRST_PAUSE
+        lost: StoreError | None = None
+        while True:
+            try:
+                with self.begin(patient=patient, beside=beside) as connection:
+                    return work(connection)
+            except StoreError as error:
+                if not self.home.may_pass(error) or time.monotonic() >= deadline:
+                    raise
+                lost = error
+            except QueryError as error:
+                if lost is None:
+                    raise
+                raise StoreError(
+                    f"{lost}; tried again, it says: {error}. It may be done already: look"
+                ) from error
+            # Drawn, so that many writers do not come back at the same moment.
+            time.sleep(random.uniform(0, longest))  # noqa: S311 - not a secret
+            longest = min(2 * longest, _LONGEST_PAUSE)
+
+    def _patience(self, *, long: bool) -> float:
+        return self.timeout * (_PATIENCE if long else 1)
+
+    def _fetch(
+        self,
+        connection: duckdb.DuckDBPyConnection,
+        sql: str,
+        params: Mapping[str, object],
+        *,
+        exact: bool = False,
+        limits: Limits = NO_LIMITS,
+    ) -> pa.Table:
+        try:
+            return fetch(connection, sql, params, exact=exact, limits=limits)
+        except duckdb.InternalException as error:
+            self.home.check_files()
+            raise inner_error(error) from error
+        except (duckdb.IOException, duckdb.FatalException) as error:
+            self.home.check_files()
+            raise self.home.not_read(error) from error
+        except duckdb.InvalidInputException as error:
+            # Also what DuckDB says of a Parquet file that is damaged.
+            self.home.check_files()
+            raise query_error(error) from error
+        except (duckdb.Error, pa.ArrowInvalid) as error:
+            if not self.home.assembled and (missing := missing_parts(connection, self.place)):
+                raise changed_by_hand(self.place, missing) from error
+            raise query_error(error) from error
