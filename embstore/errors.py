@@ -13,6 +13,7 @@ The tree, with the exit code the command line gives each branch::
     ├── UsageError               2   a value, parameter or name that cannot be used
     └── StoreError               3   the store cannot be used
         ├── StoreLockedError     3   another process holds it
+        ├── StoreUnreachableError 3  its server does not answer
         ├── KeptError            3   runs are measured, and kept in files, but not stored
         └── StoreVersionError    3   written by a newer embstore
 
@@ -82,6 +83,10 @@ class StoreError(EmbstoreError):
 
 class StoreLockedError(StoreError):
     """Another process holds the store."""
+
+
+class StoreUnreachableError(StoreError):
+    """The server that a store needs does not answer, or not any more; later it may."""
 
 
 class KeptError(StoreError):

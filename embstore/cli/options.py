@@ -44,8 +44,8 @@ StoreOption = Annotated[
         "-s",
         metavar="FILE",
         envvar="EMBSTORE_STORE",
-        help="A DuckDB file; to ask it, also the folder or https:// address of an export. "
-        "embstore.duckdb if not given.",
+        help="A DuckDB file, or the address of a team's lake; to ask it, also the folder or "
+        "https:// address of an export. embstore.duckdb if not given.",
         show_default=False,
         rich_help_panel=STORE,
     ),

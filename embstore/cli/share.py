@@ -18,7 +18,7 @@ app = typer.Typer()
 )
 def merge(
     others: Annotated[
-        list[Path], typer.Argument(metavar="OTHER...", help="Stores to take runs from.")
+        list[str], typer.Argument(metavar="OTHER...", help="Stores to take runs from.")
     ],
     store: StoreOption = None,
     dry_run: Annotated[

@@ -34,17 +34,26 @@ def of_tagged_runs(path: Path, tags: Tags) -> duckdb.DuckDBPyConnection:
     try:
         connection.execute(f"ATTACH {quoted(path)} AS store (READ_ONLY)")
         connection.execute("SET enable_external_access = false")
-
-        def read(table: str, _runs: Sequence[str]) -> str:
-            chosen = " WHERE run_id IN (SELECT run_id FROM run)" if table in NUMBERS else ""
-            return f"SELECT * FROM store.main.{table}{chosen}"  # noqa: S608 - our own tables
-
-        assemble(connection, read, tags)
+        assemble_tagged(connection, tags, of="store")
         lock(connection)
     except BaseException:
         connection.close()
         raise
     return connection
+
+
+def assemble_tagged(connection: duckdb.DuckDBPyConnection, tags: Tags, *, of: str) -> None:
+    """Put together what one database of a connection, ``of``, has of the runs with some tags.
+
+    Raises:
+        QueryError: no run has these tags.
+    """
+
+    def read(table: str, _runs: Sequence[str]) -> str:
+        chosen = " WHERE run_id IN (SELECT run_id FROM run)" if table in NUMBERS else ""
+        return f"SELECT * FROM {of}.main.{table}{chosen}"  # noqa: S608 - our own tables
+
+    assemble(connection, read, tags)
 
 
 def assemble(connection: duckdb.DuckDBPyConnection, read: Reader, tags: Tags = ()) -> None:

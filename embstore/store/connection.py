@@ -1,5 +1,6 @@
-"""Opens a store, whatever its name stands for: a file or an export."""
+"""Opens a store, whatever its name stands for: a file, an export or a lake."""
 
+import functools
 import os
 import re
 from pathlib import Path
@@ -13,8 +14,12 @@ from embstore.store.exports.at_address import check_address, is_address
 from embstore.store.exports.export_files import is_export
 from embstore.store.exports.in_export import InExport, only_read
 from embstore.store.in_file import InFile
+from embstore.store.lake.address import LakeAddress, is_lake
+from embstore.store.lake.in_lake import InLake
+from embstore.store.lake.opening import prepare_lake
 from embstore.store.locking import lock_timeout
 from embstore.store.opening import prepare_store
+from embstore.store.patience import patiently
 from embstore.store.session import for_duckdb
 
 
@@ -29,8 +34,8 @@ def open_database(
     """Open the store at a path or address, creating or migrating it as needed for writing.
 
     Args:
-        url: a DuckDB file; to ask it, also the folder or the address of an export. None for
-            ``EMBSTORE_STORE`` or ``embstore.duckdb``.
+        url: a DuckDB file, or a lake's ``ducklake:postgres:…``; to ask it, also the folder or the
+            address of an export. None for ``EMBSTORE_STORE`` or ``embstore.duckdb``.
         create: make a missing store, migrate an older one; a question passes False, and gets
             the answers of an older one from a migrated copy.
         lazy: leave making and migrating a store to the first write, so that work which
@@ -48,6 +53,12 @@ def open_database(
     if not str(chosen):
         raise StoreError(f"the store's path is empty: name a file such as {DEFAULT_STORE}")
     seconds = lock_timeout(timeout)
+    if isinstance(chosen, str) and is_lake(chosen):
+        lake = LakeAddress.parse(chosen)
+        home = InLake(lake, timeout=seconds, tags=tags)
+        prepare = functools.partial(prepare_lake, lake, seconds, create=create, lazy=lazy)
+        patiently(prepare, seconds, home.may_pass)
+        return Database(home, timeout=seconds)
     if isinstance(chosen, str) and is_address(chosen):
         address = check_address(chosen)
         if create:
@@ -59,8 +70,8 @@ def open_database(
     # A file may have a colon in its name all the same.
     if isinstance(chosen, str) and _is_no_file(chosen) and not os.path.lexists(path):
         raise StoreError(
-            f"{chosen} is not supported yet: this version keeps a store in a DuckDB file, so "
-            f"name a path such as {DEFAULT_STORE}"
+            f"{chosen} is not supported: a store is a DuckDB file, such as {DEFAULT_STORE}, or a "
+            "lake, ducklake:postgres:dbname=NAME host=SERVER"
         )
     if is_export(path):
         if create:

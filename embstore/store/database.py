@@ -1,8 +1,6 @@
 """What every store can do, wherever it lies: be asked, and if it is no export be written to."""
 
 import contextlib
-import random
-import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -10,12 +8,20 @@ from typing import TYPE_CHECKING, TypeVar
 import duckdb
 import pyarrow as pa
 
-from embstore.errors import QueryError, StoreError, StoreLockedError, UsageError
+from embstore.errors import (
+    EmbstoreError,
+    QueryError,
+    StoreError,
+    StoreLockedError,
+    StoreUnreachableError,
+    UsageError,
+)
 from embstore.store.failures import changed_by_hand, inner_error, query_error
 from embstore.store.home import Home
 from embstore.store.limits import NO_LIMITS, Limits
+from embstore.store.patience import patiently
 from embstore.store.places import Place
-from embstore.store.reading import asking, holding
+from embstore.store.reading import asking, holding, is_held
 from embstore.store.session import fetch
 from embstore.store.statement import check_parameters, check_untrusted, readable_plan
 from embstore.store.tampering import missing_parts
@@ -27,8 +33,6 @@ T = TypeVar("T")
 
 # What was measured waits this many times longer than a question: it may be an hour's work.
 _PATIENCE = 30
-_FIRST_PAUSE = 0.1
-_LONGEST_PAUSE = 2.0
 
 
 class Database:
@@ -75,9 +79,12 @@ class Database:
             QueryError: DuckDB refuses the statement.
             StoreError: the store cannot be opened or read.
         """
-        with asking(self.home.key, self.timeout, self.home.connect) as connection:
+
+        def ask(connection: duckdb.DuckDBPyConnection) -> pa.Table:
             check_parameters(connection, sql, params or {})
             return self._fetch(connection, sql, params or {})
+
+        return self._ask(ask)
 
     def select_prepared(self, sql: str) -> pa.Table:
         """Run one of embstore's own questions, as ``PREPARE`` and ``EXECUTE``.
@@ -86,8 +93,7 @@ class Database:
             QueryError: DuckDB refuses the statements.
             StoreError: the store cannot be opened or read.
         """
-        with asking(self.home.key, self.timeout, self.home.connect) as connection:
-            return self._fetch(connection, sql, {})
+        return self._ask(lambda connection: self._fetch(connection, sql, {}))
 
     def select_untrusted(
         self,
@@ -138,7 +144,7 @@ class Database:
 
     def exists(self) -> bool:
         """Say whether it has been made: what opens it to write may do so before that."""
-        return self.home.exists(self.timeout)
+        return self._patiently(self.home.exists)
 
     def schema(self) -> str:
         """Return which schema it has, the name of its last migration.
@@ -146,7 +152,7 @@ class Database:
         Raises:
             StoreError: it cannot be read, or is no store.
         """
-        return self.home.schema(self.timeout)
+        return self._patiently(self.home.schema)
 
     def size(self) -> int:
         """Return how many bytes its files have.
@@ -154,7 +160,7 @@ class Database:
         Raises:
             StoreError: it cannot be read.
         """
-        return self.home.size(self.timeout)
+        return self._patiently(self.home.size)
 
     def free_bytes(self) -> int:
         """Return what its files have free; only differences of it mean something.
@@ -162,7 +168,7 @@ class Database:
         Raises:
             StoreError: it cannot be read.
         """
-        return self.home.free_bytes(self.timeout)
+        return self._patiently(self.home.free_bytes)
 
     def source(self) -> Place:
         """Return what is attached to read its tables: itself, or of an older one a migrated copy.
@@ -170,7 +176,7 @@ class Database:
         Raises:
             StoreError: it cannot be read.
         """
-        return self.home.source(self.timeout)
+        return self._patiently(self.home.source)
 
     @property
     def is_only_read(self) -> bool:
@@ -206,7 +212,7 @@ class Database:
         Raises:
             StoreError: what stands in the way.
         """
-        self.home.check_writable(self.timeout)
+        self._patiently(self.home.check_writable)
 
     def make_ready(self) -> None:
         """Find out whether runs can be stored, and migrate an older store, before long work.
@@ -225,7 +231,7 @@ class Database:
             StoreError: it cannot be migrated, and is as it was; or is an export.
         """
         self.check_whole()
-        return self.home.migrate(self.timeout)
+        return self._patiently(self.home.migrate)
 
     @contextlib.contextmanager
     def begin(
@@ -273,29 +279,46 @@ class Database:
         Raises:
             StoreError: as ``begin``.
         """
-        deadline = time.monotonic() + self._patience(long=patient and not self.waited_in_vain)
-        longest = _FIRST_PAUSE
-        lost: StoreError | None = None
-        while True:
+        lost = False
+
+        def once() -> T:
+            nonlocal lost
             try:
                 with self.begin(patient=patient, beside=beside) as connection:
                     return work(connection)
             except StoreError as error:
-                if not self.home.may_pass(error) or time.monotonic() >= deadline:
-                    raise
-                lost = error
+                lost = lost or self.home.may_pass(error)
+                raise
             except QueryError as error:
-                if lost is None:
+                if not lost:
                     raise
                 raise StoreError(
-                    f"{lost}; tried again, it says: {error}. It may be done already: look"
+                    f"{self.place} was lost while it was written to, and says when asked again: "
+                    f"{error}. It may be done already: look"
                 ) from error
-            # Drawn, so that many writers do not come back at the same moment.
-            time.sleep(random.uniform(0, longest))  # noqa: S311 - not a secret
-            longest = min(2 * longest, _LONGEST_PAUSE)
+
+        long = patient and not self.waited_in_vain
+        try:
+            return patiently(once, self._patience(long=long), self.home.may_pass)
+        except StoreUnreachableError:
+            self.waited_in_vain = self.waited_in_vain or long
+            raise
+
+    def _patiently(self, work: Callable[[float], T]) -> T:
+        return patiently(lambda: work(self.timeout), self.timeout, self.home.may_pass)
 
     def _patience(self, *, long: bool) -> float:
         return self.timeout * (_PATIENCE if long else 1)
+
+    def _ask(self, question: Callable[[duckdb.DuckDBPyConnection], pa.Table]) -> pa.Table:
+        """Open the store and ask; again, if a server was lost and no connection is held."""
+        place = (self.home.key, self.home.connect)
+
+        def once() -> pa.Table:
+            with asking(place[0], self.timeout, place[1]) as connection:
+                return question(connection)
+
+        return patiently(once, 0 if is_held(*place) else self.timeout, self.home.may_pass)
 
     def _fetch(
         self,
@@ -308,17 +331,27 @@ class Database:
     ) -> pa.Table:
         try:
             return fetch(connection, sql, params, exact=exact, limits=limits)
-        except duckdb.InternalException as error:
-            self.home.check_files()
-            raise inner_error(error) from error
-        except (duckdb.IOException, duckdb.FatalException) as error:
-            self.home.check_files()
-            raise self.home.not_read(error) from error
-        except duckdb.InvalidInputException as error:
-            # Also what DuckDB says of a Parquet file that is damaged.
-            self.home.check_files()
-            raise query_error(error) from error
         except (duckdb.Error, pa.ArrowInvalid) as error:
-            if not self.home.assembled and (missing := missing_parts(connection, self.place)):
-                raise changed_by_hand(self.place, missing) from error
-            raise query_error(error) from error
+            raise self._failure(connection, error) from error
+
+    def _failure(self, connection: duckdb.DuckDBPyConnection, error: Exception) -> EmbstoreError:
+        """Explain why a statement failed."""
+        if lost := self.home.lost(error):
+            return lost
+        # What DuckDB says of a Parquet file that is damaged may be any of these.
+        files = (
+            duckdb.InternalException,
+            duckdb.IOException,
+            duckdb.FatalException,
+            duckdb.InvalidInputException,
+        )
+        if isinstance(error, files):
+            self.home.check_files()
+        if isinstance(error, duckdb.InternalException):
+            return inner_error(error)
+        if isinstance(error, duckdb.IOException | duckdb.FatalException):
+            return self.home.not_read(error)
+        whole = not self.home.assembled and not isinstance(error, duckdb.InvalidInputException)
+        if whole and (missing := missing_parts(connection, self.place)):
+            return changed_by_hand(self.place, missing)
+        return query_error(error)

@@ -36,14 +36,22 @@ def check_bodies(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
         StoreError: one calls a table function that ad-hoc SQL may not, reads a file, or
             cannot be checked; names it.
     """
-    if is_checked(path):
-        return
+    if not is_checked(path):
+        check_all(connection, str(path))
+        remember(path)
+
+
+def check_all(connection: duckdb.DuckDBPyConnection, place: str) -> None:
+    """Check the views and macros that a connection has, unless the very same were checked.
+
+    Raises:
+        StoreError: as ``check_bodies``.
+    """
     found = [connection.execute(sql).fetchall() for sql in (_VIEWS, _MACROS)]
     bodies = tuple(sorted(found[0] + found[1]))
     if bodies and bodies not in _bodies:
-        _check(connection, path, bodies)
+        _check(connection, place, bodies)
         _bodies.add(bodies)
-    remember(path)
 
 
 def is_checked(path: Path) -> bool:
@@ -58,7 +66,7 @@ def remember(path: Path) -> None:
 
 def _check(
     connection: duckdb.DuckDBPyConnection,
-    path: Path,
+    place: str,
     bodies: tuple[tuple[str, str, str, str], ...],
 ) -> None:
     queries = [_query(kind, body) for kind, _schema, _name, body in bodies]
@@ -69,7 +77,7 @@ def _check(
             where = name if schema == "main" else f"{schema}.{name}"
             what = "view" if kind == "view" else "macro"
             raise StoreError(
-                f"{path} is not asked, for its {what} {where!r} {trouble}, which nothing in a "
+                f"{place} is not asked, for its {what} {where!r} {trouble}, which nothing in a "
                 "store may do: drop it with the duckdb program if the store is yours, else do not "
                 "trust it"
             )

@@ -68,6 +68,9 @@ class Home(Protocol):
     def not_read(self, error: duckdb.Error) -> EmbstoreError:
         """Explain that what holds the numbers could not be read."""
 
+    def lost(self, error: Exception) -> StoreError | None:
+        """Explain a statement's failure by what was lost meanwhile; None if nothing was."""
+
     def spools(self) -> tuple[Path, ...]:
         """Return the folders for measured runs that could not be stored, the best first."""
 

@@ -93,6 +93,11 @@ class InFile:
         """Say that the file could not be read."""
         return reading_error(self.place, error)
 
+    def lost(self, error: Exception) -> StoreError | None:
+        """Return None: there is no server to lose."""
+        del error
+        return None
+
     def spools(self) -> tuple[Path, ...]:
         """Return a folder beside the file, and one in the cache."""
         return (beside(self.path), in_cache(self.path.name, self.path))

@@ -5,6 +5,7 @@ import random
 import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import TypeVar
 
 import duckdb
@@ -69,6 +70,7 @@ def open_with_retry(place: Place, timeout: float, connect: Callable[[], T]) -> T
                 raise
             remaining = deadline - time.monotonic()
             if not is_locked(cause) or remaining <= 0:
-                raise opening_error(place, cause, timeout) from error
+                # Of a lake what opens it explains its errors.
+                raise opening_error(Path(str(place)), cause, timeout) from error
         time.sleep(min(remaining, random.uniform(0, longest)))  # noqa: S311 - not a secret
         longest = min(2 * longest, _LONGEST_PAUSE)

@@ -2,5 +2,7 @@
 
 from pathlib import Path
 
-# A DuckDB file, or the folder of an export.
-Place = Path
+from embstore.store.lake.address import LakeAddress
+
+# A DuckDB file, the folder of an export, or a lake.
+Place = Path | LakeAddress

@@ -4,14 +4,10 @@ A question never changes a store. One that an older embstore wrote may be on a r
 be held by a notebook, or be used by others with their older embstore.
 """
 
-import atexit
 import contextlib
 import logging
-import os
-import shutil
 import tempfile
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
 
@@ -25,25 +21,12 @@ from embstore.store.failures import newer_store, reading_error
 from embstore.store.locking import thread_lock
 from embstore.store.places import Place
 from embstore.store.session import Connect, reading, reading_file, writing
+from embstore.store.temporary import copy_of, make_copy
 
 _LOG = logging.getLogger(__name__)
 
 # Read-only connections that further questions use. Changed only under a file's thread lock.
 _held: dict[tuple[Place, Connect | None], duckdb.DuckDBPyConnection] = {}
-
-
-@dataclass(frozen=True)
-class _Migrated:
-    """The migrated copy of an older store, right while the store is as it was."""
-
-    of: Signature
-    place: Path
-
-
-# One for each store, until the process ends. Changed only under a file's thread lock.
-_copies: dict[Path, _Migrated] = {}
-# Where they are or were, also those that are being made, each with the process that made it.
-_folders: list[tuple[Path, int]] = []
 
 
 @contextlib.contextmanager
@@ -107,6 +90,12 @@ def holding(place: Place, timeout: float, connect: Connect | None = None) -> Ite
             del _held[place, connect]
 
 
+def is_held(place: Place, connect: Connect | None) -> bool:
+    """Say whether this thread holds a connection to a store, with other threads waiting."""
+    with thread_lock(place):
+        return (place, connect) in _held
+
+
 def current_file(path: Path, timeout: float) -> Path:
     """Return the file to read: the store's own, or of an older store its migrated copy.
 
@@ -116,8 +105,7 @@ def current_file(path: Path, timeout: float) -> Path:
     with thread_lock(path):
         with _current(path, timeout, None):
             pass
-        copy = _copies.get(path)
-        return copy.place if copy is not None and copy.of == signature(path) else path
+        return copy_of(path, signature(path)) or path
 
 
 def revision_of(place: Path | str, connection: duckdb.DuckDBPyConnection) -> str | None:
@@ -137,8 +125,8 @@ def revision_of(place: Path | str, connection: duckdb.DuckDBPyConnection) -> str
 
 @contextlib.contextmanager
 def _current(path: Path, timeout: float, memory: str | None) -> Iterator[duckdb.DuckDBPyConnection]:
-    copy = _copies.get(path)
-    if copy is None or copy.of != signature(path) or not copy.place.exists():
+    copy = copy_of(path, signature(path))
+    if copy is None:
         with reading_file(path, timeout, memory=memory) as connection:
             found = revision_of(path, connection)
             if found is None or found == migration.HEAD:
@@ -146,59 +134,44 @@ def _current(path: Path, timeout: float, memory: str | None) -> Iterator[duckdb.
                 return
         if not migration.is_known(found):
             raise newer_store(path, found)
-        copy = _copies[path] = _migrate_copy(path, found, timeout)
-    with reading_file(copy.place, timeout, memory=memory) as connection:
+        copy = _migrate_copy(path, found, timeout)
+    with reading_file(copy, timeout, memory=memory) as connection:
         yield connection
 
 
-def _migrate_copy(path: Path, found: str, timeout: float) -> _Migrated:
+def _migrate_copy(path: Path, found: str, timeout: float) -> Path:
     """Copy an older store to a temporary folder, and migrate the copy."""
-    folder = _temporary_folder(path)
-    place = folder / path.name
-    try:
-        of = copy_at_rest(path, place, timeout)
-        with writing(place, timeout) as connection:
+
+    def fill(copy: Path) -> Signature:
+        of = copy_at_rest(path, copy, timeout)
+        with writing(copy, timeout) as connection:
             migration.upgrade(connection)
+        return of
+
+    try:
+        copy = make_copy(path, path.name, fill)
     except Exception as error:
-        shutil.rmtree(folder, ignore_errors=True)
-        reason = error.strerror if isinstance(error, OSError) else reason_of(error)
-        raise StoreError(
-            f"{path} has schema {found}, older than this embstore's {migration.HEAD}, and no "
-            f"migrated copy could be made to answer from ({reason}): make room in "
-            f"{folder.parent}, or migrate the store itself with `embstore migrate`"
-        ) from error
+        raise no_migrated_copy(path, found, error) from error
+    tell_migrated_copy(path, found)
+    return copy
+
+
+def no_migrated_copy(place: object, found: str, error: Exception) -> StoreError:
+    """Say why an older store cannot be asked."""
+    reason = error.strerror if isinstance(error, OSError) else reason_of(error)
+    return StoreError(
+        f"{place} has schema {found}, older than this embstore's {migration.HEAD}, and no migrated "
+        f"copy could be made to answer from ({reason}): make room in {tempfile.gettempdir()}, or "
+        "migrate the store itself with `embstore migrate`"
+    )
+
+
+def tell_migrated_copy(place: object, found: str) -> None:
+    """Say that an older store is answered from a copy."""
     _LOG.warning(
         "%s has schema %s, older than this embstore's %s: answered from a migrated temporary copy, "
         "the store stays as it is (embstore migrate brings it up to date)",
-        path,
+        place,
         found,
         migration.HEAD,
     )
-    return _Migrated(of, place)
-
-
-def discard_copy(path: Path) -> None:
-    """Delete the migrated copy of a store that needs it no more."""
-    with thread_lock(path):
-        if copy := _copies.pop(path, None):
-            shutil.rmtree(copy.place.parent, ignore_errors=True)
-
-
-def _temporary_folder(path: Path) -> Path:
-    """Return an empty folder that is deleted when this process ends."""
-    discard_copy(path)
-    try:
-        folder = Path(tempfile.mkdtemp(prefix="embstore-migrated-"))
-    except OSError as error:
-        raise StoreError(f"no temporary folder can be made ({error.strerror})") from error
-    _folders.append((folder, os.getpid()))
-    return folder
-
-
-@atexit.register
-def delete_copies() -> None:
-    """Delete every migrated copy that this process has made, for it ends."""
-    for folder, owner in _folders:
-        # A fork has the list, but not the folders.
-        if os.getpid() == owner:
-            shutil.rmtree(folder, ignore_errors=True)

@@ -1,6 +1,7 @@
 """Connections to the store's file, each closed as soon as its queries or its write are done."""
 
 import contextlib
+import functools
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor, wait
@@ -18,6 +19,8 @@ from embstore.store.answers import collect
 from embstore.store.exact_types import exact_sql
 from embstore.store.exports.in_place import attach_export
 from embstore.store.failures import writing_error
+from embstore.store.lake.address import LakeAddress
+from embstore.store.lake.attach import attach_lake
 from embstore.store.limits import NO_LIMITS, Limits
 from embstore.store.locking import open_with_retry, thread_lock
 from embstore.store.places import Place
@@ -27,11 +30,12 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
 # Opens what is asked: a part of the file, or what lies behind a path that is no DuckDB file.
-Connect = Callable[[], duckdb.DuckDBPyConnection]
+Connect = Callable[[], contextlib.AbstractContextManager[duckdb.DuckDBPyConnection]]
 
 
 @contextlib.contextmanager
-def _interruptible() -> Iterator[None]:
+def interruptible() -> Iterator[None]:
+    """Raise what Ctrl-C raises elsewhere also where DuckDB is busy."""
     try:
         yield
     except RuntimeError as error:
@@ -50,8 +54,8 @@ def reading(place: Place, timeout: float, connect: Connect) -> Iterator[duckdb.D
     """
     with (
         thread_lock(place),
-        _interruptible(),
-        contextlib.closing(open_with_retry(place, timeout, connect)) as connection,
+        interruptible(),
+        open_with_retry(place, timeout, connect) as connection,
     ):
         yield connection
 
@@ -64,16 +68,16 @@ def reading_file(
     Raises:
         StoreError: the file cannot be opened, or was locked for ``timeout`` seconds.
     """
+    return reading(path, timeout, functools.partial(connect_to_read, path, memory))
+
+
+def connect_to_read(path: Path, memory: str | None = None) -> duckdb.DuckDBPyConnection:
+    """Open a file as ``reading_file`` does, once."""
     limit = f"SET memory_limit = '{memory}'; " if memory else ""
-
-    def connect() -> duckdb.DuckDBPyConnection:
-        place = for_duckdb(path)
-        connection = duckdb.connect(place, read_only=True, config=dict(settings.READING))
-        # DuckDB takes no time zone at connecting, so its settings are locked after it.
-        connection.execute(f"SET TimeZone = 'UTC'; {limit}SET lock_configuration = true")
-        return connection
-
-    return reading(path, timeout, connect)
+    connection = duckdb.connect(for_duckdb(path), read_only=True, config=dict(settings.READING))
+    # DuckDB takes no time zone at connecting, so its settings are locked after it.
+    connection.execute(f"SET TimeZone = 'UTC'; {limit}SET lock_configuration = true")
+    return connection
 
 
 def fetch(
@@ -177,30 +181,48 @@ def writing(
         poolclass=sqlalchemy.NullPool,
     )
     others = dict(beside or {})
-    with contextlib.ExitStack() as locks:
-        # In one order, so that of two threads that merge each other's store none waits forever.
-        for file in sorted({path, *others.values()}):
-            locks.enter_context(thread_lock(file))
-        locks.enter_context(_interruptible())
+    with locked(path, *others.values()), interruptible():
         connection = open_with_retry(path, timeout, engine.connect)
         try:
             with connection:
                 # Before the transaction, which a file that cannot be opened would end.
                 for name, other in others.items():
-                    _attach(connection, name, other, timeout)
+                    attach(driver_of(connection), name, other, timeout)
                 with connection.begin():
                     yield connection
         except (duckdb.Error, sqlalchemy.exc.DBAPIError) as error:
             raise writing_error(path, getattr(error, "orig", None) or error) from error
 
 
-def _attach(connection: "Connection", name: str, other: Place, timeout: float) -> None:
-    """Let a connection read another store, or an export, under a name."""
-    driver = connection.connection.driver_connection
+def attach(connection: duckdb.DuckDBPyConnection, name: str, other: Place, timeout: float) -> None:
+    """Let a connection read another store, an export or a lake, under a name.
+
+    Raises:
+        StoreError: it cannot be opened, or was locked for ``timeout`` seconds.
+    """
+    if isinstance(other, LakeAddress):
+        attach_lake(connection, name, other)
+        return
+    if other.is_dir():
+        open_with_retry(other, timeout, lambda: attach_export(connection, name, other))
+        return
+    attach_file = f"ATTACH {quoted(for_duckdb(other))} AS {name} (READ_ONLY)"
+    open_with_retry(other, timeout, lambda: connection.execute(attach_file))
+
+
+def driver_of(connection: "Connection") -> duckdb.DuckDBPyConnection:
+    """Return DuckDB's own connection behind one of SQLAlchemy's."""
+    driver: duckdb.DuckDBPyConnection | None = connection.connection.driver_connection
     if driver is None:
         raise RuntimeError("the connection is closed")
-    if other.is_dir():
-        open_with_retry(other, timeout, lambda: attach_export(driver, name, other))
-        return
-    attach = f"ATTACH {quoted(for_duckdb(other))} AS {name} (READ_ONLY)"
-    open_with_retry(other, timeout, lambda: driver.execute(attach))
+    return driver
+
+
+@contextlib.contextmanager
+def locked(*places: Place) -> Iterator[None]:
+    """Keep other threads from some stores."""
+    with contextlib.ExitStack() as locks:
+        # In one order, so that of two threads that merge each other's store none waits forever.
+        for place in sorted(set(places), key=str):
+            locks.enter_context(thread_lock(place))
+        yield

@@ -16,7 +16,7 @@ import pyarrow as pa
 
 from embstore.common.files import write_durably
 from embstore.common.messages import reason_of
-from embstore.errors import StoreError, StoreLockedError
+from embstore.errors import StoreError, StoreLockedError, StoreUnreachableError
 from embstore.store.run_files import SUFFIX, encode, file_name, read_run
 from embstore.store.spool_folders import is_in_cache
 from embstore.store.writing import repeat_of, write_run
@@ -87,7 +87,8 @@ def store_or_keep(
         write_run(database, run, patient=False)
     except Exception as error:
         kept = Kept(keep(database, run, error), reason_of(error))
-        if not isinstance(error, StoreLockedError) or database.waited_in_vain:
+        may_pass = isinstance(error, StoreLockedError | StoreUnreachableError)
+        if not may_pass or database.waited_in_vain:
             return kept
     except BaseException as error:
         # Ctrl-C: the numbers are there, only storing them is stopped.

@@ -13,8 +13,9 @@ from embstore.store import migration
 from embstore.store.copies import back_up, files_of, open_for_copying, remove
 from embstore.store.failures import newer_store
 from embstore.store.locking import thread_lock
-from embstore.store.reading import discard_copy, revision_of
+from embstore.store.reading import revision_of
 from embstore.store.session import reading_file, writing
+from embstore.store.temporary import discard_copy
 
 _LOG = logging.getLogger(__name__)
 

@@ -131,7 +131,7 @@ def test_a_process_that_is_told_to_end_leaves_no_copy(tmp_path: Path, number: in
         try:
             assert process.stdout is not None
             assert int(process.stdout.readline()) > 0
-            assert len(list(copies.glob("embstore-migrated-*"))) == 1
+            assert len(list(copies.glob("embstore-copy-*"))) == 1
             process.send_signal(number)
             process.communicate(timeout=20)
         finally:

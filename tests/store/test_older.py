@@ -310,7 +310,7 @@ try:
 except StoreError as error:
     print(error)
 folder = tempfile.gettempdir()
-print(sum(name.startswith("embstore-migrated") for name in os.listdir(folder)))
+print(sum(name.startswith("embstore-copy") for name in os.listdir(folder)))
 """
 
 

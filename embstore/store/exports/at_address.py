@@ -1,7 +1,6 @@
 """Reads an export at an https:// address, with DuckDB's extension for it (extra ``lake``)."""
 
 import functools
-import importlib.util
 import re
 from pathlib import Path
 
@@ -12,12 +11,12 @@ from embstore.store import settings
 from embstore.store.assembling import Tags, assemble, lock
 from embstore.store.exports.export_files import MANIFEST, Manifest, parse_manifest, reader
 from embstore.store.exports.in_place import confine
+from embstore.store.extensions import load_extension
 from embstore.store.failures import duckdb_message
 from embstore.store.quoting import quoted
 from embstore.store.session import Connect
 
 _WEB = re.compile(r"https?://", re.IGNORECASE)
-_WHEEL = "duckdb_extension_httpfs"
 _NEVER = "*?[#"
 
 
@@ -71,7 +70,7 @@ def of_address(address: str, tags: Tags) -> duckdb.DuckDBPyConnection:
     """
     connection = duckdb.connect(":memory:", config=dict(settings.IN_MEMORY))
     try:
-        _load_extension(connection)
+        load_extension(connection, "httpfs", "an address is read")
         # Without asking for the size of a file again; it never changes.
         connection.execute("SET enable_http_metadata_cache = true")
         manifest = _fetch_manifest(connection, address)
@@ -103,7 +102,7 @@ def manifest_at(address: str) -> Manifest:
         StoreError: there is none, it cannot be reached, or the extension is missing.
     """
     with duckdb.connect(":memory:", config=dict(settings.IN_MEMORY)) as connection:
-        _load_extension(connection)
+        load_extension(connection, "httpfs", "an address is read")
         return _fetch_manifest(connection, address)
 
 
@@ -115,7 +114,7 @@ def damaged_at(address: str) -> dict[str, str]:
     """
     damaged = {}
     with duckdb.connect(":memory:", config=dict(settings.IN_MEMORY)) as connection:
-        _load_extension(connection)
+        load_extension(connection, "httpfs", "an address is read")
         for name, file in _fetch_manifest(connection, address).files().items():
             content = f"SELECT sha256(content) FROM read_blob({quoted(f'{address}/{name}')})"  # noqa: S608
             try:
@@ -136,23 +135,3 @@ def _fetch_manifest(connection: duckdb.DuckDBPyConnection, address: str) -> Mani
             f"that has {MANIFEST}"
         ) from error
     return parse_manifest(str(row[0]) if row else "", address)
-
-
-def _load_extension(connection: duckdb.DuckDBPyConnection) -> None:
-    """Load what reads addresses: from its wheel, else where DuckDB keeps its own."""
-    try:
-        connection.execute(f"LOAD {quoted(_in_wheel() or 'httpfs')}")
-    except duckdb.Error as error:
-        raise StoreError(
-            f"an address is read by DuckDB's extension httpfs, which is missing for DuckDB "
-            f"{duckdb.__version__}: pip install 'embstore[lake]', or run INSTALL httpfs in DuckDB"
-        ) from error
-
-
-def _in_wheel() -> Path | None:
-    spec = importlib.util.find_spec(_WHEEL)
-    if spec is None or not spec.submodule_search_locations:
-        return None
-    folder = Path(spec.submodule_search_locations[0]) / "extensions" / f"v{duckdb.__version__}"
-    file = folder / "httpfs.duckdb_extension"
-    return file if file.exists() else None

@@ -129,7 +129,9 @@ def _not_written(target: Path, error: OSError | EmbstoreError) -> StoreError:
 def _export(database: "Database", target: Path) -> Exported:
     manifest = given = read_manifest(target)
     source = database.source()
-    with reading(database.home.key, database.timeout, partial(connect, source)) as connection:
+    with reading(
+        database.home.key, database.timeout, partial(connect, source, database.timeout)
+    ) as connection:
         stored = _stored_runs(database, connection)
         damage = find_damage(target, given, stored)
         before = damage.sound

@@ -100,6 +100,11 @@ class InExport:
         """Say that it could not be read, or fetched."""
         return not_fetched(self.place, error) if self._address else reading_error(self.place, error)
 
+    def lost(self, error: Exception) -> StoreError | None:
+        """Return None: there is no server to lose."""
+        del error
+        return None
+
     def spools(self) -> tuple[Path, ...]:
         """Return none: nothing is measured into an export."""
         return ()

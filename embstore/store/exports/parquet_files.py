@@ -15,7 +15,9 @@ from embstore.store.exports.export_files import (
     parquet,
     sha256,
 )
+from embstore.store.places import Place
 from embstore.store.quoting import quoted
+from embstore.store.session import attach
 from embstore.store.table_names import FACTS, NUMBERS, ORPHANS
 
 PARTIAL = ".partial"
@@ -28,11 +30,11 @@ _KEYS = {
 }
 
 
-def connect(path: Path) -> duckdb.DuckDBPyConnection:
+def connect(place: Place, timeout: float) -> duckdb.DuckDBPyConnection:
     """Open a store to read, in a connection that may write files, beside empty tables of facts."""
     connection = duckdb.connect(":memory:", config={"python_enable_replacements": "false"})
     try:
-        connection.execute(f"ATTACH {quoted(path)} AS store (READ_ONLY)")
+        attach(connection, "store", place, timeout)
         connection.execute(migration.head_script())
         connection.execute("SET TimeZone = 'UTC'")
     except BaseException:

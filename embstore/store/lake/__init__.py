@@ -1,0 +1,1 @@
+"""Stores that a team shares: DuckLake, a catalog in PostgreSQL and numbers in Parquet files."""
