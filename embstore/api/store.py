@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from embstore.charts.build import AnyChart
     from embstore.store.exports.exporting import Exported
+    from embstore.store.lake.maintaining import Maintained
     from embstore.store.mending.merged import Merged
     from embstore.store.mending.removing import Removed
     from embstore.store.verification.faults import Fault
@@ -253,7 +254,8 @@ class Store:
         nothing. The other stores are only read.
 
         Args:
-            others: files of stores; older ones are read from a migrated copy.
+            others: files or lakes of stores, or folders of exports; older ones are read from a
+                migrated copy.
             dry_run: only tell what would be taken in.
 
         Returns:
@@ -266,7 +268,24 @@ class Store:
         """
         from embstore.store.mending.merging import merge_stores
 
-        return merge_stores(self._database, [Path(other) for other in others], dry_run=dry_run)
+        return merge_stores(self._database, others, dry_run=dry_run)
+
+    def maintain(self, *, keep_days: float = 7.0) -> "Maintained":
+        """Merge the small files of a lake, forget its earlier states and delete what nobody needs.
+
+        Args:
+            keep_days: earlier states that are younger stay, and the files that they need.
+
+        Returns:
+            How many ``files_before`` there were and how many ``files`` there are, their ``size``
+            in bytes, how many states have ``expired`` and how many files were ``removed``.
+
+        Raises:
+            StoreError: the store is in a file, which needs no maintenance, or cannot be written.
+        """
+        from embstore.store.lake.maintaining import maintain
+
+        return maintain(self._database, keep_days=keep_days)
 
     def export(self, folder: str | Path) -> "Exported":
         """Write the runs that a folder lacks as Parquet files, with a card for a data-set hub.

@@ -19,6 +19,7 @@ from embstore.cli.compare import app as compare_app
 from embstore.cli.ingest import app as ingest_app
 from embstore.cli.interrupts import INTERRUPTED, heed_signals
 from embstore.cli.light_imports import skip_grammar_of_addresses
+from embstore.cli.maintain import app as maintain_app
 from embstore.cli.measure import app as measure_app
 from embstore.cli.mend import app as mend_app
 from embstore.cli.migrate import app as migrate_app
@@ -51,6 +52,7 @@ app.add_typer(verify_app)
 app.add_typer(share_app)
 app.add_typer(mend_app)
 app.add_typer(migrate_app)
+app.add_typer(maintain_app)
 app.add_typer(study_app, name="study", rich_help_panel="Measure")
 
 
