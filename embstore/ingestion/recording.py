@@ -49,7 +49,9 @@ def measure_and_store(
         # So that no number goes out of sight, all of it is measured.
         task = replace(task, measured=task.selection)
     result = place.measure(_job(planned, task.measured, settings, place), progress)
-    located = result.located or planned.model.located
+    located = planned.model.located
+    if result.checkpoint is not None:
+        located = replace(located, checkpoint=result.checkpoint)
     # Without the start of a process, or a wait for another checkpoint.
     seconds = planned.seconds + prepared.load_seconds + result.seconds
     began = time.perf_counter() - seconds

@@ -9,12 +9,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import ray
 from ray import exceptions
 
 from embstore.checkpoints.located import Permissions
 from embstore.common.messages import one_line
 from embstore.errors import MeasurementError
+from embstore.ingestion.cluster.answer import packed, unpacked
 from embstore.ingestion.cluster.errand import Errand, run_errand
 from embstore.ingestion.cluster.joined import joined
 from embstore.ingestion.cluster.slots import Slots, slots_of
@@ -117,7 +119,7 @@ class ClusterPlace:
                 if report is not None and report != shown:
                     shown = report
                     progress(*report)
-            found: Result | Failed = ray.get(task)
+            found = unpacked(ray.get(task))
         except exceptions.RayError as error:
             if self._ended:
                 raise Stopped from error
@@ -195,8 +197,8 @@ class _Board:
 
 
 @ray.remote
-def _measure(errand: Errand, board: Any, key: str) -> Result | Failed:
-    return run_errand(errand, _reporting(board, key))
+def _measure(errand: Errand, board: Any, key: str) -> pa.Buffer:
+    return packed(run_errand(errand, _reporting(board, key)))
 
 
 def _reporting(board: Any, key: str) -> Callable[[str, int, int], None]:
