@@ -61,10 +61,10 @@ def ingest(
         n = len(resources.candidates)
         names = [label(candidate) for candidate in resources.candidates]
         watching = [partial(watch, name, index, n) for index, name in enumerate(names)]
-        with elsewhere(resources, request.settings) as places:
+        with elsewhere(resources, request.settings) as open_places:
             finished = (
-                side_by_side(series, preparation, places, watching)
-                if places
+                side_by_side(series, preparation, open_places, watching)
+                if open_places
                 else _one_after_the_other(series, preparation, resources, watching)
             )
             with contextlib.closing(finished):

@@ -34,12 +34,26 @@ class Series:
         self._preparation = preparation
         self._copies = Copies(resources.database)
 
+    def is_to_measure(self, prepared: Prepared) -> bool:
+        """Tell whether a checkpoint needs a place: it is not stored, and nothing is in the way."""
+        planned = prepared.planned
+        return (
+            prepared.trouble is None
+            and planned is not None
+            and planned.stored_run(self._settings) is None
+        )
+
     def carry_out(
-        self, prepared: Prepared, place: Place, progress: Progress
+        self, prepared: Prepared, place: Place | None, progress: Progress
     ) -> tuple[Located | None, Outcome]:
         """Measure and store a checkpoint, or note in the store what keeps it from that.
 
         Several threads may call this, each with a checkpoint of its own.
+
+        Args:
+            prepared: the checkpoint.
+            place: where it is measured; None for one of which nothing is to be measured.
+            progress: called as (stage, done, total).
 
         Returns:
             Where its files are, if they were found, and what became of it.
@@ -73,7 +87,7 @@ class Series:
         return replace(outcome, duplicate_of=original, shared=shared, empty=empty)
 
     def _measured(
-        self, prepared: Prepared, place: Place, progress: Progress
+        self, prepared: Prepared, place: Place | None, progress: Progress
     ) -> tuple[Located | None, Outcome, Trouble | None]:
         located, candidate, planned = prepared.located, prepared.candidate, prepared.planned
         failed = Outcome(candidate.name, candidate.known_as.name, "failed")
@@ -88,6 +102,8 @@ class Series:
                 seconds=planned.seconds,
             )
             return located, stored, None
+        if place is None:
+            raise TypeError("what is to be measured needs a place")
         try:
             return *measure_and_store(
                 prepared, planned, self._resources, self._settings, place, progress
