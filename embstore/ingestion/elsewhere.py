@@ -10,11 +10,14 @@ from embstore.ingestion.request import Settings
 from embstore.ingestion.resources import Resources
 from embstore.ingestion.side_by_side import Elsewhere
 
+OpenPlaces = Callable[[], Sequence[Elsewhere]]
+OpenElsewhere = Callable[
+    [Resources, Settings], contextlib.AbstractContextManager[OpenPlaces | None]
+]
+
 
 @contextlib.contextmanager
-def elsewhere(
-    resources: Resources, settings: Settings
-) -> Iterator[Callable[[], Sequence[Elsewhere]] | None]:
+def elsewhere(resources: Resources, settings: Settings) -> Iterator[OpenPlaces | None]:
     """Give what opens the places where checkpoints are measured; None for this process.
 
     It is to be called once there is something to measure: only then a cluster is joined, which
@@ -36,10 +39,11 @@ def elsewhere(
 
             def of_cluster() -> Sequence[Elsewhere]:
                 # Ray takes seconds to import.
-                from embstore.ingestion.cluster.on_ray import join_cluster
+                from embstore.ingestion.cluster.on_ray import places_of_cluster
 
-                joining = join_cluster(address, resources.permissions, settings)
-                return opened.enter_context(joining).places(n_checkpoints)
+                return opened.enter_context(
+                    places_of_cluster(address, n_checkpoints, resources.permissions, settings)
+                )
 
             yield of_cluster
         elif len(resources.devices) > 1:

@@ -41,17 +41,13 @@ def told(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """What happens in turn: outcomes, added by tests, and that a cluster is joined and left."""
     found: list[str] = []
 
-    class Cluster:
-        def places(self, _n_checkpoints: int) -> list[Here]:
-            return [Here()]
-
     @contextlib.contextmanager
-    def join(address: str, *_: object) -> Iterator[Cluster]:
+    def join(address: str, *_: object) -> Iterator[list[Here]]:
         found.append(f"joined {address}")
-        yield Cluster()
+        yield [Here()]
         found.append("left")
 
-    monkeypatch.setattr(on_ray, "join_cluster", join)
+    monkeypatch.setattr(on_ray, "places_of_cluster", join)
     return found
 
 
