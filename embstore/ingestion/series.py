@@ -17,6 +17,7 @@ from embstore.ingestion.prefetch import Preparation, Prepared, Trouble
 from embstore.ingestion.recording import measure_and_store
 from embstore.ingestion.request import Settings
 from embstore.ingestion.resources import Resources
+from embstore.ingestion.storing import Storing
 from embstore.measuring.checkpoint import Progress
 from embstore.store.empty_layers import EmptyLayers, empty_layers
 from embstore.store.writing import write_failure
@@ -33,6 +34,7 @@ class Series:
         self._settings = settings
         self._preparation = preparation
         self._copies = Copies(resources.database)
+        self._storing = Storing(resources.database)
 
     def is_to_measure(self, prepared: Prepared) -> bool:
         """Tell whether a checkpoint needs a place: it is not stored, and nothing is in the way."""
@@ -83,8 +85,11 @@ class Series:
             return outcome
         original, shared = self._copies.original(located), self._copies.shared(located)
         self._copies.note(located)
-        empty = self._empty(outcome)
-        return replace(outcome, duplicate_of=original, shared=shared, empty=empty)
+        outcome = replace(outcome, duplicate_of=original, shared=shared)
+        # Of what was measured now it is known already.
+        return (
+            replace(outcome, empty=self._empty(outcome)) if outcome.status == "stored" else outcome
+        )
 
     def _measured(
         self, prepared: Prepared, place: Place | None, progress: Progress
@@ -106,7 +111,7 @@ class Series:
             raise TypeError("what is to be measured needs a place")
         try:
             return *measure_and_store(
-                prepared, planned, self._resources, self._settings, place, progress
+                prepared, planned, self._resources, self._storing, self._settings, place, progress
             ), None
         except StoreError:
             raise

@@ -2,9 +2,13 @@
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import TYPE_CHECKING
 
+from embstore.store import ids
+from embstore.store.missing_values import has_value, why_none
 from embstore.store.quoting import quoted_ids
+from embstore.types import LayerKey, Measurement, Run
 
 if TYPE_CHECKING:
     from embstore.store.connection import Database
@@ -87,6 +91,28 @@ class EmptyLayers:
             else "its training may have diverged"
         )
         return f"{self.count}{why}; {advice}"
+
+
+def empty_layers_of(run: Run) -> EmptyLayers | None:
+    """Return which layers of a run have no numbers, as ``empty_layers`` says of it once stored."""
+    versions = {info.name for info in run.metrics}
+    numbers: dict[LayerKey, list[Measurement]] = {}
+    for number in run.measured.measurements:
+        if _ALWAYS_KNOWN not in versions or number.metric == _ALWAYS_KNOWN:
+            numbers.setdefault(number.key, []).append(number)
+    empty = {key: found for key, found in numbers.items() if not any(map(has_value, found))}
+    if not empty:
+        return None
+    first = min(empty, key=attrgetter("layer"))
+    return EmptyLayers(
+        run_id=ids.run_id_of(run),
+        model=run.model.name,
+        revision=run.checkpoint.revision,
+        dtype=run.configuration.dtype,
+        n_empty=len(empty),
+        n_layers=len(numbers),
+        reason=why_none(min(empty[first], key=attrgetter("scope", "metric"))),
+    )
 
 
 def empty_layers(database: "Database", runs: Collection[str]) -> list[EmptyLayers]:
