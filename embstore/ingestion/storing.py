@@ -1,13 +1,15 @@
 """Stores runs that are measured at about the same time in one transaction.
 
-Opening a store and closing it takes longer than writing a run of usual size. So whoever is first
-writes for all that wait, and meanwhile the next ones gather.
+Opening a store and closing it takes longer than writing a run of usual size. So one thread writes
+for all that wait, and meanwhile the next ones gather. One, too, because DuckDB leaves memory behind
+in each thread that it has worked in.
 """
 
 import copy
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
 
 from embstore.store.connection import Database
 from embstore.store.spool import Kept, store_or_keep
@@ -15,12 +17,12 @@ from embstore.store.writing import write_runs
 from embstore.types import Run
 
 
-@dataclass(eq=False)
+@dataclass(frozen=True, eq=False)
 class _Waiting:
-    """A run to store; ``stored`` is None until somebody has tried."""
+    """A run to store, and whether that was done."""
 
     run: Run
-    stored: bool | None = None
+    stored: "Future[bool]" = field(default_factory=Future)
 
 
 class Storing:
@@ -31,7 +33,7 @@ class Storing:
         # Where another process holds the store, each run is put in a file before it waits.
         self._at_once = copy.copy(database)
         self._at_once.timeout = 0.0
-        self._turn = threading.Lock()
+        self._writer = ThreadPoolExecutor(1, thread_name_prefix="storing")
         self._changing = threading.Lock()
         self._waiting: list[_Waiting] = []
 
@@ -58,14 +60,16 @@ class Storing:
         mine = _Waiting(run)
         with self._changing:
             self._waiting.append(mine)
-        with self._turn:
-            if mine.stored is None:
-                with self._changing:
-                    together, self._waiting = self._waiting, []
-                stored = self._write([one.run for one in together])
-                for one in together:
-                    one.stored = stored
-        return bool(mine.stored)
+        self._writer.submit(self._write_all)
+        return mine.stored.result()
+
+    def _write_all(self) -> None:
+        with self._changing:
+            together, self._waiting = self._waiting, []
+        if together:
+            stored = self._write([one.run for one in together])
+            for one in together:
+                one.stored.set_result(stored)
 
     def _write(self, runs: Sequence[Run]) -> bool:
         """Write all or none. Each then has its own try, in which what is wrong is dealt with."""

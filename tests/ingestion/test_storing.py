@@ -1,6 +1,7 @@
 """Runs of several threads are stored together, and one that cannot be costs the others nothing."""
 
 import threading
+import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -20,32 +21,38 @@ from tests.stores import new_store
 from tests.synthetic import make_run
 
 
-@pytest.fixture
-def sizes(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """How many runs each transaction has had; the first waits for all the others to gather."""
-    found: list[int] = []
+class Writer:
+    """Writes, the first time not before the others have gathered; and counts."""
 
-    def write(database: Database, runs: Sequence[Run], *, patient: bool) -> list[str]:
-        found.append(len(runs))
-        if len(found) == 1:
-            assert GATHERED.wait(60)
+    def __init__(self) -> None:
+        self.begun, self.gathered = threading.Event(), threading.Event()
+        self.sizes: list[int] = []
+
+    def write(self, database: Database, runs: Sequence[Run], *, patient: bool) -> list[str]:
+        self.sizes.append(len(runs))
+        self.begun.set()
+        assert self.gathered.wait(60)
         return write_runs(database, runs, patient=patient)
 
-    monkeypatch.setattr(storing, "write_runs", write)
-    GATHERED.clear()
-    return found
+    def store(self, store: Storing, runs: Sequence[Run]) -> list[Kept | None]:
+        """Store runs in threads: the first, and while it is written all others."""
+        with ThreadPoolExecutor(len(runs)) as pool:
+            futures = [pool.submit(store.store, runs[0])]
+            assert self.begun.wait(60)
+            futures += [pool.submit(store.store, run) for run in runs[1:]]
+            for _ in range(600):
+                if len(store._waiting) == len(runs) - 1:
+                    break
+                time.sleep(0.1)
+            self.gathered.set()
+            return [future.result() for future in futures]
 
 
-GATHERED = threading.Event()
-
-
-def store_all(store: Storing, runs: Sequence[Run]) -> list[Kept | None]:
-    with ThreadPoolExecutor(len(runs)) as pool:
-        futures = [pool.submit(store.store, run) for run in runs]
-        while len(store._waiting) < len(runs) - 1:
-            pass
-        GATHERED.set()
-        return [future.result() for future in futures]
+@pytest.fixture
+def writer(monkeypatch: pytest.MonkeyPatch) -> Writer:
+    made = Writer()
+    monkeypatch.setattr(storing, "write_runs", made.write)
+    return made
 
 
 def runs_of(n: int) -> list[Run]:
@@ -53,11 +60,11 @@ def runs_of(n: int) -> list[Run]:
 
 
 def test_what_gathers_while_one_writes_goes_into_one_transaction(
-    sizes: list[int], tmp_path: Path
+    writer: Writer, tmp_path: Path
 ) -> None:
     database = new_store(tmp_path / "s.duckdb")
-    assert store_all(Storing(database), runs_of(5)) == [None] * 5
-    assert sizes == [1, 4]
+    assert writer.store(Storing(database), runs_of(5)) == [None] * 5
+    assert writer.sizes == [1, 4]
     (counted,) = (
         embstore.open(tmp_path / "s.duckdb").sql("SELECT count(*) AS n FROM run").to_pylist()
     )
@@ -65,13 +72,13 @@ def test_what_gathers_while_one_writes_goes_into_one_transaction(
 
 
 def test_one_that_cannot_be_stored_is_kept_and_the_others_are_stored(
-    sizes: list[int], tmp_path: Path
+    writer: Writer, tmp_path: Path
 ) -> None:
     database = new_store(tmp_path / "s.duckdb")
     first, second, third, *rest = runs_of(5)
     broken = replace(third, model=replace(third.model, n_parameters=2**70))
-    kept = store_all(Storing(database), [first, second, broken, *rest])
-    assert sizes == [1, 4]
+    kept = writer.store(Storing(database), [first, second, broken, *rest])
+    assert writer.sizes == [1, 4]
     assert [found is not None for found in kept] == [False, False, True, False, False]
     assert kept[2] is not None
     assert kept[2].file.exists()
@@ -82,11 +89,10 @@ def test_one_that_cannot_be_stored_is_kept_and_the_others_are_stored(
 
 
 def test_while_another_process_holds_the_store_each_run_is_in_a_file_before_it_waits(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path,
 ) -> None:
     database = new_store(tmp_path / "s.duckdb")
-    database.timeout = 0.1
-    monkeypatch.setattr("embstore.store.connection._PATIENCE", 2)
+    database.timeout = 0.02
     waited: list[int] = []
 
     def wait() -> None:
