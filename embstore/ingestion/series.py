@@ -11,6 +11,7 @@ from embstore.checkpoints.located import Located
 from embstore.common.messages import reason_of
 from embstore.errors import StoreError
 from embstore.ingestion.duplicates import Copies
+from embstore.ingestion.emptiness import Emptiness
 from embstore.ingestion.one_checkpoint import Place
 from embstore.ingestion.outcome import Outcome
 from embstore.ingestion.prefetch import Preparation, Prepared, Trouble
@@ -19,7 +20,7 @@ from embstore.ingestion.request import Settings
 from embstore.ingestion.resources import Resources
 from embstore.ingestion.storing import Storing
 from embstore.measuring.checkpoint import Progress
-from embstore.store.empty_layers import EmptyLayers, empty_layers
+from embstore.store.empty_layers import EmptyLayers
 from embstore.store.writing import write_failure
 from embstore.types import Failure
 
@@ -34,6 +35,7 @@ class Series:
         self._settings = settings
         self._preparation = preparation
         self._copies = Copies(resources.database)
+        self._emptiness = Emptiness(resources.database, alone=resources.alone)
         self._storing = Storing(resources.database)
 
     def is_to_measure(self, prepared: Prepared) -> bool:
@@ -121,9 +123,7 @@ class Series:
     def _empty(self, outcome: Outcome) -> EmptyLayers | None:
         """Return which layers of a stored run have no numbers, as far as the store can be asked."""
         try:
-            found = empty_layers(
-                self._resources.database, [outcome.run_id] if outcome.run_id else []
-            )
+            return self._emptiness.of(outcome.run_id) if outcome.run_id else None
         except StoreError as error:
             # The run is stored, and the next checkpoints are to be measured.
             checkpoint = f"{outcome.model}@{outcome.revision}"
@@ -131,7 +131,6 @@ class Series:
                 "whether all layers of %s have numbers is not known: %s", checkpoint, error
             )
             return None
-        return next(iter(found), None)
 
     def _note(self, prepared: Prepared, trouble: Trouble) -> Outcome:
         """Write into the store why a checkpoint failed; go on where that cannot be."""

@@ -19,7 +19,7 @@ _ALWAYS_KNOWN = "norm_max"
 _EMPTY = f"""
 WITH chosen AS (
     SELECT run_id, metric_versions LIKE '%"{_ALWAYS_KNOWN}":%' AS has_it
-    FROM run WHERE run_id IN (SELECT unnest(string_split({{runs}}, ',')))
+    FROM run WHERE {{which}}
 ),
 states AS (
     SELECT
@@ -115,13 +115,19 @@ def empty_layers_of(run: Run) -> EmptyLayers | None:
     )
 
 
-def empty_layers(database: "Database", runs: Collection[str]) -> list[EmptyLayers]:
-    """Return which of some runs have layers without numbers, by model and step.
+def empty_layers(database: "Database", runs: Collection[str] | None = None) -> list[EmptyLayers]:
+    """Return which runs have layers without numbers, by model and step.
+
+    Args:
+        database: the store.
+        runs: of which ones; None for all.
 
     Raises:
         StoreError: the store cannot be read.
     """
-    if not runs:
+    if runs is not None and not runs:
         return []
-    found = database.select(_EMPTY.format(runs=quoted_ids(runs)))
+    chosen = "run_id IN (SELECT unnest(string_split({}, ',')))"
+    which = "true" if runs is None else chosen.format(quoted_ids(runs))
+    found = database.select(_EMPTY.format(which=which))
     return [EmptyLayers(**row) for row in found.to_pylist()]
