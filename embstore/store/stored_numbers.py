@@ -99,13 +99,18 @@ def runs_by_sample(database: "Database") -> dict[Sample, list[SampleRun]]:
         ORDER BY created_at DESC, run_id DESC
     """  # noqa: S608 - names of our own
     found: dict[Sample, list[SampleRun]] = {}
+    # Most runs have the same, which in ten thousand copies takes tens of megabytes.
+    versions: dict[str, Mapping[str, int]] = {}
     for row in database.select(sql).to_pylist():
         facts = tuple(row[name] for name in _SAME)
         sample = Sample(row["checkpoint_id"], row["corpus_id"], facts)
+        text = row["metric_versions"]
+        if text not in versions:
+            versions[text] = json.loads(text)
         run = SampleRun(
             row["run_id"],
             tuple(row["scopes"].split(",")),
-            json.loads(row["metric_versions"]),
+            versions[text],
             row["intervals"],
         )
         found.setdefault(sample, []).append(run)
