@@ -132,7 +132,7 @@ TARGETS: dict[str, Target] = {
         "Machines and driver share two cores here. A task takes 6.5 s of a core on one machine and "
         "on two, all but .4 s of it forward pass and geometry, on one thread. For each the driver "
         "takes .4 s, half of it to plan (fingerprints, tokenizer) and half to store, and Ray's "
-        "processes .2 s: beside one machine on the idle core, beside two on theirs. So 1.8 is the "
+        "processes .3 s: beside one machine on the idle core, beside two on theirs. So 1.8 is the "
         "most, and the second machine begins a second after the first. Tried and kept: windows "
         "drawn once for all, versions looked up once, progress read for all tasks at once.",
     ),
