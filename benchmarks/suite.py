@@ -61,6 +61,7 @@ PARTS = {
     "asking": Part("asking", threads=None, minutes=3),
     "size": Part("size", threads=None, minutes=6),
     "cluster": Part("cluster", threads=None, minutes=5),
+    "scheduler": Part("scheduler", threads=None, minutes=15),
     "gpu": Part("gpu", threads=None),
 }
 GROUPS = {"peers": ["llm-microscope", "llm-microscope-plain", "scikit-dimension", "dadapy"]}

@@ -1,13 +1,13 @@
 """Knows which checkpoints have the weights of another one of their model, or some of its files."""
 
 import contextlib
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from embstore.checkpoints.located import Located
 from embstore.errors import StoreError
+from embstore.ingestion.recently import Recently
 from embstore.store.database import Database
-from embstore.store.writing import same_weights, stored_weights
+from embstore.store.stored_checkpoints import StoredCheckpoints, stored_checkpoints
 
 
 @dataclass(frozen=True)
@@ -29,9 +29,11 @@ class Copies:
     """The first checkpoint with certain weights, among those stored and those met so far."""
 
     def __init__(self, database: Database) -> None:
-        self._database = database
+        self._stored = Recently(lambda: stored_checkpoints(database))
         self._first: dict[tuple[str, str], str] = {}
-        self._files: dict[tuple[str, str], Mapping[str, str]] = {}
+        # Who has a file, by its model and fingerprint; each with its place in the series.
+        self._holders: dict[tuple[str, str], list[tuple[int, str]]] = {}
+        self._n_noted = 0
 
     def original(self, located: Located) -> str | None:
         """Return the revision that had a checkpoint's weights first; None if it is this one.
@@ -42,8 +44,7 @@ class Copies:
         first = self._first.get((located.name, weights))
         if first is None:
             checkpoint = replace(located.checkpoint, weights_sha256=weights)
-            with contextlib.suppress(StoreError):
-                first = same_weights(self._database, located.name, checkpoint)
+            first = self._as_stored().original(located.name, checkpoint)
         return None if first in (None, revision) else first
 
     def shared(self, located: Located) -> SharedFiles | None:
@@ -52,27 +53,35 @@ class Copies:
         Of those met so far; the one that shares most.
         """
         mine = located.file_sha256
-        found = []
-        for (name, revision), other in self._files.items():
-            if name == located.name and len(mine) > 1:
-                theirs = set(other.values())
-                names = tuple(file for file, digest in mine.items() if digest in theirs)
-                found.append(SharedFiles(revision, names, len(mine)))
-        most = max(found, key=lambda shared: len(shared.names), default=None)
-        return most if most and 0 < len(most.names) < len(mine) else None
+        if len(mine) < 2:
+            return None
+        names: dict[tuple[int, str], list[str]] = {}
+        for file, digest in mine.items():
+            for holder in self._holders.get((located.name, digest), ()):
+                names.setdefault(holder, []).append(file)
+        most = min(names, key=lambda holder: (-len(names[holder]), holder), default=None)
+        if most is None or len(names[most]) == len(mine):
+            return None
+        return SharedFiles(most[1], tuple(names[most]), len(mine))
 
     def note(self, located: Located) -> None:
         """Remember a checkpoint that is there."""
         revision = located.checkpoint.revision
         self._first.setdefault((located.name, self._weights(located)), revision)
-        self._files.setdefault((located.name, revision), located.file_sha256)
+        self._n_noted += 1
+        for digest in set(located.file_sha256.values()):
+            holders = self._holders.setdefault((located.name, digest), [])
+            holders.append((self._n_noted, revision))
 
     def _weights(self, located: Located) -> str:
         """Return the fingerprint of the weights; of a run that is stored, the stored one."""
         checkpoint = located.checkpoint
         if checkpoint.files_sha256 is not None:
             return checkpoint.weights_sha256
-        stored = None
-        with contextlib.suppress(StoreError):
-            stored = stored_weights(self._database, located.name, checkpoint)
+        stored = self._as_stored().fingerprint(located.name, checkpoint)
         return stored or checkpoint.weights_sha256
+
+    def _as_stored(self) -> StoredCheckpoints:
+        with contextlib.suppress(StoreError):
+            return self._stored.get()
+        return StoredCheckpoints({}, {})

@@ -23,7 +23,7 @@ from embstore.models.devices import choose_device, choose_dtype
 from embstore.models.hidden_states import HiddenBatch, default_batch_size, hidden_batches
 from embstore.models.load import Weights, read_weights
 from embstore.models.loaded import LoadedModel, examine, load_config
-from embstore.types import Measured, Model
+from embstore.types import Checkpoint, Measured, Model
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,7 +61,7 @@ class Result:
         batch_size: windows per forward pass.
         seconds: wall time, with that of loading the weights if that was done here.
         peak_memory_bytes: of the process that measured.
-        located: the checkpoint as it was found on another machine; None for what was planned.
+        checkpoint: as another machine found and fingerprinted it; None for what was planned.
     """
 
     model: Model
@@ -71,7 +71,7 @@ class Result:
     batch_size: int
     seconds: float
     peak_memory_bytes: int
-    located: Located | None = None
+    checkpoint: Checkpoint | None = None
 
 
 @dataclass(frozen=True, eq=False)

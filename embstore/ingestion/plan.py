@@ -17,10 +17,9 @@ from embstore.ingestion.completing import Task, find_task
 from embstore.ingestion.memory_estimate import Extent
 from embstore.ingestion.request import Settings
 from embstore.ingestion.resources import Resources
-from embstore.inputs.corpus import CorpusText
 from embstore.inputs.image_windows import ImageWindows, draw_images
 from embstore.inputs.images import ImageFolder
-from embstore.inputs.text_windows import Windows, draw_windows
+from embstore.inputs.text_windows import Windows
 from embstore.inputs.token_sample import sample_positions
 from embstore.measuring.scopes import SINK_THRESHOLD
 from embstore.metrics.selection import Selection
@@ -79,7 +78,7 @@ def plan(located: Located, resources: Resources, settings: Settings) -> Plan:
     began = time.perf_counter()
     sampling = settings.sampling
     model = describe(located)
-    windows, reader = _draw(model, resources.text, sampling)
+    windows, reader = _draw(model, resources, sampling)
     positions = sample_positions(
         windows.n_windows,
         windows.window,
@@ -132,10 +131,10 @@ def plan(located: Located, resources: Resources, settings: Settings) -> Plan:
 
 
 def _draw(
-    model: ModelDescription, text: CorpusText | ImageFolder, sampling: Sampling
+    model: ModelDescription, resources: Resources, sampling: Sampling
 ) -> tuple[Windows | ImageWindows, str]:
     """Choose what is fed, and fingerprint what turns a text or an image into it."""
-    name = model.located.name
+    name, text = model.located.name, resources.text
     if isinstance(text, ImageFolder):
         if model.image_processor is None:
             raise ModelError(
@@ -143,16 +142,22 @@ def _draw(
             )
         if sampling.window is not None:
             raise UsageError(f"{name} reads images, so the image sets the window; leave it out")
-        reader = ModelImageReader(model, model.image_processor)
-        images = draw_images(text, reader, tokens=sampling.tokens, seed=sampling.seed)
-        return images, reader.sha256
+        pixels = ModelImageReader(model, model.image_processor)
+        images = draw_images(text, pixels, tokens=sampling.tokens, seed=sampling.seed)
+        return images, pixels.sha256
     if model.tokenizer is None:
         raise ModelError(
             f"{name} reads images, but the corpus is a text; give a folder of images instead"
         )
     window = choose_window(sampling, model.context, name)
-    windows = draw_windows(
-        text, model.tokenizer, tokens=sampling.tokens, window=window, seed=sampling.seed
+    reader = tokenizer_sha256(model.tokenizer)
+    windows = resources.drawn.draw(
+        text,
+        model.tokenizer,
+        reader,
+        tokens=sampling.tokens,
+        window=window,
+        seed=sampling.seed,
     )
     largest_id = int(windows.ids.max())
     if largest_id >= model.config.vocab_size:
@@ -160,7 +165,7 @@ def _draw(
             f"the tokenizer of {name} gives token {largest_id}, but the model knows only "
             f"{model.config.vocab_size}; model and tokenizer do not belong together"
         )
-    return windows, tokenizer_sha256(model.tokenizer)
+    return windows, reader
 
 
 def plan_extent(planned: Plan, itemsize: int, settings: Settings) -> Extent:

@@ -1,10 +1,15 @@
-"""Records with which code, packages and machine a run was made."""
+"""Records with which code, packages and machine a run was made.
 
+What a process runs does not change while it runs, so code and packages are looked up once.
+"""
+
+import functools
 import importlib.metadata
 import platform
 import resource
 import subprocess
 import sys
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -35,7 +40,7 @@ def collect(
         seconds: wall time from loading the weights to the last number.
         peak_memory_bytes: of the process that measured.
     """
-    commit, dirty = git_state(Path(__file__).parents[1])
+    commit, dirty = _own_git_state()
     version = versions()
     return Provenance(
         created_at=datetime.now(UTC),
@@ -45,7 +50,7 @@ def collect(
         python_version=version["Python"],
         torch_version=version["torch"],
         transformers_version=version["transformers"],
-        duckdb_version=importlib.metadata.version("duckdb"),
+        duckdb_version=_duckdb_version(),
         numpy_version=version["numpy"],
         device=device,
         attention=attention,
@@ -59,7 +64,8 @@ def collect(
     )
 
 
-def versions() -> dict[str, str]:
+@functools.cache
+def versions() -> Mapping[str, str]:
     """Return the versions that may change a number, by name."""
     packages = ("torch", "transformers", "numpy")
     return {
@@ -67,6 +73,16 @@ def versions() -> dict[str, str]:
         "Python": platform.python_version(),
         **{name: importlib.metadata.version(name) for name in packages},
     }
+
+
+@functools.cache
+def _duckdb_version() -> str:
+    return importlib.metadata.version("duckdb")
+
+
+@functools.cache
+def _own_git_state() -> tuple[str | None, bool | None]:
+    return git_state(Path(__file__).parents[1])
 
 
 def git_state(package: Path) -> tuple[str | None, bool | None]:

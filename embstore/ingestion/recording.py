@@ -17,10 +17,11 @@ from embstore.ingestion.prefetch import Prepared
 from embstore.ingestion.provenance import collect
 from embstore.ingestion.request import Settings
 from embstore.ingestion.resources import Resources
+from embstore.ingestion.storing import Storing
 from embstore.measuring.checkpoint import ACCUMULATION_DTYPE, Choice, Progress
 from embstore.metrics.selection import Selection
 from embstore.store import ids
-from embstore.store.spool import store_or_keep
+from embstore.store.empty_layers import empty_layers_of
 from embstore.types import Measured, Run
 
 
@@ -28,6 +29,7 @@ def measure_and_store(
     prepared: Prepared,
     planned: Plan,
     resources: Resources,
+    storing: Storing,
     settings: Settings,
     place: Place,
     progress: Progress,
@@ -49,7 +51,9 @@ def measure_and_store(
         # So that no number goes out of sight, all of it is measured.
         task = replace(task, measured=task.selection)
     result = place.measure(_job(planned, task.measured, settings, place), progress)
-    located = result.located or planned.model.located
+    located = planned.model.located
+    if result.checkpoint is not None:
+        located = replace(located, checkpoint=result.checkpoint)
     # Without the start of a process, or a wait for another checkpoint.
     seconds = planned.seconds + prepared.load_seconds + result.seconds
     began = time.perf_counter() - seconds
@@ -81,7 +85,7 @@ def measure_and_store(
         study=settings.study,
     )
     progress("store", 0, 1)
-    kept = store_or_keep(resources.database, run, wait=partial(progress, "wait", 0, 1))
+    kept = storing.store(run, wait=partial(progress, "wait", 0, 1))
     progress("store", 1, 1)
     known = (layer.neighbor_recall for layer in measured.layers)
     return located, Outcome(
@@ -94,6 +98,7 @@ def measure_and_store(
         least_recall=min((share for share in known if share is not None), default=None),
         added=task.added,
         completes=task.stored.run_id if task.stored else None,
+        empty=None if kept else empty_layers_of(run),
         file=kept.file if kept else None,
         reason=kept.reason if kept else None,
     )

@@ -15,6 +15,7 @@ from embstore.common.float64 import has_float64
 from embstore.common.messages import counted, listed
 from embstore.errors import CorpusError, UsageError
 from embstore.ingestion.division import share_of
+from embstore.ingestion.drawn_windows import DrawnWindows
 from embstore.ingestion.request import ModelSpec, Request, Settings
 from embstore.ingestion.stored_work import StoredWork
 from embstore.inputs.corpus import CorpusText, open_corpus
@@ -35,6 +36,7 @@ class Resources:
             there are fewer checkpoints than shares.
         alone: whether the user has asked for one checkpoint only.
         text: the corpus, a text or a folder of images.
+        drawn: what was drawn from a text.
         database: the store, which may not exist yet.
         stored: what is in it.
         devices: where models run; as many checkpoints are measured at once.
@@ -45,6 +47,7 @@ class Resources:
     candidates: tuple[Candidate, ...]
     alone: bool
     text: CorpusText | ImageFolder
+    drawn: DrawnWindows
     database: Database
     stored: StoredWork
     devices: tuple[torch.device, ...]
@@ -79,7 +82,17 @@ def open_resources(request: Request, store: str | Path | None) -> Iterator[Resou
         used = _used(devices, len(candidates))
         _say_what_they_lack(used)
         alone = len(every) == 1
-        yield Resources(candidates, alone, text, database, stored, used, dtype, permissions)
+        yield Resources(
+            candidates=candidates,
+            alone=alone,
+            text=text,
+            drawn=DrawnWindows(),
+            database=database,
+            stored=stored,
+            devices=used,
+            dtype=dtype,
+            permissions=permissions,
+        )
 
 
 def _share(

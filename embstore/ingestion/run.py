@@ -12,7 +12,7 @@ from pathlib import Path
 
 from embstore.checkpoints.find import label
 from embstore.checkpoints.located import Located
-from embstore.ingestion.elsewhere import elsewhere
+from embstore.ingestion.elsewhere import OpenElsewhere, elsewhere
 from embstore.ingestion.one_checkpoint import Place, measure_job
 from embstore.ingestion.outcome import Outcome
 from embstore.ingestion.prefetch import Preparation
@@ -32,7 +32,11 @@ def unwatched(_checkpoint: str, _index: int, _total: int) -> Progress:
 
 
 def ingest(
-    request: Request, store: str | Path | None, *, watch: Watch = unwatched
+    request: Request,
+    store: str | Path | None,
+    *,
+    watch: Watch = unwatched,
+    places: OpenElsewhere = elsewhere,
 ) -> Iterator[Outcome]:
     """Measure checkpoints over a corpus into a store, as many at once as there are places.
 
@@ -45,6 +49,7 @@ def ingest(
         watch: called as (checkpoint, index, total) when one is waited for or measured; what it
             returns is called as (stage, done, total) meanwhile: stages are ``forward``,
             ``geometry``, ``store``, ``wait`` for a store that is locked, and at last ``done``.
+        places: gives what opens the places outside this process where it is measured.
 
     Yields:
         One outcome per checkpoint in the order of the series, as soon as it and those before
@@ -61,10 +66,10 @@ def ingest(
         n = len(resources.candidates)
         names = [label(candidate) for candidate in resources.candidates]
         watching = [partial(watch, name, index, n) for index, name in enumerate(names)]
-        with elsewhere(resources, request.settings) as places:
+        with places(resources, request.settings) as open_places:
             finished = (
-                side_by_side(series, preparation, places, watching)
-                if places
+                side_by_side(series, preparation, open_places, watching)
+                if open_places
                 else _one_after_the_other(series, preparation, resources, watching)
             )
             with contextlib.closing(finished):

@@ -11,14 +11,16 @@ from embstore.checkpoints.located import Located
 from embstore.common.messages import reason_of
 from embstore.errors import StoreError
 from embstore.ingestion.duplicates import Copies
+from embstore.ingestion.emptiness import Emptiness
 from embstore.ingestion.one_checkpoint import Place
 from embstore.ingestion.outcome import Outcome
 from embstore.ingestion.prefetch import Preparation, Prepared, Trouble
 from embstore.ingestion.recording import measure_and_store
 from embstore.ingestion.request import Settings
 from embstore.ingestion.resources import Resources
+from embstore.ingestion.storing import Storing
 from embstore.measuring.checkpoint import Progress
-from embstore.store.empty_layers import EmptyLayers, empty_layers
+from embstore.store.empty_layers import EmptyLayers
 from embstore.store.writing import write_failure
 from embstore.types import Failure
 
@@ -33,13 +35,29 @@ class Series:
         self._settings = settings
         self._preparation = preparation
         self._copies = Copies(resources.database)
+        self._emptiness = Emptiness(resources.database, alone=resources.alone)
+        self._storing = Storing(resources.database)
+
+    def is_to_measure(self, prepared: Prepared) -> bool:
+        """Tell whether a checkpoint needs a place: it is not stored, and nothing is in the way."""
+        planned = prepared.planned
+        return (
+            prepared.trouble is None
+            and planned is not None
+            and planned.stored_run(self._settings) is None
+        )
 
     def carry_out(
-        self, prepared: Prepared, place: Place, progress: Progress
+        self, prepared: Prepared, place: Place | None, progress: Progress
     ) -> tuple[Located | None, Outcome]:
         """Measure and store a checkpoint, or note in the store what keeps it from that.
 
         Several threads may call this, each with a checkpoint of its own.
+
+        Args:
+            prepared: the checkpoint.
+            place: where it is measured; None for one of which nothing is to be measured.
+            progress: called as (stage, done, total).
 
         Returns:
             Where its files are, if they were found, and what became of it.
@@ -69,11 +87,14 @@ class Series:
             return outcome
         original, shared = self._copies.original(located), self._copies.shared(located)
         self._copies.note(located)
-        empty = self._empty(outcome)
-        return replace(outcome, duplicate_of=original, shared=shared, empty=empty)
+        outcome = replace(outcome, duplicate_of=original, shared=shared)
+        # Of what was measured now it is known already.
+        return (
+            replace(outcome, empty=self._empty(outcome)) if outcome.status == "stored" else outcome
+        )
 
     def _measured(
-        self, prepared: Prepared, place: Place, progress: Progress
+        self, prepared: Prepared, place: Place | None, progress: Progress
     ) -> tuple[Located | None, Outcome, Trouble | None]:
         located, candidate, planned = prepared.located, prepared.candidate, prepared.planned
         failed = Outcome(candidate.name, candidate.known_as.name, "failed")
@@ -88,9 +109,11 @@ class Series:
                 seconds=planned.seconds,
             )
             return located, stored, None
+        if place is None:
+            raise TypeError("what is to be measured needs a place")
         try:
             return *measure_and_store(
-                prepared, planned, self._resources, self._settings, place, progress
+                prepared, planned, self._resources, self._storing, self._settings, place, progress
             ), None
         except StoreError:
             raise
@@ -100,9 +123,7 @@ class Series:
     def _empty(self, outcome: Outcome) -> EmptyLayers | None:
         """Return which layers of a stored run have no numbers, as far as the store can be asked."""
         try:
-            found = empty_layers(
-                self._resources.database, [outcome.run_id] if outcome.run_id else []
-            )
+            return self._emptiness.of(outcome.run_id) if outcome.run_id else None
         except StoreError as error:
             # The run is stored, and the next checkpoints are to be measured.
             checkpoint = f"{outcome.model}@{outcome.revision}"
@@ -110,7 +131,6 @@ class Series:
                 "whether all layers of %s have numbers is not known: %s", checkpoint, error
             )
             return None
-        return next(iter(found), None)
 
     def _note(self, prepared: Prepared, trouble: Trouble) -> Outcome:
         """Write into the store why a checkpoint failed; go on where that cannot be."""

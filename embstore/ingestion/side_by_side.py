@@ -2,13 +2,15 @@
 
 Each place, a device or a machine of a cluster, has a thread here, which takes the next checkpoint
 that is prepared, has it measured there, and stores it. Whoever asks for the outcomes hears of
-progress in his own thread.
+progress in his own thread. Places are opened when the first checkpoint is to be measured; those
+before it are stored already, or have failed, and need none.
 """
 
 import signal
 import threading
 from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from queue import SimpleQueue
 from typing import Protocol
 
@@ -73,7 +75,7 @@ class Elsewhere(Protocol):
 def side_by_side(
     series: Series,
     preparation: Preparation,
-    places: Sequence[Elsewhere],
+    open_places: Callable[[], Sequence[Elsewhere]],
     watching: Sequence[Callable[[], Progress]],
 ) -> Generator[tuple[Located | None, Outcome], None, None]:
     """Carry out every checkpoint of a series, as many at once as there are places.
@@ -81,7 +83,8 @@ def side_by_side(
     Args:
         series: what to carry out.
         preparation: prepares its checkpoints, without their weights.
-        places: where they are measured.
+        open_places: opens the places where they are measured; called once, in this thread, if any
+            is to be measured.
         watching: for each checkpoint what to call when it is begun; what that returns is called
             as (stage, done, total) meanwhile.
 
@@ -91,35 +94,64 @@ def side_by_side(
 
     Raises:
         StoreError: the store can be used no more.
+        UsageError: the places cannot be opened.
     """
     events: SimpleQueue[_Event] = SimpleQueue()
-    coming = preparation.one_ahead(lambda index: events.put(_Begun(index)))
-    shared = _Shared(series, enumerate(coming), events)
-    lanes = [_Lane(place, shared) for place in places]
-    for lane in lanes:
-        lane.start()
     shown: dict[int, Progress] = {}
-    finished: dict[int, _Finished] = {}
+    lanes: list[_Lane] = []
+
+    def announce(index: int) -> None:
+        if lanes:
+            events.put(_Begun(index))
+        else:
+            # As long as this thread asks for them itself.
+            shown[index] = watching[index]()
+
+    coming = enumerate(preparation.one_ahead(announce))
+    for first, prepared in coming:
+        if series.is_to_measure(prepared):
+            break
+        yield series.carry_out(prepared, None, shown.pop(first))
+    else:
+        return
+    shared = _Shared(series, chain([(first, prepared)], coming), events)
+    del prepared
+    lanes += [_Lane(place, shared) for place in open_places()]
     try:
-        for index in range(len(watching)):
-            while index not in finished:
-                event = events.get()
-                if isinstance(event, _Begun):
-                    shown[event.index] = watching[event.index]()
-                elif isinstance(event, _Progressed):
-                    shown[event.index](*event.report)
-                elif isinstance(event, _Finished):
-                    finished[event.index] = event
-                else:
-                    raise event
-            done = finished.pop(index)
-            yield done.located, done.outcome
+        for lane in lanes:
+            lane.start()
+        yield from _in_order(events, range(first, len(watching)), watching, shown)
     finally:
         shared.stop()
         for lane in lanes:
             lane.end()
         for lane in lanes:
             lane.wait()
+
+
+def _in_order(
+    events: "SimpleQueue[_Event]",
+    indices: range,
+    watching: Sequence[Callable[[], Progress]],
+    shown: dict[int, Progress],
+) -> Generator[tuple[Located | None, Outcome], None, None]:
+    """Show how far checkpoints are, and yield what became of each as soon as its turn comes."""
+    finished: dict[int, _Finished] = {}
+    for index in indices:
+        while index not in finished:
+            event = events.get()
+            if isinstance(event, _Begun):
+                shown[event.index] = watching[event.index]()
+            elif isinstance(event, _Progressed):
+                shown[event.index](*event.report)
+            elif isinstance(event, _Finished):
+                finished[event.index] = event
+                # What it shows with is not needed any more.
+                del shown[event.index]
+            else:
+                raise event
+        done = finished.pop(index)
+        yield done.located, done.outcome
 
 
 class _Shared:

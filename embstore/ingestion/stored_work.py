@@ -1,9 +1,12 @@
 """Knows which work is stored, also while somebody keeps the store from being read."""
 
+import contextlib
 import logging
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from embstore.errors import StoreError
+from embstore.ingestion.recently import Recently
 from embstore.store.database import Database
 from embstore.store.stored_numbers import (
     Sample,
@@ -12,33 +15,40 @@ from embstore.store.stored_numbers import (
     numbers_of_run,
     runs_by_sample,
 )
-from embstore.store.writing import all_repeats, repeats
+from embstore.store.writing import all_repeats
 
 _LOG = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class _Runs:
+    """The runs of a store: how often each piece of work is done, and those of each sample."""
+
+    repeats: Mapping[str, int]
+    by_sample: Mapping[Sample, list[SampleRun]]
 
 
 class StoredWork:
     """How often each piece of work is stored.
 
     A series goes on while its store cannot be read: what it measures is kept in files. For
-    that while it counts what was stored when measuring began.
+    that while it counts what was stored before.
     """
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._known: Mapping[str, int] | None = None
-        self._runs: Mapping[Sample, list[SampleRun]] = {}
+        self._runs = Recently(self._read)
+        self._is_ready = False
 
     def prepare(self) -> None:
-        """Find out whether runs can be stored, and what is: before the first is measured.
+        """Find out whether runs can be stored: before the first is measured.
 
         Raises:
             StoreError: what stands in the way.
         """
-        if self._known is None:
+        if not self._is_ready:
             self._database.make_ready()
-            self._known = all_repeats(self._database)
-            self._runs = runs_by_sample(self._database)
+            self._is_ready = True
 
     def repeats(self, work: str) -> int:
         """Return how many runs of a piece of work are stored.
@@ -46,12 +56,7 @@ class StoredWork:
         Raises:
             StoreError: the store cannot be read, and could not be before.
         """
-        try:
-            return repeats(self._database, work)
-        except StoreError:
-            if self._known is None:
-                raise
-            return self._known.get(work, 0)
+        return self._runs.get().repeats.get(work, 0)
 
     def of_sample(self, sample: Sample) -> list[SampleRun]:
         """Return the runs of a sample, the newest first.
@@ -59,15 +64,7 @@ class StoredWork:
         Raises:
             StoreError: the store cannot be read, and could not be before.
         """
-        try:
-            found: Mapping[Sample, list[SampleRun]] = runs_by_sample(
-                self._database, sample.checkpoint_id
-            )
-        except StoreError:
-            if self._known is None:
-                raise
-            found = self._runs
-        return found.get(sample, [])
+        return self._runs.get().by_sample.get(sample, [])
 
     def numbers(self, run_id: str) -> StoredNumbers | None:
         """Return the numbers of a stored run; None while they cannot be read."""
@@ -76,3 +73,9 @@ class StoredWork:
         except StoreError as error:
             _LOG.warning("the numbers of run %s cannot be read: %s", run_id[:8], error)
             return None
+
+    def _read(self) -> _Runs:
+        with contextlib.ExitStack() as opened:
+            if self._database.exists():
+                opened.enter_context(self._database.held())
+            return _Runs(all_repeats(self._database), runs_by_sample(self._database))

@@ -4,7 +4,6 @@ One column after the other: of the thousands of records of a run, a dictionary f
 several times as long.
 """
 
-import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import chain
 from operator import attrgetter
@@ -14,6 +13,7 @@ import pyarrow as pa
 import sqlalchemy as sa
 
 from embstore.store import schema
+from embstore.store.missing_values import has_value, why_none
 from embstore.types import CurvePoint, Layer, LayerKey, MassiveActivation, Measured, Measurement
 
 Record = Layer | Measurement | MassiveActivation | CurvePoint
@@ -84,13 +84,8 @@ def _finite(values: Iterable[object]) -> pa.Array:
 
 def _reasons(records: Sequence[Record]) -> Iterable[object]:
     for record in records:
-        value, reason = record.value, record.reason  # type: ignore[union-attr]
-        if value is None:
-            yield reason or "undefined"
-        elif math.isfinite(value):
-            yield reason
-        else:
-            yield reason or f"the result was {value:f}"
+        known = has_value(record)  # type: ignore[arg-type]
+        yield record.reason if known else why_none(record)  # type: ignore[arg-type,union-attr]
 
 
 def _effects(records: Sequence[Record]) -> pa.Array:

@@ -2,9 +2,13 @@
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import TYPE_CHECKING
 
+from embstore.store import ids
+from embstore.store.missing_values import has_value, why_none
 from embstore.store.quoting import quoted_ids
+from embstore.types import LayerKey, Measurement, Run
 
 if TYPE_CHECKING:
     from embstore.store.database import Database
@@ -15,7 +19,7 @@ _ALWAYS_KNOWN = "norm_max"
 _EMPTY = f"""
 WITH chosen AS (
     SELECT run_id, metric_versions LIKE '%"{_ALWAYS_KNOWN}":%' AS has_it
-    FROM run WHERE run_id IN (SELECT unnest(string_split({{runs}}, ',')))
+    FROM run WHERE {{which}}
 ),
 states AS (
     SELECT
@@ -89,13 +93,41 @@ class EmptyLayers:
         return f"{self.count}{why}; {advice}"
 
 
-def empty_layers(database: "Database", runs: Collection[str]) -> list[EmptyLayers]:
-    """Return which of some runs have layers without numbers, by model and step.
+def empty_layers_of(run: Run) -> EmptyLayers | None:
+    """Return which layers of a run have no numbers, as ``empty_layers`` says of it once stored."""
+    versions = {info.name for info in run.metrics}
+    numbers: dict[LayerKey, list[Measurement]] = {}
+    for number in run.measured.measurements:
+        if _ALWAYS_KNOWN not in versions or number.metric == _ALWAYS_KNOWN:
+            numbers.setdefault(number.key, []).append(number)
+    empty = {key: found for key, found in numbers.items() if not any(map(has_value, found))}
+    if not empty:
+        return None
+    first = min(empty, key=attrgetter("layer"))
+    return EmptyLayers(
+        run_id=ids.run_id_of(run),
+        model=run.model.name,
+        revision=run.checkpoint.revision,
+        dtype=run.configuration.dtype,
+        n_empty=len(empty),
+        n_layers=len(numbers),
+        reason=why_none(min(empty[first], key=attrgetter("scope", "metric"))),
+    )
+
+
+def empty_layers(database: "Database", runs: Collection[str] | None = None) -> list[EmptyLayers]:
+    """Return which runs have layers without numbers, by model and step.
+
+    Args:
+        database: the store.
+        runs: of which ones; None for all.
 
     Raises:
         StoreError: the store cannot be read.
     """
-    if not runs:
+    if runs is not None and not runs:
         return []
-    found = database.select(_EMPTY.format(runs=quoted_ids(runs)))
+    chosen = "run_id IN (SELECT unnest(string_split({}, ',')))"
+    which = "true" if runs is None else chosen.format(quoted_ids(runs))
+    found = database.select(_EMPTY.format(which=which))
     return [EmptyLayers(**row) for row in found.to_pylist()]

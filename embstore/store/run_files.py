@@ -9,19 +9,19 @@ import functools
 import gzip
 import hashlib
 import json
-import types
 import typing
 import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import fields, is_dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Literal, Union
+from typing import Any, Literal
 
 import numpy as np
 
 from embstore._version import __version__
 from embstore.common.messages import one_line
+from embstore.common.type_hints import hints_of, unless_none
 from embstore.errors import StoreError
 from embstore.store import ids, migration
 from embstore.types import Run
@@ -132,8 +132,8 @@ def _maker(hint: Any) -> _Make:
     origin, arguments = typing.get_origin(hint), typing.get_args(hint)
     if is_dataclass(hint):
         return _record_maker(typing.cast("type[object]", hint))
-    if origin in (Union, types.UnionType):
-        (inner,) = (_maker(argument) for argument in arguments if argument is not type(None))
+    if (some := unless_none(hint)) is not None:
+        inner = _maker(some)
         return lambda value: None if value is None else inner(value)
     if origin is tuple:
         item = _maker(arguments[0])
@@ -151,8 +151,7 @@ def _maker(hint: Any) -> _Make:
 
 
 def _record_maker(record: type[Any]) -> _Make:
-    hints = typing.get_type_hints(record)
-    makers = {field.name: _maker(hints[field.name]) for field in fields(record)}
+    makers = {name: _maker(hint) for name, hint in hints_of(record).items()}
 
     def make(value: Any) -> object:
         given = _of(dict)(value)

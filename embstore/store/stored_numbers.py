@@ -88,31 +88,29 @@ class Sample:
         return cls(checkpoint_id, corpus_id, tuple(getattr(configuration, name) for name in _SAME))
 
 
-def runs_by_sample(
-    database: "Database", checkpoint_id: str | None = None
-) -> dict[Sample, list[SampleRun]]:
-    """Return the runs over each sample, the newest first.
-
-    Args:
-        database: the store.
-        checkpoint_id: of which weights; None for all.
-    """
+def runs_by_sample(database: "Database") -> dict[Sample, list[SampleRun]]:
+    """Return the runs over each sample, the newest first."""
     if not database.exists():
         return {}
     sql = f"""
         SELECT run_id, checkpoint_id, corpus_id, {", ".join(_SAME)}, scopes, metric_versions,
             coalesce(intervals, true) AS intervals
-        FROM run WHERE scopes IS NOT NULL AND ($of::VARCHAR IS NULL OR checkpoint_id = $of)
+        FROM run WHERE scopes IS NOT NULL
         ORDER BY created_at DESC, run_id DESC
     """  # noqa: S608 - names of our own
     found: dict[Sample, list[SampleRun]] = {}
-    for row in database.select(sql, {"of": checkpoint_id}).to_pylist():
+    # Most runs have the same, which in ten thousand copies takes tens of megabytes.
+    versions: dict[str, Mapping[str, int]] = {}
+    for row in database.select(sql).to_pylist():
         facts = tuple(row[name] for name in _SAME)
         sample = Sample(row["checkpoint_id"], row["corpus_id"], facts)
+        text = row["metric_versions"]
+        if text not in versions:
+            versions[text] = json.loads(text)
         run = SampleRun(
             row["run_id"],
             tuple(row["scopes"].split(",")),
-            json.loads(row["metric_versions"]),
+            versions[text],
             row["intervals"],
         )
         found.setdefault(sample, []).append(run)

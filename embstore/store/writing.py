@@ -22,16 +22,6 @@ if TYPE_CHECKING:
 
 Row = dict[str, object]
 
-# The first measured of a model's checkpoints with given weights, under another name.
-_TWINS = """
-SELECT c.revision
-FROM checkpoint AS c JOIN model AS m ON m.model_id = c.model_id
-LEFT JOIN run AS r ON r.checkpoint_id = c.checkpoint_id
-WHERE m.name = $model AND c.revision <> $revision AND list_contains($weights, c.weights_sha256)
-    AND c.duplicate_of IS NULL
-ORDER BY r.created_at, c.checkpoint_id
-LIMIT 1
-"""
 _ALIKE = """
 SELECT m.name, c.weights_sha256, c.revision
 FROM checkpoint AS c JOIN model AS m ON m.model_id = c.model_id
@@ -120,7 +110,7 @@ def _rows(run: Run) -> _Rows:
         },
         corpus={"corpus_id": corpus_id, **vars(run.corpus)},
         metrics=[dict(vars(metric)) for metric in run.metrics],
-        weights=_weights(run.checkpoint),
+        weights=fingerprints(run.checkpoint),
         numbers=numbers_of(run_id, run.measured),
     )
 
@@ -154,16 +144,6 @@ def _insert_checkpoints(connection: sa.Connection, new: Sequence[_Rows]) -> None
         duplicates.mark(connection, copies, latest)
 
 
-def repeats(database: "Database", configuration_id: str) -> int:
-    """Return how many runs of a piece of work are stored; 0 if it, or the store, is new."""
-    if not database.exists():
-        return 0
-    found = database.select(
-        "SELECT count(*) AS n FROM run WHERE configuration_id = $id", {"id": configuration_id}
-    )
-    return int(found["n"][0].as_py())
-
-
 def all_repeats(database: "Database") -> dict[str, int]:
     """Return how many runs of each piece of work are stored."""
     if not database.exists():
@@ -185,25 +165,6 @@ def repeat_of(database: "Database", run: Run) -> int | None:
     )
     moments = found["created_at"].to_pylist()
     return None if run.provenance.created_at in moments else len(moments)
-
-
-def same_weights(database: "Database", model_name: str, checkpoint: Checkpoint) -> str | None:
-    """Return the revision of the same model that was measured first with the same weights."""
-    if not database.exists():
-        return None
-    found = database.select(_TWINS, _twin_of(model_name, checkpoint))
-    return str(found["revision"][0].as_py()) if found.num_rows else None
-
-
-def stored_weights(database: "Database", model_name: str, checkpoint: Checkpoint) -> str | None:
-    """Return the fingerprint of a checkpoint's weights as it is stored; None if it is not."""
-    if not database.exists():
-        return None
-    found = database.select(
-        "SELECT weights_sha256 FROM checkpoint WHERE checkpoint_id = $id",
-        {"id": ids.checkpoint_id(model_name, checkpoint)},
-    )
-    return str(found["weights_sha256"][0].as_py()) if found.num_rows else None
 
 
 def write_failure(database: "Database", failure: Failure) -> None:
@@ -230,12 +191,7 @@ def _is_noted(connection: sa.Connection, failure: Failure) -> bool:
     return connection.execute(noted).first() is not None
 
 
-def _twin_of(model_name: str, checkpoint: Checkpoint) -> dict[str, object]:
-    weights = list(_weights(checkpoint))
-    return {"model": model_name, "revision": checkpoint.revision, "weights": weights}
-
-
-def _weights(checkpoint: Checkpoint) -> tuple[str, ...]:
+def fingerprints(checkpoint: Checkpoint) -> tuple[str, ...]:
     """Return the fingerprints under which the same weights may be stored."""
     # Earlier versions of embstore stored that of the files.
     both = (checkpoint.weights_sha256, checkpoint.files_sha256 or checkpoint.weights_sha256)

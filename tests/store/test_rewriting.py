@@ -9,7 +9,8 @@ import pytest
 from embstore.common.paths import resource_folder
 from embstore.store import ids
 from embstore.store.database import Database
-from embstore.store.writing import repeats, same_weights, write_failure, write_run
+from embstore.store.stored_checkpoints import stored_checkpoints
+from embstore.store.writing import all_repeats, write_failure, write_run
 from embstore.types import Failure, Run
 from tests.store.contents import counts, rows
 from tests.synthetic import METRICS, make_run
@@ -28,10 +29,10 @@ def test_writing_again_changes_nothing(database: Database) -> None:
 
 def test_repeats_are_runs_of_their_own(database: Database) -> None:
     work = ids.configuration_id_of(make_run())
-    assert repeats(database, work) == 0
+    assert all_repeats(database) == {}
     written = [write_run(database, make_run(repeat=repeat)) for repeat in range(3)]
     assert len(set(written)) == 3
-    assert repeats(database, work) == 3
+    assert all_repeats(database) == {work: 3}
     assert counts(database)["model"] == 1
 
 
@@ -75,7 +76,7 @@ def test_a_copy_is_marked_with_the_checkpoint_that_was_stored_first(database: Da
             ("main", datetime(2026, 1, 3, tzinfo=UTC)),
         )
     )
-    assert same_weights(database, first.model.name, first.checkpoint) is None
+    assert stored_checkpoints(database).original(first.model.name, first.checkpoint) is None
     for run in (first, copy, third, with_weights(make_run(name="other"), "same")):
         write_run(database, run)
     marked = rows(
@@ -88,9 +89,15 @@ def test_a_copy_is_marked_with_the_checkpoint_that_was_stored_first(database: Da
         {"revision": "step1", "duplicate_of": first_id},
         {"revision": "step2", "duplicate_of": None},
     ]
-    assert same_weights(database, first.model.name, copy.checkpoint) == "step2"
+    stored = stored_checkpoints(database)
+    assert stored.original(first.model.name, copy.checkpoint) == "step2"
+    assert stored.original("nobody", copy.checkpoint) is None
     # The first does not become a copy of its copies.
-    assert same_weights(database, first.model.name, first.checkpoint) is None
+    assert stored.original(first.model.name, first.checkpoint) is None
+    # Fingerprinted by its files, it is found by what was stored of its tensors.
+    assert stored.fingerprint(first.model.name, first.checkpoint) == "same"
+    of_tensors = dataclasses.replace(copy.checkpoint, weights_sha256="t", files_sha256="same")
+    assert stored.original(first.model.name, of_tensors) == "step2"
     listed = rows(
         database,
         resource_folder("queries").joinpath("duplicate_checkpoints.sql").read_text(),

@@ -59,7 +59,7 @@ def run_errand(errand: Errand, report: Callable[[str, int, int], None]) -> Resul
         finally:
             if errand.evict:
                 _evict(located)
-        return replace(result, located=located)
+        return replace(result, checkpoint=located.checkpoint)
     except Exception as error:
         return Failed(reason_of(error))
 

@@ -4,63 +4,42 @@ import contextlib
 import threading
 import time
 import uuid
-from collections.abc import Callable, Iterator
-from dataclasses import replace
-from pathlib import Path
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
+import pyarrow as pa
 import ray
 from ray import exceptions
 
 from embstore.checkpoints.located import Permissions
 from embstore.common.messages import one_line
 from embstore.errors import MeasurementError
+from embstore.ingestion.cluster.answer import packed, unpacked
 from embstore.ingestion.cluster.errand import Errand, run_errand
 from embstore.ingestion.cluster.joined import joined
-from embstore.ingestion.cluster.slots import Slots, slots_of
+from embstore.ingestion.cluster.places import ClusterPlace, Need, places
+from embstore.ingestion.cluster.slots import slots_of
 from embstore.ingestion.devices.messages import Failed
-from embstore.ingestion.memory_estimate import estimate
-from embstore.ingestion.one_checkpoint import Job, Result
-from embstore.ingestion.plan import plan_extent
-from embstore.ingestion.prefetch import Prepared
+from embstore.ingestion.one_checkpoint import Result
 from embstore.ingestion.request import Settings
-from embstore.ingestion.stopped import Stopped
-from embstore.measuring.checkpoint import Progress
-from embstore.models.description import model_size
+
+_Report = tuple[str, int, int]
 
 # How often a task is begun again, elsewhere, when its worker or its machine is lost.
 _RETRIES = 3
-# Between two looks at how far a task is, and between two reports of it.
-_LOOK_SECONDS, _REPORT_SECONDS = 0.2, 0.1
-
-
-class Cluster:
-    """A Ray cluster that measures."""
-
-    def __init__(self, slots: Slots, permissions: Permissions, settings: Settings) -> None:
-        self.slots = slots
-        self._permissions = permissions
-        self._settings = settings
-        self._board: Any = _Board.options(num_cpus=0, max_restarts=-1).remote()  # type: ignore[attr-defined]
-
-    def places(self, n_checkpoints: int) -> "list[ClusterPlace]":
-        """Return what has one task at a time, for so many checkpoints.
-
-        Twice as many as there is room for: whichever machine is free has the next task at once,
-        and a cluster that grows with what waits learns that it should.
-        """
-        return [
-            ClusterPlace(self.slots, self._permissions, self._settings, self._board)
-            for _ in range(min(n_checkpoints, 2 * self.slots.n))
-        ]
+# Between two reports of a task, and between two looks at those of all.
+_REPORT_SECONDS, _READ_SECONDS = 0.1, 0.2
 
 
 @contextlib.contextmanager
-def join_cluster(address: str, permissions: Permissions, settings: Settings) -> Iterator[Cluster]:
+def places_of_cluster(
+    address: str, n_checkpoints: int, permissions: Permissions, settings: Settings
+) -> Iterator[Sequence[ClusterPlace]]:
     """Connect to a cluster, or make this machine one; leave it at the end.
 
     Args:
         address: ``local``, ``auto``, ``HOST:PORT`` or ``ray://HOST:PORT``.
+        n_checkpoints: to measure.
         permissions: what of a model's files may run code.
         settings: of the ingest.
 
@@ -69,112 +48,85 @@ def join_cluster(address: str, permissions: Permissions, settings: Settings) -> 
     """
     with joined(address):
         nodes: list[dict[str, Any]] = ray.nodes()  # type: ignore[no-untyped-call]
-        yield Cluster(slots_of(nodes, settings.devices), permissions, settings)
+        slots = slots_of(nodes, settings.devices)
+        reports = _Reports()
+        yield places(
+            slots,
+            n_checkpoints,
+            permissions,
+            settings,
+            lambda errand, need: _RayTask(errand, need, reports),
+        )
 
 
-class ClusterPlace:
-    """Measures one checkpoint after the other, each as a task somewhere in the cluster."""
+class _RayTask:
+    """An errand as a task of Ray."""
 
-    def __init__(
-        self, slots: Slots, permissions: Permissions, settings: Settings, board: Any
-    ) -> None:
-        self._slots = slots
-        self._permissions = permissions
-        self._settings = settings
-        self._board = board
-        self._lock = threading.Lock()
-        self._task: Any = None
-        self._ended = False
+    def __init__(self, errand: Errand, need: Need, reports: "_Reports") -> None:
+        self._reports = reports
+        self._key = uuid.uuid4().hex
+        self._task = _measure.options(
+            num_cpus=need.cores,
+            num_gpus=1 if need.device == "cuda" else 0,
+            memory=need.memory,
+            max_retries=_RETRIES,
+            name=need.name,
+        ).remote(errand, reports.board, self._key)
 
-    @property
-    def device(self) -> str:
-        """On which models run."""
-        return self._slots.device
+    def wait(self, seconds: float) -> bool:
+        """Wait for its end, but not longer; tell whether it has come."""
+        try:
+            return bool(ray.wait([self._task], timeout=seconds)[0])
+        except exceptions.RayError:
+            # It comes with the answer, too.
+            return True
 
-    @property
-    def n_workers(self) -> int:
-        """Layers measured side by side."""
-        return self._slots.cores
+    def report(self) -> _Report | None:
+        """Return how far it is; None where that is not known."""
+        return self._reports.read(self._key)
 
-    def measure(self, prepared: Prepared, job: Job, progress: Progress) -> Result:
-        """Measure a job in a task; a lost machine's is begun again on another.
-
-        Args:
-            prepared: the checkpoint.
-            job: what to do.
-            progress: called as (stage, done, total).
+    def answer(self) -> Result | Failed:
+        """Return what came of it.
 
         Raises:
-            MeasurementError: it failed, or its machines were lost again and again.
-            Stopped: ``end`` was called.
+            MeasurementError: it was lost, or cancelled.
         """
-        key = uuid.uuid4().hex
-        task = self._begun(prepared, job, key)
-        shown: object = None
         try:
-            while not ray.wait([task], timeout=_LOOK_SECONDS)[0]:
-                report = self._report(key)
-                if report is not None and report != shown:
-                    shown = report
-                    progress(*report)
-            found: Result | Failed = ray.get(task)
+            found = unpacked(ray.get(self._task))
         except exceptions.RayError as error:
-            if self._ended:
-                raise Stopped from error
             raise MeasurementError(_explained(error)) from error
-        self._board.forget.remote(key)
-        if isinstance(found, Failed):
-            raise MeasurementError(found.reason)
+        self._reports.forget(self._key)
         return found
 
-    def end(self) -> None:
-        """Cancel the task, whatever it is doing; it has nothing that could be lost."""
-        with self._lock:
-            self._ended = True
-            if self._task is not None:
-                with contextlib.suppress(exceptions.RayError):
-                    ray.cancel(self._task, force=True)
-
-    def _report(self, key: str) -> tuple[str, int, int] | None:
-        """Return how far a task is; None where that is not known."""
-        # The board's machine may be lost as well: it begins again elsewhere, with nothing on it.
+    def cancel(self) -> None:
+        """End it, whatever it is doing."""
         with contextlib.suppress(exceptions.RayError):
-            found: tuple[str, int, int] | None = ray.get(self._board.read.remote(key))
-            return found
-        return None
+            ray.cancel(self._task, force=True)
 
-    def _begun(self, prepared: Prepared, job: Job, key: str) -> Any:
-        need = self._memory_of(prepared)
-        candidate = prepared.candidate
-        if candidate.source != "hub":
-            # A relative path is of this process's folder.
-            candidate = replace(candidate, place=str(Path(candidate.place).absolute()))
-        errand = Errand(job, candidate, self._permissions, self._settings.evict, self._slots.cores)
+
+class _Reports:
+    """What all tasks report, read at once: asking for each alone would keep the board busy."""
+
+    def __init__(self) -> None:
+        self.board: Any = _Board.options(num_cpus=0, max_restarts=-1).remote()  # type: ignore[attr-defined]
+        self._lock = threading.Lock()
+        self._read: Mapping[str, _Report] = {}
+        self._again = 0.0
+
+    def read(self, key: str) -> _Report | None:
+        """Return how far a task is; None where that is not known."""
         with self._lock:
-            if self._ended:
-                raise Stopped
-            self._task = _measure.options(
-                num_cpus=self._slots.cores,
-                num_gpus=1 if self._slots.device == "cuda" else 0,
-                memory=need,
-                max_retries=_RETRIES,
-                name=f"{candidate.name}@{candidate.known_as.name}",
-            ).remote(errand, self._board, key)
-            return self._task
+            if time.monotonic() >= self._again:
+                # The board's machine may be lost as well: it begins again elsewhere, with
+                # nothing on it.
+                with contextlib.suppress(exceptions.RayError):
+                    self._read = ray.get(self.board.read.remote())
+                self._again = time.monotonic() + _READ_SECONDS
+            return self._read.get(key)
 
-    def _memory_of(self, prepared: Prepared) -> int:
-        planned = prepared.planned
-        if planned is None:
-            raise TypeError("only what is planned is measured")
-        itemsize = 4 if self._settings.dtype in {"auto", "float32"} else 2
-        extent = plan_extent(planned, itemsize, self._settings)
-        need = estimate(model_size(planned.model), extent, n_workers=self._slots.cores).total
-        if need > self._slots.memory > 0:
-            raise MeasurementError(
-                f"it takes {need / 1e9:.1f} GB of memory, and no machine of the cluster has more "
-                f"than {self._slots.memory / 1e9:.1f} GB; use a smaller batch size or sample"
-            )
-        return need
+    def forget(self, key: str) -> None:
+        """Drop the report of a task that has ended."""
+        self.board.forget.remote(key)
 
 
 @ray.remote
@@ -182,21 +134,21 @@ class _Board:
     """Where tasks write how far they are, for whoever shows it."""
 
     def __init__(self) -> None:
-        self._reports: dict[str, tuple[str, int, int]] = {}
+        self._reports: dict[str, _Report] = {}
 
-    def tell(self, key: str, report: tuple[str, int, int]) -> None:
+    def tell(self, key: str, report: _Report) -> None:
         self._reports[key] = report
 
-    def read(self, key: str) -> tuple[str, int, int] | None:
-        return self._reports.get(key)
+    def read(self) -> dict[str, _Report]:
+        return self._reports
 
     def forget(self, key: str) -> None:
         self._reports.pop(key, None)
 
 
 @ray.remote
-def _measure(errand: Errand, board: Any, key: str) -> Result | Failed:
-    return run_errand(errand, _reporting(board, key))
+def _measure(errand: Errand, board: Any, key: str) -> pa.Buffer:
+    return packed(run_errand(errand, _reporting(board, key)))
 
 
 def _reporting(board: Any, key: str) -> Callable[[str, int, int], None]:

@@ -2,6 +2,7 @@
 
 import contextlib
 import functools
+import os
 from collections.abc import Iterator
 from typing import Any
 
@@ -35,8 +36,7 @@ def lake_connection(
         StoreUnreachableError: its server does not answer.
         StoreError: it is not there, or cannot be used.
     """
-    _check_signatures()
-    # They are checked above, and not again.
+    # Extensions are checked once in a process, and not each time that they are loaded.
     unchecked = {"allow_unsigned_extensions": "true"}
     opened = duckdb.connect(":memory:", config={**settings.WRITING, **unchecked})
     with closing(opened) as connection:
@@ -60,9 +60,11 @@ def attach_lake(
         StoreUnreachableError: its server does not answer.
         StoreError: it is not there, or cannot be used.
     """
-    _load_extensions(connection)
+    # In this order: the second looks for the first only where DuckDB keeps its own.
+    for extension in _EXTENSIONS:
+        _load(connection, extension, "a lake is used")
     if address.data_path and is_remote(address.data_path):
-        load_extension(connection, "httpfs", "files on object storage are used")
+        _reach_object_storage(connection)
     options = [f"CREATE_IF_NOT_EXISTS {'true' if make else 'false'}"]
     if read_only:
         options.append("READ_ONLY")
@@ -72,35 +74,48 @@ def attach_lake(
         options.append(f"DATA_PATH {quoted(address.data_path)}")
     where = quoted(f"ducklake:postgres:{address.words}")
     attach = f"ATTACH {where} AS {name} ({', '.join(options)})"
-    run(address, connection, attach, "cannot be opened")
+    try:
+        connection.execute(attach)
+    except duckdb.Error as error:
+        if "extension httpfs" not in str(error):
+            raise lake_error(address, "cannot be opened", error) from error
+        # Only the lake knows where its files are.
+        _reach_object_storage(connection)
+        run(address, connection, attach)
 
 
 def run(
     address: LakeAddress,
     connection: duckdb.DuckDBPyConnection,
     sql: str,
-    failing: str = "could not be read",
 ) -> list[tuple[Any, ...]]:
     """Run a statement of our own on a lake, and return its rows.
 
     Raises:
         StoreUnreachableError: the server does not answer, or not any more.
-        StoreError: it fails; ``failing`` says at what.
+        StoreError: it fails.
     """
     try:
         return connection.execute(sql).fetchall()
     except duckdb.Error as error:
-        raise lake_error(address, failing, error) from error
+        raise lake_error(address, "could not be read", error) from error
 
 
-def _load_extensions(connection: duckdb.DuckDBPyConnection) -> None:
-    # In this order: the second looks for the first only where DuckDB keeps its own.
-    for name in _EXTENSIONS:
-        load_extension(connection, name, "a lake is used")
+def _reach_object_storage(connection: duckdb.DuckDBPyConnection) -> None:
+    """Let a connection read and write files on object storage; the environment has its keys."""
+    _load(connection, "httpfs", "files on object storage are used")
+    if os.environ.get("DUCKDB_S3_ENDPOINT"):
+        # A server of one's own has no name for each bucket.
+        connection.execute("SET GLOBAL s3_url_style = 'path'")
+
+
+def _load(connection: duckdb.DuckDBPyConnection, extension: str, what: str) -> None:
+    _check_signature(extension, what)
+    load_extension(connection, extension, what)
 
 
 @functools.cache
-def _check_signatures() -> None:
-    """Check once that the extensions are DuckDB's own, which takes longer than a question."""
+def _check_signature(extension: str, what: str) -> None:
+    """Check once that an extension is DuckDB's own, which takes longer than a question."""
     with duckdb.connect(":memory:", config=dict(settings.WRITING)) as connection:
-        _load_extensions(connection)
+        load_extension(connection, extension, what)

@@ -48,7 +48,7 @@ def test_numbers_are_those_of_the_machine_that_planned(job: Job, tiny_llama: Pat
     expected = measure_job(job, nothing).measured.measurements
     assert found.measured.measurements == expected
     # The tensors are fingerprinted where they are.
-    assert found.located == fingerprinted(errand_of(job, tiny_llama).job.located)
+    assert found.checkpoint == fingerprinted(errand_of(job, tiny_llama).job.located).checkpoint
     assert {stage for stage, *_ in reports} == {"forward", "geometry"}
 
 
@@ -101,8 +101,8 @@ def test_a_model_of_the_hub_is_fetched_and_deleted_where_it_is_measured(
     errand = Errand(replace(job, located=located), candidate, Permissions(), evict, 1)
     found = run_errand(errand, nothing)
     assert isinstance(found, Result), found
-    assert found.located is not None
-    assert found.located.checkpoint.files_sha256 == located.checkpoint.weights_sha256
+    assert found.checkpoint is not None
+    assert found.checkpoint.files_sha256 == located.checkpoint.weights_sha256
     assert bool(list(hub_cache.rglob("model.safetensors"))) is not evict
 
 

@@ -214,7 +214,8 @@ def test_a_store_that_can_be_used_no_more_ends_the_ingest(
     def full(*_arguments: object, **_options: object) -> None:
         raise StoreError("no room for the store, nor for a file beside it")
 
-    monkeypatch.setattr("embstore.ingestion.recording.store_or_keep", full)
+    for write in ("write_runs", "store_or_keep"):
+        monkeypatch.setattr(f"embstore.ingestion.storing.{write}", full)
     with pytest.raises(StoreError, match=r"^no room for the store"):
         list(outcomes(series, text, tmp_path / "s.duckdb"))
     assert here.ended == 2

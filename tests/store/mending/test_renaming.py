@@ -7,7 +7,7 @@ from embstore.store import ids
 from embstore.store.database import Database
 from embstore.store.mending.merging import merge_stores
 from embstore.store.mending.renaming import rename_model
-from embstore.store.writing import repeats, write_failure, write_run, write_runs
+from embstore.store.writing import all_repeats, write_failure, write_run, write_runs
 from tests.store.contents import contents, counts, rows
 from tests.stores import new_store
 from tests.synthetic import make_failure, make_run
@@ -28,7 +28,7 @@ def test_a_model_has_the_new_name_everywhere(database: Database) -> None:
 def test_what_is_measured_is_still_recognised(database: Database) -> None:
     write_runs(database, STEPS)
     rename_model(database, "old", "new")
-    assert repeats(database, ids.configuration_id_of(STEPS[0])) == 1
+    assert all_repeats(database)[ids.configuration_id_of(STEPS[0])] == 1
     # The next checkpoint of the series joins the model.
     write_run(database, make_run(name="old", revision="step3", step=3))
     assert counts(database)["model"] == 1
