@@ -2,7 +2,6 @@
 
 import contextlib
 import functools
-import logging
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,10 +17,13 @@ from embstore.store.lake.attach import LAKE, lake_connection, run
 from embstore.store.lake.failures import NoLakeError, is_passing, lake_error
 from embstore.store.lake.local_copy import local_copy
 from embstore.store.lake.opening import (
+    EMPTY,
     bring_up_to_date,
     check_lake_writable,
     create_lake,
     lake_revision,
+    migrate_lake,
+    tell_migrated,
 )
 from embstore.store.lake.writing import writing_lake
 from embstore.store.places import Place
@@ -31,8 +33,6 @@ from embstore.store.spool_folders import in_cache
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
-
-_LOG = logging.getLogger(__name__)
 
 _SIZE = """
 SELECT coalesce(sum(file_size_bytes) + sum(delete_file_size_bytes), 0)::BIGINT
@@ -83,7 +83,7 @@ class InLake:
     def schema(self, timeout: float) -> str:
         """Return the name of its last migration."""
         with self.examining(timeout) as connection:
-            return lake_revision(self.address, connection) or "none"
+            return lake_revision(self.address, connection) or EMPTY
 
     def size(self, timeout: float) -> int:
         """Return how many bytes its Parquet files have; small inserts are in the catalog."""
@@ -135,11 +135,7 @@ class InLake:
 
     def migrate(self, timeout: float) -> bool:
         """Migrate it; what it was before stays a snapshot. Return whether it was older."""
-        with writing_lake(self.address, timeout) as connection:
-            found = bring_up_to_date(self.address, connection)
-        if found is not None:
-            _tell_migrated(self.place, found)
-        return found is not None
+        return migrate_lake(self.address, timeout)
 
     @contextlib.contextmanager
     def begin(self, timeout: float, beside: Mapping[str, Place]) -> "Iterator[Connection]":
@@ -150,8 +146,7 @@ class InLake:
             found = bring_up_to_date(self.address, connection)
             yield connection
         self._is_made = True
-        if found is not None:
-            _tell_migrated(self.place, found)
+        tell_migrated(self.address, found)
 
     def may_pass(self, error: StoreError) -> bool:
         """Say whether the server was lost: it may be there again in a moment."""
@@ -188,12 +183,3 @@ def _is_older(address: LakeAddress, connection: duckdb.DuckDBPyConnection) -> bo
     if found is not None and not (found == migration.HEAD or migration.is_known(found)):
         raise newer_store(str(address), found)
     return found not in {None, migration.HEAD}
-
-
-def _tell_migrated(place: str, found: str) -> None:
-    _LOG.warning(
-        "%s had schema %s: migrated to %s; its snapshots have it as it was",
-        place,
-        found,
-        migration.HEAD,
-    )

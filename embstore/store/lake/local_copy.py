@@ -10,7 +10,7 @@ from embstore.errors import StoreError
 from embstore.store import migration
 from embstore.store.lake.address import LakeAddress
 from embstore.store.lake.attach import LAKE, lake_connection, run
-from embstore.store.lake.opening import lake_revision
+from embstore.store.lake.opening import EMPTY, lake_revision
 from embstore.store.locking import thread_lock
 from embstore.store.quoting import quoted_name
 from embstore.store.reading import no_migrated_copy, tell_migrated_copy
@@ -31,7 +31,7 @@ def local_copy(address: LakeAddress, timeout: float) -> Path:
     """
     with thread_lock(address):
         with lake_connection(address) as connection:
-            found = lake_revision(address, connection) or "none"
+            found = lake_revision(address, connection) or EMPTY
             snapshot = run(address, connection, f"FROM {LAKE}.current_snapshot()")
         if copy := copy_of(address, snapshot):
             return copy

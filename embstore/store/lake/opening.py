@@ -1,5 +1,6 @@
 """Finds out what is at the address of a lake, and makes the store there."""
 
+import logging
 import os
 import tempfile
 from pathlib import Path
@@ -22,6 +23,11 @@ if TYPE_CHECKING:
 
 _TABLES = "SELECT table_name FROM duckdb_tables() WHERE database_name = current_database()"
 _FILES = "SELECT value FROM ducklake_options(current_database()) WHERE option_name = 'data_path'"
+
+_LOG = logging.getLogger(__name__)
+
+# The schema of a lake without tables.
+EMPTY = "none"
 
 # Whose views and macros were checked in this process.
 _checked: set[LakeAddress] = set()
@@ -60,8 +66,7 @@ def prepare_lake(address: LakeAddress, timeout: float, *, create: bool, lazy: bo
             "under this name, as it is on the other machines"
         )
     if create and not lazy and found != migration.HEAD:
-        with writing_lake(address, timeout) as writer:
-            bring_up_to_date(address, writer)
+        migrate_lake(address, timeout)
 
 
 def lake_revision(address: LakeAddress, connection: duckdb.DuckDBPyConnection) -> str | None:
@@ -102,6 +107,29 @@ def create_lake(address: LakeAddress, timeout: float) -> None:
             migration.create(connection, keys=False)
 
 
+def migrate_lake(address: LakeAddress, timeout: float) -> bool:
+    """Migrate an older store, and say so; return whether it was older.
+
+    Raises:
+        StoreError: it is newer, or cannot be migrated and is as it was.
+    """
+    with writing_lake(address, timeout) as connection:
+        found = bring_up_to_date(address, connection)
+    tell_migrated(address, found)
+    return found is not None
+
+
+def tell_migrated(address: LakeAddress, found: str | None) -> None:
+    """Say that a store had an older schema, if it had one."""
+    if found is not None and found != EMPTY:
+        _LOG.warning(
+            "%s had schema %s: migrated to %s; its snapshots have it as it was",
+            address,
+            found,
+            migration.HEAD,
+        )
+
+
 def bring_up_to_date(address: LakeAddress, connection: "Connection") -> str | None:
     """Migrate the store that is being written to; return the schema that it had, if older.
 
@@ -113,7 +141,7 @@ def bring_up_to_date(address: LakeAddress, connection: "Connection") -> str | No
         return None
     if found is None:
         migration.create(connection, keys=False)
-        return "none"
+        return EMPTY
     if not migration.is_known(found):
         raise newer_store(str(address), found)
     migration.upgrade(connection)
