@@ -52,8 +52,8 @@ def _listen() -> None:
     while number := os.read(_pipe[0], 1):
         if number[0] in _ENDING:
             # Imported only by what has made copies.
-            if reading := sys.modules.get("embstore.store.reading"):
-                reading.delete_copies()
+            if copies := sys.modules.get("embstore.store.temporary"):
+                copies.delete_copies()
             # As a shell tells of a process that a signal has ended.
             os._exit(128 + number[0])
         if number[0] == signal.SIGINT:

@@ -91,9 +91,9 @@ def test_one_stops_a_query(tmp_path: Path) -> None:
     code = (
         "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         "from embstore.store import session; fetch = session.fetch\n"
-        "from embstore.store import connection\n"
+        "from embstore.store import database\n"
         "def told(*a, **k):\n    print('asking', flush=True); return fetch(*a, **k)\n"
-        "connection.fetch = told\n"
+        "database.fetch = told\n"
         "from embstore.cli.main import main; sys.argv[0] = 'embstore'; main()"
     )
     process = start(code, "sql", ENDLESS, "-s", store)
