@@ -114,7 +114,12 @@ class Database:
         """
         if limits.memory and self.home.assembled:
             raise UsageError("memory can be limited for a whole store, not for an export or tags")
-        with self.home.confined(self.timeout, limits.memory) as connection:
+
+        def confined(timeout: float) -> duckdb.DuckDBPyConnection:
+            return opened.enter_context(self.home.confined(timeout, limits.memory))
+
+        with contextlib.ExitStack() as opened:
+            connection = self._patiently(confined)
             checked = check_untrusted(connection, sql, of_a_part=self.home.tagged)
             check_parameters(connection, checked, params or {})
             table = self._fetch(connection, checked, params or {}, exact=True, limits=limits)
@@ -126,8 +131,12 @@ class Database:
         Raises:
             StoreError: the store cannot be opened or read.
         """
-        with self.home.examining(self.timeout) as connection:
-            return list(self._fetch(connection, sql, {}).to_pylist())
+
+        def once(timeout: float) -> list[Mapping[str, object]]:
+            with self.home.examining(timeout) as connection:
+                return list(self._fetch(connection, sql, {}).to_pylist())
+
+        return self._patiently(once)
 
     @contextlib.contextmanager
     def held(self) -> Iterator[None]:
@@ -139,7 +148,9 @@ class Database:
         Raises:
             StoreError: the store cannot be opened.
         """
-        with holding(self.home.key, self.timeout, self.home.connect):
+        key, connect = self.home.key, self.home.connect
+        with contextlib.ExitStack() as opened:
+            self._patiently(lambda timeout: opened.enter_context(holding(key, timeout, connect)))
             yield
 
     def exists(self) -> bool:
@@ -352,6 +363,8 @@ class Database:
         if isinstance(error, duckdb.IOException | duckdb.FatalException):
             return self.home.not_read(error)
         whole = not self.home.assembled and not isinstance(error, duckdb.InvalidInputException)
-        if whole and (missing := missing_parts(connection, self.place)):
-            return changed_by_hand(self.place, missing)
-        return query_error(error)
+        try:
+            missing = missing_parts(connection, self.place) if whole else []
+        except StoreError as failed:
+            return self.home.lost(failed.__cause__ or failed) or failed
+        return changed_by_hand(self.place, missing) if missing else query_error(error)

@@ -68,7 +68,7 @@ class Home(Protocol):
     def not_read(self, error: duckdb.Error) -> EmbstoreError:
         """Explain that what holds the numbers could not be read."""
 
-    def lost(self, error: Exception) -> StoreError | None:
+    def lost(self, error: BaseException) -> StoreError | None:
         """Explain a statement's failure by what was lost meanwhile; None if nothing was."""
 
     def spools(self) -> tuple[Path, ...]:

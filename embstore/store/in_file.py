@@ -93,7 +93,7 @@ class InFile:
         """Say that the file could not be read."""
         return reading_error(self.place, error)
 
-    def lost(self, error: Exception) -> StoreError | None:
+    def lost(self, error: BaseException) -> StoreError | None:
         """Return None: there is no server to lose."""
         del error
         return None

@@ -100,7 +100,7 @@ class InExport:
         """Say that it could not be read, or fetched."""
         return not_fetched(self.place, error) if self._address else reading_error(self.place, error)
 
-    def lost(self, error: Exception) -> StoreError | None:
+    def lost(self, error: BaseException) -> StoreError | None:
         """Return None: there is no server to lose."""
         del error
         return None

@@ -113,7 +113,7 @@ class InLake:
         """Say that the server or a file could not be read."""
         return lake_error(self.address, "could not be read", error)
 
-    def lost(self, error: Exception) -> StoreError | None:
+    def lost(self, error: BaseException) -> StoreError | None:
         """Say that the server was lost, if it was."""
         if not is_passing(error):
             return None
