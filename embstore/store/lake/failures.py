@@ -27,7 +27,7 @@ _PASSING = re.compile(
     r"|transaction conflict|exceeded the maximum retry count",
     re.IGNORECASE,
 )
-_CONNECTING = re.compile(r'Unable to connect to Postgres at ".*": (.*)')
+_CONNECTING = re.compile(r'Unable to connect to Postgres at ".*": (.*)', re.DOTALL)
 _OTHER_PATH = re.compile(
     r'DATA_PATH parameter "([^"]*)" does not match existing data path in the catalog "([^"]*)"'
 )
@@ -90,8 +90,8 @@ def no_lake(address: "LakeAddress") -> NoLakeError:
 
 def _said(error: BaseException) -> str:
     """Return what a library said, in one line: of a nested message its end, which is the reason."""
-    text = duckdb_message(error).split(" Stack Trace:")[0]
-    if found := _CONNECTING.search(text):
-        text = found[1]
-    reason = text.rpartition("FATAL: ")[2]
-    return one_line(without_secrets(reason.strip()), longest=_LONGEST)
+    # Of the whole text: where it is cut, half a password would not be recognised.
+    whole = without_secrets(str(error))
+    found = _CONNECTING.search(whole)
+    text = duckdb_message(Exception(found[1] if found else whole)).split(" Stack Trace:")[0]
+    return one_line(text.rpartition("FATAL: ")[2].strip(), longest=_LONGEST)

@@ -119,6 +119,11 @@ def test_a_server_that_refuses_is_quoted_in_one_line(
     assert says in _says(address.replace(*change), create=False)
 
 
+def test_the_reason_is_told_of_a_server_with_a_long_address_too(address: str) -> None:
+    longer = address.replace("?", f" options='-c search_path={'long,' * 50}public'?")
+    assert 'database "no_' in _says(longer.replace("dbname=", "dbname=no_"), create=False)
+
+
 def test_a_wrong_password_is_told_and_not_shown(
     address: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
