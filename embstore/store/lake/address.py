@@ -7,6 +7,7 @@ the list of processes.
 
 import os
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -74,7 +75,7 @@ class LakeAddress:
     @property
     def words(self) -> str:
         """What libpq takes to connect to the database."""
-        return " ".join(f"{key}={_word(value)}" for key, value in self.server)
+        return libpq_words(self.server)
 
     @property
     def name(self) -> str:
@@ -86,6 +87,11 @@ class LakeAddress:
 def is_lake(name: str) -> bool:
     """Say whether a store's name is the address of a lake."""
     return name.startswith("ducklake:")
+
+
+def libpq_words(words: Iterable[tuple[str, str]]) -> str:
+    """Write words for libpq as ``key=value …``."""
+    return " ".join(f"{key}={_word(value)}" for key, value in words)
 
 
 def is_remote(data_path: str) -> bool:

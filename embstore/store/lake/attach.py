@@ -10,9 +10,10 @@ import duckdb
 
 from embstore.store import settings
 from embstore.store.extensions import load_extension
-from embstore.store.lake.address import LakeAddress, is_remote
+from embstore.store.lake.address import SCHEME, LakeAddress, is_remote, libpq_words
 from embstore.store.lake.closing import closing
 from embstore.store.lake.failures import lake_error
+from embstore.store.lake.server import connecting
 from embstore.store.quoting import quoted
 
 # What a lake is called in a connection of its own.
@@ -72,7 +73,7 @@ def attach_lake(
         options.append(f"METADATA_SCHEMA {quoted(address.schema)}")
     if address.data_path:
         options.append(f"DATA_PATH {quoted(address.data_path)}")
-    where = quoted(f"ducklake:postgres:{address.words}")
+    where = quoted(f"{SCHEME}{libpq_words(connecting(address).items())}")
     attach = f"ATTACH {where} AS {name} ({', '.join(options)})"
     try:
         connection.execute(attach)

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 # SQLSTATE: waited for a lock in vain.
 _LOCK_NOT_AVAILABLE = "55P03"
+# Seconds until a server that takes the connection, and then says nothing, is given up.
+_ANSWER = {"connect_timeout": "10"}
 # A connection that only holds the lock may stand behind a firewall that forgets silent ones.
 _ALIVE = {"keepalives_idle": "30", "keepalives_interval": "10", "keepalives_count": "3"}
 
@@ -48,6 +50,12 @@ def connection_words(text: str) -> dict[str, str]:
             f"the address of the lake is not what PostgreSQL takes{what}: write it as "
             "'ducklake:postgres:dbname=NAME host=SERVER'"
         ) from None
+
+
+def connecting(address: "LakeAddress") -> dict[str, str]:
+    """Return libpq's words to connect to a lake's server: an answer is not waited for for ever."""
+    name = f"embstore {socket.gethostname()} {os.getpid()}"[:63]
+    return {**_ANSWER, **_ALIVE, "fallback_application_name": name, **dict(address.server)}
 
 
 class Turn:
@@ -129,14 +137,8 @@ def may_write(address: "LakeAddress") -> str | None:
 @contextlib.contextmanager
 def _connected(address: "LakeAddress") -> "Iterator[psycopg.Connection]":
     psycopg = _psycopg()
-    words = {
-        "connect_timeout": "10",
-        **_ALIVE,
-        "fallback_application_name": f"embstore {socket.gethostname()} {os.getpid()}"[:63],
-        **dict(address.server),
-    }
     try:
-        connection = psycopg.connect(**words, autocommit=True)
+        connection = psycopg.connect(**connecting(address), autocommit=True)
     except psycopg.Error as error:
         raise not_reached(address, error) from error
     with contextlib.closing(connection):

@@ -2,6 +2,7 @@
 
 import os
 import re
+import socket
 from collections.abc import Callable
 from pathlib import Path
 
@@ -139,6 +140,17 @@ def test_a_server_that_does_not_answer_may_do_so_later(server: Server) -> None:
     address = f"ducklake:postgres:dbname=x host=127.0.0.1 port=1 user={USER}"
     with pytest.raises(StoreUnreachableError, match=r"does not answer .*refused"):
         open_database(address, create=False, timeout=0.1)
+
+
+@pytest.mark.parametrize("create", [True, False])
+def test_a_server_that_says_nothing_is_given_up(
+    create: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("embstore.store.lake.server._ANSWER", {"connect_timeout": "2"})
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        address = f"ducklake:postgres:dbname=x host=127.0.0.1 port={silent.getsockname()[1]}"
+        with pytest.raises(StoreUnreachableError, match=r"does not answer .*timeout expired"):
+            open_database(address, create=create, timeout=0.1)
 
 
 def test_one_who_may_not_write_is_told_before_measuring(address: str, server: Server) -> None:
