@@ -1,5 +1,7 @@
 """Keeps a lake quick and small: many writers leave many small files, and changes leave old ones."""
 
+import logging
+import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
@@ -10,7 +12,7 @@ from embstore.errors import StoreError, UsageError
 from embstore.store.lake.address import LakeAddress
 from embstore.store.lake.attach import LAKE, lake_connection
 from embstore.store.lake.failures import lake_error
-from embstore.store.lake.server import turn_to_write
+from embstore.store.lake.server import Turn, turn_to_write
 from embstore.store.quoting import quoted
 from embstore.store.session import interruptible, locked
 
@@ -19,7 +21,12 @@ if TYPE_CHECKING:
 
     from embstore.store.database import Database
 
+_LOG = logging.getLogger(__name__)
+
 KEPT_DAYS = 7.0
+
+# How DuckLake calls files. It takes every Parquet file that it does not know for an orphan.
+_OF_A_LAKE = re.compile(r"/main/\w+/ducklake-[\w-]+\.parquet$")
 
 _FILES = """
 SELECT
@@ -71,15 +78,15 @@ def maintain(database: "Database", *, keep_days: float = KEPT_DAYS) -> Maintaine
         )
     if not database.exists():
         raise StoreError(f"{address} has no tables: fill it with `embstore ingest`")
-    with locked(address), turn_to_write(address, database.timeout), interruptible():
+    with locked(address), turn_to_write(address, database.timeout) as turn, interruptible():
         try:
             with lake_connection(address, read_only=False) as connection:
-                return _maintain(connection, timedelta(days=keep_days))
+                return _maintain(connection, turn, timedelta(days=keep_days))
         except duckdb.Error as error:
             raise lake_error(address, "could not be maintained", error) from error
 
 
-def _maintain(connection: duckdb.DuckDBPyConnection, keep: timedelta) -> Maintained:
+def _maintain(connection: duckdb.DuckDBPyConnection, turn: Turn, keep: timedelta) -> Maintained:
     def call(function: str, *options: str) -> "Sequence[object]":
         words = ", ".join((quoted(LAKE), *options))
         return connection.execute(f"CALL ducklake_{function}({words})").fetchall()
@@ -94,11 +101,19 @@ def _maintain(connection: duckdb.DuckDBPyConnection, keep: timedelta) -> Maintai
     expired = call("expire_snapshots", older)
     # What was merged just now may still be read by a question that began before, and what is in
     # no state of the lake may belong to a transaction that is still open.
-    removed = [
-        file
-        for function in ("cleanup_old_files", "delete_orphaned_files")
-        for file in call(function, older if keep else "cleanup_all => true")
-    ]
+    # Who writes now, should the turn be lost, has files that are in no state yet.
+    turn.check()
+    which = older if keep else "cleanup_all => true"
+    removed = [*call("cleanup_old_files", which)]
+    orphans = [str(file) for (file,) in call("delete_orphaned_files", which, "dry_run => true")]
+    if foreign := [file for file in orphans if not _OF_A_LAKE.search(file)]:
+        _LOG.warning(
+            "files that no lake has made are in the folder of this one, such as %s: move them "
+            "elsewhere; until then what killed writers have left is not deleted",
+            foreign[0],
+        )
+    else:
+        removed += call("delete_orphaned_files", which)
     (files, size), *_ = connection.execute(_FILES).fetchall()
     return Maintained(
         files_before=int(files_before),

@@ -1,5 +1,6 @@
 """Finds out what is at the address of a lake, and makes the store there."""
 
+import contextlib
 import logging
 import os
 import tempfile
@@ -28,6 +29,9 @@ _LOG = logging.getLogger(__name__)
 
 # The schema of a lake without tables.
 EMPTY = "none"
+
+# How a file is called that is made to see whether it can be made.
+_TRIAL = ".embstore-"
 
 # Whose views and macros were checked in this process.
 _checked: set[LakeAddress] = set()
@@ -101,6 +105,7 @@ def create_lake(address: LakeAddress, timeout: float) -> None:
         StoreError: the database or the folder for its files cannot be written to.
     """
     if address.data_path:
+        _check_free(address, address.data_path)
         _make_folder(address, address.data_path)
     with writing_lake(address, timeout, make=True) as connection:
         if migration.current(connection) is None:
@@ -163,13 +168,14 @@ def check_lake_writable(address: LakeAddress) -> None:
         if not address.data_path:
             raise
         files = address.data_path
+        _check_free(address, files)
     if is_remote(files):
         return
     folder = Path(files)
     # The lake makes the last folder itself.
     trial = folder if folder.exists() else folder.parent
     try:
-        with tempfile.NamedTemporaryFile(dir=trial, prefix=".embstore-") as file:
+        with tempfile.NamedTemporaryFile(dir=trial, prefix=_TRIAL) as file:
             file.write(bytes(4096))
             file.flush()
     except OSError as error:
@@ -182,6 +188,30 @@ def check_lake_writable(address: LakeAddress) -> None:
 def _files_of(address: LakeAddress, connection: duckdb.DuckDBPyConnection) -> str:
     """Return where a lake's Parquet files are."""
     return "".join(str(path) for (path,) in run(address, connection, _FILES))
+
+
+def _check_free(address: LakeAddress, data_path: str) -> None:
+    """Refuse to make a lake where something is: to maintain it deletes files that it does not know.
+
+    Raises:
+        StoreError: the folder is not empty, and its lake is another.
+    """
+    if is_remote(data_path):
+        return
+    try:
+        free = all(entry.name.startswith(_TRIAL) for entry in Path(data_path).iterdir())
+    except OSError:
+        # It is missing, or cannot be read, which making it tells.
+        return
+    if free:
+        return
+    # Another process may have made it just now.
+    with contextlib.suppress(NoLakeError), lake_connection(address):
+        return
+    raise StoreError(
+        f"{address} cannot be made, because the folder for its files {data_path} is not empty: "
+        "name one of its own, for maintaining a lake deletes what it does not know there"
+    )
 
 
 def _make_folder(address: LakeAddress, data_path: str) -> None:

@@ -69,6 +69,22 @@ def test_what_a_killed_writer_left_is_deleted(lake: Database, address: str) -> N
     assert not orphan.exists()
 
 
+def test_files_that_no_lake_has_made_are_left_alone(
+    lake: Database, address: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    write_run(lake, make_run(n_layers=12))
+    folder = Path(address.partition("data_path=")[2])
+    mine = folder / "mine.parquet"
+    inner = folder / "inner" / "main" / "run" / "ducklake-1.parquet.old.parquet"
+    inner.parent.mkdir(parents=True)
+    for file in (mine, inner):
+        file.write_bytes(b"somebody's work")
+    maintain(lake, keep_days=0)
+    assert mine.exists()
+    assert inner.exists()
+    assert f"such as {folder}" in caplog.text
+
+
 def test_only_lakes_are_maintained(path: Path, lake: Database, address: str) -> None:
     with pytest.raises(StoreError, match="is a DuckDB file, which needs no maintenance"):
         maintain(new_store(path))

@@ -67,6 +67,21 @@ def test_two_lakes_are_in_two_schemas_of_one_database(address: str) -> None:
     assert lakes[0].place.endswith("?metadata_schema=a")
 
 
+def test_no_lake_is_made_where_another_has_its_files(
+    address: str, make_lake: Callable[[], str], tmp_path: Path
+) -> None:
+    write_run(open_database(address), make_run(n_layers=12))
+    folder = address.partition("?")[2]
+    second = f"{make_lake().partition('?')[0]}?{folder}"
+    assert "is not empty: name one of its own" in _says(second)
+    with pytest.raises(StoreError, match="is not empty: name one of its own"):
+        open_database(second, lazy=True).check_writable()
+    with pytest.raises(StoreError, match="is not empty: name one of its own"):
+        open_database(f"{address}&metadata_schema=second")
+    # The first can be opened with it as before.
+    open_database(address, lazy=True).check_writable()
+
+
 def test_what_is_no_store_is_left_alone(address: str, server: Server, tmp_path: Path) -> None:
     lake = LakeAddress.parse(address)
     with lake_connection(lake, read_only=False, make=True) as connection:
