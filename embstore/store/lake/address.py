@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
-from urllib.parse import unquote
+from urllib.parse import quote, unquote
 
 from embstore.common.messages import closest, listed
 from embstore.errors import StoreError
@@ -22,7 +22,13 @@ _WANTED = (
     "write it as 'ducklake:postgres:dbname=NAME host=SERVER', and where a new one is made, with "
     "'?data_path=FOLDER' at its end"
 )
-_SECRET = ("password", "sslpassword", "oauth_client_secret")
+_SECRET = (
+    "password",
+    "sslpassword",
+    "oauth_client_secret",
+    # Who has it needs no password.
+    "scram_client_key",
+)
 _URIS = ("postgres://", "postgresql://")
 _OWN = ("data_path", "metadata_schema")
 # Of object storage, such as s3://; a Windows drive has one letter.
@@ -69,7 +75,7 @@ class LakeAddress:
 
     def __str__(self) -> str:
         """The address as messages show it, without where files go: that is known to the lake."""
-        schema = f"?metadata_schema={self.schema}" if self.schema else ""
+        schema = f"?metadata_schema={quote(self.schema, safe='')}" if self.schema else ""
         return f"{SCHEME}{self.words}{schema}"
 
     @property

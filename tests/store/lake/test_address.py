@@ -38,6 +38,12 @@ def test_every_form_of_an_address_is_read(given: str, words: str, data_path: str
     assert LakeAddress.parse(str(lake)).words == words
 
 
+@pytest.mark.parametrize("schema", ["Caps", "two words", "it's", "a&b", "a%41?", "ünï"])
+def test_the_address_of_any_schema_can_be_read_again(schema: str) -> None:
+    lake = LakeAddress((("dbname", "x"),), schema)
+    assert LakeAddress.parse(str(lake)) == lake
+
+
 @pytest.mark.parametrize(
     ("given", "says"),
     [
@@ -53,6 +59,7 @@ def test_every_form_of_an_address_is_read(given: str, words: str, data_path: str
         ),
         ("ducklake:postgres:dbname=x password=geheim", "has a password in it"),
         ("ducklake:postgres:postgresql://me:geheim@db/x", "has a password in it"),
+        ("ducklake:postgres:dbname=x scram_client_key=geheim", "has a scram_client_key in it"),
         ("ducklake:postgres:dbname=x password=ge heim", "is not what PostgreSQL takes"),
     ],
 )
