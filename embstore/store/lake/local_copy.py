@@ -20,6 +20,9 @@ from embstore.store.temporary import copy_of, make_copy
 
 _LOG = logging.getLogger(__name__)
 
+# Of its own: a database may be called a/b or lake, as the lake is called that is copied from.
+_NAME = "copy.duckdb"
+
 _TABLES = "SELECT table_name FROM duckdb_tables() WHERE database_name = $1"
 
 
@@ -49,7 +52,7 @@ def local_copy(address: LakeAddress, timeout: float) -> Path:
             return snapshot
 
         try:
-            copy = make_copy(address, f"{address.name}.duckdb", fill)
+            copy = make_copy(address, _NAME, fill)
         except Exception as error:
             if found != migration.HEAD:
                 raise no_migrated_copy(address, found, error) from error

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import duckdb
 import pytest
+from psycopg.conninfo import make_conninfo
 
 from embstore.errors import (
     EmbstoreError,
@@ -80,6 +81,17 @@ def test_no_lake_is_made_where_another_has_its_files(
         open_database(f"{address}&metadata_schema=second")
     # The first can be opened with it as before.
     open_database(address, lazy=True).check_writable()
+
+
+@pytest.mark.parametrize("name", ["lake", "temp", "a/b", "who?", "it's 50% ünï"])
+def test_a_database_may_have_any_name(name: str, server: Server, tmp_path: Path) -> None:
+    server.run("createdb", "--maintenance-db", "postgres", name)
+    words = make_conninfo(dbname=name, host="127.0.0.1", port=server.port, user=USER)
+    database = open_database(f"ducklake:postgres:{words}?data_path={tmp_path / 'lake'}")
+    write_run(database, make_run())
+    assert database.select_untrusted("SELECT count(*) AS n FROM run")["n"].to_pylist() == [1]
+    (spool,) = database.home.spools()
+    assert spool.parent.name == "spool"
 
 
 def test_what_is_no_store_is_left_alone(address: str, server: Server, tmp_path: Path) -> None:
