@@ -17,6 +17,7 @@ from embstore.store.in_file import InFile
 from embstore.store.lake.address import LakeAddress, is_lake
 from embstore.store.lake.in_lake import InLake
 from embstore.store.lake.opening import prepare_lake
+from embstore.store.lake.secrets import without_secrets
 from embstore.store.locking import lock_timeout
 from embstore.store.opening import prepare_store
 from embstore.store.patience import patiently
@@ -70,7 +71,7 @@ def open_database(
     # A file may have a colon in its name all the same.
     if isinstance(chosen, str) and _is_no_file(chosen) and not os.path.lexists(path):
         raise StoreError(
-            f"{chosen} is not supported: a store is a DuckDB file, such as {DEFAULT_STORE}, or a "
+            f"{without_secrets(chosen)} is not supported: a store is a DuckDB file, such as {DEFAULT_STORE}, or a "
             "lake, ducklake:postgres:dbname=NAME host=SERVER"
         )
     if is_export(path):

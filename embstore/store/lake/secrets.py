@@ -8,8 +8,10 @@ from pathlib import Path
 
 # As in a libpq string or in an address.
 _NAMED = re.compile(r"(\b(?:ssl)?password\s*=\s*)('(?:[^'\\]|\\.)*'|[^\s'\"]+)", re.IGNORECASE)
-_IN_URI = re.compile(r"(\w+://[^\s/:@]*:)[^\s@/]+@")
+_IN_URI = re.compile(r"(\w+://[^\s/:@]*:)\S+@")
 _HIDDEN = "***"
+# What stands before the password in a line of a password file.
+_FIELDS = re.compile(r"(?:(?:[^\\:]|\\.)*:){4}")
 
 
 def without_secrets(message: str) -> str:
@@ -32,6 +34,6 @@ def _known() -> Iterator[str]:
         for line in file.read_text(encoding="utf-8").splitlines():
             if not line.startswith("#"):
                 # Colons and backslashes in it are written with a backslash.
-                fields = re.split(r"(?<!\\):", line)
-                found.add(re.sub(r"\\(.)", r"\1", fields[4]) if len(fields) >= 5 else "")
+                fields = _FIELDS.match(line)
+                found.add(re.sub(r"\\(.)", r"\1", line[fields.end() :]) if fields else "")
     yield from sorted(found - {""}, key=len, reverse=True)

@@ -163,6 +163,13 @@ def test_a_wrong_password_is_told_and_not_shown(
         assert "the password in ~/.pgpass or PGPASSWORD" in said
 
 
+@pytest.mark.parametrize(
+    "given", [f"postgresql://me:{PASSWORD}@db/x", f"postgres:dbname=x password={PASSWORD}"]
+)
+def test_an_address_that_lacks_its_beginning_is_told_without_its_password(given: str) -> None:
+    assert "is not supported" in _says(given)
+
+
 def test_a_server_that_does_not_answer_may_do_so_later(server: Server) -> None:
     address = f"ducklake:postgres:dbname=x host=127.0.0.1 port=1 user={USER}"
     with pytest.raises(StoreUnreachableError, match=r"does not answer .*refused"):

@@ -8,7 +8,10 @@ from embstore.store.lake.secrets import without_secrets
 @pytest.fixture(autouse=True)
 def _places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file = tmp_path / "passwords"
-    file.write_text("# host:port:database:user:password\ndb:5432:*:me:from\\:file\nbroken line\n")
+    file.write_text(
+        "# host:port:database:user:password\ndb:5432:*:me:from\\:file\n"
+        "db:5432:*:domain\\\\:se:cond\nbroken line\n"
+    )
     monkeypatch.setenv("PGPASSFILE", str(file))
     monkeypatch.setenv("PGPASSWORD", "from-environment")
 
@@ -21,13 +24,15 @@ def _places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         "dbname=x password=secret1 host=y",
         "dbname=x password = 'se\\'cret1' host=y",
         "postgresql://me:secret1@db/x",
+        "postgresql://me:secret1/and@more@db/x",
+        "could not connect with se:cond to db",
         "sslpassword=secret1",
     ],
 )
 def test_no_password_that_could_be_known_is_in_a_message(message: str) -> None:
     hidden = without_secrets(message)
     assert "***" in hidden
-    for secret in ("from:file", "from-environment", "secret1", "se\\'cret1"):
+    for secret in ("from:file", "from-environment", "secret1", "more", "se:cond", "se\\'cret1"):
         assert secret not in hidden
 
 
