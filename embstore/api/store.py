@@ -470,9 +470,9 @@ def open_store(
     One that an older embstore wrote is answered from a temporary copy, which is migrated.
 
     Args:
-        url: a DuckDB file, or an export, which is read where it lies: its folder or its
-            ``https://`` address (extra ``lake``). None for what the variable ``EMBSTORE_STORE``
-            names, else ``embstore.duckdb``.
+        url: a DuckDB file, a lake's ``ducklake:postgres:…``, or an export, which is read where it
+            lies: its folder or its ``https://`` address (extra ``lake``).
+            None for what the variable ``EMBSTORE_STORE`` names, else ``embstore.duckdb``.
         queries: folders with questions of your own, as ``.sql`` files.
         tags: ask only the runs that have them, as if there were no others; of one key any of
             several values will do.

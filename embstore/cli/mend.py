@@ -53,6 +53,7 @@ def rm(
 
     chosen = choose_format(format_, output)
     from embstore.store.connection import open_database
+    from embstore.store.lake.address import is_lake
     from embstore.store.mending.find_runs import Selection
     from embstore.store.mending.removing import remove_runs
 
@@ -67,10 +68,10 @@ def rm(
         show_answer(removed.runs, chosen, output)
     counted = _counted(removed)
     if yes:
-        free = f"{removed.freed_bytes / 1e6:.1f} MB"
-        TERMINAL.say(
-            f"removed {counted} from {database.place}: {free} of the file are free for later runs"
-        )
+        free = f"{removed.freed_bytes / 1e6:.1f} MB of the file are free for later runs"
+        if is_lake(database.place):
+            free = "their files are deleted by `embstore maintain`, after the days that it keeps"
+        TERMINAL.say(f"removed {counted} from {database.place}: {free}")
     else:
         TERMINAL.say(f"would remove {counted} from {database.place}: do it with --yes")
 

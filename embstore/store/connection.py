@@ -71,8 +71,8 @@ def open_database(
     # A file may have a colon in its name all the same.
     if isinstance(chosen, str) and _is_no_file(chosen) and not os.path.lexists(path):
         raise StoreError(
-            f"{without_secrets(chosen)} is not supported: a store is a DuckDB file, such as {DEFAULT_STORE}, or a "
-            "lake, ducklake:postgres:dbname=NAME host=SERVER"
+            f"{without_secrets(chosen)} is not supported: a store is a DuckDB file, such as "
+            f"{DEFAULT_STORE}, or a lake, ducklake:postgres:dbname=NAME host=SERVER"
         )
     if is_export(path):
         if create:

@@ -19,7 +19,9 @@ def in_cache(name: str, place: str | Path) -> Path:
         name: of the store, to recognise the folder by.
         place: where the store is, which tells it from others of that name.
     """
-    return _all() / f"{name.replace('/', '_')}-{hashlib.sha256(os.fsencode(place)).hexdigest()[:12]}"
+    # A database's name may have a slash.
+    recognised = name.replace("/", "_")
+    return _all() / f"{recognised}-{hashlib.sha256(os.fsencode(place)).hexdigest()[:12]}"
 
 
 def is_in_cache(folder: Path) -> bool:

@@ -62,7 +62,8 @@ def maintain(database: "Database", *, keep_days: float = KEPT_DAYS) -> Maintaine
 
     Args:
         database: a store in a lake.
-        keep_days: earlier states that are younger stay readable, and their files with them.
+        keep_days: earlier states that are younger stay readable, and their files with them; with
+            0 a question that began before may fail.
 
     Raises:
         UsageError: the number of days cannot be.

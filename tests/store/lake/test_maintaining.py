@@ -10,6 +10,7 @@ from embstore.store.lake.maintaining import maintain
 from embstore.store.mending.find_runs import Selection
 from embstore.store.mending.removing import remove_runs
 from embstore.store.writing import write_run
+from tests.cli.running import embstore
 from tests.store.contents import contents
 from tests.stores import new_store
 from tests.synthetic import make_run
@@ -56,6 +57,13 @@ def test_what_is_removed_is_removed_from_the_disk(lake: Database, address: str, 
     maintain(lake, keep_days=0)
     assert contents(lake) == contents(new_store(path, [make_run(seed=1, n_layers=12)]))
     assert run_id.encode() not in b"".join(file.read_bytes() for file in _files(address))
+
+
+def test_who_removes_a_run_is_told_when_its_files_go(lake: Database, address: str) -> None:
+    write_run(lake, make_run())
+    done = embstore("rm", "--model", "example/decoder-small", "--yes", "-s", address)
+    assert done.returncode == 0, done.stderr
+    assert "their files are deleted by `embstore maintain`" in done.stderr
 
 
 def test_what_a_killed_writer_left_is_deleted(lake: Database, address: str) -> None:
