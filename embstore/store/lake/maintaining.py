@@ -4,7 +4,7 @@ import logging
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import duckdb
 
@@ -17,8 +17,6 @@ from embstore.store.quoting import quoted
 from embstore.store.session import interruptible, locked
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from embstore.store.database import Database
 
 _LOG = logging.getLogger(__name__)
@@ -88,7 +86,7 @@ def maintain(database: "Database", *, keep_days: float = KEPT_DAYS) -> Maintaine
 
 
 def _maintain(connection: duckdb.DuckDBPyConnection, turn: Turn, keep: timedelta) -> Maintained:
-    def call(function: str, *options: str) -> "Sequence[object]":
+    def call(function: str, *options: str) -> list[tuple[Any, ...]]:
         words = ", ".join((quoted(LAKE), *options))
         return connection.execute(f"CALL ducklake_{function}({words})").fetchall()
 

@@ -48,8 +48,14 @@ def prepare_lake(address: LakeAddress, timeout: float, *, create: bool, lazy: bo
     """
     try:
         with lake_connection(address) as connection:
-            found = lake_revision(address, connection)
             files = _files_of(address, connection)
+            try:
+                found = lake_revision(address, connection)
+            except StoreError as error:
+                # What is maintained is in files, even its schema's name.
+                if _is_here(files) or files not in str(error):
+                    raise
+                raise _not_here(address, files) from error
     except NoLakeError:
         if not create or not address.data_path:
             raise
@@ -64,11 +70,8 @@ def prepare_lake(address: LakeAddress, timeout: float, *, create: bool, lazy: bo
         return
     if found != migration.HEAD and not migration.is_known(found):
         raise newer_store(str(address), found)
-    if create and not is_remote(files) and not Path(files).is_dir():
-        raise StoreError(
-            f"{address} has its files in {files}, which is not here: make that folder reachable "
-            "under this name, as it is on the other machines"
-        )
+    if create and not _is_here(files):
+        raise _not_here(address, files)
     if create and not lazy and found != migration.HEAD:
         migrate_lake(address, timeout)
 
@@ -188,6 +191,17 @@ def check_lake_writable(address: LakeAddress) -> None:
 def _files_of(address: LakeAddress, connection: duckdb.DuckDBPyConnection) -> str:
     """Return where a lake's Parquet files are."""
     return "".join(str(path) for (path,) in run(address, connection, _FILES))
+
+
+def _is_here(files: str) -> bool:
+    return is_remote(files) or Path(files).is_dir()
+
+
+def _not_here(address: LakeAddress, files: str) -> StoreError:
+    return StoreError(
+        f"{address} has its files in {files}, which is not here: make that folder reachable "
+        "under this name, as it is on the other machines"
+    )
 
 
 def _check_free(address: LakeAddress, data_path: str) -> None:

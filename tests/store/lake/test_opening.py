@@ -20,6 +20,7 @@ from embstore.errors import (
 from embstore.store.connection import open_database
 from embstore.store.lake.address import LakeAddress
 from embstore.store.lake.attach import lake_connection
+from embstore.store.lake.maintaining import maintain
 from embstore.store.lake.server import turn_to_write
 from embstore.store.writing import write_run
 from tests.servers import PASSWORD, USER, Server
@@ -217,6 +218,18 @@ def test_files_that_are_not_here_are_told(address: str) -> None:
     # What is in the catalog can be asked; what is in files cannot.
     with pytest.raises(EmbstoreError, match=re.escape(str(folder))):
         open_database(address, create=False).select("SELECT sum(value) FROM measurement")
+
+
+def test_files_that_are_not_here_are_told_of_a_maintained_lake_to_who_asks_too(
+    address: str,
+) -> None:
+    database = open_database(address)
+    write_run(database, make_run())
+    maintain(database, keep_days=0)
+    folder = Path(address.partition("data_path=")[2])
+    folder.rename(folder.with_name("elsewhere"))
+    for create in (True, False):
+        assert f"has its files in {folder}/, which is not here" in _says(address, create=create)
 
 
 def test_another_writer_is_named(address: str) -> None:
