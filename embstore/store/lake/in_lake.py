@@ -26,6 +26,7 @@ from embstore.store.lake.opening import (
     tell_migrated,
 )
 from embstore.store.lake.writing import writing_lake
+from embstore.store.locking import thread_lock
 from embstore.store.places import Place
 from embstore.store.reading import asking
 from embstore.store.session import Connect, connect_to_read, reading
@@ -59,13 +60,16 @@ class InLake:
         self._tags = tuple(tags)
         self._is_made = False
 
-    def confined(
-        self, timeout: float, memory: str | None
-    ) -> contextlib.AbstractContextManager[duckdb.DuckDBPyConnection]:
+    @contextlib.contextmanager
+    def confined(self, timeout: float, memory: str | None) -> Iterator[duckdb.DuckDBPyConnection]:
         """Open a copy of it in a file: a connection to the lake itself reaches more."""
-        copy = local_copy(self.address, timeout)
-        part = functools.partial(of_tagged_runs, copy, self._tags) if self._tags else None
-        return asking(copy, timeout, part, memory=memory)
+        with contextlib.ExitStack() as stack:
+            # Until it is open, no other thread makes the copy anew and deletes this one.
+            with thread_lock(self.address):
+                copy = local_copy(self.address, timeout)
+                part = functools.partial(of_tagged_runs, copy, self._tags) if self._tags else None
+                connection = stack.enter_context(asking(copy, timeout, part, memory=memory))
+            yield connection
 
     def examining(
         self, timeout: float
