@@ -28,8 +28,9 @@ def maintain(
 ) -> None:
     """Merge a lake's small files, forget its earlier states and delete what nobody needs.
 
-    Numbers stay as they are. Others wait to write meanwhile; questions are answered.
-    A DuckDB file needs no maintenance.
+    Numbers stay as they are. Others wait to write meanwhile; questions are answered,
+    but with --keep-days 0 those that began before may fail. A DuckDB file needs no
+    maintenance.
     """
     from embstore.store.connection import open_database
     from embstore.store.lake.maintaining import maintain as maintain_lake
@@ -38,7 +39,7 @@ def maintain(
     done = maintain_lake(database, keep_days=keep_days)
     states = "state" if done.expired == 1 else "states"
     TERMINAL.say(
-        f"maintained {database.place}: {done.files_before:,} files before, {done.files:,} now "
-        f"({done.size / 1e6:.1f} MB); {done.expired:,} earlier {states} forgotten, "
-        f"{done.removed:,} files deleted"
+        f"maintained {database.place}: {done.files_before:,} files before, with what was in the "
+        f"catalog {done.files:,} now ({done.size / 1e6:.1f} MB); {done.expired:,} earlier {states} "
+        f"forgotten, {done.removed:,} files deleted"
     )

@@ -23,6 +23,7 @@ from embstore.common.messages import visible
 from embstore.errors import StoreError, StoreVersionError
 from embstore.store import migration
 from embstore.store.assembling import Reader
+from embstore.store.lake.secrets import without_secrets
 from embstore.store.quoting import quoted
 from embstore.store.table_names import FACTS, NUMBERS
 
@@ -114,7 +115,8 @@ def read_manifest(folder: Path) -> Manifest:
         return parse_manifest((folder / MANIFEST).read_text(encoding="utf-8"), str(folder))
     except FileNotFoundError:
         raise StoreError(
-            f"{folder} is no export: it has no {MANIFEST}; make one with `embstore export`"
+            f"{without_secrets(str(folder))} is no export: it has no {MANIFEST}; make one with "
+            "`embstore export`"
         ) from None
     except (OSError, UnicodeDecodeError) as error:
         raise StoreError(f"{folder / MANIFEST} cannot be read: {error}") from error

@@ -8,7 +8,7 @@ the list of processes.
 import os
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 from urllib.parse import quote, unquote
@@ -42,12 +42,13 @@ class LakeAddress:
     Attributes:
         server: the database that has its catalog, by libpq's words for it, in order; no password.
         schema: the database's schema with the catalog's tables; None for ``public``.
-        data_path: where a new lake's Parquet files go, absolute; None for where they are.
+        data_path: where a new lake's Parquet files go, absolute; None for where they are. The
+            lake is the same with and without it.
     """
 
     server: tuple[tuple[str, str], ...]
     schema: str | None = None
-    data_path: str | None = None
+    data_path: str | None = field(default=None, compare=False)
 
     @classmethod
     def parse(cls, address: str) -> Self:

@@ -37,14 +37,29 @@ def lake_connection(
         StoreUnreachableError: its server does not answer.
         StoreError: it is not there, or cannot be used.
     """
-    # Extensions are checked once in a process, and not each time that they are loaded.
-    unchecked = {"allow_unsigned_extensions": "true"}
-    opened = duckdb.connect(":memory:", config={**settings.WRITING, **unchecked})
-    with closing(opened) as connection:
+    with closing(_connect()) as connection:
         connection.execute("SET GLOBAL TimeZone = 'UTC'")
         attach_lake(connection, LAKE, address, read_only=read_only, make=make)
         run(address, connection, f"USE {LAKE}")
         yield connection
+
+
+def has_objects(address: LakeAddress, data_path: str) -> bool:
+    """Say whether there is anything in a folder of object storage.
+
+    Raises:
+        StoreError: it cannot be asked.
+    """
+    with _connect() as connection:
+        _reach_object_storage(connection)
+        found = f"SELECT 1 FROM glob({quoted(f'{data_path}**')}) LIMIT 1"  # noqa: S608 - quoted
+        return bool(run(address, connection, found))
+
+
+def _connect() -> duckdb.DuckDBPyConnection:
+    # Extensions are checked once in a process, and not each time that they are loaded.
+    unchecked = {"allow_unsigned_extensions": "true"}
+    return duckdb.connect(":memory:", config={**settings.WRITING, **unchecked})
 
 
 def attach_lake(

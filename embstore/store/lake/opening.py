@@ -14,7 +14,7 @@ from embstore.store import migration
 from embstore.store.failures import newer_store
 from embstore.store.guard import check_all
 from embstore.store.lake.address import LakeAddress, is_remote
-from embstore.store.lake.attach import lake_connection, run
+from embstore.store.lake.attach import has_objects, lake_connection, run
 from embstore.store.lake.failures import NoLakeError, lake_error
 from embstore.store.lake.server import may_write
 from embstore.store.lake.writing import writing_lake
@@ -23,7 +23,9 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
 _TABLES = "SELECT table_name FROM duckdb_tables() WHERE database_name = current_database()"
-_FILES = "SELECT value FROM ducklake_options(current_database()) WHERE option_name = 'data_path'"
+_DATA_PATH = (
+    "SELECT value FROM ducklake_options(current_database()) WHERE option_name = 'data_path'"
+)
 
 _LOG = logging.getLogger(__name__)
 
@@ -190,7 +192,7 @@ def check_lake_writable(address: LakeAddress) -> None:
 
 def _files_of(address: LakeAddress, connection: duckdb.DuckDBPyConnection) -> str:
     """Return where a lake's Parquet files are."""
-    return "".join(str(path) for (path,) in run(address, connection, _FILES))
+    return "".join(str(path) for (path,) in run(address, connection, _DATA_PATH))
 
 
 def _is_here(files: str) -> bool:
@@ -210,14 +212,7 @@ def _check_free(address: LakeAddress, data_path: str) -> None:
     Raises:
         StoreError: the folder is not empty, and its lake is another.
     """
-    if is_remote(data_path):
-        return
-    try:
-        free = all(entry.name.startswith(_TRIAL) for entry in Path(data_path).iterdir())
-    except OSError:
-        # It is missing, or cannot be read, which making it tells.
-        return
-    if free:
+    if _is_free(address, data_path):
         return
     # Another process may have made it just now.
     with contextlib.suppress(NoLakeError), lake_connection(address):
@@ -228,6 +223,16 @@ def _check_free(address: LakeAddress, data_path: str) -> None:
     )
 
 
+def _is_free(address: LakeAddress, data_path: str) -> bool:
+    if is_remote(data_path):
+        return not has_objects(address, data_path)
+    try:
+        return all(entry.name.startswith(_TRIAL) for entry in Path(data_path).iterdir())
+    except OSError:
+        # It is missing, or cannot be read, which making it tells.
+        return True
+
+
 def _make_folder(address: LakeAddress, data_path: str) -> None:
     if is_remote(data_path):
         return
@@ -236,5 +241,5 @@ def _make_folder(address: LakeAddress, data_path: str) -> None:
     except OSError as error:
         raise StoreError(
             f"{address} cannot be made, because the folder for its files {data_path} cannot "
-            f"({(error.strerror or os.strerror(error.errno or 0)).lower()})"
+            f"be made ({(error.strerror or os.strerror(error.errno or 0)).lower()})"
         ) from error

@@ -8,7 +8,8 @@ from pathlib import Path
 
 # As in a libpq string or in an address.
 _NAMED = re.compile(r"(\b(?:ssl)?password\s*=\s*)('(?:[^'\\]|\\.)*'|[^\s'\"]+)", re.IGNORECASE)
-_IN_URI = re.compile(r"(\w+://[^\s/:@]*:)\S+@")
+# A path has one slash where an address has two.
+_IN_URI = re.compile(r"(\w+:/{1,2}[^\s/:@]*:)\S+@")
 _HIDDEN = "***"
 # What stands before the password in a line of a password file.
 _FIELDS = re.compile(r"(?:(?:[^\\:]|\\.)*:){4}")

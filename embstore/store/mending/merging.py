@@ -3,6 +3,7 @@
 import functools
 import logging
 import os
+import uuid
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -122,7 +123,9 @@ def _merge(
     database: "Database", given: Iterable[str], sources: Mapping[str, Place]
 ) -> list[Merged]:
     """Merge all of them in one transaction."""
-    names = {place: f"other_{number}" for number, place in enumerate(sources)}
+    # DuckDB calls a file's database like the file, and fails inside itself where two have one name.
+    unique = uuid.uuid4().hex
+    names = {place: f"other_{number}_{unique}" for number, place in enumerate(sources)}
 
     def merge(connection: "sa.Connection") -> list[Merged]:
         merged = []

@@ -1,4 +1,5 @@
-from datetime import UTC, datetime
+import dataclasses
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -103,7 +104,10 @@ def test_only_what_still_fails_is_a_failure(database: Database) -> None:
     for revision in ("main", "broken"):
         failure = Failure("a", revision, "load", "no memory", "t", failed_at, "0.1.0")
         write_failure(database, failure)
-        write_failure(database, failure)
+        later = dataclasses.replace(failure, failed_at=failed_at + timedelta(hours=1))
+        for _ in range(2):
+            # The very same is noted once.
+            write_failure(database, later)
     write_run(database, make_run(name="a", revision="main"))
     (row,) = read_contents(database).failures
     assert (row["revision"], row["attempts"], row["reason"]) == ("broken", 2, "no memory")

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from embstore.errors import StoreUnreachableError
+from embstore.errors import StoreError, StoreUnreachableError
 from embstore.store.connection import open_database
 from embstore.store.lake.maintaining import maintain
 from embstore.store.mending.merging import merge_stores
@@ -59,3 +59,11 @@ def test_storage_that_does_not_answer_is_named(
     database = open_database(address, create=False, timeout=0.1)
     with pytest.raises(StoreUnreachableError, match=r"could not be read .*127\.0\.0\.1:1/lab"):
         database.select("SELECT sum(value) FROM measurement")
+
+
+def test_a_lake_is_made_where_no_objects_are(objects: dict[str, bytes], server: Server) -> None:
+    objects["/lab/mine/thesis.parquet"] = b"of somebody else"
+    address = f"{server.make_database('taken')}?data_path=s3://lab/mine"
+    with pytest.raises(StoreError, match=r"files s3://lab/mine/ is not empty"):
+        open_database(address)
+    assert set(objects) == {"/lab/mine/thesis.parquet"}

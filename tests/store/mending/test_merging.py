@@ -412,3 +412,11 @@ def test_merging_is_a_union(
     before = contents(one)
     merge_stores(one, [folder / name for name in "bcd"])
     assert contents(one) == before
+
+
+def test_a_store_may_be_called_like_anything(tmp_path: Path) -> None:
+    names = ("other_0", "other", "main", "store", "lake")
+    stores = [new_store(tmp_path / f"{name}.duckdb", [make_run(name=name)]) for name in names]
+    for target in stores:
+        merge_stores(target, [one.path for one in stores])
+        assert counts(target)["run"] == len(names)
