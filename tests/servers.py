@@ -71,13 +71,8 @@ class Server:
 
 @contextlib.contextmanager
 def running_server() -> Iterator[Server]:
-    """Start a server; in CI its absence is a failure, elsewhere a skip that says so."""
-    programs = _programs()
-    if programs is None:
-        missing = "PostgreSQL is not installed (apt-get install postgresql)"
-        if os.environ.get("CI"):
-            pytest.fail(missing)
-        pytest.skip(missing)
+    """Start a server, and end it with all that it has."""
+    programs = installed()
     folder = Path(tempfile.mkdtemp(prefix="embstore-postgres-"))
     if os.geteuid() == 0:
         # PostgreSQL does not run as root; its package has made a user for it.
@@ -99,13 +94,20 @@ def running_server() -> Iterator[Server]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _programs() -> Path | None:
-    """Return the folder of the newest PostgreSQL here."""
+def installed() -> Path:
+    """Return the folder of the newest PostgreSQL's programs.
+
+    In CI its absence is a failure, elsewhere a skip that says so.
+    """
     if found := shutil.which("initdb"):
         return Path(found).resolve().parent
-    files = Path("/usr/lib/postgresql").glob("*/bin/initdb")
-    newest = max(files, default=None, key=lambda file: int(file.parents[1].name))
-    return newest and newest.parent
+    files = list(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
+    if files:
+        return max(files, key=lambda file: int(file.parents[1].name)).parent
+    missing = "PostgreSQL is not installed (apt-get install postgresql)"
+    if os.environ.get("CI"):
+        pytest.fail(missing)
+    pytest.skip(missing)
 
 
 def _as_owner(command: Sequence[str | Path]) -> None:
