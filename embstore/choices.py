@@ -24,6 +24,8 @@ DTYPES = ("auto", "float32", "bfloat16", "float16")
 
 # Where numbers go, and come from, if nobody says.
 DEFAULT_STORE = "embstore.duckdb"
+# For so many days a lake keeps its earlier states when it is maintained.
+KEPT_DAYS = 7.0
 
 # Tokens per sequence where nobody says and the model takes as many.
 DEFAULT_WINDOW = 512

@@ -14,6 +14,7 @@ from embstore.asking.enough import check_enough
 from embstore.asking.out_of_sight import out_of_sight
 from embstore.asking.parameters import ParameterValue
 from embstore.asking.question import Question
+from embstore.choices import KEPT_DAYS
 from embstore.common.utf8_text import utf8
 from embstore.store.assembling import read_tags
 from embstore.store.connection import open_database
@@ -270,7 +271,7 @@ class Store:
 
         return merge_stores(self._database, others, dry_run=dry_run)
 
-    def maintain(self, *, keep_days: float = 7.0) -> "Maintained":
+    def maintain(self, *, keep_days: float = KEPT_DAYS) -> "Maintained":
         """Merge the small files of a lake, forget its earlier states and delete what nobody needs.
 
         Args:
@@ -347,7 +348,7 @@ class Store:
 
         Returns:
             ``runs``, a table, with how many ``measurements`` and ``failures`` went, and
-            ``freed_bytes`` of the file, which later runs use.
+            ``freed_bytes`` of the file, which later runs use; None of a lake.
 
         Raises:
             QueryError: there is no such run, model or revision.

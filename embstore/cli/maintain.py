@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from embstore.choices import KEPT_DAYS
 from embstore.cli.options import StoreOption
 from embstore.cli.terminal import TERMINAL
 
@@ -23,7 +24,7 @@ def maintain(
             metavar="DAYS",
             help="Keep earlier states of the lake, and the files they need, for so long.",
         ),
-    ] = 7.0,
+    ] = KEPT_DAYS,
     store: StoreOption = None,
 ) -> None:
     """Merge a lake's small files, forget its earlier states and delete what nobody needs.

@@ -53,7 +53,6 @@ def rm(
 
     chosen = choose_format(format_, output)
     from embstore.store.connection import open_database
-    from embstore.store.lake.address import is_lake
     from embstore.store.mending.find_runs import Selection
     from embstore.store.mending.removing import remove_runs
 
@@ -68,9 +67,9 @@ def rm(
         show_answer(removed.runs, chosen, output)
     counted = _counted(removed)
     if yes:
-        free = f"{removed.freed_bytes / 1e6:.1f} MB of the file are free for later runs"
-        if is_lake(database.place):
-            free = "their files are deleted by `embstore maintain`, after the days that it keeps"
+        free = "their files are deleted by `embstore maintain`, after the days that it keeps"
+        if removed.freed_bytes is not None:
+            free = f"{removed.freed_bytes / 1e6:.1f} MB of the file are free for later runs"
         TERMINAL.say(f"removed {counted} from {database.place}: {free}")
     else:
         TERMINAL.say(f"would remove {counted} from {database.place}: do it with --yes")

@@ -114,7 +114,7 @@ def _build(database: "Database", chosen: ReportOptions, now: datetime | None) ->
         lead = lead_of(contents, findings, [selection.metric for selection in selections])
     written = (now or datetime.now(UTC)).strftime("%Y-%m-%d %H:%M UTC")
     text = PageText(
-        title=chosen.title or f"Geometry of hidden states: {database.path.stem}",
+        title=chosen.title or f"Geometry of hidden states: {database.home.title}",
         store=database.path.name,
         version=__version__,
         written=written,

@@ -173,8 +173,8 @@ class Database:
         """
         return self._patiently(self.home.size)
 
-    def free_bytes(self) -> int:
-        """Return what its files have free; only differences of it mean something.
+    def free_bytes(self) -> int | None:
+        """Return what its file has free, of which only differences mean something; None of others.
 
         Raises:
             StoreError: it cannot be read.

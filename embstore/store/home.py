@@ -21,6 +21,7 @@ class Home(Protocol):
     Attributes:
         path: its file or folder, absolute; of an address only its last part.
         place: where it is, as people name it.
+        title: what to call it in a heading.
         key: what threads that use the same store take turns at.
         connect: opens what is asked, if that is not a whole file.
         tagged: whether only runs with some tags are asked.
@@ -30,6 +31,7 @@ class Home(Protocol):
 
     path: Path
     place: str
+    title: str
     key: Place
     connect: Connect | None
     tagged: bool
@@ -53,8 +55,8 @@ class Home(Protocol):
     def size(self, timeout: float) -> int:
         """Return how many bytes its files have."""
 
-    def free_bytes(self, timeout: float) -> int:
-        """Return what its files have free for later runs, counted from any number."""
+    def free_bytes(self, timeout: float) -> int | None:
+        """Return what its file has free for later runs, counted from any number; None of others."""
 
     def source(self, timeout: float) -> Place:
         """Return what is attached to read its tables, in the current schema."""

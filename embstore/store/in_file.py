@@ -37,6 +37,7 @@ class InFile:
         """Take a file that is a store, or will be; with ``tags`` only some runs are asked."""
         self.path = path
         self.place = str(path)
+        self.title = path.stem
         self.key: Place = path
         self.tagged = self.assembled = bool(tags)
         self.only_read = False

@@ -1,20 +1,12 @@
 """Stores whose every number is known: an empty one, and a small one."""
 
-from datetime import UTC, datetime
-
 import pytest
 
-from embstore.choices import Scope
 from embstore.store.database import Database
-from embstore.store.writing import write_failure
-from embstore.types import Failure, LayerKey
 from tests.queries.asking import copy_of
+from tests.queries.small import fill, with_a_gap
 from tests.stores import new_store
 from tests.synthetic import ALL_METRICS, make_run
-
-
-def with_a_gap(metric: str, key: LayerKey, scope: Scope, depth: float) -> float | None:
-    return None if key.layer == 2 else 0.25 + depth / 2
 
 
 @pytest.fixture(scope="session")
@@ -29,25 +21,7 @@ def one(tmp_path_factory: pytest.TempPathFactory) -> Database:
 
 @pytest.fixture(scope="session")
 def small(tmp_path_factory: pytest.TempPathFactory) -> Database:
-    database = new_store(
-        tmp_path_factory.mktemp("small") / "small.duckdb",
-        [
-            make_run(name="lab/decoder", metrics=ALL_METRICS),
-            make_run(name="lab/encoder", kind="encoder", n_layers=2),
-            make_run(name="lab/t5", kind="encoder-decoder", n_layers=2),
-            make_run(name="lab/steps", revision="step1", step=1, values=with_a_gap),
-            make_run(name="lab/steps", revision="step2", step=2),
-            copy_of(make_run(name="lab/steps", revision="step2", step=2), revision="step3", step=3),
-            make_run(name="lab/texts", corpus="prose"),
-            make_run(name="lab/texts", corpus="verse"),
-        ],
-    )
-    failed_at = datetime(2026, 11, 2, tzinfo=UTC)
-    write_failure(
-        database,
-        Failure("lab/steps", "step4", "load", "damaged", "example-text", failed_at, "0.1.0"),
-    )
-    return database
+    return fill(new_store(tmp_path_factory.mktemp("small") / "small.duckdb"))
 
 
 @pytest.fixture(scope="session")

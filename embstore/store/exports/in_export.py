@@ -31,6 +31,7 @@ class InExport:
         """Take the folder of an export, or its address; with ``tags`` only some runs are asked."""
         self.path = path
         self.place = address or str(path)
+        self.title = path.stem
         self.key: Place = path
         self.tagged = bool(tags)
         self.assembled = self.only_read = True
@@ -68,10 +69,9 @@ class InExport:
         del timeout
         return sum(file.size for file in self._manifest().files().values())
 
-    def free_bytes(self, timeout: float) -> int:
-        """Return 0: nothing is removed from it."""
+    def free_bytes(self, timeout: float) -> None:
+        """Return None: nothing is removed from it."""
         del timeout
-        return 0
 
     def source(self, timeout: float) -> Path:
         """Return the folder, whose files are all looked at.

@@ -53,6 +53,7 @@ class InLake:
         self.address = address
         self.path = Path(address.name)
         self.place = str(address)
+        self.title = address.name
         self.key: Place = address
         self.tagged = self.assembled = bool(tags)
         self.only_read = False
@@ -95,10 +96,9 @@ class InLake:
             ((size,),) = run(self.address, connection, _SIZE)
         return int(size)
 
-    def free_bytes(self, timeout: float) -> int:
-        """Return 0: files are removed when the lake is maintained."""
+    def free_bytes(self, timeout: float) -> None:
+        """Return None: files are removed when the lake is maintained."""
         del timeout
-        return 0
 
     def source(self, timeout: float) -> Place:
         """Return the lake, or of an older one its migrated copy."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import duckdb
 
+from embstore.choices import KEPT_DAYS
 from embstore.errors import StoreError, UsageError
 from embstore.store.lake.address import LakeAddress
 from embstore.store.lake.attach import LAKE, lake_connection
@@ -20,8 +21,6 @@ if TYPE_CHECKING:
     from embstore.store.database import Database
 
 _LOG = logging.getLogger(__name__)
-
-KEPT_DAYS = 7.0
 
 # How DuckLake calls files. It takes every Parquet file that it does not know for an orphan.
 _OF_A_LAKE = re.compile(r"/main/\w+/ducklake-[\w-]+\.parquet$")

@@ -39,13 +39,14 @@ class Removed:
         runs: a row for each run: model, revision, corpus, date, id, and how many numbers it has.
         measurements: numbers of all of them.
         failures: notes of checkpoints of a removed model that could not be measured.
-        freed_bytes: what the file has free afterwards, for later runs, or is smaller by.
+        freed_bytes: what the file has free afterwards, for later runs, or is smaller by; None of a
+            lake, whose files are deleted when it is maintained.
     """
 
     runs: pa.Table
     measurements: int
     failures: int
-    freed_bytes: int
+    freed_bytes: int | None
 
 
 def remove_runs(database: "Database", selection: Selection, *, dry_run: bool = False) -> Removed:
@@ -70,7 +71,9 @@ def remove_runs(database: "Database", selection: Selection, *, dry_run: bool = F
         return found
     free = database.free_bytes()
     found = database.transact(lambda connection: _remove(connection, selection))
-    return replace(found, freed_bytes=max(0, database.free_bytes() - free))
+    left = database.free_bytes()
+    freed = None if left is None or free is None else max(0, left - free)
+    return replace(found, freed_bytes=freed)
 
 
 def _remove(connection: "sa.Connection", selection: Selection) -> Removed:

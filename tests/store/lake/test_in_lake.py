@@ -1,5 +1,6 @@
 """A lake as a store: written, asked and changed as a file is."""
 
+import dataclasses
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,52 +20,35 @@ from embstore.store.mending.removing import remove_runs
 from embstore.store.mending.renaming import rename_model
 from embstore.store.mending.tagging import tag_run
 from embstore.store.verification.faults import find_faults
-from embstore.store.writing import write_failure, write_run, write_runs
-from tests.queries.asking import copy_of
-from tests.queries.conftest import with_a_gap
+from embstore.store.writing import write_run
+from tests.processes import finish, start
+from tests.queries.small import N_RUNS, fill
 from tests.queries.test_every_question import BUILT_IN
 from tests.store.contents import contents, equal_answers
 from tests.stores import new_store
-from tests.synthetic import ALL_METRICS, make_failure, make_run
+from tests.synthetic import make_run
 
 if TYPE_CHECKING:
     import pyarrow as pa
-
-RUNS = [
-    make_run(name="lab/decoder", metrics=ALL_METRICS, tags={"lab": "a"}),
-    make_run(name="lab/encoder", kind="encoder", n_layers=2),
-    make_run(name="lab/t5", kind="encoder-decoder", n_layers=2),
-    make_run(name="lab/steps", revision="step1", step=1, values=with_a_gap),
-    make_run(name="lab/steps", revision="step2", step=2),
-    copy_of(make_run(name="lab/steps", revision="step2", step=2), revision="step3", step=3),
-    make_run(name="lab/texts", corpus="prose"),
-    make_run(name="lab/texts", corpus="verse"),
-]
 
 
 @pytest.fixture
 def file(path: Path) -> Database:
     """A store in a file, with every kind of run and a failure."""
-    return _fill(new_store(path))
+    return fill(new_store(path))
 
 
 @pytest.fixture
 def filled(lake: Database) -> Database:
     """The same in a lake."""
-    return _fill(lake)
-
-
-def _fill(database: Database) -> Database:
-    write_runs(database, RUNS)
-    write_failure(database, make_failure("lab/steps", "step4"))
-    return database
+    return fill(lake)
 
 
 def test_what_is_stored_is_the_same_as_in_a_file_and_stored_only_once(
     filled: Database, file: Database
 ) -> None:
     assert contents(filled) == contents(file)
-    _fill(filled)
+    fill(filled)
     assert contents(filled) == contents(file)
     assert filled.schema() == file.schema()
     assert filled.size() > 10_000
@@ -79,16 +63,17 @@ def test_every_question_and_chart_is_the_same_as_of_a_file(
             question = find_question(name)
             answers: list[pa.Table] = [run_question(one, question) for one in (filled, file)]
             assert equal_answers(*answers), name
-    for name in ("layer_profile", "peak_layer"):
+    # Of numbers as they are stored: nothing in them is added up.
+    for name in ("layer_profile", "sink_effect"):
         assert Store(filled).chart(name).to_json() == Store(file).chart(name).to_json()
 
 
 def test_report_and_comparison_are_the_same_as_of_a_file(filled: Database, file: Database) -> None:
     reports = [build_report(one) for one in (filled, file)]
     assert reports[0].findings == reports[1].findings
-    assert reports[0].runs == len(RUNS)
+    assert reports[0].runs == N_RUNS
     compared = [Store(one).compare("lab/decoder", "lab/texts") for one in (filled, file)]
-    assert compared[0].table.equals(compared[1].table)
+    assert equal_answers(compared[0].table, compared[1].table)
 
 
 def test_stores_merge_both_ways(filled: Database, address: str, path: Path, tmp_path: Path) -> None:
@@ -125,7 +110,7 @@ def test_an_export_is_the_same_as_of_a_file(
     written = [
         export_store(one, tmp_path / name) for name, one in (("lake", filled), ("file", file))
     ]
-    assert written[0].new == len(RUNS)
+    assert written[0].new == N_RUNS
     read = [contents(open_database(tmp_path / name, create=False)) for name in ("lake", "file")]
     assert read[0] == read[1]
     # And back, into the lake that has it all.
@@ -156,9 +141,9 @@ def test_only_runs_with_tags_are_asked(filled: Database, address: str) -> None:
     assert part.select("SELECT DISTINCT model FROM profile")["model"].to_pylist() == ["lab/decoder"]
     sql = "SELECT count(*) AS n FROM run"
     assert part.select_untrusted(sql)["n"].to_pylist() == [1]
-    assert filled.select_untrusted(sql)["n"].to_pylist() == [len(RUNS)]
+    assert filled.select_untrusted(sql)["n"].to_pylist() == [N_RUNS]
     with pytest.raises(StoreError, match="was opened with tags"):
-        write_run(part, RUNS[1])
+        write_run(part, make_run(name="lab/new"))
     with pytest.raises(QueryError, match=r"no run has the tag lab=x.*; the tags in this store are"):
         open_database(address, create=False, tags=[("lab", "x")]).select("SELECT 1")
 
@@ -176,8 +161,6 @@ def test_held_answers_are_of_one_moment(filled: Database, address: str) -> None:
 
 
 def _write_elsewhere(address: str, name: str) -> None:
-    from tests.processes import finish, start
-
     code = (
         "import sys\n"
         "from embstore.store.connection import open_database\n"
@@ -189,8 +172,6 @@ def _write_elsewhere(address: str, name: str) -> None:
 
 
 def test_a_run_that_breaks_the_schema_is_not_stored_in_part(lake: Database) -> None:
-    import dataclasses
-
     run = make_run()
     provenance = dataclasses.replace(run.provenance, device=None)  # type: ignore[arg-type]
     with pytest.raises(StoreError, match="could not be written"):

@@ -12,6 +12,8 @@ from embstore.store.spool import waiting
 from tests.cli.running import embstore
 from tests.servers import PASSWORD, Server
 from tests.store.contents import contents
+from tests.stores import new_store
+from tests.synthetic import make_run
 
 SMALL = ("--tokens", "128", "--window", "32", "--sample", "64", "--no-pairs")
 
@@ -74,9 +76,6 @@ def test_what_is_measured_while_the_server_is_away_is_kept_and_taken_in(
 
 
 def test_merge_and_maintain_say_what_they_did(address: str, path: Path) -> None:
-    from tests.stores import new_store
-    from tests.synthetic import make_run
-
     new_store(path, [make_run()])
     place = str(LakeAddress.parse(address))
     merged = embstore("merge", path, "-s", address)

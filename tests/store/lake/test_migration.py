@@ -6,12 +6,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from alembic import command
 
 from embstore.errors import StoreError
 from embstore.store import migration
 from embstore.store.connection import open_database
 from embstore.store.lake.address import LakeAddress
 from embstore.store.lake.writing import writing_lake
+from embstore.store.mending.merging import merge_stores
 from embstore.store.migration import HEAD, alembic_config
 from embstore.store.writing import write_run
 from tests.processes import finish, start
@@ -29,8 +31,6 @@ OLDER = "0008"
 @pytest.fixture
 def older(address: str) -> str:
     """The address of a lake with a run, as an older embstore has left it."""
-    from alembic import command
-
     write_run(open_database(address), make_run(n_layers=12))
     with writing_lake(LakeAddress.parse(address), 10) as connection:
         command.downgrade(alembic_config(connection), OLDER)
@@ -69,8 +69,6 @@ def test_writing_migrates_it_and_says_so(
 
 
 def test_an_older_lake_is_merged_from_a_copy(older: str, path: Path) -> None:
-    from embstore.store.mending.merging import merge_stores
-
     merge_stores(open_database(path), [older])
     assert counts(open_database(path))["run"] == 1
     assert open_database(older, create=False).schema() == OLDER

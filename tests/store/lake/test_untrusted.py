@@ -38,7 +38,7 @@ def filled(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Database
         "ATTACH 'ducklake:postgres:dbname=x' AS other",
         "DETACH lake",
         "USE lake",
-        "COPY run TO '/tmp/run.csv'",
+        "COPY run TO 'run.csv'",
         "SELECT * FROM read_text('/etc/hostname')",
         "DELETE FROM run",
         "DROP TABLE run",

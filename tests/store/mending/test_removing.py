@@ -154,6 +154,7 @@ def test_the_space_of_what_is_removed_is_free_for_later_runs(database: Database)
     size = database.path.stat().st_size
     removed = remove_runs(database, Selection(models=["large"]))
     numbers = 8 * sum(len(run.measured.measurements) for run in large)
+    assert removed.freed_bytes is not None
     assert numbers / 2 < removed.freed_bytes <= size
     assert counts(database)["measurement"] == 2 * 54
     # The tables that were made anew are as they were.

@@ -1,0 +1,39 @@
+"""A small store with every kind of model, whose every number is known."""
+
+from datetime import UTC, datetime
+
+from embstore.choices import Scope
+from embstore.store.database import Database
+from embstore.store.writing import write_failure, write_runs
+from embstore.types import Failure, LayerKey
+from tests.queries.asking import copy_of
+from tests.synthetic import ALL_METRICS, make_run
+
+N_RUNS = 8
+
+
+def with_a_gap(metric: str, key: LayerKey, scope: Scope, depth: float) -> float | None:
+    return None if key.layer == 2 else 0.25 + depth / 2
+
+
+def fill(database: Database) -> Database:
+    """Store the runs, and a failure; return the store."""
+    write_runs(
+        database,
+        [
+            make_run(name="lab/decoder", metrics=ALL_METRICS, tags={"lab": "a"}),
+            make_run(name="lab/encoder", kind="encoder", n_layers=2),
+            make_run(name="lab/t5", kind="encoder-decoder", n_layers=2),
+            make_run(name="lab/steps", revision="step1", step=1, values=with_a_gap),
+            make_run(name="lab/steps", revision="step2", step=2),
+            copy_of(make_run(name="lab/steps", revision="step2", step=2), revision="step3", step=3),
+            make_run(name="lab/texts", corpus="prose"),
+            make_run(name="lab/texts", corpus="verse"),
+        ],
+    )
+    failed_at = datetime(2026, 11, 2, tzinfo=UTC)
+    write_failure(
+        database,
+        Failure("lab/steps", "step4", "load", "damaged", "example-text", failed_at, "0.1.0"),
+    )
+    return database
