@@ -117,7 +117,9 @@ def tell_findings(
             TERMINAL.say(f"warning: {line}")
     revisions = list(dict.fromkeys(outcome.revision for outcome in found.values()))
     words = _next(models, revisions, metric)
-    if shard is not None and store == shard.own_store():
+    own = None if shard is None else shard.own_store()
+    # All shares write to the same lake, and nothing is to be merged.
+    if shard is not None and store == own != shard.all_stores():
         # A pattern, which a shell fills in.
         TERMINAL.say(f"next, when all shares are done: embstore merge {shard.all_stores()}")
         return

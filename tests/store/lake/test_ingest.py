@@ -34,6 +34,11 @@ def test_an_ingest_into_a_lake_stores_what_one_into_a_file_does(
     assert _numbers(address) == _numbers(path)
     again = embstore("ingest", tiny_llama, "--corpus", text, *SMALL, "-s", address)
     assert "already measured with this text" in again.stderr
+    share = embstore(
+        "ingest", tiny_llama, "--corpus", text, *SMALL, "--shard", "1/1", EMBSTORE_STORE=address
+    )
+    assert "next: embstore chart" in share.stderr
+    assert "merge" not in share.stderr
     (shown,) = json.loads(embstore("info", "-s", address, "-f", "json").stdout)
     assert shown["runs"] == 1
     assert shown["store"] == str(LakeAddress.parse(address))
