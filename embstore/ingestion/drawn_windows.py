@@ -15,7 +15,7 @@ class DrawnWindows:
     """The windows that were drawn last; to be used by one thread at a time."""
 
     def __init__(self) -> None:
-        self._last: tuple[tuple[object, ...], Windows] | None = None
+        self._last: tuple[tuple[object, ...], Tokenizer, Windows] | None = None
 
     def draw(
         self,
@@ -41,12 +41,13 @@ class DrawnWindows:
             UsageError: the window does not fit.
             CorpusError: the text is too short.
         """
-        # What is not compiled may have rules that its fingerprint does not cover.
+        # What is not compiled may have rules that its fingerprint does not cover; itself it knows.
         compiled = getattr(tokenizer, "backend_tokenizer", None) is not None
         beside = tuple(getattr(tokenizer, name, None) for name in _BESIDE)
         key = (text.corpus.sha256, type(tokenizer), sha256, beside, tokens, window, seed)
-        if compiled and self._last is not None and self._last[0] == key:
-            return self._last[1]
+        last = self._last
+        if last is not None and last[0] == key and (compiled or last[1] is tokenizer):
+            return last[2]
         windows = draw_windows(text, tokenizer, tokens=tokens, window=window, seed=seed)
-        self._last = (key, windows)
+        self._last = (key, tokenizer, windows)
         return windows

@@ -69,15 +69,27 @@ class Plan:
         return ids.run_id(self.work, self.n_stored - 1) if self.n_stored else None
 
 
-def plan(located: Located, resources: Resources, settings: Settings) -> Plan:
+def plan(
+    located: Located,
+    resources: Resources,
+    settings: Settings,
+    *,
+    known: ModelDescription | None = None,
+) -> Plan:
     """Draw the windows and the sample, and ask the store whether this work is there.
+
+    Args:
+        located: the checkpoint.
+        resources: what is read and written.
+        settings: how to measure.
+        known: what its files say of the model; None to read them.
 
     Raises:
         EmbstoreError: model and text, or model and options, do not fit together.
     """
     began = time.perf_counter()
     sampling = settings.sampling
-    model = describe(located)
+    model = replace(known, located=located) if known else describe(located)
     windows, reader = _draw(model, resources, sampling)
     positions = sample_positions(
         windows.n_windows,

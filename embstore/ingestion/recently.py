@@ -31,6 +31,10 @@ class Recently(Generic[Content]):
         self._found: list[Content] = []
         self._until = 0.0
 
+    def grow_old(self) -> None:
+        """Have it read again when it is asked for next."""
+        self._until = 0.0
+
     def get(self) -> Content:
         """Return it, at most some seconds old, or as it was when it could last be read.
 

@@ -5,11 +5,11 @@ the store as it was.
 """
 
 import time
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 
 from embstore.checkpoints.located import Located
-from embstore.ingestion.completing import completed, whole_cost
+from embstore.ingestion.completing import Task, completed, whole_cost
 from embstore.ingestion.one_checkpoint import Job, Place
 from embstore.ingestion.outcome import Outcome
 from embstore.ingestion.plan import Plan
@@ -22,7 +22,50 @@ from embstore.measuring.checkpoint import ACCUMULATION_DTYPE, Choice, Progress
 from embstore.metrics.selection import Selection
 from embstore.store import ids
 from embstore.store.empty_layers import empty_layers_of
+from embstore.store.spool import Kept
 from embstore.types import Measured, Run
+
+
+@dataclass(frozen=True, eq=False)
+class MeasuredRun:
+    """A run that is not stored yet.
+
+    Attributes:
+        located: the checkpoint as it was found where it was measured.
+        planned: the work.
+        task: which part of it was measured now.
+        run: all numbers.
+        seconds: what it took.
+    """
+
+    located: Located
+    planned: Plan
+    task: Task
+    run: Run
+    seconds: float
+
+    def outcome(self, kept: Kept | None, *, storing_seconds: float) -> Outcome:
+        """Say what became of it.
+
+        Args:
+            kept: where it is, if it could not be stored.
+            storing_seconds: what storing it took.
+        """
+        known = (layer.neighbor_recall for layer in self.run.measured.layers)
+        return Outcome(
+            model=self.located.name,
+            revision=self.located.checkpoint.revision,
+            status="kept" if kept else "measured",
+            run_id=None if kept else ids.run_id_of(self.run),
+            n_tokens=self.planned.windows.n_tokens,
+            seconds=self.seconds + storing_seconds,
+            least_recall=min((share for share in known if share is not None), default=None),
+            added=self.task.added,
+            completes=self.task.stored.run_id if self.task.stored else None,
+            empty=None if kept else empty_layers_of(self.run),
+            file=kept.file if kept else None,
+            reason=kept.reason if kept else None,
+        )
 
 
 def measure_and_store(
@@ -44,6 +87,38 @@ def measure_and_store(
     Raises:
         StoreError: the run could be neither stored nor kept.
     """
+    done = measure_planned(
+        planned, resources, settings, place, progress, spent=prepared.load_seconds
+    )
+    began = time.perf_counter()
+    progress("store", 0, 1)
+    kept = storing.store(done.run, wait=partial(progress, "wait", 0, 1))
+    progress("store", 1, 1)
+    return done.located, done.outcome(kept, storing_seconds=time.perf_counter() - began)
+
+
+def measure_planned(
+    planned: Plan,
+    resources: Resources,
+    settings: Settings,
+    place: Place,
+    progress: Progress,
+    *,
+    spent: float = 0.0,
+) -> MeasuredRun:
+    """Measure what is planned, and take what is stored of it from the store.
+
+    Args:
+        planned: the work.
+        resources: what is read and written.
+        settings: how to measure.
+        place: where.
+        progress: called as (stage, done, total).
+        spent: seconds that reading the weights has taken.
+
+    Raises:
+        EmbstoreError: the model cannot be loaded or run.
+    """
     task = planned.task
     # Read before the work: what the new run goes on from may be gone afterwards.
     stored = resources.stored.numbers(task.stored.run_id) if task.stored and task.added else None
@@ -55,8 +130,7 @@ def measure_and_store(
     if result.checkpoint is not None:
         located = replace(located, checkpoint=result.checkpoint)
     # Without the start of a process, or a wait for another checkpoint.
-    seconds = planned.seconds + prepared.load_seconds + result.seconds
-    began = time.perf_counter() - seconds
+    seconds = planned.seconds + spent + result.seconds
     measured = _with_words(result.measured, planned)
     if stored is not None:
         measured = completed(measured, stored, task)
@@ -84,24 +158,7 @@ def measure_and_store(
         tags=settings.tags,
         study=settings.study,
     )
-    progress("store", 0, 1)
-    kept = storing.store(run, wait=partial(progress, "wait", 0, 1))
-    progress("store", 1, 1)
-    known = (layer.neighbor_recall for layer in measured.layers)
-    return located, Outcome(
-        model=located.name,
-        revision=located.checkpoint.revision,
-        status="kept" if kept else "measured",
-        run_id=None if kept else ids.run_id_of(run),
-        n_tokens=planned.windows.n_tokens,
-        seconds=time.perf_counter() - began,
-        least_recall=min((share for share in known if share is not None), default=None),
-        added=task.added,
-        completes=task.stored.run_id if task.stored else None,
-        empty=None if kept else empty_layers_of(run),
-        file=kept.file if kept else None,
-        reason=kept.reason if kept else None,
-    )
+    return MeasuredRun(located, planned, task, run, seconds)
 
 
 def _job(planned: Plan, selection: Selection, settings: Settings, place: Place) -> Job:

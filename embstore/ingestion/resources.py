@@ -74,7 +74,7 @@ def open_resources(request: Request, store: str | Path | None) -> Iterator[Resou
     found = [candidate for model in request.models for candidate in _find(model, settings)]
     _check_names(found)
     database = open_database(store, lazy=True)
-    with _open_text(request.corpus, settings.text_field) as text:
+    with open_text(request.corpus, settings.text_field) as text:
         # Each once, however often it is named.
         every = tuple(dict.fromkeys(found))
         candidates = _share(every, settings, permissions)
@@ -131,7 +131,13 @@ def _say_what_they_lack(devices: Sequence[torch.device]) -> None:
             )
 
 
-def _open_text(corpus: str, text_field: str | None) -> CorpusText | ImageFolder:
+def open_text(corpus: str, text_field: str | None) -> CorpusText | ImageFolder:
+    """Open a text, or a folder of images.
+
+    Raises:
+        CorpusError: it cannot be read.
+        UsageError: a field of it is named, and it has none.
+    """
     path = packaged_path(corpus, error=CorpusError) if is_packaged(corpus) else corpus
     if not Path(path).is_dir():
         return open_corpus(path, text_field=text_field)

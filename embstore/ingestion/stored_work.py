@@ -35,8 +35,15 @@ class StoredWork:
     that while it counts what was stored before.
     """
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, *, even_unread: bool = False) -> None:
+        """Take the store; it is not asked yet.
+
+        Args:
+            database: the store.
+            even_unread: count nothing as stored as long as it could not be read at all.
+        """
         self._database = database
+        self._even_unread = even_unread
         self._runs = Recently(self._read)
         self._is_ready = False
 
@@ -56,7 +63,7 @@ class StoredWork:
         Raises:
             StoreError: the store cannot be read, and could not be before.
         """
-        return self._runs.get().repeats.get(work, 0)
+        return self._known().repeats.get(work, 0)
 
     def of_sample(self, sample: Sample) -> list[SampleRun]:
         """Return the runs of a sample, the newest first.
@@ -64,7 +71,11 @@ class StoredWork:
         Raises:
             StoreError: the store cannot be read, and could not be before.
         """
-        return self._runs.get().by_sample.get(sample, [])
+        return self._known().by_sample.get(sample, [])
+
+    def look_again(self) -> None:
+        """Ask the store next time, because a run was stored."""
+        self._runs.grow_old()
 
     def numbers(self, run_id: str) -> StoredNumbers | None:
         """Return the numbers of a stored run; None while they cannot be read."""
@@ -73,6 +84,14 @@ class StoredWork:
         except StoreError as error:
             _LOG.warning("the numbers of run %s cannot be read: %s", run_id[:8], error)
             return None
+
+    def _known(self) -> _Runs:
+        try:
+            return self._runs.get()
+        except StoreError:
+            if not self._even_unread:
+                raise
+            return _Runs({}, {})
 
     def _read(self) -> _Runs:
         with contextlib.ExitStack() as opened:

@@ -19,7 +19,7 @@ from embstore.models.heads import without_head
 
 # Those that change weights and can be merged into them; the others change the input, or
 # hold state of their own.
-_MERGING = ("LORA", "LOHA", "LOKR", "IA3")
+MERGING = ("LORA", "LOHA", "LOKR", "IA3")
 # The head that the adapter was trained with decides what its keys are called.
 _CLASSES = {
     "CAUSAL_LM": "AutoModelForCausalLM",
@@ -82,10 +82,10 @@ def read_adapter(located: Located) -> Adapter:
             f"the adapter_config.json of {located.name} does not say what kind of adapter it is; "
             "get the adapter again"
         ) from error
-    if kind not in _MERGING:
+    if kind not in MERGING:
         raise ModelError(
             f"{located.name} is an adapter of kind {kind}, which cannot be merged into its base; "
-            f"embstore measures adapters of the kinds {', '.join(_MERGING)}"
+            f"embstore measures adapters of the kinds {', '.join(MERGING)}"
         )
     named = getattr(transformers, _CLASSES.get(task, trained) or "AutoModel", None)
     return Adapter(

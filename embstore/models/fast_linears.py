@@ -16,7 +16,8 @@ import torch
 from torch import Tensor, nn
 
 from embstore.models.forward_pass import Config, trial_inputs
-from embstore.models.trial import Trial, same_randomness
+from embstore.models.randomness import same_randomness
+from embstore.models.trial import Trial
 
 LinearKernel = Literal["onednn", "torch"]
 
@@ -84,7 +85,7 @@ def speed_up_linears(
                 linears = _packable(module, transposed)
             enough = sum(linear.matrix.numel() for linear in linears) >= _MIN_WEIGHTS
             if enough and _gains(_heaviest(linears)):
-                with same_randomness(module):
+                with same_randomness():
                     packed = _pack_alike(module, config, linears)
         except Exception:  # noqa: S110 - whatever fails here, the stock layers work
             pass

@@ -13,7 +13,8 @@ from torch import Tensor, nn
 from embstore.errors import ModelError
 from embstore.models.forward_pass import Config, Output, takes_images, trial_inputs
 from embstore.models.layout import StackLayout, find_layout
-from embstore.models.trial import Records, Trial, same_randomness
+from embstore.models.randomness import same_randomness
+from embstore.models.trial import Records, Trial
 from embstore.types import Kind, Stack
 
 
@@ -45,7 +46,7 @@ def probe(module: nn.Module, config: Config) -> Probe:
             ones when it is run again, or such as cannot be told apart.
     """
     inputs = trial_inputs(module, config, rows=1)
-    with same_randomness(module):
+    with same_randomness():
         return _probe(module, config, inputs)
 
 

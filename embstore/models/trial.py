@@ -1,12 +1,9 @@
 """Runs a model on a trial input without changing it, and records what went through it."""
 
-import contextlib
 import copy
-import random
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -85,8 +82,10 @@ class Trial:
             if isinstance(part, _LISTS):
                 calls: list[Call] = []
                 lists.append(calls)
-                inside.update(inner for inner in part.modules() if inner is not part)
-                hooks += [self._keep(member, calls) for member in part.children()]
+                for member in part.children():
+                    # A member may be the last norm itself, where all is kept in one dictionary.
+                    inside.update(inner for inner in member.modules() if inner is not member)
+                    hooks.append(self._keep(member, calls))
             elif "norm" in type(part).__name__.lower() and part not in inside:
                 hooks.append(self._keep(part, norms))
         try:
@@ -106,16 +105,3 @@ class Trial:
                 calls.append(Call(self._original[module], before, left.clone()))
 
         return part.register_forward_hook(keep, with_kwargs=True)
-
-
-@contextlib.contextmanager
-def same_randomness(module: nn.Module) -> Iterator[None]:
-    """Put back the state of every generator of random numbers: models draw, and seed some."""
-    device = next(module.parameters()).device
-    python, numpy = random.getstate(), np.random.get_state()  # noqa: NPY002
-    with torch.random.fork_rng([device] if device.type == "cuda" else []):
-        try:
-            yield
-        finally:
-            random.setstate(python)
-            np.random.set_state(numpy)  # noqa: NPY002

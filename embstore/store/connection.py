@@ -1,5 +1,6 @@
 """Opens a store, whatever its name stands for: a file, an export or a lake."""
 
+import contextlib
 import functools
 import os
 import re
@@ -7,7 +8,7 @@ from pathlib import Path
 
 from embstore.choices import DEFAULT_STORE
 from embstore.common.paths import expanded
-from embstore.errors import StoreError
+from embstore.errors import StoreError, StoreLockedError, StoreUnreachableError
 from embstore.store.assembling import Tags
 from embstore.store.database import Database
 from embstore.store.exports.at_address import check_address, is_address
@@ -29,6 +30,7 @@ def open_database(
     *,
     create: bool = True,
     lazy: bool = False,
+    even_locked: bool = False,
     timeout: float | None = None,
     tags: Tags = (),
 ) -> Database:
@@ -41,6 +43,8 @@ def open_database(
             the answers of an older one from a migrated copy.
         lazy: leave making and migrating a store to the first write, so that work which
             fails before it leaves everything as it was.
+        even_locked: take a store that is locked, or whose server does not answer, as it is; what
+            is there is seen when it is used.
         timeout: seconds to wait while another process holds the store; None for
             ``EMBSTORE_LOCK_TIMEOUT`` or 10.
         tags: ask only the runs that have them: of every key one of the values.
@@ -54,11 +58,13 @@ def open_database(
     if not str(chosen):
         raise StoreError(f"the store's path is empty: name a file such as {DEFAULT_STORE}")
     seconds = lock_timeout(timeout)
+    may_be_used_later = (StoreLockedError, StoreUnreachableError) if even_locked else ()
     if isinstance(chosen, str) and is_lake(chosen):
         lake = LakeAddress.parse(chosen)
         home = InLake(lake, timeout=seconds, tags=tags)
         prepare = functools.partial(prepare_lake, lake, seconds, create=create, lazy=lazy)
-        patiently(prepare, seconds, home.may_pass)
+        with contextlib.suppress(*may_be_used_later):
+            patiently(prepare, seconds, home.may_pass)
         return Database(home, timeout=seconds)
     if isinstance(chosen, str) and is_address(chosen):
         address = check_address(chosen)
@@ -78,7 +84,8 @@ def open_database(
         if create:
             raise only_read(str(path), at_address=False)
         return Database(InExport(path, tags=tags), timeout=seconds)
-    prepare_store(path, seconds, create=create, lazy=lazy)
+    with contextlib.suppress(*may_be_used_later):
+        prepare_store(path, seconds, create=create, lazy=lazy)
     return Database(InFile(path, timeout=seconds, tags=tags), timeout=seconds)
 
 

@@ -66,7 +66,11 @@ def run_files(folder: Path) -> list[Path]:
 
 
 def store_or_keep(
-    database: "Database", run: Run, *, wait: Callable[[], None] = lambda: None
+    database: "Database",
+    run: Run,
+    *,
+    wait: Callable[[], None] = lambda: None,
+    patient: bool = True,
 ) -> Kept | None:
     """Store a run; if that fails, for whatever reason, keep it in a file.
 
@@ -76,6 +80,7 @@ def store_or_keep(
         database: the store.
         run: what was measured.
         wait: called before waiting long for a locked store.
+        patient: wait long for it, and not only as long as a question would.
 
     Returns:
         Where it is kept; None if it is stored.
@@ -88,7 +93,7 @@ def store_or_keep(
     except Exception as error:
         kept = Kept(keep(database, run, error), reason_of(error))
         may_pass = isinstance(error, StoreLockedError | StoreUnreachableError)
-        if not may_pass or database.waited_in_vain:
+        if not patient or not may_pass or database.waited_in_vain:
             return kept
     except BaseException as error:
         # Ctrl-C: the numbers are there, only storing them is stopped.

@@ -1,0 +1,202 @@
+"""A model in training as it is measured: by a copy that shares its weights.
+
+The model itself is never run and never switched. What training adds stays with it alone: training
+mode, dropout, hooks, compiled code, wrappers for several processes and for mixed precision.
+"""
+
+import copy
+from collections.abc import Iterator
+from pathlib import Path
+
+import torch
+import transformers
+from torch import nn
+
+from embstore.checkpoints.silence import quiet
+from embstore.errors import ModelError
+from embstore.models.adapters import MERGING
+from embstore.models.heads import without_head
+from embstore.models.load import Weights
+from embstore.models.shared_copy import shared_copy
+from embstore.models.stacks import reading_config, text_stack
+
+# They change their weights as soon as they run, so theirs must not be shared.
+_CHANGING = {"rwkv"}
+_ADVICE = "save the model without its head, and measure that"
+
+
+class LiveModel:
+    """A model of transformers while it trains, alone or within another module.
+
+    Attributes:
+        name: what the store calls it.
+        saved: what writes checkpoints of it with ``save_pretrained``: the model, or its adapter.
+        device: where its weights are.
+    """
+
+    def __init__(self, module: nn.Module, name: str, *, remote_code: bool) -> None:
+        """Find the model.
+
+        Args:
+            module: the model, or a module that holds one, wrapped or not.
+            name: what the store calls it.
+            remote_code: whether it may be one with code of its own.
+
+        Raises:
+            ModelError: there is none, or more than one; or it has an adapter that cannot be
+                merged into it.
+        """
+        found = list(_models_in(unwrapped(module)))
+        if len(found) != 1:
+            kinds = ", ".join(type(model).__name__ for model in found)
+            raise ModelError(
+                f"{type(unwrapped(module)).__name__} holds {len(found)} models of transformers"
+                f"{f' ({kinds})' if kinds else ''}; give the one to measure"
+            )
+        (self.saved,) = found
+        self.name = name
+        self.device = next(self.saved.parameters()).device
+        self._remote_code = remote_code
+        for adapter in getattr(self.saved, "peft_config", {}).values():
+            kind = str(getattr(adapter.peft_type, "value", adapter.peft_type))
+            if kind not in MERGING:
+                raise ModelError(
+                    f"{name} has an adapter of kind {kind}, which cannot be merged into it; "
+                    f"embstore measures adapters of the kinds {', '.join(MERGING)}"
+                )
+
+    @property
+    def config(self) -> transformers.PretrainedConfig:
+        """The configuration of what reads token ids, as it would be read from a checkpoint."""
+        return reading_config(copy.deepcopy(self._whole.config), self.name)
+
+    def save_config(self, folder: Path) -> None:
+        """Write the configuration of the whole model, of an adapter that of its base."""
+        with quiet():
+            self._whole.config.save_pretrained(folder)
+
+    def save(self, folder: Path) -> None:
+        """Write a checkpoint, as the Trainer does."""
+        with quiet():
+            self.saved.save_pretrained(folder)  # type: ignore[operator]
+
+    def weights(self, dtype: torch.dtype) -> Weights | None:
+        """Return a copy to run, in evaluation mode and without a head, that shares the weights.
+
+        Weights of another dtype are converted for it, and take memory.
+
+        Returns:
+            The copy; None for a model that must be read from a checkpoint instead: one that
+            changes its own weights when it runs, or whose buffers have lost digits that a
+            checkpoint's would have.
+        """
+        body = self._body()
+        if self.config.model_type in _CHANGING or _has_narrow_buffers(body, dtype):
+            return None
+        alone = shared_copy(body, dtype)
+        return Weights(alone, _steady_attention(alone))
+
+    def versions(self) -> list[int]:
+        """Return how often each weight was changed in place."""
+        return [weight._version for weight in self.saved.parameters()]
+
+    def restore(self, weights: Weights) -> None:
+        """Give the model back the weights that a checkpoint of this moment has."""
+        with torch.no_grad():
+            for weight, before in zip(
+                self._body().parameters(), weights.module.parameters(), strict=True
+            ):
+                weight.copy_(before)
+
+    @property
+    def _whole(self) -> transformers.PreTrainedModel:
+        whole: transformers.PreTrainedModel = (
+            self.saved.get_base_model() if _is_peft(self.saved) else self.saved  # type: ignore[operator]
+        )
+        return whole
+
+    def _body(self) -> nn.Module:
+        body = without_head(self._whole, remote_code=self._remote_code, advice=_ADVICE)
+        return text_stack(body, self.config, self.name)
+
+
+def unwrapped(module: nn.Module) -> nn.Module:
+    """Return the model beneath what compiles it and what runs it in several processes."""
+    while True:
+        inner = getattr(module, "_orig_mod", None)
+        if inner is None and (
+            isinstance(module, nn.parallel.DistributedDataParallel | nn.DataParallel)
+            or type(module).__name__ == "DeepSpeedEngine"
+        ):
+            inner = module.module
+        if inner is None:
+            return module
+        module = inner
+
+
+def spread_by(module: nn.Module) -> str | None:
+    """Name what spreads a model's weights over processes, so that none has them whole."""
+    for part in module.modules():
+        if {"FullyShardedDataParallel", "FSDPModule"} & _kinds(part):
+            return "FSDP"
+    for weight in module.parameters():
+        if hasattr(weight, "ds_id"):
+            return "DeepSpeed ZeRO-3"
+        if "DTensor" in _kinds(weight) | _kinds(weight.data):
+            return "tensor parallelism"
+    return None
+
+
+def holds_transformers(module: nn.Module) -> bool:
+    """Tell whether a module is, or holds, a model of transformers."""
+    return next(_models_in(unwrapped(module)), None) is not None
+
+
+def _kinds(thing: object) -> set[str]:
+    return {kind.__name__ for kind in type(thing).__mro__}
+
+
+def _models_in(module: nn.Module) -> Iterator[nn.Module]:
+    """Yield the outermost models of transformers, and of peft, each once."""
+    seen: set[nn.Module] = set()
+    open_: list[nn.Module] = [module]
+    while open_:
+        part = open_.pop()
+        if part in seen:
+            continue
+        seen.add(part)
+        if isinstance(part, transformers.PreTrainedModel) or _is_peft(part):
+            yield part
+        else:
+            open_ += [unwrapped(child) for child in part.children()]
+
+
+def _is_peft(part: nn.Module) -> bool:
+    return hasattr(part, "peft_config") and hasattr(part, "get_base_model")
+
+
+def _has_narrow_buffers(body: nn.Module, dtype: torch.dtype) -> bool:
+    """Tell whether numbers that no checkpoint holds were rounded, as ``model.bfloat16()`` does."""
+    wanted = torch.finfo(dtype).bits
+    return any(
+        buffer.is_floating_point() and torch.finfo(buffer.dtype).bits < wanted
+        for part in body.modules()
+        for name, buffer in part.named_buffers(recurse=False)
+        if name in part._non_persistent_buffers_set
+    )
+
+
+def _steady_attention(body: nn.Module) -> str:
+    """Choose the attention kernel that a checkpoint would be run with."""
+    config = getattr(body, "config", None)
+    if getattr(config, "_attn_implementation", None) != "sdpa" and hasattr(
+        body, "set_attn_implementation"
+    ):
+        for kernel in ("sdpa", "eager"):
+            try:
+                with quiet():
+                    body.set_attn_implementation(kernel)  # type: ignore[operator]
+                break
+            except (ValueError, ImportError):
+                continue
+    return str(getattr(config, "_attn_implementation", None) or "eager")

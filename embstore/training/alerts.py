@@ -1,0 +1,134 @@
+"""Thresholds that a user watches, and what is told when a number crosses one."""
+
+import math
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from embstore.choices import SCOPES
+from embstore.common.messages import unknown
+from embstore.errors import UsageError
+from embstore.metrics.selection import ALL
+from embstore.types import LayerKey, Measurement
+
+_FORM = re.compile(r"\s*(?P<metric>\w+)(?:@(?P<scope>\w+))?\s*(?P<side>[<>])\s*(?P<limit>\S+)\s*")
+_EXAMPLE = "write METRIC > NUMBER or METRIC@SCOPE < NUMBER, as in 'mean_cosine > 0.95'"
+
+
+@dataclass(frozen=True)
+class Threshold:
+    """A number that a metric should stay below, or above.
+
+    Attributes:
+        metric: which.
+        scope: over which tokens; None for every scope that is measured.
+        above: whether larger numbers cross it, and not smaller ones.
+        limit: the number.
+    """
+
+    metric: str
+    scope: str | None
+    above: bool
+    limit: float
+
+    def __str__(self) -> str:
+        where = f"@{self.scope}" if self.scope else ""
+        return f"{self.metric}{where} {'>' if self.above else '<'} {self.limit:g}"
+
+    def crossed_by(self, number: Measurement) -> bool:
+        """Tell whether a measured number is beyond it; one that is undefined is not."""
+        if number.metric != self.metric or self.scope not in (None, number.scope):
+            return False
+        if number.value is None:
+            return False
+        return number.value > self.limit if self.above else number.value < self.limit
+
+
+@dataclass(frozen=True)
+class Alert:
+    """A number that has crossed a threshold, and was not beyond it when last measured.
+
+    Attributes:
+        step: of the training.
+        threshold: as the user has written it.
+        metric: which.
+        scope: over which tokens.
+        key: of the layer.
+        value: the number.
+    """
+
+    step: int
+    threshold: str
+    metric: str
+    scope: str
+    key: LayerKey
+    value: float
+
+    def __str__(self) -> str:
+        where = f"{self.key.stack} layer {self.key.layer}"
+        if self.key.site == "final_norm":
+            where += " after the final norm"
+        return (
+            f"step {self.step:,}: {self.metric} of {where} is {self.value:.4g} ({self.threshold})"
+        )
+
+
+class Guard:
+    """Compares each measurement with the thresholds."""
+
+    def __init__(self, thresholds: str | Iterable[str]) -> None:
+        """Read the thresholds.
+
+        Raises:
+            UsageError: one of them cannot be understood.
+        """
+        several = [thresholds] if isinstance(thresholds, str) else list(thresholds)
+        self._thresholds = [_parse(text) for text in several]
+        self._beyond: set[tuple[str, str, LayerKey]] = set()
+
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        """The metrics that are watched."""
+        return tuple(dict.fromkeys(threshold.metric for threshold in self._thresholds))
+
+    @property
+    def scopes(self) -> tuple[str, ...]:
+        """The scopes that are watched by name."""
+        named = (threshold.scope for threshold in self._thresholds)
+        return tuple(dict.fromkeys(scope for scope in named if scope is not None))
+
+    def check(self, step: int, numbers: Sequence[Measurement]) -> list[Alert]:
+        """Return what has crossed a threshold since the last measurement, layer by layer."""
+        crossed: dict[tuple[str, str, LayerKey], Alert] = {}
+        for threshold in self._thresholds:
+            for number in filter(threshold.crossed_by, numbers):
+                name = str(threshold)
+                crossed[name, number.scope, number.key] = Alert(
+                    step,
+                    name,
+                    number.metric,
+                    number.scope,
+                    number.key,
+                    float(number.value or 0.0),
+                )
+        new = [alert for key, alert in crossed.items() if key not in self._beyond]
+        self._beyond = set(crossed)
+        return sorted(new, key=lambda alert: (alert.threshold, alert.scope, alert.key))
+
+
+def _parse(text: str) -> Threshold:
+    found = _FORM.fullmatch(text) if isinstance(text, str) else None
+    if found is None:
+        raise UsageError(f"the threshold {text!r} cannot be understood; {_EXAMPLE}")
+    metric, scope, limit = found["metric"], found["scope"], found["limit"]
+    if metric not in ALL:
+        raise UsageError(unknown("metric", metric, ALL))
+    if scope is not None and scope not in SCOPES:
+        raise UsageError(unknown("scope", scope, SCOPES))
+    try:
+        number = float(limit)
+    except ValueError:
+        number = math.nan
+    if not math.isfinite(number):
+        raise UsageError(f"the threshold {text!r} ends with no number; {_EXAMPLE}")
+    return Threshold(metric, scope, found["side"] == ">", number)

@@ -1,0 +1,75 @@
+"""How a model in training is measured, said as to ``embstore.ingest``."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from typing import TypedDict, Unpack
+
+from embstore.choices import DEFAULT_SCOPES, Sampling
+from embstore.ingestion.request import Settings, build_settings
+from embstore.inputs.sampling import whole_number
+
+
+class How(TypedDict, total=False):
+    """What may be said of measuring; each means the same, and is the same unsaid, as in ``ingest``.
+
+    Attributes:
+        tokens: fed to the model, rounded down to whole windows.
+        window: tokens per sequence.
+        sample: tokens kept for neighbours and quantiles.
+        seed: draws the windows and the kept tokens.
+        batch_size: windows per forward pass.
+        dtype: of the forward pass, whatever the training's is.
+        scopes: which sets of tokens.
+        metrics: which, by name, family or preset.
+        pairs: whether to compare each layer with the next.
+        intervals: whether numbers get standard errors and intervals.
+        tags: stored with the runs.
+        text_field: which field or column of the corpus holds its text.
+        allow_remote_code: run Python code that comes with the model.
+    """
+
+    tokens: int
+    window: int | None
+    sample: int
+    seed: int
+    batch_size: int | None
+    dtype: str
+    scopes: str | Iterable[str]
+    metrics: str | Iterable[str]
+    pairs: bool
+    intervals: bool
+    tags: Mapping[str, str]
+    text_field: str | None
+    allow_remote_code: bool
+
+
+def settings_of(**how: Unpack[How]) -> Settings:
+    """Check what is said.
+
+    Raises:
+        TypeError: a word that is none of these.
+        UsageError: one of the values will not do; says which and why.
+    """
+    if unknown := sorted(how.keys() - How.__annotations__.keys()):
+        raise TypeError(f"unexpected keyword argument {unknown[0]!r}")
+    batch_size = how.get("batch_size")
+    settings = build_settings(
+        Sampling(
+            tokens=how.get("tokens", Sampling.tokens),
+            window=how.get("window", Sampling.window),
+            sample=how.get("sample", Sampling.sample),
+            seed=how.get("seed", Sampling.seed),
+        ),
+        dtype=how.get("dtype", "auto"),
+        tags=how.get("tags"),
+        scopes=how.get("scopes", DEFAULT_SCOPES),
+        metrics=how.get("metrics", "default"),
+        pairs=how.get("pairs", True),
+        intervals=how.get("intervals", True),
+        text_field=how.get("text_field"),
+    )
+    return replace(
+        settings,
+        batch_size=None if batch_size is None else whole_number("batch size", batch_size, least=1),
+        allow_remote_code=how.get("allow_remote_code", False),
+    )
