@@ -26,7 +26,8 @@ class Plan:
         seeds: of the weights and of the order of the text; the first is the main one.
         articles: of the excerpt, from its first; None takes all 106.
         held_out: every so manieth article is measured and never trained on.
-        evaluated: every so manieth window of those gives the loss.
+        evaluated: every so manieth window of those gives the loss, and the control with one
+            occurrence of each token.
         tokens: of the held-out text, fed to each checkpoint.
         sample: of those, kept for neighbours.
         metrics: as ``embstore ingest --metrics``.
@@ -40,12 +41,12 @@ class Plan:
     batch: int = 8
     learning_rate: float = 1e-3
     warmup: int = 64
-    steps: tuple[int, ...] = (*_LOG_STEPS, 1536, 2048)
+    steps: tuple[int, ...] = (*_LOG_STEPS, 1536)
     repeated: tuple[int, ...] = (0, 16, 64, 256, 512)
     seeds: tuple[int, ...] = (0, 1, 2)
     articles: int | None = None
     held_out: int = 10
-    evaluated: int = 8
+    evaluated: int = 4
     tokens: int = 8192
     sample: int = 4096
     metrics: str = "default"
@@ -56,4 +57,4 @@ class Plan:
 
     def name_of(self, seed: int) -> str:
         """Return what the folder of a seed's checkpoints, and so its model, is called."""
-        return f"small-neox-seed-{seed}"
+        return f"neox-seed-{seed}"

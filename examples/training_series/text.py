@@ -31,7 +31,7 @@ def split_text(folder: Path, *, every: int, most: int | None = None) -> Split:
     rest; every tenth is spread over all of them.
 
     Args:
-        folder: of ``held-out.jsonl``.
+        folder: of ``wikipedia-held-out.jsonl``.
         every: from 2; the first article held back is number ``every``.
         most: articles to take, from the first; None takes all.
 
@@ -43,7 +43,7 @@ def split_text(folder: Path, *, every: int, most: int | None = None) -> Split:
     articles = list(islice(filter(None, texts), most))
     held_out = tuple(articles[every - 1 :: every])
     training = tuple(text for i, text in enumerate(articles, 1) if i % every)
-    file = folder / "held-out.jsonl"
+    file = folder / "wikipedia-held-out.jsonl"
     lines = (json.dumps({"text": text}, ensure_ascii=False) for text in held_out)
     file.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
     return Split(training, held_out, file)

@@ -1,4 +1,4 @@
-"""A byte-level BPE trained on the spot, and texts as windows of its tokens."""
+"""A byte-level BPE trained on the spot, texts as windows of its tokens, and how often each is."""
 
 from collections.abc import Sequence
 
@@ -7,6 +7,8 @@ from tokenizers import ByteLevelBPETokenizer
 from transformers import PreTrainedTokenizerFast
 
 END = "<|endoftext|>"
+
+Windows = Sequence[dict[str, torch.Tensor]]
 
 
 def train_tokenizer(texts: Sequence[str], *, vocabulary: int) -> PreTrainedTokenizerFast:
@@ -37,3 +39,15 @@ def windows_of(
     n_windows = len(joined) // window
     ids = torch.tensor(joined[: n_windows * window]).reshape(n_windows, window)
     return [{"input_ids": row, "labels": row} for row in ids]
+
+
+def frequency_loss(training: Windows, held_out: Windows, *, vocabulary: int) -> float:
+    """Return the loss, in nats per token, of knowing how often each token is and nothing else.
+
+    Counted in the windows to train on, each token once more so that none is impossible; of the
+    held-out windows without their first tokens, which no model has to predict.
+    """
+    seen = torch.cat([window["input_ids"] for window in training])
+    counts = torch.bincount(seen, minlength=vocabulary).double() + 1
+    asked = torch.cat([window["input_ids"][1:] for window in held_out])
+    return -float((counts / counts.sum()).log()[asked].mean())

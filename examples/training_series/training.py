@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import torch
 from transformers import (
     GPTNeoXConfig,
     GPTNeoXForCausalLM,
@@ -18,8 +17,7 @@ from transformers import (
 )
 
 from examples.training_series.plan import Plan
-
-Examples = Sequence[dict[str, torch.Tensor]]
+from examples.training_series.tokens import Windows
 
 
 @dataclass(frozen=True)
@@ -27,8 +25,8 @@ class Texts:
     """Windows of tokens, and the tokenizer they were made with."""
 
     tokenizer: PreTrainedTokenizerFast
-    training: Examples
-    held_out: Examples
+    training: Windows
+    held_out: Windows
 
 
 @dataclass(frozen=True)
@@ -116,6 +114,7 @@ def _new_model(plan: Plan, tokenizer: PreTrainedTokenizerFast) -> GPTNeoXForCaus
             max_position_embeddings=plan.window,
             bos_token_id=end,
             eos_token_id=end,
+            pad_token_id=end,
         )
     )
 

@@ -31,7 +31,7 @@ def test_the_tokenizer_loses_no_byte_and_adds_no_token() -> None:
 def test_texts_are_joined_by_their_ends_and_cut_into_windows() -> None:
     tokenizer = train_tokenizer(["ab"], vocabulary=257)
     a, b, end = (tokenizer.convert_tokens_to_ids(token) for token in ("a", "b", "<|endoftext|>"))
-    windows = windows_of(["abb", "ba"], tokenizer, window=3)
-    # The seventh token, the second end, fills no window.
+    windows = windows_of(["abb", "bab"], tokenizer, window=3)
+    # The seventh and eighth token fill no window.
     assert [window["input_ids"].tolist() for window in windows] == [[a, b, b], [end, b, a]]
     assert all((window["labels"] == window["input_ids"]).all() for window in windows)
