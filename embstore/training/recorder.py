@@ -106,7 +106,7 @@ class Recorder:
         """
         self._settings = settings_of(**how)
         self._guard = Guard(alerts)
-        self._check_watched(self._guard)
+        check_watched(self._guard, self._settings)
         self._on_alert = on_alert
         self._say = say or _to_standard_error
         self._budget = Budget(max_overhead)
@@ -222,18 +222,6 @@ class Recorder:
         known = self._subject.description
         plan(known.located, self._resources, self._settings, known=known)
 
-    def _check_watched(self, guard: Guard) -> None:
-        for metric in guard.metrics:
-            if metric not in self._settings.metrics:
-                raise UsageError(
-                    f"a threshold watches {metric}, which is not measured; add it to metrics"
-                )
-        for scope in guard.scopes:
-            if scope not in self._settings.scopes:
-                raise UsageError(
-                    f"a threshold watches scope {scope}, which is not measured; add it to scopes"
-                )
-
     def _measure(
         self, revision: Revision, folder: Path | None
     ) -> tuple[MeasuredRun | None, str | None, Kept | None]:
@@ -275,6 +263,24 @@ class Recorder:
         if kind not in self._told:
             self._told.add(kind)
             _LOG.warning("%s; training goes on, and this is said once", what)
+
+
+def check_watched(guard: Guard, settings: Settings) -> None:
+    """Refuse to watch what is not measured.
+
+    Raises:
+        UsageError: a threshold is of such a metric or scope.
+    """
+    for metric in guard.metrics:
+        if metric not in settings.metrics:
+            raise UsageError(
+                f"a threshold watches {metric}, which is not measured; add it to metrics"
+            )
+    for scope in guard.scopes:
+        if scope not in settings.scopes:
+            raise UsageError(
+                f"a threshold watches scope {scope}, which is not measured; add it to scopes"
+            )
 
 
 def _subject(model: nn.Module, tokenizer: object, name: str, settings: Settings) -> Subject:
