@@ -14,7 +14,7 @@ from embstore.errors import UsageError
 STORE, OUTPUT = "Store", "Output"
 
 # Seconds between two looks at a store.
-_SHORTEST, _LONGEST = 0.1, 86_400.0
+_SHORTEST, _USUAL, _LONGEST = 0.1, 2.0, 86_400.0
 
 LISTS = ("models", "checkpoints", "runs", "metrics", "queries")
 
@@ -113,8 +113,13 @@ QueriesOption = Annotated[
     ),
 ]
 EveryOption = Annotated[
-    float,
-    typer.Option("--every", metavar="SECONDS", help="How often to look for a newer run."),
+    float | None,
+    typer.Option(
+        "--every",
+        metavar="SECONDS",
+        help="How often to look for a newer run; 2 if not given.",
+        show_default=False,
+    ),
 ]
 QuestionArgument = Annotated[
     str,
@@ -156,16 +161,18 @@ def split_names(
     return names
 
 
-def check_every(seconds: float) -> None:
-    """Refuse a pause that is none, or has no end.
+def pause(every: float | None) -> float:
+    """Return how many seconds are between two looks at a store.
 
     Raises:
         UsageError: it is less than a tenth of a second, or longer than a day.
     """
+    seconds = _USUAL if every is None else every
     if not _SHORTEST <= seconds <= _LONGEST:
         raise UsageError(
             f"--every is {seconds:g} seconds: give between {_SHORTEST:g} and {_LONGEST:g} seconds"
         )
+    return seconds
 
 
 def tag_filter(given: list[str] | None) -> dict[str, list[str]]:

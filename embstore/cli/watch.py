@@ -15,7 +15,7 @@ from embstore.cli.options import (
     EveryOption,
     StoreOption,
     TagOption,
-    check_every,
+    pause,
     split_names,
     tag_filter,
 )
@@ -64,7 +64,7 @@ def watch(
             autocompletion=complete_one_scope,
         ),
     ] = "all",
-    every: EveryOption = 2.0,
+    every: EveryOption = None,
     once: Annotated[
         bool, typer.Option("--once", help="Print one frame with all layers, and end.")
     ] = False,
@@ -82,7 +82,7 @@ def watch(
     from embstore.watch.training import Wanted
     from embstore.watch.view import View
 
-    check_every(every)
+    seconds = pause(every)
     known = next((one for one in SCOPES if one == scope), None)
     if known is None:
         raise UsageError(unknown("scope", scope, SCOPES))
@@ -101,7 +101,7 @@ def watch(
         return
     from embstore.cli.screen import show
 
-    show(View(opened, wanted), every)
+    show(View(opened, wanted), seconds)
 
 
 def _print_frame(database: "Database", wanted: "Wanted") -> None:
