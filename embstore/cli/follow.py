@@ -4,9 +4,9 @@ from collections.abc import Callable
 from time import sleep
 from typing import TYPE_CHECKING
 
+from embstore.asking.watching.newest import Moment, Newest, may_come
 from embstore.cli.terminal import TERMINAL
 from embstore.errors import EmbstoreError
-from embstore.watch.newest import Moment, Newest, may_come
 
 if TYPE_CHECKING:
     from embstore.store.database import Database

@@ -10,10 +10,10 @@ from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
+from embstore.asking.watching.frame import Line, frame, waiting
+from embstore.asking.watching.view import View
 from embstore.cli.interrupts import tidied
 from embstore.cli.output import write_out
-from embstore.watch.frame import Line, frame, waiting
-from embstore.watch.view import View
 
 _END = "Ctrl-C ends"
 # The time since the last measurement is counted by the second.

@@ -22,8 +22,8 @@ from embstore.cli.options import (
 from embstore.errors import UsageError
 
 if TYPE_CHECKING:
+    from embstore.asking.watching.training import Wanted
     from embstore.store.database import Database
-    from embstore.watch.training import Wanted
 
 app = typer.Typer()
 
@@ -76,11 +76,11 @@ def watch(
     layer, and looks for a new one every two seconds. It waits for a store that
     is not there yet. Ctrl-C ends it. In a pipe it prints one frame, as --once.
     """
+    from embstore.asking.watching.training import Wanted
+    from embstore.asking.watching.view import View
     from embstore.common.messages import unknown
     from embstore.store.assembling import read_tags
     from embstore.store.connection import open_database
-    from embstore.watch.training import Wanted
-    from embstore.watch.view import View
 
     seconds = pause(every)
     known = next((one for one in SCOPES if one == scope), None)
@@ -106,9 +106,9 @@ def watch(
 
 def _print_frame(database: "Database", wanted: "Wanted") -> None:
     """Print all layers: as wide as a terminal, elsewhere as wide as it takes."""
+    from embstore.asking.watching.frame import frame
+    from embstore.asking.watching.training import read_training
     from embstore.cli.output import write_out
-    from embstore.watch.frame import frame
-    from embstore.watch.training import read_training
 
     width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
     lines = frame(read_training(database, wanted), datetime.now(UTC), width=width)

@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 
 from embstore.store.writing import write_run
+from tests.asking.watching.trainings import steps_of
 from tests.cli.running import command, embstore
 from tests.holding import hold
 from tests.processes import finish
 from tests.stores import file_database, new_store
-from tests.watch.trainings import steps_of
 
 Then = Callable[..., object]
 

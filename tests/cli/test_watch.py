@@ -12,11 +12,11 @@ from pathlib import Path
 import pytest
 
 from embstore.store.writing import write_run
+from tests.asking.watching.trainings import steps_of
 from tests.cli.running import command, embstore
 from tests.holding import held
 from tests.processes import imported
 from tests.stores import new_store
-from tests.watch.trainings import steps_of
 
 
 @pytest.fixture(scope="module")

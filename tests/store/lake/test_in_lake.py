@@ -9,6 +9,8 @@ import pytest
 
 from embstore.api.store import Store
 from embstore.asking.ask import find_question, run_question
+from embstore.asking.watching.training import Wanted
+from embstore.asking.watching.view import View
 from embstore.errors import QueryError, StoreError
 from embstore.report.write import build_report
 from embstore.store.connection import open_database
@@ -21,15 +23,13 @@ from embstore.store.mending.renaming import rename_model
 from embstore.store.mending.tagging import tag_run
 from embstore.store.verification.faults import find_faults
 from embstore.store.writing import write_run
-from embstore.watch.training import Wanted
-from embstore.watch.view import View
+from tests.asking.watching.trainings import steps_of
 from tests.processes import finish, start
 from tests.queries.small import N_RUNS, fill
 from tests.queries.test_every_question import BUILT_IN
 from tests.store.contents import contents, equal_answers
 from tests.stores import new_store
 from tests.synthetic import make_run
-from tests.watch.trainings import steps_of
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -3,15 +3,15 @@
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from embstore.errors import EmbstoreError, StoreMissingError
-from embstore.watch.newest import Moment, Newest, may_come
-from embstore.watch.training import (
+from embstore.asking.watching.newest import Moment, Newest, may_come
+from embstore.asking.watching.training import (
     NoTrainingError,
     Training,
     Wanted,
     check_metrics,
     read_training,
 )
+from embstore.errors import EmbstoreError, StoreMissingError
 
 if TYPE_CHECKING:
     from embstore.store.database import Database

@@ -6,20 +6,20 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Literal, NamedTuple
 
+from embstore.asking.watching.fitting import GAP, Fit, Widths, fit, spread
+from embstore.asking.watching.training import Training
+from embstore.asking.watching.words import heading, label_of
 from embstore.common.messages import visible
 from embstore.tables.looks import looks_of, text_of, texts
 from embstore.tables.shorten import begin_of, width_of
 from embstore.tables.sparklines import ends_of, sparkline
-from embstore.watch.fitting import GAP, Fit, Widths, fit, spread
-from embstore.watch.training import Training
-from embstore.watch.words import heading, label_of
 
 _BETWEEN = " · "
 _GAP = " " * GAP
 # Lines that the heading may take.
 _MOST_LINES = 3
-# All but the first line and the names of the metrics go before a terminal shows fewer layers.
-_FEWEST_LAYERS = 4
+# All but the first line, the names of the metrics and the trouble go before a terminal shows fewer.
+_FEWEST_LAYERS = 8
 
 
 class Line(NamedTuple):
@@ -56,10 +56,16 @@ def frame(
     columns = columns[: room.metrics]
     first, *more = _joined(heading(training, now), width)
     told = f"showing what was read before: {trouble}" if trouble else ""
-    notes = [told, *training.remarks, _no_room(training.metrics, room), _scale(columns, room)]
+    notes = [*training.remarks, _no_room(training.metrics, room), _scale(columns, room)]
     below = [Line(text) for note in notes if note for text in _lines(note, width)]
+    if end:
+        below.append(Line(end, "dim"))
     around = _Around(
-        tuple(map(Line, more)), True, True, (*below, *([Line(end, "dim")] if end else []))
+        more=tuple(map(Line, more)),
+        blank=True,
+        rule=True,
+        trouble=tuple(map(Line, _lines(told, width))) if told else (),
+        below=tuple(below),
     )
     places, around = _fitted(len(labels), around, height)
     lines = [
@@ -73,6 +79,7 @@ def frame(
             for place in places
         ),
         *[Line("")] * around.blank,
+        *around.trouble,
         *around.below,
     ]
     return _whole(lines, width, height)
@@ -119,12 +126,14 @@ class _Around:
     more: tuple[Line, ...]
     blank: bool
     rule: bool
+    trouble: tuple[Line, ...]
     below: tuple[Line, ...]
 
     @property
     def size(self) -> int:
         # Besides the first line and the names of the metrics.
-        return 2 + len(self.more) + 2 * self.blank + self.rule + len(self.below)
+        around = len(self.more) + 2 * self.blank + self.rule
+        return 2 + around + len(self.trouble) + len(self.below)
 
     def smaller(self) -> Iterator["_Around"]:
         """Give what is left as one thing after the other goes, the most important last."""
@@ -132,14 +141,12 @@ class _Around:
         yield left
         if left.blank:
             yield (left := replace(left, blank=False))
-        while len(left.below) > 1:
+        while left.below:
             yield (left := replace(left, below=left.below[:-1]))
         if left.rule:
             yield (left := replace(left, rule=False))
         while left.more:
             yield (left := replace(left, more=left.more[:-1]))
-        if left.below:
-            yield replace(left, below=())
 
 
 def _fitted(n_layers: int, around: _Around, height: int | None) -> tuple[list[int], _Around]:
@@ -152,14 +159,14 @@ def _fitted(n_layers: int, around: _Around, height: int | None) -> tuple[list[in
         if free >= n_layers:
             return spread(n_layers, n_layers), left
         # A line says that some are left out.
-        if free - 1 >= least or not left.size - 2:
+        if free - 1 >= least:
             break
     shown = max(free - 1, 1)
     note = Line(
         f"{shown} of {n_layers} layers, evenly spread: a terminal of "
         f"{n_layers + around.size} lines shows all"
     )
-    return spread(n_layers, shown), replace(left, below=(note, *left.below))
+    return spread(n_layers, shown), replace(left, trouble=(note, *left.trouble))
 
 
 def _column(training: Training, metric: str) -> _Column:

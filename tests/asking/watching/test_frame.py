@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from embstore.asking.watching.frame import Line, frame, waiting
+from embstore.asking.watching.training import Training, Wanted, read_training
 from embstore.tables.shorten import width_of
-from embstore.watch.frame import Line, frame, waiting
-from embstore.watch.training import Training, Wanted, read_training
+from tests.asking.watching.trainings import BEGAN, steps_of
 from tests.stores import new_store
-from tests.watch.trainings import BEGAN, steps_of
 
 NOW = BEGAN + timedelta(minutes=2, seconds=12)
 SHAPES = [(1, 1), (12, 3), (20, 2), (40, 8), (60, 9), (80, 24), (80, 10), (200, 60), (300, 5)]

@@ -4,19 +4,19 @@ from pathlib import Path
 
 import pytest
 
+from embstore.asking.watching.training import Wanted, read_training
+from embstore.asking.watching.view import View
 from embstore.errors import QueryError, StoreError
 from embstore.store.database import Database
 from embstore.store.mending.find_runs import Selection
 from embstore.store.mending.removing import remove_runs
 from embstore.store.writing import write_run
-from embstore.watch.training import Wanted, read_training
-from embstore.watch.view import View
+from tests.asking.watching.test_newest import opener
+from tests.asking.watching.trainings import steps_of
 from tests.holding import held
 from tests.processes import finish, start
 from tests.stores import new_store
 from tests.synthetic import make_run
-from tests.watch.test_newest import opener
-from tests.watch.trainings import steps_of
 
 
 def shown(view: View) -> tuple[int, str]:
@@ -93,7 +93,7 @@ def test_numbers_are_read_only_for_other_runs(path: Path, monkeypatch: pytest.Mo
         read.append(database)
         return read_training(database, wanted)
 
-    monkeypatch.setattr("embstore.watch.view.read_training", counted)
+    monkeypatch.setattr("embstore.asking.watching.view.read_training", counted)
     # Changes the file, but no run.
     with database.begin() as connection:
         connection.exec_driver_sql("UPDATE model SET source = 'folder'")
@@ -113,7 +113,7 @@ def test_another_process_writes_between_two_looks(path: Path) -> None:
         start(
             "import sys\nfrom embstore.store.connection import open_database\n"
             "from embstore.store.writing import write_runs\n"
-            "from tests.watch.trainings import steps_of\n"
+            "from tests.asking.watching.trainings import steps_of\n"
             "write_runs(open_database(sys.argv[1]), steps_of(steps=(0, 10, 20)))",
             path,
         )

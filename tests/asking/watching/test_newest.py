@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from embstore.asking.watching.newest import Moment, Newest
 from embstore.errors import StoreLockedError, StoreMissingError
 from embstore.store.connection import open_database
 from embstore.store.database import Database
@@ -13,10 +14,9 @@ from embstore.store.exports.exporting import export_store
 from embstore.store.mending.find_runs import Selection
 from embstore.store.mending.removing import remove_runs
 from embstore.store.writing import write_run
-from embstore.watch.newest import Moment, Newest
+from tests.asking.watching.trainings import BEGAN, steps_of
 from tests.holding import held
 from tests.stores import new_store
-from tests.watch.trainings import BEGAN, steps_of
 
 _AT = int(BEGAN.timestamp()) * 1_000_000
 

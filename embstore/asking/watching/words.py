@@ -2,9 +2,9 @@
 
 from datetime import datetime, timedelta
 
+from embstore.asking.watching.training import LayerCourse, Step, Training
 from embstore.choices import SCOPE_WORDS
 from embstore.common.messages import counted, visible
-from embstore.watch.training import LayerCourse, Step, Training
 
 _UNITS = (("day", 86_400), ("hour", 3_600), ("minute", 60), ("second", 1))
 

@@ -5,15 +5,15 @@ from pathlib import Path
 
 import pytest
 
+from embstore.asking.watching.training import NoTrainingError, Training, Wanted, read_training
 from embstore.errors import QueryError
 from embstore.store.connection import open_database
 from embstore.store.exports.exporting import export_store
 from embstore.store.writing import write_run
 from embstore.types import LayerKey
-from embstore.watch.training import NoTrainingError, Training, Wanted, read_training
+from tests.asking.watching.trainings import BEGAN, growing, steps_of
 from tests.stores import new_store
 from tests.synthetic import METRICS, make_run
-from tests.watch.trainings import BEGAN, growing, steps_of
 
 LATER = BEGAN + timedelta(hours=1)
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from embstore.watch.fitting import GAP, Fit, Widths, fit, spread
+from embstore.asking.watching.fitting import GAP, Fit, Widths, fit, spread
 
 COLUMNS = [Widths(10, 6), Widths(29, 6), Widths(5, 5)]
 
