@@ -18,7 +18,7 @@ _BETWEEN = " · "
 _GAP = " " * GAP
 # Lines that the heading may take.
 _MOST_LINES = 3
-# All but the first line, the names of the metrics and the trouble go before a terminal shows fewer.
+# Notes, blank lines and the rest of the heading go before a terminal shows fewer.
 _FEWEST_LAYERS = 8
 
 
@@ -56,15 +56,16 @@ def frame(
     columns = columns[: room.metrics]
     first, *more = _joined(heading(training, now), width)
     told = f"showing what was read before: {trouble}" if trouble else ""
-    notes = [*training.remarks, _no_room(training.metrics, room), _scale(columns, room)]
-    below = [Line(text) for note in notes if note for text in _lines(note, width)]
+    no_room = _lines(_no_room(training.metrics, room), width)
+    notes = (*training.remarks, _scale(columns, room))
+    below = [tuple(map(Line, _lines(note, width))) for note in notes if note]
     if end:
-        below.append(Line(end, "dim"))
+        below.append((Line(end, "dim"),))
     around = _Around(
         more=tuple(map(Line, more)),
         blank=True,
         rule=True,
-        trouble=tuple(map(Line, _lines(told, width))) if told else (),
+        left_out=tuple(map(Line, (*_lines(told, width), *no_room))),
         below=tuple(below),
     )
     places, around = _fitted(len(labels), around, height)
@@ -79,8 +80,8 @@ def frame(
             for place in places
         ),
         *[Line("")] * around.blank,
-        *around.trouble,
-        *around.below,
+        *around.left_out,
+        *(line for note in around.below for line in note),
     ]
     return _whole(lines, width, height)
 
@@ -121,19 +122,22 @@ class _Column:
 
 @dataclass(frozen=True)
 class _Around:
-    """What stands around the layers, and gives way to them on a low terminal."""
+    """What stands around the layers, and gives way to them on a low terminal.
+
+    Only ``left_out`` stays: what is not shown, or not known.
+    """
 
     more: tuple[Line, ...]
     blank: bool
     rule: bool
-    trouble: tuple[Line, ...]
-    below: tuple[Line, ...]
+    left_out: tuple[Line, ...]
+    below: tuple[tuple[Line, ...], ...]
 
     @property
     def size(self) -> int:
         # Besides the first line and the names of the metrics.
         around = len(self.more) + 2 * self.blank + self.rule
-        return 2 + around + len(self.trouble) + len(self.below)
+        return 2 + around + len(self.left_out) + sum(map(len, self.below))
 
     def smaller(self) -> Iterator["_Around"]:
         """Give what is left as one thing after the other goes, the most important last."""
@@ -166,7 +170,7 @@ def _fitted(n_layers: int, around: _Around, height: int | None) -> tuple[list[in
         f"{shown} of {n_layers} layers, evenly spread: a terminal of "
         f"{n_layers + around.size} lines shows all"
     )
-    return spread(n_layers, shown), replace(left, trouble=(note, *left.trouble))
+    return spread(n_layers, shown), replace(left, left_out=(note, *left.left_out))
 
 
 def _column(training: Training, metric: str) -> _Column:
@@ -237,6 +241,8 @@ def _joined(parts: Sequence[str], width: int | None) -> list[str]:
 
 
 def _lines(text: str, width: int | None) -> list[str]:
+    if not text:
+        return []
     return textwrap.wrap(text, width) if width else [text]
 
 

@@ -103,7 +103,11 @@ def test_layers_stay_while_what_stands_around_them_goes(small: Training) -> None
     shown = text(frame(small, NOW, width=80, height=8, trouble="it is locked", end="Ctrl-C ends"))
     assert "Ctrl-C" not in shown
     assert "it is locked" in shown
-    assert shown.count("block") >= 2
+    assert "4 of 6 layers, evenly spread" in shown
+    narrow = text(frame(small, NOW, width=40, height=8, end="Ctrl-C ends"))
+    assert narrow.endswith("no room for twonn: widen the terminal")
+    # A note goes as a whole.
+    assert "▁ to █" not in text(frame(small, NOW, width=60, height=11))
 
 
 def test_the_trouble_is_told_beside_what_was_read(small: Training) -> None:
