@@ -63,7 +63,12 @@ def fit(tmp_path: Path) -> Callable[..., pl.Trainer]:
             **changed,
         }
         trainer = pl.Trainer(callbacks=list(callbacks), **settings)
-        trainer.fit(module, torch.utils.data.DataLoader(examples(), batch_size=4, shuffle=True))
+        loader: Any = torch.utils.data.DataLoader(
+            examples(),  # type: ignore[arg-type]
+            batch_size=4,
+            shuffle=True,
+        )
+        trainer.fit(module, loader)
         return trainer
 
     return run
