@@ -8,14 +8,14 @@ from typing import Any
 from torch import nn
 
 from embstore.errors import UsageError
+from embstore.ingestion.training.alerts import Alert, Guard
+from embstore.ingestion.training.budget import Budget
+from embstore.ingestion.training.how import How, settings_of
+from embstore.ingestion.training.loggers import Loggers
+from embstore.ingestion.training.ranks import Ranks
+from embstore.ingestion.training.recorder import Recorder, check_watched
+from embstore.ingestion.training.schedule import Every, Schedule, parse_schedule
 from embstore.models.live import spread_by
-from embstore.training.alerts import Alert, Guard
-from embstore.training.budget import Budget
-from embstore.training.how import How, settings_of
-from embstore.training.loggers import Loggers
-from embstore.training.ranks import Ranks
-from embstore.training.recorder import Recorder, check_watched
-from embstore.training.schedule import Every, Schedule, parse_schedule
 
 
 @dataclass(frozen=True)

@@ -13,9 +13,9 @@ from transformers import PreTrainedTokenizerFast
 import embstore
 from embstore.callback import EmbstoreLightningCallback
 from embstore.errors import ModelError, UsageError
-from embstore.training.how import How
-from tests.training.plain_models import GPT
-from tests.training.trainings import examples
+from embstore.ingestion.training.how import How
+from tests.ingestion.training.plain_models import GPT
+from tests.ingestion.training.trainings import examples
 
 # What Lightning says of small data, few cores and a machine without accelerator.
 pytestmark = pytest.mark.filterwarnings("ignore")

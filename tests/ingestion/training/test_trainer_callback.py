@@ -15,11 +15,11 @@ from transformers.trainer_utils import get_last_checkpoint
 import embstore
 from embstore.callback import EmbstoreCallback
 from embstore.errors import CorpusError, StoreError, UsageError
+from embstore.ingestion.training.how import How
+from embstore.ingestion.training.of_transformers import OfTransformers
 from embstore.store import spool
-from embstore.training.how import How
-from embstore.training.of_transformers import OfTransformers
 from tests.holding import held
-from tests.training.trainings import examples, trainer
+from tests.ingestion.training.trainings import examples, trainer
 
 # The Trainer saves its random states in a way that it says it will change.
 pytestmark = pytest.mark.filterwarnings("ignore::FutureWarning")
@@ -215,7 +215,7 @@ def test_a_locked_store_lets_training_go_on(
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    monkeypatch.setattr("embstore.training.recorder._PATIENCE", 0.1)
+    monkeypatch.setattr("embstore.ingestion.training.recorder._PATIENCE", 0.1)
     trainer(make_model(), tokenizer, tmp_path / "a", [callback(every=[0])], max_steps=1).train()
     caplog.clear()
     with held(store), caplog.at_level(logging.WARNING, "embstore"):

@@ -11,9 +11,9 @@ from torch import nn
 import embstore
 from embstore import Recorder
 from embstore.errors import ModelError, UsageError
-from embstore.training.budget import Budget
+from embstore.ingestion.training.budget import Budget
+from tests.ingestion.training.plain_models import GPT, VOCAB
 from tests.processes import finish, finish_killed, start
-from tests.training.plain_models import GPT, VOCAB
 
 
 def words(text: str) -> list[int]:
@@ -211,8 +211,8 @@ import signal, os, sys
 from pathlib import Path
 import torch
 from embstore import Recorder
-from tests.training.plain_models import GPT
-from tests.training.test_recorder import words
+from tests.ingestion.training.plain_models import GPT
+from tests.ingestion.training.test_recorder import words
 
 store, text, name, end = sys.argv[1:]
 torch.manual_seed(len(name))

@@ -11,12 +11,12 @@ from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedTokenizerFa
 
 from embstore.callback import EmbstoreCallback
 from embstore.errors import EmbstoreError
+from embstore.ingestion.training.how import How
+from embstore.ingestion.training.live_series import LiveSeries, wish
+from embstore.ingestion.training.loggers import Loggers
+from embstore.ingestion.training.schedule import Every
 from embstore.models.live import LiveModel
-from embstore.training.how import How
-from embstore.training.live_series import LiveSeries, wish
-from embstore.training.loggers import Loggers
-from embstore.training.schedule import Every
-from tests.training.trainings import trainer
+from tests.ingestion.training.trainings import trainer
 
 HOW = How(tokens=512, window=64, sample=256, metrics="core", intervals=False)
 

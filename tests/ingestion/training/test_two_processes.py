@@ -12,7 +12,7 @@ from safetensors.torch import load_file
 
 import embstore
 
-_ROOT = Path(__file__).parents[2]
+_ROOT = Path(__file__).parents[3]
 
 
 @pytest.fixture(scope="module")
@@ -26,7 +26,14 @@ def spoken(
         port = free.getsockname()[1]
     processes = [
         subprocess.Popen(
-            [sys.executable, "-m", "tests.training.two_processes", folder, build("gpt2"), text],
+            [
+                sys.executable,
+                "-m",
+                "tests.ingestion.training.two_processes",
+                folder,
+                build("gpt2"),
+                text,
+            ],
             cwd=_ROOT,
             env={
                 **os.environ,

@@ -24,22 +24,22 @@ from embstore.ingestion.recording import MeasuredRun, measure_planned
 from embstore.ingestion.request import Settings
 from embstore.ingestion.resources import Resources, open_text
 from embstore.ingestion.stored_work import StoredWork
+from embstore.ingestion.training.alerts import Alert, Guard
+from embstore.ingestion.training.budget import Budget
+from embstore.ingestion.training.how import How, settings_of
+from embstore.ingestion.training.of_plain_torch import OfPlainTorch
+from embstore.ingestion.training.of_saved import OfSaved
+from embstore.ingestion.training.of_transformers import OfTransformers
+from embstore.ingestion.training.processors import checked
+from embstore.ingestion.training.ranks import is_first
+from embstore.ingestion.training.recorded import Recorded
+from embstore.ingestion.training.subject import Subject
 from embstore.inputs.sampling import whole_number
 from embstore.models.devices import choose_dtype
 from embstore.models.live import LiveModel, holds_transformers, spread_by
 from embstore.models.randomness import same_randomness
 from embstore.store.connection import open_database
 from embstore.store.spool import Kept, store_or_keep, take_in_waiting
-from embstore.training.alerts import Alert, Guard
-from embstore.training.budget import Budget
-from embstore.training.how import How, settings_of
-from embstore.training.of_plain_torch import OfPlainTorch
-from embstore.training.of_saved import OfSaved
-from embstore.training.of_transformers import OfTransformers
-from embstore.training.processors import checked
-from embstore.training.ranks import is_first
-from embstore.training.recorded import Recorded
-from embstore.training.subject import Subject
 
 _LOG = logging.getLogger(__name__)
 
