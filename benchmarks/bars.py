@@ -136,6 +136,18 @@ TARGETS: dict[str, Target] = {
         "most, and the second machine begins a second after the first. Tried and kept: windows "
         "drawn once for all, versions looked up once, progress read for all tasks at once.",
     ),
+    "live": Target(
+        "a measurement during training over an ingest of the saved checkpoint",
+        1.1,
+        "most",
+        "x",
+    ),
+    "overhead": Target(
+        "share of a training's time that measuring takes, with max_overhead=0.05",
+        0.05,
+        "most",
+        "x",
+    ),
     "gpu, core": Target(
         "geometry of two blocks of d = 2,048 on a GPU, core, over their forward pass",
         1.0,

@@ -62,6 +62,7 @@ PARTS = {
     "size": Part("size", threads=None, minutes=6),
     "cluster": Part("cluster", threads=None, minutes=5),
     "scheduler": Part("scheduler", threads=None, minutes=15),
+    "live": Part("live", threads=2, minutes=6),
     "lake": Part("lake", threads=None, minutes=4),
     "gpu": Part("gpu", threads=None),
 }

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
         StoreVersionError,
         UsageError,
     )
-    from embstore.training.recorder import Recorder
+    from embstore.ingestion.training.recorder import Recorder
 
 __all__ = [
     "Answer",
@@ -65,7 +65,7 @@ _PLACES = {
     "Answer": ("asking.answer", "Answer"),
     "MetricResult": ("api.metric_results", "MetricResult"),
     "MetricResults": ("api.metric_results", "MetricResults"),
-    "Recorder": ("training.recorder", "Recorder"),
+    "Recorder": ("ingestion.training.recorder", "Recorder"),
     "Store": ("api.store", "Store"),
     "open": ("api.store", "open_store"),
     "convergence": ("api.convergence", "convergence"),

@@ -4,9 +4,9 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from embstore.training.alerts import Alert
-    from embstore.training.lightning_callback import EmbstoreLightningCallback
-    from embstore.training.trainer_callback import EmbstoreCallback
+    from embstore.ingestion.training.alerts import Alert
+    from embstore.ingestion.training.lightning_callback import EmbstoreLightningCallback
+    from embstore.ingestion.training.trainer_callback import EmbstoreCallback
 
 __all__ = ["Alert", "EmbstoreCallback", "EmbstoreLightningCallback"]
 
@@ -21,7 +21,7 @@ _PLACES = {
 def __getattr__(name: str) -> Any:
     if name not in _PLACES:
         raise AttributeError(f"module 'embstore.callback' has no attribute {name!r}")
-    return getattr(importlib.import_module(f"embstore.training.{_PLACES[name]}"), name)
+    return getattr(importlib.import_module(f"embstore.ingestion.training.{_PLACES[name]}"), name)
 
 
 def __dir__() -> list[str]:

@@ -12,6 +12,7 @@ The tree, with the exit code the command line gives each branch::
     │   └── EmptyLayersError     4   all are stored, but layers have no numbers
     ├── UsageError               2   a value, parameter or name that cannot be used
     └── StoreError               3   the store cannot be used
+        ├── StoreMissingError    3   there is none yet, or it has no tables
         ├── StoreLockedError     3   another process holds it
         ├── StoreUnreachableError 3  its server does not answer
         ├── KeptError            3   runs are measured, and kept in files, but not stored
@@ -79,6 +80,10 @@ class StoreError(EmbstoreError):
     """The store cannot be opened, read or written."""
 
     exit_code: ClassVar[int] = 3
+
+
+class StoreMissingError(StoreError):
+    """There is no store yet, or nothing has made its tables."""
 
 
 class StoreLockedError(StoreError):

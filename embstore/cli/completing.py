@@ -56,6 +56,13 @@ def complete_scopes(incomplete: str) -> list[str]:
     return list_items(incomplete, SCOPES)
 
 
+def complete_one_scope() -> list[str]:
+    """Offer every scope, of which one is taken."""
+    from embstore.choices import SCOPES
+
+    return list(SCOPES)
+
+
 def complete_stored_models(ctx: typer.Context, incomplete: str) -> list[str]:
     """Offer the models of the store, in a list."""
     return _stored(ctx, incomplete, ("model", "name"))

@@ -11,6 +11,7 @@ import os
 import signal
 import sys
 import threading
+from collections.abc import Callable, Iterator
 
 INTERRUPTED = 130
 
@@ -20,6 +21,20 @@ _ENDING = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(si
 
 _heard: list[int] = []
 _pipe: list[int] = []
+_to_do: list[Callable[[], object]] = []
+
+
+@contextlib.contextmanager
+def tidied(tidy: Callable[[], object]) -> Iterator[None]:
+    """Meanwhile, call this before a signal ends the process: it may leave a terminal as no other.
+
+    It is called in another thread, and must not wait for this one.
+    """
+    _to_do.append(tidy)
+    try:
+        yield
+    finally:
+        _to_do.remove(tidy)
 
 
 def heed_signals() -> None:
@@ -54,11 +69,19 @@ def _listen() -> None:
             # Imported only by what has made copies.
             if copies := sys.modules.get("embstore.store.temporary"):
                 copies.delete_copies()
+            _tidy()
             # As a shell tells of a process that a signal has ended.
             os._exit(128 + number[0])
         if number[0] == signal.SIGINT:
             _heard.append(signal.SIGINT)
         if len(_heard) > 1:
+            _tidy()
             with contextlib.suppress(OSError):
                 os.write(2, _SAID)
             os._exit(INTERRUPTED)
+
+
+def _tidy() -> None:
+    for tidy in tuple(_to_do):
+        with contextlib.suppress(OSError):
+            tidy()

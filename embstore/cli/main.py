@@ -30,6 +30,7 @@ from embstore.cli.study import app as study_app
 from embstore.cli.terminal import TERMINAL, show_notes
 from embstore.cli.utf8_mode import use_utf8
 from embstore.cli.verify import app as verify_app
+from embstore.cli.watch import app as watch_app
 from embstore.cli.wrong_usage import explain, is_help, is_wrong_usage
 from embstore.common.messages import one_line
 from embstore.errors import EmbstoreError
@@ -48,6 +49,7 @@ app.add_typer(ask_app)
 app.add_typer(chart_app)
 app.add_typer(compare_app)
 app.add_typer(report_app)
+app.add_typer(watch_app)
 app.add_typer(verify_app)
 app.add_typer(share_app)
 app.add_typer(mend_app)

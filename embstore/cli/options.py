@@ -13,6 +13,9 @@ from embstore.errors import UsageError
 # Panels of the help that several commands have.
 STORE, OUTPUT = "Store", "Output"
 
+# Seconds between two looks at a store.
+_SHORTEST, _USUAL, _LONGEST = 0.1, 2.0, 86_400.0
+
 LISTS = ("models", "checkpoints", "runs", "metrics", "queries")
 
 
@@ -109,6 +112,15 @@ QueriesOption = Annotated[
         rich_help_panel=STORE,
     ),
 ]
+EveryOption = Annotated[
+    float | None,
+    typer.Option(
+        "--every",
+        metavar="SECONDS",
+        help="How often to look for a newer run; 2 if not given.",
+        show_default=False,
+    ),
+]
 QuestionArgument = Annotated[
     str,
     typer.Argument(
@@ -147,6 +159,20 @@ def split_names(
             f"{option} is empty; name at least one, or leave {option} out for {otherwise}"
         )
     return names
+
+
+def pause(every: float | None) -> float:
+    """Return how many seconds are between two looks at a store.
+
+    Raises:
+        UsageError: it is less than a tenth of a second, or longer than a day.
+    """
+    seconds = _USUAL if every is None else every
+    if not _SHORTEST <= seconds <= _LONGEST:
+        raise UsageError(
+            f"--every is {seconds:g} seconds: give between {_SHORTEST:g} and {_LONGEST:g} seconds"
+        )
+    return seconds
 
 
 def tag_filter(given: list[str] | None) -> dict[str, list[str]]:

@@ -1,16 +1,27 @@
 """The command that writes a store's report."""
 
+from contextlib import suppress
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from embstore.cli.completing import complete_stored_metrics, complete_stored_models
-from embstore.cli.options import StoreOption, TagOption, split_names, tag_filter
+from embstore.cli.options import (
+    EveryOption,
+    StoreOption,
+    TagOption,
+    pause,
+    split_names,
+    tag_filter,
+)
 from embstore.cli.terminal import TERMINAL
 from embstore.errors import UsageError
 
 if TYPE_CHECKING:
+    from embstore.report.write import ReportOptions
     from embstore.store.database import Database
 
 app = typer.Typer()
@@ -21,7 +32,8 @@ _SUFFIXES = (".html", ".htm")
 @app.command(
     rich_help_panel="Ask",
     epilog="Examples:\n\nembstore report -o report.html\n\n"
-    "embstore report --models gpt2,opt-125m --title 'Two decoders' -o two.html",
+    "embstore report --models gpt2,opt-125m --title 'Two decoders' -o two.html\n\n"
+    "embstore report --follow -o training.html",
 )
 def report(
     output: Annotated[
@@ -50,6 +62,13 @@ def report(
     title: Annotated[
         str | None, typer.Option("--title", metavar="TEXT", help="The page's heading.")
     ] = None,
+    follow: Annotated[
+        bool,
+        typer.Option(
+            "--follow", help="Write the page again whenever there is a newer run, until Ctrl-C."
+        ),
+    ] = False,
+    every: EveryOption = None,
     tag: TagOption = None,
 ) -> None:
     """Write the whole store as one web page: findings, charts, tables, provenance.
@@ -62,14 +81,36 @@ def report(
             f"output file {str(output)!r} has {found}; expected {' or '.join(_SUFFIXES)}, "
             "or - for standard output"
         )
-    from embstore.report.write import ReportOptions, build_report
+    if follow and output == Path("-"):
+        raise UsageError("--follow writes a file again and again; name one with -o")
+    if every is not None and not follow:
+        raise UsageError("--every is how often --follow looks for a newer run; give both")
+    seconds = pause(every)
+    from embstore.report.write import ReportOptions
     from embstore.store.assembling import read_tags
     from embstore.store.connection import open_database
 
     split_names("--models", models)
-    wanted_metrics = split_names("--metrics", metrics)
-    database = open_database(store, create=False, tags=read_tags(tag_filter(tag)))
-    options = ReportOptions(models=_models(database, models), metrics=wanted_metrics, title=title)
+    options = ReportOptions(metrics=split_names("--metrics", metrics), title=title, followed=follow)
+    opened = partial(open_database, store, create=False, tags=read_tags(tag_filter(tag)))
+
+    def write(database: "Database") -> None:
+        _write(database, output, replace(options, models=_models(database, models)))
+
+    if not follow:
+        write(opened())
+        return
+    from embstore.cli.follow import follow as keep
+
+    # The one way to end it: nothing was cut short, and the page is whole.
+    with suppress(KeyboardInterrupt):
+        keep(opened, write, seconds)
+
+
+def _write(database: "Database", output: Path, options: "ReportOptions") -> None:
+    """Write the page of what the store holds now, and say so."""
+    from embstore.report.write import build_report
+
     page = build_report(database, options)
     # A file's name may hold bytes that are no text.
     content = page.html.encode(errors="replace")

@@ -42,12 +42,14 @@ class ReportOptions:
         metrics: only these; None for all.
         title: its heading; None for one that names the store.
         budget: how many numbers it may carry.
+        followed: it is written again whenever the store has a newer run, and says so.
     """
 
     models: Sequence[str] | None = None
     metrics: Sequence[str] | None = None
     title: str | None = None
     budget: int = BUDGET
+    followed: bool = False
 
 
 @dataclass(frozen=True)
@@ -118,6 +120,7 @@ def _build(database: "Database", chosen: ReportOptions, now: datetime | None) ->
         store=database.path.name,
         version=__version__,
         written=written,
+        followed=chosen.followed,
     )
     return Report(
         html=write_page(text, contents, findings, payload, lead=lead, filled=filled),

@@ -24,6 +24,10 @@ Reader = Callable[[str, Sequence[str]], str]
 _TAGS = "SELECT DISTINCT key || '=' || value FROM run_tag ORDER BY 1"
 
 
+class NoTaggedRunError(QueryError):
+    """No run of a store has the tags that were asked for, yet."""
+
+
 def of_tagged_runs(path: Path, tags: Tags) -> duckdb.DuckDBPyConnection:
     """Open what a store has of the runs with some tags; it reaches nothing but the file.
 
@@ -95,7 +99,7 @@ def _keep_tagged(connection: duckdb.DuckDBPyConnection, tags: Tags) -> None:
     )
     runs = [str(run_id) for (run_id,) in connection.execute(fitting).fetchall()]
     if not runs:
-        raise QueryError(_none_has(connection, wanted))
+        raise NoTaggedRunError(_none_has(connection, wanted))
     kept = ", ".join(map(quoted, runs))
     connection.execute(f"DELETE FROM run WHERE run_id NOT IN ({kept})")  # noqa: S608 - quoted
     for table, orphaned in ORPHANS.items():

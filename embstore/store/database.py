@@ -157,6 +157,14 @@ class Database:
         """Say whether it has been made: what opens it to write may do so before that."""
         return self._patiently(self.home.exists)
 
+    def stamp(self) -> object | None:
+        """Return what changes whenever it is written to, without opening it; None if none knows.
+
+        Raises:
+            StoreError: it cannot be reached.
+        """
+        return self.home.stamp()
+
     def schema(self) -> str:
         """Return which schema it has, the name of its last migration.
 

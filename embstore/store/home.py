@@ -49,6 +49,9 @@ class Home(Protocol):
     def exists(self, timeout: float) -> bool:
         """Say whether it has been made."""
 
+    def stamp(self) -> object | None:
+        """Return what changes whenever it does, without opening it; None if only asking tells."""
+
     def schema(self, timeout: float) -> str:
         """Return the name of its last migration."""
 

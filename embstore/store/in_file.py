@@ -15,7 +15,7 @@ import duckdb
 from embstore.errors import EmbstoreError, StoreError
 from embstore.store import migration
 from embstore.store.assembling import Tags, of_tagged_runs
-from embstore.store.copies import files_of
+from embstore.store.copies import files_of, signature
 from embstore.store.failures import newer_store, opened_with_tags, reading_error
 from embstore.store.guard import is_checked, remember
 from embstore.store.opening import create_store, store_revision
@@ -61,6 +61,10 @@ class InFile:
         """Say whether there is a file."""
         del timeout
         return self.path.exists()
+
+    def stamp(self) -> object:
+        """Return what the file system says of the file and its logs."""
+        return signature(self.path)
 
     def schema(self, timeout: float) -> str:
         """Return the name of its last migration."""

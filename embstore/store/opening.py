@@ -7,7 +7,7 @@ from pathlib import Path
 
 import duckdb
 
-from embstore.errors import StoreError
+from embstore.errors import StoreError, StoreMissingError
 from embstore.store import migration
 from embstore.store.copies import remove
 from embstore.store.failures import duckdb_message, newer_store, reading_error
@@ -32,7 +32,7 @@ def prepare_store(path: Path, timeout: float, *, create: bool, lazy: bool = Fals
     _check_path(path)
     if not path.exists():
         if not create:
-            raise StoreError(
+            raise StoreMissingError(
                 f"no store at {path}: make one with `embstore ingest`, or name another file"
             )
         _refuse_stray_log(path)
@@ -44,7 +44,7 @@ def prepare_store(path: Path, timeout: float, *, create: bool, lazy: bool = Fals
     if found == migration.HEAD:
         return
     if found is None and not create:
-        raise StoreError(
+        raise StoreMissingError(
             f"{path} has no tables: fill it with `embstore ingest`, or name another file"
         )
     if found is not None and not migration.is_known(found):

@@ -7,7 +7,7 @@ import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, NoReturn, Protocol
 
 import duckdb
 import pytest
@@ -134,6 +134,8 @@ class Shell:
 
     def __init__(self, patch: pytest.MonkeyPatch) -> None:
         self._patch = patch
+        # What would follow a store without end gets Ctrl-C at its first pause.
+        patch.setattr("embstore.cli.follow.sleep", _ctrl_c)
 
     def run(self, command: Command) -> None:
         """Run a command; every one must succeed."""
@@ -160,6 +162,10 @@ class Shell:
         )
         if command.into:
             Path(command.into).write_bytes(result.stdout_bytes)
+
+
+def _ctrl_c(_seconds: float) -> NoReturn:
+    raise KeyboardInterrupt
 
 
 @contextlib.contextmanager

@@ -46,12 +46,14 @@ class PageText:
         store: the store's name.
         version: of embstore.
         written: when, as text.
+        followed: it is written again, and to be loaded again, while the store grows.
     """
 
     title: str
     store: str
     version: str
     written: str
+    followed: bool = False
 
 
 def write_page(
@@ -134,8 +136,11 @@ def _hash(text: str) -> str:
 
 
 def _summary(text: PageText, contents: Contents) -> str:
+    again = ""
+    if text.followed:
+        again = f" Written {text.written}, and again at every newer run: reload the page to see it."
     if not contents.runs:
-        return html.escape(f"{text.store} holds no runs yet.")
+        return html.escape(f"{text.store} holds no runs yet.{again}")
     checkpoints = len({(run["model_id"], run["revision"]) for run in contents.runs})
     dates = sorted(str(run["created_at"])[:10] for run in contents.runs)
     days = dates[0] if dates[0] == dates[-1] else f"{dates[0]} to {dates[-1]}"
@@ -149,7 +154,7 @@ def _summary(text: PageText, contents: Contents) -> str:
     if contents.older_runs:
         replaced = "a later one replaces it" if contents.older_runs == 1 else "later ones replace"
         older = f" {counted(contents.older_runs, 'older run')} left out: {replaced}."
-    return html.escape(f"{', '.join(parts)}, measured {days}.{older}")
+    return html.escape(f"{', '.join(parts)}, measured {days}.{older}{again}")
 
 
 def _section(key: str) -> str:

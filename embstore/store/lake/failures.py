@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import duckdb
 
 from embstore.common.messages import one_line
-from embstore.errors import StoreError, StoreUnreachableError
+from embstore.errors import StoreError, StoreMissingError, StoreUnreachableError
 from embstore.store.failures import duckdb_message
 from embstore.store.lake.secrets import without_secrets
 
@@ -33,7 +33,7 @@ _OTHER_PATH = re.compile(
 )
 
 
-class NoLakeError(StoreError):
+class NoLakeError(StoreMissingError):
     """There is no lake in a database."""
 
 

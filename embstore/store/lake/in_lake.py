@@ -85,6 +85,9 @@ class InLake:
                 self._is_made = lake_revision(self.address, connection) is not None
         return self._is_made
 
+    def stamp(self) -> None:
+        """Return None: its server has to be asked."""
+
     def schema(self, timeout: float) -> str:
         """Return the name of its last migration."""
         with self.examining(timeout) as connection:

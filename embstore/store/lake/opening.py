@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import duckdb
 
-from embstore.errors import StoreError
+from embstore.errors import StoreError, StoreMissingError
 from embstore.store import migration
 from embstore.store.failures import newer_store
 from embstore.store.guard import check_all
@@ -66,7 +66,7 @@ def prepare_lake(address: LakeAddress, timeout: float, *, create: bool, lazy: bo
         return
     if found is None:
         if not create:
-            raise StoreError(f"{address} has no tables: fill it with `embstore ingest`")
+            raise StoreMissingError(f"{address} has no tables: fill it with `embstore ingest`")
         if not lazy:
             create_lake(address, timeout)
         return

@@ -9,6 +9,8 @@ import pytest
 
 from embstore.api.store import Store
 from embstore.asking.ask import find_question, run_question
+from embstore.asking.watching.training import Wanted
+from embstore.asking.watching.view import View
 from embstore.errors import QueryError, StoreError
 from embstore.report.write import build_report
 from embstore.store.connection import open_database
@@ -21,6 +23,7 @@ from embstore.store.mending.renaming import rename_model
 from embstore.store.mending.tagging import tag_run
 from embstore.store.verification.faults import find_faults
 from embstore.store.writing import write_run
+from tests.asking.watching.trainings import steps_of
 from tests.processes import finish, start
 from tests.queries.small import N_RUNS, fill
 from tests.queries.test_every_question import BUILT_IN
@@ -178,3 +181,18 @@ def test_a_run_that_breaks_the_schema_is_not_stored_in_part(lake: Database) -> N
         write_run(lake, dataclasses.replace(run, provenance=provenance))
     assert not lake.select("FROM run").num_rows
     assert not lake.select("FROM model").num_rows
+
+
+def test_a_training_in_it_is_watched_from_before_its_first_run(address: str) -> None:
+    view = View(lambda: open_database(address.partition("?")[0], create=False), Wanted())
+    view.look()
+    assert view.trouble.startswith("no lake at ")
+    lake = open_database(address)
+    for n, run in enumerate(steps_of(steps=(0, 10))):
+        view.look()
+        assert len(view.training.steps if view.training else ()) == n
+        write_run(lake, run)
+    view.look()
+    assert view.training is not None
+    assert [step.number for step in view.training.steps] == [0, 10]
+    assert view.trouble == ""

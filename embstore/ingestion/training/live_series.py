@@ -8,13 +8,14 @@ from typing import Any
 from torch import nn
 
 from embstore.errors import UsageError
+from embstore.ingestion.training.alerts import Alert, Guard
+from embstore.ingestion.training.budget import Budget
+from embstore.ingestion.training.how import How, settings_of
+from embstore.ingestion.training.loggers import Loggers
+from embstore.ingestion.training.ranks import Ranks
+from embstore.ingestion.training.recorder import Recorder, check_watched
+from embstore.ingestion.training.schedule import Every, Schedule, parse_schedule
 from embstore.models.live import spread_by
-from embstore.training.alerts import Alert
-from embstore.training.how import How
-from embstore.training.loggers import Loggers
-from embstore.training.ranks import Ranks
-from embstore.training.recorder import Recorder
-from embstore.training.schedule import Every, Schedule, parse_schedule
 
 
 @dataclass(frozen=True)
@@ -62,6 +63,8 @@ def wish(
         UsageError: a value will not do; says which and why.
         TypeError: an option of ``how`` that there is not.
     """
+    check_watched(Guard(alerts), settings_of(**how))
+    Budget(max_overhead)
     return Wish(
         corpus, store, parse_schedule(every), name, max_overhead, alerts, on_alert, say, how
     )

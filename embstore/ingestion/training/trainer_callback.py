@@ -7,11 +7,11 @@ from typing import Any, Unpack
 import transformers
 
 from embstore.errors import UsageError
-from embstore.training.alerts import Alert
-from embstore.training.how import How
-from embstore.training.live_series import LiveSeries, wish
-from embstore.training.loggers import of_trainer
-from embstore.training.schedule import Every
+from embstore.ingestion.training.alerts import Alert
+from embstore.ingestion.training.how import How
+from embstore.ingestion.training.live_series import LiveSeries, wish
+from embstore.ingestion.training.loggers import of_trainer
+from embstore.ingestion.training.schedule import Every
 
 
 class EmbstoreCallback(transformers.TrainerCallback):  # type: ignore[misc]

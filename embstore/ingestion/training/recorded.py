@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from embstore.training.alerts import Alert
+from embstore.ingestion.training.alerts import Alert
 from embstore.types import Measurement, Run
 
 # Of the numbers that are measured, those that are told; the first three also in the log line.

@@ -9,12 +9,12 @@ from torch import nn
 from embstore.checkpoints.located import Located
 from embstore.checkpoints.revisions import Revision
 from embstore.ingestion.one_checkpoint import Job, Result, measure_job
+from embstore.ingestion.training.processors import PlainTokenizer
 from embstore.measuring.checkpoint import Progress
 from embstore.models.description import ModelDescription
 from embstore.models.devices import choose_dtype
 from embstore.models.live import unwrapped
 from embstore.models.plain import examine_plain
-from embstore.training.processors import PlainTokenizer
 from embstore.types import Checkpoint
 
 

@@ -8,10 +8,10 @@ from embstore.checkpoints.located import Located, Permissions
 from embstore.checkpoints.revisions import Revision
 from embstore.errors import ModelError
 from embstore.ingestion.one_checkpoint import Job, Result, measure_job
+from embstore.ingestion.training.checkpoints import describe_live, located_in
+from embstore.ingestion.training.processors import Processor
 from embstore.measuring.checkpoint import Progress
 from embstore.models.live import LiveModel
-from embstore.training.checkpoints import describe_live, located_in
-from embstore.training.processors import Processor
 
 
 class OfSaved:

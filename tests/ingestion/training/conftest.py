@@ -8,7 +8,7 @@ from torch import nn
 from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedTokenizerFast
 
 from embstore import Recorder
-from embstore.training.how import How
+from embstore.ingestion.training.how import How
 
 
 @pytest.fixture(scope="session")

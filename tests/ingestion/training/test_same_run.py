@@ -15,7 +15,7 @@ from transformers import (
 )
 
 import embstore
-from embstore.training.how import How
+from embstore.ingestion.training.how import How
 
 NUMBERS = "SELECT stack, layer, site, scope, metric, value FROM profile ORDER BY ALL"
 

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 import embstore
 from embstore.models import live
-from tests.training.plain_models import GPT
+from tests.ingestion.training.plain_models import GPT
 
 Loss = Callable[[nn.Module, Tensor], Tensor]
 

@@ -13,13 +13,13 @@ from embstore.checkpoints.revisions import Revision
 from embstore.common.messages import one_line
 from embstore.errors import EmbstoreError, ModelError
 from embstore.ingestion.one_checkpoint import Job, Result, measure_job
+from embstore.ingestion.training.checkpoints import describe_live, located_in
+from embstore.ingestion.training.processors import Processor
 from embstore.measuring.checkpoint import Progress
 from embstore.models.description import build_without_numbers
 from embstore.models.devices import choose_device, choose_dtype
 from embstore.models.live import LiveModel
 from embstore.models.load import Weights, read_weights
-from embstore.training.checkpoints import describe_live, located_in
-from embstore.training.processors import Processor
 
 _LOG = logging.getLogger(__name__)
 

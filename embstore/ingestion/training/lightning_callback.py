@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Any, Unpack
 
 from torch import nn
 
-from embstore.training.alerts import Alert
-from embstore.training.how import How
-from embstore.training.live_series import LiveSeries, wish
-from embstore.training.loggers import of_lightning
-from embstore.training.schedule import Every
+from embstore.ingestion.training.alerts import Alert
+from embstore.ingestion.training.how import How
+from embstore.ingestion.training.live_series import LiveSeries, wish
+from embstore.ingestion.training.loggers import of_lightning
+from embstore.ingestion.training.schedule import Every
 
 if TYPE_CHECKING:
     from lightning.pytorch import Callback, LightningModule, Trainer

@@ -24,22 +24,22 @@ from embstore.ingestion.recording import MeasuredRun, measure_planned
 from embstore.ingestion.request import Settings
 from embstore.ingestion.resources import Resources, open_text
 from embstore.ingestion.stored_work import StoredWork
+from embstore.ingestion.training.alerts import Alert, Guard
+from embstore.ingestion.training.budget import Budget
+from embstore.ingestion.training.how import How, settings_of
+from embstore.ingestion.training.of_plain_torch import OfPlainTorch
+from embstore.ingestion.training.of_saved import OfSaved
+from embstore.ingestion.training.of_transformers import OfTransformers
+from embstore.ingestion.training.processors import checked
+from embstore.ingestion.training.ranks import is_first
+from embstore.ingestion.training.recorded import Recorded
+from embstore.ingestion.training.subject import Subject
 from embstore.inputs.sampling import whole_number
 from embstore.models.devices import choose_dtype
 from embstore.models.live import LiveModel, holds_transformers, spread_by
 from embstore.models.randomness import same_randomness
 from embstore.store.connection import open_database
 from embstore.store.spool import Kept, store_or_keep, take_in_waiting
-from embstore.training.alerts import Alert, Guard
-from embstore.training.budget import Budget
-from embstore.training.how import How, settings_of
-from embstore.training.of_plain_torch import OfPlainTorch
-from embstore.training.of_saved import OfSaved
-from embstore.training.of_transformers import OfTransformers
-from embstore.training.processors import checked
-from embstore.training.ranks import is_first
-from embstore.training.recorded import Recorded
-from embstore.training.subject import Subject
 
 _LOG = logging.getLogger(__name__)
 
@@ -106,7 +106,7 @@ class Recorder:
         """
         self._settings = settings_of(**how)
         self._guard = Guard(alerts)
-        self._check_watched(self._guard)
+        check_watched(self._guard, self._settings)
         self._on_alert = on_alert
         self._say = say or _to_standard_error
         self._budget = Budget(max_overhead)
@@ -222,18 +222,6 @@ class Recorder:
         known = self._subject.description
         plan(known.located, self._resources, self._settings, known=known)
 
-    def _check_watched(self, guard: Guard) -> None:
-        for metric in guard.metrics:
-            if metric not in self._settings.metrics:
-                raise UsageError(
-                    f"a threshold watches {metric}, which is not measured; add it to metrics"
-                )
-        for scope in guard.scopes:
-            if scope not in self._settings.scopes:
-                raise UsageError(
-                    f"a threshold watches scope {scope}, which is not measured; add it to scopes"
-                )
-
     def _measure(
         self, revision: Revision, folder: Path | None
     ) -> tuple[MeasuredRun | None, str | None, Kept | None]:
@@ -275,6 +263,24 @@ class Recorder:
         if kind not in self._told:
             self._told.add(kind)
             _LOG.warning("%s; training goes on, and this is said once", what)
+
+
+def check_watched(guard: Guard, settings: Settings) -> None:
+    """Refuse to watch what is not measured.
+
+    Raises:
+        UsageError: a threshold is of such a metric or scope.
+    """
+    for metric in guard.metrics:
+        if metric not in settings.metrics:
+            raise UsageError(
+                f"a threshold watches {metric}, which is not measured; add it to metrics"
+            )
+    for scope in guard.scopes:
+        if scope not in settings.scopes:
+            raise UsageError(
+                f"a threshold watches scope {scope}, which is not measured; add it to scopes"
+            )
 
 
 def _subject(model: nn.Module, tokenizer: object, name: str, settings: Settings) -> Subject:

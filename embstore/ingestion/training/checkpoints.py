@@ -8,9 +8,9 @@ from embstore.checkpoints.locate import fingerprinted, locate_files
 from embstore.checkpoints.located import Located, Permissions
 from embstore.checkpoints.revisions import Revision
 from embstore.checkpoints.tokenizer_files import requested_tokenizer
+from embstore.ingestion.training.processors import Processor, save_processor
 from embstore.models.description import ModelDescription, describe
 from embstore.models.live import LiveModel
-from embstore.training.processors import Processor, save_processor
 from embstore.types import Checkpoint
 
 

@@ -1,0 +1,1 @@
+"""The newest numbers of a training, while it runs."""
