@@ -8,7 +8,10 @@ import embstore
 
 # What a number is of. Two stores give the same work the same names.
 _PLACE = ("model", "revision", "stack", "layer", "site", "scope", "metric")
-_NUMBERS = f"SELECT {', '.join(_PLACE)}, value, std_error FROM profile_latest"  # noqa: S608 - our own names
+_NUMBERS = f"""
+SELECT {", ".join(_PLACE)}, value, std_error, run.linear
+FROM profile_latest JOIN run USING (run_id)
+"""  # noqa: S608 - our own names
 
 Place = tuple[object, ...]
 
@@ -24,6 +27,10 @@ class Agreement:
         relative: the largest difference, as a share of the larger of the two magnitudes.
         at: which number that is.
         errors: the largest difference in standard errors; NaN where none has an error.
+        alike: how many numbers come from forward passes whose linear layers were multiplied by
+            the same library, in both stores. embstore takes the faster one, and where the two
+            hardly differ chance decides.
+        alike_equal: how many of those are the same to the last bit.
     """
 
     metric: str
@@ -32,6 +39,8 @@ class Agreement:
     relative: float
     at: str
     errors: float
+    alike: int
+    alike_equal: int
 
 
 def compare_stores(one: Path, other: Path) -> list[Agreement]:
@@ -50,27 +59,41 @@ def compare_stores(one: Path, other: Path) -> list[Agreement]:
     return sorted(found, key=lambda agreement: -agreement.relative)
 
 
-_Number = tuple[float | None, float | None]
+@dataclass(frozen=True)
+class _Number:
+    value: float | None
+    error: float | None
+    linear: str
 
 
 def _numbers(store: Path) -> dict[Place, _Number]:
     return {
-        tuple(row[name] for name in _PLACE): (row["value"], row["std_error"])
+        tuple(row[name] for name in _PLACE): _Number(row["value"], row["std_error"], row["linear"])
         for row in embstore.open(store).sql(_NUMBERS).to_pylist()
     }
 
 
 def _compared(metric: str, pairs: dict[Place, tuple[_Number, _Number]]) -> Agreement:
-    equal, relative, at, errors = 0, 0.0, "", math.nan
-    for place, ((a, error), (b, _)) in pairs.items():
-        if a == b:
-            equal += 1
+    relative, at, errors = 0.0, "", math.nan
+    for place, (ours, theirs) in pairs.items():
+        a, b = ours.value, theirs.value
         if a is None or b is None:
             if a != b:
                 raise ValueError(f"{place} is undefined in one store only")
             continue
         if (apart := abs(a - b) / (max(abs(a), abs(b)) or 1.0)) > relative:
             relative, at = apart, " ".join(map(str, place[:-1]))
-        if error:
-            errors = max(abs(a - b) / error, 0.0 if math.isnan(errors) else errors)
-    return Agreement(metric, len(pairs), equal, relative, at, errors)
+        if ours.error:
+            errors = max(abs(a - b) / ours.error, 0.0 if math.isnan(errors) else errors)
+    equal = {place for place, (ours, theirs) in pairs.items() if ours.value == theirs.value}
+    alike = {place for place, (ours, theirs) in pairs.items() if ours.linear == theirs.linear}
+    return Agreement(
+        metric,
+        numbers=len(pairs),
+        equal=len(equal),
+        relative=relative,
+        at=at,
+        errors=errors,
+        alike=len(alike),
+        alike_equal=len(alike & equal),
+    )

@@ -4,9 +4,8 @@ import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from embstore.callback import EmbstoreCallback
-
 import embstore
+from embstore.callback import EmbstoreCallback
 from embstore.choices import SCOPES
 from examples.training_series.plan import Plan
 

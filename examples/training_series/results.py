@@ -22,6 +22,13 @@ _PHASES = (
     *("model", "scope", "metric", "verdict", "reason", "first_value", "peak_step", "peak_value"),
     *("last_step", "last_value", "rise", "rise_error", "fall", "fall_error", "least_errors"),
 )
+_SHAPES = ("model", "scope", "step", "shape", "contrast", "std_error", "peak_layer")
+_RUNS = """
+SELECT
+    model, step, linear, wall_seconds, forward_seconds, geometry_seconds,
+    (SELECT max(n_sinks) FROM layer WHERE layer.run_id = run.run_id) AS n_sinks
+FROM run JOIN latest_run USING (run_id) ORDER BY model, step
+"""
 
 Row = Mapping[str, object]
 
@@ -45,11 +52,20 @@ class Found:
     seconds: Mapping[str, float]
 
 
-def write_results(store: Path, found: Found, folder: Path) -> list[Path]:
-    """Write all files into a folder that is there."""
+def write_results(live: Path, saved: Path, found: Found, folder: Path) -> list[Path]:
+    """Write all files into a folder that is there.
+
+    Args:
+        live: the store that was written to while the models trained.
+        saved: that of the saved folders, which the numbers are taken from.
+        found: what the stores do not have.
+        folder: where the files go.
+    """
     tables: dict[str, Sequence[Row]] = {
-        "course": _course(store),
-        "phases": _phases(store),
+        "course": _course(saved),
+        "phases": _phases(saved),
+        "shapes": _shapes(saved),
+        "runs": [*_runs(live, "live"), *_runs(saved, "saved")],
         "losses": _losses(found),
         "one_each": _one_each(found.one_each),
         "agreement": [asdict(metric) for metric in found.agreement],
@@ -64,6 +80,19 @@ def _course(store: Path) -> list[Row]:
     """Return mean and peak over the blocks at every checkpoint."""
     opened = embstore.open(store, queries=[QUESTIONS])
     return list(opened.query("course", metrics=list(METRICS)).to_pylist())
+
+
+def _shapes(store: Path) -> list[Row]:
+    """Return whether the profile of anisotropy over the layers is a bell at some checkpoint."""
+    rows = embstore.open(store).query("bell_shape", scopes=list(SCOPES)).to_pylist()
+    rows.sort(key=lambda row: (row["model"], row["scope"], row["step"]))
+    return [{name: row[name] for name in _SHAPES} for row in rows]
+
+
+def _runs(store: Path, series: str) -> list[Row]:
+    """Return how each checkpoint was measured, how long that took, and how many sinks it has."""
+    rows = embstore.open(store).sql(_RUNS).to_pylist()
+    return [{"series": series} | row for row in rows]
 
 
 def _phases(store: Path) -> list[Row]:

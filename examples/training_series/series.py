@@ -85,7 +85,7 @@ def run_series(plan: Plan, out: Path, *, tell: Tell) -> Series:
         pictures = draw_pictures(saved, out, main=main.folder.name)
         frequency = frequency_loss(texts.training, texts.held_out, vocabulary=plan.vocabulary)
     found = Found(trained, one_each, frequency, agreement, clock.seconds)
-    results = write_results(saved, found, out)
+    results = write_results(live, saved, found, out)
     return Series(live, saved, tuple(results), tuple(pictures), tuple(agreement))
 
 
@@ -109,10 +109,12 @@ class _Clock:
 
     @contextmanager
     def on(self, part: str) -> Iterator[None]:
+        # First, so that what is noted of a part comes after it.
+        self.seconds.setdefault(part, 0.0)
         begun = time.perf_counter()
         yield
         spent = time.perf_counter() - begun
-        self.seconds[part] = self.seconds.get(part, 0.0) + spent
+        self.seconds[part] += spent
         self._tell(f"{part}: {spent:.0f} s")
 
     def note(self, part: str) -> Callable[[float], None]:

@@ -52,3 +52,17 @@ def test_a_number_in_one_store_only_is_no_agreement(tmp_path: Path) -> None:
     new_store(tmp_path / "other", [fewer])
     with pytest.raises(ValueError, match="1 numbers are in one store only"):
         compare_stores(tmp_path / "one", tmp_path / "other")
+
+
+def test_forward_passes_by_another_library_are_counted_apart(tmp_path: Path) -> None:
+    run = make_run()
+    other = replace(
+        moved(run, 1e-6), provenance=replace(run.provenance, linear=f"not {run.provenance.linear}")
+    )
+    new_store(tmp_path / "one", [run])
+    new_store(tmp_path / "same", [run])
+    new_store(tmp_path / "other", [other])
+    alike = compare_stores(tmp_path / "one", tmp_path / "same")
+    assert all(metric.alike == metric.alike_equal == metric.numbers for metric in alike)
+    apart = compare_stores(tmp_path / "one", tmp_path / "other")
+    assert all(metric.alike == metric.alike_equal == 0 for metric in apart)

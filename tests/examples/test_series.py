@@ -55,6 +55,14 @@ def test_every_checkpoint_is_in_both_stores(series: Series) -> None:
         assert sorted((row["model"], row["step"]) for row in rows) == sorted(wanted)
 
 
+def test_in_one_store_the_folders_would_not_be_measured_again(series: Series) -> None:
+    ids = [
+        embstore.open(store).sql("SELECT run_id FROM run ORDER BY run_id").to_pylist()
+        for store in (series.live, series.saved)
+    ]
+    assert ids[0] == ids[1]
+
+
 def test_live_and_saved_are_equal_for_linear_layers_too_small_to_be_packed(series: Series) -> None:
     # Metrics, states, scopes, checkpoints.
     assert sum(metric.numbers for metric in series.agreement) == 10 * 4 * 3 * 7
@@ -73,7 +81,7 @@ def test_the_second_seed_is_another_model_and_the_first_changes(series: Series) 
 
 def test_the_files_of_numbers_have_a_row_for_each_step(series: Series) -> None:
     tables = {path.stem: rows_of(path) for path in series.results}
-    names = ["agreement", "costs", "course", "losses", "one_each", "phases"]
+    names = ["agreement", "costs", "course", "losses", "one_each", "phases", "runs", "shapes"]
     assert sorted(tables) == names
     course = {(row["model"], int(row["step"])) for row in tables["course"]}
     assert len(course) == len(TOY.steps) + len(TOY.repeated)
