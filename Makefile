@@ -25,7 +25,7 @@ unexport PYTHONDONTWRITEBYTECODE
 
 help:
 	@echo "make demo   measure two real models, store and chart them under $(DEMO_OUT)/"
-	@echo "make training-series  train a small model, measured as it trains: 12 to 20 minutes"
+	@echo "make training-series  train a small model, measured as it trains: 11 to 20 minutes"
 	@echo "make test   run all tests, in parallel"
 	@echo "make quick  run those that take no pretrained model, no browser and little time"
 	@echo "make docs   renew the pages under docs/ that are made from the code, names.py, head.sql"
@@ -66,7 +66,7 @@ demo: $(VENV)/demo $(VENV)/data
 
 # Threads that wait must not spin: where anything else runs, a step takes five times as long.
 training-series: $(VENV)/demo $(VENV)/data
-	@echo "Training three small models, the first in six minutes, and measuring them under $(SERIES_OUT)/."
+	@echo "Training three small models and measuring them under $(SERIES_OUT)/: 11 to 20 minutes."
 	OMP_WAIT_POLICY=PASSIVE $(BIN)/python -m examples.training_series --out $(SERIES_OUT)
 
 test: $(VENV)/test $(VENV)/data

@@ -30,8 +30,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = parser.parse_args(arguments)
     if given.out.exists() and any(given.out.iterdir()):
         return _failed(f"the folder {given.out} is not empty; give a new one with --out")
-    # One for each model that is saved or loaded.
-    disable_progress_bar()
     try:
         made = run_series(Plan(), given.out, tell=_tell)
     except EmbstoreError as error:
@@ -59,4 +57,6 @@ def _failed(why: str) -> int:
 
 
 if __name__ == "__main__":
+    # One for each model that is saved or loaded.
+    disable_progress_bar()
     sys.exit(main())
