@@ -1,7 +1,5 @@
 """Formats of text, told by name: how a file or an address becomes documents."""
 
-import codecs
-import io
 import re
 import stat
 from collections.abc import Callable, Generator, Iterable, Iterator
@@ -11,14 +9,15 @@ from typing import IO
 
 from embstore.errors import CorpusError, UsageError
 from embstore.inputs import hub_datasets
+from embstore.inputs.delimited import read_csv, read_tsv
+from embstore.inputs.json_array import read_json
 from embstore.inputs.json_parquet import read_json_lines, read_parquet
 from embstore.inputs.packed_files import PACKINGS, open_packed
-from embstore.inputs.utf8 import not_utf8, refuse_utf16
+from embstore.inputs.utf8 import decoded
 from embstore.inputs.wikipedia import enwik8
 from embstore.inputs.wikipedia.mediawiki import read_articles
 from embstore.inputs.zip_files import zipped_name
 
-_CHUNK_BYTES = 1 << 18
 _DEFAULT_FIELD = "text"
 
 # A document comes in pieces, so that one of any length passes through.
@@ -49,31 +48,7 @@ class Format:
 
 
 def _plain_text(stream: IO[bytes], _field: str) -> Iterator[Iterable[str]]:
-    yield _decoded(stream)
-
-
-def _decoded(stream: IO[bytes]) -> Iterator[str]:
-    """Yield UTF-8 text piece by piece, whatever the length of its lines."""
-    utf8 = codecs.getincrementaldecoder("utf-8")()
-    newlines = io.IncrementalNewlineDecoder(None, translate=True)
-    offset = 0
-    final = False
-    while not final:
-        chunk = stream.read(_CHUNK_BYTES)
-        final = not chunk
-        if offset == 0:
-            refuse_utf16(chunk)
-        if (at := chunk.find(0)) >= 0:
-            raise CorpusError(f"binary, not text (byte {offset + at:,} is zero); give UTF-8 text")
-        n_pending = len(utf8.getstate()[0])
-        try:
-            text = utf8.decode(chunk, final)
-        except UnicodeDecodeError as error:
-            raise CorpusError(not_utf8(error, before=offset - n_pending)) from error
-        if offset == 0:
-            text = text.removeprefix("\ufeff")
-        offset += len(chunk)
-        yield newlines.decode(text, final)
+    yield decoded(stream)
 
 
 def _mediawiki(stream: IO[bytes], _field: str) -> Iterator[Iterable[str]]:
@@ -90,6 +65,9 @@ FORMATS: dict[str, Format] = {
     "enwik9": Format(_mediawiki, is_slow=True),
     ".jsonl": Format(read_json_lines, has_fields=True),
     ".ndjson": Format(read_json_lines, has_fields=True),
+    ".json": Format(read_json, has_fields=True),
+    ".csv": Format(read_csv, has_fields=True),
+    ".tsv": Format(read_tsv, has_fields=True),
     ".parquet": Format(read_parquet, has_fields=True, is_stream=False),
 }
 # Parts of a dump carry their page range behind the suffix: x.xml-p1p41242.bz2.
