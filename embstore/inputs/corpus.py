@@ -30,6 +30,10 @@ def open_corpus(spec: str | Path, *, text_field: str | None = None) -> "CorpusTe
     - ``.jsonl`` and ``.ndjson`` are one JSON object per line, ``.json`` that or an array of
       objects, ``.csv`` and ``.tsv`` a table with a header, ``.parquet`` one row per
       document; the text is in the field or column ``text_field``.
+    - A folder is all its texts of these kinds, in the order of their paths, a pattern such as
+      ``notes/**/*.txt`` those that fit it, and a folder that ``save_to_disk`` of data sets
+      wrote its records.
+    - ``-`` is standard input: plain text, or with ``text_field`` JSON lines.
     - ``hf:DATASET[/CONFIG][:SPLIT]`` is a data set of the Hugging Face Hub, or a folder
       of data files, read as a stream; the text is in the field ``text_field``.
 

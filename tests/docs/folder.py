@@ -81,6 +81,8 @@ def _texts(folder: Path) -> None:
     (folder / "reviews.csv").write_text("text,body\n" + "".join(rows))
     with zipfile.ZipFile(folder / "pile.jsonl.zip", "w") as packed:
         packed.write(folder / "pile.jsonl", "pile.jsonl")
+    (folder / "texts").mkdir()
+    shutil.copy(folder / "text.txt", folder / "texts")
     (folder / "data").mkdir()
     shutil.copy(folder / "pile.jsonl", folder / "data")
     pq.write_table(pa.Table.from_pylist(records), folder / "docs.parquet")
