@@ -46,8 +46,9 @@ def ingest(
         str | None,
         typer.Option(
             metavar="SPEC",
-            help="enwik8; a file: .txt, .jsonl, .parquet, MediaWiki .xml, also packed as .gz, "
-            ".bz2, .xz, .zst or .zip; hf:OWNER/NAME/CONFIG:SPLIT; or a folder of images.",
+            help="enwik8; a file: .txt, .jsonl, .json, .csv, .parquet, MediaWiki .xml, also "
+            "packed as .gz, .bz2, .xz, .zst or .zip; a folder of them or a pattern; - for "
+            "standard input; hf:OWNER/NAME/CONFIG:SPLIT; or a folder of images.",
             rich_help_panel="What is measured",
         ),
     ] = None,

@@ -19,7 +19,7 @@ from embstore.ingestion.drawn_windows import DrawnWindows
 from embstore.ingestion.request import ModelSpec, Request, Settings
 from embstore.ingestion.stored_work import StoredWork
 from embstore.inputs.corpus import CorpusText, open_corpus
-from embstore.inputs.images import ImageFolder, open_images
+from embstore.inputs.images import ImageFolder, has_images, open_images
 from embstore.models.devices import choose_devices, choose_dtype
 from embstore.store.connection import open_database
 from embstore.store.database import Database
@@ -139,7 +139,7 @@ def open_text(corpus: str, text_field: str | None) -> CorpusText | ImageFolder:
         UsageError: a field of it is named, and it has none.
     """
     path = packaged_path(corpus, error=CorpusError) if is_packaged(corpus) else corpus
-    if not Path(path).is_dir():
+    if not Path(path).is_dir() or not has_images(path):
         return open_corpus(path, text_field=text_field)
     if text_field is not None:
         raise UsageError(

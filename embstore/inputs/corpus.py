@@ -27,8 +27,13 @@ def open_corpus(spec: str | Path, *, text_field: str | None = None) -> "CorpusTe
     - ``.xml`` (also ``.xml-p1p41242``, part of a dump), ``enwik8`` and ``enwik9`` are
       MediaWiki exports of one document per article. The bare name ``enwik8``, where no
       such file lies in the working folder, is fetched once and kept in a cache folder.
-    - ``.jsonl`` and ``.ndjson`` are one JSON object per line, ``.parquet`` one row per
+    - ``.jsonl`` and ``.ndjson`` are one JSON object per line, ``.json`` that or an array of
+      objects, ``.csv`` and ``.tsv`` a table with a header, ``.parquet`` one row per
       document; the text is in the field or column ``text_field``.
+    - A folder is all its texts of these kinds, in the order of their paths, a pattern such as
+      ``notes/**/*.txt`` those that fit it, and a folder that ``save_to_disk`` of data sets
+      wrote its records.
+    - ``-`` is standard input: plain text, or with ``text_field`` JSON lines.
     - ``hf:DATASET[/CONFIG][:SPLIT]`` is a data set of the Hugging Face Hub, or a folder
       of data files, read as a stream; the text is in the field ``text_field``.
 

@@ -1,25 +1,31 @@
 """Formats of text, told by name: how a file or an address becomes documents."""
 
-import codecs
-import io
 import re
 import stat
-from collections.abc import Callable, Generator, Iterable, Iterator
+import sys
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, TypeVar
 
+from embstore.common.messages import one_line
+from embstore.common.paths import expanded
 from embstore.errors import CorpusError, UsageError
 from embstore.inputs import hub_datasets
+from embstore.inputs.delimited import read_csv, read_tsv
+from embstore.inputs.json_array import read_json
 from embstore.inputs.json_parquet import read_json_lines, read_parquet
-from embstore.inputs.packed_files import PACKINGS, open_packed
-from embstore.inputs.utf8 import not_utf8, refuse_utf16
+from embstore.inputs.packed_files import DAMAGE, PACKINGS, open_packed
+from embstore.inputs.several_files import files_in, files_like, has_wildcards
+from embstore.inputs.utf8 import decoded
 from embstore.inputs.wikipedia import enwik8
 from embstore.inputs.wikipedia.mediawiki import read_articles
 from embstore.inputs.zip_files import zipped_name
 
-_CHUNK_BYTES = 1 << 18
 _DEFAULT_FIELD = "text"
+
+Item = TypeVar("Item")
+STANDARD_INPUT = "-"
 
 # A document comes in pieces, so that one of any length passes through.
 Documents = Generator[Iterable[str], None, None]
@@ -49,31 +55,7 @@ class Format:
 
 
 def _plain_text(stream: IO[bytes], _field: str) -> Iterator[Iterable[str]]:
-    yield _decoded(stream)
-
-
-def _decoded(stream: IO[bytes]) -> Iterator[str]:
-    """Yield UTF-8 text piece by piece, whatever the length of its lines."""
-    utf8 = codecs.getincrementaldecoder("utf-8")()
-    newlines = io.IncrementalNewlineDecoder(None, translate=True)
-    offset = 0
-    final = False
-    while not final:
-        chunk = stream.read(_CHUNK_BYTES)
-        final = not chunk
-        if offset == 0:
-            refuse_utf16(chunk)
-        if (at := chunk.find(0)) >= 0:
-            raise CorpusError(f"binary, not text (byte {offset + at:,} is zero); give UTF-8 text")
-        n_pending = len(utf8.getstate()[0])
-        try:
-            text = utf8.decode(chunk, final)
-        except UnicodeDecodeError as error:
-            raise CorpusError(not_utf8(error, before=offset - n_pending)) from error
-        if offset == 0:
-            text = text.removeprefix("\ufeff")
-        offset += len(chunk)
-        yield newlines.decode(text, final)
+    yield decoded(stream)
 
 
 def _mediawiki(stream: IO[bytes], _field: str) -> Iterator[Iterable[str]]:
@@ -90,6 +72,9 @@ FORMATS: dict[str, Format] = {
     "enwik9": Format(_mediawiki, is_slow=True),
     ".jsonl": Format(read_json_lines, has_fields=True),
     ".ndjson": Format(read_json_lines, has_fields=True),
+    ".json": Format(read_json, has_fields=True),
+    ".csv": Format(read_csv, has_fields=True),
+    ".tsv": Format(read_tsv, has_fields=True),
     ".parquet": Format(read_parquet, has_fields=True, is_stream=False),
 }
 # Parts of a dump carry their page range behind the suffix: x.xml-p1p41242.bz2.
@@ -106,10 +91,25 @@ def find_source(spec: str, text_field: str | None) -> TextSource:
     """
     if spec.startswith(hub_datasets.PREFIX):
         return _dataset(spec, text_field)
-    path = Path(spec)
+    if spec == STANDARD_INPUT:
+        return _standard_input(text_field)
+    path = Path(expanded(spec))
+    if path.is_dir():
+        if hub_datasets.is_saved(path):
+            return _dataset(f"{hub_datasets.PREFIX}{spec}", text_field)
+        return _several(path.resolve().name, files_in(path, is_known), text_field)
+    if has_wildcards(spec) and not path.exists():
+        return _several(path.name, files_like(expanded(spec), is_known), text_field)
     if spec == enwik8.NAME and not path.exists():
         path = enwik8.fetch_enwik8()
     return _file(path, text_field)
+
+
+def is_known(path: Path) -> bool:
+    """Tell from its name whether a file is of a format that is read."""
+    packed = path.suffix.lower() in PACKINGS
+    outer = path.name.removesuffix(path.suffix) if packed else path.name
+    return _name_and_suffix(outer)[1] in FORMATS
 
 
 def _dataset(spec: str, text_field: str | None) -> TextSource:
@@ -119,6 +119,54 @@ def _dataset(spec: str, text_field: str | None) -> TextSource:
         label=f"{hub_datasets.PREFIX}{address.name}",
         read=lambda: hub_datasets.read_dataset(address, text_field or _DEFAULT_FIELD),
     )
+
+
+def _standard_input(text_field: str | None) -> TextSource:
+    """Read what is sent: plain text, or where a field is named JSON lines."""
+    if sys.stdin is None or sys.stdin.isatty():
+        raise CorpusError("nothing is sent to standard input; send a text, or name a file")
+    read = _plain_text if text_field is None else read_json_lines
+    return TextSource(
+        name="stdin",
+        label=STANDARD_INPUT,
+        read=lambda: _as_generator(read(sys.stdin.buffer, text_field or _DEFAULT_FIELD)),
+    )
+
+
+def _several(name: str, files: Sequence[Path], text_field: str | None) -> TextSource:
+    """Read several files as one text, each as if it were alone; those without fields ignore one."""
+    sources = []
+    fields = 0
+    for file in files:
+        try:
+            sources.append((file, _file(file, text_field)))
+            fields += 1
+        except UsageError:
+            sources.append((file, _file(file, None)))
+    if text_field is not None and not fields:
+        raise UsageError(
+            f"none of the {len(files):,} files has fields, so none is called {text_field!r}; leave "
+            "out the text field"
+        )
+
+    def read() -> Documents:
+        for file, source in sources:
+            for document in _naming(file, source.read()):
+                yield _naming(file, document)
+
+    return TextSource(name=name, label=name, read=read)
+
+
+def _naming(file: Path, items: Iterable[Item]) -> Iterator[Item]:
+    """Say in which of several files something is wrong."""
+    try:
+        yield from items
+    except (CorpusError, OSError, *DAMAGE) as error:
+        raise CorpusError(f"{file}: {one_line(error)}") from error
+
+
+def _as_generator(documents: Iterator[Iterable[str]]) -> Documents:
+    yield from documents
 
 
 def _file(path: Path, text_field: str | None) -> TextSource:
@@ -174,7 +222,6 @@ def _check_file(path: Path) -> None:
     except FileNotFoundError as error:
         raise CorpusError("no such file; check the path") from error
     if not stat.S_ISREG(status.st_mode):
-        found = "a folder, not a file" if stat.S_ISDIR(status.st_mode) else "not a regular file"
-        raise CorpusError(f"{found}; give a file of text")
+        raise CorpusError("not a regular file; give a file of text")
     if status.st_size == 0:
         raise CorpusError("empty (0 bytes); give a file with text in it")

@@ -1,15 +1,18 @@
 """Data sets of the Hugging Face Hub and local folders of data files, read as streams."""
 
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
-from embstore.common.messages import one_line
+from embstore.common.messages import listed, one_line
 from embstore.common.paths import expanded, is_folder
 from embstore.errors import CorpusError
 from embstore.inputs.json_parquet import column_of, text_of
+
+if TYPE_CHECKING:
+    from datasets import Dataset
 
 PREFIX = "hf:"
 _FORM = "hf:DATASET[/CONFIG][:SPLIT]"
@@ -82,6 +85,9 @@ def _records(address: DatasetAddress, field: str) -> Iterator[tuple[dict[str, st
     # Here and not above: importing it takes a second, and the package is optional.
     from datasets import load_dataset_builder
 
+    if address.is_folder and is_saved(Path(address.path)):
+        yield from ((record, False) for record in _saved_records(address, field))
+        return
     try:
         # From version 4 on, datasets cannot run the script of a data set at all.
         builder = load_dataset_builder(address.path, address.config)
@@ -104,6 +110,33 @@ def _records(address: DatasetAddress, field: str) -> Iterator[tuple[dict[str, st
     # What datasets raises depends on the reader of the files and on the Hub's client.
     except Exception as error:
         raise _refused(address, error) from error
+
+
+def is_saved(folder: Path) -> bool:
+    """Tell whether a folder was written by ``save_to_disk``."""
+    return any((folder / name).is_file() for name in ("state.json", "dataset_dict.json"))
+
+
+def _saved_records(address: DatasetAddress, field: str) -> Iterator[dict[str, str]]:
+    from datasets import DatasetDict, load_from_disk
+
+    try:
+        dataset = load_from_disk(address.path)
+        if isinstance(dataset, DatasetDict):
+            dataset = _split_of(dataset, address)
+        yield from dataset.select_columns([column_of(dataset.column_names, field)])
+    except CorpusError:
+        raise
+    except Exception as error:
+        raise _refused(address, error) from error
+
+
+def _split_of(splits: "Mapping[str, Dataset]", address: DatasetAddress) -> "Dataset":
+    if address.split not in splits:
+        raise CorpusError(
+            f"data set {address.path!r} has no split {address.split!r}; it has {listed(splits)}"
+        )
+    return splits[address.split]
 
 
 def _refused(address: DatasetAddress, error: Exception) -> CorpusError:

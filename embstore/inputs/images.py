@@ -16,6 +16,11 @@ if TYPE_CHECKING:
 SUFFIXES = frozenset((".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff"))
 
 
+def has_images(folder: str | Path) -> bool:
+    """Tell whether an image is in a folder, or in the folders in it."""
+    return any(file.suffix.lower() in SUFFIXES for file in Path(folder).rglob("*"))
+
+
 def open_images(folder: str | Path) -> "ImageFolder":
     """Find every image in a folder and the folders in it, and fingerprint them.
 

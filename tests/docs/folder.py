@@ -76,8 +76,13 @@ def _texts(folder: Path) -> None:
     (folder / "enwiki-latest-pages-articles1.xml-p1p41242.bz2").write_bytes(bz2.compress(export))
     records = [{"text": t, "body": t, "meta": {"text": t}} for t in map(_record, range(40))]
     (folder / "pile.jsonl").write_text("".join(f"{json.dumps(r)}\n" for r in records))
+    (folder / "records.json").write_text(json.dumps(records))
+    rows = (f'"{r["text"]}","{r["body"]}"\n' for r in records)
+    (folder / "reviews.csv").write_text("text,body\n" + "".join(rows))
     with zipfile.ZipFile(folder / "pile.jsonl.zip", "w") as packed:
         packed.write(folder / "pile.jsonl", "pile.jsonl")
+    (folder / "texts").mkdir()
+    shutil.copy(folder / "text.txt", folder / "texts")
     (folder / "data").mkdir()
     shutil.copy(folder / "pile.jsonl", folder / "data")
     pq.write_table(pa.Table.from_pylist(records), folder / "docs.parquet")

@@ -173,7 +173,7 @@ def test_bad_file_gives_one_line_that_names_it(name: str, tmp_path: Path) -> Non
 def test_missing_file_and_folder(tmp_path: Path) -> None:
     with pytest.raises(CorpusError, match=r"absent\.txt: no such file; check the path$"):
         open_corpus(tmp_path / "absent.txt")
-    with pytest.raises(CorpusError, match=r": a folder, not a file; give a file of text$"):
+    with pytest.raises(CorpusError, match=r": a folder without a text .* of a data set$"):
         open_corpus(tmp_path)
     os.mkfifo(tmp_path / "pipe.txt")
     with pytest.raises(CorpusError, match=r": not a regular file; give a file of text$"):

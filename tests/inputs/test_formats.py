@@ -41,6 +41,11 @@ def parquet() -> bytes:
         ("a.jsonl.zip", zipped("b", RECORDS)),
         ("a.zip", zipped("folder/b.jsonl", RECORDS)),
         ("a.parquet", parquet()),
+        ("a.json", RECORDS),
+        ("a.json", b"[" + RECORDS.replace(b"\r\n\r\n", b",") + b"]"),
+        ("a.json.gz", gzip.compress(RECORDS, mtime=0)),
+        ("a.csv", b'text,body\n"one",eins\ntwo,zwei\n'),
+        ("a.TSV.bz2", bz2.compress(b"body\ttext\neins\tone\nzwei\ttwo\n")),
     ],
 )
 def test_the_same_records_give_the_same_corpus(
