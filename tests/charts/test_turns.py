@@ -35,6 +35,17 @@ def test_words_far_from_each_other_stand_above_their_rings() -> None:
     assert sides((2000, 13.6), (16000, 9.0)) == ["center"]
 
 
+def test_equal_words_at_one_place_stand_once_above_the_highest_ring() -> None:
+    rows = [
+        {"course_steps": step, "value": height, "course_turns": words, "state": name}
+        for name, peak in (("low", 12.9), ("high", 13.6), ("far", 6.0))
+        for step, height, words in ((0, 3.0, ""), (2000, peak, "step 2,000"), (10**5, 3.0, ""))
+    ]
+    spec = spec_of(build_chart(ask(CHART), pa.Table.from_pylist(rows)))
+    (shown,) = [f["oneOf"] for f in find(spec, "filter") if isinstance(f, dict) and "oneOf" in f]
+    assert shown == ["high", "far"]
+
+
 def test_rings_are_explained_and_lie_within_the_axes() -> None:
     rows = [{"course_steps": s, "value": 6.0, "course_turns": "", "state": "m"} for s in (0, 10)]
     spec = spec_of(build_chart(ask(CHART), pa.Table.from_pylist(rows)))

@@ -36,7 +36,7 @@ _CLEAR = 3.0
 
 
 def maxima(rows: Sequence[Row], metric: MetricInfo | None) -> str | None:
-    """Say from where to where the maximum goes, or in how many courses it is higher at the end."""
+    """Say from where to where the maximum goes, or what it does in how many courses."""
     courses = _courses(_first_scope(rows))
     if not courses:
         return None
@@ -44,6 +44,13 @@ def maxima(rows: Sequence[Row], metric: MetricInfo | None) -> str | None:
     if len(courses) == 1:
         ((name, course),) = courses.items()
         return f"The maximum of {what} over the layers of {names[name]} {_told(_turns(course))}"
+    tops = [top for top in map(_top, courses.values()) if top is not None]
+    if len(tops) == len(courses):
+        # Where each ends says little of what it did.
+        at = {step(min(tops)), step(max(tops))}
+        where = f"at {at.pop()}" if len(at) == 1 else f"between {step(min(tops))} and {max(tops):,}"
+        many = of_all(len(tops), len(courses), "course")
+        return f"The maximum of {what} rises, then falls in {many}, highest {where}"
     higher = sum(course[max(course)] > course[min(course)] for course in courses.values())
     many = of_all(higher, len(courses), "course")
     return f"The maximum of {what} is higher at the end of training than at its start in {many}"
@@ -165,6 +172,13 @@ def _turns(course: dict[int, float]) -> list[tuple[int, float]]:
         if min(abs(course[at] - course[end]) for end in (first, last)) > _TURNS * spread:
             places.add(at)
     return [(at, course[at]) for at in sorted(places)]
+
+
+def _top(course: dict[int, float]) -> int | None:
+    """Return where a course is highest, if that is clearly above both of its ends."""
+    at = max(course, key=lambda at: course[at])
+    inner = [place for place, _value in _turns(course)][1:-1]
+    return at if at in inner else None
 
 
 def _told(points: Sequence[tuple[int, float]], *, briefly: bool = False) -> str:

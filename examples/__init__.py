@@ -1,0 +1,1 @@
+"""Programs that use embstore from beginning to end."""

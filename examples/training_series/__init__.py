@@ -1,0 +1,1 @@
+"""A small training, measured while it runs and again from what it saved."""

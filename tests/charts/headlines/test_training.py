@@ -1,0 +1,35 @@
+"""What several courses of training are said to show."""
+
+from embstore.charts.headlines.training import maxima
+
+
+def said(*courses: dict[int, float]) -> str | None:
+    rows = [
+        {"series": f"m{i}", "scope": "all", "step": step, "value": value, "metric": "anisotropy"}
+        for i, course in enumerate(courses)
+        for step, value in course.items()
+    ]
+    return maxima(rows, None)
+
+
+def test_courses_that_all_come_down_again_are_not_said_to_be_higher_at_the_end() -> None:
+    low, high = {0: 0.1, 64: 0.6, 512: 0.2}, {0: 0.1, 64: 0.8, 512: 0.3, 1024: 0.2}
+    assert said(low, high) == (
+        "The maximum of anisotropy rises, then falls in both courses, highest at step 64"
+    )
+    later = {0: 0.1, 64: 0.6, 1024: 0.9, 2048: 0.4}
+    assert said(low, high, later) == (
+        "The maximum of anisotropy rises, then falls in all 3 courses, "
+        "highest between step 64 and 1,024"
+    )
+
+
+def test_where_one_only_rises_ends_are_compared_with_starts() -> None:
+    up_and_down, up = {0: 0.1, 64: 0.8, 512: 0.2}, {0: 0.1, 512: 0.9}
+    # A little above its end is no turn.
+    level = {0: 0.1, 64: 0.8, 512: 0.79}
+    for other in (up, level):
+        assert said(up_and_down, other) == (
+            "The maximum of anisotropy is higher at the end of training than at its start "
+            "in both courses"
+        )
