@@ -176,7 +176,7 @@ def writing(
 
     engine = sqlalchemy.create_engine(
         sqlalchemy.URL.create("duckdb", database=for_duckdb(path)),
-        connect_args={"config": dict(settings.WRITING)},
+        connect_args={"config": dict(settings.WRITING if beside else settings.WRITING_ROWS)},
         # A pooled connection would keep the file locked after it is given back.
         poolclass=sqlalchemy.NullPool,
     )

@@ -7,6 +7,9 @@ WRITING = {
     "autoload_known_extensions": "false",
     "python_enable_replacements": "false",
 }
+# Rows that are handed over are written sooner by one thread than by several that wait for each
+# other; what other stores give is read by all.
+WRITING_ROWS = {**WRITING, "threads": "1"}
 # What is to reach files says which, before ``enable_external_access`` is taken away.
 IN_MEMORY = {**WRITING, "allow_community_extensions": "false"}
 READING = {**IN_MEMORY, "enable_external_access": "false"}
