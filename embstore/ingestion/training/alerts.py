@@ -69,7 +69,8 @@ class Alert:
         if self.key.site == "final_norm":
             where += " after the final norm"
         return (
-            f"step {self.step:,}: {self.metric} of {where} is {self.value:.4g} ({self.threshold})"
+            f"step {self.step:,}: {self.metric}@{self.scope} of {where} is {self.value:.4g} "
+            f"({self.threshold})"
         )
 
 

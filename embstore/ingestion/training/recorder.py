@@ -2,12 +2,13 @@
 
 import contextlib
 import logging
+import re
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from types import TracebackType
-from typing import Self, Unpack
+from typing import Self, TypeVar, Unpack
 
 import torch
 from torch import nn
@@ -43,6 +44,10 @@ from embstore.store.spool import Kept, store_or_keep, take_in_waiting
 
 _LOG = logging.getLogger(__name__)
 
+T = TypeVar("T")
+
+# What differs between failures for the same reason: free memory, the name of a temporary folder.
+_VARYING = re.compile(r"embstore-\w+|\d+")
 # Training waits meanwhile; what cannot be stored by then is kept in a file.
 _PATIENCE = 2.0
 
@@ -242,7 +247,7 @@ class Recorder:
         return done, done.outcome(kept, storing_seconds=0.0).run_id, kept
 
     def _tell(self, recorded: Recorded, skipped: int) -> None:
-        self._say(recorded.line(skipped))
+        self._call("say", self._say, recorded.line(skipped))
         if recorded.file is not None:
             self._tell_once(
                 f"step {recorded.step:,} is measured but not stored: {recorded.reason}; it is kept "
@@ -250,16 +255,20 @@ class Recorder:
                 f"by `embstore ingest --spool {recorded.file.parent}`"
             )
         for alert in recorded.alerts:
-            self._say(f"alert, {alert}")
+            self._call("say", self._say, f"alert, {alert}")
             if self._on_alert is not None:
-                try:
-                    self._on_alert(alert)
-                except Exception as error:
-                    self._tell_once(f"on_alert failed: {reason_of(error)}")
+                self._call("on_alert", self._on_alert, alert)
+
+    def _call(self, name: str, function: Callable[[T], None], about: T) -> None:
+        """Call a function of the user's, which may fail; so may writing to a closed terminal."""
+        try:
+            function(about)
+        except Exception as error:
+            self._tell_once(f"{name} failed: {reason_of(error)}")
 
     def _tell_once(self, what: str) -> None:
-        """Warn of the first failure of a kind."""
-        kind = what.partition(":")[2]
+        """Warn of the first failure of a kind; sizes and temporary folders make no other kind."""
+        kind = _VARYING.sub("", what.partition(":")[2])
         if kind not in self._told:
             self._told.add(kind)
             _LOG.warning("%s; training goes on, and this is said once", what)

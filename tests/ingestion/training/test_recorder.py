@@ -190,6 +190,24 @@ def test_numbers_in_short(gpt: GPT, record: Callable[..., Recorder]) -> None:
     assert set(recorded.scalars) >= {"embstore/anisotropy/mean", "embstore/anisotropy/last"}
 
 
+def test_what_a_user_is_told_by_may_fail(
+    gpt: GPT,
+    record: Callable[..., Recorder],
+    store: Path,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    def say(_line: str) -> None:
+        raise BrokenPipeError("the terminal is closed")
+
+    with record(gpt, words, say=say, alerts="anisotropy@all > 0") as recorder:
+        recorded = recorder.measure(0)
+    assert recorded.status == "measured"
+    assert len(recorded.alerts) == 5
+    told = [line for line in caplog.messages if "say failed" in line]
+    assert len(told) == 1
+    assert "the terminal is closed" in told[0]
+
+
 def test_a_store_of_something_else_keeps_the_runs(
     gpt: GPT,
     record: Callable[..., Recorder],

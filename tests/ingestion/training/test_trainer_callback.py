@@ -285,16 +285,18 @@ def test_a_failing_measurement_is_told_once(
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
+    free = iter(range(7, 0, -1))
+
     def fail(*_args: object, **_options: object) -> None:
-        raise RuntimeError("out of memory")
+        raise RuntimeError(f"out of memory, {next(free)} GiB are free")
 
     monkeypatch.setattr(OfTransformers, "measure", fail)
     lab = trainer(make_model(), tokenizer, tmp_path / "run", [callback(every=1)])
     assert lab.train().global_step == 6
     told = [r.getMessage() for r in caplog.records if r.name.startswith("embstore")]
     assert [line for line in told if "out of memory" in line] == [
-        "step 0 could not be measured: unexpected RuntimeError: out of memory; training goes on, "
-        "and this is said once"
+        "step 0 could not be measured: unexpected RuntimeError: out of memory, 7 GiB are "
+        "free; training goes on, and this is said once"
     ]
 
 
@@ -376,7 +378,7 @@ def test_an_alert_is_given_when_a_threshold_is_crossed(
         line.removeprefix("alert, ") for line in lines if line.startswith("alert")
     ]
     assert len(given) == 5
-    assert str(given[0]).startswith("step 0: anisotropy of decoder layer 0 is ")
+    assert str(given[0]).startswith("step 0: anisotropy@all of decoder layer 0 is ")
 
 
 def test_tensorboard_gets_the_numbers_at_their_steps(
