@@ -12,12 +12,13 @@ from typing import Self, TypeVar, Unpack
 
 import torch
 from torch import nn
+from torch.nn.parameter import is_lazy
 from tqdm import tqdm
 
 from embstore.checkpoints.located import Permissions
 from embstore.checkpoints.revisions import Revision
 from embstore.common.messages import reason_of
-from embstore.errors import StoreError, UsageError
+from embstore.errors import ModelError, StoreError, UsageError
 from embstore.ingestion.drawn_windows import DrawnWindows
 from embstore.ingestion.one_checkpoint import Place
 from embstore.ingestion.plan import plan
@@ -297,6 +298,12 @@ def _subject(model: nn.Module, tokenizer: object, name: str, settings: Settings)
         raise UsageError(f"the model is a {type(model).__name__}; give a torch.nn.Module")
     if not isinstance(name, str) or not name.strip() or not name.isprintable():
         raise UsageError(f"the name is {name!r}; give one that can be printed")
+    bare = [key for key, weight in model.named_parameters() if is_lazy(weight) or weight.is_meta]
+    if bare and not spread_by(model):
+        raise ModelError(
+            f"{name} has weights that hold no numbers, {bare[0]} first: they are offloaded, or not "
+            "made yet; give the model once it is whole in memory"
+        )
     permissions = Permissions(remote_code=settings.allow_remote_code)
     if not holds_transformers(model):
         if kind := spread_by(model):
@@ -318,6 +325,9 @@ def _out_of_the_way() -> Iterator[None]:
     dtype = torch.get_default_dtype()
     kinds = ["cpu"] + (["cuda"] if torch.cuda.is_available() else [])
     with contextlib.ExitStack() as within, same_randomness():
+        # Tensors that are made for inference cannot be told to have changed.
+        within.enter_context(torch.inference_mode(mode=False))
+        within.enter_context(torch.no_grad())
         for kind in kinds:
             within.enter_context(torch.autocast(kind, enabled=False))
         try:
