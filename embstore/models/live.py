@@ -19,6 +19,7 @@ from embstore.models.heads import without_head
 from embstore.models.load import Weights
 from embstore.models.shared_copy import shared_copy
 from embstore.models.stacks import reading_config, text_stack
+from embstore.models.weight_changes import changes_of
 
 # They change their weights as soon as they run, so theirs must not be shared.
 _CHANGING = {"rwkv"}
@@ -76,9 +77,24 @@ class LiveModel:
             self._whole.config.save_pretrained(folder)
 
     def save(self, folder: Path) -> None:
-        """Write a checkpoint, as the Trainer does."""
+        """Write a checkpoint, as the Trainer does; of several adapters only the active one."""
+        saved, chosen = self.saved, {}
+        if _is_peft(saved):
+            chosen = {"selected_adapters": [self._active_adapter]}
+        else:
+            # Saving notes things in the configuration, and refuses one for generating that
+            # transformers would not write; neither says anything of the weights.
+            saved = copy.copy(saved)
+            saved.config = copy.deepcopy(saved.config)
+            saved.generation_config = transformers.GenerationConfig()
         with quiet():
-            self.saved.save_pretrained(folder)  # type: ignore[operator]
+            saved.save_pretrained(folder, **chosen)  # type: ignore[operator]
+
+    def place_in(self, folder: Path) -> Path:
+        """Return where in a checkpoint this model is: adapters with a name have a folder each."""
+        if _is_peft(self.saved) and (folder / self._active_adapter).is_dir():
+            return folder / self._active_adapter
+        return folder
 
     def weights(self, dtype: torch.dtype) -> Weights | None:
         """Return a copy to run, in evaluation mode and without a head, that shares the weights.
@@ -96,9 +112,9 @@ class LiveModel:
         alone = shared_copy(body, dtype)
         return Weights(alone, _steady_attention(alone))
 
-    def versions(self) -> list[int]:
+    def changes(self) -> list[int]:
         """Return how often each weight was changed in place."""
-        return [weight._version for weight in self.saved.parameters()]
+        return changes_of(self.saved.parameters())
 
     def restore(self, weights: Weights) -> None:
         """Give the model back the weights that a checkpoint of this moment has."""
@@ -107,6 +123,10 @@ class LiveModel:
                 self._body().parameters(), weights.module.parameters(), strict=True
             ):
                 weight.copy_(before)
+
+    @property
+    def _active_adapter(self) -> str:
+        return str(self.saved.active_adapter)
 
     @property
     def _whole(self) -> transformers.PreTrainedModel:
