@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import torch
 from torch import nn
-from transformers import PreTrainedTokenizerFast, TrainerCallback
+from transformers import PreTrainedTokenizerFast, TrainerCallback, TrainerState
 from transformers.trainer_utils import get_last_checkpoint
 
 import embstore
@@ -191,6 +191,38 @@ def test_two_trainings_in_one_store(
         geometry = callback(every="save", tags={"lr": name})
         trainer(make_model(), tokenizer, tmp_path / name, [geometry], max_steps=2).train()
     assert _measured(store) == [(2, "checkpoint-2", "one"), (2, "checkpoint-2", "two")]
+
+
+@pytest.mark.parametrize(
+    ("name", "found"), [(None, ["run-0", "run-1"]), ("a", ["a/run-0", "a/run-1"])]
+)
+def test_each_trial_of_a_search_is_a_training_of_its_own(
+    name: str | None,
+    found: list[str],
+    tmp_path: Path,
+    store: Path,
+    make_model: Callable[..., nn.Module],
+    tokenizer: PreTrainedTokenizerFast,
+    callback: Callable[..., EmbstoreCallback],
+) -> None:
+    geometry = callback(every="save", name=name)
+    other = make_model()
+    for rate in (1e-3, 1e-2):
+        model = make_model()
+        lab = trainer(model, tokenizer, tmp_path, [geometry], max_steps=1, learning_rate=rate)
+        # A checkpoint of a training before the search lies there.
+        other.save_pretrained(tmp_path / "checkpoint-1")  # type: ignore[operator]
+        # What the Trainer says in a search; its own needs one of several libraries.
+        state = TrainerState(global_step=1, max_steps=1, is_hyper_param_search=True)
+        given = {"model": model, "processing_class": tokenizer}
+        geometry.on_train_begin(lab.args, state, lab.control, **given)
+        with torch.no_grad():
+            next(model.parameters()).mul_(rate)
+        geometry.on_save(lab.args, state, lab.control, **given)
+        geometry.on_train_end(lab.args, state, lab.control, **given)
+    assert [model for _, _, model in _measured(store)] == found
+    checkpoints = embstore.open(store).sql("SELECT DISTINCT weights_sha256 FROM checkpoint")
+    assert len(checkpoints) == 2
 
 
 def test_cost_is_capped(
