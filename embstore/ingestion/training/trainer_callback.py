@@ -51,9 +51,9 @@ class EmbstoreCallback(transformers.TrainerCallback):  # type: ignore[misc]
                 is not trained on.
             store: a DuckDB file, created if missing, or a lake; None for ``EMBSTORE_STORE`` or
                 ``embstore.duckdb``.
-            every: when to measure: ``log`` for steps 0, 1, 2, 4, 8 and so on and the last, a number
-                N for every N steps and the last, the steps themselves, or ``save`` for whenever a
-                checkpoint is saved.
+            every: when to measure: ``log`` for steps 0, 1, 2, 4, 8 and so on, a number N for every
+                N steps, or the steps themselves, each time also the last; or ``save`` for whenever
+                a checkpoint is saved.
             tokenizer: None for the Trainer's ``processing_class``; else a tokenizer, or the folder
                 or Hub id of a model that has it.
             name: what the store calls the model; None for the name of the output folder. In a

@@ -42,7 +42,7 @@ def lines() -> list[str]:
 
 def _measured(store: Path) -> list[tuple[int, str, str]]:
     found = embstore.open(store).sql(
-        "SELECT step, revision, model FROM profile GROUP BY ALL ORDER BY step"
+        "SELECT step, revision, model FROM profile GROUP BY ALL ORDER BY step, model"
     )
     return [(row["step"], row["revision"], row["model"]) for row in found.to_pylist()]
 
@@ -385,6 +385,29 @@ def test_a_trainer_without_tokenizer_needs_one(
     geometry = callback(every=[0], tokenizer=tiny_llama)
     trainer(make_model(), None, tmp_path / "run", [geometry], max_steps=1).train()
     assert _steps(store) == [0, 1]
+
+
+def test_a_callback_serves_again(
+    tmp_path: Path,
+    store: Path,
+    make_model: Callable[..., nn.Module],
+    tokenizer: PreTrainedTokenizerFast,
+    callback: Callable[..., EmbstoreCallback],
+    lines: list[str],
+) -> None:
+    # What can be read only once is asked for by each training.
+    geometry = callback(
+        every=[0],
+        metrics=iter(["anisotropy"]),
+        alerts=iter(["anisotropy@all > 0"]),
+        say=lines.append,
+    )
+    for name in ("one", "two"):
+        trainer(make_model(), tokenizer, tmp_path / name, [geometry], max_steps=1).train()
+    assert _measured(store) == [
+        (step, f"checkpoint-{step}", name) for step in (0, 1) for name in ("one", "two")
+    ]
+    assert len([line for line in lines if line.startswith("alert")]) == 10
 
 
 def test_an_alert_is_given_when_a_threshold_is_crossed(
