@@ -155,7 +155,8 @@ class Recorder:
         step = whole_number("step", step, least=0)
         if tokens_seen is not None:
             tokens_seen = whole_number("tokens_seen", tokens_seen, least=0)
-        if not self._works:
+        # Processes may have found each other only after each had made a recorder.
+        if not self._works or not is_first():
             return Recorded(step, "skipped", reason="another process of the training measures")
         if not self._budget.allows():
             self._budget.skip()

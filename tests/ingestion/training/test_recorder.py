@@ -176,6 +176,17 @@ def test_what_is_left_out_is_told(
     assert 0 < recorded.overhead <= 1
 
 
+def test_processes_that_find_each_other_later(
+    gpt: GPT, record: Callable[..., Recorder], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with record(gpt, words) as recorder:
+        monkeypatch.setattr("torch.distributed.is_initialized", lambda: True)
+        monkeypatch.setattr("torch.distributed.get_rank", lambda: 1)
+        recorded = recorder.measure(0)
+    assert (recorded.status, recorded.run) == ("skipped", None)
+    assert recorded.reason == "another process of the training measures"
+
+
 def test_numbers_in_short(gpt: GPT, record: Callable[..., Recorder]) -> None:
     with record(gpt, words) as recorder:
         recorded = recorder.measure(0)

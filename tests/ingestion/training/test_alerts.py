@@ -1,0 +1,68 @@
+"""Thresholds, and numbers that are on either side of them or undefined."""
+
+import math
+from collections.abc import Callable
+
+import pytest
+
+from embstore.errors import UsageError
+from embstore.ingestion.training.alerts import Alert, Guard
+from embstore.types import LayerKey, Measurement
+
+
+@pytest.fixture
+def given() -> Callable[[Guard, list[float | None]], list[int]]:
+    """Show a guard the same number step by step; return the steps that it gives an alert at."""
+
+    def give(guard: Guard, values: list[float | None]) -> list[int]:
+        key = LayerKey("decoder", 2, "block")
+        alerts: list[Alert] = []
+        for step, value in enumerate(values):
+            alerts += guard.check(step, [Measurement(key, "all", "mean_cosine", value, 9)])
+        return [alert.step for alert in alerts]
+
+    return give
+
+
+@pytest.mark.parametrize(
+    ("values", "steps"),
+    [
+        ([0.5, 0.96, 0.97, 0.98], [1]),
+        ([0.96, 0.5, 0.96], [0, 2]),
+        # On the threshold is not beyond it.
+        ([0.95, 0.95], []),
+        ([None, math.nan, 0.99], [2]),
+        # What is undefined in between has not come back.
+        ([0.99, None, 0.99, math.nan, 0.99], [0]),
+        ([0.99, None, 0.5, 0.99], [0, 3]),
+    ],
+)
+def test_an_alert_is_given_once_until_a_number_comes_back(
+    values: list[float | None],
+    steps: list[int],
+    given: Callable[[Guard, list[float | None]], list[int]],
+) -> None:
+    assert given(Guard("mean_cosine > 0.95"), values) == steps
+
+
+def test_other_scopes_and_the_other_side(
+    given: Callable[[Guard, list[float | None]], list[int]],
+) -> None:
+    assert given(Guard("mean_cosine@no_first > 0.5"), [0.9]) == []
+    assert given(Guard(["mean_cosine < 0.1", "mean_cosine@all < 0.2"]), [0.15, 0.05]) == [0, 1]
+
+
+@pytest.mark.parametrize(
+    ("threshold", "message"),
+    [
+        ("mean_cosine", "cannot be understood"),
+        ("mean_cosine = 1", "cannot be understood"),
+        ("mean_cosine > much", "ends with no number"),
+        ("mean_cosine > nan", "ends with no number"),
+        ("mean_cosin > 1", "mean_cosine"),
+        ("mean_cosine@everything > 1", "everything"),
+    ],
+)
+def test_what_is_no_threshold(threshold: str, message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        Guard(threshold)
