@@ -44,8 +44,8 @@ class LiveModel:
             remote_code: whether it may be one with code of its own.
 
         Raises:
-            ModelError: there is none, or more than one; or it has an adapter that cannot be
-                merged into it.
+            ModelError: there is none, or more than one; or it has code of its own, or an adapter
+                that cannot be merged into it.
         """
         found = list(_models_in(unwrapped(module)))
         if len(found) != 1:
@@ -58,6 +58,11 @@ class LiveModel:
         self.name = name
         self.device = next(self.saved.parameters()).device
         self._remote_code = remote_code
+        if not remote_code and self._whole.config.model_type not in transformers.CONFIG_MAPPING:
+            raise ModelError(
+                f"{name}, a {type(self._whole).__name__}, comes with Python code of its own, which "
+                "is run again to read its checkpoints; allow that with allow_remote_code=True"
+            )
         for adapter in getattr(self.saved, "peft_config", {}).values():
             kind = str(getattr(adapter.peft_type, "value", adapter.peft_type))
             if kind not in MERGING:
@@ -168,8 +173,11 @@ def spread_by(module: nn.Module) -> str | None:
 
 
 def holds_transformers(module: nn.Module) -> bool:
-    """Tell whether a module is, or holds, a model of transformers."""
-    return next(_models_in(unwrapped(module)), None) is not None
+    """Tell whether a module is, or holds, a model that transformers can read from a checkpoint.
+
+    One that is only written like those of transformers is as good as any other of plain torch.
+    """
+    return any(_can_be_read(model) for model in _models_in(unwrapped(module)))
 
 
 def _kinds(thing: object) -> set[str]:
@@ -189,6 +197,15 @@ def _models_in(module: nn.Module) -> Iterator[nn.Module]:
             yield part
         else:
             open_ += [unwrapped(child) for child in part.children()]
+
+
+def _can_be_read(model: nn.Module) -> bool:
+    if _is_peft(model):
+        return True
+    config = model.config
+    # The code of some comes with their checkpoints.
+    kind = getattr(config, "model_type", None)
+    return kind in transformers.CONFIG_MAPPING or hasattr(config, "auto_map")
 
 
 def _is_peft(part: nn.Module) -> bool:

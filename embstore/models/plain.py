@@ -5,6 +5,7 @@ before put out. What it is called with is a batch of token ids, (batch, tokens),
 """
 
 import hashlib
+import inspect
 import itertools
 import json
 from collections.abc import Sequence
@@ -148,7 +149,7 @@ def _run(module: nn.Module, ids: Tensor, it: str) -> "_Seen":
     hooks = seen.watch(module)
     try:
         with torch.inference_mode():
-            module(ids.to(next(module.parameters()).device))
+            _call(module, ids.to(next(module.parameters()).device))
     except Exception as error:
         raise ModelError(
             f"{it} cannot be called with a batch of token ids alone ({one_line(error)}); wrap it "
@@ -158,6 +159,14 @@ def _run(module: nn.Module, ids: Tensor, it: str) -> "_Seen":
         for hook in hooks:
             hook.remove()
     return seen
+
+
+def _call(module: nn.Module, ids: Tensor) -> None:
+    """Run a model on token ids, by the name that Trainers give them where it has that."""
+    if "input_ids" in inspect.signature(module.forward).parameters:
+        module(input_ids=ids)
+    else:
+        module(ids)
 
 
 def _mixes_sequences(module: nn.Module, blocks: str, it: str) -> bool:
@@ -265,7 +274,7 @@ class _WithStates(nn.Module):
             if "norm" in type(part).__name__.lower() and part not in inside
         ]
         try:
-            self.module(input_ids)
+            _call(self.module, input_ids)
         finally:
             for hook in hooks:
                 hook.remove()

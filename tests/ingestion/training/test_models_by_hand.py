@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import torch
 from torch import Tensor, nn
+from transformers import PretrainedConfig, PreTrainedModel
 
 from embstore import Recorder
 from embstore.errors import ModelError
@@ -155,6 +156,43 @@ def test_how_many_tokens_it_knows_can_be_said(record: Callable[..., Recorder]) -
     model.vocab_size = VOCAB
     with record(model, words) as recorder:
         assert recorder.measure(0).status == "measured"
+
+
+class ByName(Usual):
+    """Is called as the Trainer calls a model."""
+
+    def forward(self, *, labels: Tensor | None = None, input_ids: Tensor) -> Tensor:  # type: ignore[override]
+        del labels
+        return super().forward(input_ids)
+
+
+class OwnConfig(PretrainedConfig):  # type: ignore[misc]
+    model_type = "own"
+
+
+class OfTransformersInName(PreTrainedModel):  # type: ignore[misc]
+    """Is written like those of transformers, which know nothing of it."""
+
+    config_class = OwnConfig
+
+    def __init__(self, config: OwnConfig) -> None:
+        super().__init__(config)
+        self.inner = Usual()
+        self.post_init()
+
+    def forward(self, input_ids: Tensor, labels: Tensor | None = None) -> dict[str, Tensor]:
+        del labels
+        return {"logits": self.inner(input_ids)}
+
+
+@pytest.mark.parametrize("kind", [ByName, lambda: OfTransformersInName(OwnConfig())])
+def test_models_that_a_trainer_takes(
+    kind: Callable[[], nn.Module], record: Callable[..., Recorder]
+) -> None:
+    # With the Trainer goes a tokenizer of transformers.
+    with record(_made(kind)) as recorder:
+        recorded = recorder.measure(0)
+    assert recorded.status == "measured", recorded.reason
 
 
 def test_a_window_is_no_longer_than_the_places_a_model_has(

@@ -8,6 +8,7 @@ import torch
 import transformers
 from torch import nn
 from transformers import (
+    AutoModel,
     AutoModelForCausalLM,
     AutoModelForMaskedLM,
     AutoModelForSeq2SeqLM,
@@ -15,7 +16,9 @@ from transformers import (
 )
 
 import embstore
+from embstore.errors import ModelError
 from embstore.ingestion.training.how import How
+from tests import remote_code
 
 NUMBERS = "SELECT stack, layer, site, scope, metric, value FROM profile ORDER BY ALL"
 
@@ -241,3 +244,20 @@ def test_identifying_a_model_leaves_its_configuration_alone(
         recorded = recorder.measure(0)
     assert recorded.status == "measured", recorded.reason
     assert before == (model.config.to_dict(), model.generation_config.to_dict())  # type: ignore[operator,union-attr]
+
+
+def test_a_model_with_code_of_its_own(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    record: Callable[..., embstore.Recorder],
+    saved: Callable[[nn.Module], Path],
+    store: Path,
+    text: Path,
+    how: How,
+) -> None:
+    folder = remote_code.build(tmp_path, monkeypatch)
+    model = AutoModel.from_pretrained(folder, trust_remote_code=True).train()
+    with pytest.raises(ModelError, match=r"OddModel, comes with Python code.*allow_remote_code"):
+        record(model)
+    how = How(**{**how, "allow_remote_code": True})
+    assert _equal(_agrees(model, record, saved, store, text, how))
