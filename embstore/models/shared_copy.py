@@ -7,8 +7,8 @@ from types import GeneratorType, ModuleType
 import torch
 from torch import Tensor, nn
 
-# Attributes under which accelerate keeps a module's own forward while another runs in its place.
-_OWN_FORWARD = ("_original_forward", "_old_forward")
+# Where accelerate keeps a module's own forward while one of mixed precision runs in its place.
+_OWN_FORWARD = "_original_forward"
 
 
 def shared_copy(module: nn.Module, dtype: torch.dtype, *, own_weights: bool = False) -> nn.Module:
@@ -32,9 +32,8 @@ def shared_copy(module: nn.Module, dtype: torch.dtype, *, own_weights: bool = Fa
     alone = copy_sharing(module, given)
     for part in alone.modules():
         _drop_hooks(part)
-        own = next((part.__dict__[name] for name in _OWN_FORWARD if name in part.__dict__), None)
-        if own is not None:
-            part.__dict__["forward"] = own
+        if _OWN_FORWARD in part.__dict__:
+            part.__dict__["forward"] = part.__dict__[_OWN_FORWARD]
         # Compiled by itself: its own method is beneath.
         if hasattr(part.__dict__.get("forward"), "_torchdynamo_orig_callable"):
             del part.__dict__["forward"]

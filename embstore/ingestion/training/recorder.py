@@ -49,6 +49,8 @@ T = TypeVar("T")
 
 # What differs between failures for the same reason: free memory, the name of a temporary folder.
 _VARYING = re.compile(r"embstore-\w+|\d+")
+# Devices on which a training may run in lower precision than its weights have.
+_AUTOCAST = ("cpu", "cuda", "mps", "xpu")
 # Training waits meanwhile; what cannot be stored by then is kept in a file.
 _PATIENCE = 2.0
 
@@ -324,13 +326,13 @@ def _subject(model: nn.Module, tokenizer: object, name: str, settings: Settings)
 def _out_of_the_way() -> Iterator[None]:
     """Put back whatever of torch a whole process shares."""
     dtype = torch.get_default_dtype()
-    kinds = ["cpu"] + (["cuda"] if torch.cuda.is_available() else [])
     with contextlib.ExitStack() as within, same_randomness():
         # Tensors that are made for inference cannot be told to have changed.
         within.enter_context(torch.inference_mode(mode=False))
         within.enter_context(torch.no_grad())
-        for kind in kinds:
-            within.enter_context(torch.autocast(kind, enabled=False))
+        for kind in filter(torch.amp.is_autocast_available, _AUTOCAST):
+            if torch.is_autocast_enabled(kind):
+                within.enter_context(torch.autocast(kind, enabled=False))
         try:
             yield
         finally:

@@ -1,7 +1,8 @@
 """A recorder in a loop of one's own."""
 
+import contextlib
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -185,6 +186,52 @@ def test_processes_that_find_each_other_later(
         recorded = recorder.measure(0)
     assert (recorded.status, recorded.run) == ("skipped", None)
     assert recorded.reason == "another process of the training measures"
+
+
+@contextlib.contextmanager
+def _by_default(dtype: torch.dtype) -> Iterator[None]:
+    torch.set_default_dtype(dtype)
+    try:
+        yield
+        # Whatever read a model meanwhile.
+        assert torch.get_default_dtype() == dtype
+    finally:
+        torch.set_default_dtype(torch.float32)
+
+
+@contextlib.contextmanager
+def _deterministic() -> Iterator[None]:
+    torch.use_deterministic_algorithms(True)
+    try:
+        yield
+    finally:
+        torch.use_deterministic_algorithms(False)
+
+
+@pytest.mark.parametrize(
+    "context",
+    [
+        lambda: torch.autocast("cpu", dtype=torch.bfloat16),
+        torch.no_grad,
+        lambda: _by_default(torch.bfloat16),
+        lambda: _by_default(torch.float64),
+        _deterministic,
+    ],
+    ids=["autocast", "no gradients", "bfloat16", "float64", "deterministic"],
+)
+def test_what_is_set_around_it_makes_no_difference(
+    context: Callable[[], contextlib.AbstractContextManager[None]],
+    make_model: Callable[..., nn.Module],
+    record: Callable[..., Recorder],
+    tmp_path: Path,
+) -> None:
+    model, numbers = make_model("llama"), []
+    for name, around in (("without", contextlib.nullcontext), ("within", context)):
+        with around(), record(model, store=tmp_path / f"{name}.duckdb") as recorder:
+            run = recorder.measure(0).run
+        assert run is not None
+        numbers.append([number.value for number in run.measured.measurements])
+    assert numbers[0] == numbers[1]
 
 
 def test_numbers_in_short(gpt: GPT, record: Callable[..., Recorder]) -> None:
