@@ -3,6 +3,7 @@
 import copy
 from collections.abc import Iterator, Mapping
 from types import GeneratorType, ModuleType
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -126,6 +127,8 @@ def _given(
             # What a forward pass left behind cannot be copied otherwise.
             if isinstance(value, Tensor) and value.grad_fn is not None:
                 yield id(value), value.detach()
+        # Dropped in the end: with a method as a hook goes whatever its object holds.
+        yield from ((id(hook), hook) for _, _, hook in _hooks_that_look_on(part))
 
 
 def _to_run(weight: nn.Parameter, dtype: torch.dtype) -> nn.Parameter:
@@ -138,8 +141,18 @@ def _to_run(weight: nn.Parameter, dtype: torch.dtype) -> nn.Parameter:
 
 
 def _drop_hooks(part: nn.Module) -> None:
-    """Leave no hook but those of torch that make a weight; others look on, or serve training."""
-    for hooks in (part._forward_hooks, part._forward_pre_hooks):
-        for key, hook in list(hooks.items()):
+    for hooks, key, _ in list(_hooks_that_look_on(part)):
+        del hooks[key]
+
+
+def _hooks_that_look_on(part: nn.Module) -> Iterator[tuple[dict[int, Any], int, Any]]:
+    """Yield all hooks but those of torch that make a weight; others look on, or serve training."""
+    for hooks in (
+        part._forward_hooks,
+        part._forward_pre_hooks,
+        part._backward_hooks,
+        part._backward_pre_hooks,
+    ):
+        for key, hook in hooks.items():
             if not type(hook).__module__.startswith("torch.nn.utils"):
-                del hooks[key]
+                yield hooks, key, hook

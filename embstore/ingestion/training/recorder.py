@@ -95,7 +95,8 @@ class Recorder:
 
         Args:
             model: one of transformers, a module that holds one, or any module that is called
-                with a batch of token ids and keeps its blocks in a list; wrapped or not.
+                with a batch of token ids, (batch, tokens), and keeps its blocks in a list or
+                dictionary; wrapped or not.
             tokenizer: of transformers, or the folder or Hub id of a model that has it; an image
                 processor for a model of images; for a module of one's own also anything with a
                 method ``encode``, or a function from a text to a list of token ids.
