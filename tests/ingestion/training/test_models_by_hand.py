@@ -40,6 +40,22 @@ class InDictionary(Usual):
         self.h = nn.ModuleDict({f"block {i}": block for i, block in enumerate(self.h.children())})
 
 
+class AmongOthers(Usual):
+    """Has a dictionary of all that comes after the embeddings."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        blocks, norm = self.h, self.ln_f
+        del self.h, self.ln_f
+        self.rest = nn.ModuleDict({"h": blocks, "ln_f": norm})
+
+    def forward(self, ids: Tensor) -> Tensor:
+        x = self.wte(ids) + self.wpe(torch.arange(ids.shape[1], device=ids.device))
+        for block in self.rest["h"].children():
+            x = block(x)
+        return torch.as_tensor(self.rest["ln_f"](x))
+
+
 class Table(nn.Module):
     """An embedding by hand."""
 
@@ -119,8 +135,8 @@ def numbers(record: Callable[..., Recorder], tmp_path: Path) -> Numbers:
 
 @pytest.mark.parametrize(
     "shape",
-    [InDictionary, TokensFirst, lambda: Usual(Table())],
-    ids=["in a dictionary", "tokens first", "a table by hand"],
+    [InDictionary, AmongOthers, TokensFirst, lambda: Usual(Table())],
+    ids=["in a dictionary", "among others", "tokens first", "a table by hand"],
 )
 def test_shapes_of_a_model(shape: Callable[[], nn.Module], numbers: Numbers) -> None:
     model, usual = _made(shape), _made(Usual)
