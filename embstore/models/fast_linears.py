@@ -184,8 +184,9 @@ def _heaviest(linears: Sequence[_Linear]) -> _Linear:
 
 def _gains(linear: _Linear) -> bool:
     """Try one layer both ways."""
-    generator = torch.Generator().manual_seed(0)
-    x = torch.randn(_TRIAL_ROWS, linear.matrix.shape[1], generator=generator)
+    generator = torch.Generator("cpu").manual_seed(0)
+    shape = (_TRIAL_ROWS, linear.matrix.shape[1])
+    x = torch.randn(shape, generator=generator, device="cpu")
     packed, bias = _packed(linear.matrix), getattr(linear.layer, "bias", None)
     return _is_faster(lambda: _multiply(x, packed, bias), than=lambda: linear.layer(x))
 

@@ -20,6 +20,11 @@ class Config(Protocol):
     vocab_size: int
 
 
+def name_of(module: nn.Module) -> str:
+    """Return what messages call a model: its class, or that of the one it is wrapped around."""
+    return str(getattr(module, "shown_name", type(module).__name__))
+
+
 def takes_images(module: nn.Module) -> bool:
     """Tell whether a model reads pixels instead of token ids."""
     return getattr(module, "main_input_name", "input_ids") == "pixel_values"
@@ -34,17 +39,21 @@ def trial_inputs(module: nn.Module, config: Config, *, rows: int) -> dict[str, T
         rows: number of sequences; of images there is one, which is as long as many.
     """
     weight = next(module.parameters())
-    generator = torch.Generator().manual_seed(0)
+    # On the CPU, also where another device is torch's default.
+    generator = torch.Generator("cpu").manual_seed(0)
     if takes_images(module):
         size = getattr(config, "image_size", None) or 224
         height, width = (size, size) if isinstance(size, int) else size
         channels = getattr(config, "num_channels", 3)
         # The default dtype may be another while a second thread reads a model.
-        noise = torch.randn((1, channels, height, width), generator=generator, dtype=torch.float32)
+        noise = torch.randn(
+            (1, channels, height, width), generator=generator, dtype=torch.float32, device="cpu"
+        )
         return {"pixel_values": noise.to(weight.device, weight.dtype)}
     # An end-of-text or padding id among them could be masked; low ids usually are special.
     low = min(10, config.vocab_size - 1)
-    ids = torch.randint(low, config.vocab_size, (rows, _TRIAL_LENGTH), generator=generator)
+    shape = (rows, _TRIAL_LENGTH)
+    ids = torch.randint(low, config.vocab_size, shape, generator=generator, device="cpu")
     ids = ids.to(weight.device)
     if not config.is_encoder_decoder:
         return {"input_ids": ids}
@@ -72,7 +81,7 @@ def forward(module: nn.Module, inputs: Mapping[str, Tensor]) -> Output:
     names = ("hidden_states", "encoder_hidden_states", "decoder_hidden_states")
     states = {name: output[name] for name in names if output.get(name) is not None}
     if not states:
-        raise ModelError(f"{type(module).__name__} returns no hidden states; it cannot be measured")
+        raise ModelError(f"{name_of(module)} returns no hidden states; it cannot be measured")
     return Output(states, output.get("last_hidden_state"))
 
 

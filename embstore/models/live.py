@@ -19,6 +19,7 @@ from embstore.models.heads import without_head
 from embstore.models.load import Weights
 from embstore.models.shared_copy import shared_copy
 from embstore.models.stacks import reading_config, text_stack
+from embstore.models.weight_changes import changes_of
 
 # They change their weights as soon as they run, so theirs must not be shared.
 _CHANGING = {"rwkv"}
@@ -43,8 +44,8 @@ class LiveModel:
             remote_code: whether it may be one with code of its own.
 
         Raises:
-            ModelError: there is none, or more than one; or it has an adapter that cannot be
-                merged into it.
+            ModelError: there is none, or more than one; or it has code of its own, or an adapter
+                that cannot be merged into it.
         """
         found = list(_models_in(unwrapped(module)))
         if len(found) != 1:
@@ -57,6 +58,11 @@ class LiveModel:
         self.name = name
         self.device = next(self.saved.parameters()).device
         self._remote_code = remote_code
+        if not remote_code and self._whole.config.model_type not in transformers.CONFIG_MAPPING:
+            raise ModelError(
+                f"{name}, a {type(self._whole).__name__}, comes with Python code of its own, which "
+                "is run again to read its checkpoints; allow that with allow_remote_code=True"
+            )
         for adapter in getattr(self.saved, "peft_config", {}).values():
             kind = str(getattr(adapter.peft_type, "value", adapter.peft_type))
             if kind not in MERGING:
@@ -76,9 +82,24 @@ class LiveModel:
             self._whole.config.save_pretrained(folder)
 
     def save(self, folder: Path) -> None:
-        """Write a checkpoint, as the Trainer does."""
+        """Write a checkpoint, as the Trainer does; of several adapters only the active one."""
+        saved, chosen = self.saved, {}
+        if _is_peft(saved):
+            chosen = {"selected_adapters": [self._active_adapter]}
+        else:
+            # Saving notes things in the configuration, and refuses one for generating that
+            # transformers would not write; neither says anything of the weights.
+            saved = copy.copy(saved)
+            saved.config = copy.deepcopy(saved.config)
+            saved.generation_config = transformers.GenerationConfig()
         with quiet():
-            self.saved.save_pretrained(folder)  # type: ignore[operator]
+            saved.save_pretrained(folder, **chosen)  # type: ignore[operator]
+
+    def place_in(self, folder: Path) -> Path:
+        """Return where in a checkpoint this model is: adapters with a name have a folder each."""
+        if _is_peft(self.saved) and (folder / self._active_adapter).is_dir():
+            return folder / self._active_adapter
+        return folder
 
     def weights(self, dtype: torch.dtype) -> Weights | None:
         """Return a copy to run, in evaluation mode and without a head, that shares the weights.
@@ -96,9 +117,9 @@ class LiveModel:
         alone = shared_copy(body, dtype)
         return Weights(alone, _steady_attention(alone))
 
-    def versions(self) -> list[int]:
+    def changes(self) -> list[int]:
         """Return how often each weight was changed in place."""
-        return [weight._version for weight in self.saved.parameters()]
+        return changes_of(self.saved.parameters())
 
     def restore(self, weights: Weights) -> None:
         """Give the model back the weights that a checkpoint of this moment has."""
@@ -107,6 +128,10 @@ class LiveModel:
                 self._body().parameters(), weights.module.parameters(), strict=True
             ):
                 weight.copy_(before)
+
+    @property
+    def _active_adapter(self) -> str:
+        return str(self.saved.active_adapter)
 
     @property
     def _whole(self) -> transformers.PreTrainedModel:
@@ -148,8 +173,11 @@ def spread_by(module: nn.Module) -> str | None:
 
 
 def holds_transformers(module: nn.Module) -> bool:
-    """Tell whether a module is, or holds, a model of transformers."""
-    return next(_models_in(unwrapped(module)), None) is not None
+    """Tell whether a module is, or holds, a model that transformers can read from a checkpoint.
+
+    One that is only written like those of transformers is as good as any other of plain torch.
+    """
+    return any(_can_be_read(model) for model in _models_in(unwrapped(module)))
 
 
 def _kinds(thing: object) -> set[str]:
@@ -169,6 +197,15 @@ def _models_in(module: nn.Module) -> Iterator[nn.Module]:
             yield part
         else:
             open_ += [unwrapped(child) for child in part.children()]
+
+
+def _can_be_read(model: nn.Module) -> bool:
+    if _is_peft(model):
+        return True
+    config = model.config
+    # The code of some comes with their checkpoints.
+    kind = getattr(config, "model_type", None)
+    return kind in transformers.CONFIG_MAPPING or hasattr(config, "auto_map")
 
 
 def _is_peft(part: nn.Module) -> bool:

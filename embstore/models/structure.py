@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from embstore.errors import ModelError
-from embstore.models.forward_pass import Config, Output, takes_images, trial_inputs
+from embstore.models.forward_pass import Config, Output, name_of, takes_images, trial_inputs
 from embstore.models.layout import StackLayout, find_layout
 from embstore.models.randomness import same_randomness
 from embstore.models.trial import Records, Trial
@@ -55,7 +55,7 @@ def _probe(module: nn.Module, config: Config, inputs: dict[str, Tensor]) -> Prob
     found, records = trial.record(inputs)
     changed = trial.changed_weights
     for states in found.states.values():
-        _check_shapes(type(module).__name__, states, inputs.get("input_ids"))
+        _check_shapes(name_of(module), states, inputs.get("input_ids"))
     if not _is_finite(found):
         trial, inputs, found, records = _try_wider(module, inputs)
     if config.is_encoder_decoder:
@@ -87,7 +87,7 @@ def _try_wider(
             if _is_finite(found):
                 return trial, wide, found, records
     raise ModelError(
-        f"{type(module).__name__} returns hidden states of NaN or infinity for any text, also in "
+        f"{name_of(module)} returns hidden states of NaN or infinity for any text, also in "
         "numbers of more range; its training has diverged, or its file is damaged"
     )
 
@@ -114,7 +114,7 @@ def _check_repeatable(trial: Trial, inputs: Mapping[str, Tensor], state: Tensor)
         _numbers(state), _numbers(again), rtol=1e-2, atol=1e-3
     ):
         raise ModelError(
-            f"{type(trial.module).__name__} returns other hidden states when it is run again on "
+            f"{name_of(trial.module)} returns other hidden states when it is run again on "
             "the same input; a model whose output is random cannot be measured"
         )
 

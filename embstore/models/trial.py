@@ -1,6 +1,5 @@
 """Runs a model on a trial input without changing it, and records what went through it."""
 
-import copy
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -8,6 +7,8 @@ import torch
 from torch import Tensor, nn
 
 from embstore.models.forward_pass import Output, block_input, block_output, forward
+from embstore.models.shared_copy import copy_sharing
+from embstore.models.weight_changes import changes_of
 
 _LISTS = (nn.ModuleList, nn.ModuleDict, nn.Sequential)
 
@@ -49,14 +50,14 @@ class Trial:
     """
 
     def __init__(self, module: nn.Module, dtype: torch.dtype | None = None) -> None:
-        shared = {} if dtype else {id(weight): weight for weight in module.parameters()}
-        self.module = copy.deepcopy(module, shared)
+        weights = [] if dtype else list(module.parameters())
+        self.module = copy_sharing(module, {id(weight): weight for weight in weights})
         if dtype:
             self.module.to(dtype)
         # Before any run, which may replace parts of the copy.
         self._original = dict(zip(self.module.modules(), module.modules(), strict=True))
         self._weights = list(module.parameters())
-        self._versions = [weight._version for weight in self._weights]
+        self._changes = changes_of(self._weights)
 
     def original(self, part: nn.Module) -> nn.Module:
         """Return the part of the model that a part of the copy stands for."""
@@ -65,7 +66,7 @@ class Trial:
     @property
     def changed_weights(self) -> bool:
         """Whether a run has changed weights of the model in place, as RWKV does at its first."""
-        return self._versions != [weight._version for weight in self._weights]
+        return self._changes != changes_of(self._weights)
 
     def run(self, inputs: Mapping[str, Tensor]) -> Output:
         """Run the copy."""

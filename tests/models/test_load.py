@@ -19,7 +19,7 @@ from embstore.models.description import describe, model_size
 from embstore.models.load import Weights, read_weights
 from embstore.models.loaded import load_config, load_model, load_tokenizer
 from embstore.types import Checkpoint
-from tests import tiny_models
+from tests import remote_code
 
 CPU = torch.device("cpu")
 
@@ -192,40 +192,10 @@ def test_pickles_run_nothing_even_if_allowed(
     assert not Path("exploded").exists()
 
 
-CODE = """
-from pathlib import Path
-
-import torch
-from transformers import GPT2Config, GPT2Model, PreTrainedTokenizerFast
-
-Path(__file__).with_name("ran").touch()
-
-
-class OddConfig(GPT2Config):
-    model_type = "odd"
-
-
-class OddModel(GPT2Model):
-    config_class = OddConfig
-
-
-class OddTokenizer(PreTrainedTokenizerFast):
-    pass
-"""
-
-
 @pytest.fixture
 def odd(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A GPT-2 that says it is a model of its own, with its code beside it."""
-    # Where transformers copies code to before it imports it.
-    for module in ("transformers.dynamic_module_utils", "transformers.utils.hub"):
-        monkeypatch.setattr(f"{module}.HF_MODULES_CACHE", str(tmp_path / "code"), raising=False)
-    monkeypatch.syspath_prepend(str(tmp_path / "code"))
-    folder = tiny_models.build("gpt2", tmp_path / "odd")
-    names = {"AutoConfig": "modeling_odd.OddConfig", "AutoModel": "modeling_odd.OddModel"}
-    edit(folder, model_type="odd", architectures=["OddModel"], auto_map=names)
-    (folder / "modeling_odd.py").write_text(CODE)
-    return folder
+    return remote_code.build(tmp_path, monkeypatch)
 
 
 def test_code_is_refused(odd: Path, tmp_path: Path) -> None:

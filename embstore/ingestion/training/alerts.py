@@ -37,16 +37,18 @@ class Threshold:
 
     def crossed_by(self, number: Measurement) -> bool:
         """Tell whether a measured number is beyond it; one that is undefined is not."""
-        if number.metric != self.metric or self.scope not in (None, number.scope):
-            return False
-        if number.value is None:
+        if not self.watches(number) or number.value is None:
             return False
         return number.value > self.limit if self.above else number.value < self.limit
+
+    def watches(self, number: Measurement) -> bool:
+        """Tell whether a number is one of those that should not cross it."""
+        return number.metric == self.metric and self.scope in (None, number.scope)
 
 
 @dataclass(frozen=True)
 class Alert:
-    """A number that has crossed a threshold, and was not beyond it when last measured.
+    """A number that has crossed a threshold, and was not beyond it when last known.
 
     Attributes:
         step: of the training.
@@ -69,7 +71,8 @@ class Alert:
         if self.key.site == "final_norm":
             where += " after the final norm"
         return (
-            f"step {self.step:,}: {self.metric} of {where} is {self.value:.4g} ({self.threshold})"
+            f"step {self.step:,}: {self.metric}@{self.scope} of {where} is {self.value:.4g} "
+            f"({self.threshold})"
         )
 
 
@@ -98,21 +101,24 @@ class Guard:
         return tuple(dict.fromkeys(scope for scope in named if scope is not None))
 
     def check(self, step: int, numbers: Sequence[Measurement]) -> list[Alert]:
-        """Return what has crossed a threshold since the last measurement, layer by layer."""
+        """Return what has crossed a threshold since the last measurement, layer by layer.
+
+        What is undefined now has not come back: it is where it was.
+        """
         crossed: dict[tuple[str, str, LayerKey], Alert] = {}
+        undefined: set[tuple[str, str, LayerKey]] = set()
         for threshold in self._thresholds:
-            for number in filter(threshold.crossed_by, numbers):
-                name = str(threshold)
-                crossed[name, number.scope, number.key] = Alert(
-                    step,
-                    name,
-                    number.metric,
-                    number.scope,
-                    number.key,
-                    float(number.value or 0.0),
-                )
+            name = str(threshold)
+            for number in filter(threshold.watches, numbers):
+                key = (name, number.scope, number.key)
+                if number.value is None or math.isnan(number.value):
+                    undefined.add(key)
+                elif threshold.crossed_by(number):
+                    crossed[key] = Alert(
+                        step, name, number.metric, number.scope, number.key, float(number.value)
+                    )
         new = [alert for key, alert in crossed.items() if key not in self._beyond]
-        self._beyond = set(crossed)
+        self._beyond = set(crossed) | (self._beyond & undefined)
         return sorted(new, key=lambda alert: (alert.threshold, alert.scope, alert.key))
 
 

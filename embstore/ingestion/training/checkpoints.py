@@ -56,7 +56,7 @@ def describe_live(
             Revision("live"),
             tokenizer=tokenizer,
         )
-        return describe(
+        found = describe(
             Located(
                 name=live.name,
                 source="folder",
@@ -68,3 +68,6 @@ def describe_live(
                 remote_code=permissions.remote_code,
             )
         )
+    # Where code that comes with the model is found, once the temporary folder is gone.
+    found.config.name_or_path = live.config.name_or_path
+    return found

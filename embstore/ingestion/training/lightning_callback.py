@@ -59,9 +59,9 @@ class EmbstoreLightningCallback(Callback):
             name: what the store calls the model.
             store: a DuckDB file, created if missing, or a lake; None for ``EMBSTORE_STORE`` or
                 ``embstore.duckdb``.
-            every: when to measure: ``log`` for steps 0, 1, 2, 4, 8 and so on and the last, a number
-                N for every N steps and the last, the steps themselves, or ``save`` for whenever a
-                checkpoint is saved.
+            every: when to measure: ``log`` for steps 0, 1, 2, 4, 8 and so on, a number N for every
+                N steps, or the steps themselves, each time also the last; or ``save`` for whenever
+                a checkpoint is saved.
             model: takes the LightningModule and returns what to measure; None for the one model of
                 transformers in it.
             max_overhead: leave out measurements that would take more than this share of the time

@@ -1,9 +1,9 @@
 """A training measured at the steps of a schedule, by the first of its processes."""
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from torch import nn
 
@@ -39,10 +39,10 @@ class Wish:
     schedule: Schedule
     name: str | None
     max_overhead: float | None
-    alerts: str | Iterable[str]
+    alerts: tuple[str, ...]
     on_alert: Callable[[Alert], None] | None
     say: Callable[[str], None] | None
-    how: How = field(default_factory=How)
+    how: How
 
 
 def wish(
@@ -63,11 +63,18 @@ def wish(
         UsageError: a value will not do; says which and why.
         TypeError: an option of ``how`` that there is not.
     """
-    check_watched(Guard(alerts), settings_of(**how))
+    # Each training asks for the same again, so nothing may be used up.
+    thresholds = (alerts,) if isinstance(alerts, str) else tuple(alerts)
+    lasting = cast("How", {key: _lasting(value) for key, value in how.items()})
+    check_watched(Guard(thresholds), settings_of(**lasting))
     Budget(max_overhead)
     return Wish(
-        corpus, store, parse_schedule(every), name, max_overhead, alerts, on_alert, say, how
+        corpus, store, parse_schedule(every), name, max_overhead, thresholds, on_alert, say, lasting
     )
+
+
+def _lasting(value: object) -> object:
+    return tuple(value) if isinstance(value, Iterator) else value
 
 
 class LiveSeries:

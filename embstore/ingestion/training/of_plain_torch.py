@@ -33,11 +33,14 @@ class OfPlainTorch:
             ModelError: the model has no list of blocks, or the tokenizer encodes nothing.
         """
         module = unwrapped(module)
-        self._plain = examine_plain(module, name, context=_context(module))
+        self._plain = examine_plain(module, name)
         self.device = str(next(module.parameters()).device)
         reader = tokenizer if _is_of_transformers(tokenizer) else PlainTokenizer(tokenizer)
         self.description = ModelDescription(
-            self._located(Checkpoint("live", "", 0)), reader, self._plain.config, _context(module)
+            self._located(Checkpoint("live", "", 0)),
+            reader,
+            self._plain.config,
+            self._plain.context,
         )
 
     @contextlib.contextmanager
@@ -60,14 +63,6 @@ class OfPlainTorch:
 
     def _located(self, checkpoint: Checkpoint) -> Located:
         return Located(self._plain.name, "folder", Path(), None, checkpoint)
-
-
-def _context(module: nn.Module) -> int | None:
-    """Return the longest sequence, where the model says it as nanoGPT does."""
-    said = (
-        getattr(holder, "block_size", None) for holder in (module, getattr(module, "config", 0))
-    )
-    return next((length for length in said if isinstance(length, int) and length > 0), None)
 
 
 def _is_of_transformers(tokenizer: object) -> bool:

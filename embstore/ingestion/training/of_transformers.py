@@ -64,7 +64,8 @@ class OfTransformers:
             if folder is None:
                 folder = Path(opened.enter_context(tempfile.TemporaryDirectory(prefix="embstore-")))
                 self._save(folder)
-            yield located_in(self._live.name, folder, revision, self._permissions)
+            place = self._live.place_in(folder)
+            yield located_in(self._live.name, place, revision, self._permissions)
 
     def measure(self, job: Job, progress: Progress) -> Result:
         """Measure a copy that shares the weights, or else what the checkpoint has.
@@ -72,11 +73,11 @@ class OfTransformers:
         Raises:
             EmbstoreError: it cannot be run.
         """
-        before = self._live.versions()
+        before = self._live.changes()
         try:
             result = measure_job(job, progress, weights=self._weights(job), known=self.description)
         finally:
-            if self._live.versions() != before:
+            if self._live.changes() != before:
                 self._put_back(job)
         # A pooler, which comes after the last state, may be left out in training.
         return replace(result, model=replace(result.model, n_parameters=self._n_parameters))

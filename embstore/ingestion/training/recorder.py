@@ -2,21 +2,23 @@
 
 import contextlib
 import logging
+import re
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from types import TracebackType
-from typing import Self, Unpack
+from typing import Self, TypeVar, Unpack
 
 import torch
 from torch import nn
+from torch.nn.parameter import is_lazy
 from tqdm import tqdm
 
 from embstore.checkpoints.located import Permissions
 from embstore.checkpoints.revisions import Revision
 from embstore.common.messages import reason_of
-from embstore.errors import StoreError, UsageError
+from embstore.errors import ModelError, StoreError, UsageError
 from embstore.ingestion.drawn_windows import DrawnWindows
 from embstore.ingestion.one_checkpoint import Place
 from embstore.ingestion.plan import plan
@@ -43,6 +45,12 @@ from embstore.store.spool import Kept, store_or_keep, take_in_waiting
 
 _LOG = logging.getLogger(__name__)
 
+T = TypeVar("T")
+
+# What differs between failures for the same reason: free memory, the name of a temporary folder.
+_VARYING = re.compile(r"embstore-\w+|\d+")
+# Devices on which a training may run in lower precision than its weights have.
+_AUTOCAST = ("cpu", "cuda", "mps", "xpu")
 # Training waits meanwhile; what cannot be stored by then is kept in a file.
 _PATIENCE = 2.0
 
@@ -87,7 +95,8 @@ class Recorder:
 
         Args:
             model: one of transformers, a module that holds one, or any module that is called
-                with a batch of token ids and keeps its blocks in a list; wrapped or not.
+                with a batch of token ids, (batch, tokens), and keeps its blocks in a list or
+                dictionary; wrapped or not.
             tokenizer: of transformers, or the folder or Hub id of a model that has it; an image
                 processor for a model of images; for a module of one's own also anything with a
                 method ``encode``, or a function from a text to a list of token ids.
@@ -149,7 +158,8 @@ class Recorder:
         step = whole_number("step", step, least=0)
         if tokens_seen is not None:
             tokens_seen = whole_number("tokens_seen", tokens_seen, least=0)
-        if not self._works:
+        # Processes may have found each other only after each had made a recorder.
+        if not self._works or not is_first():
             return Recorded(step, "skipped", reason="another process of the training measures")
         if not self._budget.allows():
             self._budget.skip()
@@ -242,7 +252,7 @@ class Recorder:
         return done, done.outcome(kept, storing_seconds=0.0).run_id, kept
 
     def _tell(self, recorded: Recorded, skipped: int) -> None:
-        self._say(recorded.line(skipped))
+        self._call("say", self._say, recorded.line(skipped))
         if recorded.file is not None:
             self._tell_once(
                 f"step {recorded.step:,} is measured but not stored: {recorded.reason}; it is kept "
@@ -250,16 +260,20 @@ class Recorder:
                 f"by `embstore ingest --spool {recorded.file.parent}`"
             )
         for alert in recorded.alerts:
-            self._say(f"alert, {alert}")
+            self._call("say", self._say, f"alert, {alert}")
             if self._on_alert is not None:
-                try:
-                    self._on_alert(alert)
-                except Exception as error:
-                    self._tell_once(f"on_alert failed: {reason_of(error)}")
+                self._call("on_alert", self._on_alert, alert)
+
+    def _call(self, name: str, function: Callable[[T], None], about: T) -> None:
+        """Call a function of the user's, which may fail; so may writing to a closed terminal."""
+        try:
+            function(about)
+        except Exception as error:
+            self._tell_once(f"{name} failed: {reason_of(error)}")
 
     def _tell_once(self, what: str) -> None:
-        """Warn of the first failure of a kind."""
-        kind = what.partition(":")[2]
+        """Warn of the first failure of a kind; sizes and temporary folders make no other kind."""
+        kind = _VARYING.sub("", what.partition(":")[2])
         if kind not in self._told:
             self._told.add(kind)
             _LOG.warning("%s; training goes on, and this is said once", what)
@@ -288,6 +302,12 @@ def _subject(model: nn.Module, tokenizer: object, name: str, settings: Settings)
         raise UsageError(f"the model is a {type(model).__name__}; give a torch.nn.Module")
     if not isinstance(name, str) or not name.strip() or not name.isprintable():
         raise UsageError(f"the name is {name!r}; give one that can be printed")
+    bare = [key for key, weight in model.named_parameters() if is_lazy(weight) or weight.is_meta]
+    if bare and not spread_by(model):
+        raise ModelError(
+            f"{name} has weights that hold no numbers, {bare[0]} first: they are offloaded, or not "
+            "made yet; give the model once it is whole in memory"
+        )
     permissions = Permissions(remote_code=settings.allow_remote_code)
     if not holds_transformers(model):
         if kind := spread_by(model):
@@ -307,10 +327,13 @@ def _subject(model: nn.Module, tokenizer: object, name: str, settings: Settings)
 def _out_of_the_way() -> Iterator[None]:
     """Put back whatever of torch a whole process shares."""
     dtype = torch.get_default_dtype()
-    kinds = ["cpu"] + (["cuda"] if torch.cuda.is_available() else [])
     with contextlib.ExitStack() as within, same_randomness():
-        for kind in kinds:
-            within.enter_context(torch.autocast(kind, enabled=False))
+        # Tensors that are made for inference cannot be told to have changed.
+        within.enter_context(torch.inference_mode(mode=False))
+        within.enter_context(torch.no_grad())
+        for kind in filter(torch.amp.is_autocast_available, _AUTOCAST):
+            if torch.is_autocast_enabled(kind):
+                within.enter_context(torch.autocast(kind, enabled=False))
         try:
             yield
         finally:

@@ -1,6 +1,7 @@
 """Measures a model while the Hugging Face Trainer, or one of TRL, trains it."""
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Unpack
 
@@ -50,12 +51,14 @@ class EmbstoreCallback(transformers.TrainerCallback):  # type: ignore[misc]
                 is not trained on.
             store: a DuckDB file, created if missing, or a lake; None for ``EMBSTORE_STORE`` or
                 ``embstore.duckdb``.
-            every: when to measure: ``log`` for steps 0, 1, 2, 4, 8 and so on and the last, a number
-                N for every N steps and the last, the steps themselves, or ``save`` for whenever a
-                checkpoint is saved.
+            every: when to measure: ``log`` for steps 0, 1, 2, 4, 8 and so on, a number N for every
+                N steps, or the steps themselves, each time also the last; or ``save`` for whenever
+                a checkpoint is saved.
             tokenizer: None for the Trainer's ``processing_class``; else a tokenizer, or the folder
                 or Hub id of a model that has it.
-            name: what the store calls the model; None for the name of the output folder.
+            name: what the store calls the model; None for the name of the output folder. In a
+                search for hyperparameters each trial has a name of its own, such as ``run-0``, or
+                ``NAME/run-0``.
             max_overhead: leave out measurements that would take more than this share of the time
                 so far; None to leave out none. The first is always made.
             alerts: thresholds, as ``mean_cosine > 0.95`` or ``effective_rank@all < 10``.
@@ -81,6 +84,7 @@ class EmbstoreCallback(transformers.TrainerCallback):  # type: ignore[misc]
         )
         self._tokenizer = tokenizer
         self._series: LiveSeries | None = None
+        self._n_trials = 0
 
     def on_train_begin(
         self,
@@ -102,11 +106,17 @@ class EmbstoreCallback(transformers.TrainerCallback):  # type: ignore[misc]
                 "the Trainer has no processing_class, so the callback needs tokenizer=: a "
                 "tokenizer, or the folder or Hub id of a model that has it"
             )
+        asked, name = self._wish, Path(args.output_dir).resolve().name
+        if state.is_hyper_param_search:
+            # Each trial is a training of its own, in a folder of its own within the output folder.
+            name = state.trial_name or f"run-{self._n_trials}"
+            asked = replace(asked, name=f"{asked.name}/{name}" if asked.name else name)
+            self._n_trials += 1
         self._series = LiveSeries(
-            self._wish,
+            asked,
             kwargs["model"],
             tokenizer,
-            name=Path(args.output_dir).resolve().name,
+            name=name,
             loggers=lambda: of_trainer(args.report_to, args.output_dir),
             writes_models=True,
         )
@@ -139,9 +149,9 @@ class EmbstoreCallback(transformers.TrainerCallback):  # type: ignore[misc]
             return
         step = state.global_step
         folder = Path(args.output_dir) / f"checkpoint-{step}"
-        self._series.at_save(
-            step, folder if folder.is_dir() else None, tokens_seen=_tokens_seen(state)
-        )
+        # One that a search finds there is of another training: its own are in folders of trials.
+        is_new = folder.is_dir() and not state.is_hyper_param_search
+        self._series.at_save(step, folder if is_new else None, tokens_seen=_tokens_seen(state))
         self._series.at_step(step, tokens_seen=_tokens_seen(state), last=step >= state.max_steps)
 
     def on_train_end(

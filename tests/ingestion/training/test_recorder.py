@@ -1,7 +1,8 @@
 """A recorder in a loop of one's own."""
 
+import contextlib
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -176,6 +177,63 @@ def test_what_is_left_out_is_told(
     assert 0 < recorded.overhead <= 1
 
 
+def test_processes_that_find_each_other_later(
+    gpt: GPT, record: Callable[..., Recorder], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with record(gpt, words) as recorder:
+        monkeypatch.setattr("torch.distributed.is_initialized", lambda: True)
+        monkeypatch.setattr("torch.distributed.get_rank", lambda: 1)
+        recorded = recorder.measure(0)
+    assert (recorded.status, recorded.run) == ("skipped", None)
+    assert recorded.reason == "another process of the training measures"
+
+
+@contextlib.contextmanager
+def _by_default(dtype: torch.dtype) -> Iterator[None]:
+    torch.set_default_dtype(dtype)
+    try:
+        yield
+        # Whatever read a model meanwhile.
+        assert torch.get_default_dtype() == dtype
+    finally:
+        torch.set_default_dtype(torch.float32)
+
+
+@contextlib.contextmanager
+def _deterministic() -> Iterator[None]:
+    torch.use_deterministic_algorithms(True)
+    try:
+        yield
+    finally:
+        torch.use_deterministic_algorithms(False)
+
+
+@pytest.mark.parametrize(
+    "context",
+    [
+        lambda: torch.autocast("cpu", dtype=torch.bfloat16),
+        torch.no_grad,
+        lambda: _by_default(torch.bfloat16),
+        lambda: _by_default(torch.float64),
+        _deterministic,
+    ],
+    ids=["autocast", "no gradients", "bfloat16", "float64", "deterministic"],
+)
+def test_what_is_set_around_it_makes_no_difference(
+    context: Callable[[], contextlib.AbstractContextManager[None]],
+    make_model: Callable[..., nn.Module],
+    record: Callable[..., Recorder],
+    tmp_path: Path,
+) -> None:
+    model, numbers = make_model("llama"), []
+    for name, around in (("without", contextlib.nullcontext), ("within", context)):
+        with around(), record(model, store=tmp_path / f"{name}.duckdb") as recorder:
+            run = recorder.measure(0).run
+        assert run is not None
+        numbers.append([number.value for number in run.measured.measurements])
+    assert numbers[0] == numbers[1]
+
+
 def test_numbers_in_short(gpt: GPT, record: Callable[..., Recorder]) -> None:
     with record(gpt, words) as recorder:
         recorded = recorder.measure(0)
@@ -188,6 +246,24 @@ def test_numbers_in_short(gpt: GPT, record: Callable[..., Recorder]) -> None:
     assert recorded.scalars["embstore/twonn/largest"] == max(filter(None, of_blocks))
     assert recorded.scalars["embstore/seconds"] == recorded.seconds
     assert set(recorded.scalars) >= {"embstore/anisotropy/mean", "embstore/anisotropy/last"}
+
+
+def test_what_a_user_is_told_by_may_fail(
+    gpt: GPT,
+    record: Callable[..., Recorder],
+    store: Path,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    def say(_line: str) -> None:
+        raise BrokenPipeError("the terminal is closed")
+
+    with record(gpt, words, say=say, alerts="anisotropy@all > 0") as recorder:
+        recorded = recorder.measure(0)
+    assert recorded.status == "measured"
+    assert len(recorded.alerts) == 5
+    told = [line for line in caplog.messages if "say failed" in line]
+    assert len(told) == 1
+    assert "the terminal is closed" in told[0]
 
 
 def test_a_store_of_something_else_keeps_the_runs(

@@ -8,6 +8,7 @@ import torch
 import transformers
 from torch import nn
 from transformers import (
+    AutoModel,
     AutoModelForCausalLM,
     AutoModelForMaskedLM,
     AutoModelForSeq2SeqLM,
@@ -15,7 +16,9 @@ from transformers import (
 )
 
 import embstore
+from embstore.errors import ModelError
 from embstore.ingestion.training.how import How
+from tests import remote_code
 
 NUMBERS = "SELECT stack, layer, site, scope, metric, value FROM profile ORDER BY ALL"
 
@@ -198,3 +201,63 @@ def test_what_ingest_has_stored_is_not_measured_live(
     with record(model) as recorder:
         live = recorder.measure(5)
     assert (live.status, live.run_id, live.run) == ("stored", ingested.run_id, None)
+
+
+@pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing` is deprecated:FutureWarning")
+def test_of_several_adapters_the_active_one_is_measured(
+    tmp_path: Path,
+    make_model: Callable[..., nn.Module],
+    record: Callable[..., embstore.Recorder],
+    tokenizer: PreTrainedTokenizerFast,
+) -> None:
+    from peft import LoraConfig, get_peft_model
+
+    def config(part: str) -> LoraConfig:
+        return LoraConfig(r=4, target_modules=[part], init_lora_weights=False)
+
+    make_model("llama").save_pretrained(tmp_path / "base")  # type: ignore[operator]
+    base = AutoModelForCausalLM.from_pretrained(tmp_path / "base")
+    model = get_peft_model(base, config("q_proj"), adapter_name="policy")
+    model.add_adapter("reference", config("v_proj"))
+    runs = []
+    for name in ("policy", "reference"):
+        model.set_adapter(name)
+        with record(model) as recorder:
+            runs.append(recorder.measure(0))
+        model.save_pretrained(tmp_path / "saved")
+        with record(model) as recorder:
+            again = recorder.measure(0, folder=tmp_path / "saved")
+        assert (again.status, again.run_id) == ("stored", runs[-1].run_id)
+    assert [run.status for run in runs] == ["measured"] * 2
+    assert runs[0].run_id != runs[1].run_id
+
+
+def test_identifying_a_model_leaves_its_configuration_alone(
+    make_model: Callable[..., nn.Module], record: Callable[..., embstore.Recorder]
+) -> None:
+    model = make_model()
+    # Transformers refuses to save this, as it does of models that were saved years ago.
+    model.generation_config.do_sample = False  # type: ignore[union-attr]
+    model.generation_config.temperature = 0.3  # type: ignore[union-attr]
+    before = model.config.to_dict(), model.generation_config.to_dict()  # type: ignore[operator,union-attr]
+    with record(model) as recorder:
+        recorded = recorder.measure(0)
+    assert recorded.status == "measured", recorded.reason
+    assert before == (model.config.to_dict(), model.generation_config.to_dict())  # type: ignore[operator,union-attr]
+
+
+def test_a_model_with_code_of_its_own(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    record: Callable[..., embstore.Recorder],
+    saved: Callable[[nn.Module], Path],
+    store: Path,
+    text: Path,
+    how: How,
+) -> None:
+    folder = remote_code.build(tmp_path, monkeypatch)
+    model = AutoModel.from_pretrained(folder, trust_remote_code=True).train()
+    with pytest.raises(ModelError, match=r"OddModel, comes with Python code.*allow_remote_code"):
+        record(model)
+    how = How(**{**how, "allow_remote_code": True})
+    assert _equal(_agrees(model, record, saved, store, text, how))

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import torch
 from torch import nn
-from transformers import PreTrainedTokenizerFast, TrainerCallback
+from transformers import PreTrainedTokenizerFast, TrainerCallback, TrainerState
 from transformers.trainer_utils import get_last_checkpoint
 
 import embstore
@@ -42,7 +42,7 @@ def lines() -> list[str]:
 
 def _measured(store: Path) -> list[tuple[int, str, str]]:
     found = embstore.open(store).sql(
-        "SELECT step, revision, model FROM profile GROUP BY ALL ORDER BY step"
+        "SELECT step, revision, model FROM profile GROUP BY ALL ORDER BY step, model"
     )
     return [(row["step"], row["revision"], row["model"]) for row in found.to_pylist()]
 
@@ -193,6 +193,38 @@ def test_two_trainings_in_one_store(
     assert _measured(store) == [(2, "checkpoint-2", "one"), (2, "checkpoint-2", "two")]
 
 
+@pytest.mark.parametrize(
+    ("name", "found"), [(None, ["run-0", "run-1"]), ("a", ["a/run-0", "a/run-1"])]
+)
+def test_each_trial_of_a_search_is_a_training_of_its_own(
+    name: str | None,
+    found: list[str],
+    tmp_path: Path,
+    store: Path,
+    make_model: Callable[..., nn.Module],
+    tokenizer: PreTrainedTokenizerFast,
+    callback: Callable[..., EmbstoreCallback],
+) -> None:
+    geometry = callback(every="save", name=name)
+    other = make_model()
+    for rate in (1e-3, 1e-2):
+        model = make_model()
+        lab = trainer(model, tokenizer, tmp_path, [geometry], max_steps=1, learning_rate=rate)
+        # A checkpoint of a training before the search lies there.
+        other.save_pretrained(tmp_path / "checkpoint-1")  # type: ignore[operator]
+        # What the Trainer says in a search; its own needs one of several libraries.
+        state = TrainerState(global_step=1, max_steps=1, is_hyper_param_search=True)
+        given = {"model": model, "processing_class": tokenizer}
+        geometry.on_train_begin(lab.args, state, lab.control, **given)
+        with torch.no_grad():
+            next(model.parameters()).mul_(rate)
+        geometry.on_save(lab.args, state, lab.control, **given)
+        geometry.on_train_end(lab.args, state, lab.control, **given)
+    assert [model for _, _, model in _measured(store)] == found
+    checkpoints = embstore.open(store).sql("SELECT DISTINCT weights_sha256 FROM checkpoint")
+    assert len(checkpoints) == 2
+
+
 def test_cost_is_capped(
     tmp_path: Path,
     store: Path,
@@ -285,16 +317,18 @@ def test_a_failing_measurement_is_told_once(
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
+    free = iter(range(7, 0, -1))
+
     def fail(*_args: object, **_options: object) -> None:
-        raise RuntimeError("out of memory")
+        raise RuntimeError(f"out of memory, {next(free)} GiB are free")
 
     monkeypatch.setattr(OfTransformers, "measure", fail)
     lab = trainer(make_model(), tokenizer, tmp_path / "run", [callback(every=1)])
     assert lab.train().global_step == 6
     told = [r.getMessage() for r in caplog.records if r.name.startswith("embstore")]
     assert [line for line in told if "out of memory" in line] == [
-        "step 0 could not be measured: unexpected RuntimeError: out of memory; training goes on, "
-        "and this is said once"
+        "step 0 could not be measured: unexpected RuntimeError: out of memory, 7 GiB are "
+        "free; training goes on, and this is said once"
     ]
 
 
@@ -353,6 +387,29 @@ def test_a_trainer_without_tokenizer_needs_one(
     assert _steps(store) == [0, 1]
 
 
+def test_a_callback_serves_again(
+    tmp_path: Path,
+    store: Path,
+    make_model: Callable[..., nn.Module],
+    tokenizer: PreTrainedTokenizerFast,
+    callback: Callable[..., EmbstoreCallback],
+    lines: list[str],
+) -> None:
+    # What can be read only once is asked for by each training.
+    geometry = callback(
+        every=[0],
+        metrics=iter(["anisotropy"]),
+        alerts=iter(["anisotropy@all > 0"]),
+        say=lines.append,
+    )
+    for name in ("one", "two"):
+        trainer(make_model(), tokenizer, tmp_path / name, [geometry], max_steps=1).train()
+    assert _measured(store) == [
+        (step, f"checkpoint-{step}", name) for step in (0, 1) for name in ("one", "two")
+    ]
+    assert len([line for line in lines if line.startswith("alert")]) == 10
+
+
 def test_an_alert_is_given_when_a_threshold_is_crossed(
     tmp_path: Path,
     make_model: Callable[..., nn.Module],
@@ -376,7 +433,7 @@ def test_an_alert_is_given_when_a_threshold_is_crossed(
         line.removeprefix("alert, ") for line in lines if line.startswith("alert")
     ]
     assert len(given) == 5
-    assert str(given[0]).startswith("step 0: anisotropy of decoder layer 0 is ")
+    assert str(given[0]).startswith("step 0: anisotropy@all of decoder layer 0 is ")
 
 
 def test_tensorboard_gets_the_numbers_at_their_steps(

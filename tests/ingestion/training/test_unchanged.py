@@ -142,6 +142,30 @@ def test_hooks_of_others_are_not_called(
     assert not called
 
 
+def test_what_watches_a_model_is_not_copied(
+    make_model: Callable[..., nn.Module], record: Callable[..., embstore.Recorder]
+) -> None:
+    copies: list[object] = []
+
+    class Watcher:
+        def look(self, *_what: object) -> None:
+            raise AssertionError("the training's own")
+
+        def __deepcopy__(self, memo: object) -> object:
+            # It may hold much.
+            copies.append(memo)
+            return self
+
+    model, watcher = make_model(), Watcher()
+    block = model.transformer.h[0]  # type: ignore[union-attr,index]
+    block.register_forward_hook(watcher.look)  # type: ignore[union-attr]
+    block.register_full_backward_hook(watcher.look)  # type: ignore[union-attr]
+    with record(model) as recorder:
+        assert recorder.measure(0).status == "measured"
+    assert not copies
+    assert len(block._forward_hooks) == len(block._backward_hooks) == 1  # type: ignore[union-attr,arg-type]
+
+
 def test_a_hook_that_makes_a_weight_is_kept(
     make_model: Callable[..., nn.Module], record: Callable[..., embstore.Recorder], tmp_path: Path
 ) -> None:
