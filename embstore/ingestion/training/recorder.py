@@ -53,6 +53,7 @@ _VARYING = re.compile(r"embstore-\w+|\d+")
 _AUTOCAST = ("cpu", "cuda", "mps", "xpu")
 # Training waits meanwhile; what cannot be stored by then is kept in a file.
 _PATIENCE = 2.0
+_LARGEST = 2**63 - 1
 
 
 class Recorder:
@@ -155,9 +156,9 @@ class Recorder:
         Raises:
             UsageError: the step or the tokens are no whole number.
         """
-        step = whole_number("step", step, least=0)
+        step = _count("step", step)
         if tokens_seen is not None:
-            tokens_seen = whole_number("tokens_seen", tokens_seen, least=0)
+            tokens_seen = _count("tokens_seen", tokens_seen)
         # Processes may have found each other only after each had made a recorder.
         if not self._works or not is_first():
             return Recorded(step, "skipped", reason="another process of the training measures")
@@ -277,6 +278,14 @@ class Recorder:
         if kind not in self._told:
             self._told.add(kind)
             _LOG.warning("%s; training goes on, and this is said once", what)
+
+
+def _count(name: str, value: int) -> int:
+    """Return a number that the store can hold."""
+    number = whole_number(name, value, least=0)
+    if number > _LARGEST:
+        raise UsageError(f"{name} is {number}, and the store takes no number above {_LARGEST}")
+    return number
 
 
 def check_watched(guard: Guard, settings: Settings) -> None:

@@ -156,7 +156,7 @@ def test_a_model_is_a_module(record: Callable[..., Recorder]) -> None:
         record("gpt2")
 
 
-@pytest.mark.parametrize("step", [-1, 1.5, "1", True])
+@pytest.mark.parametrize("step", [-1, 1.5, "1", True, 2**63])
 def test_a_step_is_a_whole_number(step: object, gpt: GPT, record: Callable[..., Recorder]) -> None:
     with record(gpt, words) as recorder, pytest.raises(UsageError, match="step"):
         recorder.measure(step)  # type: ignore[arg-type]
