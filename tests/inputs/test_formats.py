@@ -45,7 +45,7 @@ def parquet() -> bytes:
         ("a.json", b"[" + RECORDS.replace(b"\r\n\r\n", b",") + b"]"),
         ("a.json.gz", gzip.compress(RECORDS, mtime=0)),
         ("a.csv", b'text,body\n"one",eins\ntwo,zwei\n'),
-        ("a.TSV.bz2", bz2.compress(b"body\ttext\neins\tone\nzwei\ttwo\n")),
+        ("a.tsv.bz2", bz2.compress(b"body\ttext\neins\tone\nzwei\ttwo\n")),
     ],
 )
 def test_the_same_records_give_the_same_corpus(

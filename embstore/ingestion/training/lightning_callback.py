@@ -28,11 +28,12 @@ class EmbstoreLightningCallback(Callback):
     Training goes on bit for bit as it would without. Some numbers go to the trainer's loggers, by
     names that begin with ``embstore/``.
 
-    >>> from embstore.callback import EmbstoreLightningCallback              # doctest: +SKIP
-    >>> geometry = EmbstoreLightningCallback(
-    ...     tokenizer=tokenizer, name="run-7", store="runs.duckdb", corpus="held-out.txt"
-    ... )
-    >>> Trainer(callbacks=[geometry]).fit(module, batches)
+    As in::
+
+        geometry = EmbstoreLightningCallback(
+            tokenizer=tokenizer, name="run-7", store="runs.duckdb", corpus="held-out.txt"
+        )
+        Trainer(callbacks=[geometry]).fit(module, batches)
     """
 
     def __init__(

@@ -68,14 +68,13 @@ class Recorder:
     numbers are put back. Only what is wrong from the start raises: later failures are told once,
     and training goes on. What cannot be stored is kept in files, which the next success takes in.
 
-    In a training of several processes make one in each: that of the first measures.
+    In a training of several processes make one in each: that of the first measures. As in::
 
-    >>> from embstore import Recorder                                        # doctest: +SKIP
-    >>> with Recorder(model, tokenizer, corpus="text.txt", name="run-7") as recorder:
-    ...     for step, batch in enumerate(batches):
-    ...         train_on(batch)
-    ...         if step % 100 == 0:
-    ...             recorder.measure(step)
+        with Recorder(model, tokenizer, corpus="text.txt", name="run-7") as recorder:
+            for step, batch in enumerate(batches):
+                train_on(batch)
+                if step % 100 == 0:
+                    recorder.measure(step)
     """
 
     def __init__(

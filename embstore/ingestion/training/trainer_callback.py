@@ -23,11 +23,10 @@ class EmbstoreCallback(transformers.TrainerCallback):  # type: ignore[misc]
     goes on bit for bit as it would without.
 
     Some numbers go to the Trainer's loggers (TensorBoard, Weights & Biases, MLflow, trackio), by
-    names that begin with ``embstore/``.
+    names that begin with ``embstore/``. As in::
 
-    >>> from embstore.callback import EmbstoreCallback                       # doctest: +SKIP
-    >>> geometry = EmbstoreCallback(store="runs.duckdb", corpus="held-out.txt")
-    >>> Trainer(model, args, train_dataset=data, callbacks=[geometry]).train()
+        geometry = EmbstoreCallback(store="runs.duckdb", corpus="held-out.txt")
+        Trainer(model, args, train_dataset=data, callbacks=[geometry]).train()
     """
 
     def __init__(
