@@ -136,12 +136,15 @@ TARGETS: dict[str, Target] = {
         "most, and the second machine begins a second after the first. Tried and kept: windows "
         "drawn once for all, versions looked up once, progress read for all tasks at once.",
     ),
-    "live": Target(
-        "a measurement during training over an ingest of the saved checkpoint",
-        1.1,
-        "most",
-        "x",
-    ),
+    **{
+        f"live, {metrics}": Target(
+            f"a measurement during training over an ingest of the saved checkpoint, {metrics}",
+            1.1,
+            "most",
+            "x",
+        )
+        for metrics in ("core, no intervals", "default")
+    },
     "overhead": Target(
         "share of a training's time that measuring takes, with max_overhead=0.05",
         0.05,

@@ -40,7 +40,7 @@ def run(scale: Scale) -> Section:
                 f"{ratio:.2f}",
             )
         )
-        bars.append(Bar("live", ratio, name))
+        bars.append(Bar(f"live, {name}", ratio))
     seconds = 10.0 if scale.quick else 180.0
     measured, overhead, steps = _capped(model, tokenizer, sampling_of(scale), seconds)
     bars.append(Bar("overhead", overhead))
