@@ -8,7 +8,6 @@ import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import torch
 import transformers
@@ -22,15 +21,12 @@ from embstore.models.plain_trial import (
     TRIAL_LENGTH,
     are_same,
     call,
-    keep_runs,
     mixes_sequences,
     run_trial,
 )
 from embstore.models.shared_copy import shared_copy
+from embstore.models.trial import Call, keep_runs
 from embstore.models.weight_changes import changes_of
-
-if TYPE_CHECKING:
-    from embstore.models.trial import Call
 
 # What the longest sequence is called in models by hand.
 _CONTEXT = ("block_size", "context_length", "max_seq_len", "max_position_embeddings", "n_ctx")

@@ -10,8 +10,7 @@ from torch import Tensor, nn
 
 from embstore.common.messages import one_line
 from embstore.errors import ModelError
-from embstore.models.forward_pass import block_input, block_output
-from embstore.models.trial import Call
+from embstore.models.trial import Call, keep_runs
 
 TRIAL_LENGTH = 8
 # What a batch of token ids looks like to a model that was never told how many there are.
@@ -125,21 +124,6 @@ def mixes_sequences(module: nn.Module, blocks: str, it: str) -> bool:
     # One that draws at random is refused for that. All passes have one shape, so that none rounds
     # another way; of NaN nothing is told.
     return are_same(first, again) and bool((first - beside).norm() > 1e-5 * first.norm())
-
-
-def keep_runs(part: nn.Module, calls: list[Call]) -> torch.utils.hooks.RemovableHandle:
-    """Note each run of a part from now on."""
-
-    def keep(
-        part: nn.Module, args: tuple[object, ...], kwargs: dict[str, object], output: object
-    ) -> None:
-        entered, left = block_input(args, kwargs), block_output(output)
-        if isinstance(left, Tensor):
-            # Copies: what follows may change them in place.
-            before = entered.clone() if isinstance(entered, Tensor) else None
-            calls.append(Call(part, before, left.clone()))
-
-    return part.register_forward_hook(keep, with_kwargs=True)
 
 
 def _is_within(path: str, other: str) -> bool:

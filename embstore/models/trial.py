@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
+from torch.utils.hooks import RemovableHandle
 
 from embstore.models.forward_pass import Output, block_input, block_output, forward
 from embstore.models.shared_copy import copy_sharing
@@ -95,14 +96,29 @@ class Trial:
             for hook in hooks:
                 hook.remove()
 
-    def _keep(self, part: nn.Module, calls: list[Call]) -> torch.utils.hooks.RemovableHandle:
-        def keep(
-            module: nn.Module, args: tuple[object, ...], kwargs: dict[str, object], output: object
-        ) -> None:
-            entered, left = block_input(args, kwargs), block_output(output)
-            if isinstance(left, Tensor):
-                # Copies: what follows may change them in place.
-                before = entered.clone() if isinstance(entered, Tensor) else None
-                calls.append(Call(self._original[module], before, left.clone()))
+    def _keep(self, part: nn.Module, calls: list[Call]) -> RemovableHandle:
+        return keep_runs(part, calls, stands_for=self._original[part])
 
-        return part.register_forward_hook(keep, with_kwargs=True)
+
+def keep_runs(
+    part: nn.Module, calls: list[Call], *, stands_for: nn.Module | None = None
+) -> RemovableHandle:
+    """Note each run of a part from now on.
+
+    Args:
+        part: what runs.
+        calls: where to.
+        stands_for: the part of another model that its runs are noted as; None for itself.
+    """
+    noted = part if stands_for is None else stands_for
+
+    def keep(
+        _part: nn.Module, args: tuple[object, ...], kwargs: dict[str, object], output: object
+    ) -> None:
+        entered, left = block_input(args, kwargs), block_output(output)
+        if isinstance(left, Tensor):
+            # Copies: what follows may change them in place.
+            before = entered.clone() if isinstance(entered, Tensor) else None
+            calls.append(Call(noted, before, left.clone()))
+
+    return part.register_forward_hook(keep, with_kwargs=True)

@@ -50,7 +50,7 @@ class Newest:
 
         Raises:
             StoreError: it is not there yet, is held by another process, or cannot be read.
-        NoTaggedRunError: none of its runs has the tags that it was opened with.
+            NoTaggedRunError: none of its runs has the tags that it was opened with.
         """
         database = self._database
         stamp = None if database is None else database.stamp()

@@ -89,16 +89,27 @@ class Guard:
         self._thresholds = [_parse(text) for text in several]
         self._beyond: set[tuple[str, str, LayerKey]] = set()
 
-    @property
-    def metrics(self) -> tuple[str, ...]:
-        """The metrics that are watched."""
-        return tuple(dict.fromkeys(threshold.metric for threshold in self._thresholds))
+    def check_measured(self, metrics: Sequence[str], scopes: Sequence[str]) -> None:
+        """Refuse to watch what is not measured.
 
-    @property
-    def scopes(self) -> tuple[str, ...]:
-        """The scopes that are watched by name."""
-        named = (threshold.scope for threshold in self._thresholds)
-        return tuple(dict.fromkeys(scope for scope in named if scope is not None))
+        Args:
+            metrics: which are measured.
+            scopes: over which tokens.
+
+        Raises:
+            UsageError: a threshold is of another metric or scope.
+        """
+        for threshold in self._thresholds:
+            if threshold.metric not in metrics:
+                raise UsageError(
+                    f"a threshold watches {threshold.metric}, which is not measured; add it to "
+                    "metrics"
+                )
+            if threshold.scope is not None and threshold.scope not in scopes:
+                raise UsageError(
+                    f"a threshold watches scope {threshold.scope}, which is not measured; add it "
+                    "to scopes"
+                )
 
     def check(self, step: int, numbers: Sequence[Measurement]) -> list[Alert]:
         """Return what has crossed a threshold since the last measurement, layer by layer.

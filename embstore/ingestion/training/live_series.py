@@ -13,7 +13,7 @@ from embstore.ingestion.training.budget import Budget
 from embstore.ingestion.training.how import How, settings_of
 from embstore.ingestion.training.loggers import Loggers
 from embstore.ingestion.training.ranks import Ranks
-from embstore.ingestion.training.recorder import Recorder, check_watched
+from embstore.ingestion.training.recorder import Recorder
 from embstore.ingestion.training.schedule import Every, Schedule, parse_schedule
 from embstore.models.live import spread_by
 
@@ -66,7 +66,8 @@ def wish(
     # Each training asks for the same again, so nothing may be used up.
     thresholds = (alerts,) if isinstance(alerts, str) else tuple(alerts)
     lasting = cast("How", {key: _lasting(value) for key, value in how.items()})
-    check_watched(Guard(thresholds), settings_of(**lasting))
+    settings = settings_of(**lasting)
+    Guard(thresholds).check_measured(settings.metrics, settings.scopes)
     Budget(max_overhead)
     return Wish(
         corpus, store, parse_schedule(every), name, max_overhead, thresholds, on_alert, say, lasting

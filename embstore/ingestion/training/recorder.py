@@ -1,54 +1,38 @@
 """Measures a model while it trains, and stores what it finds, without ever being in the way."""
 
 import contextlib
-import logging
-import re
-import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from types import TracebackType
-from typing import Self, TypeVar, Unpack
+from typing import Self, Unpack
 
 import torch
 from torch import nn
-from torch.nn.parameter import is_lazy
-from tqdm import tqdm
 
 from embstore.checkpoints.located import Permissions
 from embstore.checkpoints.revisions import Revision
 from embstore.common.messages import reason_of
-from embstore.errors import ModelError, StoreError, UsageError
+from embstore.errors import StoreError, UsageError
 from embstore.ingestion.drawn_windows import DrawnWindows
 from embstore.ingestion.one_checkpoint import Place
 from embstore.ingestion.plan import plan
 from embstore.ingestion.recording import MeasuredRun, measure_planned
-from embstore.ingestion.request import Settings
 from embstore.ingestion.resources import Resources, open_text
 from embstore.ingestion.stored_work import StoredWork
 from embstore.ingestion.training.alerts import Alert, Guard
 from embstore.ingestion.training.budget import Budget
+from embstore.ingestion.training.find_subject import find_subject
 from embstore.ingestion.training.how import How, settings_of
-from embstore.ingestion.training.of_plain_torch import OfPlainTorch
-from embstore.ingestion.training.of_saved import OfSaved
-from embstore.ingestion.training.of_transformers import OfTransformers
-from embstore.ingestion.training.processors import checked
 from embstore.ingestion.training.ranks import is_first
 from embstore.ingestion.training.recorded import Recorded
-from embstore.ingestion.training.subject import Subject
+from embstore.ingestion.training.telling import Telling
 from embstore.inputs.sampling import whole_number
 from embstore.models.devices import choose_dtype
-from embstore.models.live import LiveModel, holds_transformers, spread_by
 from embstore.models.randomness import same_randomness
 from embstore.store.connection import open_database
 from embstore.store.spool import Kept, store_or_keep, take_in_waiting
 
-_LOG = logging.getLogger(__name__)
-
-T = TypeVar("T")
-
-# What differs between failures for the same reason: free memory, the name of a temporary folder.
-_VARYING = re.compile(r"embstore-\w+|\d+")
 # Devices on which a training may run in lower precision than its weights have.
 _AUTOCAST = ("cpu", "cuda", "mps", "xpu")
 # Training waits meanwhile; what cannot be stored by then is kept in a file.
@@ -115,18 +99,15 @@ class Recorder:
         """
         self._settings = settings_of(**how)
         self._guard = Guard(alerts)
-        check_watched(self._guard, self._settings)
-        self._on_alert = on_alert
-        self._say = say or _to_standard_error
+        self._guard.check_measured(self._settings.metrics, self._settings.scopes)
+        self._telling = Telling(say, on_alert)
         self._budget = Budget(max_overhead)
-        self._failures = 0
-        self._told: set[str] = set()
         self._opened = contextlib.ExitStack()
         self._works = is_first()
         if self._works:
             began = time.perf_counter()
             with self._opened, _out_of_the_way():
-                self._subject = _subject(model, tokenizer, name, self._settings)
+                self._subject = find_subject(model, tokenizer, name, self._settings)
                 self._resources = self._open(corpus, store)
                 self._check_sample()
                 self._opened = self._opened.pop_all()
@@ -172,8 +153,7 @@ class Recorder:
             with _out_of_the_way():
                 done, run_id, kept = self._measure(named, None if folder is None else Path(folder))
         except Exception as error:
-            self._failures += 1
-            self._tell_once(f"step {step:,} could not be measured: {reason_of(error)}")
+            self._telling.of_failure(step, error)
             return Recorded(step, "failed", reason=reason_of(error))
         finally:
             skipped = self._budget.skipped
@@ -189,15 +169,13 @@ class Recorder:
             reason=kept.reason if kept else None,
             file=kept.file if kept else None,
         )
-        self._tell(recorded, skipped)
+        self._telling.of(recorded, skipped)
         return recorded
 
     def close(self) -> None:
         """Close the corpus, and say how many measurements have failed."""
         self._opened.close()
-        if self._failures > 1:
-            _LOG.warning("%d measurements failed in all", self._failures)
-        self._failures = 0
+        self._telling.end()
 
     def __enter__(self) -> Self:
         return self
@@ -251,33 +229,6 @@ class Recorder:
                 take_in_waiting(database)
         return done, done.outcome(kept, storing_seconds=0.0).run_id, kept
 
-    def _tell(self, recorded: Recorded, skipped: int) -> None:
-        self._call("say", self._say, recorded.line(skipped))
-        if recorded.file is not None:
-            self._tell_once(
-                f"step {recorded.step:,} is measured but not stored: {recorded.reason}; it is kept "
-                f"in {recorded.file.parent}, and taken in as soon as the store can be written, or "
-                f"by `embstore ingest --spool {recorded.file.parent}`"
-            )
-        for alert in recorded.alerts:
-            self._call("say", self._say, f"alert, {alert}")
-            if self._on_alert is not None:
-                self._call("on_alert", self._on_alert, alert)
-
-    def _call(self, name: str, function: Callable[[T], None], about: T) -> None:
-        """Call a function of the user's, which may fail; so may writing to a closed terminal."""
-        try:
-            function(about)
-        except Exception as error:
-            self._tell_once(f"{name} failed: {reason_of(error)}")
-
-    def _tell_once(self, what: str) -> None:
-        """Warn of the first failure of a kind; sizes and temporary folders make no other kind."""
-        kind = _VARYING.sub("", what.partition(":")[2])
-        if kind not in self._told:
-            self._told.add(kind)
-            _LOG.warning("%s; training goes on, and this is said once", what)
-
 
 def _count(name: str, value: int) -> int:
     """Return a number that the store can hold."""
@@ -285,50 +236,6 @@ def _count(name: str, value: int) -> int:
     if number > _LARGEST:
         raise UsageError(f"{name} is {number}, and the store takes no number above {_LARGEST}")
     return number
-
-
-def check_watched(guard: Guard, settings: Settings) -> None:
-    """Refuse to watch what is not measured.
-
-    Raises:
-        UsageError: a threshold is of such a metric or scope.
-    """
-    for metric in guard.metrics:
-        if metric not in settings.metrics:
-            raise UsageError(
-                f"a threshold watches {metric}, which is not measured; add it to metrics"
-            )
-    for scope in guard.scopes:
-        if scope not in settings.scopes:
-            raise UsageError(
-                f"a threshold watches scope {scope}, which is not measured; add it to scopes"
-            )
-
-
-def _subject(model: nn.Module, tokenizer: object, name: str, settings: Settings) -> Subject:
-    if not isinstance(model, nn.Module):
-        raise UsageError(f"the model is a {type(model).__name__}; give a torch.nn.Module")
-    if not isinstance(name, str) or not name.strip() or not name.isprintable():
-        raise UsageError(f"the name is {name!r}; give one that can be printed")
-    bare = [key for key, weight in model.named_parameters() if is_lazy(weight) or weight.is_meta]
-    if bare and not spread_by(model):
-        raise ModelError(
-            f"{name} has weights that hold no numbers, {bare[0]} first: they are offloaded, or not "
-            "made yet; give the model once it is whole in memory"
-        )
-    permissions = Permissions(remote_code=settings.allow_remote_code)
-    if not holds_transformers(model):
-        if kind := spread_by(model):
-            raise UsageError(
-                f"{name} is spread over processes by {kind}, and is none of transformers, whose "
-                "saved checkpoints could be measured instead"
-            )
-        return OfPlainTorch(model, name, tokenizer)
-    live = LiveModel(model, name, remote_code=settings.allow_remote_code)
-    processor = checked(tokenizer)
-    if spread_by(model):
-        return OfSaved(live, processor, permissions=permissions)
-    return OfTransformers(live, processor, permissions=permissions)
 
 
 @contextlib.contextmanager
@@ -350,8 +257,3 @@ def _out_of_the_way() -> Iterator[None]:
 
 def _unwatched(_stage: str, _done: int, _total: int) -> None:
     """Show nothing: the training has bars of its own."""
-
-
-def _to_standard_error(line: str) -> None:
-    # Above the training's bar, if there is one.
-    tqdm.write(f"embstore: {line}", file=sys.stderr)

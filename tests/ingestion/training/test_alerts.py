@@ -74,8 +74,11 @@ def test_each_layer_and_scope_is_watched_for_itself() -> None:
         "step 7: mean_cosine@all of decoder layer 2 after the final norm is 0.05 "
         "(mean_cosine < 0.1)"
     )
-    assert guard.metrics == ("mean_cosine",)
-    assert guard.scopes == ("no_sinks",)
+    guard.check_measured(["anisotropy", "mean_cosine"], ["all", "no_sinks"])
+    with pytest.raises(UsageError, match="watches mean_cosine, which is not measured"):
+        guard.check_measured(["anisotropy"], ["no_sinks"])
+    with pytest.raises(UsageError, match="watches scope no_sinks, which is not measured"):
+        guard.check_measured(["mean_cosine"], ["all"])
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,9 @@ import embstore
 from embstore import Recorder
 from embstore.errors import ModelError, UsageError
 from embstore.ingestion.training.budget import Budget
+from embstore.ingestion.training.processors import PlainTokenizer
+from embstore.inputs.corpus import open_corpus
+from embstore.inputs.text_windows import draw_windows
 from tests.ingestion.training.plain_models import GPT, VOCAB
 from tests.processes import finish, finish_killed, start
 
@@ -75,12 +78,14 @@ def test_a_plain_model_has_its_blocks_and_its_last_norm(
 
 
 def test_states_of_a_plain_model_are_what_its_blocks_put_out(
-    gpt: GPT, record: Callable[..., Recorder]
+    gpt: GPT, record: Callable[..., Recorder], text: Path
 ) -> None:
     with record(gpt, words) as recorder:
         run = recorder.measure(0).run
     assert run is not None
-    ids = torch.from_numpy(recorder._resources.drawn._last[2].ids)  # type: ignore[index]
+    with open_corpus(text) as corpus:
+        windows = draw_windows(corpus, PlainTokenizer(words), tokens=512, window=64, seed=0)
+    ids = torch.from_numpy(windows.ids)
     outputs: list[torch.Tensor] = []
     hook = gpt.transformer["ln_f"].register_forward_hook(
         lambda _part, args, output: outputs.extend([args[0], output])

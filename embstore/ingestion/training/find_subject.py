@@ -1,0 +1,51 @@
+"""Finds out how a model in training is to be measured: its library, and where its weights are."""
+
+from torch import nn
+from torch.nn.parameter import is_lazy
+
+from embstore.checkpoints.located import Permissions
+from embstore.errors import ModelError, UsageError
+from embstore.ingestion.request import Settings
+from embstore.ingestion.training.of_plain_torch import OfPlainTorch
+from embstore.ingestion.training.of_saved import OfSaved
+from embstore.ingestion.training.of_transformers import OfTransformers
+from embstore.ingestion.training.processors import checked
+from embstore.ingestion.training.subject import Subject
+from embstore.models.live import LiveModel, holds_transformers, spread_by
+
+
+def find_subject(model: nn.Module, tokenizer: object, name: str, settings: Settings) -> Subject:
+    """Find the model, and out what it reads.
+
+    Args:
+        model: the model, or a module that holds it, wrapped or not.
+        tokenizer: what turns a text into token ids, or an image into pixels.
+        name: what the store calls it.
+        settings: how it is measured.
+
+    Raises:
+        EmbstoreError: it cannot be measured; says why.
+    """
+    if not isinstance(model, nn.Module):
+        raise UsageError(f"the model is a {type(model).__name__}; give a torch.nn.Module")
+    if not isinstance(name, str) or not name.strip() or not name.isprintable():
+        raise UsageError(f"the name is {name!r}; give one that can be printed")
+    bare = [key for key, weight in model.named_parameters() if is_lazy(weight) or weight.is_meta]
+    if bare and not spread_by(model):
+        raise ModelError(
+            f"{name} has weights that hold no numbers, {bare[0]} first: they are offloaded, or not "
+            "made yet; give the model once it is whole in memory"
+        )
+    permissions = Permissions(remote_code=settings.allow_remote_code)
+    if not holds_transformers(model):
+        if kind := spread_by(model):
+            raise UsageError(
+                f"{name} is spread over processes by {kind}, and is none of transformers, whose "
+                "saved checkpoints could be measured instead"
+            )
+        return OfPlainTorch(model, name, tokenizer)
+    live = LiveModel(model, name, remote_code=settings.allow_remote_code)
+    processor = checked(tokenizer)
+    if spread_by(model):
+        return OfSaved(live, processor, permissions=permissions)
+    return OfTransformers(live, processor, permissions=permissions)
