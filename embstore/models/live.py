@@ -92,6 +92,8 @@ class LiveModel:
             saved = copy.copy(saved)
             saved.config = copy.deepcopy(saved.config)
             saved.generation_config = transformers.GenerationConfig()
+            if _is_dequantised(saved):
+                saved.hf_quantizer = None  # type: ignore[assignment]
         with quiet():
             saved.save_pretrained(folder, **chosen)  # type: ignore[operator]
 
@@ -210,6 +212,14 @@ def _can_be_read(model: nn.Module) -> bool:
 
 def _is_peft(part: nn.Module) -> bool:
     return hasattr(part, "peft_config") and hasattr(part, "get_base_model")
+
+
+def _is_dequantised(model: nn.Module) -> bool:
+    """Tell whether weights were unpacked when they were read, as those of a GGUF file are.
+
+    Transformers would not write them, although nothing of them is packed any more.
+    """
+    return all(type(w) is nn.Parameter and w.is_floating_point() for w in model.parameters())
 
 
 def _has_narrow_buffers(body: nn.Module, dtype: torch.dtype) -> bool:

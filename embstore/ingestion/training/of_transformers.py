@@ -118,6 +118,6 @@ class OfTransformers:
             self._live.save(folder)
         except Exception as error:
             raise ModelError(
-                f"{self._live.name} cannot be written to {folder.parent}, to identify its weights: "
-                f"{one_line(error)}"
+                f"{self._live.name} cannot be written to a temporary folder in {folder.parent}, to "
+                f"identify its weights: {one_line(error)}"
             ) from error

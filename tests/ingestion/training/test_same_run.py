@@ -2,6 +2,8 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import torch
@@ -166,6 +168,28 @@ def test_an_adapter_is_the_run_of_its_saved_folder(
     pairs = _agrees(adapted, record, saved, store, text, How(**{**how, "scopes": "no_first"}))
     assert not _equal(pairs)
     assert [one for one, _ in pairs] == pytest.approx([two for _, two in pairs], rel=2e-5, abs=2e-6)
+
+
+def test_weights_that_were_unpacked_are_those_that_they_are_saved_as(
+    make_model: Callable[..., nn.Module],
+    record: Callable[..., embstore.Recorder],
+    saved: Callable[[nn.Module], Path],
+    store: Path,
+    text: Path,
+    how: How,
+) -> None:
+    # As transformers leaves a model that it has read from a GGUF file: it refuses to save it.
+    model: Any = make_model()
+    model.hf_quantizer = SimpleNamespace(quantization_config=SimpleNamespace(quant_method="gguf"))
+    with pytest.raises(ValueError, match="quantized with gguf"):
+        saved(model)
+    with record(model) as recorder:
+        live = recorder.measure(5)
+    assert live.status == "measured", live.reason
+    assert model.hf_quantizer is not None
+    model.hf_quantizer = None
+    (again,) = embstore.ingest(saved(model), corpus=text, store=store, **how)
+    assert (again.status, again.run_id) == ("stored", live.run_id)
 
 
 def test_a_folder_that_was_just_saved_is_not_written_again(
