@@ -1,14 +1,23 @@
 """Small trainings, and the little that is measured of them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 from torch import nn
-from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedTokenizerFast
+from transformers import (
+    AutoConfig,
+    AutoModelForCausalLM,
+    PreTrainedTokenizerFast,
+    Trainer,
+    TrainerCallback,
+)
 
 from embstore import Recorder
+from embstore.callback import EmbstoreCallback
 from embstore.ingestion.training.how import How
+from tests.ingestion.training.trainings import trainer
 
 
 @pytest.fixture(scope="session")
@@ -55,6 +64,33 @@ def record(
         return Recorder(model, reader, **given)  # type: ignore[arg-type]
 
     return make
+
+
+@pytest.fixture
+def callback(text: Path, store: Path, how: How) -> Callable[..., EmbstoreCallback]:
+    def make(**options: Any) -> EmbstoreCallback:
+        given = {"corpus": text, "store": store, "max_overhead": None, **how, **options}
+        return EmbstoreCallback(**given)
+
+    return make
+
+
+@pytest.fixture
+def training(
+    tmp_path: Path, make_model: Callable[..., nn.Module], tokenizer: PreTrainedTokenizerFast
+) -> Callable[..., Trainer]:
+    """Make a Trainer of GPT-2 in a folder of the test."""
+
+    def make(folder: str, callbacks: Sequence[TrainerCallback] = (), **changed: Any) -> Trainer:
+        return trainer(make_model(), tokenizer, tmp_path / folder, callbacks, **changed)
+
+    return make
+
+
+@pytest.fixture
+def lines() -> list[str]:
+    """What the callback says."""
+    return []
 
 
 def _nothing(_line: str) -> None:

@@ -7,6 +7,8 @@ import torch
 from torch import nn
 from transformers import PreTrainedTokenizerBase, Trainer, TrainerCallback, TrainingArguments
 
+import embstore
+
 VOCAB, N_TOKENS = 200, 32
 
 
@@ -45,3 +47,15 @@ def trainer(
         processing_class=tokenizer,
         callbacks=list(callbacks),
     )
+
+
+def measured(store: Path) -> list[tuple[int, str, str]]:
+    """Step, revision and model of each checkpoint in a store."""
+    found = embstore.open(store).sql(
+        "SELECT step, revision, model FROM profile GROUP BY ALL ORDER BY step, model"
+    )
+    return [(row["step"], row["revision"], row["model"]) for row in found.to_pylist()]
+
+
+def steps_of(store: Path) -> list[int]:
+    return [step for step, _, _ in measured(store)]
