@@ -22,6 +22,8 @@ from embstore.errors import ModelError
 from embstore.ingestion.training.how import How
 from tests import remote_code
 
+Pairs = list[tuple[float | None, float | None]]
+
 NUMBERS = "SELECT stack, layer, site, scope, metric, value FROM profile ORDER BY ALL"
 
 
@@ -38,38 +40,44 @@ def saved(tmp_path: Path, tokenizer: PreTrainedTokenizerFast) -> Callable[[nn.Mo
     return save
 
 
-def _agrees(
-    model: nn.Module,
+@pytest.fixture
+def pairs_of(
     record: Callable[..., embstore.Recorder],
     saved: Callable[[nn.Module], Path],
     store: Path,
     text: Path,
     how: How,
-) -> list[tuple[float | None, float | None]]:
-    """Measure live and from the saved folder; return both numbers of each measurement."""
-    before = [weight.detach().clone() for weight in model.parameters()]
-    with record(model, **how) as recorder:
-        live = recorder.measure(5)
-    assert live.status == "measured", live.reason
-    assert all(
-        torch.equal(one, other) for one, other in zip(before, model.parameters(), strict=True)
-    )
-    out = saved(model)
-    (again,) = embstore.ingest(out, corpus=text, store=store, **how)
-    assert (again.status, again.run_id) == ("stored", live.run_id)
-    other = store.with_name("saved.duckdb")
-    (ingested,) = embstore.ingest(out, corpus=text, store=other, **how)
-    assert ingested.run_id == live.run_id
-    answers = [embstore.open(path).sql(NUMBERS).to_pylist() for path in (store, other)]
-    facts = [embstore.open(path).sql("SELECT * FROM model").to_pylist() for path in (store, other)]
-    assert facts[0] == facts[1]
-    assert [list(row.values())[:-1] for row in answers[0]] == [
-        list(row.values())[:-1] for row in answers[1]
-    ]
-    return [(one["value"], two["value"]) for one, two in zip(*answers, strict=True)]
+) -> Callable[..., Pairs]:
+    """Measure a model live and from its saved folder; give both numbers of each measurement."""
+
+    def measure(model: nn.Module, **changed: Any) -> Pairs:
+        asked: Any = {**how, **changed}
+        before = [weight.detach().clone() for weight in model.parameters()]
+        with record(model, **asked) as recorder:
+            live = recorder.measure(5)
+        assert live.status == "measured", live.reason
+        assert all(
+            torch.equal(one, other) for one, other in zip(before, model.parameters(), strict=True)
+        )
+        out = saved(model)
+        (again,) = embstore.ingest(out, corpus=text, store=store, **asked)
+        assert (again.status, again.run_id) == ("stored", live.run_id)
+        other_store = store.with_name("saved.duckdb")
+        (ingested,) = embstore.ingest(out, corpus=text, store=other_store, **asked)
+        assert ingested.run_id == live.run_id
+        stores = [embstore.open(path) for path in (store, other_store)]
+        facts = [each.sql("SELECT * FROM model").to_pylist() for each in stores]
+        assert facts[0] == facts[1]
+        answers = [each.sql(NUMBERS).to_pylist() for each in stores]
+        assert [list(row.values())[:-1] for row in answers[0]] == [
+            list(row.values())[:-1] for row in answers[1]
+        ]
+        return [(one["value"], two["value"]) for one, two in zip(*answers, strict=True)]
+
+    return measure
 
 
-def _equal(pairs: list[tuple[float | None, float | None]]) -> bool:
+def _equal(pairs: Pairs) -> bool:
     # The copy is run as the saved one is, so that not even the last bit differs.
     return bool(pairs) and all(one == two for one, two in pairs)
 
@@ -95,42 +103,31 @@ def test_numbers_and_run_are_those_of_the_saved_checkpoint(
     family: str,
     kind: type,
     make_model: Callable[..., nn.Module],
-    record: Callable[..., embstore.Recorder],
-    saved: Callable[[nn.Module], Path],
-    store: Path,
-    text: Path,
-    how: How,
+    pairs_of: Callable[..., Pairs],
 ) -> None:
-    assert _equal(_agrees(make_model(family, kind), record, saved, store, text, how))
+    assert _equal(pairs_of(make_model(family, kind)))
 
 
 @pytest.mark.parametrize("family", ["gpt2", "llama"])
 def test_weights_of_bfloat16_are_measured_in_float32(
     family: str,
     make_model: Callable[..., nn.Module],
-    record: Callable[..., embstore.Recorder],
-    saved: Callable[[nn.Module], Path],
     store: Path,
-    text: Path,
-    how: How,
+    pairs_of: Callable[..., Pairs],
 ) -> None:
     # Llama's frequencies, which no checkpoint holds, lose digits on the way.
     model = make_model(family).to(torch.bfloat16)
-    assert _equal(_agrees(model, record, saved, store, text, how))
+    assert _equal(pairs_of(model))
     (configuration,) = embstore.open(store).sql("SELECT DISTINCT dtype FROM run").to_pylist()
     assert configuration == {"dtype": "float32"}
 
 
 def test_attention_of_the_training_makes_no_difference(
     make_model: Callable[..., nn.Module],
-    record: Callable[..., embstore.Recorder],
-    saved: Callable[[nn.Module], Path],
-    store: Path,
-    text: Path,
-    how: How,
+    pairs_of: Callable[..., Pairs],
 ) -> None:
     model = make_model("llama", attn_implementation="eager")
-    assert _equal(_agrees(model, record, saved, store, text, how))
+    assert _equal(pairs_of(model))
     assert model.config._attn_implementation == "eager"  # type: ignore[union-attr]
 
 
@@ -139,12 +136,9 @@ def test_attention_of_the_training_makes_no_difference(
 def test_an_adapter_is_the_run_of_its_saved_folder(
     tmp_path: Path,
     make_model: Callable[..., nn.Module],
-    record: Callable[..., embstore.Recorder],
     saved: Callable[[nn.Module], Path],
-    store: Path,
-    text: Path,
-    how: How,
     tokenizer: PreTrainedTokenizerFast,
+    pairs_of: Callable[..., Pairs],
 ) -> None:
     from peft import LoraConfig, get_peft_model
 
@@ -165,7 +159,7 @@ def test_an_adapter_is_the_run_of_its_saved_folder(
     # by 1e-7 of a coordinate, and quantiles and means of cosines near 0 by more of themselves.
     # Windows that begin with the same word have one first token twice, which rounding may tear
     # apart: left out here, for a pair as close as that decides a mean of logarithms.
-    pairs = _agrees(adapted, record, saved, store, text, How(**{**how, "scopes": "no_first"}))
+    pairs = pairs_of(adapted, scopes="no_first")
     assert not _equal(pairs)
     assert [one for one, _ in pairs] == pytest.approx([two for _, two in pairs], rel=2e-5, abs=2e-6)
 
@@ -274,14 +268,10 @@ def test_a_model_with_code_of_its_own(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     record: Callable[..., embstore.Recorder],
-    saved: Callable[[nn.Module], Path],
-    store: Path,
-    text: Path,
-    how: How,
+    pairs_of: Callable[..., Pairs],
 ) -> None:
     folder = remote_code.build(tmp_path, monkeypatch)
     model = AutoModel.from_pretrained(folder, trust_remote_code=True).train()
     with pytest.raises(ModelError, match=r"OddModel, comes with Python code.*allow_remote_code"):
         record(model)
-    how = How(**{**how, "allow_remote_code": True})
-    assert _equal(_agrees(model, record, saved, store, text, how))
+    assert _equal(pairs_of(model, allow_remote_code=True))
