@@ -11,6 +11,7 @@ import typer
 
 from embstore.choices import SCOPES
 from embstore.cli.completing import complete_metrics, complete_one_scope, complete_stored_models
+from embstore.cli.conflicts import given
 from embstore.cli.options import (
     EveryOption,
     StoreOption,
@@ -33,11 +34,16 @@ _PATIENCE = 0.5
 
 @app.command(
     rich_help_panel="Ask",
-    epilog="Examples:\n\nembstore watch\n\n"
+    epilog="Examples:\n\nembstore watch\n\nembstore watch runs.duckdb\n\n"
     "embstore watch --model run-7 --metric anisotropy,rankme --scope no_sinks\n\n"
     "embstore watch --once",
 )
 def watch(
+    context: typer.Context,
+    place: Annotated[
+        str | None,
+        typer.Argument(metavar="STORE", help="The store, as --store takes it.", show_default=False),
+    ] = None,
     store: StoreOption = None,
     model: Annotated[
         str | None,
@@ -82,6 +88,8 @@ def watch(
     from embstore.store.assembling import read_tags
     from embstore.store.connection import open_database
 
+    if place is not None and given(context, ["store"]):
+        raise UsageError(f"two stores are named, {place} and {store}; name one")
     seconds = pause(every)
     known = next((one for one in SCOPES if one == scope), None)
     if known is None:
@@ -91,7 +99,7 @@ def watch(
     live = not once and sys.stdout.isatty() and os.environ.get("TERM") not in {"dumb", "unknown"}
     opened = functools.partial(
         open_database,
-        store,
+        store if place is None else place,
         create=False,
         timeout=_PATIENCE if live else None,
         tags=read_tags(tag_filter(tag)),

@@ -35,6 +35,17 @@ def test_in_a_pipe_one_frame_is_printed_as_plain_text(store: Path) -> None:
     assert re.sub("measured .* ago", "", once) == re.sub("measured .* ago", "", shown.stdout)
 
 
+def test_the_store_may_be_named_without_its_option(
+    store: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # It comes before the one that the environment names.
+    monkeypatch.setenv("EMBSTORE_STORE", "absent.duckdb")
+    assert embstore("watch", store, "--once").stdout.startswith("run-7 · step 20 · ")
+    both = embstore("watch", store, "-s", "other.duckdb", "--once")
+    assert (both.returncode, both.stdout) == (2, "")
+    assert both.stderr == f"error: two stores are named, {store} and other.duckdb; name one\n"
+
+
 def test_metrics_and_scope_are_those_that_are_named(store: Path) -> None:
     words = ("-m", "twonn", "--metric", "mean_cosine,twonn", "--scope", "no_sinks")
     shown = embstore("watch", "--once", "-s", store, *words).stdout
