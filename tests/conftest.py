@@ -8,6 +8,7 @@ import functools
 import gc
 import os
 import random
+import signal
 from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 
@@ -17,6 +18,15 @@ import pytest
 LONG = ("slow", "browser", "models")
 # Tests with these fixtures need no decorator.
 MARKED = {"browser": "browser", "demo": "models"}
+
+
+def pytest_configure() -> None:
+    """Let Ctrl-C end what tests start, also where the tests themselves ignore it.
+
+    What a shell starts in the background ignores it, and so does all that is started from there.
+    """
+    if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.hookimpl(wrapper=True)

@@ -2,6 +2,7 @@
 
 import os
 import re
+import select
 import signal
 import sys
 import time
@@ -133,9 +134,11 @@ class Screen:
         _, status = os.waitpid(self.process, 0)
         return os.waitstatus_to_exitcode(status)
 
-    def read_to_the_end(self) -> None:
+    def read_to_the_end(self, seconds: float = 30) -> None:
+        """Read until the process has ended."""
+        deadline = time.monotonic() + seconds
         while self._read():
-            pass
+            assert time.monotonic() < deadline, f"still runs:\n{self.frame}"
 
     @property
     def frame(self) -> str:
@@ -143,6 +146,8 @@ class Screen:
         return re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", drawn).replace("\r", "")
 
     def _read(self) -> bool:
+        if not select.select([self._terminal], [], [], 30)[0]:
+            return False
         try:
             found = os.read(self._terminal, 65536)
         except OSError:
