@@ -6,9 +6,13 @@ A command line that only shows its help imports this, so nothing here takes long
 from dataclasses import dataclass
 from typing import Literal
 
-Scope = Literal["all", "no_first", "no_sinks"]
+Scope = Literal["all", "no_first", "no_sinks", "last", "mean"]
 
-SCOPES: tuple[Scope, ...] = ("all", "no_first", "no_sinks")
+# Sets of tokens; and one vector for each window: that of its last token, or the mean of its
+# ordinary ones, which are neither its first nor sinks.
+TOKEN_SCOPES: tuple[Scope, ...] = ("all", "no_first", "no_sinks")
+WINDOW_SCOPES: tuple[Scope, ...] = ("last", "mean")
+SCOPES = TOKEN_SCOPES + WINDOW_SCOPES
 # Those that are measured unless others are asked for.
 DEFAULT_SCOPES: tuple[Scope, ...] = ("all", "no_sinks")
 
@@ -17,6 +21,8 @@ SCOPE_WORDS: dict[str, str] = {
     "all": "all tokens",
     "no_first": "without first tokens",
     "no_sinks": "without attention sinks",
+    "last": "last token of each window",
+    "mean": "mean over each window",
 }
 
 # What the numbers of a model may be; auto is float32.

@@ -5,7 +5,7 @@
 -- param metrics VARCHAR[] = ['adjacent_cosine', 'cka_next', 'neighbor_overlap_next'] in ('adjacent_cosine', 'cka_next', 'neighbor_overlap_next'): which
 -- param models VARCHAR[] = NULL in model.name: only these models; NULL means all
 -- param revisions VARCHAR[] = NULL in checkpoint.revision: only these revisions
--- param scopes VARCHAR[] = ['all'] in ('all', 'no_first', 'no_sinks'): which tokens count
+-- param scopes VARCHAR[] = ['all'] in ('all', 'no_first', 'no_sinks', 'last', 'mean'): which tokens count
 -- param by VARCHAR = 'depth' in ('depth', 'layer'): the chart's horizontal axis
 -- chart: mark=line x=$by:Q y=similarity:Q color=series:N dash=scope:N facet=measure:N
 SELECT

@@ -13,7 +13,7 @@
 -- param metric VARCHAR = 'anisotropy' in metric.name: which metric
 -- param models VARCHAR[] = NULL in model.name: only these models; NULL means all
 -- param revisions VARCHAR[] = NULL in checkpoint.revision: only these revisions
--- param scopes VARCHAR[] = ['all', 'no_sinks'] in ('all', 'no_first', 'no_sinks'): which tokens count
+-- param scopes VARCHAR[] = ['all', 'no_sinks'] in ('all', 'no_first', 'no_sinks', 'last', 'mean'): which tokens count
 -- param ends DOUBLE = 0.1 in 0..0.5: the share of the depth that counts as an end, at each side
 -- param z DOUBLE = 3 in 0<..: how many standard errors make a difference
 -- param least_contrast DOUBLE = 0.1 in 0..: the least difference that counts, in the metric's unit

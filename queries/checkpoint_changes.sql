@@ -11,7 +11,7 @@
 -- param models VARCHAR[] = NULL in model.name: only these models; NULL means all
 -- param before VARCHAR = NULL in checkpoint.revision: the earlier revision
 -- param after VARCHAR = NULL in checkpoint.revision: the later revision
--- param scope VARCHAR = 'all' in ('all', 'no_first', 'no_sinks'): which tokens count
+-- param scope VARCHAR = 'all' in ('all', 'no_first', 'no_sinks', 'last', 'mean'): which tokens count
 -- chart: mark=rect x=layer:O y=metric:N color=change_in_errors:Q facet=series:N
 -- table: model corpus stack before after metric layer before_value after_value change
 -- needs: two training steps of one model that were measured alike

@@ -8,7 +8,7 @@
 --   checkpoint and text.
 -- param metric VARCHAR = 'anisotropy' in metric.name: which metric
 -- param models VARCHAR[] = NULL in model.name, failure.model: only these models; NULL means all
--- param scope VARCHAR = 'all' in ('all', 'no_first', 'no_sinks'): which tokens count
+-- param scope VARCHAR = 'all' in ('all', 'no_first', 'no_sinks', 'last', 'mean'): which tokens count
 -- param only_missing BOOLEAN = false: leave out what is measured
 -- param final_norm BOOLEAN = false: also the state after the final norm
 -- chart: mark=rect x=layer:O y=checkpoint:O color=status:N shape=status:N facet=series:N

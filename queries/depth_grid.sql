@@ -8,7 +8,7 @@
 -- param metric VARCHAR = 'anisotropy' in metric.name: which metric
 -- param models VARCHAR[] = NULL in model.name: only these models; NULL means all
 -- param revisions VARCHAR[] = NULL in checkpoint.revision: only these revisions
--- param scopes VARCHAR[] = ['all'] in ('all', 'no_first', 'no_sinks'): which tokens count
+-- param scopes VARCHAR[] = ['all'] in ('all', 'no_first', 'no_sinks', 'last', 'mean'): which tokens count
 -- param intervals INTEGER = 20 in 1..1000: into how many parts the grid divides the depth
 -- chart: mark=curve x=depth:Q y=value:Q color=series:N dash=scope:N
 WITH states AS (

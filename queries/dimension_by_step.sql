@@ -6,7 +6,7 @@
 -- param metric VARCHAR = 'twonn' in metric.name: which metric
 -- param models VARCHAR[] = NULL in model.name: only these models; NULL means all
 -- param layers INTEGER[] = NULL in 0..: only these layers; NULL means all
--- param scopes VARCHAR[] = ['all'] in ('all', 'no_first', 'no_sinks'): which tokens count
+-- param scopes VARCHAR[] = ['all'] in ('all', 'no_first', 'no_sinks', 'last', 'mean'): which tokens count
 -- param random_init BOOLEAN = false: also untrained controls, as series of their own at step 0
 -- param by VARCHAR = 'step' in ('step', 'tokens_seen'): the chart's horizontal axis
 -- param scale VARCHAR = 'symlog' in ('symlog', 'linear'): of that axis; symlog is logarithmic and holds 0

@@ -9,7 +9,7 @@
 -- param metric VARCHAR = 'twonn' in metric.name: which estimate
 -- param ceiling DOUBLE = 60 in 0<..: the dimension not to be exceeded
 -- param models VARCHAR[] = NULL in model.name: only these models; NULL means all
--- param scopes VARCHAR[] = ['all', 'no_sinks'] in ('all', 'no_first', 'no_sinks'): which tokens count
+-- param scopes VARCHAR[] = ['all', 'no_sinks'] in ('all', 'no_first', 'no_sinks', 'last', 'mean'): which tokens count
 -- param embedding BOOLEAN = false: whether layer 0, the embedding, counts
 -- chart: mark=point x=value:Q y=series:N color=series:N fill=scope:N rule=ceiling:Q label=layer:Q
 -- table: series scope exceeds value layer

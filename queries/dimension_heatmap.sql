@@ -6,7 +6,7 @@
 -- param metric VARCHAR = 'twonn' in metric.name: which metric
 -- param models VARCHAR[] = NULL in model.name: only these models; NULL means all
 -- param layers INTEGER[] = NULL in 0..: only these layers; NULL means all
--- param scope VARCHAR = 'all' in ('all', 'no_first', 'no_sinks'): which tokens count
+-- param scope VARCHAR = 'all' in ('all', 'no_first', 'no_sinks', 'last', 'mean'): which tokens count
 -- param random_init BOOLEAN = false: also untrained controls, as series of their own at step 0
 -- chart: mark=rect x=step:O y=layer:O color=value:Q facet=series:N apart=site:N
 -- needs: checkpoint with a training step

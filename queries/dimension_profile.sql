@@ -6,7 +6,7 @@
 -- param metric VARCHAR = 'lid_p50' in ('lid_p05', 'lid_p25', 'lid_p50', 'lid_p75', 'lid_p95', 'twonn', 'twonn_ml', 'twonn_low20', 'corrint', 'mom', 'mada', 'mle', 'participation_ratio', 'effective_rank'): which estimate
 -- param models VARCHAR[] = NULL in model.name: only these models; NULL means all
 -- param revisions VARCHAR[] = NULL in checkpoint.revision: only these revisions
--- param scopes VARCHAR[] = ['all'] in ('all', 'no_first', 'no_sinks'): which tokens count
+-- param scopes VARCHAR[] = ['all'] in ('all', 'no_first', 'no_sinks', 'last', 'mean'): which tokens count
 -- param by VARCHAR = 'depth' in ('depth', 'layer'): the chart's horizontal axis
 -- chart: mark=line x=$by:Q y=value:Q color=series:N dash=scope:N
 SELECT

@@ -7,7 +7,7 @@
 -- param models VARCHAR[] = NULL in model.name: only these models; NULL means all
 -- param layers INTEGER[] = NULL in 0..: only these layers; NULL means five blocks
 -- param all_layers BOOLEAN = false: every layer, instead of five blocks
--- param scopes VARCHAR[] = ['all'] in ('all', 'no_first', 'no_sinks'): which tokens count
+-- param scopes VARCHAR[] = ['all'] in ('all', 'no_first', 'no_sinks', 'last', 'mean'): which tokens count
 -- param by VARCHAR = 'mean_distance' in ('mean_distance', 'rank'): the chart's horizontal axis
 -- param final_norm BOOLEAN = false: also the state after the final norm
 -- chart: mark=line x=$by:Q y=dimension:Q color=depth:Q dash=scope:N facet=series:N detail=state:N

@@ -5,7 +5,7 @@
 --   comparable. The state after the final norm is left out.
 -- param metric VARCHAR = 'anisotropy' in metric.name: which metric
 -- param models VARCHAR[] = NULL in model.name: only these models; NULL means all
--- param scopes VARCHAR[] = ['all', 'no_sinks'] in ('all', 'no_first', 'no_sinks'): which tokens count
+-- param scopes VARCHAR[] = ['all', 'no_sinks'] in ('all', 'no_first', 'no_sinks', 'last', 'mean'): which tokens count
 -- chart: mark=line x=depth:Q y=value:Q color=series:N dash=scope:N facet=kind:N
 SELECT
     kind,

@@ -8,7 +8,7 @@
 -- param models VARCHAR[] = NULL in model.name: only these models; NULL means all
 -- param revisions VARCHAR[] = NULL in checkpoint.revision: only these revisions
 -- param corpora VARCHAR[] = NULL in corpus.name: only these texts
--- param scopes VARCHAR[] = ['all', 'no_sinks'] in ('all', 'no_first', 'no_sinks'): which tokens count
+-- param scopes VARCHAR[] = ['all', 'no_sinks'] in ('all', 'no_first', 'no_sinks', 'last', 'mean'): which tokens count
 -- param runs VARCHAR[] = NULL: these runs, by their ids or how those begin, instead of the latest
 -- param by VARCHAR = 'depth' in ('depth', 'layer'): the chart's horizontal axis
 -- param final_norm BOOLEAN = false: also the state after the final norm

@@ -6,7 +6,7 @@
 -- param metrics VARCHAR[] = ['linearity_next', 'linearity_residual_next'] in ('linearity_next', 'linearity_residual_next'): which
 -- param models VARCHAR[] = NULL in model.name: only these models; NULL means all
 -- param revisions VARCHAR[] = NULL in checkpoint.revision: only these revisions
--- param scopes VARCHAR[] = ['all'] in ('all', 'no_first', 'no_sinks'): which tokens count
+-- param scopes VARCHAR[] = ['all'] in ('all', 'no_first', 'no_sinks', 'last', 'mean'): which tokens count
 -- param by VARCHAR = 'depth' in ('depth', 'layer'): the chart's horizontal axis
 -- chart: mark=line x=$by:Q y=linearity:Q color=series:N dash=scope:N facet=measure:N
 SELECT

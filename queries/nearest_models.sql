@@ -9,7 +9,7 @@
 -- param metric VARCHAR = 'anisotropy' in metric.name: which metric
 -- param models VARCHAR[] = NULL in model.name: only these models; NULL means all
 -- param model VARCHAR = NULL in model.name: only the neighbours of this model
--- param scope VARCHAR = 'all' in ('all', 'no_first', 'no_sinks'): which tokens count
+-- param scope VARCHAR = 'all' in ('all', 'no_first', 'no_sinks', 'last', 'mean'): which tokens count
 -- param checkpoints VARCHAR = 'last' in ('last', 'all'): the last of each model, or all
 -- param nearest INTEGER = 10 in 1..: how many neighbours of each
 -- param intervals INTEGER = 20 in 1..1000: into how many parts the grid divides the depth

@@ -6,7 +6,7 @@
 --   norm does not count. n_missing counts the layers without a value, which are left out.
 -- param metric VARCHAR = 'anisotropy' in metric.name: which metric
 -- param models VARCHAR[] = NULL in model.name: only these models; NULL means all
--- param scopes VARCHAR[] = ['all', 'no_sinks'] in ('all', 'no_first', 'no_sinks'): which tokens count
+-- param scopes VARCHAR[] = ['all', 'no_sinks'] in ('all', 'no_first', 'no_sinks', 'last', 'mean'): which tokens count
 -- chart: mark=point x=peak_layer:Q y=series:N color=series:N fill=scope:N span=n_layers:Q label=peak_value:Q
 -- table: series scope peak_layer peak_value
 WITH peaks AS (

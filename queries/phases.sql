@@ -17,7 +17,7 @@
 --   embedding, the final norm, and steps whose weights another step has too (n_left_out).
 -- param metric VARCHAR = 'twonn' in metric.name: which metric
 -- param models VARCHAR[] = NULL in model.name: only these models; NULL means all
--- param scopes VARCHAR[] = ['all'] in ('all', 'no_first', 'no_sinks'): which tokens count
+-- param scopes VARCHAR[] = ['all'] in ('all', 'no_first', 'no_sinks', 'last', 'mean'): which tokens count
 -- param by VARCHAR = 'mean' in ('mean', 'highest', 'layer'): the blocks' mean, their highest, or each
 -- param z DOUBLE = 2 in 0<..: how many standard errors a move must exceed were there two steps only
 -- param least_steps INTEGER = 5 in 3..: fewer steps leave the verdict open

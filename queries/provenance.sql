@@ -8,7 +8,7 @@
 -- param revisions VARCHAR[] = NULL in checkpoint.revision: only these revisions
 -- param corpora VARCHAR[] = NULL in corpus.name: only these texts
 -- param layers INTEGER[] = NULL in 0..: only these layers; NULL means all
--- param scopes VARCHAR[] = ['all'] in ('all', 'no_first', 'no_sinks'): which tokens count
+-- param scopes VARCHAR[] = ['all'] in ('all', 'no_first', 'no_sinks', 'last', 'mean'): which tokens count
 -- param runs VARCHAR[] = NULL: only these runs, by their ids or how those begin
 -- table: model revision layer scope metric value
 SELECT

@@ -6,7 +6,7 @@
 -- param metric VARCHAR = 'anisotropy' in metric.name: which metric
 -- param models VARCHAR[] = NULL in model.name: only these models; NULL means all
 -- param layers INTEGER[] = NULL in 0..: only these layers; NULL means all
--- param scope VARCHAR = 'all' in ('all', 'no_first', 'no_sinks'): which tokens count
+-- param scope VARCHAR = 'all' in ('all', 'no_first', 'no_sinks', 'last', 'mean'): which tokens count
 -- chart: mark=line x=tokens:Q y=value:Q color=depth:Q facet=series:N detail=state:N
 WITH of_each_size AS (
     SELECT

@@ -63,7 +63,8 @@ def ingest(
         name: what the store calls the model; for a single model.
         tokenizer: a model whose tokenizer is used instead of each one's own.
         scopes: which sets of tokens to measure, some of ``all``, ``no_first`` and
-            ``no_sinks``.
+            ``no_sinks``; and ``last`` and ``mean``, one vector for each window: its last
+            token, or the mean of its ordinary ones.
         metrics: which, by name, family or preset (``core``, ``default``, ``all``). What none of
             them takes is not computed. Where the store has other metrics of the same sample, the
             missing ones are measured, and a new run has them all.

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from embstore.choices import WINDOW_SCOPES
 from embstore.common.messages import listed
 from embstore.metrics.conventions import BY_HOW_MUCH, DIMENSION_CEILING, TOKENS_PER_DIMENSION
 from embstore.metrics.names import MOVED_BY_FAR_POINTS, NEED_MANY, NEIGHBOR_ESTIMATES
@@ -39,15 +40,16 @@ SELECT
 FROM run
 WHERE run_id IN (SELECT unnest(string_split({runs}, ',')))
 """
-# By how many tokens were read: the widest layer of runs with few for each of its dimensions.
+# By how many tokens, or windows, were read: the widest layer of runs with few for each of its
+# dimensions.
 _FEW = """
-SELECT run.tokens, max(layer.hidden_size) AS hidden_size
+SELECT run.{vectors} AS n, max(layer.hidden_size) AS hidden_size
 FROM run
 JOIN layer ON layer.run_id = run.run_id
 WHERE run.run_id IN (SELECT unnest(string_split({runs}, ',')))
-    AND run.tokens < {tokens} * layer.hidden_size
-GROUP BY run.tokens
-ORDER BY run.tokens
+    AND run.{vectors} < {least} * layer.hidden_size
+GROUP BY run.{vectors}
+ORDER BY run.{vectors}
 LIMIT 1
 """
 # What the view latest_run leaves out, where it had more tokens. No run is later than the
@@ -154,7 +156,7 @@ def run_caveats(database: "Database", table: "pa.Table") -> tuple[str, ...]:
 
 
 def few_tokens_caveat(database: "Database", table: "pa.Table") -> str | None:
-    """Return which numbers of an answer are biased for want of tokens, or None.
+    """Return which numbers of an answer are biased for want of tokens or windows, or None.
 
     Args:
         database: the store that gave the answer.
@@ -167,13 +169,23 @@ def few_tokens_caveat(database: "Database", table: "pa.Table") -> str | None:
     if "run_id" not in names or not names & MEASURED:
         return None
     shown = names.union(table["metric"].unique().to_pylist() if "metric" in names else ())
-    return few_tokens_note(database, shown, table["run_id"].unique().to_pylist())
+    scopes = table["scope"].unique().to_pylist() if "scope" in names else ()
+    return few_tokens_note(database, shown, table["run_id"].unique().to_pylist(), scopes)
 
 
 def few_tokens_note(
-    database: "Database", metrics: Iterable[str], runs: Iterable[str | None]
+    database: "Database",
+    metrics: Iterable[str],
+    runs: Iterable[str | None],
+    scopes: Iterable[str | None] = (),
 ) -> str | None:
-    """Return which of some metrics are biased in some runs for want of tokens, or None.
+    """Return which of some metrics are biased in some runs for want of vectors, or None.
+
+    Args:
+        database: the store.
+        metrics: which are shown.
+        runs: of which runs.
+        scopes: in which scopes; none if that is not known, which then are those of tokens.
 
     Raises:
         StoreError: the store cannot be read.
@@ -181,12 +193,20 @@ def few_tokens_note(
     biased = NEED_MANY.intersection(metrics)
     if not biased:
         return None
-    query = _FEW.format(runs=quoted_ids(runs), tokens=TOKENS_PER_DIMENSION)
-    found = database.select(query).to_pylist()
-    return describe_few(biased, found[0]["tokens"], found[0]["hidden_size"]) if found else None
+    of_windows = {scope in WINDOW_SCOPES for scope in scopes} or {False}
+    chosen = quoted_ids(runs)
+    # Of both the windows: there are fewer of them.
+    for each in sorted(of_windows, reverse=True):
+        query = _FEW.format(
+            runs=chosen, vectors="n_windows" if each else "tokens", least=TOKENS_PER_DIMENSION
+        )
+        for row in database.select(query).to_pylist():
+            unit = "windows" if each else "tokens"
+            return describe_few(biased, row["n"], row["hidden_size"], unit=unit)
+    return None
 
 
-def describe_few(names: Iterable[object], n: int, d: int) -> str | None:
+def describe_few(names: Iterable[object], n: int, d: int, *, unit: str = "tokens") -> str | None:
     """Say which of some metrics n vectors of d dimensions are too few for, or None.
 
     >>> describe_few(["stable_rank", "mean_cosine"], 8192, 2048)
@@ -197,7 +217,7 @@ def describe_few(names: Iterable[object], n: int, d: int) -> str | None:
         return None
     are = "is" if len(biased) == 1 else "are"
     return (
-        f"{listed(biased, most=_N_SHOWN)} {are} biased: {n:,} tokens "
+        f"{listed(biased, most=_N_SHOWN)} {are} biased: {n:,} {unit} "
         f"are fewer than {TOKENS_PER_DIMENSION} for each of {d:,} dimensions."
     )
 

@@ -22,10 +22,11 @@ _MANY = 8
 # Of more categories that are in order, a legend shows so many.
 _SHOWN_OF_ORDERED = 5
 
-# Which tokens are counted looks alike in every chart: a dash for lines, and markers that are
-# filled, light or hollow.
-_SCOPES = {SCOPE_WORDS[name]: i for i, name in enumerate(("all", "no_sinks", "no_first"))}
-_FILLS = (1.0, 0.0, 0.4)
+# Which tokens are counted looks alike in every chart: a dash for lines, and how much of a marker's
+# colour shows.
+_IN_ORDER = ("all", "no_sinks", "no_first", "last", "mean")
+_SCOPES = {SCOPE_WORDS[name]: i for i, name in enumerate(_IN_ORDER)}
+_FILLS = (1.0, 0.0, 0.4, 0.7, 0.2)
 _FILLED_AREA, _HOLLOW_AREA = 80, 220
 # Letters in a line of a legend.
 _LETTERS = 52

@@ -12,7 +12,7 @@ from embstore.errors import UsageError
 ThemeName: TypeAlias = Literal["light", "dark"]
 
 SHAPES = ("circle", "square", "triangle-up", "diamond", "cross", "triangle-down")
-DASHES = ([1, 0], [4, 3], [1.5, 2], [8, 2, 2, 2])
+DASHES = ([1, 0], [4, 3], [1.5, 2], [8, 2, 2, 2], [9, 3])
 
 # In pixels of the chart. A chart of one panel printed in a column of 3.4 inches shrinks to
 # about half, a row of panels across a page to two thirds: type is then 6 points and more.

@@ -188,7 +188,9 @@ def _lines(words: str, width: int, character: float) -> str | list[str]:
 
 def filling(names: Sequence[str]) -> dict[str, str]:
     """Say which markers are filled and which are not."""
-    looks = dict(zip(SCOPE_WORDS.values(), ("filled", "light", "hollow"), strict=True))
+    looks = dict(
+        zip(SCOPE_WORDS.values(), ("filled", "light", "hollow", "dark", "pale"), strict=True)
+    )
     if not set(names) <= looks.keys():
         return {name: "hollow" if i else "filled" for i, name in enumerate(names)}
     return {name: looks[name] for name in names}

@@ -48,7 +48,7 @@ def compare(
     scope: Annotated[
         list[str] | None,
         typer.Option(
-            help="Which tokens count: all, no_first or no_sinks; a,b for several. "
+            help="Which tokens count: all, no_first, no_sinks, last or mean; a,b for several. "
             "all and no_sinks if not given.",
             autocompletion=complete_scopes,
         ),

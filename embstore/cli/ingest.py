@@ -143,7 +143,8 @@ def ingest(
         str,
         typer.Option(
             metavar="LIST",
-            help="Which sets of tokens, with commas between.",
+            help="Which tokens count, with commas between: all, no_first, no_sinks; or one vector "
+            "for each window: last, mean.",
             rich_help_panel="How",
             autocompletion=complete_scopes,
         ),

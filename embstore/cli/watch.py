@@ -66,7 +66,7 @@ def watch(
     scope: Annotated[
         str,
         typer.Option(
-            help="Which tokens count: all, no_first or no_sinks.",
+            help="Which tokens count: all, no_first, no_sinks, last or mean.",
             autocompletion=complete_one_scope,
         ),
     ] = "all",

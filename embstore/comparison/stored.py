@@ -110,7 +110,10 @@ def compare_stored(
     notes += _remarks(rows)
     if left.run_id != right.run_id:
         notes += _errors_note(rows, same=same_windows(left, right))
-    biases = (_dimension_note(rows), few_tokens_note(database, wanted, (left.run_id, right.run_id)))
+    biases = (
+        _dimension_note(rows),
+        few_tokens_note(database, wanted, (left.run_id, right.run_id), scopes or MAIN_SCOPES),
+    )
     notes += filter(None, biases)
     said = verdict(rows, left, right)
     return Comparison(_table(rows), left, right, said, tuple(dict.fromkeys(notes)))

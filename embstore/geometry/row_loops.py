@@ -34,6 +34,36 @@ def length_of(X: NDArray[np.floating], row: int) -> float:
 
 
 @compiled(fastmath=REORDERED)
+def mean_rows(
+    X: NDArray[np.floating],
+    rows: NDArray[np.int64],
+    ends: NDArray[np.int64],
+    out: NDArray[np.floating],
+) -> None:
+    """Fill ``out``, (n_groups, d), with the means of groups of rows.
+
+    Args:
+        X: (n, d).
+        rows: which of its rows, group after group.
+        ends: where in ``rows`` each group ends, none of them empty, (n_groups,).
+        out: what is filled.
+    """
+    d = X.shape[1]
+    total = np.empty(d)
+    start = 0
+    for group in range(len(ends)):
+        total[:] = 0.0
+        first = rows[start]
+        for row in rows[start : ends[group]]:
+            for c in range(d):
+                # From the first row on, so that one row is exactly its own mean.
+                total[c] += np.float64(X[row, c]) - np.float64(X[first, c])
+        for c in range(d):
+            out[group, c] = np.float64(X[first, c]) + total[c] / (ends[group] - start)
+        start = ends[group]
+
+
+@compiled(fastmath=REORDERED)
 def describe_rows(
     X: NDArray[np.floating],
     rows: NDArray[np.int64],

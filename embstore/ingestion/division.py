@@ -12,7 +12,7 @@ from embstore.checkpoints.located import Permissions
 from embstore.choices import DEFAULT_WINDOW
 from embstore.common.messages import reason_of
 from embstore.errors import ModelError
-from embstore.ingestion.memory_estimate import Extent
+from embstore.ingestion.memory_estimate import Extent, scope_counts
 from embstore.ingestion.request import Settings
 from embstore.ingestion.shard import Shard
 from embstore.ingestion.time_estimate import operations
@@ -90,7 +90,7 @@ def _cost(candidate: Candidate, settings: Settings, permissions: Permissions) ->
         n_windows=max(sampling.tokens // window, 1),
         window=window,
         n_sample=min(sampling.sample, sampling.tokens),
-        n_scopes=len(settings.scopes),
+        **scope_counts(settings.scopes),
         pairs=selection.needs("joint covariance"),
         search=selection.needs("neighbors"),
         eigen=selection.eigen,

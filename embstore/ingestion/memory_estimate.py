@@ -8,9 +8,11 @@ kept as vectors; once there are d/2 of them they have a matrix of sums as well, 
 kept than a quarter of the sample.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from typing import Literal
 
+from embstore.choices import WINDOW_SCOPES, Scope
 from embstore.common.workers import n_workers as usual_workers
 from embstore.measuring.layers_at_once import bytes_of_one, layers_at_once
 from embstore.models.description import ModelSize
@@ -33,6 +35,7 @@ class Extent:
         window: tokens of each.
         n_sample: tokens kept.
         n_scopes: sets of tokens.
+        n_window_scopes: kinds of one vector for each window.
         pairs: whether adjacent layers are compared, through their joint covariance.
         search: whether neighbours are searched for.
         eigen: how much of each covariance is decomposed.
@@ -44,11 +47,27 @@ class Extent:
     window: int
     n_sample: int
     n_scopes: int = 3
+    n_window_scopes: int = 0
     pairs: bool = True
     search: bool = True
     eigen: Literal["directions", "values", "first"] = "directions"
     batch_size: int | None = None
     itemsize: int = 4
+
+    @property
+    def n_window_sample(self) -> int:
+        """Windows that are kept as one vector each."""
+        return min(self.n_sample, self.n_windows)
+
+
+def scope_counts(scopes: Iterable[Scope]) -> dict[str, int]:
+    """Count scopes as an ``Extent`` has them: those of tokens, and those of windows.
+
+    >>> scope_counts(["all", "no_sinks", "last"])
+    {'n_scopes': 2, 'n_window_scopes': 1}
+    """
+    of_windows = [scope in WINDOW_SCOPES for scope in scopes]
+    return {"n_scopes": of_windows.count(False), "n_window_scopes": of_windows.count(True)}
 
 
 @dataclass(frozen=True)
@@ -57,8 +76,8 @@ class MemoryEstimate:
 
     Attributes:
         weights: of the model, once loaded.
-        moments: s/2 for every hidden state (blocks, embedding, final norm), and first tokens
-            and as many sinks as vectors or sums.
+        moments: s/2 for every hidden state (blocks, embedding, final norm), as much for windows
+            as one vector each, and first tokens and as many sinks as vectors or sums.
         pairs: s for every two adjacent layers, and as much for those that have sums.
         sample: 4·d·n for every hidden state, and the nearest neighbours.
         batch: hidden states of one batch, the model's own activations, and for each
@@ -120,11 +139,14 @@ def estimate(size: ModelSize, extent: Extent, *, n_workers: int | None = None) -
     taking_in = batch_tokens * d * (32 if extent.pairs else 16) + 3 * square
 
     nearest = _NEAREST_BYTES * n * extent.n_scopes if extent.search else 0
+    # Each kind of one vector a window has sums and a sample of its own.
+    kinds = extent.n_window_scopes
+    of_windows = 4 * d + (_NEAREST_BYTES if extent.search else 0)
     return MemoryEstimate(
         weights=size.n_parameters * extent.itemsize,
-        moments=size.n_states * (triangle + special),
-        pairs=n_pairs * (square + cross_special),
-        sample=size.n_states * (sample + nearest),
+        moments=size.n_states * (triangle * (1 + kinds) + special),
+        pairs=n_pairs * (square * (1 + kinds) + cross_special),
+        sample=size.n_states * (sample + nearest + kinds * extent.n_window_sample * of_windows),
         batch=activations + workers * taking_in,
         work=layers_at_once(need, workers) * need,
     )

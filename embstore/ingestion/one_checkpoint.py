@@ -17,6 +17,7 @@ from embstore.common.workers import ahead
 from embstore.ingestion.provenance import peak_memory_bytes
 from embstore.inputs.image_windows import ImageWindows
 from embstore.inputs.text_windows import Windows
+from embstore.inputs.token_sample import sample_windows
 from embstore.measuring.checkpoint import Choice, Progress, measure_batches
 from embstore.models.description import ModelDescription
 from embstore.models.devices import choose_device, choose_dtype
@@ -120,7 +121,9 @@ def measure_job(
     batch_size = job.batch_size or default_batch_size(model, job.windows.window)
     with _batches(model, job.windows, batch_size) as batches:
         measured = measure_batches(
-            batches, job.positions, job.choice, progress=_with_total(progress, job.windows)
+            *(batches, job.positions, job.choice),
+            windows=sample_windows(job.windows.n_windows, len(job.positions), job.choice.seed),
+            progress=_with_total(progress, job.windows),
         )
     return Result(
         model=model.facts,

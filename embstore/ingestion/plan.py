@@ -14,7 +14,7 @@ from embstore.checkpoints.located import Located
 from embstore.choices import DEFAULT_WINDOW, Sampling
 from embstore.errors import ModelError, UsageError
 from embstore.ingestion.completing import Task, find_task
-from embstore.ingestion.memory_estimate import Extent
+from embstore.ingestion.memory_estimate import Extent, scope_counts
 from embstore.ingestion.request import Settings
 from embstore.ingestion.resources import Resources
 from embstore.inputs.image_windows import ImageWindows, draw_images
@@ -187,7 +187,7 @@ def plan_extent(planned: Plan, itemsize: int, settings: Settings) -> Extent:
         n_windows=windows.n_windows,
         window=windows.window,
         n_sample=len(planned.positions),
-        n_scopes=len(planned.task.scopes),
+        **scope_counts(planned.task.scopes),
         pairs=planned.task.measured.needs("joint covariance"),
         search=planned.task.measured.needs("neighbors"),
         eigen=planned.task.measured.eigen,

@@ -55,7 +55,8 @@ class Settings:
         dtype: one of ``DTYPES``; ``auto`` is float32.
         tags: stored with the run, for the user's own filters.
         force: measure again even if the same work is stored.
-        scopes: which sets of tokens are measured, in the order of ``SCOPES``.
+        scopes: which sets of tokens, or vectors of windows, are measured, in the order of
+            ``SCOPES``.
         metrics: which metrics, in the order of the catalogue, each once.
         intervals: whether numbers get errors.
         text_field: which field or column of the corpus holds its text.

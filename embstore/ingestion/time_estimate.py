@@ -77,9 +77,11 @@ def operations(size: ModelSize, extent: Extent) -> tuple[float, float]:
     per_token = 2 * size.n_multiplied + 4 * extent.window * size.hidden_size * sum(size.n_layers)
     d, n = float(size.hidden_size), extent.n_sample
     decomposition = _DECOMPOSITION * _OF_A_DECOMPOSITION[extent.eigen]
-    of_sums = (_SUMS * n_tokens * d**2 + decomposition * d**3) * extent.n_scopes
-    search = _SEARCH if extent.search else 0.0
-    geometry = search * n**2 * d + of_sums * (1 if extent.pairs else 1 - _PAIRS)
+    kinds = extent.n_window_scopes
+    n_summed = n_tokens * extent.n_scopes + extent.n_windows * kinds
+    of_sums = _SUMS * n_summed * d**2 + decomposition * d**3 * (extent.n_scopes + kinds)
+    search = _SEARCH * (n**2 + kinds * extent.n_window_sample**2) * d if extent.search else 0.0
+    geometry = search + of_sums * (1 if extent.pairs else 1 - _PAIRS)
     return _BESIDE_LINEARS * n_tokens * per_token, size.n_states * geometry
 
 

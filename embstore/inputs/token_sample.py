@@ -1,4 +1,4 @@
-"""The seeded choice of the tokens whose vectors are kept."""
+"""The seeded choice of the tokens, or windows, whose vectors are kept."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -74,6 +74,26 @@ def sample_rows(counts: NDArray[np.int64], sample: int, seed: int) -> NDArray[np
     drawn = np.lexsort((lots, windows))
     place = np.arange(len(windows)) - np.repeat(np.cumsum(counts) - counts, counts)
     return np.sort(drawn[place < quota[windows]])
+
+
+def sample_windows(n_windows: int, sample: int, seed: int) -> NDArray[np.int64]:
+    """Choose windows that are kept as one vector each.
+
+    Args:
+        n_windows: how many there are.
+        sample: how many to choose.
+        seed: not negative.
+
+    Returns:
+        Ascending windows, (min(sample, n_windows),).
+
+    Raises:
+        UsageError: ``sample`` is below 1, or the seed is negative.
+
+    >>> sample_windows(3, 4096, seed=0).tolist()
+    [0, 1, 2]
+    """
+    return sample_rows(np.ones(n_windows, dtype=np.int64), sample, seed)
 
 
 def _quotas(

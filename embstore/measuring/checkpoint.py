@@ -2,42 +2,34 @@
 
 Held in memory: one batch of hidden states, the moments of every layer and of adjacent
 ones, and the kept sample. Tokens are split into disjoint groups (first of their window,
-sinks, the rest); each scope merges the groups it wants, nothing is ever subtracted.
+sinks, the rest); each scope merges the groups it wants, nothing is ever subtracted. Where
+asked, each window is one vector more, in a population of its own.
 """
 
 import time
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
 from functools import partial
-from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from embstore.choices import SCOPES, Scope
+from embstore.choices import TOKEN_SCOPES, Scope
 from embstore.common.workers import n_workers, workers
 from embstore.geometry.neighbors.search import nearest_neighbors
 from embstore.measuring.collect import LayerRecord, PairRecord
 from embstore.measuring.evaluate import LayerResult, measure_layer, measure_pair
 from embstore.measuring.layers_at_once import bytes_of_one, layers_at_once
-from embstore.measuring.scopes import SINK_THRESHOLD, same_tokens
+from embstore.measuring.parts import Part, StackParts
+from embstore.measuring.scopes import SINK_THRESHOLD
 from embstore.measuring.stack import StackRecord
 from embstore.metrics.selection import Selection
 from embstore.models.hidden_states import HiddenBatch
-from embstore.types import (
-    CurvePoint,
-    LayerKey,
-    MassiveActivation,
-    Measured,
-    Measurement,
-    Spectrum,
-    Stack,
-)
+from embstore.types import MassiveActivation, Measured, Measurement, Stack
 
 ACCUMULATION_DTYPE = "float64"
 
 Progress = Callable[[str, int, int], None]
-Scoped = TypeVar("Scoped", Measurement, Spectrum, CurvePoint)
 
 
 @dataclass(frozen=True)
@@ -45,7 +37,7 @@ class Choice:
     """What is measured, and how.
 
     Attributes:
-        scopes: which sets of tokens.
+        scopes: which sets of tokens, and which vectors of windows.
         selection: which metrics.
         sink_threshold: a token is a sink if its norm at any block exceeds this many
             times the median norm of its own window at that block (Sun et al. 2024
@@ -56,7 +48,7 @@ class Choice:
         n_workers: cores that layers are measured on; None for all of this process.
     """
 
-    scopes: tuple[Scope, ...] = SCOPES
+    scopes: tuple[Scope, ...] = TOKEN_SCOPES
     selection: Selection = field(default_factory=Selection)
     sink_threshold: float = SINK_THRESHOLD
     device: str = "cpu"
@@ -69,6 +61,7 @@ def measure_batches(
     positions: NDArray[np.int64],
     choice: Choice | None = None,
     *,
+    windows: NDArray[np.int64] | None = None,
     progress: Progress = lambda _stage, _done, _total: None,
 ) -> Measured:
     """Measure the chosen metrics of every layer, and of each layer with the next.
@@ -77,13 +70,14 @@ def measure_batches(
         batches: the hidden states of all windows, in order.
         positions: the kept sample: ascending flat indices into (windows, window),
             padding not among them.
-        choice: what to measure; None for everything.
+        choice: what to measure; None for everything that looks at tokens.
+        windows: those that are kept where each window is one vector, ascending; none if not given.
         progress: called as (stage, done, total): ``forward`` counts tokens,
             ``geometry`` layers and pairs of layers.
     """
     choice = choice or Choice()
-    selection = choice.selection
-    stacks: dict[Stack, StackRecord] = {}
+    windows = np.zeros(0, dtype=np.int64) if windows is None else windows
+    stacks: dict[Stack, StackParts] = {}
     forward_seconds = 0.0
     taken = tokens = 0
     began = time.perf_counter()
@@ -95,30 +89,17 @@ def measure_batches(
             first = batch.start * window
             until = int(np.searchsorted(positions, first + batch.mask.size))
             for stack in sorted({key.stack for key in batch.states}):
-                states = {key: state for key, state in batch.states.items() if key.stack == stack}
                 if stack not in stacks:
-                    records = [
-                        LayerRecord(
-                            key,
-                            state.shape[-1],
-                            len(positions),
-                            covariance=selection.needs("covariance"),
-                        )
-                        for key, state in states.items()
-                    ]
-                    stacks[stack] = StackRecord(
-                        records,
-                        positions // window,
-                        pairs=bool(selection.of_pair),
-                        joint=selection.needs("joint covariance"),
+                    widths = {
+                        key: state.shape[-1]
+                        for key, state in batch.states.items()
+                        if key.stack == stack
+                    }
+                    stacks[stack] = StackParts(
+                        *(widths, positions // window, windows, choice.scopes, choice.selection)
                     )
                 stacks[stack].add(
-                    states,
-                    batch.mask,
-                    batch.ids[stack],
-                    batch.start,
-                    positions[taken:until] - first,
-                    slice(taken, until),
+                    *(stack, batch, positions[taken:until] - first, slice(taken, until)),
                     sink_threshold=choice.sink_threshold,
                     pool=pool,
                 )
@@ -126,45 +107,57 @@ def measure_batches(
             tokens += int(batch.mask.sum())
             progress("forward", tokens, 0)
             # Drop the batch: it would stay in memory while the next one is made.
-            del batch, states
-    layers = [(stack, record) for stack in stacks.values() for record in stack.layers.values()]
-    pairs = [(stack, record) for stack in stacks.values() for record in stack.pairs]
-    total = len(layers) + len(pairs)
-    results: dict[LayerKey, LayerResult] = {}
-    search = partial(nearest_neighbors, device=choice.device, seed=choice.seed)
+            del batch
+    parts = [part for of_stack in stacks.values() for part in of_stack.finish()]
+    _measure(parts, len(positions), choice, progress)
+    results = [(part, result) for part in parts for result in part.results.values()]
+    of_layers = (m for part, result in results for m in part.in_all(result.measurements))
+    of_pairs = (m for part in parts for m in part.in_all(part.of_pairs))
+    of_tokens = [of_stack.tokens for of_stack in stacks.values()]
+    return Measured(
+        layers=tuple(result.layer for part, result in results if part.stack in of_tokens),
+        measurements=(*of_layers, *of_pairs),
+        spectra=tuple(s for part, result in results for s in part.in_all(result.spectra)),
+        massive=tuple(
+            coordinate
+            for stack in of_tokens
+            for layer in stack.layers.values()
+            for coordinate in _massive(stack, layer)
+        ),
+        curves=tuple(c for part, result in results for c in part.in_all(result.curves)),
+        forward_seconds=forward_seconds,
+        geometry_seconds=time.perf_counter() - began - forward_seconds,
+    )
 
-    # An encoder has no sinks, so two of its scopes are one: each is measured once.
-    same = {name: same_tokens(stack.counts, choice.scopes) for name, stack in stacks.items()}
 
-    def of_layer(item: tuple[StackRecord, LayerRecord]) -> LayerResult:
-        scopes = list(same[item[1].key.stack])
-        return measure_layer(*item, scopes, search, selection, device=choice.device)
+def _measure(parts: list[Part], n_sample: int, choice: Choice, progress: Progress) -> None:
+    """Measure every layer, then every layer with the next, and note it with its part."""
+    selection, device = choice.selection, choice.device
+    layers = [(part, record) for part in parts for record in part.stack.layers.values()]
+    pairs = [(part, record) for part in parts for record in part.stack.pairs]
+    search = partial(nearest_neighbors, device=device, seed=choice.seed)
 
-    def of_pair(item: tuple[StackRecord, PairRecord]) -> list[Measurement]:
-        scopes = list(same[item[1].x.key.stack])
-        return measure_pair(*item, results, scopes, selection, device=choice.device)
+    def of_layer(item: tuple[Part, LayerRecord]) -> LayerResult:
+        part, record = item
+        return measure_layer(part.stack, record, part.scopes, search, selection, device=device)
+
+    def of_pair(item: tuple[Part, PairRecord]) -> list[Measurement]:
+        part, record = item
+        return measure_pair(part.stack, record, part.results, part.scopes, selection, device=device)
 
     # Wide layers go one after the other, each with more of the cores.
     cores = choice.n_workers or n_workers()
     widest = max((record.d for _, record in layers), default=0)
-    at_once = layers_at_once(_bytes_of_one(widest, len(positions), choice), cores)
+    at_once = layers_at_once(_bytes_of_one(widest, n_sample, choice), cores)
+    total = len(layers) + len(pairs)
+    done = 0
     with workers(at_once, threads=cores // at_once) as pool:
-        for result in pool.map(of_layer, layers):
-            results[result.layer.key] = result
-            progress("geometry", len(results), total)
-        measurements = [m for result in results.values() for m in result.measurements]
-        for done, found in enumerate(pool.map(of_pair, pairs), start=len(results) + 1):
-            measurements += found
-            progress("geometry", done, total)
-    return Measured(
-        layers=tuple(result.layer for result in results.values()),
-        measurements=_in_all(measurements, same),
-        spectra=_in_all((s for result in results.values() for s in result.spectra), same),
-        massive=tuple(m for stack, record in layers for m in _massive(stack, record)),
-        curves=_in_all((c for result in results.values() for c in result.curves), same),
-        forward_seconds=forward_seconds,
-        geometry_seconds=time.perf_counter() - began - forward_seconds,
-    )
+        for (part, _), result in zip(layers, pool.map(of_layer, layers), strict=True):
+            part.results[result.layer.key] = result
+            progress("geometry", done := done + 1, total)
+        for (part, _), found in zip(pairs, pool.map(of_pair, pairs), strict=True):
+            part.of_pairs.extend(found)
+            progress("geometry", done := done + 1, total)
 
 
 def _bytes_of_one(d: int, n_sample: int, choice: Choice) -> int:
@@ -175,15 +168,6 @@ def _bytes_of_one(d: int, n_sample: int, choice: Choice) -> int:
         len(choice.scopes),
         pairs=bool(choice.selection.of_pair),
         search=choice.selection.needs("neighbors"),
-    )
-
-
-def _in_all(
-    found: Iterable[Scoped], same: Mapping[Stack, Mapping[Scope, list[Scope]]]
-) -> tuple[Scoped, ...]:
-    """Repeat what was found in one scope for those that hold the same tokens."""
-    return tuple(
-        replace(item, scope=scope) for item in found for scope in same[item.key.stack][item.scope]
     )
 
 

@@ -124,6 +124,10 @@ class LayerRecord:
         """The sample's vectors, (n_sample, d)."""
         return self._room[: self.n_sample]
 
+    def cut_sample(self, n_sample: int) -> None:
+        """Take the first rows for all of the sample; nothing was kept beside it."""
+        self.n_sample = self._used = n_sample
+
     def settle(self, group: int, rows: NDArray[np.int64]) -> None:
         """Turn a group's vectors, which ``units`` has at those rows, into moments."""
         self.moments[group] = self._no_vectors()

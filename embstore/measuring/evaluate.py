@@ -77,8 +77,10 @@ def measure_layer(
     """
     selection = selection or Selection()
     key = record.key
+    reason = stack.why_nothing
     if record.n_bad:
-        reason = f"{record.n_bad} of {stack.counts.sum()} tokens have NaN or infinite values"
+        reason = f"{record.n_bad} of {stack.counts.sum()} {stack.unit} have NaN or infinite values"
+    if reason is not None:
         names = [metric.name for metric in selection.of_layer]
         missing = [m for scope in scopes for m in _undefined(stack, key, scope, names, reason)]
         return LayerResult(_layer(stack, record, None), missing, [], [], {}, {})
@@ -86,11 +88,13 @@ def measure_layer(
     found: Neighbors | None = None
     graphs: dict[Scope, Graph] = {}
     nearest: dict[Scope, Nearest] = {}
-    if selection.needs("neighbors"):
+    if selection.needs("neighbors") and scopes:
         found = search(record.sample, N_NEIGHBORS)
         pair_counts = selection.needs("pair counts")
         graphs, nearest = graphs_of(found, keeps, stack.sample_windows, pair_counts=pair_counts)
-    products = _products(stack, record, scopes) if selection.needs("window products") else None
+    products = None
+    if selection.needs("window products") and scopes:
+        products = _products(stack, record, scopes)
     there = placed(record.units, device)
     measurements: list[Measurement] = []
     spectra: list[Spectrum] = []
@@ -164,8 +168,10 @@ def measure_pair(
     core = partial(_core, record, few=few, device=device, there=_both_placed(record, device))
     shared = core("shared", (REST,))
     for scope in scopes:
+        reason = stack.why_nothing
         if record.x.n_bad or record.y.n_bad:
             reason = "this layer or the next has NaN or infinite values"
+        if reason is not None:
             names = [metric.name for metric in selection.of_pair]
             measurements += _undefined(stack, key, scope, names, reason)
             continue

@@ -1,4 +1,7 @@
-"""Which tokens count: every token is in one group, every scope is some of the groups."""
+"""Which tokens count: every token is in one group, every scope is some of the groups.
+
+A window that stands as one vector is in the group of the token it is from.
+"""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -21,6 +24,8 @@ GROUPS: dict[Scope, tuple[int, ...]] = {
     "all": (REST, SINK, FIRST),
     "no_first": (REST, SINK),
     "no_sinks": (REST,),
+    "last": (REST, SINK, FIRST),
+    "mean": (REST,),
 }
 
 

@@ -33,6 +33,7 @@ class StackRecord:
         *,
         pairs: bool,
         joint: bool = True,
+        unit: str = "tokens",
     ) -> None:
         """Gather the empty records of a stack's layers.
 
@@ -41,7 +42,11 @@ class StackRecord:
             windows: of each token of the sample, ascending, (n_sample,).
             pairs: whether adjacent layers are compared.
             joint: whether that takes their joint moments.
+            unit: what the vectors stand for, for messages.
         """
+        self.unit = unit
+        # Why none of its numbers can be had; None if they can.
+        self.why_nothing: str | None = None
         self.layers = {record.key: record for record in layers}
         # The state after the final norm is not a layer further on.
         blocks = [record for key, record in self.layers.items() if key.site != "final_norm"]
@@ -74,7 +79,7 @@ class StackRecord:
         *,
         sink_threshold: float,
         pool: Workers,
-    ) -> None:
+    ) -> NDArray[np.int8]:
         """Take in one batch, its layers side by side.
 
         Args:
@@ -86,8 +91,12 @@ class StackRecord:
             at: the rows of the sample that they become.
             sink_threshold: see ``token_groups``.
             pool: workers.
+
+        Returns:
+            Each token's group, (windows, window).
         """
-        groups = token_groups(states, mask, sink_threshold)[mask]
+        in_place = token_groups(states, mask, sink_threshold)
+        groups = in_place[mask]
         flat = mask.ravel()
         windows = np.repeat(np.arange(len(mask)), mask.sum(axis=1))
         self.by_window.append(
@@ -101,11 +110,12 @@ class StackRecord:
             # A position among all of the batch becomes a row among its tokens.
             kept=(np.cumsum(flat) - 1)[sampled],
             at=at,
-            also_kept=np.flatnonzero(np.isin(groups, self._still_kept(start))),
+            also_kept=np.flatnonzero(np.isin(groups, self.still_kept(start))),
             tokens=np.flatnonzero(flat) + start * mask.shape[1],
         )
         self.ids.append(ids)
         self.take(lambda key: batch.of(states[key]), batch, windows + start, pool)
+        return in_place
 
     def take(
         self,
@@ -143,7 +153,14 @@ class StackRecord:
             if group != REST and self.counts[group] >= self._few_limit:
                 self._settle(group)
 
-    def _still_kept(self, start: int) -> list[int]:
+    def cut_sample(self, n_sample: int) -> None:
+        """Take the first rows for all of the sample; nothing may have been kept beside it."""
+        self.sample_groups = self.sample_groups[:n_sample]
+        self.sample_windows = self.sample_windows[:n_sample]
+        for layer in self.layers.values():
+            layer.cut_sample(n_sample)
+
+    def still_kept(self, start: int) -> list[int]:
         """Return the groups whose vectors are kept from window ``start`` on."""
         for group in (SINK, FIRST):
             full = len(self.kept_groups) > MORE_KEPT * len(self.sample_groups)

@@ -80,6 +80,24 @@ def test_rows_alone(X: NDArray[np.floating]) -> None:
         assert (out == X[rows]).all()
 
 
+@EACH
+def test_groups_of_rows_have_means(X: NDArray[np.floating]) -> None:
+    rows = rows_of(X)
+    ends = np.unique([*range(1, len(rows), 7), len(rows)])
+    found = DEVICE.means(torch.from_numpy(X), rows, ends)
+    groups = np.split(rows, ends[:-1])
+    expected = [X[group].astype(np.longdouble).mean(axis=0) for group in groups]
+    eps = float(np.finfo(X.dtype).eps)
+    assert isinstance(found, torch.Tensor)
+    for means in (found.numpy(), HOST.means(X, rows, ends)):
+        assert means.dtype == X.dtype
+        alike(means, expected, 4 * eps)
+    # One row is its own mean, to the last bit.
+    alone = np.arange(1, len(rows) + 1)
+    assert (HOST.means(X, rows, alone) == X[rows]).all()
+    assert (DEVICE.means(torch.from_numpy(X), rows, alone) == torch.from_numpy(X[rows])).all()
+
+
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
 def test_what_is_not_finite_is_counted(value: float) -> None:
     X = ORDINARY.copy()

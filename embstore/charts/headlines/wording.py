@@ -57,10 +57,13 @@ def at_depth(row: Row) -> str:
 
 
 def scoped(row: Row) -> str:
-    """Say which tokens a row leaves out, after what it is about."""
-    return {"no_sinks": f" {WITHOUT_SINKS}", "no_first": " without first tokens"}.get(
-        row["scope"], ""
-    )
+    """Say which tokens a row leaves out, or what of each window it takes, after its subject."""
+    return {
+        "no_sinks": f" {WITHOUT_SINKS}",
+        "no_first": " without first tokens",
+        "last": " of last tokens",
+        "mean": " of window means",
+    }.get(row["scope"], "")
 
 
 def step(number_of: int) -> str:

@@ -38,6 +38,12 @@ class OnHost:
         else:
             out[:] = X[rows]
 
+    def means(self, X: NDArray[np.floating], rows: Rows, ends: Rows) -> NDArray[np.floating]:
+        """As ``Arithmetic`` says."""
+        found = np.empty((len(ends), X.shape[1]), X.dtype)
+        row_loops.mean_rows(X, rows, ends, found)
+        return found
+
     def describe(self, X: NDArray[np.floating], rows: Rows) -> Description:
         """As ``Arithmetic`` says."""
         mean, unit_sum, unit_squares = np.empty((3, X.shape[1]))

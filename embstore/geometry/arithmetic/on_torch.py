@@ -42,6 +42,20 @@ class OnTorch:
         """As ``Arithmetic`` says."""
         out[:] = X[self._index(rows)].cpu().numpy()
 
+    def means(self, X: Tensor, rows: Rows, ends: Rows) -> Tensor:
+        """As ``Arithmetic`` says."""
+        sizes = np.diff(ends, prepend=0)
+        groups = self._index(np.repeat(np.arange(len(ends)), sizes))
+        firsts = X[self._index(rows[ends - sizes])].double()
+        total = self._zeros((len(ends), X.shape[1]))
+        start = 0
+        for block in _blocks(X, self._index(rows)):
+            of_block = groups[start : start + len(block)]
+            # From the first row on, so that one row is exactly its own mean.
+            total.index_add_(0, of_block, block - firsts[of_block])
+            start += len(block)
+        return (firsts + total / self._vector(sizes.astype(np.float64))[:, None]).to(X.dtype)
+
     def describe(self, X: Tensor, rows: Rows) -> Description:
         """As ``Arithmetic`` says."""
         first = X[int(rows[0])].double()

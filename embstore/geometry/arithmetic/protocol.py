@@ -60,6 +60,15 @@ class Arithmetic(Protocol[V_contra]):
     def take(self, X: V_contra, rows: Rows, out: NDArray[np.floating]) -> None:
         """Fill ``out``, (n_rows, d), with some rows."""
 
+    def means(self, X: V_contra, rows: Rows, ends: Rows) -> Vectors:
+        """Return the means of groups of rows, (n_groups, d), beside the vectors and as precise.
+
+        Args:
+            X: (n, d).
+            rows: which rows, group after group.
+            ends: where in ``rows`` each group ends, ascending, none of them empty, (n_groups,).
+        """
+
     def describe(self, X: V_contra, rows: Rows) -> Description:
         """Sum up some rows, at least one."""
 

@@ -19,7 +19,7 @@ class How(TypedDict, total=False):
         seed: draws the windows and the kept tokens.
         batch_size: windows per forward pass.
         dtype: of the forward pass, whatever the training's is.
-        scopes: which sets of tokens.
+        scopes: which sets of tokens, or vectors of windows.
         metrics: which, by name, family or preset.
         pairs: whether to compare each layer with the next.
         intervals: whether numbers get standard errors and intervals.

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from statistics import median
 
-from embstore.choices import SCOPE_WORDS
+from embstore.choices import DEFAULT_SCOPES, SCOPE_WORDS
 from embstore.report.findings.sentences import (
     MOST_LINES,
     Finding,
@@ -32,7 +32,7 @@ def peak_by_kind(profiles: Sequence[AnisotropyProfile]) -> Iterator[Finding]:
         who = counted(len(models), kind) if len(models) > 1 else shortened(*models)
         runs = tuple(sorted({profile.run for profile in mine}))
         known = sorted({profile.scope for profile in mine})
-        drawn = [scope for scope in known if scope != "no_first"] or known
+        drawn = [scope for scope in known if scope in DEFAULT_SCOPES] or known
         yield Finding(
             f"Peak anisotropy of {kind}s",
             f"In {who}, anisotropy peaks {', and '.join(parts)}.",
@@ -69,9 +69,9 @@ def _place(profiles: Sequence[AnisotropyProfile], stack: str) -> str:
 def _ranges(profiles: Sequence[AnisotropyProfile]) -> str:
     """Say over what the medians of several models are."""
     text = ""
-    for scope in SCOPE_WORDS:
+    for scope in DEFAULT_SCOPES:
         mine = [profile for profile in profiles if profile.scope == scope]
-        if mine and scope != "no_first":
+        if mine:
             heights = _heights(mine)
             depths = _per_model(mine, lambda profile: profile.peak_depth)
             text += (

@@ -14,6 +14,11 @@ _SCOPES = (
         "also without the few tokens whose norm exceeds a multiple of their window's median at "
         "some block; those few can decide every metric of variance.",
     ),
+    ("last token of each window (last)", "one vector for each window: that of its last token."),
+    (
+        "mean over each window (mean)",
+        "one vector for each window: the mean of its tokens that are neither first nor sinks.",
+    ),
 )
 
 
