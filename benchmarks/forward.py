@@ -13,7 +13,7 @@ from benchmarks.saved_states import located_windows
 from benchmarks.scale import Scale
 from benchmarks.sections import Bar, Section, Table
 from embstore.api.store import open_store
-from embstore.choices import DEFAULT_SCOPES, SCOPES, Sampling, Scope
+from embstore.choices import DEFAULT_SCOPES, TOKEN_SCOPES, Sampling, Scope
 from embstore.demo import MODELS, TEXT, PackagedFile, packaged
 from embstore.ingestion.request import ModelSpec, Request, Settings
 from embstore.ingestion.run import ingest
@@ -30,7 +30,7 @@ HEADER = (
 CHOICES: dict[str, tuple[tuple[str, ...], tuple[Scope, ...]]] = {
     "core": (PRESETS["core"], DEFAULT_SCOPES),
     "default": (PRESETS["default"], DEFAULT_SCOPES),
-    "all, three scopes": (PRESETS["all"], SCOPES),
+    "all, three scopes": (PRESETS["all"], TOKEN_SCOPES),
 }
 BARS = {"core": "core", "default": "default", "all, three scopes": "all"}
 

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 import numpy as np
 
-from embstore.choices import SCOPES, Scope
+from embstore.choices import TOKEN_SCOPES, Scope
 from embstore.metrics.registry import PAIR_METRICS, metric_infos
 from embstore.types import (
     Checkpoint,
@@ -161,7 +161,7 @@ def _measured(
             )
             for rank in (1, 2)
         ]
-        for scope in SCOPES:
+        for scope in TOKEN_SCOPES:
             for metric in numbers.metrics:
                 if metric.name in PAIR_METRICS and depth == 1:
                     # Of a layer and the next: the last has none.
@@ -277,7 +277,7 @@ def make_run(
             seed=seed,
             dtype="float32",
             sink_threshold=10.0,
-            scopes=",".join(SCOPES),
+            scopes=",".join(TOKEN_SCOPES),
             n_special_tokens=0,
             tokenizer_sha256=f"tokenizer of {name}",
             token_ids_sha256=f"tokens of {corpus}",

@@ -112,6 +112,7 @@ def measure_layer(
             eigen=selection.eigen,
             device=device,
             placed=there,
+            by_window=stack.within.of(key, scope),
         )
         measurements += [
             _measure(stack, key, scope, metric, cloud, intervals=selection.intervals)

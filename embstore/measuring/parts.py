@@ -14,6 +14,7 @@ from embstore.measuring.evaluate import LayerResult
 from embstore.measuring.scopes import same_tokens
 from embstore.measuring.stack import StackRecord
 from embstore.measuring.window_vectors import WindowVectors
+from embstore.measuring.within_windows import WithinWindows
 from embstore.metrics.selection import Selection
 from embstore.models.hidden_states import HiddenBatch
 from embstore.types import CurvePoint, LayerKey, Measurement, Spectrum, Stack
@@ -82,6 +83,7 @@ class StackParts:
             positions,
             pairs=bool(wanted.of_pair),
             joint=wanted.needs("joint covariance"),
+            within=WithinWindows(self._scopes, selection),
         )
         self._windows = [
             WindowVectors(scope, widths, windows, selection)
@@ -115,6 +117,8 @@ class StackParts:
             sink_threshold=sink_threshold,
             pool=pool,
         )
+        whole = {key: states[key] for key in states if not self.tokens.layers[key].n_bad}
+        self.tokens.within.add(whole, batch.mask, groups, pool)
         for windows in self._windows:
             windows.add(states, batch.mask, groups, batch.start, pool)
 

@@ -11,8 +11,10 @@ from embstore.common.workers import Workers
 from embstore.geometry.arithmetic.protocol import Vectors
 from embstore.measuring.collect import N_GROUPS, BatchTokens, Few, LayerRecord, PairRecord
 from embstore.measuring.scopes import FIRST, REST, SINK, token_groups
+from embstore.measuring.within_windows import WithinWindows
 from embstore.metrics.apart import ENOUGH
 from embstore.metrics.clusters import N_DEALT, Clusters
+from embstore.metrics.selection import Selection
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -34,6 +36,7 @@ class StackRecord:
         pairs: bool,
         joint: bool = True,
         unit: str = "tokens",
+        within: WithinWindows | None = None,
     ) -> None:
         """Gather the empty records of a stack's layers.
 
@@ -43,8 +46,10 @@ class StackRecord:
             pairs: whether adjacent layers are compared.
             joint: whether that takes their joint moments.
             unit: what the vectors stand for, for messages.
+            within: numbers of each window alone; None for none.
         """
         self.unit = unit
+        self.within = within or WithinWindows((), Selection(()))
         # Why none of its numbers can be had; None if they can.
         self.why_nothing: str | None = None
         self.layers = {record.key: record for record in layers}

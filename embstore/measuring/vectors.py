@@ -17,6 +17,8 @@ from embstore.measuring.evaluate import measure_layer, measure_pair
 from embstore.measuring.scopes import REST, SINK, SINK_THRESHOLD
 from embstore.measuring.stack import MORE_KEPT, StackRecord
 from embstore.measuring.value_range import at_scale, curve_at_scale, in_range
+from embstore.measuring.within_windows import WithinWindows
+from embstore.metrics.selection import Selection
 from embstore.types import CurvePoint, LayerKey, Measurement
 
 _CHUNK_ROWS = 1 << 15
@@ -119,7 +121,10 @@ def _collect(
     keys = [LayerKey("encoder", i, "block") for i in range(len(layers))]
     arrays = dict(zip(keys, layers, strict=True))
     records = [LayerRecord(key, X.shape[1], len(kept), X.dtype.type) for key, X in arrays.items()]
-    stack = StackRecord(records, windows[kept], pairs=len(layers) > 1)
+    within = WithinWindows(("all",), Selection())
+    if len(layers) == 1:
+        within.add_rows(keys[0], layers[0], windows)
+    stack = StackRecord(records, windows[kept], pairs=len(layers) > 1, within=within)
     n = len(windows)
     groups = _groups(layers, len(kept))
     n_windows = int(windows[-1]) + 1

@@ -25,7 +25,9 @@ Change = Literal["shift", "rotation", "duplication"]
 
 # What has to be made ready for a metric beyond sums of the vectors and the sample itself: the
 # covariance; all of its eigenvalues; how far each token lies along it; the nearest neighbours; the
-# pairs within a distance; products of tokens of one window; the joint covariance of two layers.
+# pairs within a distance; products of tokens of one window; one number for each window: how its
+# tokens lie to their mean, how evenly they are spread, how they turn; the joint covariance of two
+# layers.
 Need = Literal[
     "covariance",
     "spectrum",
@@ -33,6 +35,9 @@ Need = Literal[
     "neighbors",
     "pair counts",
     "window products",
+    "window cosine",
+    "window entropy",
+    "window curvature",
     "joint covariance",
 ]
 
@@ -49,6 +54,7 @@ _LIMITS: dict[str, Callable[[int, int], float]] = {
     "min(n, d)": lambda n, d: float(min(n, d)),
     "d - 1": lambda _n, d: float(d - 1),
     "d": lambda _n, d: float(d),
+    "180": lambda _n, _d: 180.0,
     "inf": lambda _n, _d: math.inf,
 }
 

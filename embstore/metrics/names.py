@@ -126,6 +126,9 @@ OF_ONE_LAYER = frozenset(
         "twonn",
         "twonn_low20",
         "twonn_ml",
+        "curvature",
+        "window_cosine",
+        "window_entropy",
     }
 )
 

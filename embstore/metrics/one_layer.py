@@ -1,6 +1,7 @@
 """What a metric may look at: one layer's token vectors in one scope, summarised."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import numpy as np
@@ -8,7 +9,7 @@ from numpy.typing import NDArray
 
 from embstore.common.cached_attribute import cached_attribute
 from embstore.geometry import gram
-from embstore.geometry.arithmetic.protocol import Vectors
+from embstore.geometry.arithmetic.protocol import Vectors, Within
 from embstore.geometry.kept.choose import kept_arithmetic_of
 from embstore.geometry.kept.protocol import KeptArithmetic, Single
 from embstore.geometry.moments import EPS, Moments
@@ -89,6 +90,7 @@ class Cloud:
             function of the spectrum can be had; without values only the first is known.
         device: where it is decomposed.
         placed: the units where they are multiplied with its directions; None for where they are.
+        by_window: numbers of each window alone, NaN where they are undefined, (n_windows,).
     """
 
     moments: Moments
@@ -101,6 +103,7 @@ class Cloud:
     eigen: Literal["directions", "values", "first"] = "directions"
     device: str = "cpu"
     placed: "Vectors | None" = None
+    by_window: Mapping[Within, FloatArray] = field(default_factory=dict)
 
     @property
     def n(self) -> int:

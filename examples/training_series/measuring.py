@@ -6,7 +6,7 @@ from pathlib import Path
 
 import embstore
 from embstore.callback import EmbstoreCallback
-from embstore.choices import SCOPES
+from embstore.choices import TOKEN_SCOPES
 from examples.training_series.plan import Plan
 
 
@@ -24,7 +24,7 @@ def live_callback(plan: Plan, seed: int, corpus: Path, store: Path) -> EmbstoreC
         tokens=plan.tokens,
         window=plan.window,
         sample=plan.sample,
-        scopes=SCOPES,
+        scopes=TOKEN_SCOPES,
         metrics=plan.metrics,
     )
 
@@ -60,7 +60,7 @@ def measure_saved(plan: Plan, folder: Path, corpus: Path, store: Path) -> None:
         tokens=plan.tokens,
         window=plan.window,
         sample=plan.sample,
-        scopes=SCOPES,
+        scopes=TOKEN_SCOPES,
         metrics=plan.metrics,
     )
 

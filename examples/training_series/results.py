@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import embstore
-from embstore.choices import SCOPES
+from embstore.choices import TOKEN_SCOPES
 from examples.training_series.agreement import Agreement
 from examples.training_series.one_each import OneEach
 from examples.training_series.pictures import QUESTIONS
@@ -84,7 +84,7 @@ def _course(store: Path) -> list[Row]:
 
 def _shapes(store: Path) -> list[Row]:
     """Return whether the profile of anisotropy over the layers is a bell at some checkpoint."""
-    rows = embstore.open(store).query("bell_shape", scopes=list(SCOPES)).to_pylist()
+    rows = embstore.open(store).query("bell_shape", scopes=list(TOKEN_SCOPES)).to_pylist()
     rows.sort(key=lambda row: (row["model"], row["scope"], row["step"]))
     return [{name: row[name] for name in _SHAPES} for row in rows]
 
@@ -102,7 +102,9 @@ def _phases(store: Path) -> list[Row]:
         {"by": by} | {name: row[name] for name in _PHASES}
         for metric in METRICS
         for by in ("mean", "highest")
-        for row in opened.query("phases", metric=metric, by=by, scopes=list(SCOPES)).to_pylist()
+        for row in opened.query(
+            "phases", metric=metric, by=by, scopes=list(TOKEN_SCOPES)
+        ).to_pylist()
     ]
 
 

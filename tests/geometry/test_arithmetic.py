@@ -12,6 +12,7 @@ from embstore.geometry.arithmetic import choose, on_torch, tensors
 from embstore.geometry.arithmetic.choose import HOST, arithmetic_of, vectors_of
 from embstore.geometry.arithmetic.on_torch import OnTorch
 from embstore.geometry.arithmetic.precision import all_of_float32
+from embstore.geometry.arithmetic.protocol import Within
 from embstore.geometry.cross_moments import CrossMoments, slopes_between
 from embstore.geometry.largest_coordinates import LargestCoordinates
 from embstore.geometry.moments import Moments
@@ -96,6 +97,20 @@ def test_groups_of_rows_have_means(X: NDArray[np.floating]) -> None:
     alone = np.arange(1, len(rows) + 1)
     assert (HOST.means(X, rows, alone) == X[rows]).all()
     assert (DEVICE.means(torch.from_numpy(X), rows, alone) == torch.from_numpy(X[rows])).all()
+
+
+@pytest.mark.parametrize("name", ["float64", "float32", "a sink", "rows of zeros", "equal rows"])
+@pytest.mark.parametrize("what", ["cosine", "entropy", "curvature"])
+def test_groups_of_rows_are_measured_alone(name: str, what: Within) -> None:
+    X = CLOUDS[name]
+    rows = rows_of(X) if what != "curvature" else np.arange(len(X))
+    ends = np.unique([*range(1, len(rows), 11), len(rows)])
+    found = DEVICE.within_groups(torch.from_numpy(X), rows, ends, what)
+    # An angle is as precise as the root of its cosine's rounding, near 0° and 180°.
+    near = 1e-6 if what == "curvature" else 1e-12
+    expected = HOST.within_groups(X, rows, ends, what)
+    np.testing.assert_allclose(found, expected, rtol=near, atol=near)
+    assert np.isnan(found[0])
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])

@@ -15,7 +15,7 @@ from safetensors.torch import save_file
 from transformers import AutoModel
 
 import embstore
-from embstore.choices import SCOPES
+from embstore.choices import TOKEN_SCOPES
 from embstore.errors import IngestError, ModelError, UsageError
 from embstore.ingestion.outcome import Outcome
 from tests import tiny_images
@@ -36,7 +36,7 @@ def test_a_vision_encoder_reads_a_folder_of_images(tmp_path: Path) -> None:
     store = tmp_path / "s.duckdb"
     # 16 patches and a class token.
     (outcome,) = embstore.ingest(
-        folder, corpus=images, store=store, tokens=8 * 17, sample=100, scopes=SCOPES
+        folder, corpus=images, store=store, tokens=8 * 17, sample=100, scopes=TOKEN_SCOPES
     )
     assert (outcome.status, outcome.n_tokens) == ("measured", 8 * 17)
     (model,) = stored(store, "SELECT kind, modality, vocab_size, context_length FROM model")

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from embstore.choices import SCOPES, Scope
+from embstore.choices import TOKEN_SCOPES, Scope
 from embstore.geometry.moments import Moments
 from embstore.measuring.checkpoint import Choice, measure_batches
 from embstore.measuring.scopes import token_groups
@@ -210,7 +210,9 @@ def test_a_single_token_per_window_has_no_cloud_without_first_tokens() -> None:
 
 
 def test_every_scope_is_measured_in_order() -> None:
-    assert tuple(dict.fromkeys(m.scope for m in measure(random_states()).measurements)) == SCOPES
+    assert (
+        tuple(dict.fromkeys(m.scope for m in measure(random_states()).measurements)) == TOKEN_SCOPES
+    )
 
 
 def test_spectra_sum_to_the_variance() -> None:
@@ -281,7 +283,7 @@ def test_layers_are_compared_with_the_next_in_every_scope(batch_size: int) -> No
     states[KEYS[2]][3, 7] *= 1000
     found = rows(measure(states, batch_size=batch_size))
     keep = np.ones((N_WINDOWS, WINDOW), dtype=bool)
-    for scope in SCOPES:
+    for scope in TOKEN_SCOPES:
         for earlier, later in ((KEYS[0], KEYS[1]), (KEYS[1], KEYS[2])):
             expected = pair_numbers(states[earlier][keep], states[later][keep], WINDOWS[keep])
             assert expected.keys() == PAIR_METRICS.keys()

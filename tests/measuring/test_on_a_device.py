@@ -7,11 +7,11 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from embstore.choices import SCOPES
+from embstore.choices import TOKEN_SCOPES
 from embstore.geometry.arithmetic.on_torch import FactorOnTorch, OnTorch
 from embstore.geometry.kept.on_torch import KeptOnTorch
 from embstore.geometry.neighbors import search
-from embstore.measuring import collect, scopes
+from embstore.measuring import collect, scopes, window_vectors, within_windows
 from embstore.measuring.checkpoint import Choice
 from embstore.metrics.selection import Selection, choose_metrics
 from embstore.types import LayerKey, Measured
@@ -26,6 +26,11 @@ from tests.measuring.test_checkpoint import (
     rounding,
     rows,
 )
+from tests.measuring.test_window_vectors import mask, states
+from tests.measuring.test_window_vectors import measure as measure_windows
+
+# Fixtures.
+__all__ = ["mask", "states"]
 
 States = dict[LayerKey, NDArray[np.float32]]
 
@@ -83,8 +88,8 @@ def _on_a_device(monkeypatch: pytest.MonkeyPatch) -> None:
     def beside(state: torch.Tensor) -> torch.Tensor:
         return state.float().reshape(-1, state.shape[-1])
 
-    monkeypatch.setattr(collect, "vectors_of", beside)
-    monkeypatch.setattr(scopes, "vectors_of", beside)
+    for module in (collect, scopes, window_vectors, within_windows):
+        monkeypatch.setattr(module, "vectors_of", beside)
 
 
 def assert_same(found: Measured, expected: Measured, of_errors: float) -> None:
@@ -128,12 +133,21 @@ def test_all_numbers_are_those_of_the_cpu(
     assert_same(there, here, 1e-12 if device == "cpu" else _OF_ERRORS)
 
 
+@pytest.mark.usefixtures("_on_a_device")
+def test_so_are_those_of_windows_as_one_vector_each(
+    states: States, mask: NDArray[np.bool_], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    there = measure_windows(states, mask)
+    monkeypatch.undo()
+    assert_same(there, measure_windows(states, mask), _OF_ERRORS)
+
+
 @pytest.mark.parametrize("intervals", [True, False])
 @pytest.mark.parametrize("names", ["core", "default", "participation_ratio", "cka_next"])
 def test_so_are_those_of_fewer_metrics(names: str, intervals: bool) -> None:
     selection = Selection(choose_metrics([names]), intervals)
     there, here = (
-        measure(with_sinks(), choice=Choice(SCOPES, selection, device=device))
+        measure(with_sinks(), choice=Choice(TOKEN_SCOPES, selection, device=device))
         for device in ("cpu:0", "cpu")
     )
     assert_same(there, here, _OF_ERRORS)

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from embstore.choices import SCOPES
+from embstore.choices import TOKEN_SCOPES
 from embstore.geometry import moments
 from embstore.geometry.cross_moments import CrossMoments
 from embstore.geometry.moments import Moments
@@ -30,7 +30,7 @@ def whole() -> Measured:
 
 
 def of(*terms: str, intervals: bool = True) -> Choice:
-    return Choice(SCOPES, Selection(choose_metrics(terms), intervals))
+    return Choice(TOKEN_SCOPES, Selection(choose_metrics(terms), intervals))
 
 
 def assert_equal(found: Measurement, expected: Measurement, *, intervals: bool = True) -> None:
@@ -105,7 +105,7 @@ def test_what_nothing_asks_for_is_not_computed(
 
     for name, (place, function, _) in _WATCHED.items():
         watch(name, place, function)
-    found = measure(random_states(), choice=Choice(SCOPES, selection))
+    found = measure(random_states(), choice=Choice(TOKEN_SCOPES, selection))
     assert called == {name for name, (*_, needed) in _WATCHED.items() if needed(selection)}
     assert bool(found.spectra) == selection.needs("spectrum")
     assert bool(found.curves) == selection.needs("neighbors")

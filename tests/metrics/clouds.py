@@ -6,18 +6,31 @@ from numpy.typing import NDArray
 from embstore.geometry.moments import Moments
 from embstore.geometry.neighbors.search import nearest_neighbors
 from embstore.measuring.graphs import graph_of
+from embstore.measuring.within_windows import WithinWindows
 from embstore.metrics.clusters import Clusters
 from embstore.metrics.metric import MetricValue, evaluate
 from embstore.metrics.one_layer import Cloud
 from embstore.metrics.registry import METRICS, N_NEIGHBORS
+from embstore.metrics.selection import Selection
+from embstore.types import LayerKey
+
+_KEY = LayerKey("encoder", 0, "block")
 
 
 def cloud_of(X: NDArray[np.floating], windows: NDArray[np.int64] | None = None) -> Cloud:
-    """Every row counts and is in the sample; each is its own window unless told."""
+    """Every row counts and is in the sample; each is its own window unless told.
+
+    Numbers of a window alone are those of ten rows after each other.
+    """
     windows = np.arange(len(X)) if windows is None else windows
     graph = graph_of(nearest_neighbors(X, N_NEIGHBORS), windows)
     clusters = Clusters.of(windows)
-    return Cloud(Moments.of(X), X, clusters, graph, X, clusters)
+    tens = np.arange(len(X)) // 10
+    within = WithinWindows(("all",), Selection())
+    within.add_rows(_KEY, X, tens)
+    return Cloud(
+        *(Moments.of(X), X, clusters, graph, X, clusters), by_window=within.of(_KEY, "all")
+    )
 
 
 # Their tokens are multiplied in float32, of which sums in another order differ.

@@ -13,10 +13,12 @@ from embstore.charts.headlines.wording import (
     number,
     of_all,
     only_blocks,
+    scoped,
     short_names,
     subject,
     with_values,
 )
+from embstore.choices import WINDOW_SCOPES
 from embstore.types import MetricInfo
 
 # Said where what is left out lies above what is told: the reader sees it on the same axis.
@@ -181,11 +183,15 @@ def _rise(
 
 def _highest(rows: Sequence[Row], names: dict[str, str], what: str, after: str) -> str | None:
     """Name the highest layer, where it is clearly above all other profiles."""
+    highest = f"{is_or_are(what)} highest{after}"
+    scopes = {row["scope"] for row in rows}
     rows = [row for row in rows if row["scope"] == rows[0]["scope"]]
+    if scopes & set(WINDOW_SCOPES):
+        # Whole other clouds: which one is told must be said.
+        what += scoped(rows[0]) or " over all tokens"
     best = max(rows, key=lambda row: row["value"])
     others = [row for row in rows if row["series"] != best["series"]]
     values = [row["value"] for row in rows]
-    highest = f"{is_or_are(what)} highest{after}"
     name, height = names[str(best["series"])], number(best["value"])
     if others:
         if not differ(best, max(others, key=lambda row: row["value"]), values):

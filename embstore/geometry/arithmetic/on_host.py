@@ -4,8 +4,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from embstore.common.scratch import scratch
-from embstore.geometry import pair_loops, row_loops, triangles
-from embstore.geometry.arithmetic.protocol import Description, Rows, Sums
+from embstore.geometry import entropies, pair_loops, row_loops, triangles
+from embstore.geometry.arithmetic.protocol import Description, Rows, Sums, Within
 from embstore.types import FloatArray
 
 
@@ -42,6 +42,20 @@ class OnHost:
         """As ``Arithmetic`` says."""
         found = np.empty((len(ends), X.shape[1]), X.dtype)
         row_loops.mean_rows(X, rows, ends, found)
+        return found
+
+    def within_groups(
+        self, X: NDArray[np.floating], rows: Rows, ends: Rows, what: Within
+    ) -> FloatArray:
+        """As ``Arithmetic`` says."""
+        found = np.empty(len(ends))
+        if what == "cosine":
+            row_loops.cosines_to_means(X, rows, ends, found)
+        elif what == "curvature":
+            row_loops.curvatures(X, rows, ends, found)
+        else:
+            for i, group in enumerate(np.split(rows, ends[:-1])):
+                found[i] = entropies.entropy_of_directions(X[group])
         return found
 
     def describe(self, X: NDArray[np.floating], rows: Rows) -> Description:

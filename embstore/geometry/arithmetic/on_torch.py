@@ -8,8 +8,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from embstore.geometry import entropies, row_loops
 from embstore.geometry.arithmetic.precision import all_of_float32
-from embstore.geometry.arithmetic.protocol import Description, Rows, Sums
+from embstore.geometry.arithmetic.protocol import Description, Rows, Sums, Within
 from embstore.geometry.arithmetic.tensors import slices, to_host
 from embstore.types import FloatArray
 
@@ -55,6 +56,20 @@ class OnTorch:
             total.index_add_(0, of_block, block - firsts[of_block])
             start += len(block)
         return (firsts + total / self._vector(sizes.astype(np.float64))[:, None]).to(X.dtype)
+
+    def within_groups(self, X: Tensor, rows: Rows, ends: Rows, what: Within) -> FloatArray:
+        """As ``Arithmetic`` says."""
+        found = np.full(len(ends), np.nan)
+        for i, group in enumerate(np.split(rows, ends[:-1])):
+            some = X[self._index(group)].double()
+            if what == "cosine":
+                found[i] = _cosine_to_mean(some)
+            elif what == "entropy":
+                found[i] = _entropy_of_directions(some)
+            else:
+                follow = np.flatnonzero(group[2:] == group[:-2] + 2)
+                found[i] = _curvature(some, self._index(follow))
+        return found
 
     def describe(self, X: Tensor, rows: Rows) -> Description:
         """As ``Arithmetic`` says."""
@@ -255,6 +270,36 @@ def _lengths(block: Tensor) -> Tensor:
     scale = torch.where(peak > 0, peak, 1.0)
     found: Tensor = scale[:, 0] * torch.linalg.vector_norm(block / scale, dim=1)
     return found
+
+
+def _units(X: Tensor) -> Tensor:
+    """Return the directions of rows that have one."""
+    sizes = _lengths(X)
+    return X[sizes > 0] / sizes[sizes > 0, None]
+
+
+def _cosine_to_mean(X: Tensor) -> float:
+    units, mean = _units(X), X.mean(dim=0)
+    size, longest = float(_lengths(mean[None])[0]), float(_lengths(X).max())
+    if len(units) < 2 or size <= row_loops.NO_MEAN * longest:
+        return float("nan")
+    return float((units @ mean).mean()) / size
+
+
+def _entropy_of_directions(X: Tensor) -> float:
+    units = _units(X)
+    if len(units) < 2:
+        return float("nan")
+    gram = units @ units.T if len(units) <= units.shape[1] else units.T @ units
+    return entropies.entropy_of_shares(to_host(torch.linalg.eigvalsh(gram)))
+
+
+def _curvature(X: Tensor, follow: Tensor) -> float:
+    """Return the mean angle between the steps to and from the rows after some."""
+    one, other = X[follow + 1] - X[follow], X[follow + 2] - X[follow + 1]
+    sizes = _lengths(one) * _lengths(other)
+    cosines = (one * other).sum(dim=1)[sizes > 0] / sizes[sizes > 0]
+    return float(torch.rad2deg(torch.arccos(cosines.clamp(-1, 1)).mean()))
 
 
 def _compared(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:

@@ -5,7 +5,7 @@ small and on the host, but for sums of products: those stay beside the vectors u
 asked for, since a layer's (d, d) numbers for each batch would be more than its vectors.
 """
 
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol, TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +23,9 @@ Vectors: TypeAlias = "NDArray[np.floating] | Tensor"
 Sums: TypeAlias = Any
 
 Rows = NDArray[np.int64]
+
+# What can be asked of the rows of a group.
+Within = Literal["cosine", "entropy", "curvature"]
 
 
 class Description(NamedTuple):
@@ -67,6 +70,18 @@ class Arithmetic(Protocol[V_contra]):
             X: (n, d).
             rows: which rows, group after group.
             ends: where in ``rows`` each group ends, ascending, none of them empty, (n_groups,).
+        """
+
+    def within_groups(self, X: V_contra, rows: Rows, ends: Rows, what: Within) -> FloatArray:
+        """Return one number for each group of rows, (n_groups,), NaN where it is undefined.
+
+        Args:
+            X: (n, d).
+            rows: which rows, group after group, ascending in each.
+            ends: where in ``rows`` each group ends, ascending, none of them empty, (n_groups,).
+            what: ``cosine``, the mean cosine of the rows with their mean; ``entropy``, that of
+                the eigenvalues of their directions' Gram matrix, in nats; ``curvature``, the
+                mean angle between steps from row to row, in degrees.
         """
 
     def describe(self, X: V_contra, rows: Rows) -> Description:

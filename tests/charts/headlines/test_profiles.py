@@ -69,6 +69,13 @@ class TestProfile:
         close = [*line("lab/a", 0.1, 0.90), *line("lab/b", 0.1, 0.89)]
         assert profile(close, SHARE) is None
 
+    def test_which_of_several_clouds_is_told_is_said(self) -> None:
+        rows = [*line("a", 0.1, 0.5, 0.4), *line("a", 0.6, 0.9, 0.7, scope="mean")]
+        said = profile(rows, SHARE)
+        assert said == "Anisotropy over all tokens in a is highest at layer 1 (depth 0.5): 0.50"
+        said = profile(line("a", 0.6, 0.9, 0.7, scope="last"), SHARE)
+        assert said == "Anisotropy of last tokens in a is highest at layer 1 (depth 0.5): 0.90"
+
     def test_of_dimensions_the_embedding_does_not_count(self) -> None:
         rows = line("a", 8.0, 5.0, 12.0, metric="twonn")
         found = "Intrinsic dimension in a is highest at layer 2 (depth 1): 12.0"
