@@ -106,6 +106,8 @@ def test_scope_no_sinks_leaves_out_sinks_at_every_layer() -> None:
     keep[3, 7] = False
     for key in KEYS:
         for name, value in numbers_of(states[key][keep], WINDOWS[keep]).items():
+            if name == "curvature":
+                continue  # a path is interrupted where a token is left out
             measurement = found[key, "no_sinks", name]
             assert measurement.value == pytest.approx(value, rel=rounding(name)), name
     with_sink = found[KEYS[2], "all", "anisotropy"].value or 0
@@ -172,7 +174,7 @@ def test_a_sample_moves_only_what_it_is_behind() -> None:
     positions = np.arange(0, N_WINDOWS * WINDOW, 3)
     found = rows(measure(states, positions=positions, batch_size=4))
     flat = states[KEYS[1]].reshape(-1, D)
-    whole, part = numbers_of(flat), numbers_of(flat[positions])
+    whole, part = numbers_of(flat, WINDOWS.ravel()), numbers_of(flat[positions])
     cloud = replace(cloud_of(flat[positions]), moments=Moments.of(flat))
     for name, metric in METRICS.items():
         if name in {"massive_ratio", "participation_ratio_corrected"}:

@@ -15,7 +15,7 @@ from embstore.errors import UsageError
 from embstore.ingestion import one_checkpoint
 from embstore.measuring.checkpoint import measure_batches
 from embstore.measuring.vectors import measure_vectors
-from embstore.metrics.families import spectral
+from embstore.metrics.families import spectral, within_windows
 from embstore.metrics.registry import METRICS, PAIR_METRICS
 from embstore.types import LayerKey, Measured
 from tests import manifolds
@@ -47,6 +47,8 @@ def test_every_metric_is_that_of_the_whole_array() -> None:
     for name, expected in values_of(X).items():
         if name in {"spectral_slope", "alpha_req"}:
             continue  # six directions only
+        if METRICS[name].family == within_windows.FAMILY:
+            continue  # each row is a window of its own
         # The order of sums differs.
         assert found[name].value == pytest.approx(expected.value, rel=1e-12), name
         if expected.interval is not None:
@@ -127,8 +129,8 @@ def test_labels_of_any_kind_and_order_mean_the_same_windows(labels: Any) -> None
     order = np.random.default_rng(1).permutation(len(Z))
     found = embstore.measure(Z[order], windows=labels(numbers[order]))
     for name in METRICS:
-        if name == "top_cosine_coordinate":
-            continue
+        if name in {"top_cosine_coordinate", "curvature"}:
+            continue  # by chance, and the path through a window in another order
         # Sums in another order; where errors are differences of sums some digits go.
         assert_same(found[name], expected[name], rel=1e-6, name=name)
 

@@ -208,7 +208,7 @@ def test_few_windows_say_what_would_help(states: States, mask: NDArray[np.bool_]
     assert len(found.measurements) == len(measure(states, mask).measurements)
     undefined = [m for m in found.measurements if m.value is None]
     if n >= LEAST_VECTORS:
-        assert not [m for m in undefined if "vector" in str(m.reason)]
+        assert not [m for m in undefined if "one vector each" in str(m.reason)]
         return
     assert len(undefined) == len(found.measurements)
     assert {m.reason for m in undefined} == {

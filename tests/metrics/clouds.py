@@ -20,12 +20,12 @@ _KEY = LayerKey("encoder", 0, "block")
 def cloud_of(X: NDArray[np.floating], windows: NDArray[np.int64] | None = None) -> Cloud:
     """Every row counts and is in the sample; each is its own window unless told.
 
-    Numbers of a window alone are those of ten rows after each other.
+    Numbers of a window alone are then those of ten rows after each other.
     """
+    tens = np.arange(len(X)) // 10 if windows is None else windows
     windows = np.arange(len(X)) if windows is None else windows
     graph = graph_of(nearest_neighbors(X, N_NEIGHBORS), windows)
     clusters = Clusters.of(windows)
-    tens = np.arange(len(X)) // 10
     within = WithinWindows(("all",), Selection())
     within.add_rows(_KEY, X, tens)
     return Cloud(
