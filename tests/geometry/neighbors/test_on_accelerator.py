@@ -105,3 +105,12 @@ def test_products_are_float32_and_the_switch_is_put_back(
         assert getattr(matmul, switch) == faster
     finally:
         setattr(matmul, switch, before)
+
+
+def test_roots_are_those_of_numpy_to_the_last_bit() -> None:
+    rng = np.random.default_rng(0)
+    squares = np.concatenate(
+        [np.arange(1000.0), rng.uniform(0, 100, 100_000), 10.0 ** rng.uniform(-290, 290, 10_000)]
+    )
+    found = on_accelerator._roots(torch.from_numpy(squares)).numpy()
+    np.testing.assert_array_equal(found, np.sqrt(squares))
