@@ -182,6 +182,24 @@ class CurvePoint:
 
 
 @dataclass(frozen=True)
+class LayerDistance:
+    """How far two layers of a stack are apart: the mean angle between their vectors, over π.
+
+    ``key`` is the earlier one, ``other_layer`` the number of the later one, a block. None where
+    no token has a direction in both, or the layers differ in width.
+    """
+
+    key: LayerKey
+    other_layer: int
+    scope: Scope
+    distance: float | None
+    n: int
+    std_error: float | None = None
+    ci_low: float | None = None
+    ci_high: float | None = None
+
+
+@dataclass(frozen=True)
 class MassiveActivation:
     """One of the largest coordinates of a layer, over all tokens.
 
@@ -210,6 +228,7 @@ class Measured:
     curves: tuple[CurvePoint, ...]
     forward_seconds: float
     geometry_seconds: float
+    distances: tuple[LayerDistance, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from itertools import combinations
 
 import numpy as np
 
@@ -17,6 +18,7 @@ from embstore.types import (
     Failure,
     Kind,
     Layer,
+    LayerDistance,
     LayerKey,
     MassiveActivation,
     Measured,
@@ -201,12 +203,28 @@ def _measured(
             rest = (1 - share) / (hidden_size - 1)
             eigenvalues = np.array([share] + [rest] * (hidden_size - 1), dtype=np.float64)
             spectra.append(Spectrum(key, scope, 10 * eigenvalues, n_of[scope]))
+    distances = [
+        LayerDistance(
+            key=key,
+            other_layer=other.layer,
+            scope=scope,
+            distance=0.4 * (other.layer - key.layer) / n_layers,
+            n=n_of[scope],
+            std_error=0.01,
+            ci_low=0.4 * (other.layer - key.layer) / n_layers - 0.02,
+            ci_high=0.4 * (other.layer - key.layer) / n_layers + 0.02,
+        )
+        for key, other in combinations((layer.key for layer in layers), 2)
+        for scope in TOKEN_SCOPES
+        if key.stack == other.stack and other.site != "final_norm"
+    ]
     return Measured(
         massive=tuple(massive),
         layers=tuple(layers),
         measurements=tuple(measurements),
         spectra=tuple(spectra),
         curves=tuple(curves),
+        distances=tuple(distances),
         forward_seconds=2.5,
         geometry_seconds=0.5,
     )

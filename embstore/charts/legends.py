@@ -16,7 +16,7 @@ from embstore.choices import SCOPE_WORDS
 # Numbers around a middle of 0, with the size beyond which all have the same colour.
 _DIVERGING = {"change_in_errors": 10.0}
 # Distances: their colours begin at 0, whatever the data.
-_FROM_ZERO = {"distance"}
+_FROM_ZERO = {"angle", "distance"}
 # More series than this are hard to tell apart, whatever their looks.
 _MANY = 8
 # Of more categories that are in order, a legend shows so many.

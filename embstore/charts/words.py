@@ -37,6 +37,8 @@ _TITLES = {
     "course_steps": "Training step",
     "depth": "Relative depth (layer / number of layers)",
     "dimension": "Intrinsic dimension",
+    "angle": "Angle between layers, over π",
+    "further": "Layers further on",
     "distance": "Distance between profiles (root mean square)",
     "effect": "Added by sinks at the peak",
     "kind": "Kind of model",

@@ -66,6 +66,15 @@ def mean_rows(
 
 
 @compiled(fastmath=REORDERED)
+def directions(X: NDArray[np.floating], rows: NDArray[np.int64], out: NDArray[np.float64]) -> None:
+    """Fill ``out``, (n_rows, d), with some rows scaled to length one; NaN for those of zero."""
+    for i in range(len(rows)):
+        length = length_of(X, rows[i])
+        for c in range(X.shape[1]):
+            out[i, c] = np.float64(X[rows[i], c]) / length if length > 0.0 else np.nan
+
+
+@compiled(fastmath=REORDERED)
 def cosines_to_means(
     X: NDArray[np.floating],
     rows: NDArray[np.int64],

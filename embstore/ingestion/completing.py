@@ -92,6 +92,7 @@ def completed(measured: Measured, stored: StoredNumbers, task: Task) -> Measured
             *(number for number in stored.measurements if number.metric in kept),
         ),
         spectra=tuple((spectra | {(s.key, s.scope): s for s in stored.spectra}).values()),
+        distances=measured.distances or stored.distances,
         curves=tuple((curves | {(c.key, c.scope, c.rank): c for c in stored.curves}).values()),
     )
 

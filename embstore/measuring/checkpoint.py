@@ -127,6 +127,7 @@ def measure_batches(
         curves=tuple(c for part, result in results for c in part.in_all(result.curves)),
         forward_seconds=forward_seconds,
         geometry_seconds=time.perf_counter() - began - forward_seconds,
+        distances=tuple(found for part in parts for found in part.distances),
     )
 
 

@@ -29,7 +29,15 @@ from embstore.metrics.selection import Selection
 from embstore.metrics.two_layers import Core, Pair
 from embstore.metrics.uncertainty import Interval
 from embstore.metrics.window_products import Products
-from embstore.types import CurvePoint, FloatArray, Layer, LayerKey, Measurement, Spectrum
+from embstore.types import (
+    CurvePoint,
+    FloatArray,
+    Layer,
+    LayerDistance,
+    LayerKey,
+    Measurement,
+    Spectrum,
+)
 
 Search = Callable[[NDArray[np.floating], int], Neighbors]
 
@@ -199,6 +207,7 @@ def measure_pair(
             ),
             steps=record.merged_steps(groups),
             products=(x_products, y_products) if x_products and y_products else None,
+            distance=_distance(stack, record, scope),
         )
         measurements += [
             _measure(stack, key, scope, metric, pair, intervals=selection.intervals)
@@ -220,6 +229,12 @@ def _products(stack: StackRecord, record: LayerRecord, scopes: Sequence[Scope]) 
         looked_at |= UnitWindows.of(stack.clusters(groups), n).of_units >= 0
     chosen = np.where(looked_at, windows, -1)
     return Products.of(record.units, chosen, record.moments[REST].mean)
+
+
+def _distance(stack: StackRecord, record: PairRecord, scope: Scope) -> LayerDistance | None:
+    x, y = record.x.key, record.y.key
+    found = (each for each in stack.distances_in(scope) if each.key == x)
+    return next((each for each in found if each.other_layer == y.layer), None)
 
 
 def _both_placed(record: PairRecord, device: str) -> tuple[Vectors, Vectors]:

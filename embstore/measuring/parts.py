@@ -9,17 +9,19 @@ from numpy.typing import NDArray
 
 from embstore.choices import WINDOW_SCOPES, Scope
 from embstore.common.workers import Workers
+from embstore.geometry.arithmetic.choose import vectors_of
 from embstore.measuring.collect import LayerRecord
 from embstore.measuring.evaluate import LayerResult
+from embstore.measuring.layer_distances import distances_for
 from embstore.measuring.scopes import same_tokens
 from embstore.measuring.stack import StackRecord
 from embstore.measuring.window_vectors import WindowVectors
 from embstore.measuring.within_windows import WithinWindows
 from embstore.metrics.selection import Selection
 from embstore.models.hidden_states import HiddenBatch
-from embstore.types import CurvePoint, LayerKey, Measurement, Spectrum, Stack
+from embstore.types import CurvePoint, LayerDistance, LayerKey, Measurement, Spectrum, Stack
 
-Scoped = TypeVar("Scoped", Measurement, Spectrum, CurvePoint)
+Scoped = TypeVar("Scoped", Measurement, Spectrum, CurvePoint, LayerDistance)
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,6 +44,13 @@ class Part:
     def scopes(self) -> list[Scope]:
         """The scopes that are measured."""
         return list(self.same)
+
+    @property
+    def distances(self) -> list[LayerDistance]:
+        """How far every two layers are apart, in every scope."""
+        return [
+            found for scope in self.same for found in self.in_all(self.stack.distances_in(scope))
+        ]
 
     def in_all(self, found: Iterable[Scoped]) -> list[Scoped]:
         """Repeat what was found in one scope for those that hold the same vectors."""
@@ -84,6 +93,7 @@ class StackParts:
             pairs=bool(wanted.of_pair),
             joint=wanted.needs("joint covariance"),
             within=WithinWindows(self._scopes, selection),
+            distances=distances_for(widths, self._scopes, selection),
         )
         self._windows = [
             WindowVectors(scope, widths, windows, selection)
@@ -119,6 +129,9 @@ class StackParts:
         )
         whole = {key: states[key] for key in states if not self.tokens.layers[key].n_bad}
         self.tokens.within.add(whole, batch.mask, groups, pool)
+        if self.tokens.distances.wanted:
+            vectors = {key: vectors_of(state) for key, state in whole.items()}
+            self.tokens.distances.add(vectors, batch.mask, groups, pool)
         for windows in self._windows:
             windows.add(states, batch.mask, groups, batch.start, pool)
 

@@ -7,14 +7,17 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from embstore.choices import Scope
 from embstore.common.workers import Workers
 from embstore.geometry.arithmetic.protocol import Vectors
 from embstore.measuring.collect import N_GROUPS, BatchTokens, Few, LayerRecord, PairRecord
+from embstore.measuring.layer_distances import LayerDistances
 from embstore.measuring.scopes import FIRST, REST, SINK, token_groups
 from embstore.measuring.within_windows import WithinWindows
 from embstore.metrics.apart import ENOUGH
 from embstore.metrics.clusters import N_DEALT, Clusters
 from embstore.metrics.selection import Selection
+from embstore.types import LayerDistance
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -37,6 +40,7 @@ class StackRecord:
         joint: bool = True,
         unit: str = "tokens",
         within: WithinWindows | None = None,
+        distances: LayerDistances | None = None,
     ) -> None:
         """Gather the empty records of a stack's layers.
 
@@ -47,9 +51,11 @@ class StackRecord:
             joint: whether that takes their joint moments.
             unit: what the vectors stand for, for messages.
             within: numbers of each window alone; None for none.
+            distances: between all of its layers; None for none.
         """
         self.unit = unit
         self.within = within or WithinWindows((), Selection(()))
+        self.distances = distances or LayerDistances((), ())
         # Why none of its numbers can be had; None if they can.
         self.why_nothing: str | None = None
         self.layers = {record.key: record for record in layers}
@@ -203,6 +209,18 @@ class StackRecord:
     def n_windows(self) -> int:
         """Windows read so far."""
         return sum(map(len, self.by_window))
+
+    def distances_in(self, scope: Scope) -> list[LayerDistance]:
+        """Return how far every two of its layers are apart, but for broken ones."""
+        return [
+            found
+            for found in ([] if self.why_nothing else self.distances.of(scope))
+            if not any(
+                layer.n_bad and layer.key.layer in (found.key.layer, found.other_layer)
+                for layer in self.layers.values()
+                if layer.key.site != "final_norm"
+            )
+        ]
 
     def clusters(self, groups: Sequence[int]) -> Clusters:
         """Return the windows of a layer's units in some groups, and what they stand for."""

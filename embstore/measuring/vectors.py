@@ -14,6 +14,7 @@ from embstore.inputs.token_sample import sample_rows
 from embstore.measuring.array_input import Rows, in_windows, rows_of, together
 from embstore.measuring.collect import N_GROUPS, BatchTokens, LayerRecord
 from embstore.measuring.evaluate import measure_layer, measure_pair
+from embstore.measuring.layer_distances import LayerDistances
 from embstore.measuring.scopes import REST, SINK, SINK_THRESHOLD
 from embstore.measuring.stack import MORE_KEPT, StackRecord
 from embstore.measuring.value_range import at_scale, curve_at_scale, in_range
@@ -124,7 +125,12 @@ def _collect(
     within = WithinWindows(("all",), Selection())
     if len(layers) == 1:
         within.add_rows(keys[0], layers[0], windows)
-    stack = StackRecord(records, windows[kept], pairs=len(layers) > 1, within=within)
+    distances = LayerDistances(keys, ("all",))
+    if len(layers) > 1:
+        distances.add_rows(layers, windows)
+    stack = StackRecord(
+        records, windows[kept], pairs=len(layers) > 1, within=within, distances=distances
+    )
     n = len(windows)
     groups = _groups(layers, len(kept))
     n_windows = int(windows[-1]) + 1

@@ -16,6 +16,7 @@ from embstore.common.workers import Workers
 from embstore.geometry.arithmetic.choose import arithmetic_of, vectors_of
 from embstore.geometry.arithmetic.protocol import Vectors
 from embstore.measuring.collect import N_GROUPS, BatchTokens, LayerRecord
+from embstore.measuring.layer_distances import distances_for
 from embstore.measuring.scopes import REST
 from embstore.measuring.stack import StackRecord
 from embstore.metrics.registry import N_NEIGHBORS
@@ -61,6 +62,7 @@ class WindowVectors:
             pairs=bool(selection.of_pair),
             joint=selection.needs("joint covariance"),
             unit="windows",
+            distances=distances_for(widths, (scope,), selection),
         )
         self._kept = kept
         self._taken = 0
@@ -110,6 +112,9 @@ class WindowVectors:
         means = pool.map(partial(_means, rows=rows, ends=ends), states.values())
         vectors = dict(zip(states, means, strict=True))
         self.record.take(vectors.__getitem__, batch, windows, pool)
+        whole = {key: X for key, X in vectors.items() if not self.record.layers[key].n_bad}
+        each = np.ones((len(windows), 1), dtype=np.bool_)
+        self.record.distances.add(whole, each, of_windows[:, np.newaxis], pool)
 
     def finish(self) -> StackRecord:
         """Return what was collected; there are no more windows, and some may have had no vector."""

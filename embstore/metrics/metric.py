@@ -26,8 +26,8 @@ Change = Literal["shift", "rotation", "duplication"]
 # What has to be made ready for a metric beyond sums of the vectors and the sample itself: the
 # covariance; all of its eigenvalues; how far each token lies along it; the nearest neighbours; the
 # pairs within a distance; products of tokens of one window; one number for each window: how its
-# tokens lie to their mean, how evenly they are spread, how they turn; the joint covariance of two
-# layers.
+# tokens lie to their mean, how evenly they are spread, how they turn; the angles between any two
+# layers; the joint covariance of two layers.
 Need = Literal[
     "covariance",
     "spectrum",
@@ -38,6 +38,7 @@ Need = Literal[
     "window cosine",
     "window entropy",
     "window curvature",
+    "layer distances",
     "joint covariance",
 ]
 

@@ -136,6 +136,7 @@ OF_ONE_LAYER = frozenset(
 OF_TWO_LAYERS = frozenset(
     {
         "adjacent_cosine",
+        "angular_distance_next",
         "cka_next",
         "cka_debiased_next",
         "linearity_next",

@@ -24,10 +24,10 @@ _CORE = (
     *("lid_p05", "lid_p25", "lid_p50", "lid_p75", "lid_p95"),
 )
 # Metrics that take a pass of their own, which no other shares: products of tokens of one window, a
-# second decomposition, the pairs within a distance, and each window alone.
+# second decomposition, the pairs within a distance, each window alone, and any two layers.
 _ASKED_FOR = (
     *("rankme", "corrint", "participation_ratio_corrected", "cka_debiased_next"),
-    *("window_cosine", "window_entropy", "curvature"),
+    *("window_cosine", "window_entropy", "curvature", "angular_distance_next"),
 )
 
 PRESETS: dict[str, tuple[str, ...]] = {

@@ -21,7 +21,7 @@ from embstore.metrics.apart import Own, UnitWindows
 from embstore.metrics.clusters import Clusters, Totals
 from embstore.metrics.least_squares import Fit, Gain
 from embstore.metrics.window_products import Products, own_windows
-from embstore.types import FloatArray
+from embstore.types import FloatArray, LayerDistance
 
 
 @dataclass(frozen=True, eq=False)
@@ -171,6 +171,7 @@ class Pair:
         overlap: of nearest neighbours.
         steps: of the tokens, None where the layers differ in width.
         products: of the units of each window in both layers, if they are known already.
+        distance: the mean angle between the tokens' vectors; None if it is not known.
     """
 
     core: Core
@@ -184,6 +185,7 @@ class Pair:
     overlap: Overlap
     steps: Steps | None
     products: tuple[Products, Products] | None = None
+    distance: LayerDistance | None = None
 
     @property
     def n(self) -> int:

@@ -14,9 +14,17 @@ import sqlalchemy as sa
 
 from embstore.store import schema
 from embstore.store.missing_values import has_value, why_none
-from embstore.types import CurvePoint, Layer, LayerKey, MassiveActivation, Measured, Measurement
+from embstore.types import (
+    CurvePoint,
+    Layer,
+    LayerDistance,
+    LayerKey,
+    MassiveActivation,
+    Measured,
+    Measurement,
+)
 
-Record = Layer | Measurement | MassiveActivation | CurvePoint
+Record = Layer | Measurement | MassiveActivation | CurvePoint | LayerDistance
 Column = Callable[[Sequence[Record]], Iterable[object] | pa.Array]
 
 # Smaller ones lose digits as 4-byte numbers.
@@ -45,6 +53,7 @@ def numbers_of(run_id: str, measured: Measured) -> dict[sa.Table, pa.Table]:
         schema.dimension_curve: _table(
             schema.dimension_curve, run_id, measured.curves, window_effects=_effects
         ),
+        schema.angular_distance: _table(schema.angular_distance, run_id, measured.distances),
     }
 
 

@@ -237,6 +237,24 @@ dimension_curve = Table(
     _refers("run_id", "run.run_id"),
 )
 
+# One row for each two layers of a stack, apart by one or more.
+angular_distance = Table(
+    "angular_distance",
+    metadata,
+    _needed("run_id", String),
+    _needed("stack", String),
+    _needed("layer", Integer),
+    _needed("site", String),
+    _needed("other_layer", Integer),
+    _needed("scope", String),
+    Column("distance", Double),
+    Column("std_error", Double),
+    Column("ci_low", Double),
+    Column("ci_high", Double),
+    _needed("n", BigInteger),
+    _refers("run_id", "run.run_id"),
+)
+
 failure = Table(
     "failure",
     metadata,

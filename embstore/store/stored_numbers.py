@@ -9,12 +9,20 @@ import numpy as np
 
 from embstore.choices import Scope
 from embstore.errors import StoreError
-from embstore.types import Configuration, CurvePoint, LayerKey, Measurement, SearchMethod, Spectrum
+from embstore.types import (
+    Configuration,
+    CurvePoint,
+    LayerDistance,
+    LayerKey,
+    Measurement,
+    SearchMethod,
+    Spectrum,
+)
 
 if TYPE_CHECKING:
     from embstore.store.database import Database
 
-Record = TypeVar("Record", Measurement, Spectrum, CurvePoint)
+Record = TypeVar("Record", Measurement, Spectrum, CurvePoint, LayerDistance)
 
 # What runs of one sample have in common.
 _SAME = tuple(
@@ -64,6 +72,7 @@ class StoredNumbers:
     measurements: tuple[Measurement, ...]
     spectra: tuple[Spectrum, ...]
     curves: tuple[CurvePoint, ...]
+    distances: tuple[LayerDistance, ...]
     searches: Mapping[LayerKey, tuple[SearchMethod | None, float | None]]
     spent: Spent
 
@@ -136,11 +145,13 @@ def numbers_of_run(database: "Database", run_id: str) -> StoredNumbers:
         measurements = rows("measurement", "metric, scope, stack, layer, site")
         spectra = rows("spectrum", "scope, stack, layer, site")
         curves = rows("dimension_curve", "scope, stack, layer, site, rank")
+        distances = rows("angular_distance", "scope, stack, layer, site, other_layer")
         (run,) = rows("run", "run_id")
     return StoredNumbers(
         measurements=tuple(_record(Measurement, row) for row in measurements),
         spectra=tuple(_record(Spectrum, row) for row in spectra),
         curves=tuple(_record(CurvePoint, row) for row in curves),
+        distances=tuple(_record(LayerDistance, row) for row in distances),
         searches={_key(row): (row["neighbor_method"], row["neighbor_recall"]) for row in layers},
         spent=Spent(**{field.name: run[field.name] for field in fields(Spent)}),
     )

@@ -3,7 +3,10 @@
 # What runs share, and what is said of them: small.
 FACTS = ("model", "checkpoint", "corpus", "run", "metric", "failure", "tag_change")
 # The numbers of runs: many rows, and nothing that two runs share.
-NUMBERS = ("layer", "measurement", "spectrum", "massive_activation", "dimension_curve")
+NUMBERS = (
+    *("layer", "measurement", "spectrum", "massive_activation", "dimension_curve"),
+    "angular_distance",
+)
 
 # Which facts are left without a run, in an order in which each follows from the one before.
 ORPHANS = {

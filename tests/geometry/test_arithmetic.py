@@ -113,6 +113,22 @@ def test_groups_of_rows_are_measured_alone(name: str, what: Within) -> None:
     assert np.isnan(found[0])
 
 
+@EACH
+def test_layers_are_at_angles(X: NDArray[np.floating]) -> None:
+    layers = [X, next_of(X), X[:, :2], 3 * X]
+    rows = rows_of(X)
+    found = HOST.angles(layers, rows)
+    there = DEVICE.angles([torch.from_numpy(layer) for layer in layers], rows)
+    # An angle near none is as precise as the root of its cosine's rounding.
+    np.testing.assert_allclose(there, found, rtol=1e-7, atol=1e-7)
+    usable = rows[np.abs(X[rows]).max(axis=1) > 0]
+    alone = HOST.angles(layers, usable)
+    assert np.isnan(alone[:, 2, [0, 1, 3]]).all()
+    np.testing.assert_allclose(alone[:, 0, 3], 0, atol=1e-6)
+    cosines = HOST.compare(X, next_of(X), usable)[1]
+    np.testing.assert_allclose(np.cos(alone[:, 0, 1]), cosines, atol=1e-9)
+
+
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
 def test_what_is_not_finite_is_counted(value: float) -> None:
     X = ORDINARY.copy()

@@ -7,11 +7,13 @@ from embstore.geometry.cross_moments import CrossMoments, slopes_between
 from embstore.geometry.moments import Moments
 from embstore.geometry.neighbors.search import nearest_neighbors
 from embstore.geometry.pair_loops import compare_rows
+from embstore.measuring.layer_distances import LayerDistances
 from embstore.metrics.clusters import Clusters
 from embstore.metrics.metric import evaluate
 from embstore.metrics.of_two_layers.neighbor_overlap import OVERLAP_NEIGHBORS, overlap
 from embstore.metrics.registry import PAIR_METRICS
 from embstore.metrics.two_layers import Core, Pair, Steps
+from embstore.types import LayerKey
 
 N, D = 400, 12
 
@@ -46,6 +48,8 @@ def pair_of(
     for Z in (X, Y):
         centred = Z - Z.mean(axis=0)
         spreads.append(clusters.sums(((centred @ np.cov(Z.T)) * centred).sum(axis=1)))
+    distances = LayerDistances([LayerKey("encoder", layer, "block") for layer in (0, 1)], ("all",))
+    distances.add_rows([X, Y], windows)
     core = Core("whole", Moments.of(X), Moments.of(Y), cross, X, Y)
     return Pair(
         core=core,
@@ -58,6 +62,7 @@ def pair_of(
         spread_y=spreads[1],
         overlap=overlap(listed[0], listed[1], Clusters.of(windows[found[0].first])),
         steps=Steps(ratios, cosines, ratios.mean(), cosines.mean(), n, n),
+        distance=distances.of("all")[0],
     )
 
 

@@ -338,3 +338,17 @@ def test_two_models_have_no_nearest_for_query_and_chart(tmp_path: Path) -> None:
     assert store.query("nearest_models").num_rows == 6
     # One was asked for, of several.
     assert store.query("nearest_models", model="a", nearest=1).num_rows == 1
+
+
+def test_every_layer_is_compared_with_those_further_on(tmp_path: Path) -> None:
+    runs = [make_run(name="lab/a", n_layers=3), make_run(name="lab/b", kind="encoder", n_layers=2)]
+    store = new_store(tmp_path / "store.duckdb", runs)
+    found = ask(store, "angular_distance")
+    assert [(row["series"], row["layer"], row["further"]) for row in found] == [
+        *(("lab/a", *pair) for pair in ((0, 1), (0, 2), (0, 3), (1, 1), (1, 2), (2, 1))),
+        *(("lab/b", *pair) for pair in ((0, 1), (0, 2), (1, 1))),
+    ]
+    assert column(found[:3], "angle") == pytest.approx([0.4 / 3, 0.8 / 3, 0.4])
+    near = ask(store, "angular_distance", models=["lab/a"], scope="no_sinks", most=1)
+    assert [(row["layer"], row["other_layer"]) for row in near] == [(0, 1), (1, 2), (2, 3)]
+    assert not ask(store, "angular_distance", scope="last")

@@ -78,12 +78,12 @@ os.kill(os.getpid(), signal.SIGKILL)
 """
 
 
-@pytest.mark.parametrize(("insert", "stored"), [(1, 1), (3, 1), (8, 1), (9, 2)])
+@pytest.mark.parametrize(("insert", "stored"), [(1, 1), (3, 1), (9, 1), (10, 2)])
 def test_a_killed_writer_leaves_whole_runs(
     path: Path, database: Database, insert: int, stored: int
 ) -> None:
-    # The run, its model and checkpoint, then layer, measurement, spectrum, massive activations
-    # and dimension curves; 9 is after the commit.
+    # The run, its model and checkpoint, then layer, measurement, spectrum, massive activations,
+    # dimension curves and angles; 10 is after the commit.
     write_run(database, make_run())
     finish_killed(start(KILLED, path, str(insert)))
     again = open_database(path)
@@ -143,11 +143,11 @@ os.kill(os.getpid(), signal.SIGKILL)
 """
 
 
-@pytest.mark.parametrize(("insert", "stored"), [(1, 1), (6, 1), (10, 1), (12, 1), (13, 3)])
+@pytest.mark.parametrize(("insert", "stored"), [(1, 1), (6, 1), (10, 1), (13, 1), (14, 3)])
 def test_a_killed_merge_leaves_all_of_it_or_nothing(
     path: Path, database: Database, insert: int, stored: int
 ) -> None:
-    """Of twelve tables, then after the commit."""
+    """Of thirteen tables, then after the commit."""
     write_run(database, make_run())
     other = new_store(path.with_name("other.duckdb"), [make_run(seed=1), make_run(name="b")])
     finish_killed(start(KILLED_MERGING, path, other.path, str(insert)))

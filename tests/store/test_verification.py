@@ -86,6 +86,9 @@ FAULTS = {
         )
         for table, rows in (("spectrum", 3), ("dimension_curve", 6), ("massive_activation", 2))
     },
+    f"UPDATE angular_distance SET layer = -1 WHERE run_id = {RUN} AND layer = 3": (
+        "numbers of no layer", "angular_distance", 9, "layer -1",
+    ),
     "DELETE FROM metric WHERE name = 'twonn'": (
         "a metric without a definition", "metric", 2, "metric twonn, version 1",
     ),
@@ -103,7 +106,9 @@ FAULTS = {
             "impossible counts", table, rows, f"vectors {n}",
         )
         for n in (-5, 257)
-        for table, rows in (("measurement", 12), ("spectrum", 1), ("dimension_curve", 2))
+        for table, rows in (
+            ("measurement", 12), ("spectrum", 1), ("dimension_curve", 2), ("angular_distance", 3),
+        )
     },
     **{
         f"UPDATE layer SET {wrong} WHERE run_id = {RUN} AND layer = 3": (
@@ -130,6 +135,8 @@ FAULTS = {
             ("spectrum", "eigenvalues = [NULL, 10.0] || eigenvalues[3:]", 3),
             ("dimension_curve", "dimension = -1, ci_low = -2", 6),
             ("dimension_curve", "mean_distance = 'inf'", 6),
+            ("angular_distance", "other_layer = 3", 9),
+            ("angular_distance", "distance = 1.5, ci_high = 2", 9),
             ("massive_activation", "coordinate = 1000", 2),
             ("massive_activation", "window_index = 4", 2),
             ("massive_activation", "position = -1", 2),
@@ -138,6 +145,9 @@ FAULTS = {
     },
     f"UPDATE dimension_curve SET std_error = -1 WHERE run_id = {RUN} AND layer = 3": (
         "an interval that leaves out its number", "dimension_curve", 6, "layer 3",
+    ),
+    f"UPDATE angular_distance SET ci_high = distance - 0.1 WHERE run_id = {RUN} AND layer = 3": (
+        "an interval that leaves out its number", "angular_distance", 9, "layer 3",
     ),
     "UPDATE metric SET unit = 'index' WHERE name = 'twonn'": (
         "an index that is no whole number", "measurement", 36, "metric twonn",
@@ -322,3 +332,13 @@ def test_bounds_are_computed_in_sql_as_they_are_in_python(n: int, d: int) -> Non
     for text, sql in BOUNDS.items():
         (found,) = duckdb.sql(f"SELECT ({sql})::DOUBLE FROM (SELECT {n} AS n, {d} AS d)").fetchall()
         assert found[0] == pytest.approx(metric._LIMITS[text](n, d))
+
+
+def test_a_run_that_compares_layers_has_every_layer_beside_the_next(tmp_path: Path) -> None:
+    angle = tuple(metric for metric in ALL_METRICS if metric.name == "angular_distance_next")
+    database = new_store(tmp_path / "store.duckdb", [make_run(metrics=angle)])
+    assert find_faults(database) == []
+    with duckdb.connect(tmp_path / "store.duckdb") as connection:
+        connection.execute("DELETE FROM angular_distance WHERE layer = 2 AND other_layer = 3")
+    (fault,) = find_faults(database)
+    assert (fault.fault, fault.table, fault.rows) == ("missing distances", "angular_distance", 3)

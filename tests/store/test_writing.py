@@ -60,6 +60,7 @@ def test_every_fact_comes_back(database: Database) -> None:
         "spectrum": 18,
         "massive_activation": 12,
         "dimension_curve": 36,
+        "angular_distance": 30,
         "failure": 0,
         "tag_change": 0,
     }

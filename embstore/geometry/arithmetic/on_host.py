@@ -1,12 +1,18 @@
 """On the CPU: compiled loops and NumPy's products."""
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
 from embstore.common.scratch import scratch
 from embstore.geometry import entropies, pair_loops, row_loops, triangles
 from embstore.geometry.arithmetic.protocol import Description, Rows, Sums, Within
+from embstore.geometry.arithmetic.widths import by_width
 from embstore.types import FloatArray
+
+# Coordinates of directions that are multiplied at once.
+_ANGLE_VALUES = 1 << 20
 
 
 class OnHost:
@@ -56,6 +62,22 @@ class OnHost:
         else:
             for i, group in enumerate(np.split(rows, ends[:-1])):
                 found[i] = entropies.entropy_of_directions(X[group])
+        return found
+
+    def angles(self, layers: Sequence[NDArray[np.floating]], rows: Rows) -> FloatArray:
+        """As ``Arithmetic`` says."""
+        n = len(layers)
+        found = np.full((len(rows), n, n), np.nan)
+        for width, places in by_width(layers).items():
+            step = max(_ANGLE_VALUES // (width * len(places)), 1)
+            units = np.empty((step, len(places), width))
+            for start in range(0, len(rows), step):
+                some = rows[start : start + step]
+                for at, place in enumerate(places):
+                    row_loops.directions(layers[place], some, units[: len(some), at])
+                block = units[: len(some)]
+                cosines = np.clip(block @ block.transpose(0, 2, 1), -1.0, 1.0)
+                found[np.ix_(range(start, start + len(some)), places, places)] = np.arccos(cosines)
         return found
 
     def describe(self, X: NDArray[np.floating], rows: Rows) -> Description:

@@ -1,6 +1,6 @@
 """On a device that has float64: torch's products, in blocks of rows."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Self
 
 import numpy as np
@@ -12,6 +12,7 @@ from embstore.geometry import entropies, row_loops
 from embstore.geometry.arithmetic.precision import all_of_float32
 from embstore.geometry.arithmetic.protocol import Description, Rows, Sums, Within
 from embstore.geometry.arithmetic.tensors import slices, to_host
+from embstore.geometry.arithmetic.widths import by_width
 from embstore.types import FloatArray
 
 # Bytes of a device's memory that sums of products leave to the model and its batches.
@@ -69,6 +70,19 @@ class OnTorch:
             else:
                 follow = np.flatnonzero(group[2:] == group[:-2] + 2)
                 found[i] = _curvature(some, self._index(follow))
+        return found
+
+    def angles(self, layers: Sequence[Tensor], rows: Rows) -> FloatArray:
+        """As ``Arithmetic`` says."""
+        n, index = len(layers), self._index(rows)
+        found = np.full((len(rows), n, n), np.nan)
+        for width, places in by_width(layers).items():
+            for part in slices(len(rows), width * len(places)):
+                some = torch.stack([layers[place][index[part]] for place in places], dim=1).double()
+                sizes = _lengths(some.reshape(-1, width)).reshape(*some.shape[:2], 1)
+                units = torch.where(sizes > 0, some / sizes, torch.nan)
+                angles = torch.arccos((units @ units.transpose(1, 2)).clamp(-1, 1))
+                found[np.ix_(range(*part.indices(len(rows))), places, places)] = to_host(angles)
         return found
 
     def describe(self, X: Tensor, rows: Rows) -> Description:

@@ -5,6 +5,7 @@ small and on the host, but for sums of products: those stay beside the vectors u
 asked for, since a layer's (d, d) numbers for each batch would be more than its vectors.
 """
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol, TypeAlias, TypeVar
 
 import numpy as np
@@ -82,6 +83,18 @@ class Arithmetic(Protocol[V_contra]):
             what: ``cosine``, the mean cosine of the rows with their mean; ``entropy``, that of
                 the eigenvalues of their directions' Gram matrix, in nats; ``curvature``, the
                 mean angle between steps from row to row, in degrees.
+        """
+
+    def angles(self, layers: Sequence[V_contra], rows: Rows) -> FloatArray:
+        """Return the angles between the vectors of the same row in any two layers.
+
+        Args:
+            layers: each (n, d), of any widths.
+            rows: which rows.
+
+        Returns:
+            In radians, (n_rows, n_layers, n_layers); NaN where a vector is zero, and between
+            layers of unequal width.
         """
 
     def describe(self, X: V_contra, rows: Rows) -> Description:

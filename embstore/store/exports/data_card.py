@@ -15,6 +15,7 @@ _ABOUT = {
     "spectrum": "covariance spectra",
     "massive_activation": "the largest coordinates of each layer",
     "dimension_curve": "intrinsic dimension by scale",
+    "angular_distance": "angles between the layers of a stack",
     "run": "what decided the numbers, and how they were made",
     "model": "models",
     "checkpoint": "their weights at a revision",

@@ -20,6 +20,7 @@ _KEYS = {
     "measurement": (*_STATE, "scope", "metric"),
     "spectrum": (*_STATE, "scope"),
     "dimension_curve": (*_STATE, "scope", "rank"),
+    "angular_distance": (*_STATE, "scope", "other_layer"),
     "massive_activation": (*_STATE, "rank"),
 }
 
@@ -79,16 +80,19 @@ _RUN_FAULTS = (
     ("missing numbers", "measurement", gaps.MISSING_NUMBERS),
     ("missing spectra", "spectrum", gaps.MISSING_SPECTRA),
     ("missing points of the curve", "dimension_curve", gaps.MISSING_CURVES),
+    ("missing distances", "angular_distance", gaps.MISSING_DISTANCES),
     ("missing activations", "massive_activation", gaps.MISSING_ACTIVATIONS),
     ("numbers of no layer", "measurement", gaps.stray("measurement")),
     ("numbers of no layer", "spectrum", gaps.stray("spectrum")),
     ("numbers of no layer", "dimension_curve", gaps.stray("dimension_curve")),
+    ("numbers of no layer", "angular_distance", gaps.stray("angular_distance")),
     ("numbers of no layer", "massive_activation", gaps.stray("massive_activation")),
     ("numbers that the run was not to measure", "measurement", gaps.NOT_ASKED),
     ("a metric without a definition", "metric", gaps.UNDEFINED_METRIC),
     ("neither a number nor a reason", "measurement", limits.UNEXPLAINED),
     ("an interval that leaves out its number", "measurement", limits.NO_INTERVAL),
     ("an interval that leaves out its number", "dimension_curve", limits.NO_CURVE_INTERVAL),
+    ("an interval that leaves out its number", "angular_distance", limits.NO_DISTANCE_INTERVAL),
     ("beyond the metric's bounds", "measurement", limits.OUT_OF_BOUNDS),
     ("an index that is no whole number", "measurement", limits.NO_INDEX),
     ("impossible counts", "run", limits.IMPOSSIBLE_RUN),
@@ -96,8 +100,10 @@ _RUN_FAULTS = (
     ("impossible counts", "measurement", limits.impossible_count("measurement")),
     ("impossible counts", "spectrum", limits.impossible_count("spectrum")),
     ("impossible counts", "dimension_curve", limits.impossible_count("dimension_curve")),
+    ("impossible counts", "angular_distance", limits.impossible_count("angular_distance")),
     ("impossible numbers", "spectrum", limits.IMPOSSIBLE_SPECTRUM),
     ("impossible numbers", "dimension_curve", limits.IMPOSSIBLE_CURVE),
+    ("impossible numbers", "angular_distance", limits.IMPOSSIBLE_DISTANCE),
     ("impossible numbers", "massive_activation", limits.IMPOSSIBLE_ACTIVATION),
 )
 

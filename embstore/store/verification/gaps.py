@@ -152,6 +152,18 @@ LEFT JOIN curves USING (run_id, stack, layer, site, scope)
 WHERE (most.ranks IS NOT NULL OR run_id IN (SELECT run_id FROM recent))
     AND coalesce(curves.ranks, 0) < coalesce(most.ranks, 1)
 """  # noqa: S608 - names of our own
+# The distance to the next layer is a metric as well: where it has a value, all others are there.
+MISSING_DISTANCES = """
+WITH pairs AS (
+    SELECT one.run_id, one.stack, one.layer, one.site, other.layer AS other_layer, one.scope
+    FROM measurement AS one
+    JOIN layer AS other USING (run_id, stack)
+    WHERE one.metric = 'angular_distance_next' AND one.value IS NOT NULL
+        AND other.site = 'block' AND other.layer = one.layer + 1
+)
+SELECT run_id, stack, layer, site, scope, 1 AS n
+FROM pairs ANTI JOIN angular_distance USING (run_id, stack, layer, site, other_layer, scope)
+"""
 MISSING_ACTIVATIONS = f"""
 WITH {_MEASURED},
 largest AS (SELECT {_STATE}, count(DISTINCT rank) AS ranks FROM massive_activation GROUP BY ALL),

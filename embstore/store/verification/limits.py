@@ -17,6 +17,7 @@ BOUNDS = {
     "min(n, d)": "least(n, d)",
     "d - 1": "d - 1",
     "d": "d",
+    "180": "180.0",
     "inf": "'inf'::DOUBLE",
 }
 # Of rounding, in a number and in its bound.
@@ -41,6 +42,10 @@ WHERE std_error < 0 OR ci_low > {value} + {slack} * abs({value})
 """
 NO_INTERVAL = "SELECT run_id, stack, layer, scope, metric, 1 AS n " + _NO_INTERVAL.format(
     table="measurement", value="value", slack=_SLACK
+)
+NO_DISTANCE_INTERVAL = (
+    "SELECT run_id, stack, layer, scope, other_layer, 1 AS n "
+    + _NO_INTERVAL.format(table="angular_distance", value="distance", slack=_SLACK)
 )
 NO_CURVE_INTERVAL = "SELECT run_id, stack, layer, scope, rank, 1 AS n " + _NO_INTERVAL.format(
     table="dimension_curve", value="dimension", slack=_SLACK
@@ -103,6 +108,11 @@ FROM dimension_curve SEMI JOIN run USING (run_id)
 WHERE rank < 1 OR dimension < 0 OR mean_distance < 0
     OR NOT isfinite(dimension) OR NOT isfinite(mean_distance)
 """
+IMPOSSIBLE_DISTANCE = f"""
+SELECT run_id, stack, layer, site, other_layer, scope, 1 AS n
+FROM angular_distance SEMI JOIN run USING (run_id)
+WHERE other_layer <= layer OR NOT distance BETWEEN -{_SLACK} AND 1 + {_SLACK}
+"""  # noqa: S608 - a number
 IMPOSSIBLE_ACTIVATION = """
 SELECT run_id, stack, layer, site, rank, 1 AS n
 FROM massive_activation JOIN layer USING (run_id, stack, layer, site) JOIN run USING (run_id)
