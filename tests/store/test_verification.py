@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 import embstore
 from embstore.cli.main import app
 from embstore.metrics import metric
+from embstore.metrics.registry import PAIR_METRICS
 from embstore.store.connection import open_database
 from embstore.store.database import Database
 from embstore.store.exports.exporting import export_store
@@ -335,8 +336,8 @@ def test_bounds_are_computed_in_sql_as_they_are_in_python(n: int, d: int) -> Non
 
 
 def test_a_run_that_compares_layers_has_every_layer_beside_the_next(tmp_path: Path) -> None:
-    angle = tuple(metric for metric in ALL_METRICS if metric.name == "angular_distance_next")
-    database = new_store(tmp_path / "store.duckdb", [make_run(metrics=angle)])
+    angle = PAIR_METRICS["angular_distance_next"].info
+    database = new_store(tmp_path / "store.duckdb", [make_run(metrics=(angle,))])
     assert find_faults(database) == []
     with duckdb.connect(tmp_path / "store.duckdb") as connection:
         connection.execute("DELETE FROM angular_distance WHERE layer = 2 AND other_layer = 3")
