@@ -23,7 +23,8 @@ _DRAWN = """
   const chart = document.createElementNS("http://www.w3.org/2000/svg", "svg");
   for (let i = 0; i < 2000; i++) {
     const line = document.createElementNS("http://www.w3.org/2000/svg", "path");
-    line.setAttribute("d", `M0,${i} ` + Array.from({ length: 24 }, (_, x) => `L${x},${i}`).join(""));
+    const points = Array.from({ length: 24 }, (_, x) => `L${x},${i}`);
+    line.setAttribute("d", `M0,${i} ${points.join("")}`);
     chart.append(line);
   }
   document.body.append(chart);
