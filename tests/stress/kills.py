@@ -35,6 +35,7 @@ import embstore.store.mending.merging
 from embstore.store.connection import open_database
 from embstore.store.migration import alembic_config
 from embstore.store.session import writing
+from embstore.store.table_names import NUMBERS
 from embstore.store.verification.faults import find_faults
 from tests import tiny_models
 from tests.stress.children import begin, in_child
@@ -45,8 +46,6 @@ OLDER = "older.duckdb"
 EXPORT = "export"
 # Written to while the work goes on: what was told of as done.
 TOLD = "told"
-
-_TABLES = ("layer", "measurement", "spectrum", "massive_activation", "dimension_curve")
 
 Runs = dict[str, tuple[Any, ...]]
 
@@ -95,7 +94,7 @@ def stored(path: Path) -> Runs:
             raise RuntimeError(f"faults: {faults}")
         runs = database.select("SELECT run_id FROM run").to_pylist()
         found: dict[str, list[Any]] = {row["run_id"]: [] for row in runs}
-        for table in _TABLES:
+        for table in NUMBERS:
             rows = database.select(
                 f"SELECT run_id, count(*) AS n, bit_xor(hash({table})) AS numbers "
                 f"FROM {table} GROUP BY run_id"

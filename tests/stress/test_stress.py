@@ -12,7 +12,7 @@ RUN = "import runpy, sys; runpy.run_module(sys.argv.pop(1), run_name='__main__',
 
 
 def test_killed_at_any_moment_nothing_is_lost() -> None:
-    told = finish(start(RUN, "tests.stress.kills", "--times", "5"), timeout=600).splitlines()
+    told = finish(start(RUN, "tests.stress.kills", "--times", "3"), timeout=600).splitlines()
     assert [line.partition(":")[0] for line in told] == ["ingest", "merge", "migrate", "export"]
     assert all(line.endswith(" 0 wrong") for line in told)
 
