@@ -85,6 +85,7 @@ NEED_NEIGHBORS = frozenset(
         "twonn",
         "twonn_low20",
         "twonn_ml",
+        "hubness",
         "neighbor_overlap_next",
     }
 )
@@ -126,6 +127,7 @@ OF_ONE_LAYER = frozenset(
         "twonn",
         "twonn_low20",
         "twonn_ml",
+        "hubness",
     }
 )
 

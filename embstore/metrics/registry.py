@@ -10,7 +10,14 @@ from importlib import import_module
 from types import ModuleType
 
 from embstore.metrics import of_one_layer, of_two_layers
-from embstore.metrics.families import dimension, directional, length, next_layer, spectral
+from embstore.metrics.families import (
+    dimension,
+    directional,
+    length,
+    neighborhood,
+    next_layer,
+    spectral,
+)
 from embstore.metrics.gride import GRIDE_RANKS
 from embstore.metrics.metric import Family, Metric, Subject
 from embstore.metrics.one_layer import Cloud
@@ -22,6 +29,7 @@ FAMILIES: tuple[Family, ...] = (
     directional.FAMILY,
     length.FAMILY,
     dimension.FAMILY,
+    neighborhood.FAMILY,
     next_layer.FAMILY,
 )
 

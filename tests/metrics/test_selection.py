@@ -61,8 +61,8 @@ def test_without_pairs_those_of_two_layers_are_left_out() -> None:
             ["foo"],
             True,
             "^unknown metric 'foo'; choose from the presets core, default, all, the families "
-            "spectral, directional, length, dimension, next_layer, and the names that embstore ls "
-            "metrics lists$",
+            "spectral, directional, length, dimension, neighborhood, next_layer, and the names "
+            "that embstore ls metrics lists$",
         ),
         (["core", "cka_next"], False, "cka_next compares each layer with the next, but pairs"),
         (["next_layer"], False, "no metric is left to measure"),
@@ -82,6 +82,7 @@ def test_what_cannot_be_chosen_is_refused(terms: list[str], pairs: bool, why: st
         ("stable_rank", {"covariance", "spectrum"}, "directions"),
         ("twonn", {"neighbors"}, "first"),
         ("corrint", {"neighbors", "pair counts"}, "first"),
+        ("hubness", {"neighbors"}, "first"),
         ("update_ratio", set(), "first"),
         ("neighbor_overlap_next", {"neighbors"}, "first"),
         ("linearity_next", {"covariance", "joint covariance"}, "first"),
