@@ -110,6 +110,7 @@ OF_ONE_LAYER = frozenset(
         "mean_cosine",
         "top_cosine_share",
         "top_cosine_coordinate",
+        "uniformity",
         "massive_ratio",
         "norm_max",
         "norm_p01",

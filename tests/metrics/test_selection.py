@@ -83,6 +83,7 @@ def test_what_cannot_be_chosen_is_refused(terms: list[str], pairs: bool, why: st
         ("twonn", {"neighbors"}, "first"),
         ("corrint", {"neighbors", "pair counts"}, "first"),
         ("hubness", {"neighbors"}, "first"),
+        ("uniformity", set(), "first"),
         ("update_ratio", set(), "first"),
         ("neighbor_overlap_next", {"neighbors"}, "first"),
         ("linearity_next", {"covariance", "joint covariance"}, "first"),
