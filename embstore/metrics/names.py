@@ -108,6 +108,7 @@ OF_ONE_LAYER = frozenset(
         "spectral_slope",
         "stable_rank",
         "mean_cosine",
+        "self_clustering",
         "top_cosine_share",
         "top_cosine_coordinate",
         "uniformity",

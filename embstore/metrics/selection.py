@@ -28,7 +28,7 @@ _CORE = (
 # directions.
 _ASKED_FOR = (
     *("rankme", "corrint", "participation_ratio_corrected", "cka_debiased_next"),
-    *("uniformity",),
+    *("uniformity", "self_clustering"),
 )
 
 PRESETS: dict[str, tuple[str, ...]] = {
