@@ -15,6 +15,7 @@ NEIGHBOR_ESTIMATES = frozenset(
         "mada",
         "mle",
         "mom",
+        "tle",
         "twonn",
         "twonn_low20",
         "twonn_ml",
@@ -27,6 +28,7 @@ MOVED_BY_FAR_POINTS = frozenset(
         "mada",
         "mle",
         "mom",
+        "tle",
     }
 )
 
@@ -82,6 +84,7 @@ NEED_NEIGHBORS = frozenset(
         "mada",
         "mle",
         "mom",
+        "tle",
         "twonn",
         "twonn_low20",
         "twonn_ml",
@@ -126,6 +129,7 @@ OF_ONE_LAYER = frozenset(
         "mada",
         "mle",
         "mom",
+        "tle",
         "twonn",
         "twonn_low20",
         "twonn_ml",

@@ -24,11 +24,12 @@ _CORE = (
     *("lid_p05", "lid_p25", "lid_p50", "lid_p75", "lid_p95"),
 )
 # Metrics that take a pass of their own, which no other shares: products of tokens of one window, a
-# second decomposition, the pairs within a distance, and all pairs of
-# directions.
+# second decomposition, the pairs within a distance, all pairs of directions,
+# and the shape of every neighbourhood.
 _ASKED_FOR = (
     *("rankme", "corrint", "participation_ratio_corrected", "cka_debiased_next"),
     *("uniformity", "self_clustering"),
+    *("tle",),
 )
 
 PRESETS: dict[str, tuple[str, ...]] = {

@@ -1,0 +1,30 @@
+"""What the shape of each point's neighbourhood tells, worked out a few points at a time."""
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from embstore.geometry.neighbors.neighborhoods import inner_products
+from embstore.metrics.one_layer import Cloud
+from embstore.types import FloatArray
+
+# Neighbours of each point that are looked at where 20 are too few: all that a search gives.
+WIDE = 64
+
+
+def shapes(
+    cloud: Cloud, k: int, look: Callable[[FloatArray, slice], Sequence[FloatArray]]
+) -> tuple[FloatArray, ...]:
+    """Look at the k nearest neighbours of each distinct point of a sample.
+
+    Args:
+        cloud: with at least k neighbours of each point.
+        k: how many.
+        look: what to take from the inner products of the neighbours of some points, as seen from
+            the point, (b, k, k), and from which points these are: arrays with a row for each.
+    """
+    graph = cloud.graph
+    neighbors = graph.rows[graph.indices[:, :k]]
+    seen = inner_products(cloud.sample, graph.rows, neighbors)
+    found = [look(products, part) for part, products in seen]
+    return tuple(np.concatenate(part) for part in zip(*found, strict=True))
