@@ -88,6 +88,7 @@ NEED_NEIGHBORS = frozenset(
         "twonn",
         "twonn_low20",
         "twonn_ml",
+        "ess",
         "hubness",
         "neighbor_overlap_next",
     }
@@ -133,6 +134,7 @@ OF_ONE_LAYER = frozenset(
         "twonn",
         "twonn_low20",
         "twonn_ml",
+        "ess",
         "hubness",
     }
 )

@@ -155,7 +155,7 @@ def alone(cloud: Cloud) -> Cloud:
 # Added windows have copies elsewhere, which count as others; tests of its own tell its error.
 APART = {"participation_ratio_corrected", "cka_debiased_next"}
 # Likewise of those that look at the sample itself, which stays as it is here.
-APART |= {"tle", "uniformity", "self_clustering"}
+APART |= {"tle", "ess", "uniformity", "self_clustering"}
 
 
 @pytest.mark.parametrize(
