@@ -90,6 +90,7 @@ NEED_NEIGHBORS = frozenset(
         "twonn_ml",
         "ess",
         "hubness",
+        "local_pca",
         "neighbor_overlap_next",
     }
 )
@@ -136,6 +137,7 @@ OF_ONE_LAYER = frozenset(
         "twonn_ml",
         "ess",
         "hubness",
+        "local_pca",
     }
 )
 

@@ -29,7 +29,7 @@ _CORE = (
 _ASKED_FOR = (
     *("rankme", "corrint", "participation_ratio_corrected", "cka_debiased_next"),
     *("uniformity", "self_clustering"),
-    *("tle", "ess"),
+    *("tle", "ess", "local_pca"),
 )
 
 PRESETS: dict[str, tuple[str, ...]] = {

@@ -24,7 +24,7 @@ def cloud_of(X: NDArray[np.floating], windows: NDArray[np.int64] | None = None) 
 SINGLE = {"participation_ratio_corrected"}
 
 # What looks at wider neighbourhoods than the others.
-LEAST_POINTS = {"ess": 65}
+LEAST_POINTS = {"ess": 65, "local_pca": 65}
 
 
 def values_of(
