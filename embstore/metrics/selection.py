@@ -25,11 +25,11 @@ _CORE = (
 )
 # Metrics that take a pass of their own, which no other shares: products of tokens of one window, a
 # second decomposition, the pairs within a distance, all pairs of directions,
-# and the shape of every neighbourhood.
+# the shape of every neighbourhood, and trees.
 _ASKED_FOR = (
     *("rankme", "corrint", "participation_ratio_corrected", "cka_debiased_next"),
     *("uniformity", "self_clustering"),
-    *("tle", "ess", "local_pca"),
+    *("tle", "ess", "local_pca", "ph_dim"),
 )
 
 PRESETS: dict[str, tuple[str, ...]] = {

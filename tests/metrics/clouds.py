@@ -23,8 +23,8 @@ def cloud_of(X: NDArray[np.floating], windows: NDArray[np.int64] | None = None) 
 # Their tokens are multiplied in float32, of which sums in another order differ.
 SINGLE = {"participation_ratio_corrected"}
 
-# What looks at wider neighbourhoods than the others.
-LEAST_POINTS = {"ess": 65, "local_pca": 65}
+# What looks at wider neighbourhoods than the others, or at ever smaller parts.
+LEAST_POINTS = {"ess": 65, "local_pca": 65, "ph_dim": 320}
 
 
 def values_of(

@@ -40,6 +40,12 @@ def test_core_is_what_the_study_measured() -> None:
     assert set(PRESETS["core"]) < set(PRESETS["default"]) < set(PRESETS["all"])
 
 
+def test_what_takes_a_pass_of_its_own_is_asked_for() -> None:
+    costly = {"tle", "ess", "local_pca", "ph_dim", "uniformity", "self_clustering"}
+    assert costly < set(PRESETS["all"]) - set(PRESETS["default"])
+    assert "hubness" in PRESETS["default"]
+
+
 def test_without_pairs_those_of_two_layers_are_left_out() -> None:
     assert choose_metrics(["all"], pairs=False) == tuple(METRICS)
 
