@@ -13,29 +13,32 @@ _AT_ONCE = 1 << 21
 
 def inner_products(
     points: NDArray[np.floating],
-    centres: NDArray[np.integer],
+    origins: NDArray[np.integer],
     neighbors: NDArray[np.integer],
 ) -> Iterator[tuple[slice, FloatArray]]:
-    """Yield the inner products of each point's neighbours, as seen from that point.
+    """Yield the inner products within neighbourhoods, each as seen from one of the points.
 
-    They are made of float64 differences, so that a cloud far from the origin, or one with a few
-    huge vectors, loses no digits.
+    They are made of float64 differences, so that a cloud far from zero, or one with a few huge
+    vectors, loses no digits, and in a unit of each neighbourhood's own, so that none leaves
+    float64's range: the largest coordinate of any of these differences.
 
     Args:
         points: (n_points, d).
-        centres: rows of ``points``, (n,).
-        neighbors: of each centre the rows of its k neighbours, (n, k).
+        origins: the row of ``points`` that each neighbourhood is seen from, (n,).
+        neighbors: the rows of its k points, (n, k).
 
     Yields:
-        Which of the centres these are, and (x_j − x) · (x_l − x) over the neighbours x_j and x_l
-        of each such x, (b, k, k).
+        Which of the neighbourhoods these are, and (x_j − x) · (x_l − x) over the points x_j and
+        x_l of each, seen from x, in that unit squared, (b, k, k).
     """
     n, k = neighbors.shape
     step = max(_AT_ONCE // max(k * points.shape[1], 1), 1)
     for start in range(0, n, step):
         part = slice(start, min(start + step, n))
         away = points[neighbors[part]].astype(np.float64)
-        away -= points[centres[part], np.newaxis]
+        away -= points[origins[part], np.newaxis]
+        largest = np.abs(away).max(axis=(1, 2), keepdims=True, initial=0.0)
+        away /= np.where(largest > 0, largest, 1.0)
         yield part, away @ away.transpose(0, 2, 1)
 
 

@@ -40,7 +40,8 @@ def simplex_skewness(products: FloatArray) -> tuple[FloatArray, FloatArray]:
         The skewness, (b,), in [0, 1], and how much each neighbour moves it by being there, (b, k).
     """
     inner = centred(products)
-    squares = np.einsum("bjj->bj", inner)
+    # One that is in the mean itself may be below zero by rounding.
+    squares = np.maximum(np.einsum("bjj->bj", inner), 0.0)
     both = squares[:, :, np.newaxis] * squares[:, np.newaxis]
     areas = np.sqrt(np.maximum(both - np.square(inner), 0.0)).sum(axis=2)
     lengths = np.sqrt(squares)
@@ -79,7 +80,9 @@ def local(cloud: Cloud) -> tuple[FloatArray, FloatArray]:
     Returns:
         The dimensions, (n,), and how much each neighbour moves them by being there, (n, k).
     """
-    skewness, effects = shapes(cloud, WIDE, lambda inner, _: simplex_skewness(inner))
+    skewness, effects = shapes(
+        cloud, WIDE, lambda inner, _: simplex_skewness(inner), seen_from="nearest"
+    )
     dimensions, slope = dimension_of(skewness)
     return dimensions, effects * slope[:, np.newaxis]
 

@@ -32,7 +32,7 @@ def directions(products: FloatArray) -> FloatArray:
 
 def local_pca(cloud: Cloud) -> float:
     """Return the mean of ``directions`` over the distinct points of a sample."""
-    (counts,) = shapes(cloud, WIDE, lambda inner, _: (directions(inner),))
+    (counts,) = shapes(cloud, WIDE, lambda inner, _: (directions(inner),), seen_from="nearest")
     return float(counts.mean())
 
 

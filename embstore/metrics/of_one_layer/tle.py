@@ -24,7 +24,7 @@ def tight_local(distances: FloatArray, apart: FloatArray) -> tuple[FloatArray, F
 
     Args:
         distances: of the neighbours from their centre, ascending, (b, k).
-        apart: squared distances among the neighbours, (b, k, k).
+        apart: squared distances among the neighbours, in units of the squared radius, (b, k, k).
 
     Returns:
         One estimate per centre, (b,), infinite where all k neighbours are equally far; and how
@@ -35,7 +35,6 @@ def tight_local(distances: FloatArray, apart: FloatArray) -> tuple[FloatArray, F
     n, k = distances.shape
     r = distances[:, -1:]
     squares = np.square(distances / r)
-    apart = apart / np.square(r)[:, :, np.newaxis]
     opposite = 2 * (squares[:, :, np.newaxis] + squares[:, np.newaxis]) - apart
     diagonal = np.eye(k, dtype=np.bool_)
     s = np.where(diagonal, 1.0, _within_ball(squares, apart))
@@ -89,9 +88,9 @@ def local(cloud: Cloud) -> tuple[FloatArray, FloatArray]:
     def look(products: FloatArray, part: slice) -> tuple[FloatArray, FloatArray]:
         own = np.einsum("bjj->bj", products)
         apart = own[:, :, np.newaxis] + own[:, np.newaxis] - 2 * products
-        return tight_local(distances[part], apart)
+        return tight_local(distances[part], apart / own[:, -1:, np.newaxis])
 
-    found, effects = shapes(cloud, NEIGHBORS, look)
+    found, effects = shapes(cloud, NEIGHBORS, look, seen_from="point")
     return found, effects
 
 

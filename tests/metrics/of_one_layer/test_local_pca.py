@@ -44,3 +44,12 @@ def test_with_too_few_points_it_says_so() -> None:
     few = found(np.random.default_rng(0).normal(size=(64, 5)))
     assert few.value is None
     assert few.reason == "64 distinct points in the sample, at least 65 needed"
+
+
+@pytest.mark.parametrize("name", ["local_pca", "ess"])
+def test_neighbours_of_a_point_far_from_all_can_be_told_apart(name: str) -> None:
+    """Though from there they all look like one: 1e20 away, where float64 rounds to thousands."""
+    X = manifolds.gaussian(400, 5, 5)
+    far = np.full((1, 5), 1e20)
+    value = evaluate(METRICS[name], cloud_of(np.concatenate([X, far]))).value
+    assert value == pytest.approx(evaluate(METRICS[name], cloud_of(X)).value, rel=0.01)

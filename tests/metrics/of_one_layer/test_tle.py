@@ -53,8 +53,9 @@ def test_a_neighbour_moves_it_as_its_removal_does() -> None:
     X = X[:, np.argsort(np.linalg.norm(X[0], axis=1))]
 
     def estimate(Y: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        distances = np.linalg.norm(Y, axis=2)
         apart = np.square(Y[:, :, np.newaxis] - Y[:, np.newaxis]).sum(axis=3)
-        return tight_local(np.linalg.norm(Y, axis=2), apart)
+        return tight_local(distances, apart / distances[:, -1:, np.newaxis] ** 2)
 
     value, effects = estimate(X)
     removed = [value[0] - estimate(np.delete(X, j, axis=1))[0][0] for j in range(19)]
