@@ -56,11 +56,18 @@ def _number(cloud: Cloud) -> float:
 def influence(cloud: Cloud, value: float) -> FloatArray:
     """Of ln of the mean over pairs: twice how far each vector's sum is from what its pairs have.
 
-    A ratio of two sums over pairs, of which each vector is in its own.
+    A ratio of two sums over pairs, of which each vector is in its own. The pairs of a window are
+    with the W − 1 others, so that its sum has 1/(W − 1) of what sets the others apart, too: it
+    varies by (W − 2)/(W − 1) of what the window itself does (Arvesen 1969, doi
+    10.1214/aoms/1177697287).
     """
     sums, counts = cloud.once(near_others)
-    mean = math.exp(value)
-    return np.asarray(2 * len(sums) * (sums - mean * counts) / (mean * counts.sum()))
+    mean, windows = math.exp(value), cloud.clusters.n_windows
+    share = (windows - 2) / (windows - 1)
+    if not share > 0:
+        return np.zeros(len(sums))
+    moved = (sums - mean * counts) / (mean * counts.sum())
+    return np.asarray(2 * len(sums) * moved / share)
 
 
 def _why_undefined(cloud: Cloud) -> str:
