@@ -72,7 +72,7 @@ def _within_ball(squares: FloatArray, apart: FloatArray) -> FloatArray:
     ahead = half >= 0
     top = np.where(ahead, 2 * apart, root - half)
     bottom = np.where(ahead, root + half, 2 * room)
-    found = np.ones_like(apart)
+    found = np.zeros_like(apart)
     np.divide(top, bottom, out=found, where=bottom > 0)
     return found
 

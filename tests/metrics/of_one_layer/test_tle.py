@@ -28,6 +28,16 @@ def test_it_equals_scikit_dimension(d: int) -> None:
     assert METRICS["tle"].compute(cloud) == pytest.approx(peer.dimension_, rel=1e-8)
 
 
+def test_a_neighbour_whose_reflection_is_another_is_left_out_as_by_the_peer() -> None:
+    line = np.outer(np.arange(100.0), [1.0, 2.0]) / 10
+    with np.errstate(invalid="ignore", divide="ignore"):
+        peer = skdim.id.TLE().fit(line, n_neighbors=20).dimension_pw_
+    found_here = local(cloud_of(line))[0]
+    assert found_here[50] == pytest.approx(peer[50], rel=1e-9)
+    # Near the ends the peer divides rounding by rounding for neighbours as far as the last.
+    np.testing.assert_allclose(found_here, peer, rtol=0.01)
+
+
 @pytest.mark.parametrize(("d", "rel"), [(1, 0.08), (2, 0.08), (5, 0.05), (10, 0.1)])
 def test_a_ball_has_its_dimension(d: int, rel: float) -> None:
     # Means of inverse averages are too large in few dimensions, borders pull down in many.
