@@ -115,8 +115,8 @@ def test_regular_points_have_the_numbers_they_have_unrounded(
         assert found.value is not None, metric
         # Rounding to float32, 30 sizes from the origin, moves distances by up to 1e-4 of the
         # least, and estimates by a few times that.
-        # TLE leaves out a neighbour whose reflection is another one, and rounding parts the two.
-        rel = 0.05 if metric == "tle" else 2e-3
+        # Which of equally far neighbours are among the twenty is chance; TLE sees where they lie.
+        rel = 0.02 if metric == "tle" and "grid" in name else 2e-3
         assert found.value == pytest.approx(expected, rel=rel), metric
         assert found.value > 0
         interval = found.interval

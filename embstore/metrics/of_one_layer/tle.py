@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from embstore.geometry.neighbors.ties import rounding_of
 from embstore.metrics.families.dimension import estimate
 from embstore.metrics.local_shapes import shapes
 from embstore.metrics.metric import Description
@@ -14,7 +15,9 @@ from embstore.types import FloatArray
 _LEAST = 1e-4
 
 
-def tight_local(distances: FloatArray, apart: FloatArray) -> tuple[FloatArray, FloatArray]:
+def tight_local(
+    distances: FloatArray, apart: FloatArray, opposite: FloatArray
+) -> tuple[FloatArray, FloatArray]:
     """Estimate the dimension around points from all distances among their neighbours.
 
     Each pair (v, w) of neighbours says how far w is from v, and from the reflection of v about the
@@ -25,6 +28,7 @@ def tight_local(distances: FloatArray, apart: FloatArray) -> tuple[FloatArray, F
     Args:
         distances: of the neighbours from their centre, ascending, (b, k).
         apart: squared distances among the neighbours, in units of the squared radius, (b, k, k).
+        opposite: those of the neighbours from the reflections of each other, likewise.
 
     Returns:
         One estimate per centre, (b,), infinite where all k neighbours are equally far; and how
@@ -35,7 +39,6 @@ def tight_local(distances: FloatArray, apart: FloatArray) -> tuple[FloatArray, F
     n, k = distances.shape
     r = distances[:, -1:]
     squares = np.square(distances / r)
-    opposite = 2 * (squares[:, :, np.newaxis] + squares[:, np.newaxis]) - apart
     diagonal = np.eye(k, dtype=np.bool_)
     s = np.where(diagonal, 1.0, _within_ball(squares, apart))
     t = np.where(diagonal, 1.0, _within_ball(squares, opposite))
@@ -64,7 +67,6 @@ def _within_ball(squares: FloatArray, apart: FloatArray) -> FloatArray:
         apart: squared distances from v to w, (b, k, k).
     """
     first, second = squares[:, :, np.newaxis], squares[:, np.newaxis]
-    apart = np.maximum(apart, 0.0)
     half = first + apart - second
     room = np.maximum(1.0 - first, 0.0)
     root = np.sqrt(np.square(half) + 4 * apart * room)
@@ -83,12 +85,20 @@ def local(cloud: Cloud) -> tuple[FloatArray, FloatArray]:
     Returns:
         The dimensions, (n,), and how much each neighbour moves them by being there, (n, k).
     """
-    distances = cloud.graph.distances[:, :NEIGHBORS]
+    graph = cloud.graph
+    distances = graph.distances[:, :NEIGHBORS]
+    r = distances[:, -1]
+    # What two vectors are apart, or one from the reflection of another, by rounding alone.
+    error = 2 * rounding_of(cloud.sample) * (2 * cloud.sample_norms[graph.rows] + r)
+    least = np.square(error / r)[:, np.newaxis, np.newaxis]
 
     def look(products: FloatArray, part: slice) -> tuple[FloatArray, FloatArray]:
         own = np.einsum("bjj->bj", products)
-        apart = own[:, :, np.newaxis] + own[:, np.newaxis] - 2 * products
-        return tight_local(distances[part], apart / own[:, -1:, np.newaxis])
+        both = own[:, :, np.newaxis] + own[:, np.newaxis]
+        # In units of the squared radius.
+        squares = [(both + sign * 2 * products) / own[:, -1:, np.newaxis] for sign in (-1, 1)]
+        apart, opposite = (np.where(found > least[part], found, 0.0) for found in squares)
+        return tight_local(distances[part], apart, opposite)
 
     found, effects = shapes(cloud, NEIGHBORS, look, seen_from="point")
     return found, effects

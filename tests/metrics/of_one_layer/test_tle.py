@@ -64,8 +64,10 @@ def test_a_neighbour_moves_it_as_its_removal_does() -> None:
 
     def estimate(Y: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         distances = np.linalg.norm(Y, axis=2)
-        apart = np.square(Y[:, :, np.newaxis] - Y[:, np.newaxis]).sum(axis=3)
-        return tight_local(distances, apart / distances[:, -1:, np.newaxis] ** 2)
+        unit = distances[:, -1:, np.newaxis] ** 2
+        one, other = Y[:, :, np.newaxis], Y[:, np.newaxis]
+        apart, opposite = (np.square(Z).sum(axis=3) / unit for Z in (one - other, one + other))
+        return tight_local(distances, apart, opposite)
 
     value, effects = estimate(X)
     removed = [value[0] - estimate(np.delete(X, j, axis=1))[0][0] for j in range(19)]
