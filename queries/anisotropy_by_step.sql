@@ -33,7 +33,7 @@ WITH peaks AS (
         -- What the embedding's vectors span is the vocabulary that was read, which no layer made.
         AND (site <> 'embedding' OR $metric NOT IN (
             'corrint', 'lid_p05', 'lid_p25', 'lid_p50', 'lid_p75', 'lid_p95',
-            'mada', 'mle', 'mom', 'twonn', 'twonn_low20', 'twonn_ml'))
+            'mada', 'mle', 'mom', 'ph_dim', 'tle', 'twonn', 'twonn_low20', 'twonn_ml'))
     GROUP BY ALL
 )
 SELECT

@@ -3,7 +3,7 @@
 --   the median over tokens of the local estimate; its quartiles tell how much tokens differ.
 --   The latest run of each checkpoint and text. The state after the final norm is left out.
 --   Estimates above about 20 are too low.
--- param metric VARCHAR = 'lid_p50' in ('lid_p05', 'lid_p25', 'lid_p50', 'lid_p75', 'lid_p95', 'twonn', 'twonn_ml', 'twonn_low20', 'corrint', 'mom', 'mada', 'mle', 'participation_ratio', 'effective_rank'): which estimate
+-- param metric VARCHAR = 'lid_p50' in ('lid_p05', 'lid_p25', 'lid_p50', 'lid_p75', 'lid_p95', 'twonn', 'twonn_ml', 'twonn_low20', 'corrint', 'mom', 'mada', 'mle', 'tle', 'ph_dim', 'ess', 'local_pca', 'participation_ratio', 'effective_rank'): which estimate
 -- param models VARCHAR[] = NULL in model.name: only these models; NULL means all
 -- param revisions VARCHAR[] = NULL in checkpoint.revision: only these revisions
 -- param scopes VARCHAR[] = ['all'] in ('all', 'no_first', 'no_sinks', 'last', 'mean'): which tokens count

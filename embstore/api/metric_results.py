@@ -116,9 +116,9 @@ class MetricResults(Mapping[str, MetricResult]):
 
     @property
     def _shown(self) -> Answer:
-        """The table with a line for each undefined value: its reason may not fit beside it."""
+        """All rows, with a line for each undefined value: its reason may not fit beside it."""
         reasons = [f"{name}: {r.reason}." for name, r in self._results.items() if r.reason]
-        return Answer(self.table, (*reasons, *self._notes))
+        return Answer(self.table, (*reasons, *self._notes), shown_rows=len(self._results))
 
     def __repr__(self) -> str:
         return repr(self._shown)

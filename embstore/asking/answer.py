@@ -61,13 +61,14 @@ class Answer:
         values: Mapping[str, ParameterValue] | None = None,
         draw: "Callable[[str], Drawn] | None" = None,
         why_empty: str = "",
+        shown_rows: int = _SHOWN_ROWS,
     ) -> None:
         """Wrap a table; ``notes`` are shown below it, beside the warnings found in it.
 
         Columns of one name are told apart as ``x`` and ``x_1``. ``headline`` stands above. With
         the ``question`` that it answers, and the ``values`` of its parameters, only the columns
         that tell rows apart are shown. ``draw`` makes its chart in a theme. ``why_empty`` says
-        why there are no rows.
+        why there are no rows. Of more than ``shown_rows`` the first are shown.
         """
         self._table = table.rename_columns(distinct(table.column_names))
         self._notes = tuple(notes)
@@ -76,6 +77,7 @@ class Answer:
         self._why_empty = why_empty
         self._question = question
         self._values = dict(values or {})
+        self._shown_rows = shown_rows
 
     @property
     def table(self) -> "pa.Table":
@@ -211,7 +213,7 @@ class Answer:
     def __repr__(self) -> str:
         width = shutil.get_terminal_size().columns
         table, above, keep = self.at_a_glance(width)
-        rows = list(plain_rows(table.slice(0, _SHOWN_ROWS)))
+        rows = list(plain_rows(table.slice(0, self._shown_rows)))
         text, hidden = aligned(table.column_names, rows, width=width, keep=keep)
         more = [f"and {counted(len(hidden), 'more column')}: {', '.join(hidden)}"] * bool(hidden)
         lines = [*above, text.rstrip("\n"), *self._left_out(), *more, *self._remarks()]
@@ -219,7 +221,7 @@ class Answer:
 
     def _repr_html_(self) -> str:
         table, above, _ = self.at_a_glance(_WIDE)
-        rows = list(plain_rows(table.slice(0, _SHOWN_ROWS)))
+        rows = list(plain_rows(table.slice(0, self._shown_rows)))
         below = "".join(
             f"\n<p>{escape(line)}</p>" for line in (*self._left_out(), *self._remarks())
         )
@@ -227,7 +229,7 @@ class Answer:
         return (f"<pre>{lines}</pre>\n" if above else "") + html(table.column_names, rows) + below
 
     def _left_out(self) -> list[str]:
-        left = self.num_rows - _SHOWN_ROWS
+        left = self.num_rows - self._shown_rows
         return [f"and {counted(left, 'more row')}"] if left > 0 else []
 
     def _remarks(self) -> list[str]:

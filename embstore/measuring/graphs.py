@@ -87,7 +87,8 @@ def graphs_of(
     graphs: dict[Scope, Graph] = {}
     nearest: dict[Scope, Nearest] = {}
     for i, (scope, neighbors) in enumerate(restricted.items()):
-        rows = np.flatnonzero(keeps[scope])[neighbors.first]
+        first = neighbors.first
+        rows = np.flatnonzero(keeps[scope])[first]
         counted = within[i][member[i]] / max(len(rows) - 1, 1)
         distances, indices = joined[i], neighbors.indices
         # Points stand in the order of their first token in any scope, which may not be kept.
@@ -95,9 +96,9 @@ def graphs_of(
             order = np.argsort(rows)
             place = np.argsort(order).astype(np.int32)
             rows, distances, indices = rows[order], distances[order], place[indices[order]]
-            counted = counted[order]
+            first, counted = first[order], counted[order]
         clusters = Clusters.of(windows[rows])
-        graphs[scope] = Graph(distances, indices, clusters, radii[i], counted)
+        graphs[scope] = Graph(distances, indices, clusters, radii[i], counted, first)
         nearest[scope] = Nearest(rows, rows.astype(np.int32)[indices[:, :OVERLAP_NEIGHBORS]])
     return graphs, nearest
 

@@ -46,6 +46,7 @@ Need = Literal[
 # What lowest and highest values are said with, for n vectors of d dimensions.
 _LIMITS: dict[str, Callable[[int, int], float]] = {
     "-inf": lambda _n, _d: -math.inf,
+    "-8": lambda _n, _d: -8.0,
     "-1/(n - 1)": lambda n, _d: -1.0 / max(n - 1, 1),
     "-1": lambda _n, _d: -1.0,
     "0": lambda _n, _d: 0.0,

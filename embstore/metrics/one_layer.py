@@ -1,8 +1,8 @@
 """What a metric may look at: one layer's token vectors in one scope, summarised."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +22,8 @@ from embstore.metrics.neighbor_ratios import NEIGHBORS, inverse_effects, local_d
 from embstore.metrics.window_products import Products, own_windows
 from embstore.types import FloatArray
 
+Made = TypeVar("Made")
+
 
 @dataclass(frozen=True, eq=False)
 class Graph:
@@ -33,6 +35,7 @@ class Graph:
         clusters: the windows the points came from.
         radii: of the correlation integral, (4,); NaN with fewer than 20 neighbours.
         within: for each point the share of all others within each radius, (n, 4).
+        rows: the row of the sample that each point is, (n,).
     """
 
     distances: FloatArray
@@ -40,6 +43,7 @@ class Graph:
     clusters: Clusters
     radii: FloatArray
     within: FloatArray
+    rows: NDArray[np.int64]
 
     @cached_attribute
     def inverse_effects(self) -> FloatArray:
@@ -71,6 +75,7 @@ NO_GRAPH = Graph(
     clusters=Clusters.of(np.zeros(0, dtype=np.int64)),
     radii=np.full(4, np.nan),
     within=np.zeros((0, 4)),
+    rows=np.zeros(0, dtype=np.int64),
 )
 
 
@@ -104,6 +109,16 @@ class Cloud:
     device: str = "cpu"
     placed: "Vectors | None" = None
     by_window: Mapping[Within, FloatArray] = field(default_factory=dict)
+
+    @cached_attribute
+    def _made(self) -> "dict[Callable[[Cloud], object], object]":
+        return {}
+
+    def once(self, make: "Callable[[Cloud], Made]") -> "Made":
+        """Return what a function makes of this cloud, made when it is first asked for."""
+        if make not in self._made:
+            self._made[make] = make(self)
+        return cast("Made", self._made[make])
 
     @property
     def n(self) -> int:

@@ -14,6 +14,7 @@ from embstore.metrics.families import (
     dimension,
     directional,
     length,
+    neighborhood,
     next_layer,
     spectral,
     within_windows,
@@ -29,6 +30,7 @@ FAMILIES: tuple[Family, ...] = (
     directional.FAMILY,
     length.FAMILY,
     dimension.FAMILY,
+    neighborhood.FAMILY,
     within_windows.FAMILY,
     next_layer.FAMILY,
 )

@@ -24,9 +24,12 @@ _CORE = (
     *("lid_p05", "lid_p25", "lid_p50", "lid_p75", "lid_p95"),
 )
 # Metrics that take a pass of their own, which no other shares: products of tokens of one window, a
-# second decomposition, the pairs within a distance, each window alone, and any two layers.
+# second decomposition, the pairs within a distance, all pairs of directions, the shape of every
+# neighbourhood, trees, each window alone, and any two layers.
 _ASKED_FOR = (
     *("rankme", "corrint", "participation_ratio_corrected", "cka_debiased_next"),
+    *("uniformity", "self_clustering"),
+    *("tle", "ess", "local_pca", "ph_dim"),
     *("window_cosine", "window_entropy", "curvature", "angular_distance_next"),
 )
 

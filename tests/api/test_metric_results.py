@@ -59,6 +59,7 @@ def test_it_shows_itself_as_the_table(found: MetricResults) -> None:
     # A long name is cut where the terminal is narrow.
     for name, line in zip(METRICS, lines, strict=False):
         assert line.startswith(name[:12])
+    assert "more row" not in text
     assert text.endswith("note: Standard errors count the 8 windows.")
     assert "<td" in found._repr_html_()
     assert "8 windows" in found._repr_html_()

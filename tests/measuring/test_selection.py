@@ -35,7 +35,10 @@ def of(*terms: str, intervals: bool = True) -> Choice:
 
 def assert_equal(found: Measurement, expected: Measurement, *, intervals: bool = True) -> None:
     assert (found.n, found.reason) == (expected.n, expected.reason)
-    assert found.value == pytest.approx(expected.value, rel=_OF_VALUES)
+    if expected.value is None:
+        assert found.value is None
+    else:
+        assert found.value == pytest.approx(expected.value, rel=_OF_VALUES)
     if not intervals:
         assert (found.std_error, found.ci_low, found.ci_high) == (None, None, None)
         assert found.window_effects is None

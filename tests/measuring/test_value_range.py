@@ -21,6 +21,8 @@ WINDOWS = X.reshape(10, 7, 24)
 Y = X + 0.5 * np.random.default_rng(2).normal(size=X.shape)
 DEGREES = {name: metric.description.degree for name, metric in (METRICS | PAIR_METRICS).items()}
 
+# What takes more points than there are here.
+TOO_FEW = {"ph_dim"}
 
 KEYS = (LayerKey("decoder", 1, "block"), LayerKey("decoder", 2, "block"))
 
@@ -30,7 +32,10 @@ def by_name(found: VectorsMeasured) -> dict[str, Measurement]:
 
 
 def numbers_of(found: Measurement) -> list[float]:
-    """A value and its interval, NaN without one."""
+    """A value and its interval, NaN without one, and where there are too few points for it."""
+    if found.metric in TOO_FEW:
+        assert found.value is None
+        return [np.nan]
     assert found.value is not None, found.reason
     ends = (found.std_error, found.ci_low, found.ci_high)
     return [found.value, *(np.nan if end is None else end for end in ends)]
@@ -103,6 +108,9 @@ def test_denormals_are_as_good_as_their_bits(k: int) -> None:
         by_name(measure_vectors(np.ldexp(WINDOWS, k))),
     )
     for name, measurement in before.items():
+        if name in TOO_FEW:
+            assert measurement.value is after[name].value is None
+            continue
         expected = np.ldexp(numbers_of(measurement)[0], k * DEGREES[name])
         # Some metrics move by a thousand times what the vectors do: near ties, small eigenvalues.
         assert after[name].value == pytest.approx(
@@ -136,7 +144,9 @@ def test_every_extreme_gives_numbers_or_a_reason(vectors: np.ndarray) -> None:
             assert found.reason, name
         else:
             assert np.isfinite(found.value), name
-            assert name in ("mean_cosine", "spectral_slope") or found.value >= 0, name
+            lowest, highest = METRICS[name].description.limits(found.n, vectors.shape[1])
+            # A bound that is reached may be passed by rounding.
+            assert lowest - 1e-9 <= found.value <= highest + 1e-9, name
 
 
 def test_a_length_that_float64_cannot_hold_is_said() -> None:
@@ -196,6 +206,9 @@ def test_layers_change_no_digit_either(k: int) -> None:
     before, after = layers(0, 0), layers(k, k)
     for key, measurement in before.items():
         degree = DEGREES[key[2]]
+        if key[2] in TOO_FEW:
+            assert measurement.value is after[key].value is None
+            continue
         assert measurement.value is not None
         assert after[key].value == np.ldexp(measurement.value, k * degree), key
         if measurement.std_error is not None:
@@ -208,6 +221,9 @@ def test_layers_change_no_digit_either(k: int) -> None:
 def test_layers_of_very_different_size(first: int, second: int) -> None:
     before = layers(0, 0)
     for key, found in layers(first, second).items():
+        if key[2] in TOO_FEW:
+            assert found.value is None
+            continue
         assert found.value is not None, (key, found.reason)
         assert np.isfinite(found.value)
         assert found.std_error is None or np.isfinite(found.std_error)

@@ -36,6 +36,9 @@ def cloud_of(X: NDArray[np.floating], windows: NDArray[np.int64] | None = None) 
 # Their tokens are multiplied in float32, of which sums in another order differ.
 SINGLE = {"participation_ratio_corrected"}
 
+# What looks at wider neighbourhoods than the others, or at ever smaller parts.
+LEAST_POINTS = {"ess": 65, "local_pca": 65, "ph_dim": 320}
+
 
 def values_of(
     X: NDArray[np.floating], windows: NDArray[np.int64] | None = None
@@ -47,9 +50,14 @@ def values_of(
 def numbers_of(
     X: NDArray[np.floating], windows: NDArray[np.int64] | None = None
 ) -> dict[str, float]:
-    """Every metric; only the slopes of the spectrum need 20 dimensions and more."""
+    """Every metric, but for slopes of few dimensions and what needs more points than there are."""
     numbers = {}
     for name, value in values_of(X, windows).items():
+        if value.n < LEAST_POINTS.get(name, 0):
+            assert value.value is None
+            assert value.reason is not None
+            assert f"at least {LEAST_POINTS[name]} needed" in value.reason
+            continue
         if name in {"spectral_slope", "alpha_req"} and min(len(X) - 1, X.shape[1]) < 20:
             assert value.value is None
             continue

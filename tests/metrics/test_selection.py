@@ -40,6 +40,12 @@ def test_core_is_what_the_study_measured() -> None:
     assert set(PRESETS["core"]) < set(PRESETS["default"]) < set(PRESETS["all"])
 
 
+def test_what_takes_a_pass_of_its_own_is_asked_for() -> None:
+    costly = {"tle", "ess", "local_pca", "ph_dim", "uniformity", "self_clustering"}
+    assert costly < set(PRESETS["all"]) - set(PRESETS["default"])
+    assert "hubness" in PRESETS["default"]
+
+
 def test_without_pairs_those_of_two_layers_are_left_out() -> None:
     assert choose_metrics(["all"], pairs=False) == tuple(METRICS)
 
@@ -61,7 +67,8 @@ def test_without_pairs_those_of_two_layers_are_left_out() -> None:
             ["foo"],
             True,
             "^unknown metric 'foo'; choose from the presets core, default, all, the families "
-            "spectral, directional, length, dimension, within_windows, next_layer, and the names "
+            "spectral, directional, length, dimension, neighborhood, within_windows, next_layer, "
+            "and the names "
             "that embstore ls metrics lists$",
         ),
         (["core", "cka_next"], False, "cka_next compares each layer with the next, but pairs"),
@@ -82,6 +89,8 @@ def test_what_cannot_be_chosen_is_refused(terms: list[str], pairs: bool, why: st
         ("stable_rank", {"covariance", "spectrum"}, "directions"),
         ("twonn", {"neighbors"}, "first"),
         ("corrint", {"neighbors", "pair counts"}, "first"),
+        ("hubness", {"neighbors"}, "first"),
+        ("uniformity", set(), "first"),
         ("update_ratio", set(), "first"),
         ("neighbor_overlap_next", {"neighbors"}, "first"),
         ("linearity_next", {"covariance", "joint covariance"}, "first"),

@@ -50,37 +50,42 @@ _AROUND = 0.25
 def estimate(
     description: Description,
     compute: Callable[[Cloud], float],
-    influence: Callable[[Cloud, float], FloatArray],
+    influence: Callable[[Cloud, float], FloatArray] | None,
     *,
     least: int = NEIGHBORS,
     needs: frozenset[Need] = _NEEDS,
     robust: bool = True,
+    why: Callable[[Cloud, int], str] | None = None,
 ) -> Metric[Cloud]:
     """An estimate from all distinct points of the sample.
 
     Args:
         description: what it means.
         compute: its value.
-        influence: how much each distinct point moves that value, (n,).
+        influence: how much each distinct point moves that value, (n,); None for no interval.
         least: the neighbours that each point needs.
         needs: what it takes.
         robust: whether no few points can move it far; else it has no interval where they do.
+        why: the reason for an undefined value; None for neighbours that are too few or tied.
     """
 
     def interval(cloud: Cloud, number: float) -> Interval | None:
+        if influence is None:
+            return None
         moved = influence(cloud, number)
         if robust:
             return clustered(number, moved, cloud.graph.clusters, transform="log")
         return unless_far_points_decide(cloud.graph, moved, number)
 
+    how = describe("log") if robust else UNLESS_FAR_POINTS_DECIDE
     return Metric(
         description,
         FAMILY,
-        describe("log") if robust else UNLESS_FAR_POINTS_DECIDE,
+        how if influence else "none",
         compute=compute,
         count=_n_points,
         interval=interval,
-        why=partial(_why_undefined, least),
+        why=why or partial(_why_undefined, least),
         needs=needs,
     )
 

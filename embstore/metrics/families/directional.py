@@ -51,6 +51,38 @@ def directional(
     )
 
 
+def directional_of_sample(
+    description: Description,
+    compute: Callable[[Cloud], float],
+    influence: Callable[[Cloud, float], FloatArray],
+    *,
+    transform: Transform,
+    why: Callable[[Cloud], str],
+) -> Metric[Cloud]:
+    """A metric of all pairs of directions in the kept sample.
+
+    Args:
+        description: what it means.
+        compute: its value.
+        influence: how much each vector of the sample moves that value, (n_sample,).
+        transform: where its interval is symmetric.
+        why: the reason for an undefined value of at least two vectors.
+    """
+
+    def interval(cloud: Cloud, number: float) -> Interval | None:
+        return clustered(number, influence(cloud, number), cloud.clusters, transform=transform)
+
+    return Metric(
+        description,
+        FAMILY,
+        describe(transform),
+        compute=compute,
+        count=lambda cloud: int((cloud.sample_norms > 0).sum()),
+        interval=interval,
+        why=lambda cloud, n: _why_undefined(cloud, n) if n < 2 else why(cloud),
+    )
+
+
 def coordinate(description: Description, compute: Callable[[Cloud], float]) -> Metric[Cloud]:
     """The index of a coordinate, which has no error."""
     return Metric(

@@ -8,6 +8,7 @@ from embstore.store.verification.gaps import METRICS_OF_RUNS
 # A metric's bounds as they are stored, for n vectors of d dimensions.
 BOUNDS = {
     "-inf": "-'inf'::DOUBLE",
+    "-8": "-8.0",
     "-1/(n - 1)": "-1.0 / greatest(n - 1, 1)",
     "-1": "-1.0",
     "0": "0.0",
