@@ -89,6 +89,7 @@ def names_module() -> str:
         [metric.name for metric in metrics if need in metric.needs]
         for need in ("spectrum", "neighbors")
     )
+    derivable = [metric.name for metric in metrics if metric.of_spectrum]
     return "\n".join(
         [
             '"""Names of metrics that asking and checking need, without what computes them.',
@@ -107,6 +108,9 @@ def names_module() -> str:
             "",
             "# Computed from all eigenvalues of the covariance, which are stored as well.",
             *_set_of("NEED_SPECTRUM", spectral),
+            "",
+            "# Computed from these eigenvalues alone, so that they can be had of a stored run, too.",
+            *_set_of("OF_SPECTRUM", derivable),
             "",
             "# Computed from nearest neighbours, and so is the dimension by scale.",
             *_set_of("NEED_NEIGHBORS", near),

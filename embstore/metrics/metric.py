@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Generic, Literal, Protocol, TypeVar
 
 from embstore.metrics.uncertainty import Interval
-from embstore.types import MetricInfo
+from embstore.types import FloatArray, MetricInfo
 
 
 class Vectors(Protocol):
@@ -24,11 +24,13 @@ Change = Literal["shift", "rotation", "duplication"]
 
 
 # What has to be made ready for a metric beyond sums of the vectors and the sample itself: the
-# covariance; all of its eigenvalues; how far each token lies along it; the nearest neighbours; the
-# pairs within a distance; products of tokens of one window; the joint covariance of two layers.
+# covariance; all of its eigenvalues; those of the mean of xxᵀ; how far each token lies along it; the
+# nearest neighbours; the pairs within a distance; products of tokens of one window; the joint
+# covariance of two layers.
 Need = Literal[
     "covariance",
     "spectrum",
+    "spectrum about origin",
     "spread",
     "neighbors",
     "pair counts",
@@ -127,6 +129,8 @@ class Metric(Generic[Subject]):
         why: the reason for an undefined value, given the number of vectors.
         needs: what it takes; what no chosen metric needs is not computed.
         needs_many: it is biased unless there are many times more vectors than dimensions.
+        of_spectrum: the number again, from the eigenvalues of the covariance alone, (d,), which are
+            stored; None where it takes more.
     """
 
     description: Description
@@ -138,6 +142,7 @@ class Metric(Generic[Subject]):
     why: Callable[[Subject, int], str]
     needs: frozenset[Need] = frozenset()
     needs_many: bool = False
+    of_spectrum: Callable[[FloatArray], float] | None = None
 
     @property
     def name(self) -> str:

@@ -69,7 +69,8 @@ def test_spectra_of_few_vectors_are_known_to_be_biased() -> None:
     whole, half = numbers_of(X), numbers_of(X[:256])
     spectra = {n for n, m in METRICS.items() if m.family == spectral.FAMILY}
     moved = {name for name in spectra if half[name] != pytest.approx(whole[name], rel=0.02)}
-    assert moved == spectra & NEED_MANY
+    # A band in the middle gains from one side what it loses to the other.
+    assert moved == (spectra & NEED_MANY) - {"band_11_100"}
     assert {"cka_next", "linearity_next", "linearity_residual_next"} == NEED_MANY - METRICS.keys()
 
 
