@@ -32,7 +32,7 @@ GROUP BY model, scope, metric
 HAVING count(value) >= 5
 ORDER BY ALL
 """
-_HEAD = '''"""Which metrics rank the layers of real models alike, and how much (Spearman's correlation).
+_HEAD = '''"""Which metrics rank the layers of real models alike: Spearman's correlations.
 
 Made by benchmarks/related.py from every layer of SmolLM2-135M-Instruct and all-MiniLM-L6-v2 over
 the text of make demo: run that again where a metric comes or changes. Those of .95 and more, the
@@ -96,7 +96,7 @@ def main(store: str) -> None:
         for name, others in related(store).items()
     ]
     _WRITTEN.write_text(_HEAD + "\n".join(lines) + "\n}\n")
-    subprocess.run(["ruff", "format", "--quiet", str(_WRITTEN)], check=True)  # noqa: S603, S607
+    subprocess.run(["ruff", "format", "--quiet", str(_WRITTEN)], check=True)
 
 
 if __name__ == "__main__":

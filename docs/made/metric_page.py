@@ -9,7 +9,7 @@ from pages import MADE, bounds, table, words_of
 from embstore.metrics.families import dimension
 from embstore.metrics.gride import GRIDE_RANKS
 from embstore.metrics.registry import FAMILIES, METRICS, PAIR_METRICS
-from embstore.metrics.selection import ALL, PRESETS
+from embstore.metrics.selection import ALL, PRESETS, SAID_ALREADY
 
 if TYPE_CHECKING:
     from embstore.metrics.metric import Metric
@@ -40,12 +40,13 @@ def _choices() -> dict[str, object]:
     def code(names: Iterable[str]) -> str:
         return ", ".join(f"`{name}`" for name in names)
 
-    rest = [name for name in ALL if name not in PRESETS["default"]]
+    rest = [name for name in ALL if name not in (*PRESETS["default"], *SAID_ALREADY)]
     return {
         "pairs": len(PAIR_METRICS),
         "families": code(family.name for family in FAMILIES),
         "core": code(PRESETS["core"]),
         "rest": code(rest),
+        "said": code(SAID_ALREADY),
     }
 
 
@@ -109,7 +110,7 @@ def names_module() -> str:
             "# Computed from all eigenvalues of the covariance, which are stored as well.",
             *_set_of("NEED_SPECTRUM", spectral),
             "",
-            "# Computed from these eigenvalues alone, so that they can be had of a stored run, too.",
+            "# Computed from these eigenvalues alone, so they can be had of a stored run, too.",
             *_set_of("OF_SPECTRUM", derivable),
             "",
             "# Computed from nearest neighbours, and so is the dimension by scale.",

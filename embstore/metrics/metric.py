@@ -24,8 +24,8 @@ Change = Literal["shift", "rotation", "duplication"]
 
 
 # What has to be made ready for a metric beyond sums of the vectors and the sample itself: the
-# covariance; all of its eigenvalues; those of the mean of xxᵀ; how far each token lies along it; the
-# nearest neighbours; the pairs within a distance; products of tokens of one window; the joint
+# covariance; all of its eigenvalues; those of the mean of xxᵀ; how far each token lies along it;
+# the nearest neighbours; the pairs within a distance; products of tokens of one window; the joint
 # covariance of two layers.
 Need = Literal[
     "covariance",

@@ -76,7 +76,7 @@ NEED_SPECTRUM = frozenset(
     }
 )
 
-# Computed from these eigenvalues alone, so that they can be had of a stored run, too.
+# Computed from these eigenvalues alone, so they can be had of a stored run, too.
 OF_SPECTRUM = frozenset(
     {
         "alpha_req",

@@ -26,10 +26,13 @@ _CORE = (
 # Metrics that take a pass of their own, which no other shares: products of tokens of one window, a
 # second decomposition, and the pairs within a distance.
 _ASKED_FOR = ("rankme", "corrint", "participation_ratio_corrected", "cka_debiased_next")
+# What ranks real layers as a metric does that is measured anyway (metrics/related.py), and can be
+# derived from the stored spectrum later.
+SAID_ALREADY = ("band_above_100",)
 
 PRESETS: dict[str, tuple[str, ...]] = {
     "core": _CORE,
-    "default": tuple(name for name in ALL if name not in _ASKED_FOR),
+    "default": tuple(name for name in ALL if name not in (*_ASKED_FOR, *SAID_ALREADY)),
     "all": ALL,
 }
 

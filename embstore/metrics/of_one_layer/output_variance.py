@@ -1,7 +1,5 @@
 """Output variance: how much the coordinates of a layer's vectors vary over tokens."""
 
-import numpy as np
-
 from embstore.metrics.conventions import TOO_LARGE
 from embstore.metrics.families.spectral import FAMILY
 from embstore.metrics.metric import Description, Metric
@@ -17,6 +15,7 @@ def output_variance(eigenvalues: FloatArray) -> float:
 
     Sun et al. 2025, The Curse of Depth, arXiv 2502.05795, figure 4 and appendix B.
 
+    >>> import numpy as np
     >>> output_variance(np.array([3.0, 1.0]))
     2.0
     """

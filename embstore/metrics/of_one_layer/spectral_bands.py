@@ -45,7 +45,7 @@ def gradient(eigenvalues: FloatArray, first: int, last: int | None) -> FloatArra
     """Differentiate ``band``."""
     within = np.zeros(len(eigenvalues))
     within[first - 1 : last] = 1.0
-    return (within - band(eigenvalues, first, last)) / eigenvalues.sum()
+    return np.asarray((within - band(eigenvalues, first, last)) / eigenvalues.sum())
 
 
 METRICS = [

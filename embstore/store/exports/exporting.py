@@ -20,10 +20,25 @@ from embstore.errors import EmbstoreError, StoreError, StoreLockedError
 from embstore.store.exports.at_address import address_in
 from embstore.store.exports.damage import find_damage
 from embstore.store.exports.data_card import croissant, data_card
-from embstore.store.exports.export_files import MANIFEST, Manifest, check_name, read_manifest
+from embstore.store.exports.export_files import (
+    MANIFEST,
+    Manifest,
+    check_name,
+    fact_path,
+    number_path,
+    parquet,
+    read_manifest,
+)
 from embstore.store.exports.kept_words import renewed_card, renewed_metadata
-from embstore.store.exports.parquet_files import PARTIAL, connect, write_facts, write_run
+from embstore.store.exports.parquet_files import (
+    PARTIAL,
+    connect,
+    renew_numbers,
+    write_facts,
+    write_run,
+)
 from embstore.store.failures import duckdb_message, reading_error
+from embstore.store.quoting import quoted
 from embstore.store.readable import check_readable
 from embstore.store.references import check_references
 from embstore.store.session import reading
@@ -37,6 +52,9 @@ _BATCH = 100
 _LOCK = ".embstore.lock"
 # What embstore calls the files that it deletes when they count no more; others are the user's.
 _TABLE_FILE = re.compile(rf"({'|'.join(FACTS)})-[0-9a-f]{{16}}\.parquet|\.\w+{re.escape(PARTIAL)}")
+_NUMBER_FILE = re.compile(
+    rf"({'|'.join(NUMBERS)})(-[0-9a-f]{{16}})?\.parquet|\.\w+{re.escape(PARTIAL)}"
+)
 _RUN_FOLDER = re.compile(rf"[0-9a-f]{{32}}|\.[0-9a-f]{{32}}{re.escape(PARTIAL)}")
 
 
@@ -136,13 +154,21 @@ def _export(database: "Database", target: Path) -> Exported:
         damage = find_damage(target, given, stored)
         before = damage.sound
         written = [run_id for run_id in stored if run_id not in before.runs]
+        renewable = _with_more_derived(connection, target, before)
         runs = before.runs
         try:
-            for start in range(0, max(1, len(written)), _BATCH):
+            renewed: list[str] = []
+            for start in range(0, max(1, len(written), len(renewable)), _BATCH):
                 batch = written[start : start + _BATCH]
                 added = {run_id: write_run(connection, target, run_id) for run_id in batch}
+                later = renewable[start : start + _BATCH]
+                added |= {
+                    run_id: renew_numbers(connection, target, run_id, before.runs[run_id])
+                    for run_id in later
+                }
+                renewed += later
                 runs = {**runs, **added}
-                tables = write_facts(connection, target, before, list(runs))
+                tables = write_facts(connection, target, before, list(runs), renewed)
                 manifest = Manifest(embstore_version=__version__, tables=tables, runs=runs)
                 _publish(connection, target, manifest)
         except duckdb.Error as error:
@@ -173,6 +199,37 @@ def _stored_runs(database: "Database", connection: duckdb.DuckDBPyConnection) ->
         return [run_id for (run_id,) in ask("SELECT run_id FROM store.run ORDER BY run_id")]
     except duckdb.Error as error:
         raise reading_error(database.place, error) from error
+
+
+def _with_more_derived(
+    connection: duckdb.DuckDBPyConnection, target: Path, before: Manifest
+) -> list[str]:
+    """Return the exported runs of which the store has numbers that were derived since."""
+    if not before.runs:
+        return []
+
+    def exported(table: str, otherwise: str) -> str:
+        file = before.tables.get(table)
+        return f"({parquet([str(target / fact_path(table, file))])})" if file else otherwise
+
+    kept = ", ".join(map(quoted, before.runs))
+    derived = exported("derivation", "(SELECT * FROM store.derivation LIMIT 0)")
+    # A run stays with the numbers of the doing that it was exported from.
+    found = connection.execute(
+        f"""
+        SELECT DISTINCT derived.run_id
+        FROM (
+            SELECT run_id, metric, version FROM store.derivation
+            EXCEPT SELECT run_id, metric, version FROM {derived}
+        ) AS derived
+        JOIN store.run AS run ON run.run_id = derived.run_id
+        JOIN {exported("run", "store.run")} AS earlier
+            ON earlier.run_id = run.run_id AND earlier.created_at = run.created_at
+        WHERE derived.run_id IN ({kept})
+        ORDER BY derived.run_id
+        """  # noqa: S608 - quoted
+    ).fetchall()
+    return [str(run_id) for (run_id,) in found]
 
 
 def _publish(connection: duckdb.DuckDBPyConnection, target: Path, manifest: Manifest) -> None:
@@ -208,12 +265,21 @@ def _columns(connection: duckdb.DuckDBPyConnection) -> Mapping[str, Mapping[str,
 def _sweep(target: Path, manifest: Manifest) -> None:
     """Remove files of embstore that no longer count."""
     counting = manifest.files()
+    for run_id, files in manifest.runs.items():
+        # Of a run whose numbers were renewed, and of one whose export was stopped meanwhile.
+        for found in (target / number_path(run_id, "measurement")).parent.glob("measurement-*"):
+            name = f"runs/{run_id}/{found.name}"
+            if _NUMBER_FILE.fullmatch(found.name) and name not in counting:
+                found.unlink()
+        if files["measurement"].renewed:
+            (target / number_path(run_id, "measurement")).unlink(missing_ok=True)
     for file in (target / "tables").glob("*"):
         if _TABLE_FILE.fullmatch(file.name) and f"tables/{file.name}" not in counting:
             file.unlink()
     for folder in (target / "runs").glob("*"):
         if _RUN_FOLDER.fullmatch(folder.name) and folder.name not in manifest.runs:
-            for table in NUMBERS:
-                (folder / f"{table}.parquet").unlink(missing_ok=True)
+            for file in folder.glob("*.parquet"):
+                if _NUMBER_FILE.fullmatch(file.name):
+                    file.unlink()
             with contextlib.suppress(OSError):
                 folder.rmdir()
