@@ -9,6 +9,7 @@ from pages import MADE, bounds, table, words_of
 from embstore.metrics.families import dimension
 from embstore.metrics.gride import GRIDE_RANKS
 from embstore.metrics.registry import FAMILIES, METRICS, PAIR_METRICS
+from embstore.metrics.related import RELATED
 from embstore.metrics.selection import ALL, PRESETS, SAID_ALREADY
 
 if TYPE_CHECKING:
@@ -22,10 +23,10 @@ def metric_page() -> str:
     parts = [MADE.format("metrics"), words["head"].format(**_choices())]
     parts += [
         table(
-            ("metric", "title", "symbol", "unit"),
+            ("metric", "title", "symbol", "unit", "family", "cost"),
             (
-                (f"[`{a.name}`](#{a.name})", a.title, a.symbol, a.unit)
-                for a in (metric.description for metric in metrics)
+                (f"[`{a.name}`](#{a.name})", a.title, a.symbol, a.unit, m.family.name, m.cost)
+                for m, a in ((metric, metric.description) for metric in metrics)
             ),
         )
     ]
@@ -67,8 +68,14 @@ def _metric(metric: "Metric[Any]") -> str:
                 )
             ],
         )
-        + f"\n\n{cleandoc(about.notes)}\n"
+        + f"\n\n{cleandoc(about.notes)}\n{_related(metric)}"
     )
+
+
+def _related(metric: "Metric[Any]") -> str:
+    """Say which metrics rank layers as one does, or the other way round."""
+    words = [f"`{name}` ({rho:.2f})" for name, rho in RELATED.get(metric.name, ())]
+    return f"\nRanks layers as {', '.join(words)}.\n" if words else ""
 
 
 def _unchanged_by(metric: "Metric[Any]") -> str:

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Generic, Literal, Protocol, TypeVar
 
+from embstore.metrics.related import RELATED
 from embstore.metrics.uncertainty import Interval
 from embstore.types import FloatArray, MetricInfo
 
@@ -37,6 +38,16 @@ Need = Literal[
     "window products",
     "joint covariance",
 ]
+
+
+# What a metric costs beyond the forward pass: what it shares with all others of its class.
+COSTS: dict[str, frozenset[Need]] = {
+    "own pass": frozenset({"spectrum about origin", "pair counts", "window products"}),
+    "search": frozenset({"neighbors"}),
+    "decomposition": frozenset({"spectrum"}),
+    "pair sums": frozenset({"joint covariance"}),
+    "sums": frozenset(),
+}
 
 
 # What lowest and highest values are said with, for n vectors of d dimensions.
@@ -148,6 +159,16 @@ class Metric(Generic[Subject]):
     def name(self) -> str:
         """Its key in a store."""
         return self.description.name
+
+    @property
+    def cost(self) -> str:
+        """What it takes beyond the forward pass: the dearest of ``COSTS`` that it needs."""
+        return next((cost for cost, needs in COSTS.items() if needs & self.needs), "sums")
+
+    @property
+    def related(self) -> tuple[str, ...]:
+        """Metrics that rank the layers of real models as it does, or the other way round."""
+        return tuple(name for name, _ in RELATED.get(self.name, ()))
 
     @property
     def info(self) -> MetricInfo:

@@ -20,7 +20,7 @@ _BANDS = {
     "above_100": (
         101,
         None,
-        "i > 100",
+        "beyond 100",
         "The tail. It is 0 where there are no more than 100 dimensions, or tokens.",
     ),
 }
@@ -31,8 +31,8 @@ def band(eigenvalues: FloatArray, first: int, last: int | None) -> float:
 
     Σλ_i/Σλ over first <= i <= last, in [0, 1]; 0 where there are no such directions.
 
-    Bands of a spectrum: Stringer et al. 2019, doi 10.1038/s41586-019-1346-5, who fit from the
-    11th on; no paper found by us defines which bands to take.
+    Which bands to take no paper defines; from the 11th on Stringer et al. 2019,
+    doi 10.1038/s41586-019-1346-5, fit a power law.
 
     >>> band(np.array([5.0, 3.0, 1.0, 1.0]), 2, 3)
     0.4
@@ -54,7 +54,7 @@ METRICS = [
             name=f"band_{name}",
             title=f"Share of the variance, directions {ranks}",
             symbol=f"p {ranks}",
-            formula=f"Σλ_i/Σλ over {ranks}" if last is None else f"Σλ_i/Σλ over i = {ranks}",
+            formula="Σλ_i/Σλ over i > 100" if last is None else f"Σλ_i/Σλ over i = {ranks}",
             bounds=("0", "1"),
             citation="bands of embstore; the 11th as start of the tail: Stringer et al. 2019, "
             "doi 10.1038/s41586-019-1346-5",

@@ -5,7 +5,7 @@ import os
 import re
 import stat
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -153,6 +153,11 @@ def _export(database: "Database", target: Path) -> Exported:
         stored = _stored_runs(database, connection)
         damage = find_damage(target, given, stored)
         before = damage.sound
+        if "derivation" in given.tables.keys() - before.tables:
+            # Which of their numbers were derived is not known any more.
+            unknown = _runs_in(connection, "derivation")
+            kept = {run_id: files for run_id, files in before.runs.items() if run_id not in unknown}
+            before = replace(before, runs=kept)
         written = [run_id for run_id in stored if run_id not in before.runs]
         renewable = _with_more_derived(connection, target, before)
         runs = before.runs
@@ -199,6 +204,11 @@ def _stored_runs(database: "Database", connection: duckdb.DuckDBPyConnection) ->
         return [run_id for (run_id,) in ask("SELECT run_id FROM store.run ORDER BY run_id")]
     except duckdb.Error as error:
         raise reading_error(database.place, error) from error
+
+
+def _runs_in(connection: duckdb.DuckDBPyConnection, table: str) -> set[str]:
+    found = connection.execute(f"SELECT DISTINCT run_id FROM store.{table}")  # noqa: S608 - ours
+    return {str(run_id) for (run_id,) in found.fetchall()}
 
 
 def _with_more_derived(
