@@ -13,7 +13,7 @@ def output_variance(eigenvalues: FloatArray) -> float:
 
     Σλ/d, which is the mean of the diagonal of the covariance; 0 where all vectors are equal.
 
-    Sun et al. 2025, The Curse of Depth, arXiv 2502.05795, figure 4 and appendix B.
+    Sun et al. 2025, The Curse of Depth, arXiv 2502.05795, appendix B.
 
     >>> import numpy as np
     >>> output_variance(np.array([3.0, 1.0]))

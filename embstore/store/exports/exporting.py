@@ -222,7 +222,8 @@ def _with_more_derived(
         file = before.tables.get(table)
         return f"({parquet([str(target / fact_path(table, file))])})" if file else otherwise
 
-    kept = ", ".join(map(quoted, before.runs))
+    numbered = [run_id for run_id, files in before.runs.items() if "measurement" in files]
+    kept = ", ".join(map(quoted, numbered)) or "''"
     derived = exported("derivation", "(SELECT * FROM store.derivation LIMIT 0)")
     # A run stays with the numbers of the doing that it was exported from.
     found = connection.execute(
@@ -281,7 +282,7 @@ def _sweep(target: Path, manifest: Manifest) -> None:
             name = f"runs/{run_id}/{found.name}"
             if _NUMBER_FILE.fullmatch(found.name) and name not in counting:
                 found.unlink()
-        if files["measurement"].renewed:
+        if "measurement" in files and files["measurement"].renewed:
             (target / number_path(run_id, "measurement")).unlink(missing_ok=True)
     for file in (target / "tables").glob("*"):
         if _TABLE_FILE.fullmatch(file.name) and f"tables/{file.name}" not in counting:
