@@ -7,9 +7,11 @@ from embstore.geometry.row_loops import squares_about
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_squares_about_a_centre_are_those_of_directions(dtype: type) -> None:
+def test_squares_about_a_centre_are_those_of_directions(dtype: type[np.floating]) -> None:
     rng = np.random.default_rng(0)
-    X = (rng.normal(size=(50, 7)) * rng.exponential(size=(50, 1)) + 0.3).astype(dtype)
+    X: NDArray[np.floating] = (
+        rng.normal(size=(50, 7)) * rng.exponential(size=(50, 1)) + 0.3
+    ).astype(dtype)
     X[[3, 9]] = 0
     centre, weights = rng.normal(size=7), rng.exponential(size=7)
     norms = np.linalg.norm(X.astype(np.float64), axis=1, keepdims=True)

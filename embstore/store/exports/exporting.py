@@ -24,12 +24,11 @@ from embstore.store.exports.export_files import (
     MANIFEST,
     Manifest,
     check_name,
-    fact_path,
     number_path,
-    parquet,
     read_manifest,
 )
 from embstore.store.exports.kept_words import renewed_card, renewed_metadata
+from embstore.store.exports.more_derived import derived_runs, runs_with_more
 from embstore.store.exports.parquet_files import (
     PARTIAL,
     connect,
@@ -38,7 +37,6 @@ from embstore.store.exports.parquet_files import (
     write_run,
 )
 from embstore.store.failures import duckdb_message, reading_error
-from embstore.store.quoting import quoted
 from embstore.store.readable import check_readable
 from embstore.store.references import check_references
 from embstore.store.session import reading
@@ -155,11 +153,11 @@ def _export(database: "Database", target: Path) -> Exported:
         before = damage.sound
         if "derivation" in given.tables.keys() - before.tables:
             # Which of their numbers were derived is not known any more.
-            unknown = _runs_in(connection, "derivation")
+            unknown = derived_runs(connection)
             kept = {run_id: files for run_id, files in before.runs.items() if run_id not in unknown}
             before = replace(before, runs=kept)
         written = [run_id for run_id in stored if run_id not in before.runs]
-        renewable = _with_more_derived(connection, target, before)
+        renewable = runs_with_more(connection, target, before)
         runs = before.runs
         try:
             renewed: list[str] = []
@@ -204,43 +202,6 @@ def _stored_runs(database: "Database", connection: duckdb.DuckDBPyConnection) ->
         return [run_id for (run_id,) in ask("SELECT run_id FROM store.run ORDER BY run_id")]
     except duckdb.Error as error:
         raise reading_error(database.place, error) from error
-
-
-def _runs_in(connection: duckdb.DuckDBPyConnection, table: str) -> set[str]:
-    found = connection.execute(f"SELECT DISTINCT run_id FROM store.{table}")  # noqa: S608 - ours
-    return {str(run_id) for (run_id,) in found.fetchall()}
-
-
-def _with_more_derived(
-    connection: duckdb.DuckDBPyConnection, target: Path, before: Manifest
-) -> list[str]:
-    """Return the exported runs of which the store has numbers that were derived since."""
-    if not before.runs:
-        return []
-
-    def exported(table: str, otherwise: str) -> str:
-        file = before.tables.get(table)
-        return f"({parquet([str(target / fact_path(table, file))])})" if file else otherwise
-
-    numbered = [run_id for run_id, files in before.runs.items() if "measurement" in files]
-    kept = ", ".join(map(quoted, numbered)) or "''"
-    derived = exported("derivation", "(SELECT * FROM store.derivation LIMIT 0)")
-    # A run stays with the numbers of the doing that it was exported from.
-    found = connection.execute(
-        f"""
-        SELECT DISTINCT derived.run_id
-        FROM (
-            SELECT run_id, metric, version FROM store.derivation
-            EXCEPT SELECT run_id, metric, version FROM {derived}
-        ) AS derived
-        JOIN store.run AS run ON run.run_id = derived.run_id
-        JOIN {exported("run", "store.run")} AS earlier
-            ON earlier.run_id = run.run_id AND earlier.created_at = run.created_at
-        WHERE derived.run_id IN ({kept})
-        ORDER BY derived.run_id
-        """  # noqa: S608 - quoted
-    ).fetchall()
-    return [str(run_id) for (run_id,) in found]
 
 
 def _publish(connection: duckdb.DuckDBPyConnection, target: Path, manifest: Manifest) -> None:
