@@ -5,8 +5,11 @@ import pytest
 from numpy.typing import NDArray
 from sklearn.decomposition import PCA
 
+from embstore.geometry.moments import Moments
+from embstore.metrics.clusters import Clusters
 from embstore.metrics.metric import evaluate
 from embstore.metrics.of_one_layer.spectral_bands import band, gradient
+from embstore.metrics.one_layer import NO_GRAPH, Cloud
 from embstore.metrics.registry import METRICS
 from tests.metrics.clouds import cloud_of, numbers_of
 from tests.metrics.test_uncertainty import WINDOWS, draw, error_by_adding_windows
@@ -63,3 +66,19 @@ def test_the_error_in_many_dimensions_is_that_of_adding_windows(
     # A window is a 50 · 16th of the whole, so curvature adds a thousandth.
     expected = error_by_adding_windows(cloud, METRICS[name].compute)
     assert interval.std_error == pytest.approx(expected, rel=0.01)
+
+
+@pytest.mark.slow
+def test_intervals_in_many_dimensions_hold_the_mean_as_often_as_they_say() -> None:
+    found = []
+    clusters = Clusters.of(WINDOWS)
+    for seed in range(200):
+        X = draw(np.random.default_rng(seed), d=128)
+        cloud = Cloud(Moments.of(X), X, clusters, NO_GRAPH, X, clusters)
+        found.append([evaluate(METRICS[name], cloud) for name in BANDS])
+    for column in zip(*found, strict=True):
+        mean = np.mean([one.value for one in column])
+        held = [one.interval.low <= mean <= one.interval.high for one in column if one.interval]
+        # 200 samples tell a coverage of .95 to .015.
+        assert len(held) == 200
+        assert 0.90 <= np.mean(held) <= 0.99
