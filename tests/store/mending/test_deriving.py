@@ -432,3 +432,17 @@ def test_an_older_store_is_migrated_where_there_is_something_to_derive(
     done = derive_numbers(database, ["stable_rank"])
     assert done.runs == counts(database)["run"]
     assert database.schema() == migration.HEAD
+
+
+@pytest.mark.slow
+def test_a_later_run_without_spectra_hides_them_and_answers_say_so(
+    database: Database, run: str
+) -> None:
+    derive_numbers(database, ["stable_rank"])
+    later = without_spectra(make_run(seed=2, created_at=START + timedelta(days=1)))
+    newest = write_run(database, later)
+    answer = open_store(database.path).query("layer_profile", metric="stable_rank")
+    assert answer.table.num_rows == 0
+    assert f"stable_rank is not in the newest run of {later.model.name}" in answer.why_empty
+    assert newest[:8] in answer.why_empty
+    assert f"-p runs={run[:8]}" in answer.why_empty
