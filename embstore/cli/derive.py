@@ -33,9 +33,9 @@ def derive(
 ) -> None:
     """Compute metrics of stored runs from their spectra, without the model.
 
-    They are those measured in the same pass would have been, but have no errors:
-    those take the tokens. Asked for again nothing is done, and an ingest that asks
-    for them measures them.
+    They are what the same pass would have measured, but without errors, which
+    take the tokens. Asked for again nothing is done, and an ingest that asks for
+    them measures them.
     """
     from embstore.store.connection import open_database
     from embstore.store.mending.deriving import derive_numbers
