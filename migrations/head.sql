@@ -113,18 +113,12 @@ CREATE TABLE run (
 	PRIMARY KEY (run_id)
 );
 
-CREATE TABLE angular_distance (
+CREATE TABLE derivation (
 	run_id VARCHAR NOT NULL,
-	stack VARCHAR NOT NULL,
-	layer INTEGER NOT NULL,
-	site VARCHAR NOT NULL,
-	other_layer INTEGER NOT NULL,
-	scope VARCHAR NOT NULL,
-	distance DOUBLE PRECISION,
-	std_error DOUBLE PRECISION,
-	ci_low DOUBLE PRECISION,
-	ci_high DOUBLE PRECISION,
-	n BIGINT NOT NULL
+	metric VARCHAR NOT NULL,
+	version INTEGER NOT NULL,
+	derived_at TIMESTAMP WITH TIME ZONE NOT NULL,
+	embstore_version VARCHAR NOT NULL
 );
 
 CREATE TABLE dimension_curve (
@@ -224,6 +218,19 @@ list_reduce(points, lambda best, point: CASE WHEN point.value > best.value THEN 
 
 CREATE MACRO lowest(points) AS
 list_reduce(points, lambda best, point: CASE WHEN point.value < best.value THEN point ELSE best END);
+
+CREATE VIEW current_metrics AS
+SELECT
+    run.run_id,
+    CASE WHEN derived.versions IS NULL THEN run.metric_versions
+        ELSE json_merge_patch(run.metric_versions, derived.versions)::VARCHAR
+    END AS metric_versions
+FROM run
+LEFT JOIN (
+    SELECT derivation.run_id, json_group_object(derivation.metric, derivation.version) AS versions
+    FROM derivation
+    GROUP BY derivation.run_id
+) AS derived ON derived.run_id = run.run_id;
 
 CREATE VIEW run_tag AS
 SELECT run_id, key, value

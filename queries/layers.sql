@@ -4,7 +4,7 @@
 --   tokens, whose norms alone can make it large. Everything else is of the scope asked for.
 -- param models VARCHAR[] = NULL in model.name: only these models; NULL means all
 -- param scope VARCHAR = 'all' in ('all', 'no_first', 'no_sinks', 'last', 'mean'): which tokens count
--- table: series layer site anisotropy anisotropy_no_sinks twonn
+-- table: series layer site anisotropy anisotropy_no_sinks twonn mle
 SELECT
     series(model, revision, corpus, run_id, kind, stack) AS series,
     layer, site,

@@ -2,7 +2,7 @@
 -- doc: One row per number, with all that made it: the metric's definition and source, the
 --   model's weights, the text, the sample, the versions and the machine. Numbers of every run
 --   are here, not only of the latest, which the column latest marks; narrow it to the number in
---   question.
+--   question. derived_at is when it was computed from the run's spectra, NULL if it was measured.
 -- param metric VARCHAR = 'anisotropy' in metric.name: which metric
 -- param models VARCHAR[] = NULL in model.name: only these models; NULL means all
 -- param revisions VARCHAR[] = NULL in checkpoint.revision: only these revisions
@@ -30,7 +30,7 @@ SELECT
     run.device, run.attention, run.linear, run.batch_size, run.embstore_version, run.git_commit,
     run.git_dirty, run.python_version, run.torch_version, run.transformers_version,
     run.duckdb_version, run.numpy_version, run.study, run.study_sha256, p.tags, run.repeat,
-    run.configuration_id, run.run_id
+    run.configuration_id, derivation.derived_at, run.run_id
 FROM profile AS p
 JOIN run ON run.run_id = p.run_id
 JOIN checkpoint ON checkpoint.checkpoint_id = run.checkpoint_id
@@ -39,10 +39,12 @@ JOIN corpus ON corpus.corpus_id = run.corpus_id
 JOIN layer AS l
     ON l.run_id = p.run_id AND l.stack = p.stack AND l.layer = p.layer AND l.site = p.site
 LEFT JOIN checkpoint AS first_stored ON first_stored.checkpoint_id = checkpoint.duplicate_of
+LEFT JOIN derivation ON derivation.run_id = p.run_id AND derivation.metric = p.metric
 -- The definition the run was made with, not the newest.
 LEFT JOIN metric
     ON metric.name = p.metric
-    AND metric.version = CAST(run.metric_versions ->> p.metric AS INTEGER)
+    AND metric.version
+        = coalesce(derivation.version, CAST(run.metric_versions ->> p.metric AS INTEGER))
 WHERE p.metric = $metric
     AND ($models::VARCHAR[] IS NULL OR list_contains($models::VARCHAR[], p.model))
     AND ($revisions::VARCHAR[] IS NULL OR list_contains($revisions::VARCHAR[], p.revision))

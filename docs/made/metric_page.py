@@ -9,7 +9,8 @@ from pages import MADE, bounds, table, words_of
 from embstore.metrics.families import dimension
 from embstore.metrics.gride import GRIDE_RANKS
 from embstore.metrics.registry import FAMILIES, METRICS, PAIR_METRICS
-from embstore.metrics.selection import ALL, PRESETS
+from embstore.metrics.related import RELATED
+from embstore.metrics.selection import ALL, PRESETS, SAID_ALREADY
 
 if TYPE_CHECKING:
     from embstore.metrics.metric import Metric
@@ -22,10 +23,10 @@ def metric_page() -> str:
     parts = [MADE.format("metrics"), words["head"].format(**_choices())]
     parts += [
         table(
-            ("metric", "title", "symbol", "unit"),
+            ("metric", "title", "symbol", "unit", "family", "cost"),
             (
-                (f"[`{a.name}`](#{a.name})", a.title, a.symbol, a.unit)
-                for a in (metric.description for metric in metrics)
+                (f"[`{a.name}`](#{a.name})", a.title, a.symbol, a.unit, m.family.name, m.cost)
+                for m, a in ((metric, metric.description) for metric in metrics)
             ),
         )
     ]
@@ -40,12 +41,13 @@ def _choices() -> dict[str, object]:
     def code(names: Iterable[str]) -> str:
         return ", ".join(f"`{name}`" for name in names)
 
-    rest = [name for name in ALL if name not in PRESETS["default"]]
+    rest = [name for name in ALL if name not in (*PRESETS["default"], *SAID_ALREADY)]
     return {
         "pairs": len(PAIR_METRICS),
         "families": code(family.name for family in FAMILIES),
         "core": code(PRESETS["core"]),
         "rest": code(rest),
+        "said": code(SAID_ALREADY),
     }
 
 
@@ -66,8 +68,14 @@ def _metric(metric: "Metric[Any]") -> str:
                 )
             ],
         )
-        + f"\n\n{cleandoc(about.notes)}\n"
+        + f"\n\n{cleandoc(about.notes)}\n{_related(metric)}"
     )
+
+
+def _related(metric: "Metric[Any]") -> str:
+    """Say which metrics rank layers as one does, or the other way round."""
+    words = [f"`{name}` ({rho:.2f})" for name, rho in RELATED.get(metric.name, ())]
+    return f"\nRanks layers as {', '.join(words)}.\n" if words else ""
 
 
 def _unchanged_by(metric: "Metric[Any]") -> str:
@@ -89,6 +97,7 @@ def names_module() -> str:
         [metric.name for metric in metrics if need in metric.needs]
         for need in ("spectrum", "neighbors")
     )
+    derivable = [metric.name for metric in metrics if metric.of_spectrum]
     return "\n".join(
         [
             '"""Names of metrics that asking and checking need, without what computes them.',
@@ -107,6 +116,9 @@ def names_module() -> str:
             "",
             "# Computed from all eigenvalues of the covariance, which are stored as well.",
             *_set_of("NEED_SPECTRUM", spectral),
+            "",
+            "# Computed from these eigenvalues alone, so they can be had of a stored run, too.",
+            *_set_of("OF_SPECTRUM", derivable),
             "",
             "# Computed from nearest neighbours, and so is the dimension by scale.",
             *_set_of("NEED_NEIGHBORS", near),

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from embstore.charts.build import AnyChart
     from embstore.store.exports.exporting import Exported
     from embstore.store.lake.maintaining import Maintained
+    from embstore.store.mending.deriving import Derived
     from embstore.store.mending.merged import Merged
     from embstore.store.mending.removing import Removed
     from embstore.store.verification.faults import Fault
@@ -247,6 +248,30 @@ class Store:
         found = compare_stored(self._database, a, b, metrics=metrics, scopes=scopes, by=by)
         sides = (f"A is {found.a}", f"B is {found.b}")
         return Answer(found.table, (*sides, *found.notes), headline=found.verdict)
+
+    def derive(self, *metrics: str, model: str | Sequence[str] = ()) -> "Derived":
+        """Compute metrics of stored runs from their spectra, without the model.
+
+        They are what would have been measured in the same pass, but have no errors: those take
+        the tokens. Asked for again nothing is done, and an ingest that asks for them measures them.
+
+        Args:
+            metrics: names; ``all`` for every metric that follows from a spectrum.
+            model: only of these; of all if not given.
+
+        Returns:
+            How many ``runs`` have got how many ``numbers``, how many had them already
+            (``known``), have no spectra (``without``), or have some of them measured by an earlier
+            definition, which stay (``outdated``).
+
+        Raises:
+            UsageError: a metric is unknown, or takes more than a spectrum.
+            QueryError: there is no such model.
+            StoreError: the store cannot be written.
+        """
+        from embstore.store.mending.deriving import derive_numbers
+
+        return derive_numbers(self._database, metrics, models=_several(model))
 
     def merge(self, *others: str | Path, dry_run: bool = False) -> "list[Merged]":
         """Take in the runs of other stores that this one lacks: all of them, or none.

@@ -25,8 +25,8 @@ WITH pairs AS (
     SELECT
         newest.*, run.tokens, older.run_id AS older_run_id, older.tokens AS older_tokens,
         older.created_at AS older_created_at,
-        json_keys(run.metric_versions) AS metrics,
-        json_keys(older.metric_versions) AS older_metrics,
+        json_keys(has.metric_versions) AS metrics,
+        json_keys(had.metric_versions) AS older_metrics,
         string_split(run.scopes, ',') AS scopes,
         string_split(older.scopes, ',') AS older_scopes,
         coalesce(older.intervals, true) AND NOT coalesce(run.intervals, true) AS errors
@@ -34,6 +34,8 @@ WITH pairs AS (
     JOIN run ON run.run_id = newest.run_id
     JOIN run AS older ON older.checkpoint_id = run.checkpoint_id
         AND older.corpus_id = run.corpus_id AND older.run_id <> run.run_id
+    JOIN current_metrics AS has ON has.run_id = run.run_id
+    JOIN current_metrics AS had ON had.run_id = older.run_id
 ),
 lost AS (
     SELECT

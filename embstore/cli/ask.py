@@ -4,7 +4,7 @@ import math
 import re
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
+    from embstore.metrics.metric import Metric
     from embstore.tables.glance import Glance
 
 app = typer.Typer()
@@ -225,12 +226,17 @@ def _metrics() -> "pa.Table":
     from embstore.metrics.registry import METRICS, PAIR_METRICS
 
     columns = ("symbol", "unit", "lower", "upper", "formula", "citation", "uncertainty", "version")
-    known = [(metric.info, metric.family.name) for metric in METRICS.values()]
-    known += [(metric.info, metric.family.name) for metric in PAIR_METRICS.values()]
+    metrics: list[Metric[Any]] = [*METRICS.values(), *PAIR_METRICS.values()]
     rows = [
-        {"name": info.name, "title": info.title, "family": family}
-        | {column: getattr(info, column) for column in columns}
-        for info, family in known
+        {
+            "name": metric.name,
+            "title": metric.description.title,
+            "family": metric.family.name,
+            "cost": metric.cost,
+        }
+        | {column: getattr(metric.info, column) for column in columns}
+        | {"related": ", ".join(metric.related), "derivable": metric.of_spectrum is not None}
+        for metric in metrics
     ]
     return pa.Table.from_pylist(rows)
 

@@ -16,6 +16,7 @@ from embstore._version import __version__
 from embstore.cli.ask import app as ask_app
 from embstore.cli.chart import app as chart_app
 from embstore.cli.compare import app as compare_app
+from embstore.cli.derive import app as derive_app
 from embstore.cli.ingest import app as ingest_app
 from embstore.cli.interrupts import INTERRUPTED, heed_signals
 from embstore.cli.light_imports import skip_grammar_of_addresses
@@ -45,6 +46,7 @@ app = typer.Typer(
 )
 app.add_typer(ingest_app)
 app.add_typer(measure_app)
+app.add_typer(derive_app)
 app.add_typer(ask_app)
 app.add_typer(chart_app)
 app.add_typer(compare_app)

@@ -34,10 +34,11 @@ SELECT
     run.dtype,
     run.sink_threshold,
     coalesce(run.scopes, '') AS scopes,
-    run.metric_versions,
+    current_metrics.metric_versions,
     coalesce(run.intervals, true) AS intervals,
     run.created_at
 FROM run
+JOIN current_metrics ON current_metrics.run_id = run.run_id
 JOIN checkpoint ON checkpoint.checkpoint_id = run.checkpoint_id
 JOIN model ON model.model_id = checkpoint.model_id
 JOIN corpus ON corpus.corpus_id = run.corpus_id

@@ -406,3 +406,32 @@ def cosines_to(X: NDArray[np.floating], direction: NDArray[np.float64]) -> NDArr
             total += np.float64(X[i, c]) * direction[c]
         products[i] = total / length
     return products
+
+
+@compiled(fastmath=REORDERED)
+def squares_about(
+    X: NDArray[np.floating],
+    centre: NDArray[np.float64],
+    weights: NDArray[np.float64],
+    otherwise: float,
+) -> NDArray[np.float64]:
+    """Return of each row's direction the weighted sum of squared distances from a centre, (n,).
+
+    Args:
+        X: (n, d).
+        centre: (d,).
+        weights: how much each coordinate counts, (d,).
+        otherwise: what a row of zeros has.
+    """
+    n, d = X.shape
+    sums = np.full(n, otherwise)
+    for i in range(n):
+        length = length_of(X, i)
+        if length == 0.0:
+            continue
+        total = 0.0
+        for c in range(d):
+            away = np.float64(X[i, c]) / length - centre[c]
+            total += weights[c] * away * away
+        sums[i] = total
+    return sums

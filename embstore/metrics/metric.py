@@ -5,8 +5,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Generic, Literal, Protocol, TypeVar
 
+from embstore.metrics.related import RELATED
 from embstore.metrics.uncertainty import Interval
-from embstore.types import MetricInfo
+from embstore.types import FloatArray, MetricInfo
 
 
 class Vectors(Protocol):
@@ -24,13 +25,15 @@ Change = Literal["shift", "rotation", "duplication"]
 
 
 # What has to be made ready for a metric beyond sums of the vectors and the sample itself: the
-# covariance; all of its eigenvalues; how far each token lies along it; the nearest neighbours; the
-# pairs within a distance; products of tokens of one window; one number for each window: how its
-# tokens lie to their mean, how evenly they are spread, how they turn; the angles between any two
-# layers; the joint covariance of two layers.
+# covariance; all of its eigenvalues; those of the mean of xxᵀ; how far each token lies along it;
+# the nearest neighbours; the pairs within a distance; products of tokens of one window; one number
+# for each window: how its tokens lie to their mean, how evenly they are spread, how they turn; the
+# angles between any two layers; the joint covariance of two layers. "own pass" is what no other
+# metric shares.
 Need = Literal[
     "covariance",
     "spectrum",
+    "spectrum about origin",
     "spread",
     "neighbors",
     "pair counts",
@@ -40,7 +43,23 @@ Need = Literal[
     "window curvature",
     "layer distances",
     "joint covariance",
+    "own pass",
 ]
+
+
+# What a metric costs beyond the forward pass: what it shares with all others of its class.
+COSTS: dict[str, frozenset[Need]] = {
+    "own pass": frozenset(
+        {
+            *("own pass", "spectrum about origin", "pair counts", "window products"),
+            *("window cosine", "window entropy", "window curvature", "layer distances"),
+        }
+    ),
+    "search": frozenset({"neighbors"}),
+    "decomposition": frozenset({"spectrum"}),
+    "pair sums": frozenset({"joint covariance"}),
+    "sums": frozenset(),
+}
 
 
 # What lowest and highest values are said with, for n vectors of d dimensions.
@@ -135,6 +154,8 @@ class Metric(Generic[Subject]):
         why: the reason for an undefined value, given the number of vectors.
         needs: what it takes; what no chosen metric needs is not computed.
         needs_many: it is biased unless there are many times more vectors than dimensions.
+        of_spectrum: the number again, from the eigenvalues of the covariance alone, (d,), which are
+            stored; None where it takes more.
     """
 
     description: Description
@@ -146,11 +167,22 @@ class Metric(Generic[Subject]):
     why: Callable[[Subject, int], str]
     needs: frozenset[Need] = frozenset()
     needs_many: bool = False
+    of_spectrum: Callable[[FloatArray], float] | None = None
 
     @property
     def name(self) -> str:
         """Its key in a store."""
         return self.description.name
+
+    @property
+    def cost(self) -> str:
+        """What it takes beyond the forward pass: the dearest of ``COSTS`` that it needs."""
+        return next((cost for cost, needs in COSTS.items() if needs & self.needs), "sums")
+
+    @property
+    def related(self) -> tuple[str, ...]:
+        """Metrics that rank the layers of real models as it does, or the other way round."""
+        return tuple(name for name, _ in RELATED.get(self.name, ()))
 
     @property
     def info(self) -> MetricInfo:

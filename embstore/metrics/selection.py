@@ -32,10 +32,13 @@ _ASKED_FOR = (
     *("tle", "ess", "local_pca", "ph_dim"),
     *("window_cosine", "window_entropy", "curvature", "angular_distance_next"),
 )
+# What ranks real layers as a metric does that is measured anyway (metrics/related.py), and can be
+# derived from the stored spectrum later.
+SAID_ALREADY = ("band_above_100",)
 
 PRESETS: dict[str, tuple[str, ...]] = {
     "core": _CORE,
-    "default": tuple(name for name in ALL if name not in _ASKED_FOR),
+    "default": tuple(name for name in ALL if name not in (*_ASKED_FOR, *SAID_ALREADY)),
     "all": ALL,
 }
 

@@ -40,14 +40,7 @@ def numbers_of(run_id: str, measured: Measured) -> dict[sa.Table, pa.Table]:
     """
     return {
         schema.layer: _table(schema.layer, run_id, measured.layers),
-        schema.measurement: _table(
-            schema.measurement,
-            run_id,
-            # A metric's rows stand together, so that who asks for one reads little else.
-            sorted(measured.measurements, key=attrgetter("metric", "scope")),
-            reason=_reasons,
-            window_effects=_effects,
-        ),
+        schema.measurement: measurements_of(run_id, measured.measurements),
         schema.spectrum: _spectra(run_id, measured),
         schema.massive_activation: _table(schema.massive_activation, run_id, measured.massive),
         schema.dimension_curve: _table(
@@ -55,6 +48,18 @@ def numbers_of(run_id: str, measured: Measured) -> dict[sa.Table, pa.Table]:
         ),
         schema.angular_distance: _table(schema.angular_distance, run_id, measured.distances),
     }
+
+
+def measurements_of(run_id: str, numbers: Sequence[Measurement]) -> pa.Table:
+    """Return numbers of a run as rows of ``measurement``."""
+    return _table(
+        schema.measurement,
+        run_id,
+        # A metric's rows stand together, so that who asks for one reads little else.
+        sorted(numbers, key=attrgetter("metric", "scope")),
+        reason=_reasons,
+        window_effects=_effects,
+    )
 
 
 def arrow_table(table: sa.Table, rows: Iterable[Mapping[str, object]]) -> pa.Table:

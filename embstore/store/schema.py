@@ -279,3 +279,15 @@ tag_change = Table(
     _needed("tagged_at", DateTime(timezone=True)),
     _refers("run_id", "run.run_id"),
 )
+
+# Which numbers of a run were not measured but computed later, from its spectra.
+derivation = Table(
+    "derivation",
+    metadata,
+    _needed("run_id", String),
+    _needed("metric", String),
+    _needed("version", Integer),
+    _needed("derived_at", DateTime(timezone=True)),
+    _needed("embstore_version", String),
+    _refers("run_id", "run.run_id"),
+)

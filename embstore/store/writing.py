@@ -27,6 +27,7 @@ SELECT m.name, c.weights_sha256, c.revision
 FROM checkpoint AS c JOIN model AS m ON m.model_id = c.model_id
 WHERE list_contains(:weights, c.weights_sha256)
 """
+_IS_DERIVED = "SELECT 1 FROM derivation LIMIT 1"
 
 
 @dataclass(frozen=True)
@@ -70,8 +71,13 @@ def write_runs(database: "Database", runs: Iterable[Run], *, patient: bool = Tru
     built = [_rows(run) for run in runs]
 
     def store(connection: sa.Connection) -> None:
-        stored = _insert_absent(connection, schema.run, [rows.run for rows in built])
+        stored = insert_absent(connection, schema.run, [rows.run for rows in built])
         _insert(connection, [rows for rows in built if any(rows.run is row for row in stored)])
+        if stored and connection.exec_driver_sql(_IS_DERIVED).first():
+            # Computing takes what storing does without: most stores have no derived numbers.
+            from embstore.store.derived_numbers import carry_on
+
+            carry_on(connection, [str(row["run_id"]) for row in stored])
 
     database.transact(store, patient=patient)
     return [str(rows.run["run_id"]) for rows in built]
@@ -117,17 +123,17 @@ def _rows(run: Run) -> _Rows:
 
 def _insert(connection: sa.Connection, new: Sequence[_Rows]) -> None:
     """Store all of runs but their rows of ``run``, which are there."""
-    _insert_absent(connection, schema.model, [rows.model for rows in new])
+    insert_absent(connection, schema.model, [rows.model for rows in new])
     _insert_checkpoints(connection, new)
-    _insert_absent(connection, schema.corpus, [rows.corpus for rows in new])
-    _insert_absent(connection, schema.metric, [metric for rows in new for metric in rows.metrics])
+    insert_absent(connection, schema.corpus, [rows.corpus for rows in new])
+    insert_absent(connection, schema.metric, [metric for rows in new for metric in rows.metrics])
     for table in new[0].numbers if new else ():
         insert_from_arrow(connection, table, pa.concat_tables(rows.numbers[table] for rows in new))
 
 
 def _insert_checkpoints(connection: sa.Connection, new: Sequence[_Rows]) -> None:
     """Store checkpoints, and mark those that have the weights of another of their model."""
-    stored = _insert_absent(connection, schema.checkpoint, [rows.checkpoint for rows in new])
+    stored = insert_absent(connection, schema.checkpoint, [rows.checkpoint for rows in new])
     weights = {sha256 for rows in new for sha256 in rows.weights}
     revisions: dict[tuple[str, str], set[str]] = {}
     for name, sha256, revision in connection.execute(sa.text(_ALIKE), {"weights": list(weights)}):
@@ -202,9 +208,7 @@ def _canonical(content: Mapping[str, object]) -> str:
     return json.dumps(dict(content), sort_keys=True, separators=(",", ":"), ensure_ascii=True)
 
 
-def _insert_absent(
-    connection: sa.Connection, table: sa.Table, rows: Sequence[Row]
-) -> Sequence[Row]:
+def insert_absent(connection: sa.Connection, table: sa.Table, rows: Sequence[Row]) -> Sequence[Row]:
     """Insert the rows whose key is new, the first of each key, and return these.
 
     The transaction holds the file, so nobody else inserts them meanwhile.

@@ -275,7 +275,12 @@ def test_a_sample_leaves_errors_as_they_are_also_with_sinks(sample: int) -> None
     """16 windows of 64 vectors, the first of each a hundred times as long."""
     values: dict[str, list[float]] = {}
     errors: dict[str, list[float]] = {}
-    names = [name for name, metric in METRICS.items() if metric.family is spectral.FAMILY]
+    # There are no directions beyond the hundredth.
+    names = [
+        name
+        for name, metric in METRICS.items()
+        if metric.family is spectral.FAMILY and name != "band_above_100"
+    ]
     for seed in range(60):
         rng = np.random.default_rng(seed)
         Z = rng.normal(size=(16, 64, 32)) * np.arange(1, 33) ** -0.3 + 0.3

@@ -63,6 +63,7 @@ def test_every_fact_comes_back(database: Database) -> None:
         "angular_distance": 30,
         "failure": 0,
         "tag_change": 0,
+        "derivation": 0,
     }
 
 
@@ -210,4 +211,4 @@ def test_runs_written_together_are_stored_as_one_after_the_other(
             for database in (together, singly)
         ]
         assert contents[0] == contents[1]
-        assert contents[0] or table in {"failure", "tag_change"}
+        assert contents[0] or table in {"failure", "tag_change", "derivation"}

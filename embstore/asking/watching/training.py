@@ -24,9 +24,10 @@ _STEPS = """
 WITH steps AS (
     SELECT r.model_id, r.display_name, r.course, r.corpus, r.corpus_id, r.run_id, r.step,
         r.tokens_seen, r.created_at, epoch(r.created_at) AS measured_at, r.settings,
-        r.duplicate_of, run.metric_versions, run.scopes, run.wall_seconds, run.forward_seconds,
+        r.duplicate_of, has.metric_versions, run.scopes, run.wall_seconds, run.forward_seconds,
         run.geometry_seconds
     FROM named_run AS r JOIN run ON run.run_id = r.run_id
+    JOIN current_metrics AS has ON has.run_id = r.run_id
     WHERE r.step IS NOT NULL AND NOT r.untrained
         AND ({model} IS NULL OR {model} IN (r.model, r.display_name))
 ),

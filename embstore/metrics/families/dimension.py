@@ -42,6 +42,7 @@ FAMILY = Family(
 UNLESS_FAR_POINTS_DECIDE = f"{describe('log')}; none where far points decide"
 
 _NEEDS: frozenset[Need] = frozenset({"neighbors"})
+OWN_PASS: frozenset[Need] = frozenset({"neighbors", "own pass"})
 
 # Points this far to either side of a quantile count as near it: of fewer the sum is noise.
 _AROUND = 0.25

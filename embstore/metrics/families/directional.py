@@ -80,6 +80,7 @@ def directional_of_sample(
         count=lambda cloud: int((cloud.sample_norms > 0).sum()),
         interval=interval,
         why=lambda cloud, n: _why_undefined(cloud, n) if n < 2 else why(cloud),
+        needs=frozenset({"own pass"}),
     )
 
 

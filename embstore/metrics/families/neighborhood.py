@@ -5,7 +5,7 @@
 
 from collections.abc import Callable
 
-from embstore.metrics.metric import Description, Family, Metric
+from embstore.metrics.metric import Description, Family, Metric, Need
 from embstore.metrics.one_layer import Cloud
 from embstore.metrics.uncertainty import Interval, clustered, describe
 from embstore.types import FloatArray
@@ -22,6 +22,10 @@ FAMILY = Family(
 )
 
 
+_NEEDS: frozenset[Need] = frozenset({"neighbors"})
+OWN_PASS: frozenset[Need] = frozenset({"neighbors", "own pass"})
+
+
 def of_neighborhoods(
     description: Description,
     compute: Callable[[Cloud], float],
@@ -29,6 +33,7 @@ def of_neighborhoods(
     *,
     least: int,
     why: str = "",
+    needs: frozenset[Need] = _NEEDS,
 ) -> Metric[Cloud]:
     """A metric of all neighbourhoods in the sample.
 
@@ -38,6 +43,7 @@ def of_neighborhoods(
         influence: how much each distinct point moves that value, (n,); None for no interval.
         least: the neighbours that each point needs.
         why: the reason for an undefined value where there are enough.
+        needs: what it takes.
     """
 
     def enough(cloud: Cloud) -> bool:
@@ -65,5 +71,5 @@ def of_neighborhoods(
         count=lambda cloud: len(cloud.graph.distances),
         interval=interval,
         why=why_undefined,
-        needs=frozenset({"neighbors"}),
+        needs=needs,
     )

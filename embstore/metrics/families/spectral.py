@@ -2,7 +2,7 @@
 
 Each is a function of the eigenvalues of the covariance, largest first, (d,), or of those of the
 mean of xxᵀ, which is the same about the origin. Multiplying all of them by one number changes
-nothing. It is NaN where all are zero.
+nothing, and it is NaN where all are zero, but for ``output_variance``.
 
 Its ``gradient`` has the derivatives with respect to the eigenvalues, (d,). Nothing else is needed
 for a standard error: to first order, a token at x moves eigenvalue j, with eigenvector v_j, by
@@ -12,7 +12,7 @@ for a standard error: to first order, a token at x moves eigenvalue j, with eige
 from collections.abc import Callable
 
 from embstore.metrics.conventions import TOKENS_PER_DIMENSION
-from embstore.metrics.metric import Description, Family, Metric
+from embstore.metrics.metric import Description, Family, Metric, Need
 from embstore.metrics.one_layer import Cloud
 from embstore.metrics.uncertainty import Interval, Transform, describe, from_totals
 from embstore.types import FloatArray
@@ -23,9 +23,10 @@ FAMILY = Family(
     text=f"""
     How the variance of the cloud is spread over directions. All are functions of the eigenvalues
     λ₁ ≥ … ≥ λ_d of the covariance of the centred vectors, with σ_i = √λ_i and p_i = λ_i/Σλ. The
-    eigenvalues themselves are stored in table `spectrum`, so a later metric of this kind needs no
-    new forward pass. They see every token fed to the model. A few tokens with huge norms can
-    decide all of them: compare scope `all` with `no_sinks`. `rankme` alone does not centre.
+    eigenvalues themselves are stored in table `spectrum`, and `embstore derive` computes from them,
+    without a forward pass, what a run has not measured: all of these but `rankme`, which alone does
+    not centre, and `participation_ratio_corrected`. They see every token fed to the model. A few
+    tokens with huge norms can decide all of them: compare scope `all` with `no_sinks`.
 
     With few vectors large eigenvalues come out too large and small ones too small, so all of these
     are biased: answers, charts and reports say so below {TOKENS_PER_DIMENSION} tokens a dimension.
@@ -46,6 +47,8 @@ def spectral(
         spectrum=lambda cloud: cloud.eigenvalues,
         sums=lambda cloud: cloud.variance_sums,
         why=why_undefined,
+        needs=frozenset({"covariance", "spectrum"}),
+        of_spectrum=value,
     )
 
 
@@ -62,6 +65,7 @@ def spectral_about_origin(
         spectrum=lambda cloud: cloud.eigenvalues_about_origin,
         sums=lambda cloud: cloud.square_sums_about_origin,
         why=lambda _cloud, n: "0 tokens" if n < 1 else "all vectors are zero",
+        needs=frozenset({"covariance", "spectrum", "spectrum about origin"}),
     )
 
 
@@ -74,6 +78,8 @@ def _of_spectrum(
     spectrum: Callable[[Cloud], FloatArray],
     sums: Callable[[Cloud], FloatArray],
     why: Callable[[Cloud, int], str],
+    needs: frozenset[Need],
+    of_spectrum: Callable[[FloatArray], float] | None = None,
 ) -> Metric[Cloud]:
     def interval(cloud: Cloud, number: float) -> Interval | None:
         if cloud.unit_clusters.n_windows < 2:
@@ -90,8 +96,9 @@ def _of_spectrum(
         count=lambda cloud: cloud.n,
         interval=interval,
         why=why,
-        needs=frozenset({"covariance", "spectrum"}),
+        needs=needs,
         needs_many=True,
+        of_spectrum=of_spectrum,
     )
 
 
@@ -103,10 +110,15 @@ def shares(values: FloatArray) -> FloatArray | None:
 
 def why_undefined(cloud: Cloud, n: int) -> str:
     """Say why a cloud of n vectors has no such number."""
+    return why_not_of(cloud.trace, cloud.d, n)
+
+
+def why_not_of(trace: float, d: int, n: int) -> str:
+    """Say why n vectors of d dimensions have no such number, given the sum of eigenvalues."""
     if n < 2:
         return f"{n} tokens"
-    if cloud.trace == 0:
+    if trace == 0:
         return "all vectors are equal"
-    if cloud.d == 1:
+    if d == 1:
         return "needs more than one dimension"
     return "fewer than 10 directions with variance from the 11th on"

@@ -60,5 +60,6 @@ METRICS = [
         why=why_undefined,
         needs=frozenset({"covariance"}),
         needs_many=True,
+        of_spectrum=anisotropy,
     )
 ]

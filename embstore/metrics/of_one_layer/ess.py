@@ -4,7 +4,7 @@ import numpy as np
 from scipy.special import gammaln
 
 from embstore.geometry.neighbors.neighborhoods import centred
-from embstore.metrics.families.neighborhood import of_neighborhoods
+from embstore.metrics.families.neighborhood import OWN_PASS, of_neighborhoods
 from embstore.metrics.local_shapes import WIDE, shapes
 from embstore.metrics.metric import Description
 from embstore.metrics.one_layer import Cloud
@@ -127,5 +127,6 @@ METRICS = [
         ess,
         influence,
         least=WIDE,
+        needs=OWN_PASS,
     )
 ]

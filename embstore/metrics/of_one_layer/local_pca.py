@@ -3,7 +3,7 @@
 import numpy as np
 
 from embstore.geometry.neighbors.neighborhoods import centred
-from embstore.metrics.families.neighborhood import of_neighborhoods
+from embstore.metrics.families.neighborhood import OWN_PASS, of_neighborhoods
 from embstore.metrics.local_shapes import WIDE, shapes
 from embstore.metrics.metric import Description
 from embstore.metrics.one_layer import Cloud
@@ -60,5 +60,6 @@ METRICS = [
         local_pca,
         None,
         least=WIDE,
+        needs=OWN_PASS,
     )
 ]

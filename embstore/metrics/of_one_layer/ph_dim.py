@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from embstore.geometry.row_loops import lengths
 from embstore.geometry.spanning_trees import pair_distances, tree_length
-from embstore.metrics.families.dimension import estimate
+from embstore.metrics.families.dimension import OWN_PASS, estimate
 from embstore.metrics.metric import Description
 from embstore.metrics.one_layer import Cloud
 from embstore.types import FloatArray
@@ -132,5 +132,6 @@ METRICS = [
         _number,
         None,
         why=_why_undefined,
+        needs=OWN_PASS,
     )
 ]

@@ -42,8 +42,10 @@ METRICS = [
             unchanged_by=("shift", "rotation", "duplication"),
             notes="""
             exp(`spectral_entropy`), a count of directions between `participation_ratio` and
-            `effective_rank`. The code of Li et al. and reptrix compute it under the name RankMe;
-            RankMe as it was defined is `rankme`.
+            `effective_rank`; also called von Neumann or eigenvalue-entropy rank. Three ranks by
+            entropy differ in what they share out: this one variances (p = λ/Σλ), `effective_rank`
+            their roots, so small directions count more, and `rankme` the roots without centring.
+            The code of Li et al. and reptrix compute this one under the name RankMe.
             """,
         ),
         spectral_rank,

@@ -13,7 +13,8 @@ def stable_rank(eigenvalues: FloatArray) -> float:
     Σλ / λ₁ = ‖X‖²_F / ‖X‖²₂ of the centred vectors X, in [1, d]: 1 for points on a line, d
     for a round cloud. Never above the participation ratio.
 
-    Rudelson & Vershynin 2007, doi 10.1145/1255443.1255449, who call it the numerical rank.
+    Rudelson & Vershynin 2007, doi 10.1145/1255443.1255449, who call it the numerical rank;
+    He & Ozay 2022, ICML (PMLR 162), definition 4.1, who call it NESum.
 
     >>> stable_rank(np.array([2.0, 1.0, 1.0]))
     2.0
@@ -44,7 +45,8 @@ METRICS = [
             One over `anisotropy`, read as a count of directions: small anisotropies, which a plot
             squeezes together, are far apart here. The largest direction decides it. With few
             vectors that one is overestimated, so the number is biased low; sinks bring it close
-            to 1.
+            to 1. NESum (He & Ozay 2022, ICML) is the same number, Σλ_i/λ₁ of the centred
+            covariance, under another name.
             """,
         ),
         stable_rank,

@@ -3,7 +3,7 @@
 import numpy as np
 
 from embstore.geometry.neighbors.ties import rounding_of
-from embstore.metrics.families.dimension import estimate
+from embstore.metrics.families.dimension import OWN_PASS, estimate
 from embstore.metrics.local_shapes import shapes
 from embstore.metrics.metric import Description
 from embstore.metrics.neighbor_ratios import NEIGHBORS, mean_of_untied
@@ -146,5 +146,6 @@ METRICS = [
         tle,
         influence,
         robust=False,
+        needs=OWN_PASS,
     )
 ]

@@ -65,7 +65,7 @@ SELECT
     run.forward_seconds,
     run.geometry_seconds,
     run.peak_memory_bytes,
-    run.metric_versions,
+    current_metrics.metric_versions,
     run.study,
     current_tags.tags,
     run.repeat,
@@ -76,6 +76,7 @@ JOIN checkpoint ON checkpoint.checkpoint_id = run.checkpoint_id
 JOIN model ON model.model_id = checkpoint.model_id
 JOIN corpus ON corpus.corpus_id = run.corpus_id
 JOIN current_tags ON current_tags.run_id = run.run_id
+JOIN current_metrics ON current_metrics.run_id = run.run_id
 LEFT JOIN checkpoint AS original ON original.checkpoint_id = checkpoint.duplicate_of
 LEFT JOIN (
     SELECT

@@ -86,7 +86,7 @@ def find_damage(folder: Path, manifest: Manifest, stored: Iterable[str]) -> Dama
     broken = {
         run_id
         for run_id, files in manifest.runs.items()
-        if any(number_path(run_id, table) in damaged for table in files)
+        if any(number_path(run_id, table, file) in damaged for table, file in files.items())
     }
     runs = {
         run_id: files

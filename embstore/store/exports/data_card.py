@@ -23,6 +23,7 @@ _ABOUT = {
     "metric": "definitions of the metrics",
     "failure": "checkpoints that could not be measured",
     "tag_change": "tags given after measuring",
+    "derivation": "which numbers were computed later, from spectra",
 }
 # The first that a hub shows.
 _FIRST = "measurement"
@@ -139,7 +140,13 @@ def _rows(manifest: Manifest, table: str) -> int:
 def _pattern(manifest: Manifest, table: str) -> str:
     if table in FACTS:
         return fact_path(table, manifest.tables[table])
-    return f"runs/*/{table}.parquet"
+    return f"runs/*/{_renewable(table)}.parquet"
+
+
+def _renewable(table: str) -> str:
+    """Return a pattern of the names that the files of a table of numbers have."""
+    # Only numbers are derived later, which gives their file another name.
+    return f"{table}*" if table == _FIRST else table
 
 
 def croissant(manifest: Manifest, columns: Mapping[str, Mapping[str, str]]) -> str:
@@ -178,7 +185,7 @@ def croissant(manifest: Manifest, columns: Mapping[str, Mapping[str, str]]) -> s
             "name": f"{table}-files",
             "containedIn": {"@id": "repo"},
             "encodingFormat": "application/x-parquet",
-            "includes": f"runs/*/{table}.parquet",
+            "includes": f"runs/*/{_renewable(table)}.parquet",
         }
         for table in NUMBERS
     ]

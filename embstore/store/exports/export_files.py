@@ -3,7 +3,8 @@
 ::
 
     manifest.json                      schema, and every file with its SHA-256; written last
-    runs/RUN_ID/measurement.parquet    the numbers of one run, a file for each table
+    runs/RUN_ID/measurement.parquet    the numbers of one run, a file for each table; with its
+                                       CHECKSUM in the name if numbers were derived later
     tables/model-CHECKSUM.parquet      what runs share, of all runs
     README.md, croissant.json          for a data-set hub
 
@@ -36,11 +37,19 @@ _REVISION = re.compile(r"[0-9]{4}")
 
 @dataclass(frozen=True)
 class ExportFile:
-    """One Parquet file: its fingerprint, its size and how many rows it has."""
+    """One Parquet file.
+
+    Attributes:
+        sha256: its fingerprint.
+        size: in bytes.
+        rows: how many it has.
+        renewed: it came in the place of an earlier one, so that it has another name.
+    """
 
     sha256: str
     size: int
     rows: int
+    renewed: bool = False
 
 
 @dataclass(frozen=True)
@@ -63,7 +72,7 @@ class Manifest:
         """Return every file by its path in the folder."""
         facts = {fact_path(table, file): file for table, file in self.tables.items()}
         numbers = {
-            number_path(run_id, table): file
+            number_path(run_id, table, file): file
             for run_id, files in self.runs.items()
             for table, file in files.items()
         }
@@ -79,9 +88,10 @@ def fact_path(table: str, file: ExportFile) -> str:
     return f"tables/{table}-{file.sha256[:16]}.parquet"
 
 
-def number_path(run_id: str, table: str) -> str:
+def number_path(run_id: str, table: str, file: ExportFile | None = None) -> str:
     """Return where the file of a run's numbers lies in an export."""
-    return f"runs/{run_id}/{table}.parquet"
+    checksum = f"-{file.sha256[:16]}" if file is not None and file.renewed else ""
+    return f"runs/{run_id}/{table}{checksum}.parquet"
 
 
 def check_name(folder: Path) -> None:
@@ -168,7 +178,9 @@ def _run_id(key: str) -> str:
 def _files(given: Mapping[str, Any], tables: Sequence[str]) -> dict[str, ExportFile]:
     found = {}
     for table, said in given.items():
-        file = ExportFile(str(said["sha256"]), int(said["size"]), int(said["rows"]))
+        file = ExportFile(
+            str(said["sha256"]), int(said["size"]), int(said["rows"]), bool(said.get("renewed"))
+        )
         if table not in tables or not _SHA256.fullmatch(file.sha256):
             raise ValueError
         found[table] = file
@@ -191,7 +203,7 @@ def reader(base: str, manifest: Manifest) -> Reader:
                 return f"SELECT * FROM {table} LIMIT 0"  # noqa: S608 - one of our own tables
             return parquet([f"{base}/{fact_path(table, file)}"])
         files = [
-            f"{base}/{number_path(run_id, table)}"
+            f"{base}/{number_path(run_id, table, manifest.runs[run_id][table])}"
             for run_id in runs
             if table in manifest.runs.get(run_id, ()) and manifest.runs[run_id][table].rows
         ]

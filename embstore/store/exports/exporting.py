@@ -5,7 +5,7 @@ import os
 import re
 import stat
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,9 +20,22 @@ from embstore.errors import EmbstoreError, StoreError, StoreLockedError
 from embstore.store.exports.at_address import address_in
 from embstore.store.exports.damage import find_damage
 from embstore.store.exports.data_card import croissant, data_card
-from embstore.store.exports.export_files import MANIFEST, Manifest, check_name, read_manifest
+from embstore.store.exports.export_files import (
+    MANIFEST,
+    Manifest,
+    check_name,
+    number_path,
+    read_manifest,
+)
 from embstore.store.exports.kept_words import renewed_card, renewed_metadata
-from embstore.store.exports.parquet_files import PARTIAL, connect, write_facts, write_run
+from embstore.store.exports.more_derived import derived_runs, runs_with_more
+from embstore.store.exports.parquet_files import (
+    PARTIAL,
+    connect,
+    renew_numbers,
+    write_facts,
+    write_run,
+)
 from embstore.store.failures import duckdb_message, reading_error
 from embstore.store.readable import check_readable
 from embstore.store.references import check_references
@@ -37,6 +50,9 @@ _BATCH = 100
 _LOCK = ".embstore.lock"
 # What embstore calls the files that it deletes when they count no more; others are the user's.
 _TABLE_FILE = re.compile(rf"({'|'.join(FACTS)})-[0-9a-f]{{16}}\.parquet|\.\w+{re.escape(PARTIAL)}")
+_NUMBER_FILE = re.compile(
+    rf"({'|'.join(NUMBERS)})(-[0-9a-f]{{16}})?\.parquet|\.\w+{re.escape(PARTIAL)}"
+)
 _RUN_FOLDER = re.compile(rf"[0-9a-f]{{32}}|\.[0-9a-f]{{32}}{re.escape(PARTIAL)}")
 
 
@@ -135,14 +151,27 @@ def _export(database: "Database", target: Path) -> Exported:
         stored = _stored_runs(database, connection)
         damage = find_damage(target, given, stored)
         before = damage.sound
+        if "derivation" in given.tables.keys() - before.tables:
+            # Which of their numbers were derived is not known any more.
+            unknown = derived_runs(connection)
+            kept = {run_id: files for run_id, files in before.runs.items() if run_id not in unknown}
+            before = replace(before, runs=kept)
         written = [run_id for run_id in stored if run_id not in before.runs]
+        renewable = runs_with_more(connection, target, before)
         runs = before.runs
         try:
-            for start in range(0, max(1, len(written)), _BATCH):
+            renewed: list[str] = []
+            for start in range(0, max(1, len(written), len(renewable)), _BATCH):
                 batch = written[start : start + _BATCH]
                 added = {run_id: write_run(connection, target, run_id) for run_id in batch}
+                later = renewable[start : start + _BATCH]
+                added |= {
+                    run_id: renew_numbers(connection, target, run_id, before.runs[run_id])
+                    for run_id in later
+                }
+                renewed += later
                 runs = {**runs, **added}
-                tables = write_facts(connection, target, before, list(runs))
+                tables = write_facts(connection, target, before, list(runs), renewed)
                 manifest = Manifest(embstore_version=__version__, tables=tables, runs=runs)
                 _publish(connection, target, manifest)
         except duckdb.Error as error:
@@ -208,12 +237,21 @@ def _columns(connection: duckdb.DuckDBPyConnection) -> Mapping[str, Mapping[str,
 def _sweep(target: Path, manifest: Manifest) -> None:
     """Remove files of embstore that no longer count."""
     counting = manifest.files()
+    for run_id, files in manifest.runs.items():
+        # Of a run whose numbers were renewed, and of one whose export was stopped meanwhile.
+        for found in (target / number_path(run_id, "measurement")).parent.glob("measurement-*"):
+            name = f"runs/{run_id}/{found.name}"
+            if _NUMBER_FILE.fullmatch(found.name) and name not in counting:
+                found.unlink()
+        if "measurement" in files and files["measurement"].renewed:
+            (target / number_path(run_id, "measurement")).unlink(missing_ok=True)
     for file in (target / "tables").glob("*"):
         if _TABLE_FILE.fullmatch(file.name) and f"tables/{file.name}" not in counting:
             file.unlink()
     for folder in (target / "runs").glob("*"):
         if _RUN_FOLDER.fullmatch(folder.name) and folder.name not in manifest.runs:
-            for table in NUMBERS:
-                (folder / f"{table}.parquet").unlink(missing_ok=True)
+            for file in folder.glob("*.parquet"):
+                if _NUMBER_FILE.fullmatch(file.name):
+                    file.unlink()
             with contextlib.suppress(OSError):
                 folder.rmdir()

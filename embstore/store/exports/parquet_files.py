@@ -1,7 +1,8 @@
 """Writes the tables of a store as the Parquet files of an export."""
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import duckdb
@@ -27,6 +28,7 @@ _KEYS = {
     "corpus": "corpus_id",
     "run": "run_id",
     "metric": "(name, version)",
+    "derivation": "(run_id, metric)",
 }
 
 
@@ -55,11 +57,7 @@ def write_run(
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
     files = {
-        table: _copy(
-            connection,
-            f"SELECT * FROM store.{table} WHERE run_id = {quoted(run_id)}",  # noqa: S608 - quoted
-            partial / f"{table}.parquet",
-        )
+        table: _copy(connection, _numbers(table, run_id), partial / f"{table}.parquet")
         for table in NUMBERS
     }
     if whole.exists():
@@ -71,11 +69,50 @@ def write_run(
     return files
 
 
-def write_facts(
-    connection: duckdb.DuckDBPyConnection, target: Path, before: Manifest, runs: Sequence[str]
+def renew_numbers(
+    connection: duckdb.DuckDBPyConnection,
+    target: Path,
+    run_id: str,
+    files: Mapping[str, ExportFile],
 ) -> dict[str, ExportFile]:
-    """Write what these runs share: as the store has it, and of other runs as it was exported."""
-    _gather(connection, target, before, runs)
+    """Write the numbers of a run anew that has had some derived since; its other files stay.
+
+    What another store has derived of it and this one has not stays, too.
+    """
+    earlier = target / number_path(run_id, "measurement", files["measurement"])
+    partial = earlier.with_name(f".measurement{PARTIAL}")
+    now = _numbers("measurement", run_id)
+    others = (
+        f"SELECT * FROM ({parquet([str(earlier)])}) "  # noqa: S608 - quoted
+        f"WHERE metric NOT IN (SELECT metric FROM ({now}))"
+    )
+    written = _copy(connection, f"{now} UNION ALL BY NAME {others}", partial)
+    file = replace(written, renewed=True)
+    partial.replace(target / number_path(run_id, "measurement", file))
+    return {**files, "measurement": file}
+
+
+def _numbers(table: str, run_id: str) -> str:
+    return f"SELECT * FROM store.{table} WHERE run_id = {quoted(run_id)}"  # noqa: S608 - quoted
+
+
+def write_facts(
+    connection: duckdb.DuckDBPyConnection,
+    target: Path,
+    before: Manifest,
+    runs: Sequence[str],
+    renewed: Collection[str],
+) -> dict[str, ExportFile]:
+    """Write what these runs share: as the store has it, and of other runs as it was exported.
+
+    Args:
+        connection: with the store.
+        target: the folder.
+        before: what was exported before.
+        runs: that the export has from now on.
+        renewed: of those that it had before, the ones with numbers derived since.
+    """
+    _gather(connection, target, before, runs, renewed)
     files = {}
     folder = target / "tables"
     folder.mkdir(exist_ok=True)
@@ -94,7 +131,11 @@ def _copy(connection: duckdb.DuckDBPyConnection, sql: str, path: Path) -> Export
 
 
 def _gather(
-    connection: duckdb.DuckDBPyConnection, target: Path, before: Manifest, runs: Sequence[str]
+    connection: duckdb.DuckDBPyConnection,
+    target: Path,
+    before: Manifest,
+    runs: Sequence[str],
+    renewed: Collection[str],
 ) -> None:
     for table in FACTS:
         connection.execute(f"DELETE FROM {table}")  # noqa: S608 - one of our own tables
@@ -106,6 +147,10 @@ def _gather(
             # A run stays with the numbers that it was exported with.
             kept = ", ".join(map(quoted, before.runs)) or "''"
             sources = [f"{sources[1]} WHERE run_id IN ({kept})", sources[0]]
+        if table == "derivation":
+            # So does what was derived of it.
+            kept = ", ".join(map(quoted, before.runs.keys() - set(renewed))) or "''"
+            sources[0] += f" WHERE run_id NOT IN ({kept})"
         for source in sources:
             absent = (
                 f"SELECT * FROM ({source}) WHERE {_KEYS[table]} NOT IN "  # noqa: S608 - our own

@@ -1,1 +1,1 @@
-"""What changes a store after it was measured: merging, removing, renaming, tagging."""
+"""What changes a store after it was measured: merging, removing, renaming, tagging, deriving."""

@@ -32,6 +32,17 @@ _LOG = logging.getLogger(__name__)
 
 _NEW = "SELECT run_id FROM {other}.run EXCEPT SELECT run_id FROM run"
 _IS_HERE = "run_id IN (SELECT run_id FROM run)"
+# Of runs that both have from one doing, so that they have one spectrum.
+_DERIVED_THERE = """
+(run_id, metric) IN (
+    SELECT (derivation.run_id, derivation.metric)
+    FROM {other}.derivation AS derivation
+    JOIN {other}.run AS there ON there.run_id = derivation.run_id
+    JOIN run ON run.run_id = there.run_id AND run.created_at = there.created_at
+    WHERE (derivation.run_id, derivation.metric) NOT IN (SELECT (run_id, metric) FROM derivation)
+)
+"""
+_IS_DERIVED = "SELECT 1 FROM derivation LIMIT 1"
 # What runs share, each with which of it the other store's new runs need.
 _SHARED = (
     (
@@ -171,7 +182,14 @@ def take_in(connection: "sa.Connection", other: str) -> None:
             f"FROM {other}.{table.name} WHERE {needed.format(**words)} "  # noqa: S608 - names of our own
             f"AND ({keys}) NOT IN (SELECT ({keys}) FROM {table.name})",
         )
-    for table in (schema.metadata.tables[name] for name in NUMBERS):
+    # The numbers before what says that they are derived, by which they are chosen.
+    for table in (schema.measurement, schema.derivation):
+        _insert(
+            connection,
+            table,
+            f"FROM {other}.{table.name} WHERE {_DERIVED_THERE.format(**words)}",
+        )
+    for table in (*(schema.metadata.tables[name] for name in NUMBERS), schema.derivation):
         _insert(connection, table, f"FROM {other}.{table.name} WHERE run_id IN ({words['new']})")
     # After what is chosen by which runs are new.
     _insert(connection, schema.run, f"FROM {other}.run WHERE run_id IN ({words['new']})")
@@ -185,6 +203,11 @@ def take_in(connection: "sa.Connection", other: str) -> None:
             f"EXCEPT ALL SELECT {columns} FROM {table.name})",
         )
     duplicates.mark(connection, linked)
+    if connection.exec_driver_sql(_IS_DERIVED).first():
+        # A later run may hide what was derived for an earlier one.
+        from embstore.store.derived_numbers import carry_on
+
+        carry_on(connection)
 
 
 def _insert(connection: "sa.Connection", table: "sa.Table", rest: str) -> None:

@@ -1,6 +1,6 @@
 """Looks for what no store should have: rows twice, rows of nothing, gaps, impossible numbers."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -8,7 +8,7 @@ from embstore.common.messages import listed
 from embstore.store import schema
 from embstore.store.table_names import NUMBERS
 from embstore.store.tampering import changed_tables, changed_views
-from embstore.store.verification import gaps, limits
+from embstore.store.verification import derived, gaps, limits
 
 if TYPE_CHECKING:
     from embstore.store.database import Database
@@ -22,6 +22,7 @@ _KEYS = {
     "dimension_curve": (*_STATE, "scope", "rank"),
     "angular_distance": (*_STATE, "scope", "other_layer"),
     "massive_activation": (*_STATE, "rank"),
+    "derivation": ("run_id", "metric"),
 }
 
 _REMEASURE = "remove the run with `embstore rm --run {run} --yes` and ingest it again"
@@ -69,7 +70,7 @@ _ORPHANS = (
             f"FROM {table} ANTI JOIN run USING (run_id) GROUP BY ALL",
             _CLEAN_COPY,
         )
-        for table in (*NUMBERS, "tag_change")
+        for table in (*NUMBERS, "tag_change", "derivation")
     ),
 )  # fmt: skip
 _RUN_FAULTS = (
@@ -88,6 +89,7 @@ _RUN_FAULTS = (
     ("numbers of no layer", "angular_distance", gaps.stray("angular_distance")),
     ("numbers of no layer", "massive_activation", gaps.stray("massive_activation")),
     ("numbers that the run was not to measure", "measurement", gaps.NOT_ASKED),
+    ("numbers both measured and derived", "derivation", derived.DERIVED_AND_MEASURED),
     ("a metric without a definition", "metric", gaps.UNDEFINED_METRIC),
     ("neither a number nor a reason", "measurement", limits.UNEXPLAINED),
     ("an interval that leaves out its number", "measurement", limits.NO_INTERVAL),
@@ -164,6 +166,12 @@ def _faults(database: "Database") -> Iterator[Fault | None]:
         yield _ask(database, f"rows of no {parent}", name, sql, advice)
     for fault, where, sql in _RUN_FAULTS:
         yield _ask(database, fault, where, sql, _REMEASURE)
+    yield _fault(
+        "a derived number that its spectrum does not give",
+        "measurement",
+        list(derived.other_numbers(database)),
+        _REMEASURE,
+    )
 
 
 def _duplicates(database: "Database", table: str, key: tuple[str, ...]) -> Fault | None:
@@ -186,6 +194,16 @@ def _ask(database: "Database", fault: str, table: str, sql: str, advice: str) ->
     (first,) = found
     rows = int(first.pop("n_in_all"))
     del first["n"]
+    return _told(fault, table, rows, first, advice)
+
+
+def _fault(
+    fault: str, table: str, found: Sequence[Mapping[str, object]], advice: str
+) -> Fault | None:
+    return _told(fault, table, len(found), found[0], advice) if found else None
+
+
+def _told(fault: str, table: str, rows: int, first: Mapping[str, object], advice: str) -> Fault:
     example = ", ".join(f"{name} {_shown(value)}" for name, value in first.items())
     run = str(first.get("run_id", ""))[:12]
     return Fault(fault, table, rows, example, advice.format(run=run))

@@ -20,11 +20,13 @@ def _listed(names: Iterable[str]) -> str:
 
 
 _STATE = "run_id, stack, layer, site"
-# Which metrics runs were to measure, in which version.
+# Which metrics runs were to measure, or have had derived, in which version.
 METRICS_OF_RUNS = """
 SELECT run_id, asked.key AS metric, TRY_CAST(asked.value AS INTEGER) AS version
 FROM (SELECT run_id, metric_versions FROM run WHERE json_valid(metric_versions)) AS readable,
     json_each(readable.metric_versions) AS asked
+UNION
+SELECT run_id, metric, version FROM derivation SEMI JOIN run USING (run_id)
 """
 # Of one layer there is a row, with a number or a reason, for each state of a stack; of two, for
 # each state but the last and the final norm. A metric that is not known here may be either.

@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,7 @@ from embstore.report.write import build_report
 from embstore.store.connection import open_database
 from embstore.store.database import Database
 from embstore.store.exports.exporting import export_store
+from embstore.store.mending.deriving import derive_numbers
 from embstore.store.mending.find_runs import Selection
 from embstore.store.mending.merging import merge_stores
 from embstore.store.mending.removing import remove_runs
@@ -137,6 +139,25 @@ def test_runs_are_renamed_tagged_and_removed(filled: Database, file: Database) -
     expected = contents(file)
     assert len(expected.pop("tag_change")) == 1
     assert kept == expected
+
+
+def test_numbers_are_derived_and_merged(
+    filled: Database, file: Database, address: str, make_lake: Callable[[], str]
+) -> None:
+    for one in (filled, file):
+        assert derive_numbers(one, ["stable_rank"]).runs == N_RUNS
+        assert derive_numbers(one, ["stable_rank"]).runs == 0
+    kept, expected = contents(filled), contents(file)
+    # When they were asked for differs.
+    assert len(kept.pop("derivation")) == len(expected.pop("derivation")) == N_RUNS
+    assert kept == expected
+    other = open_database(make_lake())
+    merge_stores(other, [address])
+    assert contents(other) == contents(filled)
+    # A later run of a checkpoint, whatever its sample, has them too.
+    later = make_run(name="lab/decoder", seed=9, created_at=datetime(2027, 1, 1, tzinfo=UTC))
+    run_id = write_run(filled, later)
+    assert run_id in filled.select("SELECT run_id FROM derivation")["run_id"].to_pylist()
 
 
 def test_only_runs_with_tags_are_asked(filled: Database, address: str) -> None:
