@@ -5,7 +5,7 @@ CREATE TABLE alembic_version (
 	CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num)
 );
 
-INSERT INTO alembic_version VALUES ('0010');
+INSERT INTO alembic_version VALUES ('0011');
 
 CREATE TABLE corpus (
 	corpus_id VARCHAR NOT NULL,
@@ -111,6 +111,20 @@ CREATE TABLE run (
 	study_sha256 VARCHAR,
 	intervals BOOLEAN,
 	PRIMARY KEY (run_id)
+);
+
+CREATE TABLE angular_distance (
+	run_id VARCHAR NOT NULL,
+	stack VARCHAR NOT NULL,
+	layer INTEGER NOT NULL,
+	site VARCHAR NOT NULL,
+	other_layer INTEGER NOT NULL,
+	scope VARCHAR NOT NULL,
+	distance DOUBLE PRECISION,
+	std_error DOUBLE PRECISION,
+	ci_low DOUBLE PRECISION,
+	ci_high DOUBLE PRECISION,
+	n BIGINT NOT NULL
 );
 
 CREATE TABLE derivation (
