@@ -22,6 +22,7 @@ from embstore.measuring.evaluate import LayerResult, measure_layer, measure_pair
 from embstore.measuring.layers_at_once import bytes_of_one, layers_at_once
 from embstore.measuring.scopes import SINK_THRESHOLD, same_tokens
 from embstore.measuring.stack import StackRecord
+from embstore.measuring.tokens_read import sampled_of
 from embstore.metrics.selection import Selection
 from embstore.models.hidden_states import HiddenBatch
 from embstore.types import (
@@ -74,9 +75,9 @@ def measure_batches(
     """Measure the chosen metrics of every layer, and of each layer with the next.
 
     Args:
-        batches: the hidden states of all windows, in order.
-        positions: the kept sample: ascending flat indices into (windows, window),
-            padding not among them.
+        batches: the hidden states of all windows, each once.
+        positions: the kept sample: ascending flat indices into (windows, window), where
+            windows are in the order of the draw; padding not among them.
         choice: what to measure; None for everything.
         progress: called as (stage, done, total): ``forward`` counts tokens,
             ``geometry`` layers and pairs of layers.
@@ -91,9 +92,8 @@ def measure_batches(
     with workers(choice.n_workers) as pool:
         for batch in batches:
             forward_seconds += batch.seconds
-            window = batch.mask.shape[1]
-            first = batch.start * window
-            until = int(np.searchsorted(positions, first + batch.mask.size))
+            sampled = sampled_of(batch, positions)
+            until = taken + len(sampled)
             for stack in sorted({key.stack for key in batch.states}):
                 states = {key: state for key, state in batch.states.items() if key.stack == stack}
                 if stack not in stacks:
@@ -108,7 +108,8 @@ def measure_batches(
                     ]
                     stacks[stack] = StackRecord(
                         records,
-                        positions // window,
+                        # Told anew as each batch is taken in, in the order of the batches.
+                        positions // batch.places,
                         pairs=bool(selection.of_pair),
                         joint=selection.needs("joint covariance"),
                     )
@@ -116,8 +117,9 @@ def measure_batches(
                     states,
                     batch.mask,
                     batch.ids[stack],
-                    batch.start,
-                    positions[taken:until] - first,
+                    batch.windows,
+                    batch.places,
+                    sampled,
                     slice(taken, until),
                     sink_threshold=choice.sink_threshold,
                     pool=pool,
@@ -190,16 +192,15 @@ def _in_all(
 def _massive(stack: StackRecord, record: LayerRecord) -> list[MassiveActivation]:
     if record.n_bad:
         return []
-    ids = np.concatenate(stack.ids)
     largest = record.largest
-    rows, positions = np.divmod(largest.tokens, ids.shape[1])
+    rows, positions = np.divmod(largest.tokens, stack.read.places)
     return [
         MassiveActivation(
             key=record.key,
             rank=rank,
             window_index=int(row),
             position=int(position),
-            token_id=int(ids[row, position]),
+            token_id=stack.read.token_id(int(row), int(position)),
             coordinate=int(coordinate),
             value=float(value),
         )

@@ -11,6 +11,7 @@ from embstore.common.workers import Workers
 from embstore.geometry.arithmetic.protocol import Vectors
 from embstore.measuring.collect import N_GROUPS, BatchTokens, Few, LayerRecord, PairRecord
 from embstore.measuring.scopes import FIRST, REST, SINK, token_groups
+from embstore.measuring.tokens_read import TokensRead
 from embstore.metrics.apart import ENOUGH
 from embstore.metrics.clusters import N_DEALT, Clusters
 
@@ -38,7 +39,7 @@ class StackRecord:
 
         Args:
             layers: one record each, for the same sample.
-            windows: of each token of the sample, ascending, (n_sample,).
+            windows: of each token of the sample, (n_sample,).
             pairs: whether adjacent layers are compared.
             joint: whether that takes their joint moments.
         """
@@ -58,8 +59,7 @@ class StackRecord:
         self.kept_until: dict[int, int] = {}
         # Tokens of each window by group, a row per window.
         self.by_window: list[NDArray[np.int64]] = []
-        # Token ids read so far, a row per window: 8 bytes a token.
-        self.ids: list[NDArray[np.int64]] = []
+        self.read = TokensRead()
         self._settled: set[int] = set()
         self._few_limit = min(record.d for record in self.layers.values()) // 2
 
@@ -68,7 +68,8 @@ class StackRecord:
         states: "dict[LayerKey, Tensor]",
         mask: NDArray[np.bool_],
         ids: NDArray[np.int64],
-        start: int,
+        numbers: NDArray[np.int64],
+        places: int,
         sampled: NDArray[np.int64],
         at: slice,
         *,
@@ -81,7 +82,8 @@ class StackRecord:
             states: hidden states of each layer, (windows, window, d).
             mask: which positions are tokens, (windows, window).
             ids: the token ids read, (windows, window).
-            start: index of the batch's first window.
+            numbers: of the windows in the order of the draw, (windows,).
+            places: of a window in flat positions among all windows.
             sampled: flat positions in the batch that are sampled.
             at: the rows of the sample that they become.
             sink_threshold: see ``token_groups``.
@@ -95,17 +97,20 @@ class StackRecord:
                 -1, N_GROUPS
             )
         )
+        of_tokens = numbers[windows]
+        kept = (np.cumsum(flat) - 1)[sampled]
+        self.sample_windows[at] = of_tokens[kept]
         batch = BatchTokens(
             mask=flat,
             groups=groups,
             # A position among all of the batch becomes a row among its tokens.
-            kept=(np.cumsum(flat) - 1)[sampled],
+            kept=kept,
             at=at,
-            also_kept=np.flatnonzero(np.isin(groups, self._still_kept(start))),
-            tokens=np.flatnonzero(flat) + start * mask.shape[1],
+            also_kept=np.flatnonzero(self._is_kept(groups, of_tokens)),
+            tokens=np.flatnonzero(mask) % mask.shape[1] + of_tokens * places,
         )
-        self.ids.append(ids)
-        self.take(lambda key: batch.of(states[key]), batch, windows + start, pool)
+        self.read.add(numbers, ids, places)
+        self.take(lambda key: batch.of(states[key]), batch, of_tokens, pool)
 
     def take(
         self,
@@ -143,13 +148,43 @@ class StackRecord:
             if group != REST and self.counts[group] >= self._few_limit:
                 self._settle(group)
 
-    def _still_kept(self, start: int) -> list[int]:
-        """Return the groups whose vectors are kept from window ``start`` on."""
+    def _is_kept(self, groups: NDArray[np.int8], windows: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Tell which tokens of a batch are kept beside the sample.
+
+        Args:
+            groups: of each token, (n,).
+            windows: of each, (n,).
+        """
+        kept = np.zeros(len(groups), dtype=np.bool_)
         for group in (SINK, FIRST):
-            full = len(self.kept_groups) > MORE_KEPT * len(self.sample_groups)
-            if group in self._settled and full:
-                self.kept_until.setdefault(group, start)
-        return [group for group in (SINK, FIRST) if group not in self.kept_until]
+            if len(windows) and group in self._settled and self._is_full():
+                self._limit(group, int(windows.min()))
+            kept |= (groups == group) & (windows < self.kept_until.get(group, np.inf))
+        return kept
+
+    def _is_full(self) -> bool:
+        """Tell whether what counts of the vectors beside the sample is as much as it may be."""
+        n = 0
+        for group in (SINK, FIRST):
+            of_group = self.kept_windows[self.kept_groups == group]
+            n += int((of_group < self.kept_until.get(group, np.inf)).sum())
+        return n > MORE_KEPT * len(self.sample_groups)
+
+    def _limit(self, group: int, unread: int) -> None:
+        """Keep less of a group: of all windows below some number all of it, of others none.
+
+        Args:
+            group: which.
+            unread: the lowest number of a window that comes now.
+        """
+        if not (self.kept_windows >= unread).any():
+            # Windows come in their order: of all before this one all is kept.
+            self.kept_until.setdefault(group, unread)
+            return
+        # They come in another order, such as by length. Which were drawn first is chance, so half
+        # of them, those of lower numbers, are like the others.
+        known = self.kept_windows[self.kept_windows < self.kept_until.get(group, np.inf)]
+        self.kept_until[group] = int(np.median(known))
 
     def _settle(self, group: int) -> None:
         if group in self._settled:
@@ -185,7 +220,7 @@ class StackRecord:
     def clusters(self, groups: Sequence[int]) -> Clusters:
         """Return the windows of a layer's units in some groups, and what they stand for."""
         windows = self.unit_windows
-        by_window = np.concatenate(self.by_window)
+        by_window = self.read.in_order(self.by_window)
         tokens = by_window[:, list(groups)].sum(axis=1)
         n_windows = int((tokens > 0).sum())
         sampled = np.isin(self.sample_groups, groups)
@@ -212,7 +247,7 @@ class StackRecord:
         them can then do with a part.
         """
         drawn = np.zeros(len(counted), dtype=np.bool_)
-        ordinary = np.concatenate(self.by_window)[:, REST]
+        ordinary = self.read.in_order(self.by_window)[:, REST]
         if ordinary.min(initial=0) > 2 * N_DEALT * ENOUGH:
             drawn[: len(self.sample_groups)] = self.sample_groups == REST
         else:

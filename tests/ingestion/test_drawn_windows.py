@@ -9,7 +9,8 @@ from transformers import PreTrainedTokenizerFast
 
 from embstore.ingestion.drawn_windows import DrawnWindows
 from embstore.inputs.corpus import CorpusText, open_corpus
-from embstore.inputs.text_windows import Windows, draw_windows
+from embstore.inputs.text_windows import draw_windows
+from embstore.inputs.windows import Windows
 from embstore.models.loaded import tokenizer_sha256
 from tests import tiny_models
 
