@@ -424,7 +424,10 @@ display_name
     THEN ' ' || left(corpus_id, 8) ELSE '' END
 || CASE WHEN kind = 'encoder-decoder' THEN ' · ' || stack ELSE '' END;
 
-CREATE OR REPLACE MACRO series(model, revision := '', corpus := '', run_id := '', kind := '', stack := '', shuffle := 'none') AS
+CREATE OR REPLACE MACRO series(
+    model, revision := '', corpus := '', run_id := '', kind := '', stack := '',
+    shuffle := 'none'
+) AS
 model
 || CASE WHEN min(revision) OVER (PARTITION BY model) < max(revision) OVER (PARTITION BY model)
     THEN '@' || revision ELSE '' END

@@ -86,14 +86,13 @@ def measure_batches(
     selection = choice.selection
     stacks: dict[Stack, StackRecord] = {}
     forward_seconds = 0.0
-    taken = tokens = 0
+    tokens = 0
     began = time.perf_counter()
     progress("forward", 0, 0)
     with workers(choice.n_workers) as pool:
         for batch in batches:
             forward_seconds += batch.seconds
-            sampled = sampled_of(batch, positions)
-            until = taken + len(sampled)
+            sampled, at = sampled_of(batch, positions)
             for stack in sorted({key.stack for key in batch.states}):
                 states = {key: state for key, state in batch.states.items() if key.stack == stack}
                 if stack not in stacks:
@@ -108,7 +107,6 @@ def measure_batches(
                     ]
                     stacks[stack] = StackRecord(
                         records,
-                        # Told anew as each batch is taken in, in the order of the batches.
                         positions // batch.places,
                         pairs=bool(selection.of_pair),
                         joint=selection.needs("joint covariance"),
@@ -120,11 +118,10 @@ def measure_batches(
                     batch.windows,
                     batch.places,
                     sampled,
-                    slice(taken, until),
+                    at,
                     sink_threshold=choice.sink_threshold,
                     pool=pool,
                 )
-            taken = until
             tokens += int(batch.mask.sum())
             progress("forward", tokens, 0)
             # Drop the batch: it would stay in memory while the next one is made.

@@ -47,7 +47,7 @@ class BatchTokens:
     mask: NDArray[np.bool_]
     groups: NDArray[np.int8]
     kept: NDArray[np.int64]
-    at: slice
+    at: slice | NDArray[np.int64]
     also_kept: NDArray[np.int64]
     tokens: NDArray[np.int64]
 
@@ -101,7 +101,12 @@ class LayerRecord:
         for group, chosen in batch.by_group.items():
             if group in self.moments:
                 self.moments[group].add(vectors, chosen)
-        arithmetic.take(vectors, batch.kept, self._room[batch.at])
+        if isinstance(batch.at, slice):
+            arithmetic.take(vectors, batch.kept, self._room[batch.at])
+        else:
+            sampled = np.empty((len(batch.kept), self.d), self._room.dtype)
+            arithmetic.take(vectors, batch.kept, sampled)
+            self._room[batch.at] = sampled
         self._keep(vectors, batch)
         self.largest.add(vectors, batch.tokens)
 

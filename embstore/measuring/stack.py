@@ -39,7 +39,7 @@ class StackRecord:
 
         Args:
             layers: one record each, for the same sample.
-            windows: of each token of the sample, (n_sample,).
+            windows: of each token of the sample, ascending, (n_sample,).
             pairs: whether adjacent layers are compared.
             joint: whether that takes their joint moments.
         """
@@ -71,7 +71,7 @@ class StackRecord:
         numbers: NDArray[np.int64],
         places: int,
         sampled: NDArray[np.int64],
-        at: slice,
+        at: slice | NDArray[np.int64],
         *,
         sink_threshold: float,
         pool: Workers,
@@ -98,13 +98,11 @@ class StackRecord:
             )
         )
         of_tokens = numbers[windows]
-        kept = (np.cumsum(flat) - 1)[sampled]
-        self.sample_windows[at] = of_tokens[kept]
         batch = BatchTokens(
             mask=flat,
             groups=groups,
             # A position among all of the batch becomes a row among its tokens.
-            kept=kept,
+            kept=(np.cumsum(flat) - 1)[sampled],
             at=at,
             also_kept=np.flatnonzero(self._is_kept(groups, of_tokens)),
             tokens=np.flatnonzero(mask) % mask.shape[1] + of_tokens * places,

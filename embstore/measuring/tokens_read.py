@@ -60,12 +60,17 @@ class TokensRead:
         return ordered
 
 
-def sampled_of(batch: "HiddenBatch", positions: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Return which places of a batch are sampled, flat and ascending.
+def sampled_of(
+    batch: "HiddenBatch", positions: NDArray[np.int64]
+) -> tuple[NDArray[np.int64], slice | NDArray[np.int64]]:
+    """Return which places of a batch are sampled, and which rows of the sample they are.
 
     Args:
         batch: some windows.
         positions: ascending flat positions of the sample among all windows.
+
+    Returns:
+        The places, flat and ascending; and the rows, as a slice where windows come in their order.
     """
     starts = batch.windows * batch.places
     first, last = np.searchsorted(positions, [starts, starts + batch.places])
@@ -73,6 +78,6 @@ def sampled_of(batch: "HiddenBatch", positions: NDArray[np.int64]) -> NDArray[np
     rows = np.repeat(np.arange(len(starts)), counts)
     # One range of the sample after the other.
     before = np.cumsum(counts) - counts
-    chosen = positions[np.arange(len(rows)) - before[rows] + first[rows]]
-    found: NDArray[np.int64] = chosen - starts[rows] + rows * batch.mask.shape[1]
-    return found
+    at = np.arange(len(rows)) - before[rows] + first[rows]
+    places = positions[at] - starts[rows] + rows * batch.mask.shape[1]
+    return places, slice(int(first[0]), int(last[-1])) if batch.numbers is None else at

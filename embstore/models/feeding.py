@@ -1,23 +1,15 @@
-"""In which order sequences of unequal lengths go through a model, and which go together.
-
-Padding is fed only where it cannot reach a number: to a model that was seen to be causal, whose
-earlier positions no later one moves. Others get sequences of equal lengths together, so that
-nothing depends on what their layers make of a mask.
-"""
-
-from collections.abc import Iterator
+"""In which order sequences of unequal lengths go through a model, and which go together."""
 
 import numpy as np
 from numpy.typing import NDArray
 
-# Of a batch at most such a part may be padding.
-_MOST_PADDING = 1 / 8
+# Of a sequence in a batch at most such a part may be padding; the second where a batch would have
+# fewer tokens than that without, since each batch costs as much as some hundred tokens besides.
+_MOST_PADDING, _TO_FILL, _FEW_TOKENS = 1 / 5, 2 / 5, 1024
 
 
-def batches_by_length(
-    lengths: NDArray[np.int64], *, tokens: int, pads: bool
-) -> Iterator[NDArray[np.int64]]:
-    """Yield which sequences go together, the longest first, equally long ones in their order.
+def longest_first(lengths: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return sequences in the order of their lengths, equally long ones in their own order, (n,).
 
     The order does not depend on how many fit into a batch. The longest come first because some
     models give up their sparse attention for good at the first short sequence: so each is fed as
@@ -25,22 +17,35 @@ def batches_by_length(
 
     Args:
         lengths: tokens of each sequence, (n,).
-        tokens: how many fit into a batch, with padding; one sequence always does.
+
+    >>> longest_first(np.array([2, 9, 2, 8])).tolist()
+    [1, 3, 0, 2]
+    """
+    order: NDArray[np.int64] = np.lexsort((np.arange(len(lengths)), -lengths))
+    return order
+
+
+def n_together(lengths: NDArray[np.int64], *, tokens: int, pads: bool) -> int:
+    """Return how many of the next sequences go into one batch, at least one.
+
+    Args:
+        lengths: tokens of each that is left, the longest first, (n,).
+        tokens: how many fit into a batch, with padding.
         pads: whether sequences of unequal lengths may go together.
 
-    >>> lengths = np.array([2, 9, 2, 8])
-    >>> [rows.tolist() for rows in batches_by_length(lengths, tokens=18, pads=True)]
-    [[1, 3], [0, 2]]
-    >>> [rows.tolist() for rows in batches_by_length(lengths, tokens=18, pads=False)]
-    [[1], [3], [0, 2]]
+    >>> lengths = np.array([900, 800, 200, 200])
+    >>> n_together(lengths, tokens=9000, pads=True), n_together(lengths, tokens=9000, pads=False)
+    (2, 1)
     """
-    order = np.lexsort((np.arange(len(lengths)), -lengths))
-    at = 0
-    while at < len(order):
-        longest = int(lengths[order[at]])
-        least = longest - int(longest * _MOST_PADDING) if pads else longest
-        # Descending, so that those long enough stand together.
-        enough = at + int((lengths[order[at:]] >= least).sum())
-        until = min(enough, at + max(tokens // longest, 1))
-        yield order[at:until]
-        at = until
+    longest = int(lengths[0])
+    most = max(tokens // longest, 1)
+    if not pads:
+        return min(_at_least(lengths, longest), most)
+    alike = _at_least(lengths, longest - int(longest * _MOST_PADDING))
+    fill = min(_at_least(lengths, longest - int(longest * _TO_FILL)), _FEW_TOKENS // longest)
+    return min(max(alike, fill), most)
+
+
+def _at_least(lengths: NDArray[np.int64], least: int) -> int:
+    """Count those that are not shorter; they stand first."""
+    return int(np.searchsorted(-lengths, -least, side="right"))

@@ -16,7 +16,7 @@ from embstore.choices import DEFAULT_WINDOW
 from embstore.common.float64 import has_float64
 from embstore.common.messages import one_line
 from embstore.errors import ModelError
-from embstore.models.feeding import batches_by_length
+from embstore.models.feeding import longest_first, n_together
 from embstore.models.forward_pass import block_input, block_output, forward
 from embstore.models.layout import Capture, StackLayout
 from embstore.models.loaded import LoadedModel
@@ -28,6 +28,9 @@ BATCH_BYTES = 80 * 2**20
 _MOST_WINDOWS = 32
 # Of sequences of unequal lengths as many tokens as those windows mostly have.
 _MOST_TOKENS = _MOST_WINDOWS * DEFAULT_WINDOW
+# Bytes of a number in single precision, and by how much rounding moves states in it: a kernel for
+# another shape moves them by some 1e-6, a layer that sees padding by 1e-3 even without training.
+_SINGLE, _ROUNDING = 4, 1e-4
 
 
 @dataclass(frozen=True, eq=False)
@@ -118,8 +121,8 @@ def hidden_batches(
     The decoder of an encoder-decoder reads the same window shifted right by its
     start token, as in training. Nothing of a batch is kept once the next is asked for.
 
-    Windows of unequal lengths come in the order of ``batches_by_length``, each batch cut behind
-    its longest: what is fed costs as much as its tokens.
+    Windows of unequal lengths come the longest first, each batch cut behind its longest: what is
+    fed costs as much as its tokens. Padding is fed only where it reaches no token.
 
     Args:
         model: the loaded model.
@@ -132,7 +135,12 @@ def hidden_batches(
     captured: dict[LayerKey, Tensor] = {}
     hooks = [_capture(captured, capture) for layout in model.stacks for capture in layout.captured]
     try:
-        for rows in _fed(model, windows, batch_size):
+        n, width = windows.ids.shape
+        if not windows.attention_mask.all():
+            yield from _unequal_batches(model, windows, batch_size * width, captured)
+            return
+        for start in range(0, n, batch_size):
+            rows = slice(start, start + batch_size)
             # Give the batch no name: it would stay in memory while the next one is computed.
             yield _forward_batch(model, windows, rows, captured)
     finally:
@@ -140,17 +148,44 @@ def hidden_batches(
             hook.remove()
 
 
-def _fed(
-    model: LoadedModel, windows: Inputs, batch_size: int
-) -> Iterator[slice | NDArray[np.int64]]:
-    """Yield which windows go together: as they come, or of unequal lengths by these."""
-    n, width = windows.ids.shape
+def _unequal_batches(
+    model: LoadedModel, windows: Inputs, tokens: int, captured: dict[LayerKey, Tensor]
+) -> Iterator[HiddenBatch]:
+    """Yield the hidden states of windows of unequal lengths, so many tokens at a time.
+
+    Whether padding reaches a token is tried out on the first windows that would get some. In half
+    precision rounding hides it: there only a causal model, whose earlier positions no later one
+    moves, gets padding.
+    """
     lengths = windows.attention_mask.sum(axis=1)
-    if (lengths == width).all():
-        yield from (slice(start, start + batch_size) for start in range(0, n, batch_size))
-        return
-    pads = model.facts.kind == "decoder"
-    yield from batches_by_length(lengths, tokens=batch_size * width, pads=pads)
+    order = longest_first(lengths)
+    lengths = lengths[order]
+    single = next(model.module.parameters()).dtype.itemsize >= _SINGLE
+    pads, tried = single or model.facts.kind == "decoder", not single
+    at = 0
+    while at < len(order):
+        until = at + n_together(lengths[at:], tokens=tokens, pads=pads)
+        if not tried and lengths[until - 1] < lengths[at]:
+            tried, pads = True, _pads_unseen(model, windows, order[[at, until - 1]], captured)
+            continue
+        yield _forward_batch(model, windows, order[at:until], captured)
+        at = until
+
+
+def _pads_unseen(
+    model: LoadedModel,
+    windows: Inputs,
+    two: NDArray[np.int64],
+    captured: dict[LayerKey, Tensor],
+) -> bool:
+    """Tell whether the shorter of two windows has the same states padded as alone."""
+    padded = _forward_batch(model, windows, two, captured)
+    alone = _forward_batch(model, windows, two[1:], captured)
+    n = alone.mask.shape[1]
+    return all(
+        bool((padded.states[key][1, :n] - state[0]).norm() <= _ROUNDING * state[0].norm())
+        for key, state in alone.states.items()
+    )
 
 
 def _forward_batch(

@@ -40,7 +40,10 @@ model
     THEN ' · run ' || left(run_id, 8) ELSE '' END
 || CASE WHEN kind = 'encoder-decoder' THEN ' · ' || stack ELSE '' END
 """,
-        """(model, revision := '', corpus := '', run_id := '', kind := '', stack := '', shuffle := 'none') AS
+        """(
+    model, revision := '', corpus := '', run_id := '', kind := '', stack := '',
+    shuffle := 'none'
+) AS
 model
 || CASE WHEN min(revision) OVER (PARTITION BY model) < max(revision) OVER (PARTITION BY model)
     THEN '@' || revision ELSE '' END
@@ -313,7 +316,7 @@ VIEWS = (
 def upgrade() -> None:
     for name, before in BEFORE.items():
         op.add_column("run", sa.Column(name, sa.String))
-        op.execute(f"UPDATE run SET {name} = '{before}'")
+        op.execute(f"UPDATE run SET {name} = '{before}'")  # noqa: S608 - names of our own
     for name, definition in NEW_MACROS.items():
         _execute(f"CREATE MACRO {name}{definition}")
     for name, (_before, now) in CHANGED_MACROS.items():
