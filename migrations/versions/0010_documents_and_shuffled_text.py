@@ -12,8 +12,12 @@ down_revision = "0009"
 branch_labels = None
 depends_on = None
 
-# Of runs that an older embstore measured.
-BEFORE = {"windows": "tokens", "shuffle": "none"}
+COLUMNS = ("windows", "shuffle")
+# What older runs did; of intervals what migration 0009 adds. DuckDB alters no table that was
+# updated in the same transaction: whatever alters this one later has to do this in its place.
+FILL = """
+UPDATE run SET intervals = coalesce(intervals, true), windows = 'tokens', shuffle = 'none'
+"""
 
 NEW_MACROS = {
     # Of text that is not shuffled nothing.
@@ -314,9 +318,9 @@ VIEWS = (
 
 
 def upgrade() -> None:
-    for name, before in BEFORE.items():
+    for name in COLUMNS:
         op.add_column("run", sa.Column(name, sa.String))
-        op.execute(f"UPDATE run SET {name} = '{before}'")  # noqa: S608 - names of our own
+    _execute(FILL)
     for name, definition in NEW_MACROS.items():
         _execute(f"CREATE MACRO {name}{definition}")
     for name, (_before, now) in CHANGED_MACROS.items():
@@ -335,7 +339,7 @@ def downgrade() -> None:
         _execute(f"CREATE OR REPLACE MACRO {name}{before}")
     for name in NEW_MACROS:
         _execute(f"DROP MACRO {name}")
-    for name in BEFORE:
+    for name in COLUMNS:
         op.drop_column("run", name)
 
 

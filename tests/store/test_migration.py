@@ -22,6 +22,7 @@ VIEWS_UNTIL_0004 = {"curve_profile", "latest_run", "profile", "profile_latest"}
 VIEWS = VIEWS_UNTIL_0004 | {
     *("display_name", "named_checkpoint", "named_run", "named_profile", "training_profile"),
     *("n_stack_layers", "latest_metric", "failure_status", "run_tag", "current_tags"),
+    "latest_control",
 }
 MACROS = "SELECT function_name AS name FROM duckdb_functions() WHERE NOT internal"
 
