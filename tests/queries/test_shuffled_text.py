@@ -178,7 +178,7 @@ def test_shuffled_text_without_its_like_is_not_compared(tmp_path: Path) -> None:
 
 
 def test_comparing_by_name_takes_no_control(stores: tuple[Store, Store]) -> None:
-    def compared(path: Path, a: str, b: str) -> Comparison:
+    def compared(path: str, a: str, b: str) -> Comparison:
         return compare_stored(open_database(path, create=False), a, b)
 
     without, having = (compared(store.place, "lab/series", "lab/other") for store in stores)
