@@ -60,7 +60,14 @@ def test_documents_are_measured_recognised_and_told(
 def test_the_command_says_how_many_texts_were_read(
     tiny_llama: Path, sentences: Path, tmp_path: Path
 ) -> None:
-    command = ["ingest", tiny_llama, "--corpus", sentences, "--windows", "documents"]
+    command: list[str | Path] = [
+        "ingest",
+        tiny_llama,
+        "--corpus",
+        sentences,
+        "--windows",
+        "documents",
+    ]
     command += ["--metrics", "core", "-s", tmp_path / "s.duckdb"]
     some = run_command(*command, "--tokens", "100", "--window", "20")
     assert some.returncode == 0, some.stderr
@@ -120,7 +127,7 @@ def test_what_older_runs_did_leaves_their_ids_as_they_were() -> None:
     ],
 )
 def test_wrong_values_are_told_in_a_line(
-    tiny_llama: Path, sentences: Path, tmp_path: Path, options: dict[str, str], said: str
+    tiny_llama: Path, sentences: Path, tmp_path: Path, options: dict[str, Any], said: str
 ) -> None:
     with pytest.raises(UsageError, match=said):
         embstore.ingest(tiny_llama, corpus=sentences, store=tmp_path / "s.duckdb", **options)
