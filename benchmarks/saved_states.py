@@ -15,7 +15,8 @@ from embstore.demo import MODELS, TEXT, PackagedFile, packaged
 from embstore.geometry.neighbors.duplicates import merge_duplicates
 from embstore.ingestion.plan import choose_window
 from embstore.inputs.corpus import open_corpus
-from embstore.inputs.text_windows import Windows, draw_windows
+from embstore.inputs.text_windows import draw_windows
+from embstore.inputs.windows import Windows
 from embstore.models.hidden_states import default_batch_size, hidden_batches
 from embstore.models.loaded import context_length, load_config, load_model, load_tokenizer
 

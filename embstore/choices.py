@@ -36,6 +36,14 @@ KEPT_DAYS = 7.0
 # Tokens per sequence where nobody says and the model takes as many.
 DEFAULT_WINDOW = 512
 
+WindowsOf = Literal["tokens", "documents"]
+
+# What one sequence holds: a run of the corpus's tokens, or one of its texts.
+WINDOWS_OF: tuple[WindowsOf, ...] = ("tokens", "documents")
+
+# What may be shuffled within each window, as a control; blocks of more than one as ``tokens:64``.
+SHUFFLES = ("none", "tokens", "words")
+
 
 @dataclass(frozen=True)
 class Sampling:
@@ -43,12 +51,19 @@ class Sampling:
 
     Attributes:
         tokens: tokens fed to the model, rounded down to whole windows.
-        window: tokens per sequence; None for 512 or the model's limit, if lower.
+        window: tokens per sequence; None for 512 or the model's limit, if lower. A longer text
+            is cut.
         sample: tokens kept for neighbours and quantiles, spread over all windows.
-        seed: draws the windows and the kept tokens.
+        seed: draws the windows, the kept tokens and the order of what is shuffled.
+        windows: what a window holds: ``tokens`` of the corpus as one text, or one of its
+            ``documents``.
+        shuffle: what loses its order in each window: ``none``, ``tokens`` or ``words``, or
+            blocks of them (``tokens:64``).
     """
 
     tokens: int = 8192
     window: int | None = None
     sample: int = 4096
     seed: int = 0
+    windows: WindowsOf = "tokens"
+    shuffle: str = "none"

@@ -237,7 +237,8 @@ class Configuration:
 
     Its fields, with the checkpoint and the metric versions, make the run's id, so
     the device, the attention kernel and the batch size, which only move rounding,
-    are not among them. ``intervals`` says whether numbers have errors.
+    are not among them. ``intervals`` says whether numbers have errors, ``windows`` what a window
+    holds, and ``shuffle`` what has lost its order in each, as ``Sampling`` says them.
     """
 
     tokens: int
@@ -252,6 +253,8 @@ class Configuration:
     tokenizer_sha256: str
     token_ids_sha256: str
     intervals: bool = True
+    windows: str = "tokens"
+    shuffle: str = "none"
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ CREATE TABLE alembic_version (
 	CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num)
 );
 
-INSERT INTO alembic_version VALUES ('0011');
+INSERT INTO alembic_version VALUES ('0012');
 
 CREATE TABLE corpus (
 	corpus_id VARCHAR NOT NULL,
@@ -110,6 +110,8 @@ CREATE TABLE run (
 	study VARCHAR,
 	study_sha256 VARCHAR,
 	intervals BOOLEAN,
+	windows VARCHAR,
+	shuffle VARCHAR,
 	PRIMARY KEY (run_id)
 );
 
@@ -310,10 +312,34 @@ FROM failure;
 
 CREATE MACRO is_untrained(revision) AS starts_with(revision, 'random-init-');
 
+CREATE VIEW latest_control AS
+SELECT
+    run.run_id,
+    model.name AS model,
+    model.kind,
+    checkpoint.revision,
+    checkpoint.step,
+    checkpoint.tokens_seen,
+    corpus.name AS corpus,
+    run.corpus_id,
+    run.configuration_id,
+    run.repeat,
+    run.created_at,
+    run.shuffle
+FROM run
+JOIN checkpoint ON checkpoint.checkpoint_id = run.checkpoint_id
+JOIN model ON model.model_id = checkpoint.model_id
+JOIN corpus ON corpus.corpus_id = run.corpus_id
+WHERE run.shuffle <> 'none'
+QUALIFY row_number() OVER (
+    PARTITION BY run.checkpoint_id, run.corpus_id, run.shuffle
+    ORDER BY run.created_at DESC, run.run_id DESC
+) = 1;
+
 CREATE VIEW latest_metric AS
 SELECT * FROM metric QUALIFY row_number() OVER (PARTITION BY name ORDER BY version DESC) = 1;
 
-CREATE VIEW latest_run AS
+CREATE OR REPLACE VIEW latest_run AS
 SELECT
     run.run_id,
     model.name AS model,
@@ -330,6 +356,7 @@ FROM run
 JOIN checkpoint ON checkpoint.checkpoint_id = run.checkpoint_id
 JOIN model ON model.model_id = checkpoint.model_id
 JOIN corpus ON corpus.corpus_id = run.corpus_id
+WHERE coalesce(run.shuffle, 'none') = 'none'
 QUALIFY row_number() OVER (
     PARTITION BY run.checkpoint_id, run.corpus_id
     ORDER BY run.created_at DESC, run.run_id DESC
@@ -353,22 +380,19 @@ END;
 
 CREATE MACRO rms_distance(one, other) AS list_distance(one, other) / sqrt(len(one));
 
-CREATE MACRO series(model, revision := '', corpus := '', run_id := '', kind := '', stack := '') AS
-model
-|| CASE WHEN min(revision) OVER (PARTITION BY model) < max(revision) OVER (PARTITION BY model)
-    THEN '@' || revision ELSE '' END
-|| CASE WHEN min(corpus) OVER (PARTITION BY model) < max(corpus) OVER (PARTITION BY model)
-    THEN ' · ' || corpus ELSE '' END
-|| CASE WHEN min(run_id) OVER (PARTITION BY model, revision, corpus)
-    < max(run_id) OVER (PARTITION BY model, revision, corpus)
-    THEN ' · run ' || left(run_id, 8) ELSE '' END
-|| CASE WHEN kind = 'encoder-decoder' THEN ' · ' || stack ELSE '' END;
+CREATE MACRO shuffle_in_words(shuffle) AS
+CASE
+    WHEN shuffle = 'none' OR shuffle IS NULL THEN ''
+    WHEN contains(shuffle, ':') THEN 'blocks of ' || split_part(shuffle, ':', 2) || ' '
+        || split_part(shuffle, ':', 1) || ' shuffled'
+    ELSE shuffle || ' shuffled' END;
 
-CREATE MACRO unequal_settings(settings) AS
+CREATE OR REPLACE MACRO unequal_settings(settings) AS
 concat_ws(
     ', ',
     CASE WHEN len(list_distinct([s.tokens for s in settings])) > 1 THEN 'tokens' END,
     CASE WHEN len(list_distinct([s.window_size for s in settings])) > 1 THEN 'window_size' END,
+    CASE WHEN len(list_distinct([s.windows for s in settings])) > 1 THEN 'windows' END,
     CASE WHEN len(list_distinct([s.sample_size for s in settings])) > 1 THEN 'sample_size' END,
     CASE WHEN len(list_distinct([s.seed for s in settings])) > 1 THEN 'seed' END,
     CASE WHEN len(list_distinct([s.dtype for s in settings])) > 1 THEN 'dtype' END
@@ -435,6 +459,21 @@ display_name
     THEN ' ' || left(corpus_id, 8) ELSE '' END
 || CASE WHEN kind = 'encoder-decoder' THEN ' · ' || stack ELSE '' END;
 
+CREATE OR REPLACE MACRO series(
+    model, revision := '', corpus := '', run_id := '', kind := '', stack := '',
+    shuffle := 'none'
+) AS
+model
+|| CASE WHEN min(revision) OVER (PARTITION BY model) < max(revision) OVER (PARTITION BY model)
+    THEN '@' || revision ELSE '' END
+|| CASE WHEN min(corpus) OVER (PARTITION BY model) < max(corpus) OVER (PARTITION BY model)
+    THEN ' · ' || corpus ELSE '' END
+|| CASE WHEN shuffle <> 'none' THEN ' · ' || shuffle_in_words(shuffle) ELSE '' END
+|| CASE WHEN min(run_id) OVER (PARTITION BY model, revision, corpus, shuffle)
+    < max(run_id) OVER (PARTITION BY model, revision, corpus, shuffle)
+    THEN ' · run ' || left(run_id, 8) ELSE '' END
+|| CASE WHEN kind = 'encoder-decoder' THEN ' · ' || stack ELSE '' END;
+
 CREATE OR REPLACE VIEW curve_profile AS
 SELECT
     c.run_id,
@@ -467,7 +506,9 @@ SELECT
     run.dtype,
     run.repeat,
     current_tags.tags,
-    run.created_at
+    run.created_at,
+    coalesce(run.windows, 'tokens') AS windows,
+    coalesce(run.shuffle, 'none') AS shuffle
 FROM dimension_curve AS c
 JOIN layer AS l
     ON l.run_id = c.run_id AND l.stack = c.stack AND l.layer = c.layer AND l.site = c.site
@@ -509,7 +550,9 @@ SELECT
     run.dtype,
     run.repeat,
     current_tags.tags,
-    run.created_at
+    run.created_at,
+    coalesce(run.windows, 'tokens') AS windows,
+    coalesce(run.shuffle, 'none') AS shuffle
 FROM measurement AS m
 JOIN layer AS l
     ON l.run_id = m.run_id AND l.stack = m.stack AND l.layer = m.layer AND l.site = m.site
@@ -548,7 +591,7 @@ JOIN display_name ON display_name.model_id = c.model_id
 LEFT JOIN checkpoint AS first_stored ON first_stored.checkpoint_id = c.duplicate_of
 WINDOW same_weights AS (PARTITION BY c.model_id, c.weights_sha256);
 
-CREATE VIEW profile_latest AS
+CREATE OR REPLACE VIEW profile_latest AS
 SELECT * FROM profile WHERE run_id IN (SELECT run_id FROM latest_run);
 
 CREATE MACRO walk(points, least_errors) AS
@@ -568,7 +611,7 @@ list_reduce(
     )[1]
 );
 
-CREATE VIEW named_run AS
+CREATE OR REPLACE VIEW named_run AS
 SELECT
     latest_run.run_id,
     c.checkpoint_id,
@@ -587,7 +630,8 @@ SELECT
     latest_run.corpus_id,
     {
         'tokens': run.tokens, 'window_size': run.window_size, 'sample_size': run.sample_size,
-        'seed': run.seed, 'dtype': run.dtype
+        'seed': run.seed, 'dtype': run.dtype,
+        'windows': coalesce(run.windows, 'tokens')
     } AS settings,
     latest_run.created_at,
     run.token_ids_sha256

@@ -1,11 +1,13 @@
 -- title: The models in the store
 -- doc: One row per model, with the number of its checkpoints and runs. anisotropy is its profile
---   over the layers, in the latest run; a terminal shows it as a small picture.
+--   over the layers, in the latest run of text that is not shuffled; a terminal shows it as a
+--   small picture.
 -- table: model kind anisotropy n_layers checkpoints runs
 WITH latest AS (
     SELECT model_id, run_id
     FROM run
     JOIN checkpoint USING (checkpoint_id)
+    WHERE coalesce(run.shuffle, 'none') = 'none'
     QUALIFY row_number() OVER (PARTITION BY model_id ORDER BY run.created_at DESC, run_id) = 1
 ),
 profiles AS (

@@ -14,7 +14,8 @@
 SELECT
     p.model, p.revision, p.layer, p.scope, p.metric, p.value,
     p.corpus, p.stack, p.site, p.std_error, p.ci_low, p.ci_high, p.n, p.reason,
-    p.run_id IN (SELECT latest_run.run_id FROM latest_run) AS latest,
+    p.run_id IN (SELECT latest_run.run_id FROM latest_run)
+        OR p.run_id IN (SELECT latest_control.run_id FROM latest_control) AS latest,
     run.created_at,
     metric.version AS metric_version,
     metric.title AS metric_title,
@@ -25,7 +26,7 @@ SELECT
     corpus.source AS corpus_source,
     corpus.sha256 AS corpus_sha256,
     run.tokenizer_sha256, run.token_ids_sha256, run.tokens, run.window_size, run.n_windows,
-    run.sample_size, run.seed, run.sink_threshold, l.n_tokens, l.n_first, l.n_sinks, l.n_sample,
+    p.windows, p.shuffle, run.sample_size, run.seed, run.sink_threshold, l.n_tokens, l.n_first, l.n_sinks, l.n_sample,
     l.n_duplicates, l.neighbor_method, l.neighbor_recall, run.dtype, run.accumulation_dtype,
     run.device, run.attention, run.linear, run.batch_size, run.embstore_version, run.git_commit,
     run.git_dirty, run.python_version, run.torch_version, run.transformers_version,

@@ -5,8 +5,9 @@
 --   neighbor_recall is the least share of true neighbours found at any layer, 1 if the search
 --   was exact; linear is how the model's linear layers were computed. metrics is how many the
 --   run has, derived how many of them were computed later from its spectra, intervals whether
---   its numbers have errors. run is what to call the run elsewhere, as in embstore tag: the
---   beginning of its id.
+--   its numbers have errors. windows is what a window held: tokens of the corpus as one text, or
+--   one of its documents; shuffle what had lost its order in each, as a control. run is what to
+--   call the run elsewhere, as in embstore tag: the beginning of its id.
 -- param models VARCHAR[] = NULL in model.name: only these models; NULL means all
 -- table: run model revision tokens metrics intervals created_at
 SELECT
@@ -20,7 +21,10 @@ SELECT
     run.tokens / nullif(run.forward_seconds + run.geometry_seconds, 0) AS tokens_per_second,
     run.geometry_seconds / nullif(run.forward_seconds, 0) AS geometry_over_forward,
     run.wall_seconds, run.device, run.dtype, run.window_size, run.sample_size, run.seed,
-    run.run_id IN (SELECT latest_run.run_id FROM latest_run) AS latest,
+    coalesce(run.windows, 'tokens') AS windows,
+    coalesce(run.shuffle, 'none') AS shuffle,
+    run.run_id IN (SELECT latest_run.run_id FROM latest_run)
+        OR run.run_id IN (SELECT latest_control.run_id FROM latest_control) AS latest,
     model.kind, model.architecture, model.n_layers, model.hidden_size, model.n_parameters,
     checkpoint.step, checkpoint.tokens_seen, run.forward_seconds, run.geometry_seconds,
     run.peak_memory_bytes, run.batch_size, run.attention, run.linear, run.sink_threshold,

@@ -2,7 +2,8 @@
 -- doc: One line per layer: a metric against the tokens that runs of one checkpoint read of one
 --   text, one panel per checkpoint and settings. Measure again with other --tokens for more
 --   points. A line that still rises or falls at its end is that of a number biased by too few
---   tokens. The latest run of each size; the state after the final norm is left out.
+--   tokens. The latest run of each size; the state after the final norm is left out, and so are
+--   runs of shuffled text.
 -- param metric VARCHAR = 'anisotropy' in metric.name: which metric
 -- param models VARCHAR[] = NULL in model.name: only these models; NULL means all
 -- param layers INTEGER[] = NULL in 0..: only these layers; NULL means all
@@ -11,11 +12,15 @@
 WITH of_each_size AS (
     SELECT
         *,
-        concat_ws(', ', 'window ' || window_size, 'seed ' || seed, dtype) AS settings
+        concat_ws(
+            ', ', CASE windows WHEN 'documents' THEN windows ELSE 'window ' || window_size END,
+            'seed ' || seed, dtype
+        ) AS settings
     FROM profile
     WHERE metric = $metric
         AND scope = $scope
         AND site <> 'final_norm'
+        AND shuffle = 'none'
         AND ($models::VARCHAR[] IS NULL OR list_contains($models::VARCHAR[], model))
         AND ($layers::INTEGER[] IS NULL OR list_contains($layers::INTEGER[], layer))
     QUALIFY row_number() OVER (

@@ -249,6 +249,8 @@ def make_run(
     values: Values | None = None,
     metrics: tuple[MetricInfo, ...] = METRICS,
     errors: Mapping[str, float] = ERRORS,
+    windows: str = "tokens",
+    shuffle: str = "none",
 ) -> Run:
     """Make a run whose numbers are known in advance.
 
@@ -298,7 +300,10 @@ def make_run(
             scopes=",".join(TOKEN_SCOPES),
             n_special_tokens=0,
             tokenizer_sha256=f"tokenizer of {name}",
-            token_ids_sha256=f"tokens of {corpus}",
+            # As of runs over the text as it is, unless another is said.
+            token_ids_sha256=f"tokens of {corpus}" + f", {shuffle}" * (shuffle != "none"),
+            windows=windows,
+            shuffle=shuffle,
         ),
         provenance=Provenance(
             created_at=created_at,

@@ -18,6 +18,8 @@ def ingest(
     store: str | Path | None = None,
     revisions: str | Iterable[str] | None = None,
     text_field: str | None = None,
+    windows: str = Sampling.windows,
+    shuffle: str = Sampling.shuffle,
     tokens: int = Sampling.tokens,
     window: int | None = Sampling.window,
     batch_size: int | None = None,
@@ -50,11 +52,17 @@ def ingest(
             ``embstore.duckdb``.
         revisions: which checkpoints of each model: ``all``, names, patterns, ``every:N``.
         text_field: which field or column of the corpus holds its text; None for ``text``.
+        windows: what a window holds: ``tokens`` of the corpus as one text, or one of its
+            ``documents``: records, articles, files, lines of a ``.txt``.
+        shuffle: as a control, ``tokens`` or ``words`` of each window in another order; blocks of
+            them as ``tokens:64``. A run of its own, beside that of the text as it is.
         tokens: fed to each model, rounded down to whole windows.
-        window: tokens per sequence; None for 512 or the model's limit, if lower.
+        window: tokens per sequence, at which longer documents are cut; None for 512 or the
+            model's limit, if lower.
         batch_size: windows per forward pass; None to fit a fixed amount of memory.
         sample: tokens kept for neighbours and quantiles.
-        seed: draws the windows, the kept tokens, and the weights of ``random_init``.
+        seed: draws the windows, the kept tokens, the order of what is shuffled, and the weights
+            of ``random_init``.
         device: ``auto``, ``cpu``, ``cuda``, ``cuda:1`` or ``mps``; or several, as
             ``cuda:0,cuda:1``: as many checkpoints are then measured at once, each in a process
             of its own.
@@ -96,6 +104,7 @@ def ingest(
         build_settings,
         on_this_machine,
     )
+    from embstore.inputs.sampling import check_windows
 
     request = build_request(
         build_models(
@@ -107,7 +116,14 @@ def ingest(
         ),
         corpus,
         build_settings(
-            Sampling(tokens=tokens, window=window, sample=sample, seed=seed),
+            Sampling(
+                tokens=tokens,
+                window=window,
+                sample=sample,
+                seed=seed,
+                windows=check_windows(windows),
+                shuffle=shuffle,
+            ),
             dtype=dtype,
             tags=tags,
             scopes=scopes,

@@ -34,6 +34,7 @@ _DISTINCT = """
 SELECT
     list(DISTINCT tokens ORDER BY tokens) AS tokens,
     list(DISTINCT window_size ORDER BY window_size) AS "tokens per window",
+    list(DISTINCT coalesce(windows, 'tokens') ORDER BY coalesce(windows, 'tokens')) AS windows,
     list(DISTINCT sample_size ORDER BY sample_size) AS "tokens kept",
     list(DISTINCT dtype ORDER BY dtype) AS dtype,
     list(DISTINCT seed ORDER BY seed) AS seed
@@ -67,7 +68,7 @@ FROM latest_run
 JOIN run ON run.run_id = latest_run.run_id
 JOIN run AS larger
     ON larger.checkpoint_id = run.checkpoint_id AND larger.corpus_id = run.corpus_id
-    AND larger.tokens > run.tokens
+    AND larger.tokens > run.tokens AND coalesce(larger.shuffle, 'none') = 'none'
 QUALIFY row_number() OVER (
     PARTITION BY latest_run.run_id
     ORDER BY larger.tokens DESC, larger.created_at DESC, larger.run_id DESC

@@ -34,6 +34,8 @@ WITH pairs AS (
     JOIN run ON run.run_id = newest.run_id
     JOIN run AS older ON older.checkpoint_id = run.checkpoint_id
         AND older.corpus_id = run.corpus_id AND older.run_id <> run.run_id
+        -- A control lies beside a run, and is not hidden by it.
+        AND coalesce(older.shuffle, 'none') = 'none'
     JOIN current_metrics AS has ON has.run_id = run.run_id
     JOIN current_metrics AS had ON had.run_id = older.run_id
 ),
@@ -63,7 +65,8 @@ SELECT older.run_id, latest_run.run_id AS newest_run_id, run.tokens
 FROM run AS older
 JOIN run ON run.checkpoint_id = older.checkpoint_id AND run.corpus_id = older.corpus_id
 JOIN latest_run ON latest_run.run_id = run.run_id
-WHERE older.run_id <> run.run_id AND list_contains($runs::VARCHAR[], older.run_id)
+WHERE older.run_id <> run.run_id AND coalesce(older.shuffle, 'none') = 'none'
+    AND list_contains($runs::VARCHAR[], older.run_id)
 ORDER BY older.created_at, older.run_id
 """
 # Parameters that choose what is measured, and of whom.

@@ -56,6 +56,20 @@ def complete_scopes(incomplete: str) -> list[str]:
     return list_items(incomplete, SCOPES)
 
 
+def complete_windows() -> list[str]:
+    """Offer what a window may hold."""
+    from embstore.choices import WINDOWS_OF
+
+    return list(WINDOWS_OF)
+
+
+def complete_shuffles() -> list[str]:
+    """Offer what may be shuffled in a window."""
+    from embstore.choices import SHUFFLES
+
+    return list(SHUFFLES)
+
+
 def complete_one_scope() -> list[str]:
     """Offer every scope, of which one is taken."""
     from embstore.choices import SCOPES

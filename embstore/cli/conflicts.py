@@ -9,6 +9,7 @@ from embstore.errors import UsageError
 # What a study decides; beside it they would be ignored.
 _OF_THE_STUDY = (
     *("models", "corpus", "text_field", "tokens", "window", "sample", "seed"),
+    *("windows", "shuffle"),
     *("dtype", "scopes", "metrics", "pairs", "intervals", "name"),
     *("revisions", "random_init", "tokenizer"),
 )

@@ -108,6 +108,7 @@ def _table(previews: Sequence["Preview"], *, units: bool) -> "pa.Table":
                 "architecture": work.architecture,
                 "windows": work.n_windows,
                 "tokens": work.n_tokens,
+                **({} if work.n_texts is None else {"texts": work.n_texts}),
                 "layers": work.n_layers,
                 "hidden_size": work.hidden_size,
                 "parameters": work.n_parameters,

@@ -8,7 +8,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from embstore.choices import DEFAULT_SCOPES, Sampling
-from embstore.cli.completing import complete_choices, complete_scopes
+from embstore.cli.completing import (
+    complete_choices,
+    complete_scopes,
+    complete_shuffles,
+    complete_windows,
+)
 from embstore.cli.conflicts import given, refuse_beside_a_spool, refuse_beside_a_study
 from embstore.cli.options import FormatOption, OutputOption, StoreOption, parse_tags
 from embstore.cli.outcomes import show_failures, tell, tell_findings
@@ -76,13 +81,33 @@ def ingest(
             rich_help_panel="What is measured",
         ),
     ] = None,
+    windows: Annotated[
+        str,
+        typer.Option(
+            metavar="WHAT",
+            help="What a window holds: tokens of the corpus as one text, or one of its documents "
+            "(records, articles, files, lines of a .txt).",
+            rich_help_panel="What is measured",
+            autocompletion=complete_windows,
+        ),
+    ] = _DEFAULTS.windows,
+    shuffle: Annotated[
+        str,
+        typer.Option(
+            metavar="WHAT",
+            help="Shuffle tokens or words of each window, as a control; blocks of 64 as tokens:64.",
+            rich_help_panel="What is measured",
+            autocompletion=complete_shuffles,
+        ),
+    ] = _DEFAULTS.shuffle,
     tokens: Annotated[
         int, typer.Option(help="Tokens fed to each model, in whole windows.", rich_help_panel="How")
     ] = _DEFAULTS.tokens,
     window: Annotated[
         int | None,
         typer.Option(
-            help="Tokens per sequence; 512, or the model's limit if lower, unless given.",
+            help="Tokens per sequence, at which longer documents are cut; 512, or the model's "
+            "limit if lower, unless given.",
             show_default=False,
             rich_help_panel="How",
         ),
@@ -100,7 +125,9 @@ def ingest(
     ] = _DEFAULTS.sample,
     seed: Annotated[
         int,
-        typer.Option(help="Draws windows, kept tokens and --random-init.", rich_help_panel="How"),
+        typer.Option(
+            help="Draws windows, kept tokens, --shuffle and --random-init.", rich_help_panel="How"
+        ),
     ] = 0,
     device: Annotated[
         str,
@@ -252,6 +279,7 @@ def ingest(
         build_settings,
         on_this_machine,
     )
+    from embstore.inputs.sampling import check_windows
 
     if study is not None:
         request = _study(study, context, tags)
@@ -266,7 +294,14 @@ def ingest(
             ),
             corpus,
             build_settings(
-                Sampling(tokens=tokens, window=window, sample=sample, seed=seed),
+                Sampling(
+                    tokens=tokens,
+                    window=window,
+                    sample=sample,
+                    seed=seed,
+                    windows=check_windows(windows),
+                    shuffle=shuffle,
+                ),
                 dtype=dtype,
                 tags=tags,
                 scopes=scopes,

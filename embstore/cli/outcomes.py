@@ -32,13 +32,14 @@ def tell(outcome: "Outcome") -> None:
         )
     elif outcome.status == "kept":
         TERMINAL.say(
-            f"{label}: measured on {outcome.n_tokens:,} tokens in {outcome.seconds:.0f} s, but not "
-            f"stored: kept in {outcome.file}"
+            f"{label}: measured on {outcome.n_tokens:,} tokens{_of_texts(outcome)} in "
+            f"{outcome.seconds:.0f} s, but not stored: kept in {outcome.file}"
         )
     else:
         TERMINAL.say(
-            f"{label}: measured {_what(outcome)}on {outcome.n_tokens:,} tokens in "
-            f"{outcome.seconds:.0f} s (run {run}{_beyond(outcome)})"
+            f"{label}: measured {_what(outcome)}on {outcome.n_tokens:,} tokens"
+            f"{_of_texts(outcome)} in {outcome.seconds:.0f} s (run {run}{_beyond(outcome)})"
+            f"{_rest_of_texts(outcome)}"
         )
     if outcome.empty is not None:
         TERMINAL.say(f"warning: {label}: {outcome.empty.count}")
@@ -70,6 +71,20 @@ def _what(outcome: "Outcome") -> str:
         return ""
     few = len(outcome.added) <= 4
     return f"{listed(outcome.added) if few else f'{len(outcome.added)} more metrics'} "
+
+
+def _of_texts(outcome: "Outcome") -> str:
+    """Say how many texts were read, where windows are texts."""
+    if outcome.texts is None:
+        return ""
+    read, there = outcome.texts
+    return f" of all {there:,} texts" if read == there else f" of {read:,} of {there:,} texts"
+
+
+def _rest_of_texts(outcome: "Outcome") -> str:
+    if outcome.texts is None or outcome.texts[0] == outcome.texts[1]:
+        return ""
+    return "; more --tokens read more texts"
 
 
 def _beyond(outcome: "Outcome") -> str:

@@ -36,6 +36,8 @@ SELECT
     coalesce(run.scopes, '') AS scopes,
     current_metrics.metric_versions,
     coalesce(run.intervals, true) AS intervals,
+    coalesce(run.windows, 'tokens') AS windows,
+    coalesce(run.shuffle, 'none') AS shuffle,
     run.created_at
 FROM run
 JOIN current_metrics ON current_metrics.run_id = run.run_id
@@ -68,6 +70,8 @@ class StoredRun:
     metric_versions: str
     created_at: datetime
     intervals: bool = True
+    windows: str = "tokens"
+    shuffle: str = "none"
 
     @cached_property
     def measured(self) -> frozenset[tuple[str, object]]:
@@ -76,11 +80,14 @@ class StoredRun:
 
     def __str__(self) -> str:
         """Name the run as one would ask for it."""
-        return f"{self.model}@{self.revision}, run {self.run_id[:8]} over {self.corpus}"
+        control = "" if self.shuffle == "none" else f", shuffle {self.shuffle}"
+        return f"{self.model}@{self.revision}, run {self.run_id[:8]} over {self.corpus}{control}"
 
 
 # In what else two runs may differ, as a reader is told; the most important first.
 _FACTS: Sequence[tuple[str, Callable[[StoredRun], object]]] = (
+    ("shuffling", lambda run: run.shuffle),
+    ("windows", lambda run: run.windows),
     ("numbers of tokens", lambda run: run.tokens),
     ("window sizes", lambda run: run.window_size),
     ("sample sizes", lambda run: run.sample_size),
@@ -183,6 +190,8 @@ def _candidates(
 
 def _of_model(runs: Sequence[StoredRun], asked: str) -> list[StoredRun]:
     """Return a model's runs; its name may lack the part before the last /, as in charts."""
+    # By its name a model is asked for as it is; a control is asked for by its run.
+    runs = [run for run in runs if run.shuffle == "none"]
     found = [run for run in runs if run.model == asked]
     if found or not asked:
         return found

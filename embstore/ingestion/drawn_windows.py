@@ -4,8 +4,13 @@ To tokenize a sample takes as long as the rest of planning, or longer the larger
 process plans for all machines of a cluster.
 """
 
+from embstore.choices import Sampling
 from embstore.inputs.corpus import CorpusText
-from embstore.inputs.text_windows import Tokenizer, Windows, draw_windows
+from embstore.inputs.encoding import Tokenizer
+from embstore.inputs.shuffling import Shuffle
+from embstore.inputs.text_documents import draw_documents
+from embstore.inputs.text_windows import draw_windows
+from embstore.inputs.windows import Windows
 
 # What a tokenizer does with a text beyond its compiled rules.
 _BESIDE = ("truncation_side", "split_special_tokens")
@@ -22,20 +27,17 @@ class DrawnWindows:
         text: CorpusText,
         tokenizer: Tokenizer,
         sha256: str,
-        *,
-        tokens: int,
+        sampling: Sampling,
         window: int,
-        seed: int,
     ) -> Windows:
-        """Draw windows as ``draw_windows`` does, or return those of an equal tokenizer.
+        """Draw windows of tokens or of documents, or return those of an equal tokenizer.
 
         Args:
             text: the corpus.
             tokenizer: a Hugging Face tokenizer.
             sha256: of its rules.
-            tokens: how many to draw.
-            window: tokens per window.
-            seed: not negative.
+            sampling: how many tokens to draw, by which seed, and what a window holds.
+            window: tokens per window, as the model takes them.
 
         Raises:
             UsageError: the window does not fit.
@@ -44,10 +46,19 @@ class DrawnWindows:
         # What is not compiled may have rules that its fingerprint does not cover; itself it knows.
         compiled = getattr(tokenizer, "backend_tokenizer", None) is not None
         beside = tuple(getattr(tokenizer, name, None) for name in _BESIDE)
-        key = (text.corpus.sha256, type(tokenizer), sha256, beside, tokens, window, seed)
+        drawn = (sampling.tokens, window, sampling.seed, sampling.windows, sampling.shuffle)
+        key = (text.corpus.sha256, type(tokenizer), sha256, beside, *drawn)
         last = self._last
         if last is not None and last[0] == key and (compiled or last[1] is tokenizer):
             return last[2]
-        windows = draw_windows(text, tokenizer, tokens=tokens, window=window, seed=seed)
+        draw = draw_documents if sampling.windows == "documents" else draw_windows
+        windows = draw(
+            text,
+            tokenizer,
+            tokens=sampling.tokens,
+            window=window,
+            seed=sampling.seed,
+            shuffle=Shuffle.of(sampling.shuffle, sampling.seed),
+        )
         self._last = (key, tokenizer, windows)
         return windows

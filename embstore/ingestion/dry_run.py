@@ -34,6 +34,7 @@ class Work:
         measures: how many metrics are measured, in all scopes.
         n_windows: sequences to feed.
         n_tokens: tokens in them.
+        n_texts: texts of the corpus, where each sequence is one; else None.
         n_layers: blocks of all stacks.
         hidden_size: d.
         n_parameters: without a language-model head.
@@ -48,6 +49,7 @@ class Work:
     measures: int
     n_windows: int
     n_tokens: int
+    n_texts: int | None
     n_layers: int
     hidden_size: int
     n_parameters: int
@@ -166,6 +168,7 @@ def _work(planned: Plan, resources: Resources, settings: Settings, known: _Known
         measures=0 if run_id else len(task.measured.names),
         n_windows=windows.n_windows,
         n_tokens=windows.n_tokens,
+        n_texts=windows.texts[1] if windows.texts else None,
         n_layers=sum(size.n_layers),
         hidden_size=size.hidden_size,
         n_parameters=size.n_parameters,

@@ -16,8 +16,8 @@ from embstore.common.allocator import keep_freed_memory
 from embstore.common.workers import ahead
 from embstore.ingestion.provenance import peak_memory_bytes
 from embstore.inputs.image_windows import ImageWindows
-from embstore.inputs.text_windows import Windows
 from embstore.inputs.token_sample import sample_windows
+from embstore.inputs.windows import Windows
 from embstore.measuring.checkpoint import Choice, Progress, measure_batches
 from embstore.models.description import ModelDescription
 from embstore.models.devices import choose_device, choose_dtype
@@ -118,7 +118,8 @@ def measure_job(
         dtype=choose_dtype(job.dtype),
     )
     model = examine(weights, job.located, config, context=job.context)
-    batch_size = job.batch_size or default_batch_size(model, job.windows.window)
+    unequal = not job.windows.attention_mask.all()
+    batch_size = job.batch_size or default_batch_size(model, job.windows.window, unequal=unequal)
     with _batches(model, job.windows, batch_size) as batches:
         measured = measure_batches(
             *(batches, job.positions, job.choice),

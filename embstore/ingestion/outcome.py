@@ -24,6 +24,7 @@ class Outcome:
         status: what became of it.
         run_id: of the run in the store; None if it is not there.
         n_tokens: fed, now or before.
+        texts: how many texts these are, and of how many; None where windows are no texts.
         seconds: what it took.
         least_recall: the worst layer's share of true neighbours that the search found, 1
             where it is exact; None where nothing was measured.
@@ -42,6 +43,7 @@ class Outcome:
     status: Literal["measured", "stored", "failed", "kept"]
     run_id: str | None = None
     n_tokens: int = 0
+    texts: tuple[int, int] | None = None
     seconds: float = 0.0
     least_recall: float | None = None
     completes: str | None = None

@@ -19,8 +19,8 @@ from embstore.ingestion.request import Settings
 from embstore.ingestion.resources import Resources
 from embstore.inputs.image_windows import ImageWindows, draw_images
 from embstore.inputs.images import ImageFolder
-from embstore.inputs.text_windows import Windows
-from embstore.inputs.token_sample import sample_positions
+from embstore.inputs.token_sample import sample_places
+from embstore.inputs.windows import Windows
 from embstore.measuring.scopes import SINK_THRESHOLD
 from embstore.metrics.selection import Selection
 from embstore.models.description import ModelDescription, describe
@@ -91,13 +91,7 @@ def plan(
     sampling = settings.sampling
     model = replace(known, located=located) if known else describe(located)
     windows, reader = _draw(model, resources, sampling)
-    positions = sample_positions(
-        windows.n_windows,
-        windows.window,
-        sampling.sample,
-        sampling.seed,
-        mask=windows.attention_mask,
-    )
+    positions = sample_places(windows.attention_mask, sampling.sample, sampling.seed)
     configuration = Configuration(
         tokens=windows.n_tokens,
         window_size=windows.window,
@@ -111,6 +105,8 @@ def plan(
         n_special_tokens=windows.n_special_tokens,
         tokenizer_sha256=reader,
         token_ids_sha256=windows.sha256,
+        windows=sampling.windows,
+        shuffle=sampling.shuffle,
     )
     checkpoint = ids.checkpoint_id(located.name, located.checkpoint)
     corpus = ids.corpus_id(resources.text.corpus)
@@ -152,8 +148,7 @@ def _draw(
             raise ModelError(
                 f"{name} reads text, but the corpus is a folder of images; give a text"
             )
-        if sampling.window is not None:
-            raise UsageError(f"{name} reads images, so the image sets the window; leave it out")
+        _check_for_images(sampling, name)
         pixels = ModelImageReader(model, model.image_processor)
         images = draw_images(text, pixels, tokens=sampling.tokens, seed=sampling.seed)
         return images, pixels.sha256
@@ -163,14 +158,7 @@ def _draw(
         )
     window = choose_window(sampling, model.context, name)
     reader = tokenizer_sha256(model.tokenizer)
-    windows = resources.drawn.draw(
-        text,
-        model.tokenizer,
-        reader,
-        tokens=sampling.tokens,
-        window=window,
-        seed=sampling.seed,
-    )
+    windows = resources.drawn.draw(text, model.tokenizer, reader, sampling, window)
     largest_id = int(windows.ids.max())
     if largest_id >= model.config.vocab_size:
         raise ModelError(
@@ -180,12 +168,33 @@ def _draw(
     return windows, reader
 
 
+def _check_for_images(sampling: Sampling, name: str) -> None:
+    """Refuse what only a text can have.
+
+    Raises:
+        UsageError: something of it is asked for.
+    """
+    if sampling.window is not None:
+        raise UsageError(f"{name} reads images, so the image sets the window; leave it out")
+    if sampling.windows != "tokens":
+        raise UsageError(
+            f"{name} reads images, each a window of its own already; leave out windows of "
+            f"{sampling.windows}"
+        )
+    if sampling.shuffle != "none":
+        raise UsageError(
+            f"{name} reads images, which have no {sampling.shuffle.partition(':')[0]} to shuffle; "
+            "leave out the shuffling"
+        )
+
+
 def plan_extent(planned: Plan, itemsize: int, settings: Settings) -> Extent:
     """Return how much a plan feeds and keeps, for estimates of memory and time."""
     windows = planned.windows
     return Extent(
         n_windows=windows.n_windows,
-        window=windows.window,
+        # Padding is hardly fed: of texts of unequal lengths the mean counts.
+        window=-(-windows.n_tokens // windows.n_windows),
         n_sample=len(planned.positions),
         **scope_counts(planned.task.scopes),
         pairs=planned.task.measured.needs("joint covariance"),

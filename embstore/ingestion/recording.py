@@ -58,6 +58,7 @@ class MeasuredRun:
             status="kept" if kept else "measured",
             run_id=None if kept else ids.run_id_of(self.run),
             n_tokens=self.planned.windows.n_tokens,
+            texts=self.planned.windows.texts,
             seconds=self.seconds + storing_seconds,
             least_recall=min((share for share in known if share is not None), default=None),
             added=self.task.added,

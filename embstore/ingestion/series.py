@@ -106,6 +106,7 @@ class Series:
                 status="stored",
                 run_id=run_id,
                 n_tokens=planned.windows.n_tokens,
+                texts=planned.windows.texts,
                 seconds=planned.seconds,
             )
             return located, stored, None

@@ -11,6 +11,7 @@ from embstore.errors import CorpusError, UsageError
 from embstore.inputs.formats import TextSource, find_source
 from embstore.inputs.packed_files import DAMAGE
 from embstore.inputs.spool import Spool, TextFacts
+from embstore.inputs.text_places import TextPlaces, places_of_lines
 from embstore.inputs.wikipedia.cleaned_cache import CleanedTexts
 from embstore.types import Corpus
 
@@ -23,7 +24,8 @@ def open_corpus(spec: str | Path, *, text_field: str | None = None) -> "CorpusTe
 
     The kind of source is told by its name:
 
-    - ``.txt`` is one document of UTF-8 text.
+    - ``.txt`` is one document of UTF-8 text, whose lines are its texts where texts are fed one
+      by one.
     - ``.xml`` (also ``.xml-p1p41242``, part of a dump), ``enwik8`` and ``enwik9`` are
       MediaWiki exports of one document per article. The bare name ``enwik8``, where no
       such file lies in the working folder, is fetched once and kept in a cache folder.
@@ -70,24 +72,40 @@ def open_corpus(spec: str | Path, *, text_field: str | None = None) -> "CorpusTe
     """
     try:
         source = find_source(str(spec), text_field)
-        facts, file = _text_of(source)
+        facts, file, places = _text_of(source)
     except (CorpusError, UsageError) as error:
         raise type(error)(f"corpus {spec}: {error}") from error
     except (OSError, *DAMAGE) as error:
         raise _unreadable(spec, error) from error
-    return CorpusText(Corpus(name=source.name, source=source.label, **asdict(facts)), file)
+    corpus = Corpus(name=source.name, source=source.label, **asdict(facts))
+    return CorpusText(corpus, file, places, of_lines=source.of_lines)
 
 
 class CorpusText:
     """A corpus's cleaned text on disk, until closed; a context manager.
 
+    Its texts are its documents: records, rows, articles, the files of a folder. Of plain text
+    they are the lines that are not blank.
+
     Attributes:
         corpus: its name, fingerprint and counts.
     """
 
-    def __init__(self, corpus: Corpus, file: IO[bytes]) -> None:
+    def __init__(
+        self, corpus: Corpus, file: IO[bytes], places: TextPlaces, *, of_lines: bool = False
+    ) -> None:
+        """Take what was read.
+
+        Args:
+            corpus: its name, fingerprint and counts.
+            file: the cleaned text.
+            places: where its documents begin.
+            of_lines: its texts are its lines, which are looked for when they are asked for.
+        """
         self.corpus = corpus
         self._file = file
+        self._places = places
+        self._of_lines = of_lines
 
     @property
     def n_bytes(self) -> int:
@@ -104,9 +122,38 @@ class CorpusText:
         raw = self._file.read(max(n_bytes, 0) + _MAX_CONTINUATION)
         return raw[_next_character(raw, 0) : _next_character(raw, n_bytes)].decode()
 
+    @property
+    def n_texts(self) -> int:
+        """How many texts there are.
+
+        Raises:
+            CorpusError: the temporary folder is full.
+        """
+        return len(self._texts())
+
+    def read_text(self, text: int, most_bytes: int) -> tuple[str, bool]:
+        """Return a text without white space at its ends, and whether that is all of it.
+
+        Args:
+            text: which, from 0 in the order of the corpus.
+            most_bytes: of a longer one so many are read.
+
+        Raises:
+            CorpusError: the temporary folder is full.
+        """
+        start, end = self._texts().bounds(text, self.n_bytes)
+        return self.read(start, min(end - start, most_bytes)).strip(), end - start <= most_bytes
+
+    def _texts(self) -> TextPlaces:
+        if self._of_lines:
+            self._places.close()
+            self._places, self._of_lines = places_of_lines(self._file), False
+        return self._places
+
     def close(self) -> None:
-        """Delete the temporary file; the text cannot be read afterwards."""
+        """Delete the temporary files; the text cannot be read afterwards."""
         self._file.close()
+        self._places.close()
 
     def __enter__(self) -> Self:
         return self
@@ -127,8 +174,11 @@ def _next_character(raw: bytes, at: int) -> int:
     return at
 
 
-def _text_of(source: TextSource) -> tuple[TextFacts, IO[bytes]]:
-    """Return the cleaned text as an open file: from the cache folder, or read and cleaned now."""
+def _text_of(source: TextSource) -> tuple[TextFacts, IO[bytes], TextPlaces]:
+    """Return the cleaned text as an open file: from the cache folder, or read and cleaned now.
+
+    With it, where its documents begin.
+    """
     kept = CleanedTexts.of(source.dump) if source.dump else None
     if kept and (found := kept.find()):
         return found
@@ -145,9 +195,9 @@ def _text_of(source: TextSource) -> tuple[TextFacts, IO[bytes]]:
                 " article namespace or empty records); give a source with text in it"
             )
         if kept:
-            kept.keep(spool.facts, spool.file)
+            kept.keep(spool.facts, spool.file, spool.places)
         on_error.pop_all()
-    return spool.facts, spool.file
+    return spool.facts, spool.file, spool.places
 
 
 def _unreadable(spec: str | Path, error: Exception) -> CorpusError:

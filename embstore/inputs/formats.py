@@ -41,6 +41,8 @@ class TextSource:
     read: Callable[[], Documents]
     # The file, where cleaning it is so slow that the text is worth keeping.
     dump: Path | None = None
+    # Whether each of its lines is a text of its own, where texts are fed one by one.
+    of_lines: bool = False
 
 
 @dataclass(frozen=True)
@@ -52,6 +54,7 @@ class Format:
     # Whether it can be read from its beginning to its end, and so while it is unpacked.
     is_stream: bool = True
     is_slow: bool = False
+    of_lines: bool = False
 
 
 def _plain_text(stream: IO[bytes], _field: str) -> Iterator[Iterable[str]]:
@@ -66,7 +69,7 @@ def _mediawiki(stream: IO[bytes], _field: str) -> Iterator[Iterable[str]]:
 # A format is one entry: how its documents, each in pieces, come from a stream of bytes.
 # enwik8 and enwik9 are known by name because they have no suffix.
 FORMATS: dict[str, Format] = {
-    ".txt": Format(_plain_text),
+    ".txt": Format(_plain_text, of_lines=True),
     ".xml": Format(_mediawiki, is_slow=True),
     "enwik8": Format(_mediawiki, is_slow=True),
     "enwik9": Format(_mediawiki, is_slow=True),
@@ -130,6 +133,7 @@ def _standard_input(text_field: str | None) -> TextSource:
         name="stdin",
         label=STANDARD_INPUT,
         read=lambda: _as_generator(read(sys.stdin.buffer, text_field or _DEFAULT_FIELD)),
+        of_lines=text_field is None,
     )
 
 
@@ -191,6 +195,7 @@ def _file(path: Path, text_field: str | None) -> TextSource:
         label=path.name,
         read=lambda: _read(path, format_, text_field),
         dump=path if format_.is_slow else None,
+        of_lines=format_.of_lines,
     )
 
 

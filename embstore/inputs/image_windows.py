@@ -77,7 +77,12 @@ class ImageWindows:
         """Number of positions in all."""
         return int(self.ids.size)
 
-    def inputs(self, rows: slice) -> dict[str, NDArray[np.float32]]:
+    @property
+    def texts(self) -> None:
+        """Images are no texts."""
+        return
+
+    def inputs(self, rows: slice | NDArray[np.int64]) -> dict[str, NDArray[np.float32]]:
         """Return what a model is called with for these images, by name.
 
         Raises:

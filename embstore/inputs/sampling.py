@@ -1,10 +1,10 @@
 """Which numbers a sample may have: each rule once, wherever a sample is asked for."""
 
 import operator
-from dataclasses import asdict
 from typing import SupportsIndex
 
-from embstore.choices import Sampling
+from embstore.choices import SHUFFLES, WINDOWS_OF, Sampling, WindowsOf
+from embstore.common.messages import unknown
 from embstore.errors import UsageError
 
 # The largest number that a column of the store holds.
@@ -65,6 +65,41 @@ def check_window(window: int, tokens: int) -> None:
         raise UsageError(f"window must be at most {tokens:,}, the tokens asked for, not {window:,}")
 
 
+def check_windows(windows: str) -> WindowsOf:
+    """Return what a window holds.
+
+    Raises:
+        UsageError: it is no such thing.
+    """
+    for name in WINDOWS_OF:
+        if windows == name:
+            return name
+    raise UsageError(unknown("windows", str(windows), WINDOWS_OF))
+
+
+def check_shuffle(shuffle: str) -> str:
+    """Return what is shuffled as it is stored: blocks of one are ``tokens`` or ``words``.
+
+    Raises:
+        UsageError: it is no such thing, or its blocks have no length.
+
+    >>> check_shuffle("tokens:64"), check_shuffle("words:1")
+    ('tokens:64', 'words')
+    """
+    unit, colon, length = str(shuffle).partition(":")
+    if unit not in SHUFFLES:
+        raise UsageError(f"{unknown('shuffle', unit, SHUFFLES)}, or blocks of them as tokens:64")
+    if not colon:
+        return unit
+    if unit == "none" or not (length.isascii() and length.isdecimal() and int(length[:19])):
+        raise UsageError(
+            f"shuffle {shuffle!r}: after the colon stands how many tokens or words a block has, "
+            "as in tokens:64"
+        )
+    n = int(length[:19])
+    return unit if n == 1 else f"{unit}:{n}"
+
+
 def check_sampling(sampling: Sampling) -> Sampling:
     """Return a sampling all of whose numbers will do and can be stored.
 
@@ -76,8 +111,16 @@ def check_sampling(sampling: Sampling) -> Sampling:
     if window is not None:
         window = whole_number("window", window, least=1)
         check_window(window, tokens)
-    checked = Sampling(tokens, window, check_sample(sampling.sample), check_seed(sampling.seed))
-    for name, number in asdict(checked).items():
+    checked = Sampling(
+        tokens,
+        window,
+        check_sample(sampling.sample),
+        check_seed(sampling.seed),
+        check_windows(sampling.windows),
+        check_shuffle(sampling.shuffle),
+    )
+    for name in ("tokens", "window", "sample", "seed"):
+        number = getattr(checked, name)
         if number is not None and number > _LARGEST:
             raise UsageError(f"{name} must be at most 2^63 - 1, not {_shown(number)}")
     return checked

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import IO
 
 from embstore.errors import CorpusError
+from embstore.inputs.text_places import TextPlaces
 
 _SEPARATOR = "\n\n"
 
@@ -23,7 +24,12 @@ class TextFacts:
 
 
 class Spool:
-    """The temporary file while it is written, with the fingerprint and the counts."""
+    """The temporary file while it is written, with the fingerprint and the counts.
+
+    Attributes:
+        file: the text.
+        places: where in it each document begins.
+    """
 
     def __init__(self) -> None:
         self.n_documents = 0
@@ -38,6 +44,7 @@ class Spool:
                 f"no temporary file can be made ({error.strerror}); set TMPDIR to a folder"
                 " that can be written to"
             ) from error
+        self.places = TextPlaces()
 
     @property
     def facts(self) -> TextFacts:
@@ -54,8 +61,9 @@ class Spool:
                 if not text:
                     continue
                 begun = True
-                if self.n_documents:
-                    text = _SEPARATOR + text
+                separator = _SEPARATOR if self.n_documents else ""
+                self.places.add(self._n_bytes + len(separator))
+                text = separator + text
                 self.n_documents += 1
             self._write(text)
 
@@ -65,12 +73,14 @@ class Spool:
             self.file.flush()
         except OSError as error:
             raise self._cannot_write(error) from error
+        self.places.flush()
 
     def close(self) -> None:
         """Delete the file."""
         # Closing flushes, which on a full disk fails once more.
         with suppress(OSError):
             self.file.close()
+        self.places.close()
 
     def _write(self, text: str) -> None:
         raw = text.encode()

@@ -1,18 +1,19 @@
-"""Text to windows of token ids, drawn by seed from all over the corpus."""
+"""Text to windows of token ids, drawn by seed from all over the corpus.
 
-import hashlib
+Here the corpus is one text; ``text_documents.py`` draws its texts one by one.
+"""
+
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
-from embstore.errors import CorpusError, UsageError
+from embstore.errors import CorpusError
 from embstore.inputs.corpus import CorpusText
+from embstore.inputs.encoding import Encoder, Tokenizer
 from embstore.inputs.random_streams import WINDOW_STREAM, seeded_generator
-from embstore.inputs.sampling import check_window
+from embstore.inputs.shuffling import NOT_SHUFFLED, Shuffle
+from embstore.inputs.windows import Windows, padded
 
 # English takes 4 to 5 bytes per token. A guess that decides where reading begins and how much
 # is read first, and no result: a window that comes out short reads on.
@@ -29,54 +30,14 @@ _WORD_START = re.compile(r"\s(?=\S)")
 _LAST_WORD = re.compile(r"\s\S*\Z")
 
 
-class Tokenizer(Protocol):
-    """What of a Hugging Face tokenizer is used here."""
-
-    def __call__(
-        self, text: str, *, add_special_tokens: bool, truncation: bool, max_length: int
-    ) -> Mapping[str, list[int]]:
-        """Return ``input_ids``, with special tokens, of at most ``max_length``."""
-
-
-@dataclass(frozen=True, eq=False)
-class Windows:
-    """Token ids to feed, one sequence per row, and their fingerprint.
-
-    Attributes:
-        ids: (n_windows, window).
-        attention_mask: (n_windows, window), False where a token is padding.
-        n_special_tokens: how many of each window's tokens the tokenizer added.
-        sha256: of the shape and the ids as little-endian 64-bit integers.
-    """
-
-    ids: NDArray[np.int64]
-    attention_mask: NDArray[np.bool_]
-    n_special_tokens: int
-    sha256: str
-
-    @property
-    def n_windows(self) -> int:
-        """Number of sequences."""
-        return int(self.ids.shape[0])
-
-    @property
-    def window(self) -> int:
-        """Tokens per sequence."""
-        return int(self.ids.shape[1])
-
-    @property
-    def n_tokens(self) -> int:
-        """Number of tokens that are not padding."""
-        return int(self.attention_mask.sum())
-
-    def inputs(self, rows: slice) -> dict[str, NDArray[np.int64]]:
-        """Return what a model is called with for these sequences, by name."""
-        mask = self.attention_mask[rows].astype(np.int64)
-        return {"input_ids": self.ids[rows], "attention_mask": mask}
-
-
 def draw_windows(
-    text: CorpusText, tokenizer: Tokenizer, *, tokens: int, window: int, seed: int
+    text: CorpusText,
+    tokenizer: Tokenizer,
+    *,
+    tokens: int,
+    window: int,
+    seed: int,
+    shuffle: Shuffle = NOT_SHUFFLED,
 ) -> Windows:
     """Draw ``tokens // window`` windows, spread evenly over the whole corpus by seed.
 
@@ -87,27 +48,32 @@ def draw_windows(
     for every model, unless little text is left in a stratum: then a window begins
     earlier in it. The cost grows with the sample, not with the corpus.
 
+    With shuffling the same passages are read. Words may become another number of tokens in
+    another order: what is too much is cut off, and what lacks is filled with the words that
+    follow the passage, in their order. Where the stratum ends there the window stays shorter.
+
     Args:
         text: the corpus.
         tokenizer: a Hugging Face tokenizer, or anything called like one.
         tokens: how many to draw, special ones included, rounded down to whole windows.
         window: tokens per window.
         seed: not negative.
+        shuffle: what is shuffled in each window.
 
     Raises:
         UsageError: the window has no room for two tokens of text, or exceeds ``tokens``.
         CorpusError: a stratum holds too little text for its window.
     """
-    n_special_tokens = _check_window(tokenizer, tokens=tokens, window=window)
+    encoder = Encoder.of(tokenizer, tokens=tokens, window=window)
     n_windows = tokens // window
     fractions = seeded_generator(seed, WINDOW_STREAM).random(n_windows)
-    ids = np.empty((n_windows, window), dtype=np.int64)
+    rows = []
     for row, fraction in enumerate(fractions):
-        found = _stratum(text, tokenizer, window, row, n_windows).draw(float(fraction))
+        words, found = _stratum(text, encoder, row, n_windows).draw(float(fraction))
         if len(found) < window:
-            raise _too_short(text, tokenizer, n_special_tokens, n_windows, window)
-        ids[row] = found
-    return Windows(ids, np.ones(ids.shape, dtype=np.bool_), n_special_tokens, _sha256(ids))
+            raise _too_short(text, encoder, n_windows)
+        rows.append(encoder.shuffled(words, found, shuffle, row))
+    return padded(rows, encoder.n_special_tokens)
 
 
 @dataclass(frozen=True)
@@ -115,38 +81,43 @@ class _Stratum:
     """The bytes [start, end) of the corpus, out of which one window is drawn."""
 
     text: CorpusText
-    tokenizer: Tokenizer
-    window: int
+    encoder: Encoder
     start: int
     end: int
 
-    def draw(self, fraction: float) -> list[int]:
-        """Return a window's ids, fewer where even the whole stratum gives fewer."""
-        room = max(self.end - self.start - self.window * _BYTES_PER_TOKEN, 0)
+    def draw(self, fraction: float) -> tuple[str, list[int]]:
+        """Return the words read for a window, and its ids.
+
+        These are fewer than it takes where even the whole stratum gives fewer.
+        """
+        window = self.encoder.window
+        room = max(self.end - self.start - window * _BYTES_PER_TOKEN, 0)
         begin = self.start + int(fraction * room)
-        ids = self._read_from(begin)
-        back = self.window * _BYTES_PER_TOKEN
-        while len(ids) < self.window and begin > self.start:
+        words, ids = self._read_from(begin)
+        back = window * _BYTES_PER_TOKEN
+        while len(ids) < window and begin > self.start:
             begin = max(self.start, begin - back)
-            ids = self._read_from(begin)
+            words, ids = self._read_from(begin)
             back *= 2
-        return ids
+        return words, ids
 
     def n_tokens(self) -> int:
         """Count the tokens of the whole stratum, up to four windows of them."""
-        n_bytes = min(self.end - self.start, self.window * _MAX_BYTES_PER_TOKEN)
-        return len(self._encode(self._words(self.start, n_bytes), 4 * self.window))
+        window = self.encoder.window
+        n_bytes = min(self.end - self.start, window * _MAX_BYTES_PER_TOKEN)
+        return len(self.encoder.ids(self._words(self.start, n_bytes), 4 * window))
 
-    def _read_from(self, begin: int) -> list[int]:
+    def _read_from(self, begin: int) -> tuple[str, list[int]]:
         """Read on from ``begin`` until the window is full or the stratum ends."""
-        end = min(self.end, begin + self.window * _MAX_BYTES_PER_TOKEN)
-        n_bytes = 2 * self.window * _BYTES_PER_TOKEN
+        window, ids = self.encoder.window, self.encoder.ids
+        end = min(self.end, begin + window * _MAX_BYTES_PER_TOKEN)
+        n_bytes = 2 * window * _BYTES_PER_TOKEN
         while True:
             n_bytes = min(n_bytes, end - begin)
             words = self._words(begin, n_bytes)
             # One token more than wanted shows that the text fills the window.
-            if begin + n_bytes == end or len(self._encode(words, self.window + 1)) > self.window:
-                return self._encode(words, self.window)
+            if begin + n_bytes == end or len(ids(words, window + 1)) > window:
+                return words, ids(words)
             n_bytes *= 2
 
     def _words(self, begin: int, n_bytes: int) -> str:
@@ -160,40 +131,17 @@ class _Stratum:
                 words = words[: last.start()]
         return words
 
-    def _encode(self, words: str, max_length: int) -> list[int]:
-        encoded = self.tokenizer(
-            words, add_special_tokens=True, truncation=True, max_length=max_length
-        )
-        return list(encoded["input_ids"])
 
-
-def _stratum(
-    text: CorpusText, tokenizer: Tokenizer, window: int, row: int, n_windows: int
-) -> _Stratum:
+def _stratum(text: CorpusText, encoder: Encoder, row: int, n_windows: int) -> _Stratum:
     start = text.n_bytes * row // n_windows
-    return _Stratum(text, tokenizer, window, start, text.n_bytes * (row + 1) // n_windows)
+    return _Stratum(text, encoder, start, text.n_bytes * (row + 1) // n_windows)
 
 
-def _check_window(tokenizer: Tokenizer, *, tokens: int, window: int) -> int:
-    """Return the number of special tokens in each window."""
-    check_window(window, tokens)
-    empty = tokenizer("", add_special_tokens=True, truncation=True, max_length=max(window, 16))
-    n_special_tokens = len(empty["input_ids"])
-    least = n_special_tokens + 2
-    if window < least:
-        raise UsageError(
-            f"window {window}: too small, since the tokenizer adds {n_special_tokens} special"
-            f" tokens to each; take {least} or more"
-        )
-    return n_special_tokens
-
-
-def _too_short(
-    text: CorpusText, tokenizer: Tokenizer, n_special_tokens: int, n_windows: int, window: int
-) -> CorpusError:
+def _too_short(text: CorpusText, encoder: Encoder, n_windows: int) -> CorpusError:
     """Estimate from some strata what the corpus holds, and advise."""
+    window, n_special_tokens = encoder.window, encoder.n_special_tokens
     rows = np.unique(np.linspace(0, n_windows - 1, _ESTIMATION_STRATA, dtype=np.int64)).tolist()
-    strata = [_stratum(text, tokenizer, window, row, n_windows) for row in rows]
+    strata = [_stratum(text, encoder, row, n_windows) for row in rows]
     mean = sum(stratum.n_tokens() - n_special_tokens for stratum in strata) / len(strata)
     per_window = window - n_special_tokens
     # Text may hold enough and yet be too uneven; the advice then still asks for less.
@@ -204,8 +152,3 @@ def _too_short(
         f" windows of {window:,}, one from each equal part: it holds about"
         f" {round(mean * n_windows):,} at most; {advice}, or give a longer text"
     )
-
-
-def _sha256(ids: NDArray[np.int64]) -> str:
-    shape = np.array(ids.shape, dtype="<i8")
-    return hashlib.sha256(shape.tobytes() + ids.astype("<i8").tobytes()).hexdigest()

@@ -96,6 +96,32 @@ def sample_windows(n_windows: int, sample: int, seed: int) -> NDArray[np.int64]:
     return sample_rows(np.ones(n_windows, dtype=np.int64), sample, seed)
 
 
+def sample_places(mask: NDArray[np.bool_], sample: int, seed: int) -> NDArray[np.int64]:
+    """Choose tokens as ``sample_positions`` does, of windows that are padded behind their ends.
+
+    Random numbers are drawn for tokens alone, as ``sample_rows`` draws them: so the same tokens are
+    chosen as from vectors of the same windows, and padding takes no memory.
+
+    Args:
+        mask: (n_windows, window), True for tokens.
+        sample: how many to choose.
+        seed: not negative.
+
+    Returns:
+        Ascending flat indices into the (n_windows, window) places.
+
+    Raises:
+        UsageError: ``sample`` is below 1, or the seed is negative.
+
+    >>> sample_places(np.array([[True, True, False], [True, False, False]]), 9, 0).tolist()
+    [0, 1, 3]
+    """
+    if mask.all():
+        n_windows, window = mask.shape
+        return sample_positions(n_windows, window, sample, seed)
+    return np.flatnonzero(mask)[sample_rows(mask.sum(axis=1), sample, seed)]
+
+
 def _quotas(
     available: NDArray[np.int64], sample: int, *, order: NDArray[np.int64]
 ) -> NDArray[np.int64]:

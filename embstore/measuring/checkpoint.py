@@ -23,6 +23,7 @@ from embstore.measuring.layers_at_once import bytes_of_one, layers_at_once
 from embstore.measuring.parts import Part, StackParts
 from embstore.measuring.scopes import SINK_THRESHOLD
 from embstore.measuring.stack import StackRecord
+from embstore.measuring.tokens_read import sampled_of
 from embstore.metrics.selection import Selection
 from embstore.models.hidden_states import HiddenBatch
 from embstore.types import MassiveActivation, Measured, Measurement, Stack
@@ -67,9 +68,9 @@ def measure_batches(
     """Measure the chosen metrics of every layer, and of each layer with the next.
 
     Args:
-        batches: the hidden states of all windows, in order.
-        positions: the kept sample: ascending flat indices into (windows, window),
-            padding not among them.
+        batches: the hidden states of all windows, each once.
+        positions: the kept sample: ascending flat indices into (windows, window), where
+            windows are in the order of the draw; padding not among them.
         choice: what to measure; None for everything that looks at tokens.
         windows: those that are kept where each window is one vector, ascending; none if not given.
         progress: called as (stage, done, total): ``forward`` counts tokens,
@@ -79,15 +80,13 @@ def measure_batches(
     windows = np.zeros(0, dtype=np.int64) if windows is None else windows
     stacks: dict[Stack, StackParts] = {}
     forward_seconds = 0.0
-    taken = tokens = 0
+    tokens = 0
     began = time.perf_counter()
     progress("forward", 0, 0)
     with workers(choice.n_workers) as pool:
         for batch in batches:
             forward_seconds += batch.seconds
-            window = batch.mask.shape[1]
-            first = batch.start * window
-            until = int(np.searchsorted(positions, first + batch.mask.size))
+            sampled, at = sampled_of(batch, positions)
             for stack in sorted({key.stack for key in batch.states}):
                 if stack not in stacks:
                     widths = {
@@ -95,15 +94,15 @@ def measure_batches(
                         for key, state in batch.states.items()
                         if key.stack == stack
                     }
+                    of_sample = positions // batch.places
                     stacks[stack] = StackParts(
-                        *(widths, positions // window, windows, choice.scopes, choice.selection)
+                        *(widths, of_sample, windows, choice.scopes, choice.selection)
                     )
                 stacks[stack].add(
-                    *(stack, batch, positions[taken:until] - first, slice(taken, until)),
+                    *(stack, batch, sampled, at),
                     sink_threshold=choice.sink_threshold,
                     pool=pool,
                 )
-            taken = until
             tokens += int(batch.mask.sum())
             progress("forward", tokens, 0)
             # Drop the batch: it would stay in memory while the next one is made.
@@ -175,16 +174,15 @@ def _bytes_of_one(d: int, n_sample: int, choice: Choice) -> int:
 def _massive(stack: StackRecord, record: LayerRecord) -> list[MassiveActivation]:
     if record.n_bad:
         return []
-    ids = np.concatenate(stack.ids)
     largest = record.largest
-    rows, positions = np.divmod(largest.tokens, ids.shape[1])
+    rows, positions = np.divmod(largest.tokens, stack.read.places)
     return [
         MassiveActivation(
             key=record.key,
             rank=rank,
             window_index=int(row),
             position=int(position),
-            token_id=int(ids[row, position]),
+            token_id=stack.read.token_id(int(row), int(position)),
             coordinate=int(coordinate),
             value=float(value),
         )

@@ -47,7 +47,7 @@ class BatchTokens:
     mask: NDArray[np.bool_]
     groups: NDArray[np.int8]
     kept: NDArray[np.int64]
-    at: slice
+    at: slice | NDArray[np.int64]
     also_kept: NDArray[np.int64]
     tokens: NDArray[np.int64]
 
@@ -101,7 +101,12 @@ class LayerRecord:
         for group, chosen in batch.by_group.items():
             if group in self.moments:
                 self.moments[group].add(vectors, chosen)
-        arithmetic.take(vectors, batch.kept, self._room[batch.at])
+        if isinstance(batch.at, slice):
+            arithmetic.take(vectors, batch.kept, self._room[batch.at])
+        else:
+            sampled = np.empty((len(batch.kept), self.d), self._room.dtype)
+            arithmetic.take(vectors, batch.kept, sampled)
+            self._room[batch.at] = sampled
         self._keep(vectors, batch)
         self.largest.add(vectors, batch.tokens)
 
@@ -124,9 +129,10 @@ class LayerRecord:
         """The sample's vectors, (n_sample, d)."""
         return self._room[: self.n_sample]
 
-    def cut_sample(self, n_sample: int) -> None:
-        """Take the first rows for all of the sample; nothing was kept beside it."""
-        self.n_sample = self._used = n_sample
+    def cut_sample(self, kept: NDArray[np.int64]) -> None:
+        """Take some rows for all of the sample; nothing was kept beside it."""
+        self._room = self._room[kept]
+        self.n_sample = self._used = len(kept)
 
     def settle(self, group: int, rows: NDArray[np.int64]) -> None:
         """Turn a group's vectors, which ``units`` has at those rows, into moments."""

@@ -106,7 +106,7 @@ class StackParts:
         stack: Stack,
         batch: HiddenBatch,
         sampled: NDArray[np.int64],
-        at: slice,
+        at: slice | NDArray[np.int64],
         *,
         sink_threshold: float,
         pool: Workers,
@@ -123,17 +123,17 @@ class StackParts:
         """
         states = {key: state for key, state in batch.states.items() if key.stack == stack}
         groups = self.tokens.add(
-            *(states, batch.mask, batch.ids[stack], batch.start, sampled, at),
+            *(states, batch.mask, batch.ids[stack], batch.windows, batch.places, sampled, at),
             sink_threshold=sink_threshold,
             pool=pool,
         )
         whole = {key: states[key] for key in states if not self.tokens.layers[key].n_bad}
-        self.tokens.within.add(whole, batch.mask, groups, pool)
+        self.tokens.within.add(whole, batch.mask, groups, batch.windows, pool)
         if self.tokens.distances.wanted:
             vectors = {key: vectors_of(state) for key, state in whole.items()}
             self.tokens.distances.add(vectors, batch.mask, groups, pool)
         for windows in self._windows:
-            windows.add(states, batch.mask, groups, batch.start, pool)
+            windows.add(states, batch.mask, groups, batch.windows, pool)
 
     def finish(self) -> list[Part]:
         """Return what is to be measured, the tokens first; there are no more batches."""

@@ -13,6 +13,7 @@ from embstore.geometry.arithmetic.protocol import Vectors
 from embstore.measuring.collect import N_GROUPS, BatchTokens, Few, LayerRecord, PairRecord
 from embstore.measuring.layer_distances import LayerDistances
 from embstore.measuring.scopes import FIRST, REST, SINK, token_groups
+from embstore.measuring.tokens_read import TokensRead
 from embstore.measuring.within_windows import WithinWindows
 from embstore.metrics.apart import ENOUGH
 from embstore.metrics.clusters import N_DEALT, Clusters
@@ -74,8 +75,7 @@ class StackRecord:
         self.kept_until: dict[int, int] = {}
         # Tokens of each window by group, a row per window.
         self.by_window: list[NDArray[np.int64]] = []
-        # Token ids read so far, a row per window: 8 bytes a token.
-        self.ids: list[NDArray[np.int64]] = []
+        self.read = TokensRead()
         self._settled: set[int] = set()
         self._few_limit = min(record.d for record in self.layers.values()) // 2
 
@@ -84,9 +84,10 @@ class StackRecord:
         states: "dict[LayerKey, Tensor]",
         mask: NDArray[np.bool_],
         ids: NDArray[np.int64],
-        start: int,
+        numbers: NDArray[np.int64],
+        places: int,
         sampled: NDArray[np.int64],
-        at: slice,
+        at: slice | NDArray[np.int64],
         *,
         sink_threshold: float,
         pool: Workers,
@@ -97,7 +98,8 @@ class StackRecord:
             states: hidden states of each layer, (windows, window, d).
             mask: which positions are tokens, (windows, window).
             ids: the token ids read, (windows, window).
-            start: index of the batch's first window.
+            numbers: of the windows in the order of the draw, (windows,).
+            places: of a window in flat positions among all windows.
             sampled: flat positions in the batch that are sampled.
             at: the rows of the sample that they become.
             sink_threshold: see ``token_groups``.
@@ -115,17 +117,18 @@ class StackRecord:
                 -1, N_GROUPS
             )
         )
+        of_tokens = numbers[windows]
         batch = BatchTokens(
             mask=flat,
             groups=groups,
             # A position among all of the batch becomes a row among its tokens.
             kept=(np.cumsum(flat) - 1)[sampled],
             at=at,
-            also_kept=np.flatnonzero(np.isin(groups, self.still_kept(start))),
-            tokens=np.flatnonzero(flat) + start * mask.shape[1],
+            also_kept=np.flatnonzero(self.is_kept(groups, of_tokens)),
+            tokens=np.flatnonzero(mask) % mask.shape[1] + of_tokens * places,
         )
-        self.ids.append(ids)
-        self.take(lambda key: batch.of(states[key]), batch, windows + start, pool)
+        self.read.add(numbers, ids, places)
+        self.take(lambda key: batch.of(states[key]), batch, of_tokens, pool)
         return in_place
 
     def take(
@@ -164,20 +167,50 @@ class StackRecord:
             if group != REST and self.counts[group] >= self._few_limit:
                 self._settle(group)
 
-    def cut_sample(self, n_sample: int) -> None:
-        """Take the first rows for all of the sample; nothing may have been kept beside it."""
-        self.sample_groups = self.sample_groups[:n_sample]
-        self.sample_windows = self.sample_windows[:n_sample]
+    def cut_sample(self, kept: NDArray[np.int64]) -> None:
+        """Take some rows for all of the sample; nothing may have been kept beside it."""
+        self.sample_groups = self.sample_groups[kept]
+        self.sample_windows = self.sample_windows[kept]
         for layer in self.layers.values():
-            layer.cut_sample(n_sample)
+            layer.cut_sample(kept)
 
-    def still_kept(self, start: int) -> list[int]:
-        """Return the groups whose vectors are kept from window ``start`` on."""
+    def is_kept(self, groups: NDArray[np.int8], windows: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Tell which tokens of a batch are kept beside the sample.
+
+        Args:
+            groups: of each token, (n,).
+            windows: of each, (n,).
+        """
+        kept = np.zeros(len(groups), dtype=np.bool_)
         for group in (SINK, FIRST):
-            full = len(self.kept_groups) > MORE_KEPT * len(self.sample_groups)
-            if group in self._settled and full:
-                self.kept_until.setdefault(group, start)
-        return [group for group in (SINK, FIRST) if group not in self.kept_until]
+            if len(windows) and group in self._settled and self._is_full():
+                self._limit(group, int(windows.min()))
+            kept |= (groups == group) & (windows < self.kept_until.get(group, np.inf))
+        return kept
+
+    def _is_full(self) -> bool:
+        """Tell whether what counts of the vectors beside the sample is as much as it may be."""
+        n = 0
+        for group in (SINK, FIRST):
+            of_group = self.kept_windows[self.kept_groups == group]
+            n += int((of_group < self.kept_until.get(group, np.inf)).sum())
+        return n > MORE_KEPT * len(self.sample_groups)
+
+    def _limit(self, group: int, unread: int) -> None:
+        """Keep less of a group: of all windows below some number all of it, of others none.
+
+        Args:
+            group: which.
+            unread: the lowest number of a window that comes now.
+        """
+        if not (self.kept_windows >= unread).any():
+            # Windows come in their order: of all before this one all is kept.
+            self.kept_until.setdefault(group, unread)
+            return
+        # They come in another order, such as by length. Which were drawn first is chance, so half
+        # of them, those of lower numbers, are like the others.
+        known = self.kept_windows[self.kept_windows < self.kept_until.get(group, np.inf)]
+        self.kept_until[group] = int(np.median(known))
 
     def _settle(self, group: int) -> None:
         if group in self._settled:
@@ -225,7 +258,7 @@ class StackRecord:
     def clusters(self, groups: Sequence[int]) -> Clusters:
         """Return the windows of a layer's units in some groups, and what they stand for."""
         windows = self.unit_windows
-        by_window = np.concatenate(self.by_window)
+        by_window = self.read.in_order(self.by_window)
         tokens = by_window[:, list(groups)].sum(axis=1)
         n_windows = int((tokens > 0).sum())
         sampled = np.isin(self.sample_groups, groups)
@@ -252,7 +285,7 @@ class StackRecord:
         them can then do with a part.
         """
         drawn = np.zeros(len(counted), dtype=np.bool_)
-        ordinary = np.concatenate(self.by_window)[:, REST]
+        ordinary = self.read.in_order(self.by_window)[:, REST]
         if ordinary.min(initial=0) > 2 * N_DEALT * ENOUGH:
             drawn[: len(self.sample_groups)] = self.sample_groups == REST
         else:

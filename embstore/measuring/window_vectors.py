@@ -58,21 +58,21 @@ class WindowVectors:
         covariance = selection.needs("covariance")
         self.record = StackRecord(
             [LayerRecord(key, d, len(kept), covariance=covariance) for key, d in widths.items()],
-            kept.copy(),
+            kept,
             pairs=bool(selection.of_pair),
             joint=selection.needs("joint covariance"),
             unit="windows",
             distances=distances_for(widths, (scope,), selection),
         )
         self._kept = kept
-        self._taken = 0
+        self._has_one = np.zeros(len(kept), dtype=np.bool_)
 
     def add(
         self,
         states: "Mapping[LayerKey, Tensor]",
         mask: NDArray[np.bool_],
         groups: NDArray[np.int8],
-        start: int,
+        numbers: NDArray[np.int64],
         pool: Workers,
     ) -> None:
         """Take in one batch.
@@ -81,29 +81,29 @@ class WindowVectors:
             states: hidden states of each layer, (windows, window, d).
             mask: which positions are tokens, (windows, window).
             groups: each token's group, (windows, window).
-            start: index of the batch's first window.
+            numbers: of the windows in the order of the draw, (windows,).
             pool: workers.
         """
         chosen = _last(mask) if self.scope == "last" else mask & (groups == REST)
         has_one = chosen.any(axis=1)
-        windows = np.flatnonzero(has_one) + start
+        windows = numbers[has_one]
         # A mean of ordinary tokens is ordinary; a last token is what it is.
         of_windows = groups[has_one, chosen[has_one].argmax(axis=1)]
         counted = np.zeros((len(mask), N_GROUPS), dtype=np.int64)
         counted[has_one, of_windows] = 1
         self.record.by_window.append(counted)
+        self.record.read.add(numbers, np.zeros((len(numbers), 0), dtype=np.int64), 1)
         if not len(windows):
             return
         kept = np.flatnonzero(np.isin(windows, self._kept))
-        at = slice(self._taken, self._taken + len(kept))
-        self.record.sample_windows[at] = windows[kept]
-        self._taken = at.stop
+        at = np.searchsorted(self._kept, windows[kept])
+        self._has_one[at] = True
         batch = BatchTokens(
             mask=np.ones(len(windows), dtype=np.bool_),
             groups=of_windows,
             kept=kept,
             at=at,
-            also_kept=np.flatnonzero(np.isin(of_windows, self.record.still_kept(start))),
+            also_kept=np.flatnonzero(self.record.is_kept(of_windows, windows)),
             tokens=windows,
         )
         rows = np.flatnonzero(chosen)
@@ -119,8 +119,8 @@ class WindowVectors:
     def finish(self) -> StackRecord:
         """Return what was collected; there are no more windows, and some may have had no vector."""
         record = self.record
-        if self._taken < len(self._kept):
-            record.cut_sample(self._taken)
+        if not self._has_one.all():
+            record.cut_sample(np.flatnonzero(self._has_one))
         n = int(record.counts.sum())
         if n < LEAST_VECTORS:
             record.why_nothing = (

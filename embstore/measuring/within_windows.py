@@ -34,7 +34,8 @@ class WithinWindows:
         """
         self._scopes = scopes
         self._wanted: list[Within] = [what for what, need in NEEDS.items() if selection.needs(need)]
-        # By layer and scope, a batch after the other.
+        # The windows of each batch, and by layer and scope their numbers.
+        self._windows: list[NDArray[np.int64]] = []
         self._found: dict[tuple[LayerKey, Scope], list[Numbers]] = {}
 
     def add(
@@ -42,6 +43,7 @@ class WithinWindows:
         states: "Mapping[LayerKey, Tensor]",
         mask: NDArray[np.bool_],
         groups: NDArray[np.int8],
+        windows: NDArray[np.int64],
         pool: Workers,
     ) -> None:
         """Take in one batch of the layers that are not broken.
@@ -50,10 +52,12 @@ class WithinWindows:
             states: hidden states of each layer, (windows, window, d).
             mask: which positions are tokens, (windows, window).
             groups: each token's group, (windows, window).
+            windows: their numbers in the order of the draw, (windows,).
             pool: workers.
         """
         if not self._wanted:
             return
+        self._windows.append(windows)
         chosen = [mask & np.isin(groups, GROUPS[scope]) for scope in self._scopes]
         measure = partial(_of_layer, chosen=chosen, wanted=self._wanted)
         found = pool.map(measure, map(vectors_of, states.values()))
@@ -68,14 +72,18 @@ class WithinWindows:
             arithmetic, rows = arithmetic_of(X), np.arange(len(windows))
             found = {what: arithmetic.within_groups(X, rows, ends, what) for what in self._wanted}
             self._found[key, "all"] = [found]
+            self._windows = [np.arange(len(ends))]
 
     def of(self, key: LayerKey, scope: Scope) -> Numbers:
         """Return each window's numbers, (n_windows,), in a layer and a scope."""
         found = self._found.get((key, scope), ())
+        if not found:
+            return {}
+        # Batches may bring windows in another order than that of the draw.
+        order = np.argsort(np.concatenate(self._windows))
         return {
-            what: np.concatenate([numbers[what] for numbers in found])
+            what: np.concatenate([numbers[what] for numbers in found])[order]
             for what in self._wanted
-            if found
         }
 
 

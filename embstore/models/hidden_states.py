@@ -12,9 +12,11 @@ from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
 from embstore.checkpoints.silence import quiet
+from embstore.choices import DEFAULT_WINDOW
 from embstore.common.float64 import has_float64
 from embstore.common.messages import one_line
 from embstore.errors import ModelError
+from embstore.models.feeding import longest_first, n_together
 from embstore.models.forward_pass import block_input, block_output, forward
 from embstore.models.layout import Capture, StackLayout
 from embstore.models.loaded import LoadedModel
@@ -24,6 +26,11 @@ from embstore.types import LayerKey, Stack
 # batches are no faster on a CPU and make progress coarse.
 BATCH_BYTES = 80 * 2**20
 _MOST_WINDOWS = 32
+# Of sequences of unequal lengths as many tokens as those windows mostly have.
+_MOST_TOKENS = _MOST_WINDOWS * DEFAULT_WINDOW
+# Bytes of a number in single precision, and by how much rounding moves states in it: a kernel for
+# another shape moves them by some 1e-6, a layer that sees padding by 1e-3 even without training.
+_SINGLE, _ROUNDING = 4, 1e-4
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,12 +38,14 @@ class HiddenBatch:
     """All hidden states of a few windows, of every stack.
 
     Attributes:
-        start: index of the batch's first window.
+        start: index of the batch's first window, where windows come in their order.
         states: by layer, each (windows, window, d): where the model is, or on the CPU if sums
             in float64 cannot be made there.
         mask: which positions are tokens and not padding, (windows, window).
         ids: the token ids, or places of patches, that each stack read, (windows, window).
         seconds: what the forward pass took.
+        numbers: of the windows, where they come in another order, (windows,).
+        width: places of a window among all windows, where the batch is cut behind its longest.
     """
 
     start: int
@@ -44,6 +53,20 @@ class HiddenBatch:
     mask: NDArray[np.bool_]
     ids: dict[Stack, NDArray[np.int64]]
     seconds: float
+    numbers: NDArray[np.int64] | None = None
+    width: int | None = None
+
+    @property
+    def windows(self) -> NDArray[np.int64]:
+        """The number of each window in the order of the draw, (windows,)."""
+        if self.numbers is not None:
+            return self.numbers
+        return np.arange(self.start, self.start + len(self.mask))
+
+    @property
+    def places(self) -> int:
+        """Places of a window in flat positions among all windows."""
+        return self.width or self.mask.shape[1]
 
 
 def windows_per_batch(n_states: int, hidden_size: int, window: int) -> int:
@@ -55,10 +78,19 @@ def windows_per_batch(n_states: int, hidden_size: int, window: int) -> int:
     return max(1, min(_MOST_WINDOWS, BATCH_BYTES // (n_states * window * hidden_size * 4)))
 
 
-def default_batch_size(model: LoadedModel, window: int) -> int:
-    """Choose how many windows go in at once so that their hidden states fit a fixed size."""
+def default_batch_size(model: LoadedModel, window: int, *, unequal: bool = False) -> int:
+    """Choose how many windows go in at once so that their hidden states fit a fixed size.
+
+    Args:
+        model: the loaded model.
+        window: tokens of each, or of the longest.
+        unequal: whether they are of unequal lengths; then of shorter ones more go in at once, so
+            that tokens are limited and not sequences.
+    """
     states = sum(len(layout.keys) for layout in model.stacks)
-    return windows_per_batch(states, model.facts.hidden_size, window)
+    most = max(_MOST_TOKENS // window, 1) if unequal else _MOST_WINDOWS
+    fitting = BATCH_BYTES // (states * window * model.facts.hidden_size * 4)
+    return max(1, min(most, fitting))
 
 
 class Inputs(Protocol):
@@ -73,7 +105,7 @@ class Inputs(Protocol):
         """False for padding, (n_windows, window)."""
 
     def inputs(
-        self, rows: slice
+        self, rows: slice | NDArray[np.int64]
     ) -> Mapping[str, NDArray[np.int64]] | Mapping[str, NDArray[np.float32]]:
         """Return what the model is called with for these sequences, by name."""
 
@@ -89,10 +121,13 @@ def hidden_batches(
     The decoder of an encoder-decoder reads the same window shifted right by its
     start token, as in training. Nothing of a batch is kept once the next is asked for.
 
+    Windows of unequal lengths come the longest first, each batch cut behind its longest: what is
+    fed costs as much as its tokens. Padding is fed only where it reaches no token.
+
     Args:
         model: the loaded model.
         windows: what to feed.
-        batch_size: windows per forward pass.
+        batch_size: windows per forward pass; of shorter ones so many that they have as many tokens.
 
     Raises:
         EmbstoreError: the model cannot run on a batch, or its inputs cannot be read.
@@ -100,7 +135,11 @@ def hidden_batches(
     captured: dict[LayerKey, Tensor] = {}
     hooks = [_capture(captured, capture) for layout in model.stacks for capture in layout.captured]
     try:
-        for start in range(0, len(windows.ids), batch_size):
+        n, width = windows.ids.shape
+        if not windows.attention_mask.all():
+            yield from _unequal_batches(model, windows, batch_size * width, captured)
+            return
+        for start in range(0, n, batch_size):
             rows = slice(start, start + batch_size)
             # Give the batch no name: it would stay in memory while the next one is computed.
             yield _forward_batch(model, windows, rows, captured)
@@ -109,11 +148,57 @@ def hidden_batches(
             hook.remove()
 
 
+def _unequal_batches(
+    model: LoadedModel, windows: Inputs, tokens: int, captured: dict[LayerKey, Tensor]
+) -> Iterator[HiddenBatch]:
+    """Yield the hidden states of windows of unequal lengths, so many tokens at a time.
+
+    Whether padding reaches a token is tried out on the first windows that would get some. In half
+    precision rounding hides it: there only a causal model, whose earlier positions no later one
+    moves, gets padding.
+    """
+    lengths = windows.attention_mask.sum(axis=1)
+    order = longest_first(lengths)
+    lengths = lengths[order]
+    single = next(model.module.parameters()).dtype.itemsize >= _SINGLE
+    pads, tried = single or model.facts.kind == "decoder", not single
+    at = 0
+    while at < len(order):
+        until = at + n_together(lengths[at:], tokens=tokens, pads=pads)
+        if not tried and lengths[until - 1] < lengths[at]:
+            tried, pads = True, _pads_unseen(model, windows, order[[at, until - 1]], captured)
+            continue
+        yield _forward_batch(model, windows, order[at:until], captured)
+        at = until
+
+
+def _pads_unseen(
+    model: LoadedModel,
+    windows: Inputs,
+    two: NDArray[np.int64],
+    captured: dict[LayerKey, Tensor],
+) -> bool:
+    """Tell whether the shorter of two windows has the same states padded as alone."""
+    padded = _forward_batch(model, windows, two, captured)
+    alone = _forward_batch(model, windows, two[1:], captured)
+    n = alone.mask.shape[1]
+    return all(
+        bool((padded.states[key][1, :n] - state[0]).norm() <= _ROUNDING * state[0].norm())
+        for key, state in alone.states.items()
+    )
+
+
 def _forward_batch(
-    model: LoadedModel, windows: Inputs, rows: slice, captured: dict[LayerKey, Tensor]
+    model: LoadedModel,
+    windows: Inputs,
+    rows: slice | NDArray[np.int64],
+    captured: dict[LayerKey, Tensor],
 ) -> HiddenBatch:
     began = time.perf_counter()
-    ids = windows.ids[rows]
+    mask = windows.attention_mask[rows]
+    # Padding is behind the end of a window: nobody needs that of all of them.
+    longest = int(mask.sum(axis=1).max(initial=0))
+    mask, ids = mask[:, :longest], windows.ids[rows, :longest]
     read: dict[Stack, NDArray[np.int64]] = {layout.stack: ids for layout in model.stacks}
     inputs = {name: _on_device(array, model) for name, array in windows.inputs(rows).items()}
     if model.facts.kind == "encoder-decoder":
@@ -142,15 +227,20 @@ def _forward_batch(
     if model.device.type == "cuda":
         # What was only queued would count as time of the geometry.
         torch.cuda.synchronize(model.device)
+    if isinstance(rows, np.ndarray):
+        # Sparse attention pads what is no whole number of its blocks, and texts are of any length.
+        states = {key: state[:, :longest] for key, state in states.items()}
     for state in states.values():
         if state.shape[:2] != ids.shape:
-            # Sparse attention pads what is no whole number of its blocks.
             raise ModelError(
                 f"{model.facts.name} returns {state.shape[1]} states for a window of "
                 f"{ids.shape[1]} tokens; give a window of {state.shape[1]}"
             )
-    mask = windows.attention_mask[rows]
-    return HiddenBatch(rows.start, states, mask, read, time.perf_counter() - began)
+    seconds = time.perf_counter() - began
+    if isinstance(rows, slice):
+        return HiddenBatch(rows.start, states, mask, read, seconds)
+    width = windows.ids.shape[1]
+    return HiddenBatch(int(rows.min()), states, mask, read, seconds, rows, width)
 
 
 def _where_measured(device: torch.device) -> torch.device:

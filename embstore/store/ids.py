@@ -7,6 +7,10 @@ from collections.abc import Mapping
 
 from embstore.types import Checkpoint, Configuration, Corpus, Model, Run
 
+# What came after the first ids, with what all runs were until then: runs had errors before they
+# could be had without, read their text as one, and did not shuffle it.
+_LATER = {"intervals": True, "windows": "tokens", "shuffle": "none"}
+
 
 def content_id(content: object) -> str:
     """Return 32 hex characters that stand for ``content``.
@@ -59,9 +63,9 @@ def configuration_id(
 ) -> str:
     """Identify a piece of work: which weights, which text, measured how."""
     decisive = dataclasses.asdict(configuration)
-    # Runs had errors before they could be had without.
-    if decisive["intervals"]:
-        del decisive["intervals"]
+    for name, usual in _LATER.items():
+        if decisive[name] == usual:
+            del decisive[name]
     return content_id(
         {
             "checkpoint_id": checkpoint,

@@ -129,6 +129,8 @@ run = Table(
     Column("study", String),
     Column("study_sha256", String),
     Column("intervals", Boolean),
+    Column("windows", String),
+    Column("shuffle", String),
     _refers("checkpoint_id", "checkpoint.checkpoint_id"),
     _refers("corpus_id", "corpus.corpus_id"),
 )

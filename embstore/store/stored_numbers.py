@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 Record = TypeVar("Record", Measurement, Spectrum, CurvePoint, LayerDistance)
 
+# What older runs do not say, with what it was for them.
+_UNSAID = {"windows": "tokens", "shuffle": "none"}
 # What runs of one sample have in common.
 _SAME = tuple(
     field.name for field in fields(Configuration) if field.name not in {"scopes", "intervals"}
@@ -111,7 +113,7 @@ def runs_by_sample(database: "Database") -> dict[Sample, list[SampleRun]]:
     # Most runs have the same, which in ten thousand copies takes tens of megabytes.
     versions: dict[str, Mapping[str, int]] = {}
     for row in database.select(sql).to_pylist():
-        facts = tuple(row[name] for name in _SAME)
+        facts = tuple(_UNSAID.get(name) if row[name] is None else row[name] for name in _SAME)
         sample = Sample(row["checkpoint_id"], row["corpus_id"], facts)
         text = row["metric_versions"]
         if text not in versions:

@@ -13,8 +13,9 @@ depends_on = None
 
 
 def upgrade() -> None:
+    # Migration 0010 fills it: after an UPDATE the table could not be altered any more in the same
+    # transaction.
     op.add_column("run", sa.Column("intervals", sa.Boolean()))
-    op.execute("UPDATE run SET intervals = true")
 
 
 def downgrade() -> None:

@@ -57,6 +57,17 @@ def sizes(tmp_path_factory: pytest.TempPathFactory) -> Store:
     return Store(new_store(tmp_path_factory.mktemp("golden") / "sizes.duckdb", runs))
 
 
+@pytest.fixture(scope="module")
+def shuffled(tmp_path_factory: pytest.TempPathFactory) -> Store:
+    """Two models, each over a text as it is and with its words and tokens shuffled."""
+    runs = [
+        make_run(name=f"lab/{kind}", kind=kind, metrics=ALL_METRICS, shuffle=shuffle)
+        for kind in ("decoder", "encoder")
+        for shuffle in ("none", "words", "tokens")
+    ]
+    return Store(new_store(tmp_path_factory.mktemp("golden") / "shuffled.duckdb", runs))
+
+
 def without_repetition(spec: dict[str, Any]) -> dict[str, Any]:
     """Leave out data, configuration, and what a layer has in common with the first."""
     kept = {k: v for k, v in spec.items() if k not in {"$schema", "data", "datasets", "config"}}
@@ -111,8 +122,8 @@ def compare(name: str, found: object) -> None:
 
 
 @pytest.mark.parametrize("name", CHARTED)
-def test_chart_is_as_it_was(store: Store, sizes: Store, name: str) -> None:
-    asked = sizes if name == "value_by_tokens" else store
+def test_chart_is_as_it_was(store: Store, sizes: Store, shuffled: Store, name: str) -> None:
+    asked = {"value_by_tokens": sizes, "shuffled_text": shuffled}.get(name, store)
     compare(name, without_repetition(asked.chart(name).to_dict()))
 
 

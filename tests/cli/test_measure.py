@@ -9,7 +9,9 @@ from embstore.ingestion.outcome import Outcome
 
 def test_a_poor_approximate_search_is_told_of(capsys: pytest.CaptureFixture[str]) -> None:
     for recall in (None, 1.0, 0.98, 0.9771):
-        tell(Outcome("m", "main", "measured", "0" * 32, 32_768, 60.0, recall))
+        tell(
+            Outcome(*("m", "main", "measured", "0" * 32, 32_768), seconds=60.0, least_recall=recall)
+        )
     said = capsys.readouterr()
     *measured, warning = said.err.splitlines()
     assert len(measured) == 4

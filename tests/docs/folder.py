@@ -64,7 +64,8 @@ def _words(n: int, seed: int) -> str:
 
 
 def _texts(folder: Path) -> None:
-    text = _words(12_000, 0)
+    # A thousand lines, each of which may be fed as a text of its own.
+    text = "\n".join(_words(12, seed) for seed in range(1000))
     (folder / "text.txt").write_text(text)
     (folder / "notes.txt").write_text(text)
     (folder / "notes.txt.gz").write_bytes(gzip.compress(text.encode()))

@@ -9,7 +9,7 @@ import pytest
 
 from embstore.checkpoints.locate import locate
 from embstore.ingestion.one_checkpoint import Job
-from embstore.inputs.text_windows import Windows
+from embstore.inputs.windows import Windows
 from embstore.measuring.checkpoint import Choice
 from embstore.metrics.selection import Selection
 from tests import tiny_models

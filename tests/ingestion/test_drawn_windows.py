@@ -7,9 +7,11 @@ from typing import Any
 import pytest
 from transformers import PreTrainedTokenizerFast
 
+from embstore.choices import Sampling
 from embstore.ingestion.drawn_windows import DrawnWindows
 from embstore.inputs.corpus import CorpusText, open_corpus
-from embstore.inputs.text_windows import Windows, draw_windows
+from embstore.inputs.text_windows import draw_windows
+from embstore.inputs.windows import Windows
 from embstore.models.loaded import tokenizer_sha256
 from tests import tiny_models
 
@@ -31,7 +33,8 @@ def tokenizer(**options: Any) -> PreTrainedTokenizerFast:
 def draw(
     drawn: DrawnWindows, corpus: CorpusText, by: PreTrainedTokenizerFast, **other: Any
 ) -> Windows:
-    return drawn.draw(corpus, by, tokenizer_sha256(by), **{**ASKED, **other})
+    asked = {**ASKED, **other}
+    return drawn.draw(corpus, by, tokenizer_sha256(by), Sampling(**asked), asked["window"])
 
 
 def test_the_next_checkpoint_with_the_same_tokenizer_has_the_same_windows(
@@ -52,6 +55,15 @@ def test_what_is_asked_otherwise_is_drawn_anew(corpus: CorpusText, other: dict[s
     assert draw(drawn, corpus, tokenizer(), **other).sha256 == expected.sha256
 
 
+@pytest.mark.parametrize("other", [{"shuffle": "words"}, {"shuffle": "tokens"}])
+def test_what_is_shuffled_is_drawn_anew(corpus: CorpusText, other: dict[str, str]) -> None:
+    drawn = DrawnWindows()
+    first = draw(drawn, corpus, tokenizer())
+    shuffled = draw(drawn, corpus, tokenizer(), **other)
+    assert shuffled.sha256 != first.sha256
+    assert draw(drawn, corpus, tokenizer(), **other) is shuffled
+
+
 def test_another_tokenizer_draws_anew_even_where_its_compiled_rules_are_equal(
     corpus: CorpusText,
 ) -> None:
@@ -69,5 +81,5 @@ def test_a_tokenizer_that_is_not_compiled_draws_each_time(corpus: CorpusText) ->
             return {"input_ids": [len(word) for word in text.split()][:max_length]}
 
     drawn = DrawnWindows()
-    found = [drawn.draw(corpus, Slow(), "same", **ASKED) for _ in range(2)]
+    found = [drawn.draw(corpus, Slow(), "same", Sampling(**ASKED), 32) for _ in range(2)]
     assert found[0] is not found[1]

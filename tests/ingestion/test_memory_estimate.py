@@ -144,7 +144,7 @@ def test_the_estimate_is_near_what_a_process_takes(
     text = write_text(10_000)
     sampling = {"tokens": 4096, "sample": 1024}
     found = grown(model, text, tmp_path / "s.duckdb", **sampling)
-    settings = Settings(sampling=Sampling(**sampling))
+    settings = Settings(sampling=Sampling(tokens=4096, sample=1024))
     (row,) = preview(Request((ModelSpec(str(model)),), str(text), settings), None)
     assert row.work is not None
     work = row.work

@@ -19,7 +19,7 @@ from embstore.ingestion import one_checkpoint, resources
 from embstore.ingestion.dry_run import Preview, Work, preview
 from embstore.ingestion.plan import choose_window
 from embstore.ingestion.request import ModelSpec, Request, Settings, choose_scopes
-from embstore.inputs.text_windows import Windows
+from embstore.inputs.windows import Windows
 from embstore.metrics.registry import METRICS, PAIR_METRICS
 from embstore.metrics.selection import PRESETS
 from tests import tiny_models

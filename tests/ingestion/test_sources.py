@@ -73,6 +73,11 @@ def test_models_and_corpora_of_different_kinds_do_not_go_together(
         embstore.ingest(tiny_llama, corpus=images, store=store, **SMALL)
     with pytest.raises(UsageError, match="tiny-vit reads images, so the image sets the window"):
         embstore.ingest(vision, corpus=images, store=store, **SMALL)
+    few: dict[str, Any] = {"tokens": 8 * 17, "sample": 100}
+    with pytest.raises(UsageError, match="each a window of its own already; leave out windows"):
+        embstore.ingest(vision, corpus=images, store=store, windows="documents", **few)
+    with pytest.raises(UsageError, match="which have no words to shuffle; leave out the shuffling"):
+        embstore.ingest(vision, corpus=images, store=store, shuffle="words:2", **few)
     with pytest.raises(UsageError, match="is a folder of images and has no field 'text'"):
         embstore.ingest(vision, corpus=images, store=store, text_field="text")
     assert not store.exists()

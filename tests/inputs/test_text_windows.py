@@ -11,7 +11,8 @@ from transformers import AutoTokenizer
 
 from embstore.errors import CorpusError, UsageError
 from embstore.inputs.corpus import CorpusText, open_corpus
-from embstore.inputs.text_windows import Tokenizer, draw_windows
+from embstore.inputs.encoding import Tokenizer
+from embstore.inputs.text_windows import draw_windows
 from embstore.inputs.token_sample import sample_positions
 
 CLS, SEP = 101, 102

@@ -14,7 +14,8 @@ from embstore.choices import Scope
 from embstore.demo import MODELS, TEXT, packaged
 from embstore.geometry.neighbors.search import nearest_neighbors
 from embstore.inputs.corpus import open_corpus
-from embstore.inputs.text_windows import Windows, draw_windows
+from embstore.inputs.text_windows import draw_windows
+from embstore.inputs.windows import Windows
 from embstore.measuring.checkpoint import measure_batches
 from embstore.metrics.registry import N_NEIGHBORS
 from embstore.models.hidden_states import HiddenBatch, hidden_batches

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from transformers.pytorch_utils import Conv1D
 
-from embstore.inputs.text_windows import Windows
+from embstore.inputs.windows import Windows
 from embstore.models import fast_linears
 from embstore.models.fast_linears import PackedLinear, speed_up_linears
 from embstore.models.hidden_states import hidden_batches

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from embstore.errors import ModelError
-from embstore.inputs.text_windows import Windows
+from embstore.inputs.windows import Windows
 from embstore.measuring.checkpoint import measure_batches
 from embstore.models.hidden_states import HiddenBatch, hidden_batches
 from embstore.models.loaded import LoadedModel

@@ -25,7 +25,7 @@ from transformers import (
 
 from embstore.checkpoints.locate import locate
 from embstore.errors import ModelError
-from embstore.inputs.text_windows import Windows
+from embstore.inputs.windows import Windows
 from embstore.models.description import describe, model_size
 from embstore.models.hidden_states import hidden_batches
 from embstore.models.loaded import LoadedModel

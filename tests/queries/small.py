@@ -9,7 +9,7 @@ from embstore.types import Failure, LayerKey
 from tests.queries.asking import copy_of
 from tests.synthetic import ALL_METRICS, make_run
 
-N_RUNS = 8
+N_RUNS = 9
 
 
 def with_a_gap(metric: str, key: LayerKey, scope: Scope, depth: float) -> float | None:
@@ -23,6 +23,8 @@ def fill(database: Database) -> Database:
         [
             make_run(name="lab/decoder", metrics=ALL_METRICS, tags={"lab": "a"}),
             make_run(name="lab/encoder", kind="encoder", n_layers=2),
+            # A control, which stands beside the run of the text as it is.
+            make_run(name="lab/encoder", kind="encoder", n_layers=2, shuffle="words"),
             make_run(name="lab/t5", kind="encoder-decoder", n_layers=2),
             make_run(name="lab/steps", revision="step1", step=1, values=with_a_gap),
             make_run(name="lab/steps", revision="step2", step=2),

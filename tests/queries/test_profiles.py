@@ -47,6 +47,7 @@ class TestLayerProfile:
         assert sorted(set(table.column("series").to_pylist())) == [
             "lab/decoder",
             "lab/encoder",
+            "lab/encoder · words shuffled",
             "lab/steps@step1",
             "lab/steps@step2",
             "lab/steps@step3",

@@ -25,6 +25,7 @@ VIEWS = VIEWS_UNTIL_0004 | {
     *("display_name", "named_checkpoint", "named_run", "named_profile", "training_profile"),
     *("n_stack_layers", "latest_metric", "failure_status", "run_tag", "current_tags"),
     "current_metrics",
+    "latest_control",
 }
 MACROS = "SELECT function_name AS name FROM duckdb_functions() WHERE NOT internal"
 

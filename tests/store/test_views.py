@@ -15,6 +15,7 @@ COLUMNS = [
     *("tokens_seen", "corpus", "stack", "layer", "site", "depth", "n_layers", "hidden_size"),
     *("scope", "metric", "value", "std_error", "ci_low", "ci_high", "n", "reason", "tokens"),
     *("window_size", "sample_size", "seed", "dtype", "repeat", "tags", "created_at"),
+    *("windows", "shuffle"),
 ]
 
 CURVE_COLUMNS = [

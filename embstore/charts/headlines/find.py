@@ -45,7 +45,8 @@ def finding(question: Question, table: "pa.Table", metric: MetricInfo | None) ->
     """
     if not question.built_in:
         return None
-    rows = table.to_pylist()
+    # What a model shows is told of text as it is; a control stands beside it.
+    rows = [row for row in table.to_pylist() if row.get("shuffle") in {None, "none"}]
     if find := _OF_A_METRIC.get(question.name):
         # Of a number of a coordinate there is no higher and lower.
         return None if metric is not None and metric.unit == "index" else find(rows, metric)

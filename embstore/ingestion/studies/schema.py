@@ -39,6 +39,8 @@ class SamplingTable(_Table):
     window: int | None = Sampling.window
     sample: int = Sampling.sample
     seed: int = Sampling.seed
+    windows: str = Sampling.windows
+    shuffle: str = Sampling.shuffle
 
 
 class ModelTable(_Table):

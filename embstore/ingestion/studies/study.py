@@ -17,6 +17,8 @@
     window = 512
     sample = 4096
     seed = 0
+    windows = "documents"             # each text of the corpus alone; else "tokens"
+    shuffle = "none"                  # or "tokens", "words", "tokens:64", as a control
 
     [[models]]
     model = "EleutherAI/pythia-70m"
@@ -45,8 +47,9 @@ from embstore.ingestion.request import (
     build_settings,
 )
 from embstore.ingestion.studies.files import resolved, study_path, study_text
-from embstore.ingestion.studies.schema import ModelTable, StudyTable
+from embstore.ingestion.studies.schema import ModelTable, SamplingTable, StudyTable
 from embstore.ingestion.studies.strict_toml import check_types, parse_toml
+from embstore.inputs.sampling import check_windows
 from embstore.types import StudyMark
 
 
@@ -109,7 +112,7 @@ def _sha256(content: Mapping[str, object]) -> str:
 
 def _request(table: StudyTable, path: Path) -> Request:
     settings = build_settings(
-        Sampling(**dict(table.sampling)),
+        _sampling(table.sampling),
         dtype=table.dtype,
         tags=table.tags,
         scopes=table.scopes,
@@ -119,6 +122,17 @@ def _request(table: StudyTable, path: Path) -> Request:
         text_field=table.text_field,
     )
     return build_request(_models(table.models, path), resolved(table.corpus, path), settings)
+
+
+def _sampling(table: SamplingTable) -> Sampling:
+    return Sampling(
+        tokens=table.tokens,
+        window=table.window,
+        sample=table.sample,
+        seed=table.seed,
+        windows=check_windows(table.windows),
+        shuffle=table.shuffle,
+    )
 
 
 def _models(tables: Sequence[ModelTable], path: Path) -> Iterator[ModelSpec]:

@@ -6,7 +6,7 @@ from typing import TypedDict, Unpack
 
 from embstore.choices import DEFAULT_SCOPES, Sampling
 from embstore.ingestion.request import Settings, build_settings
-from embstore.inputs.sampling import whole_number
+from embstore.inputs.sampling import check_windows, whole_number
 
 
 class How(TypedDict, total=False):
@@ -16,7 +16,9 @@ class How(TypedDict, total=False):
         tokens: fed to the model, rounded down to whole windows.
         window: tokens per sequence.
         sample: tokens kept for neighbours and quantiles.
-        seed: draws the windows and the kept tokens.
+        seed: draws the windows, the kept tokens and the order of what is shuffled.
+        windows: what a window holds: ``tokens`` of the corpus as one text, or a document.
+        shuffle: as a control, what is shuffled in each window.
         batch_size: windows per forward pass.
         dtype: of the forward pass, whatever the training's is.
         scopes: which sets of tokens, or vectors of windows.
@@ -32,6 +34,8 @@ class How(TypedDict, total=False):
     window: int | None
     sample: int
     seed: int
+    windows: str
+    shuffle: str
     batch_size: int | None
     dtype: str
     scopes: str | Iterable[str]
@@ -59,6 +63,8 @@ def settings_of(**how: Unpack[How]) -> Settings:
             window=how.get("window", Sampling.window),
             sample=how.get("sample", Sampling.sample),
             seed=how.get("seed", Sampling.seed),
+            windows=check_windows(how.get("windows", Sampling.windows)),
+            shuffle=how.get("shuffle", Sampling.shuffle),
         ),
         dtype=how.get("dtype", "auto"),
         tags=how.get("tags"),

@@ -63,9 +63,10 @@ class EmbstoreCallback(transformers.TrainerCallback):  # type: ignore[misc]
             alerts: thresholds, as ``mean_cosine > 0.95`` or ``effective_rank@all < 10``.
             on_alert: called with an ``Alert`` when a layer's number crosses one.
             say: called with one line for each measurement; None for standard error.
-            how: ``tokens``, ``window``, ``sample``, ``seed``, ``batch_size``, ``dtype``,
-                ``scopes``, ``metrics``, ``pairs``, ``intervals``, ``tags``, ``text_field`` and
-                ``allow_remote_code``, each as in ``embstore.ingest``.
+            how: ``tokens``, ``window``, ``sample``, ``seed``, ``windows``, ``shuffle``,
+                ``batch_size``, ``dtype``, ``scopes``, ``metrics``, ``pairs``, ``intervals``,
+                ``tags``, ``text_field`` and ``allow_remote_code``, each as in
+                ``embstore.ingest``.
 
         Raises:
             UsageError: a value will not do; says which and why.

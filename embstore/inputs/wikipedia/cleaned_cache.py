@@ -13,11 +13,14 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import IO, Self
 
+import numpy as np
+
 from embstore.common.files import write_atomically
 from embstore.common.paths import cache_folder
 from embstore.errors import EmbstoreError
-from embstore.inputs import spool
+from embstore.inputs import spool, text_places
 from embstore.inputs.spool import TextFacts
+from embstore.inputs.text_places import TextPlaces, are_places
 from embstore.inputs.wikipedia import markup, mediawiki
 
 # Smaller dumps are cleaned in a few seconds; for larger ones a home folder may have no room.
@@ -48,22 +51,29 @@ class CleanedTexts:
             _feed(sha256.update, stream)
         return cls(cache_folder() / "cleaned", sha256.hexdigest())
 
-    def find(self) -> tuple[TextFacts, IO[bytes]] | None:
-        """Return the text, open for reading, with its facts; None if it is not there whole."""
+    def find(self) -> tuple[TextFacts, IO[bytes], TextPlaces] | None:
+        """Return the text, open for reading, with its facts, and where its documents begin.
+
+        None if it is not there whole.
+        """
         with ExitStack() as on_error:
             try:
                 facts = TextFacts(**json.loads(self._facts.read_bytes()))
                 file = on_error.enter_context(self._text.open("rb"))
                 sha256 = hashlib.sha256()
                 _feed(sha256.update, file)
+                places = on_error.enter_context(self._places.open("rb"))
+                numbers = np.fromfile(places, dtype="<i8")
             except (OSError, ValueError, TypeError):
                 return None
-            if sha256.hexdigest() != facts.sha256:
+            if sha256.hexdigest() != facts.sha256 or not are_places(
+                numbers, n_texts=facts.n_documents, n_bytes=facts.n_bytes
+            ):
                 return None
             on_error.pop_all()
-            return facts, file
+            return facts, file, TextPlaces(places)
 
-    def keep(self, facts: TextFacts, text: IO[bytes]) -> None:
+    def keep(self, facts: TextFacts, text: IO[bytes], places: TextPlaces) -> None:
         """Copy the text there, whole or not at all; a cache without room is left as it was."""
         partial = self._text.with_name(f".{self.key}.{os.getpid()}.partial")
         # The text itself is there: that it will have to be cleaned again is no failure.
@@ -74,6 +84,7 @@ class CleanedTexts:
                     text.seek(0)
                     shutil.copyfileobj(text, copy, _CHUNK_BYTES)
                 partial.replace(self._text)
+                write_atomically(self._places, b"".join(places.pieces()))
                 write_atomically(self._facts, json.dumps(asdict(facts)).encode())
             finally:
                 partial.unlink(missing_ok=True)
@@ -83,13 +94,18 @@ class CleanedTexts:
         return self.folder / f"{self.key}.txt"
 
     @property
+    def _places(self) -> Path:
+        return self.folder / f"{self.key}.places"
+
+    @property
     def _facts(self) -> Path:
         return self.folder / f"{self.key}.json"
 
 
 def _cleaning() -> str:
     """Return what the cleaned text depends on besides the dump."""
-    code = "".join(inspect.getsource(module) for module in (spool, mediawiki, markup))
+    modules = (spool, text_places, mediawiki, markup)
+    code = "".join(inspect.getsource(module) for module in modules)
     return f"{code} {version('mwparserfromhell')} {sys.version_info[:2]}"
 
 

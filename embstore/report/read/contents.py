@@ -143,6 +143,7 @@ JOIN checkpoint USING (checkpoint_id)
 JOIN model USING (model_id)
 WHERE ($models::VARCHAR[] IS NULL OR list_contains($models::VARCHAR[], model.name))
     AND run_id NOT IN (SELECT latest_run.run_id FROM latest_run)
+    AND coalesce(run.shuffle, 'none') = 'none'
 """
 
 

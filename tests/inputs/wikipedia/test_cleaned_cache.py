@@ -42,15 +42,16 @@ def kept(dump: Path) -> list[Path]:
     return sorted((dump.parent / "cache" / "cleaned").glob("*"))
 
 
-def facts_and_text(dump: Path) -> tuple[object, str]:
+def facts_and_text(dump: Path) -> tuple[object, str, list[str]]:
     with open_corpus(dump) as text:
-        return text.corpus, text.read(0, text.n_bytes)
+        texts = [text.read_text(at, text.n_bytes)[0] for at in range(text.n_texts)]
+        return text.corpus, text.read(0, text.n_bytes), texts
 
 
 def test_second_time_gives_the_same_without_cleaning(dump: Path, cleanings: list[str]) -> None:
     first = facts_and_text(dump)
-    assert [path.suffix for path in kept(dump)] == [".json", ".txt"]
-    assert kept(dump)[1].read_text() == first[1]
+    assert [path.suffix for path in kept(dump)] == [".json", ".places", ".txt"]
+    assert kept(dump)[2].read_text() == first[1]
     assert facts_and_text(dump) == first
     assert len(cleanings) == 1
 
@@ -58,7 +59,7 @@ def test_second_time_gives_the_same_without_cleaning(dump: Path, cleanings: list
 def test_text_stays_after_it_was_read(dump: Path) -> None:
     facts_and_text(dump)
     facts_and_text(dump)
-    assert len(kept(dump)) == 2
+    assert len(kept(dump)) == 3
 
 
 def test_name_is_not_kept_with_the_text(dump: Path, cleanings: list[str]) -> None:
@@ -80,8 +81,8 @@ def test_changed_dump_and_changed_cleaning_are_cleaned_again(
     assert len(cleanings) == 3
 
 
-@pytest.mark.parametrize("which", [0, 1])
-@pytest.mark.parametrize("raw", [b"", b"{}", b"changed"])
+@pytest.mark.parametrize("which", [0, 1, 2])
+@pytest.mark.parametrize("raw", [b"", b"{}", b"changed", bytes(16)])
 def test_damaged_entry_is_replaced(
     raw: bytes, which: int, dump: Path, cleanings: list[str]
 ) -> None:

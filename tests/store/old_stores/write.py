@@ -54,14 +54,17 @@ def main(folder: Path) -> None:
     opened = embstore.open(store)
     answers = {}
     for name in sorted(path.stem for path in Path("queries").glob("*.sql")):
-        # Of runs of one size some questions have no answer.
-        with contextlib.suppress(embstore.QueryError):
-            answer = opened.query(name)
-            table = getattr(answer, "table", answer)
-            answers[name] = table.to_pylist()
+        # Of one that has too little to say here there is no answer.
+        with contextlib.suppress(embstore.EmbstoreError):
+            answers[name] = _rows(opened.query(name))
     pack(store)
     whole = json.dumps(answers, default=str, indent=0).encode()
     (folder / f"{migration.HEAD}.json.xz").write_bytes(lzma.compress(whole, preset=9))
+
+
+def _rows(answer: Any) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = getattr(answer, "table", answer).to_pylist()
+    return rows
 
 
 def pack(store: Path) -> None:
