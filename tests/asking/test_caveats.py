@@ -115,7 +115,7 @@ class TestDimensions:
         others = {
             *("change", "change_error", "change_in_errors", "relative_change", "contrast"),
             *("rise", "rise_error", "fall", "fall_error", "share_down", "least_errors"),
-            *("at_peak_error", "at_peak_no_sinks_error"),
+            *("at_peak_error", "at_peak_no_sinks_error", "difference", "difference_error"),
             *("distance", "largest_difference", "largest_difference_depth", "correlation"),
             *("middle_minus_rest", "effect", "ceiling", "depth", "peak_depth", "std_error"),
             "highest_possible",

@@ -16,7 +16,7 @@ from embstore.inputs.text_documents import draw_documents
 from embstore.inputs.windows import Windows, padded
 from tests import tiny_models
 
-SENTENCES = [" ".join(f"w{10 + (7 * i + j) % 150}" for j in range(2 + i % 9)) for i in range(50)]
+SENTENCES = [" ".join(f"w{40 + (7 * i + j) % 150}" for j in range(2 + i % 9)) for i in range(50)]
 
 
 class WithSpecials:
