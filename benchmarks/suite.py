@@ -54,6 +54,7 @@ PARTS = {
     "accuracy": Part("accuracy", threads=2, minutes=10),
     "coverage": Part("coverage", threads=None, minutes=30),
     "forward": Part("forward", threads=2, minutes=6),
+    "documents": Part("documents", threads=2, minutes=5),
     "limit": Part("limit", minutes=6),
     "neighbors": Part("neighbors", minutes=15),
     "paired": Part("paired", threads=2, minutes=6),
