@@ -1,4 +1,4 @@
-"""What layers and the next have in common."""
+"""What layers and the next, or later ones, have in common."""
 
 from collections.abc import Sequence
 
@@ -11,6 +11,15 @@ from embstore.charts.headlines.wording import (
     spoken,
     with_values,
 )
+
+# What the layers of a stack turn, by scope.
+_TURNED = {
+    "all": "a token",
+    "no_first": "a token other than the first",
+    "no_sinks": "an ordinary token",
+    "last": "the last token",
+    "mean": "the mean of a window",
+}
 
 
 def linearity(rows: Sequence[Row]) -> str | None:
@@ -43,3 +52,26 @@ def similarity(rows: Sequence[Row]) -> str | None:
                 f"{number(least['similarity'])}"
             )
     return None
+
+
+def angles(rows: Sequence[Row]) -> str | None:
+    """Say which layers in a row, a quarter of a model's, turn vectors least.
+
+    Of so many Gromov et al. 2024 (arXiv 2403.17887) found that models can mostly do without.
+    """
+    known = with_values(rows, "angle")
+    quarter = {
+        series: max(max(row["other_layer"] for row in known if row["series"] == series) // 4, 1)
+        for series in {row["series"] for row in known}
+    }
+    # What the embedding is turned into by the first block is no layer that could be left out.
+    across = [row for row in known if row["further"] == quarter[row["series"]] and row["layer"]]
+    if not across:
+        return None
+    least = min(across, key=lambda row: row["angle"])
+    what = _TURNED[least["scope"]]
+    n, name = least["further"], short_names(rows)[str(least["series"])]
+    many = f"Of any {n} layers in a row, those" if n > 1 else "The layer"
+    turn = "turn" if n > 1 else "turns"
+    after = f"{many} after layer {least['layer']} of {name} {turn}"
+    return f"{after} {what} least: by {number(least['angle'])} of a half turn"

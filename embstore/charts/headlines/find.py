@@ -27,6 +27,7 @@ _OF_A_METRIC: Mapping[str, Callable[[Sequence[Row], MetricInfo | None], str | No
 }
 _OTHERS: Mapping[str, Callable[[Sequence[Row]], str | None]] = {
     "adjacent_similarity": adjacent.similarity,
+    "angular_distance": adjacent.angles,
     "checkpoint_changes": training.changes,
     "cost": ledger.cost,
     "coverage": ledger.coverage,

@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from embstore.charts.headlines.adjacent import similarity
+from embstore.charts.headlines.adjacent import angles, similarity
 from embstore.charts.headlines.profiles import kinds, profile, sinks
 from embstore.charts.headlines.shapes import peaks, shapes
 from embstore.charts.headlines.training import verdicts
@@ -184,6 +184,30 @@ class TestShapes:
             "The profile of a is open for want of standard errors; that of b is open for want of "
             "standard errors; that of c is a bell"
         )
+
+
+def angle(series: str, layer: int, other: int, size: float, scope: str = "all") -> dict[str, Any]:
+    layers = {"layer": layer, "other_layer": other, "further": other - layer}
+    return {"series": series, "scope": scope, "angle": size, **layers}
+
+
+def test_layers_in_a_row_that_turn_least_are_told() -> None:
+    # The embedding is turned least of all, and is no layer to leave out.
+    rows = [
+        angle("lab/a", layer, other, 0.01 if not layer else 0.02 * (other - layer) + layer / 100)
+        for layer in range(8)
+        for other in range(layer + 1, 9)
+    ]
+    assert angles(rows) == (
+        "Of any 2 layers in a row, those after layer 1 of a turn a token least: by 0.050 of a half "
+        "turn"
+    )
+    few = [angle("lab/b", layer, layer + 1, 0.32 - layer / 10, "last") for layer in range(3)]
+    assert angles(few) == (
+        "The layer after layer 2 of b turns the last token least: by 0.12 of a half turn"
+    )
+    assert angles([{**angle("lab/b", 1, 2, 0.1), "angle": None}]) is None
+    assert angles([]) is None
 
 
 def test_similarity_says_by_which_measure() -> None:
