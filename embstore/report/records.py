@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from functools import cached_property
 
+from embstore.choices import SCOPES, TOKEN_SCOPES, Scope
+
 Row = dict[str, object]
 
 
@@ -73,6 +75,15 @@ class Contents:
     def run_ids(self) -> list[str]:
         """The ids of all runs, by place."""
         return [str(run["run_id"]) for run in self.runs]
+
+    @cached_property
+    def scopes(self) -> tuple[Scope, ...]:
+        """The scopes that any run has; runs that do not say which have those of tokens."""
+        said = [run["scopes"] for run in self.runs]
+        had = {name for text in said if text for name in str(text).split(",")}
+        if not had or None in said:
+            had |= set(TOKEN_SCOPES)
+        return tuple(scope for scope in SCOPES if scope in had)
 
     @cached_property
     def place_of(self) -> dict[str, int]:

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from embstore._version import __version__
-from embstore.choices import SCOPE_WORDS, SCOPES
+from embstore.choices import SCOPE_WORDS
 from embstore.common.messages import closest, listed
 from embstore.errors import QueryError, StoreError
 from embstore.metrics.conventions import SHORTFALL
@@ -133,7 +133,7 @@ def _build(database: "Database", chosen: ReportOptions, now: datetime | None) ->
 def _select(
     database: "Database", contents: Contents, evidence: Evidence, options: ReportOptions
 ) -> tuple[Selection, ...]:
-    sizes = [(model, len(SCOPES) * len(model.states)) for model in contents.models]
+    sizes = [(model, len(contents.scopes) * len(model.states)) for model in contents.models]
     newest = set(contents.newest)
     if options.metrics:
         known = {str(metric["name"]) for metric in contents.metrics}
@@ -194,8 +194,8 @@ def _facts(
         )
     return {
         "shortfall": SHORTFALL,
-        "scopes": list(SCOPES),
-        "scope_words": [SCOPE_WORDS[scope] for scope in SCOPES],
+        "scopes": list(contents.scopes),
+        "scope_words": [SCOPE_WORDS[scope] for scope in contents.scopes],
         "models": [
             {
                 "label": model.label,

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from embstore.choices import SCOPES
 from embstore.report.pack.encoding import columns, encode, lay_out
 from embstore.report.records import Contents
 
@@ -129,13 +128,13 @@ def _bundle(
     for row in rows:
         model = model_of[row["place"]]
         state = states[model].get((row["stack"], row["layer"], row["site"]))
-        if state is None or row["scope"] not in SCOPES:
+        if state is None or row["scope"] not in contents.scopes:
             continue
         lines.append(
             {
                 "run": row["place"],
                 "state": state,
-                "scope": SCOPES.index(row["scope"]),
+                "scope": contents.scopes.index(row["scope"]),
                 "ranks": ranks.setdefault(tuple(row["ranks"]), len(ranks)),
                 **{key: row[key] for key in kept},
             }

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from embstore.choices import SCOPES
 from embstore.report.pack.encoding import UNDEFINED, Codes, Spacing, encode, lay_out
 from embstore.report.pack.selection import Selection
 
@@ -92,7 +91,7 @@ def pack_metrics(
     """Read and pack the metrics some at a time, so that memory does not grow with their total."""
     chunks: list[Chunk] = []
     content: list[bytes] = []
-    frames = [_Frame(model, contents.newest) for model in contents.models]
+    frames = [_Frame(model, contents.newest, len(contents.scopes)) for model in contents.models]
     for group in _groups(selections):
         every = selections[group[0]].every
         places = range(len(contents.runs)) if every else contents.newest
@@ -102,7 +101,7 @@ def pack_metrics(
                 "metrics": [selections[number].metric for number in group],
                 "runs": [contents.run_ids[place] for place in places],
                 "places": list(places),
-                "scopes": list(SCOPES),
+                "scopes": list(contents.scopes),
             },
         )
         which = cells["metric"].to_numpy() - 1
@@ -145,7 +144,8 @@ def _pack(
 class _Frame:
     """A model's axes: which row and column a stored number goes to."""
 
-    def __init__(self, model: "ModelFacts", newest: Sequence[int]) -> None:
+    def __init__(self, model: "ModelFacts", newest: Sequence[int], n_scopes: int) -> None:
+        self.n_scopes = n_scopes
         self.places = np.array(model.runs, dtype=np.int64)
         self.newest = np.array(sorted(set(model.runs) & set(newest)), dtype=np.int64)
         keys = np.array([_state_key(state) for state in model.states], dtype=np.int64)
@@ -171,7 +171,7 @@ def _split(
     arrays = []
     for model, frame in enumerate(frames):
         runs = frame.places if every else frame.newest
-        dense = np.full((len(SCOPES), len(frame.keys), len(runs)), np.nan)
+        dense = np.full((frame.n_scopes, len(frame.keys), len(runs)), np.nan)
         # A model's runs are neighbours.
         start, end = np.searchsorted(place, (frame.places[0], frame.places[-1] + 1))
         if start == end or not len(frame.keys):

@@ -5,7 +5,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-from embstore.choices import SCOPES
 from embstore.report.pack.curves import Bundle, pack_scales, pack_spectra
 from embstore.report.read.contents import read_contents
 from embstore.store.database import Database
@@ -41,7 +40,7 @@ def unpacked(bundle: Bundle, database: Database) -> dict[tuple[Any, ...], FloatA
             )
             numbers.append(np.where(code == 0xFFFF, np.inf, decoded))
         key = (contents.run_ids[run], state.stack, state.layer, state.site)
-        found[*key, SCOPES[lines["scope"][place]]] = np.array([ranks, *numbers])
+        found[*key, contents.scopes[lines["scope"][place]]] = np.array([ranks, *numbers])
     return found
 
 

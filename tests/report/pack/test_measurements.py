@@ -11,7 +11,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from embstore.choices import SCOPES
 from embstore.report.pack.encoding import ABSENT, UNDEFINED, columns, encode, json_bytes, text_of
 from embstore.report.pack.measurements import pack_metrics
 from embstore.report.pack.selection import select_metrics
@@ -107,7 +106,7 @@ def test_packed_bytes_hold_the_stores_numbers(series: Database) -> None:
     for chunk in packed.chunks:
         model = contents.models[chunk.model]
         runs = model.runs if chunk.every else sorted(set(model.runs) & set(contents.newest))
-        shape = (len(SCOPES), len(model.states), len(runs))
+        shape = (len(contents.scopes), len(model.states), len(runs))
         n = math.prod(shape)
         raw = np.frombuffer(packed.content[offset : offset + 2 * n], dtype=np.uint8).astype(int)
         offset += 2 * n
@@ -116,14 +115,14 @@ def test_packed_bytes_hold_the_stores_numbers(series: Database) -> None:
         for (scope, state, run), number in np.ndenumerate(numbers):
             where = model.states[state]
             place = (contents.run_ids[runs[run]], where.stack, where.layer, where.site)
-            row = stored[(*place, SCOPES[scope])]
+            row = stored[(*place, contents.scopes[scope])]
             column = ("value", "ci_low", "ci_high", "std_error")[chunk.part]
             assert number == pytest.approx(row[column], rel=1e-4)
             seen += 1
     assert offset == len(packed.content)
     # Values of every run, and of the last ones both ends of their intervals and their errors.
     last = len(contents.models[0].states) + len(contents.models[1].states)
-    assert seen == len(stored) + 3 * len(SCOPES) * last
+    assert seen == len(stored) + 3 * len(contents.scopes) * last
 
 
 def test_the_last_checkpoints_come_first_then_the_metrics_asked_for_most(series: Database) -> None:

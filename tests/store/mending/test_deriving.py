@@ -430,7 +430,8 @@ def test_an_older_store_is_migrated_where_there_is_something_to_derive(
         derive_numbers(database, ["twonn"])
     assert path.read_bytes() == before
     done = derive_numbers(database, ["stable_rank"])
-    assert done.runs == counts(database)["run"]
+    # Of a store of schema 0011 some have it already.
+    assert done.runs + done.known == counts(database)["run"]
     assert database.schema() == migration.HEAD
 
 
