@@ -84,6 +84,8 @@ ALL_METRICS: tuple[MetricInfo, ...] = (
 ERRORS: Mapping[str, float] = {"twonn": 0.05}
 
 RANKS = (1, 2)
+# So many states are compared with each other.
+_COMPARED = 16
 
 
 def bell(metric: str, key: LayerKey, scope: Scope, depth: float) -> float | None:
@@ -214,7 +216,8 @@ def _measured(
             ci_low=0.4 * (other.layer - key.layer) / n_layers - 0.02,
             ci_high=0.4 * (other.layer - key.layer) / n_layers + 0.02,
         )
-        for key, other in combinations((layer.key for layer in layers), 2)
+        # Of deep models the first: there are as many as layers squared.
+        for key, other in combinations((layer.key for layer in layers[:_COMPARED]), 2)
         for scope in TOKEN_SCOPES
         if key.stack == other.stack and other.site != "final_norm"
     ]
