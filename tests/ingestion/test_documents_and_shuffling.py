@@ -21,7 +21,7 @@ def sentences(tmp_path: Path) -> Path:
     """A hundred sentences of 3 to 15 words, one a line."""
     path = tmp_path / "sentences.txt"
     lines = (
-        " ".join(f"w{5 + (i * 31 + j * 7) % 190}" for j in range(3 + i % 13)) for i in range(100)
+        " ".join(f"w{40 + (i * 31 + j * 7) % 150}" for j in range(3 + i % 13)) for i in range(100)
     )
     path.write_text("\n\n".join(lines))
     return path
