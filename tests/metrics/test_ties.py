@@ -115,8 +115,11 @@ def test_regular_points_have_the_numbers_they_have_unrounded(
         assert found.value is not None, metric
         # Rounding to float32, 30 sizes from the origin, moves distances by up to 1e-4 of the
         # least, and estimates by a few times that.
-        # Which of equally far neighbours are among the twenty is chance; TLE sees where they lie.
-        rel = 0.02 if metric == "tle" and "grid" in name else 2e-3
+        rel = 2e-3
+        if metric == "tle":
+            # It looks at reflections, differences of what is rounded. And which of equally far
+            # neighbours are among the twenty is chance, and it sees where they lie.
+            rel = 0.02 if "grid" in name else 5e-3
         assert found.value == pytest.approx(expected, rel=rel), metric
         assert found.value > 0
         interval = found.interval
