@@ -201,9 +201,9 @@ def few_tokens_note(
         query = _FEW.format(
             runs=chosen, vectors="n_windows" if each else "tokens", least=TOKENS_PER_DIMENSION
         )
-        for row in database.select(query).to_pylist():
+        if found := database.select(query).to_pylist():
             unit = "windows" if each else "tokens"
-            return describe_few(biased, row["n"], row["hidden_size"], unit=unit)
+            return describe_few(biased, found[0]["n"], found[0]["hidden_size"], unit=unit)
     return None
 
 

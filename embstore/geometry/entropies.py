@@ -1,4 +1,4 @@
-"""How evenly the directions of some vectors are spread: the entropy of their Gram matrix."""
+"""Entropies: of shares, and of how evenly the directions of some vectors are spread."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,11 +26,16 @@ def entropy_of_directions(X: NDArray[np.floating]) -> float:
     if len(U) < 2:
         return float("nan")
     gram = U @ U.T if len(U) <= U.shape[1] else U.T @ U
-    return entropy_of_shares(np.asarray(np.linalg.eigvalsh(gram)))
+    return entropy_of_values(np.asarray(np.linalg.eigvalsh(gram)))
 
 
-def entropy_of_shares(values: FloatArray) -> float:
-    """Return −Σ p log p of values as shares p of their sum; those below zero are rounding."""
-    positive = values[values > 0]
-    p = positive / positive.sum()
-    return float(max(-(p @ np.log(p)), 0.0))
+def entropy_of_values(values: FloatArray) -> float:
+    """Return the entropy of values as shares of their sum; those below zero are rounding."""
+    return entropy(values / values[values > 0].sum())
+
+
+def entropy(p: FloatArray) -> float:
+    """Return −Σ p log p of shares, (n,), in nats."""
+    positive = p[p > 0]
+    # The largest share can round to 1 + eps; an entropy is never negative.
+    return max(0.0, float(-(positive @ np.log(positive))))

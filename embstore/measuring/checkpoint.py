@@ -165,7 +165,8 @@ def _bytes_of_one(d: int, n_sample: int, choice: Choice) -> int:
     return bytes_of_one(
         d,
         n_sample,
-        len(choice.scopes),
+        # Windows as one vector each are measured apart, in one scope each.
+        len([scope for scope in choice.scopes if scope in TOKEN_SCOPES]) or 1,
         pairs=bool(choice.selection.of_pair),
         search=choice.selection.needs("neighbors"),
     )

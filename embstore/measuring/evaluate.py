@@ -33,7 +33,6 @@ from embstore.types import (
     CurvePoint,
     FloatArray,
     Layer,
-    LayerDistance,
     LayerKey,
     Measurement,
     Spectrum,
@@ -167,7 +166,8 @@ def measure_pair(
     selection = selection or Selection()
     joint = selection.needs("joint covariance")
     none = np.zeros(0)
-    key = record.x.key
+    key, key_after = record.x.key, record.y.key
+    distances = stack.distances
     measurements: list[Measurement] = []
     few = stack.few
     x_products, y_products = (
@@ -207,7 +207,9 @@ def measure_pair(
             ),
             steps=record.merged_steps(groups),
             products=(x_products, y_products) if x_products and y_products else None,
-            distance=_distance(stack, record, scope),
+            distance=distances.between(record.x.key, key_after, scope)
+            if distances.wanted
+            else None,
         )
         measurements += [
             _measure(stack, key, scope, metric, pair, intervals=selection.intervals)
@@ -229,12 +231,6 @@ def _products(stack: StackRecord, record: LayerRecord, scopes: Sequence[Scope]) 
         looked_at |= UnitWindows.of(stack.clusters(groups), n).of_units >= 0
     chosen = np.where(looked_at, windows, -1)
     return Products.of(record.units, chosen, record.moments[REST].mean)
-
-
-def _distance(stack: StackRecord, record: PairRecord, scope: Scope) -> LayerDistance | None:
-    x, y = record.x.key, record.y.key
-    found = (each for each in stack.distances_in(scope) if each.key == x)
-    return next((each for each in found if each.other_layer == y.layer), None)
 
 
 def _both_placed(record: PairRecord, device: str) -> tuple[Vectors, Vectors]:

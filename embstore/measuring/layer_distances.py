@@ -78,12 +78,15 @@ class LayerDistances:
 
     def of(self, scope: Scope) -> list[LayerDistance]:
         """Return the distance of every two layers, the earlier one first."""
+        found = (self.between(*two, scope) for two in combinations(self._layers, 2))
+        return [distance for distance in found if distance is not None]
+
+    def between(self, one: LayerKey, other: LayerKey, scope: Scope) -> LayerDistance | None:
+        """Return the distance of two layers, the earlier one first; None if it is not collected."""
         if scope not in self._sums:
-            return []
-        return [
-            self._sums[scope].distance(self._layers[i], self._layers[j], scope, (i, j))
-            for i, j in combinations(range(len(self._layers)), 2)
-        ]
+            return None
+        at = self._layers.index(one), self._layers.index(other)
+        return self._sums[scope].distance(one, other, scope, at)
 
 
 def distances_for(

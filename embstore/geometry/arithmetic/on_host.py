@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from embstore.common.scratch import scratch
-from embstore.geometry import entropies, pair_loops, row_loops, triangles
+from embstore.geometry import entropies, group_loops, pair_loops, row_loops, triangles
 from embstore.geometry.arithmetic.protocol import Description, Rows, Sums, Within
 from embstore.geometry.arithmetic.widths import by_width
 from embstore.types import FloatArray
@@ -47,7 +47,7 @@ class OnHost:
     def means(self, X: NDArray[np.floating], rows: Rows, ends: Rows) -> NDArray[np.floating]:
         """As ``Arithmetic`` says."""
         found = np.empty((len(ends), X.shape[1]), X.dtype)
-        row_loops.mean_rows(X, rows, ends, found)
+        group_loops.mean_rows(X, rows, ends, found)
         return found
 
     def within_groups(
@@ -56,9 +56,9 @@ class OnHost:
         """As ``Arithmetic`` says."""
         found = np.empty(len(ends))
         if what == "cosine":
-            row_loops.cosines_to_means(X, rows, ends, found)
+            group_loops.cosines_to_means(X, rows, ends, found)
         elif what == "curvature":
-            row_loops.curvatures(X, rows, ends, found)
+            group_loops.curvatures(X, rows, ends, found)
         else:
             for i, group in enumerate(np.split(rows, ends[:-1])):
                 found[i] = entropies.entropy_of_directions(X[group])
@@ -74,7 +74,7 @@ class OnHost:
             for start in range(0, len(rows), step):
                 some = rows[start : start + step]
                 for at, place in enumerate(places):
-                    row_loops.directions(layers[place], some, units[: len(some), at])
+                    group_loops.directions(layers[place], some, units[: len(some), at])
                 block = units[: len(some)]
                 cosines = np.clip(block @ block.transpose(0, 2, 1), -1.0, 1.0)
                 found[np.ix_(range(start, start + len(some)), places, places)] = np.arccos(cosines)

@@ -8,7 +8,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from embstore.geometry import entropies, row_loops
+from embstore.geometry import entropies, group_loops
 from embstore.geometry.arithmetic.precision import all_of_float32
 from embstore.geometry.arithmetic.protocol import Description, Rows, Sums, Within
 from embstore.geometry.arithmetic.tensors import slices, to_host
@@ -295,7 +295,7 @@ def _units(X: Tensor) -> Tensor:
 def _cosine_to_mean(X: Tensor) -> float:
     units, mean = _units(X), X.mean(dim=0)
     size, longest = float(_lengths(mean[None])[0]), float(_lengths(X).max())
-    if len(units) < 2 or size <= row_loops.NO_MEAN * longest:
+    if len(units) < 2 or size <= group_loops.NO_MEAN * longest:
         return float("nan")
     return float((units @ mean).mean()) / size
 
@@ -305,7 +305,7 @@ def _entropy_of_directions(X: Tensor) -> float:
     if len(units) < 2:
         return float("nan")
     gram = units @ units.T if len(units) <= units.shape[1] else units.T @ units
-    return entropies.entropy_of_shares(to_host(torch.linalg.eigvalsh(gram)))
+    return entropies.entropy_of_values(to_host(torch.linalg.eigvalsh(gram)))
 
 
 def _curvature(X: Tensor, follow: Tensor) -> float:

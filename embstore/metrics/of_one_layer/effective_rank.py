@@ -2,9 +2,9 @@
 
 import numpy as np
 
+from embstore.geometry.entropies import entropy
 from embstore.metrics.families.spectral import shares, spectral
 from embstore.metrics.metric import Description
-from embstore.metrics.of_one_layer.spectral_entropy import entropy
 from embstore.types import FloatArray
 
 

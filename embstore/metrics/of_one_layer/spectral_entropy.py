@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from embstore.geometry.entropies import entropy
 from embstore.metrics.families.spectral import shares, spectral
 from embstore.metrics.metric import Description
 from embstore.types import FloatArray
@@ -19,13 +20,6 @@ def spectral_entropy(eigenvalues: FloatArray) -> float:
     """
     p = shares(eigenvalues)
     return entropy(p) if p is not None else float("nan")
-
-
-def entropy(p: FloatArray) -> float:
-    """Return the entropy of shares, (d,), in nats."""
-    positive = p[p > 0]
-    # The largest share can round to 1 + eps; an entropy is never negative.
-    return max(0.0, float(-(positive @ np.log(positive))))
 
 
 def gradient(eigenvalues: FloatArray) -> FloatArray:
