@@ -166,8 +166,7 @@ def measure_pair(
     selection = selection or Selection()
     joint = selection.needs("joint covariance")
     none = np.zeros(0)
-    key, key_after = record.x.key, record.y.key
-    distances = stack.distances
+    key = record.x.key
     measurements: list[Measurement] = []
     few = stack.few
     x_products, y_products = (
@@ -207,9 +206,7 @@ def measure_pair(
             ),
             steps=record.merged_steps(groups),
             products=(x_products, y_products) if x_products and y_products else None,
-            distance=distances.between(record.x.key, key_after, scope)
-            if distances.wanted
-            else None,
+            distance=stack.distances.between(key, record.y.key, scope),
         )
         measurements += [
             _measure(stack, key, scope, metric, pair, intervals=selection.intervals)
