@@ -43,6 +43,8 @@ def tell(outcome: "Outcome") -> None:
         )
     if outcome.empty is not None:
         TERMINAL.say(f"warning: {label}: {outcome.empty.count}")
+    for said in outcome.empty_scopes:
+        TERMINAL.say(f"warning: {label}: {said}")
     if outcome.duplicate_of is not None:
         TERMINAL.say(
             f"warning: {label}: has the same weights as {outcome.duplicate_of}; one of the two is "

@@ -33,6 +33,7 @@ class Outcome:
         duplicate_of: the revision of the same model that has the same weights, if any.
         shared: which of its files with weights an earlier checkpoint of this ingest has too.
         empty: its layers without a number; None where every layer has some.
+        empty_scopes: what to say of its scopes without a number, where some have any.
         stage: how far a failed one came.
         reason: why it failed, or could not be stored, one line.
         file: in which the run of one that is kept is.
@@ -51,6 +52,7 @@ class Outcome:
     duplicate_of: str | None = None
     shared: SharedFiles | None = None
     empty: EmptyLayers | None = None
+    empty_scopes: tuple[str, ...] = ()
     stage: str | None = None
     reason: str | None = None
     file: Path | None = None

@@ -21,7 +21,7 @@ from embstore.ingestion.storing import Storing
 from embstore.measuring.checkpoint import ACCUMULATION_DTYPE, Choice, Progress
 from embstore.metrics.selection import Selection
 from embstore.store import ids
-from embstore.store.empty_layers import empty_layers_of
+from embstore.store.empty_layers import empty_layers_of, empty_scopes_of
 from embstore.store.spool import Kept
 from embstore.types import Measured, Run
 
@@ -51,6 +51,7 @@ class MeasuredRun:
             kept: where it is, if it could not be stored.
             storing_seconds: what storing it took.
         """
+        empty = empty_layers_of(self.run)
         known = (layer.neighbor_recall for layer in self.run.measured.layers)
         return Outcome(
             model=self.located.name,
@@ -63,7 +64,8 @@ class MeasuredRun:
             least_recall=min((share for share in known if share is not None), default=None),
             added=self.task.added,
             completes=self.task.stored.run_id if self.task.stored else None,
-            empty=None if kept else empty_layers_of(self.run),
+            empty=None if kept else empty,
+            empty_scopes=() if empty else empty_scopes_of(self.run),
             file=kept.file if kept else None,
             reason=kept.reason if kept else None,
         )

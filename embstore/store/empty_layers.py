@@ -53,6 +53,10 @@ ORDER BY model.name, checkpoint.step NULLS LAST, checkpoint.revision, states.run
 """  # noqa: S608 - a constant
 
 
+# In the reason of a layer whose states are not finite.
+_NOT_FINITE = "NaN or infinite"
+
+
 @dataclass(frozen=True)
 class EmptyLayers:
     """The layers of a run that have no numbers, whatever the scope.
@@ -85,6 +89,9 @@ class EmptyLayers:
     def sentence(self) -> str:
         """What to say of them, and what to do: ``4 of 5 layers have no numbers (…); …``."""
         why = f" ({self.reason})" if self.reason else ""
+        if self.reason and _NOT_FINITE not in self.reason:
+            # Such as too few windows: the reason says what to do.
+            return f"{self.count}{why}"
         advice = (
             "float16 overflows at 65,504: measure again with dtype bfloat16 or float32"
             if self.dtype == "float16"
@@ -112,6 +119,18 @@ def empty_layers_of(run: Run) -> EmptyLayers | None:
         n_empty=len(empty),
         n_layers=len(numbers),
         reason=why_none(min(empty[first], key=attrgetter("scope", "metric"))),
+    )
+
+
+def empty_scopes_of(run: Run) -> tuple[str, ...]:
+    """Say which scopes of a run have no number in any layer, each with the reason."""
+    by_scope: dict[str, list[Measurement]] = {}
+    for number in run.measured.measurements:
+        by_scope.setdefault(number.scope, []).append(number)
+    return tuple(
+        f"scope {scope} has no numbers ({why_none(numbers[0])})"
+        for scope, numbers in by_scope.items()
+        if not any(map(has_value, numbers))
     )
 
 
