@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from embstore.choices import DEFAULT_SCOPES, Sampling
+from embstore.errors import UsageError
 
 if TYPE_CHECKING:
     from embstore.ingestion.outcome import Outcome
@@ -19,7 +20,7 @@ def ingest(
     revisions: str | Iterable[str] | None = None,
     text_field: str | None = None,
     windows: str = Sampling.windows,
-    shuffle: str = Sampling.shuffle,
+    shuffle: str | Iterable[str] = Sampling.shuffle,
     tokens: int = Sampling.tokens,
     window: int | None = Sampling.window,
     batch_size: int | None = None,
@@ -55,7 +56,8 @@ def ingest(
         windows: what a window holds: ``tokens`` of the corpus as one text, or one of its
             ``documents``: records, articles, files, lines of a ``.txt``.
         shuffle: as a control, ``tokens`` or ``words`` of each window in another order; blocks of
-            them as ``tokens:64``. A run of its own, beside that of the text as it is.
+            them as ``tokens:64``. A run of its own, beside that of the text as it is; several,
+            as ``["none", "words"]``, are measured one after the other.
         tokens: fed to each model, rounded down to whole windows.
         window: tokens per sequence, at which longer documents are cut; None for 512 or the
             model's limit, if lower.
@@ -122,8 +124,8 @@ def ingest(
                 sample=sample,
                 seed=seed,
                 windows=check_windows(windows),
-                shuffle=shuffle,
             ),
+            shuffles=shuffle,
             dtype=dtype,
             tags=tags,
             scopes=scopes,
@@ -150,6 +152,11 @@ def ingest(
 def ingest_study(
     study: str | Path,
     *,
+    models: str | Path | Sequence[str | Path] | None = None,
+    revisions: str | Iterable[str] | None = None,
+    corpus: str | Path | None = None,
+    text_field: str | None = None,
+    tokens: int | None = None,
     store: str | Path | None = None,
     batch_size: int | None = None,
     device: str | Iterable[str] = "auto",
@@ -164,6 +171,11 @@ def ingest_study(
 
     Args:
         study: a TOML file, or the name of a study that comes with embstore.
+        models: measured in the place of the study's, in the same way; None for the study's.
+        revisions: which checkpoints of these models.
+        corpus: a text in the place of the study's.
+        text_field: which field or column of that text holds it.
+        tokens: how many are fed to each model; None for as many as the study says.
         store: as in ``ingest``, like everything else here.
         batch_size: windows per forward pass.
         device: where models run; one or several.
@@ -178,14 +190,27 @@ def ingest_study(
         What became of each checkpoint.
 
     Raises:
-        UsageError: the study cannot be read.
+        UsageError: the study cannot be read, or revisions are given without models, or a field
+            without a corpus.
         EmbstoreError: as ``ingest``.
     """
-    from embstore.ingestion.request import on_this_machine
-    from embstore.ingestion.studies.study import read_study
+    from embstore.ingestion.request import build_models, on_this_machine
+    from embstore.ingestion.studies.study import Instead, read_study
 
+    for name, value, needed, other in (
+        ("revisions", revisions, "models", models),
+        ("text_field", text_field, "corpus", corpus),
+    ):
+        if value is not None and other is None:
+            raise UsageError(f"{name} is given without {needed}, and the study sets its own")
+    instead = Instead(
+        None if models is None else build_models(models, revisions=revisions),
+        corpus,
+        text_field,
+        tokens,
+    )
     request = on_this_machine(
-        read_study(study).request,
+        read_study(study, instead).request,
         batch_size=batch_size,
         device=device,
         allow_pickle=allow_pickle,

@@ -43,6 +43,7 @@ class Candidate:
         revision: which of the model's states there.
         init_seed: draw the weights by this seed; None to read them.
         tokenizer: the model whose tokenizer to use; None for its own.
+        shuffle: what of its text is shuffled, where an ingest has several ways; else None.
     """
 
     name: str
@@ -51,6 +52,7 @@ class Candidate:
     revision: Revision
     init_seed: int | None = None
     tokenizer: str | None = None
+    shuffle: str | None = None
 
     @property
     def known_as(self) -> Revision:

@@ -6,13 +6,16 @@ import typer
 
 from embstore.errors import UsageError
 
-# What a study decides; beside it they would be ignored.
+# How a study measures; beside it they would be ignored.
 _OF_THE_STUDY = (
-    *("models", "corpus", "text_field", "tokens", "window", "sample", "seed"),
-    *("windows", "shuffle"),
-    *("dtype", "scopes", "metrics", "pairs", "intervals", "name"),
-    *("revisions", "random_init", "tokenizer"),
+    *("window", "sample", "seed", "windows", "shuffle"),
+    *("dtype", "scopes", "metrics", "pairs", "intervals"),
 )
+# What is said of a model or a text that takes the place of the study's, and by what that is given.
+_OF_ANOTHER = {
+    **dict.fromkeys(("revisions", "name", "random_init", "tokenizer"), ("models", "a MODEL")),
+    "text_field": ("corpus", "--corpus"),
+}
 # What taking in runs that are kept has a use for.
 _OF_THE_SPOOL = {"spool", "store"}
 
@@ -20,11 +23,20 @@ _OF_THE_SPOOL = {"spool", "store"}
 def refuse_beside_a_study(context: typer.Context) -> None:
     """Refuse what the study decides.
 
+    Models, text and tokens may take the place of the study's.
+
     Raises:
         UsageError: names the first such option.
     """
     if option := given(context, _OF_THE_STUDY):
         raise UsageError(f"{option} conflicts with --study, which sets it")
+    for parameter, (needed, called) in _OF_ANOTHER.items():
+        option = given(context, [parameter])
+        if option and not given(context, [needed]):
+            raise UsageError(
+                f"{option} conflicts with --study, which sets it; beside {called}, which takes the "
+                "place of the study's, it is understood"
+            )
 
 
 def refuse_beside_a_spool(context: typer.Context) -> None:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 _FOR_PEOPLE = {"table", "md"}
 _IN_BRIEF = (
-    *("model", "revision", "step", "status", "tokens", "download", "total", "seconds"),
+    *("model", "revision", "step", "shuffle", "status", "tokens", "download", "total", "seconds"),
     *("duplicate_of", "reason"),
 )
 
@@ -93,11 +93,13 @@ def _table(previews: Sequence["Preview"], *, units: bool) -> "pa.Table":
     import pyarrow as pa
 
     rows = []
+    any_shuffled = any(preview.shuffle != "none" for preview in previews)
     for preview in previews:
         row: dict[str, object] = {
             "model": preview.model,
             "revision": preview.revision,
             "step": preview.step,
+            **({"shuffle": preview.shuffle} if any_shuffled else {}),
             "status": preview.status,
         }
         if work := preview.work:

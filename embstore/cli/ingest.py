@@ -24,6 +24,7 @@ from embstore.errors import IngestError, UsageError
 if TYPE_CHECKING:
     from embstore.ingestion.outcome import Outcome
     from embstore.ingestion.request import Request
+    from embstore.ingestion.studies.study import Instead
 
 app = typer.Typer()
 
@@ -68,7 +69,8 @@ def ingest(
         str | None,
         typer.Option(
             metavar="FILE",
-            help="Take models, corpus and sampling from a study, a TOML file.",
+            help="Take models, corpus and sampling from a study, a TOML file; a MODEL, --corpus "
+            "and --tokens take the place of the study's.",
             rich_help_panel="What is measured",
         ),
     ] = None,
@@ -94,8 +96,9 @@ def ingest(
     shuffle: Annotated[
         str,
         typer.Option(
-            metavar="WHAT",
-            help="Shuffle tokens or words of each window, as a control; blocks of 64 as tokens:64.",
+            metavar="LIST",
+            help="Shuffle tokens or words of each window, as a control; blocks of 64 as tokens:64; "
+            "several with commas between, as none,words.",
             rich_help_panel="What is measured",
             autocompletion=complete_shuffles,
         ),
@@ -279,10 +282,25 @@ def ingest(
         build_settings,
         on_this_machine,
     )
+    from embstore.ingestion.studies.study import Instead
     from embstore.inputs.sampling import check_windows
 
     if study is not None:
-        request = _study(study, context, tags)
+        instead = Instead(
+            models=build_models(
+                models,
+                name=name,
+                revisions=revisions,
+                random_init=random_init,
+                tokenizer=tokenizer,
+            )
+            if models
+            else None,
+            corpus=corpus,
+            text_field=text_field,
+            tokens=tokens if given(context, ["tokens"]) else None,
+        )
+        request = _study(study, instead, context, tags)
     else:
         request = build_request(
             build_models(
@@ -300,8 +318,8 @@ def ingest(
                     sample=sample,
                     seed=seed,
                     windows=check_windows(windows),
-                    shuffle=shuffle,
                 ),
+                shuffles=shuffle,
                 dtype=dtype,
                 tags=tags,
                 scopes=scopes,
@@ -349,12 +367,14 @@ def _take_in(spool: Path, store: str | None, context: typer.Context) -> None:
         TERMINAL.say(f"{spool} has no run that is new in the store")
 
 
-def _study(study: str, context: typer.Context, tags: Mapping[str, str]) -> "Request":
+def _study(
+    study: str, instead: "Instead", context: typer.Context, tags: Mapping[str, str]
+) -> "Request":
     """Read a study; options that it sets are refused, tags are added to its own."""
     from embstore.ingestion.studies.study import read_study
 
     refuse_beside_a_study(context)
-    request = read_study(study).request
+    request = read_study(study, instead).request
     settings = replace(request.settings, tags={**request.settings.tags, **tags})
     return replace(request, settings=settings)
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 def tell(outcome: "Outcome") -> None:
     """Say on stderr what became of a checkpoint."""
-    label = f"{outcome.model}@{outcome.revision}"
+    label = outcome.label
     run = (outcome.run_id or "")[:8]
     if outcome.status == "failed":
         TERMINAL.say(f"{label}: failed ({outcome.stage}): {outcome.reason}")
@@ -117,9 +117,12 @@ def tell_findings(
     }
     if not found:
         return
+    # What is found is said of the text as it is; of controls where there is nothing else.
+    as_it_is = {run_id: outcome for run_id, outcome in found.items() if outcome.shuffle == "none"}
+    found = as_it_is or found
     models = list(dict.fromkeys(outcome.model for outcome in found.values()))
     names = {
-        run_id: outcome.revision if len(models) == 1 else outcome.model
+        run_id: (outcome.revision if len(models) == 1 else outcome.model) + outcome.shuffled
         for run_id, outcome in found.items()
     }
     metric = None
@@ -129,7 +132,7 @@ def tell_findings(
         for line in run_findings(database, names):
             TERMINAL.say(line)
         metric = metric_to_draw(database, found)
-        labels = {key: f"{one.model}@{one.revision}" for key, one in found.items()}
+        labels = {key: one.label for key, one in found.items()}
         for line in hiding(database, labels):
             TERMINAL.say(f"warning: {line}")
     revisions = list(dict.fromkeys(outcome.revision for outcome in found.values()))
@@ -169,9 +172,9 @@ def show_failures(outcomes: "list[Outcome]") -> None:
         table.add_column(column, overflow="fold")
     for outcome in outcomes:
         if outcome.status == "failed":
-            label = f"{outcome.model}@{outcome.revision}"
             # A name or reason is text, also where it has square brackets.
-            table.add_row(*(Text(part or "") for part in (label, outcome.stage, outcome.reason)))
+            shown = (outcome.label, outcome.stage, outcome.reason)
+            table.add_row(*(Text(part or "") for part in shown))
     # In a file or a pipe a reason stands on one line, where it can be searched for.
     console = Console(stderr=True)
     console.print(table, width=None if console.is_terminal else 10_000, soft_wrap=True)

@@ -66,6 +66,7 @@ class Preview:
         model: its name.
         revision: of it.
         step: optimizer steps taken, where known.
+        shuffle: what of the text is shuffled, as a control.
         status: ``stored`` where there is nothing to do, ``cannot`` where it will fail.
         work: what it takes; None where it will fail.
         duplicate_of: the revision of the same model that has the same weights, if any.
@@ -75,6 +76,7 @@ class Preview:
     model: str
     revision: str
     step: int | None
+    shuffle: str
     status: Literal["stored", "to do", "cannot"]
     work: Work | None = None
     duplicate_of: str | None = None
@@ -128,9 +130,11 @@ def _preview(
     candidate: Candidate, resources: Resources, settings: Settings, known: _Known
 ) -> Preview:
     name, revision = candidate.name, candidate.known_as
+    shuffle = settings.of(candidate).sampling.shuffle
     try:
         located = locate_files(candidate, resources.permissions)
-        work = _work(plan(located, resources, settings), resources, settings, known)
+        planned = plan(located, resources, settings.of(candidate))
+        work = _work(planned, resources, settings, known)
         if located.snapshot is None and not work.run_id:
             located = fingerprinted(located)
         original = known.copies.original(located)
@@ -140,11 +144,14 @@ def _preview(
     except Exception as error:
         if resources.alone:
             raise
-        return Preview(name, revision.name, revision.step, "cannot", reason=reason_of(error))
+        return Preview(
+            name, revision.name, revision.step, shuffle, "cannot", reason=reason_of(error)
+        )
     return Preview(
         model=name,
         revision=revision.name,
         step=revision.step,
+        shuffle=shuffle,
         status="stored" if work.run_id else "to do",
         work=work,
         duplicate_of=original,

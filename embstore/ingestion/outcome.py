@@ -8,6 +8,7 @@ from typing import Literal
 from embstore.common.messages import listed
 from embstore.errors import EmptyLayersError, IngestError, KeptError, NothingMeasuredError
 from embstore.ingestion.duplicates import SharedFiles
+from embstore.inputs.sampling import shuffle_in_words
 from embstore.store.empty_layers import EmptyLayers
 
 
@@ -37,6 +38,7 @@ class Outcome:
         stage: how far a failed one came.
         reason: why it failed, or could not be stored, one line.
         file: in which the run of one that is kept is.
+        shuffle: what of the text was shuffled, as a control.
     """
 
     model: str
@@ -56,6 +58,17 @@ class Outcome:
     stage: str | None = None
     reason: str | None = None
     file: Path | None = None
+    shuffle: str = "none"
+
+    @property
+    def label(self) -> str:
+        """What to call it; a control says what it is."""
+        return f"{self.model}@{self.revision}{self.shuffled}"
+
+    @property
+    def shuffled(self) -> str:
+        """What a name ends with where text was shuffled; else empty."""
+        return f" ({shuffle_in_words(self.shuffle)})" if self.shuffle != "none" else ""
 
 
 def error_of(outcomes: Sequence[Outcome]) -> IngestError | KeptError | None:
@@ -97,6 +110,4 @@ def emptiness_of(outcomes: Sequence[Outcome]) -> EmptyLayersError | None:
     first = empty[0]
     more = f", and {len(empty) - 1:,} more checkpoints likewise" if len(empty) > 1 else ""
     told = first.empty.sentence if first.empty else ""
-    return EmptyLayersError(
-        f"stored, but incomplete: of {first.model}@{first.revision}{more}, {told}", outcomes
-    )
+    return EmptyLayersError(f"stored, but incomplete: of {first.label}{more}, {told}", outcomes)

@@ -120,7 +120,7 @@ class Preparation:
             located = locate_files(candidate, self._resources.permissions)
             self._users.update(_commits(located))
             stage = "plan"
-            planned = plan(located, self._resources, self._settings)
+            planned = plan(located, self._resources, self._settings.of(candidate))
             if planned.stored_run(self._settings):
                 return Prepared(candidate, planned)
             self._resources.stored.prepare()

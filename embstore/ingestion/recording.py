@@ -57,6 +57,7 @@ class MeasuredRun:
             model=self.located.name,
             revision=self.located.checkpoint.revision,
             status="kept" if kept else "measured",
+            shuffle=self.planned.configuration.shuffle,
             run_id=None if kept else ids.run_id_of(self.run),
             n_tokens=self.planned.windows.n_tokens,
             texts=self.planned.windows.texts,

@@ -7,19 +7,24 @@ command line's ``--tokens`` and for Python's ``tokens=``.
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from embstore.choices import DEFAULT_SCOPES, DTYPES, SCOPES, Sampling, Scope
 from embstore.common.messages import unknown
 from embstore.errors import UsageError
 from embstore.ingestion.shard import Shard, parse_shard
-from embstore.inputs.sampling import check_sampling, whole_number
+from embstore.inputs.sampling import check_sampling, check_shuffle, whole_number
 from embstore.metrics.selection import PRESETS, choose_metrics
 from embstore.store.tags import check_tags
 from embstore.types import StudyMark
 
+if TYPE_CHECKING:
+    from embstore.checkpoints.find import Candidate
+
 # What revisions, devices and metrics may be, for messages.
 _NAMES = "give names, patterns, every:N or all, with commas between"
 _DEVICES = "give auto, cpu, cuda, cuda:1 or mps, or several with commas between"
+_SHUFFLES = "give none, tokens or words, or blocks of them as tokens:64"
 _CHOICES = "give names, families or presets, as embstore ls metrics has them"
 
 
@@ -49,6 +54,8 @@ class Settings:
 
     Attributes:
         sampling: how much text is fed and kept.
+        shuffles: several ways to shuffle the text, each a run of its own; empty for the one that
+            ``sampling`` says.
         batch_size: windows per forward pass; None to fit a fixed amount of memory.
         devices: where models run, each as ``auto``, ``cpu``, ``cuda``, ``cuda:1`` or ``mps``; as
             many checkpoints are measured at once.
@@ -69,6 +76,7 @@ class Settings:
     """
 
     sampling: Sampling = field(default_factory=Sampling)
+    shuffles: tuple[str, ...] = ()
     batch_size: int | None = None
     devices: tuple[str, ...] = ("auto",)
     dtype: str = "auto"
@@ -84,6 +92,12 @@ class Settings:
     study: StudyMark | None = None
     shard: Shard | None = None
     ray: str | None = None
+
+    def of(self, candidate: "Candidate") -> "Settings":
+        """Return these settings with the shuffling that is asked of one checkpoint."""
+        if candidate.shuffle is None:
+            return self
+        return replace(self, sampling=replace(self.sampling, shuffle=candidate.shuffle))
 
 
 @dataclass(frozen=True)
@@ -155,6 +169,7 @@ def build_models(
 def build_settings(
     sampling: Sampling,
     *,
+    shuffles: str | Iterable[str] = (),
     dtype: str = "auto",
     tags: Mapping[str, str] | None = None,
     scopes: str | Iterable[str] = DEFAULT_SCOPES,
@@ -174,8 +189,12 @@ def build_settings(
     if dtype not in DTYPES:
         raise UsageError(unknown("dtype", dtype, DTYPES))
     check_tags(tags or {})
+    ways = choose_shuffles(shuffles) if shuffles != () else ()
+    if len(ways) == 1:
+        sampling, ways = replace(sampling, shuffle=ways[0]), ()
     return Settings(
         sampling=check_sampling(sampling),
+        shuffles=ways,
         dtype=dtype,
         tags=dict(tags or {}),
         scopes=choose_scopes(scopes),
@@ -250,6 +269,22 @@ def choose_scopes(names: str | Iterable[str]) -> tuple[Scope, ...]:
         if name not in SCOPES:
             raise UsageError(unknown("scope", name, SCOPES))
     return tuple(scope for scope in SCOPES if scope in asked)
+
+
+def choose_shuffles(shuffles: str | Iterable[str]) -> tuple[str, ...]:
+    """Return what is shuffled, each way as it is stored and once, in the order given.
+
+    Args:
+        shuffles: several, or one text with commas between them.
+
+    Raises:
+        UsageError: one is no way to shuffle, or there is none.
+
+    >>> choose_shuffles("none,tokens:1,tokens,words:8")
+    ('none', 'tokens', 'words:8')
+    """
+    asked = _terms("shuffle", shuffles, _SHUFFLES)
+    return tuple(dict.fromkeys(check_shuffle(way) for way in asked))
 
 
 def _terms(what: str, given: str | Iterable[str], advice: str) -> list[str]:

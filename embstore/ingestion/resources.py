@@ -3,7 +3,7 @@
 import contextlib
 import logging
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -162,10 +162,12 @@ def _check_names(found: Sequence[Candidate]) -> None:
 
 
 def _find(model: ModelSpec, settings: Settings) -> list[Candidate]:
-    return find(
+    found = find(
         model.model,
         name=model.name,
         revisions=model.revisions,
         init_seed=settings.sampling.seed if model.random_init else None,
         tokenizer=model.tokenizer,
     )
+    ways = settings.shuffles or (None,)
+    return [replace(candidate, shuffle=way) for candidate in found for way in ways]

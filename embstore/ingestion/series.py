@@ -97,7 +97,12 @@ class Series:
         self, prepared: Prepared, place: Place | None, progress: Progress
     ) -> tuple[Located | None, Outcome, Trouble | None]:
         located, candidate, planned = prepared.located, prepared.candidate, prepared.planned
-        failed = Outcome(candidate.name, candidate.known_as.name, "failed")
+        failed = Outcome(
+            candidate.name,
+            candidate.known_as.name,
+            "failed",
+            shuffle=self._settings.of(candidate).sampling.shuffle,
+        )
         if prepared.trouble is not None or planned is None:
             return located, failed, prepared.trouble
         if run_id := planned.stored_run(self._settings):
@@ -127,9 +132,8 @@ class Series:
             return self._emptiness.of(outcome.run_id) if outcome.run_id else None
         except StoreError as error:
             # The run is stored, and the next checkpoints are to be measured.
-            checkpoint = f"{outcome.model}@{outcome.revision}"
             _LOG.warning(
-                "whether all layers of %s have numbers is not known: %s", checkpoint, error
+                "whether all layers of %s have numbers is not known: %s", outcome.label, error
             )
             return None
 
@@ -151,7 +155,12 @@ class Series:
         except StoreError as error:
             _LOG.warning("why %s failed is not noted in the store: %s", label(candidate), error)
         return Outcome(
-            failure.model, failure.revision, "failed", stage=failure.stage, reason=failure.reason
+            failure.model,
+            failure.revision,
+            "failed",
+            shuffle=self._settings.of(candidate).sampling.shuffle,
+            stage=failure.stage,
+            reason=failure.reason,
         )
 
 

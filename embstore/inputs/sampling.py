@@ -100,6 +100,16 @@ def check_shuffle(shuffle: str) -> str:
     return unit if n == 1 else f"{unit}:{n}"
 
 
+def shuffle_in_words(shuffle: str) -> str:
+    """Say what was shuffled.
+
+    >>> shuffle_in_words("tokens"), shuffle_in_words("words:8")
+    ('tokens shuffled', 'blocks of 8 words shuffled')
+    """
+    unit, _, length = shuffle.partition(":")
+    return f"blocks of {length} {unit} shuffled" if length else f"{unit} shuffled"
+
+
 def check_sampling(sampling: Sampling) -> Sampling:
     """Return a sampling all of whose numbers will do and can be stored.
 

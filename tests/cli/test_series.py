@@ -114,8 +114,9 @@ def test_a_study_is_measured_and_its_hash_is_stored(
     [
         (("--corpus", "enwik8"), "no model is given; name one or more, or a study"),
         (("m",), "no corpus is given; name one, for example enwik8"),
-        (("m", "--study", "tiny"), "a MODEL conflicts with --study, which sets it"),
-        (("--study", "tiny", "--tokens", "5"), "--tokens conflicts with --study, which sets it"),
+        (("--study", "tiny", "--seed", "5"), "--seed conflicts with --study, which sets it"),
+        (("--study", "tiny", "--name", "n"), "--name conflicts with --study, which sets it; "),
+        (("m", "--study", "tiny", "--text-field", "t"), "it; beside --corpus, which takes the"),
         (("--study", "tiny", "--no-pairs"), "--pairs or --no-pairs conflicts with --study"),
         (("--study", "nothing"), "no study 'nothing'; give a TOML file"),
         (("m", "--corpus", "x", "-f", "csv"), "--format and --output are for the table"),

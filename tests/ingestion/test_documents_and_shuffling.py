@@ -166,6 +166,81 @@ def test_a_study_says_both(tiny_llama: Path, sentences: Path, tmp_path: Path) ->
         embstore.ingest_study(study, store=tmp_path / "s.duckdb")
 
 
+def test_several_ways_of_shuffling_are_a_run_each(
+    tiny_llama: Path, sentences: Path, tmp_path: Path
+) -> None:
+    options = {**SMALL, "windows": "documents"}
+    ways = ["none", "words:1", "words", "tokens:4"]
+    store = tmp_path / "s.duckdb"
+    outcomes = embstore.ingest(tiny_llama, corpus=sentences, store=store, shuffle=ways, **options)
+    assert [outcome.shuffle for outcome in outcomes] == ["none", "words", "tokens:4"]
+    assert [outcome.label.partition("@")[2] for outcome in outcomes] == [
+        "local",
+        "local (words shuffled)",
+        "local (blocks of 4 tokens shuffled)",
+    ]
+    # Each is the run that it would be alone.
+    for outcome in outcomes:
+        (alone,) = embstore.ingest(
+            tiny_llama, corpus=sentences, store=store, shuffle=outcome.shuffle, **options
+        )
+        assert (alone.status, alone.run_id) == ("stored", outcome.run_id)
+    assert len({outcome.run_id for outcome in outcomes}) == 3
+    # Commas between them are as good as a list, and what is stored is not measured again.
+    again = embstore.ingest(
+        tiny_llama, corpus=sentences, store=store, shuffle="none,tokens:4", **options
+    )
+    assert [outcome.status for outcome in again] == ["stored", "stored"]
+    assert not embstore.open(store).verify()
+
+
+def test_the_command_tells_controls_apart(
+    tiny_llama: Path, sentences: Path, tmp_path: Path
+) -> None:
+    words = (str(tiny_llama), "--corpus", str(sentences), "--metrics", "core", "--tokens", "400")
+    shuffled = (*words, "--shuffle", "none,words")
+    preview = run_command("ingest", *shuffled, "--dry-run", "-f", "json", cwd=tmp_path)
+    assert [row["shuffle"] for row in json.loads(preview.stdout)] == ["none", "words"]
+    done = run_command("ingest", *shuffled, cwd=tmp_path)
+    assert "@local: measured on" in done.stderr
+    assert "@local (words shuffled): measured on" in done.stderr
+    # What is found is said once, of the text as it is.
+    assert done.stderr.count("anisotropy peaks at") == 1
+    for wrong, said in (("none,", "empty name"), ("none,word", "did you mean words?")):
+        refused = run_command("ingest", *words, "--shuffle", wrong, cwd=tmp_path)
+        assert refused.returncode == 2
+        assert said in refused.stderr
+
+
+def test_a_study_lists_ways_of_shuffling(tiny_llama: Path, sentences: Path, tmp_path: Path) -> None:
+    study = tmp_path / "study.toml"
+    study.write_text(
+        f"""
+        corpus = "{sentences.name}"
+        metrics = ["core"]
+        [sampling]
+        tokens = 200
+        shuffle = ["none", "words"]
+        [[models]]
+        model = "{tiny_llama}"
+        """
+    )
+    store = tmp_path / "s.duckdb"
+    outcomes = embstore.ingest_study(study, store=store)
+    assert [outcome.shuffle for outcome in outcomes] == ["none", "words"]
+    # Its protocol over another text, or with another model.
+    other = tmp_path / "other.txt"
+    other.write_text(sentences.read_text()[::-1])
+    outcomes = embstore.ingest_study(study, corpus=other, tokens=100, store=store)
+    assert [outcome.status for outcome in outcomes] == ["measured", "measured"]
+    outcomes = embstore.ingest_study(study, models=tiny_llama, store=store)
+    assert [outcome.status for outcome in outcomes] == ["stored", "stored"]
+    alone: list[dict[str, Any]] = [{"revisions": "all"}, {"text_field": "text"}]
+    for wrong in alone:
+        with pytest.raises(UsageError, match="is given without"):
+            embstore.ingest_study(study, store=store, **wrong)
+
+
 def test_beside_a_study_they_are_refused(tmp_path: Path) -> None:
     for option, value in (("--windows", "documents"), ("--shuffle", "words")):
         refused = run_command("ingest", "--study", "tiny", option, value)

@@ -40,7 +40,7 @@ class SamplingTable(_Table):
     sample: int = Sampling.sample
     seed: int = Sampling.seed
     windows: str = Sampling.windows
-    shuffle: str = Sampling.shuffle
+    shuffle: Lines = [Sampling.shuffle]
 
 
 class ModelTable(_Table):
@@ -86,6 +86,7 @@ EXPECTED = {
     "revisions": "a text or a list of texts",
     "scopes": "a text or a list of texts",
     "metrics": "a text or a list of texts",
+    "shuffle": "a text or a list of texts",
 }
 
 _PICKLE = "allow pickled weights, which can run code when loaded"

@@ -18,7 +18,7 @@
     sample = 4096
     seed = 0
     windows = "documents"             # each text of the corpus alone; else "tokens"
-    shuffle = "none"                  # or "tokens", "words", "tokens:64", as a control
+    shuffle = ["none", "words"]       # or "tokens", "tokens:64": controls, each a run of its own
 
     [[models]]
     model = "EleutherAI/pythia-70m"
@@ -34,7 +34,7 @@ allows (pickled weights, code of a model), is left to the command line.
 import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from embstore.choices import Sampling
@@ -72,12 +72,47 @@ class Study:
     request: Request
 
 
-def read_study(spec: str | Path) -> Study:
+@dataclass(frozen=True)
+class Instead:
+    """What is measured in the place of what a study names, in the same way.
+
+    Attributes:
+        models: the models; None for those of the study.
+        corpus: the text; None for that of the study.
+        text_field: which field of that text holds it; None for ``text``.
+        tokens: how many are fed to each model; None for as many as the study says.
+    """
+
+    models: tuple[ModelSpec, ...] | None = None
+    corpus: str | Path | None = None
+    text_field: str | None = None
+    tokens: int | None = None
+
+    def changed(self, content: Mapping[str, object]) -> dict[str, object]:
+        """Return what a study that says this would hold, for its fingerprint."""
+        changed = dict(content)
+        if self.models is not None:
+            changed["models"] = [
+                {key: value for key, value in asdict(model).items() if value}
+                for model in self.models
+            ]
+        if self.corpus is not None:
+            changed.pop("text_field", None)
+            changed |= {"corpus": str(self.corpus)}
+            changed |= {"text_field": self.text_field} if self.text_field else {}
+        if self.tokens is not None:
+            sampling = content.get("sampling", {})
+            changed["sampling"] = {**sampling, "tokens": self.tokens}  # type: ignore[dict-item]
+        return changed
+
+
+def read_study(spec: str | Path, instead: Instead = Instead()) -> Study:
     """Read a study and check all that can be checked without its models and its text.
 
     Args:
         spec: path of a TOML file, or the name of a study that comes with embstore; an
             existing file goes first.
+        instead: what takes the place of the study's models or text.
 
     Raises:
         UsageError: no such study, or something in it does not hold; the message names
@@ -91,11 +126,11 @@ def read_study(spec: str | Path) -> Study:
     content = parse_toml(study_text(path), path)
     table = check_types(content, path)
     try:
-        request = _request(table, path)
+        request = _request(table, path, instead)
     except UsageError as error:
         raise UsageError(f"study {path}: {error}") from error
     # Of what the file says, not of the paths it leads to here: the same everywhere.
-    mark = StudyMark(table.name or path.stem, _sha256(content))
+    mark = StudyMark(table.name or path.stem, _sha256(instead.changed(content)))
     return Study(
         name=mark.name,
         title=table.title or "",
@@ -110,28 +145,32 @@ def _sha256(content: Mapping[str, object]) -> str:
     return hashlib.sha256(canonical.encode()).hexdigest()
 
 
-def _request(table: StudyTable, path: Path) -> Request:
+def _request(table: StudyTable, path: Path, instead: Instead) -> Request:
+    own_text = instead.corpus is None
     settings = build_settings(
-        _sampling(table.sampling),
+        _sampling(table.sampling, instead.tokens),
+        shuffles=table.sampling.shuffle,
         dtype=table.dtype,
         tags=table.tags,
         scopes=table.scopes,
         metrics=table.metrics,
         pairs=table.pairs,
         intervals=table.intervals,
-        text_field=table.text_field,
+        text_field=table.text_field if own_text else instead.text_field,
     )
-    return build_request(_models(table.models, path), resolved(table.corpus, path), settings)
+    # Also where others take their place: a study that is wrong is told of.
+    own_models = tuple(_models(table.models, path))
+    corpus = resolved(table.corpus, path) if instead.corpus is None else instead.corpus
+    return build_request(own_models if instead.models is None else instead.models, corpus, settings)
 
 
-def _sampling(table: SamplingTable) -> Sampling:
+def _sampling(table: SamplingTable, tokens: int | None) -> Sampling:
     return Sampling(
-        tokens=table.tokens,
+        tokens=table.tokens if tokens is None else tokens,
         window=table.window,
         sample=table.sample,
         seed=table.seed,
         windows=check_windows(table.windows),
-        shuffle=table.shuffle,
     )
 
 

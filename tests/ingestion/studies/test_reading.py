@@ -1,13 +1,15 @@
 """What a study says, and what it means."""
 
 import hashlib
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from embstore.choices import DTYPES, Sampling
-from embstore.ingestion.request import ModelSpec, Request, Settings
-from embstore.ingestion.studies.study import read_study
+from embstore.errors import UsageError
+from embstore.ingestion.request import ModelSpec, Request, Settings, build_models
+from embstore.ingestion.studies.study import Instead, read_study
 from embstore.models.devices import choose_dtype
 from embstore.types import StudyMark
 from tests.ingestion.studies.texts import FULL, SMALL
@@ -70,6 +72,47 @@ def test_the_hash_is_the_sha256_of_canonical_json(file: Path) -> None:
     file.write_text(SMALL)
     canonical = b'{"corpus":"enwik8","models":[{"model":"gpt2"}]}'
     assert read_study(file).sha256 == hashlib.sha256(canonical).hexdigest()
+
+
+def test_others_take_the_place_of_its_models_and_its_text(file: Path, tmp_path: Path) -> None:
+    file.write_text(FULL)
+    study = read_study(file)
+    models = build_models("mine", revisions="step1")
+    instead = Instead(models=models, corpus="notes.csv", text_field="body text", tokens=512)
+    changed = read_study(file, instead)
+    assert changed.request.models == models
+    # Not beside the study's file, but where it was typed.
+    assert changed.request.corpus == "notes.csv"
+    settings = changed.request.settings
+    assert settings.text_field == "body text"
+    sampling = study.request.settings.sampling
+    assert settings.sampling == replace(sampling, tokens=512)
+    # All else is as the study says, but it is no longer what the study asks for.
+    assert settings == replace(
+        study.request.settings,
+        text_field="body text",
+        sampling=settings.sampling,
+        study=settings.study,
+    )
+    assert changed.name == study.name
+    each = (Instead(models=models), Instead(corpus="notes.csv"), Instead(tokens=512), instead)
+    hashes = {read_study(file, one).sha256 for one in each}
+    assert len(hashes | {study.sha256}) == 5
+    # The study's own field is of its own text.
+    assert read_study(file, Instead(corpus="a")).request.settings.text_field is None
+    same = Instead(tokens=sampling.tokens)
+    assert read_study(file, same).sha256 == study.sha256
+
+
+def test_what_takes_its_place_is_checked_as_the_study_is(file: Path) -> None:
+    file.write_text(FULL)
+    with pytest.raises(UsageError, match="window must be at most 5, the tokens asked for"):
+        read_study(file, Instead(tokens=5))
+    with pytest.raises(UsageError, match="no corpus is given"):
+        read_study(file, Instead(corpus=" "))
+    file.write_text(FULL.replace("window = 128", "window = 0"))
+    with pytest.raises(UsageError, match="window must be at least 1"):
+        read_study(file, Instead(corpus="a", models=build_models("mine")))
 
 
 def test_paths_start_at_the_file(
