@@ -83,6 +83,9 @@ def _placed(key: str, data: ChartData, column: str) -> alt.X | alt.Y:
         scale, axis = _linear(key, channel, data, numbers)
         axis.grid = grid
         note = ""
+    if key == "y" and data.one_of_equals:
+        # Views below each other begin at one place, whatever their labels.
+        axis.minExtent = _LABELS
     return position(**field, title=axis_title(key, data, note), axis=axis, scale=scale)
 
 

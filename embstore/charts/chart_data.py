@@ -144,6 +144,16 @@ class ChartData:
         return _PLURALS.get(name, name)
 
     @property
+    def low(self) -> bool:
+        """Tell whether this view is of little, below one that leads."""
+        return self.below and self.channels["apart"].column in _LEADING
+
+    @property
+    def one_of_equals(self) -> bool:
+        """Tell whether this is one of several views none of which leads: a metric each."""
+        return bool(self.part) and self.channels["apart"].column not in _LEADING
+
+    @property
     def reaches_rule(self) -> bool:
         """Tell whether a rule lies near the values: far away it would leave them no room."""
         if "rule" not in self.channels:

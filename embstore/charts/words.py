@@ -51,6 +51,7 @@ _TITLES = {
     "place": "Coordinate",
     "rank": "Neighbour rank",
     "ratio": "Largest |x| / median |x|",
+    "times_published": "Value here / published value",
     "scope": "Tokens counted",
     "seconds_per_1000_tokens": "Seconds per 1,000 tokens",
     "series": "Model",
@@ -66,6 +67,8 @@ _WHICH = {
 # Shorter, for panels side by side.
 _SHORT_TITLES = {"depth": "Relative depth"}
 _MARKS = {"rect": "Heat map"}
+# A line beside a view that is one of several, which are lower.
+_EQUAL_LETTERS = 22
 
 
 def title_of(column: str, metric: MetricInfo | None) -> str:
@@ -82,6 +85,8 @@ def axis_title(key: str, data: ChartData, note: str = "") -> Title:
     """Title an axis; in lines where it would be longer than the axis."""
     channel = data.channels[key]
     column = channel.column
+    if key == "y" and channel.type == "Q" and data.one_of_equals:
+        return textwrap.wrap(capital(data.part), _EQUAL_LETTERS)
     if key == "y" and data.below:
         # A low view has no room for more than the name of its part.
         return capital(data.part) if channel.type == "Q" else " "

@@ -68,6 +68,13 @@ def shuffled(tmp_path_factory: pytest.TempPathFactory) -> Store:
     return Store(new_store(tmp_path_factory.mktemp("golden") / "shuffled.duckdb", runs))
 
 
+@pytest.fixture(scope="module")
+def published(tmp_path_factory: pytest.TempPathFactory) -> Store:
+    """A model of a name, and of as many layers, as one that a paper has values of."""
+    run = make_run(name="gpt2", n_layers=12, metrics=ALL_METRICS)
+    return Store(new_store(tmp_path_factory.mktemp("golden") / "published.duckdb", [run]))
+
+
 def without_repetition(spec: dict[str, Any]) -> dict[str, Any]:
     """Leave out data, configuration, and what a layer has in common with the first."""
     kept = {k: v for k, v in spec.items() if k not in {"$schema", "data", "datasets", "config"}}
@@ -122,8 +129,12 @@ def compare(name: str, found: object) -> None:
 
 
 @pytest.mark.parametrize("name", CHARTED)
-def test_chart_is_as_it_was(store: Store, sizes: Store, shuffled: Store, name: str) -> None:
-    asked = {"value_by_tokens": sizes, "shuffled_text": shuffled}.get(name, store)
+def test_chart_is_as_it_was(
+    store: Store, sizes: Store, shuffled: Store, published: Store, name: str
+) -> None:
+    asked = {"value_by_tokens": sizes, "shuffled_text": shuffled, "published": published}.get(
+        name, store
+    )
     compare(name, without_repetition(asked.chart(name).to_dict()))
 
 

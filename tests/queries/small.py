@@ -9,7 +9,7 @@ from embstore.types import Failure, LayerKey
 from tests.queries.asking import copy_of
 from tests.synthetic import ALL_METRICS, make_run
 
-N_RUNS = 9
+N_RUNS = 10
 
 
 def with_a_gap(metric: str, key: LayerKey, scope: Scope, depth: float) -> float | None:
@@ -31,6 +31,8 @@ def fill(database: Database) -> Database:
             copy_of(make_run(name="lab/steps", revision="step2", step=2), revision="step3", step=3),
             make_run(name="lab/texts", corpus="prose"),
             make_run(name="lab/texts", corpus="verse"),
+            # Of that name a paper has published values.
+            make_run(name="openai-community/gpt2"),
         ],
     )
     failed_at = datetime(2026, 11, 2, tzinfo=UTC)

@@ -55,6 +55,7 @@ class TestLayerProfile:
             "lab/t5 · encoder",
             "lab/texts · prose",
             "lab/texts · verse",
+            "openai-community/gpt2",
         ]
 
     def test_one_value_per_series_scope_and_layer(self, small: Database) -> None:

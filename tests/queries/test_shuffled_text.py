@@ -18,7 +18,9 @@ from tests.synthetic import ALL_METRICS, bell, make_run, with_effects
 EARLY = datetime(2026, 11, 2, tzinfo=UTC)
 # So far from the numbers of a model that any mean or peak would show it.
 FAR = 1000.0
-SHOW_CONTROLS = {"layer_profile", "dimension_profile", "shuffled_text"}
+SHOW_CONTROLS = {
+    *("layer_profile", "dimension_profile", "gride_profile", "mean_by_size", "shuffled_text"),
+}
 # They count or list runs, checkpoints and what was said of them, whatever these read.
 OF_RUNS = {"runs", "checkpoints", "provenance", "models", "failures", "duplicate_checkpoints"}
 
@@ -40,11 +42,13 @@ def models_own() -> list[Run]:
         make_run(name=f"lab/{name}", kind="encoder", metrics=ALL_METRICS, created_at=EARLY)
         for name in ("other", "third")
     ]
+    # Of that name a paper has published values.
+    published = make_run(name="openai-community/gpt2", metrics=ALL_METRICS, created_at=EARLY)
     small = make_run(
         name="lab/third", kind="encoder", metrics=ALL_METRICS, tokens=128,
         created_at=EARLY - timedelta(days=1),
     )  # fmt: skip
-    return [*series, *others, small]
+    return [*series, *others, published, small]
 
 
 def controls() -> list[Run]:
