@@ -153,10 +153,13 @@ def ingest_study(
     study: str | Path,
     *,
     models: str | Path | Sequence[str | Path] | None = None,
+    name: str | None = None,
     revisions: str | Iterable[str] | None = None,
     corpus: str | Path | None = None,
     text_field: str | None = None,
     tokens: int | None = None,
+    window: int | None = None,
+    dtype: str | None = None,
     store: str | Path | None = None,
     batch_size: int | None = None,
     device: str | Iterable[str] = "auto",
@@ -172,10 +175,13 @@ def ingest_study(
     Args:
         study: a TOML file, or the name of a study that comes with embstore.
         models: measured in the place of the study's, in the same way; None for the study's.
+        name: what the store calls such a model; for a single one.
         revisions: which checkpoints of these models.
         corpus: a text in the place of the study's.
         text_field: which field or column of that text holds it.
         tokens: how many are fed to each model; None for as many as the study says.
+        window: tokens per sequence; None for those of the study.
+        dtype: of the forward pass; None for that of the study.
         store: as in ``ingest``, like everything else here.
         batch_size: windows per forward pass.
         device: where models run; one or several.
@@ -190,24 +196,27 @@ def ingest_study(
         What became of each checkpoint.
 
     Raises:
-        UsageError: the study cannot be read, or revisions are given without models, or a field
-            without a corpus.
+        UsageError: the study cannot be read, a name or revisions are given without models, or a
+            field without a corpus.
         EmbstoreError: as ``ingest``.
     """
     from embstore.ingestion.request import build_models, on_this_machine
     from embstore.ingestion.studies.study import Instead, read_study
 
-    for name, value, needed, other in (
+    for setting, value, needed, other in (
+        ("name", name, "models", models),
         ("revisions", revisions, "models", models),
         ("text_field", text_field, "corpus", corpus),
     ):
         if value is not None and other is None:
-            raise UsageError(f"{name} is given without {needed}, and the study sets its own")
+            raise UsageError(f"{setting} is given without {needed}, and the study sets its own")
     instead = Instead(
-        None if models is None else build_models(models, revisions=revisions),
+        None if models is None else build_models(models, name=name, revisions=revisions),
         corpus,
         text_field,
         tokens,
+        window,
+        dtype,
     )
     request = on_this_machine(
         read_study(study, instead).request,

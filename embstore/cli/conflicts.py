@@ -8,8 +8,8 @@ from embstore.errors import UsageError
 
 # How a study measures; beside it they would be ignored.
 _OF_THE_STUDY = (
-    *("window", "sample", "seed", "windows", "shuffle"),
-    *("dtype", "scopes", "metrics", "pairs", "intervals"),
+    *("sample", "seed", "windows", "shuffle"),
+    *("scopes", "metrics", "pairs", "intervals"),
 )
 # What is said of a model or a text that takes the place of the study's, and by what that is given.
 _OF_ANOTHER = {
@@ -23,7 +23,7 @@ _OF_THE_SPOOL = {"spool", "store"}
 def refuse_beside_a_study(context: typer.Context) -> None:
     """Refuse what the study decides.
 
-    Models, text and tokens may take the place of the study's.
+    Models, text, tokens, window and dtype may take the place of the study's.
 
     Raises:
         UsageError: names the first such option.

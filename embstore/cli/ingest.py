@@ -69,8 +69,8 @@ def ingest(
         str | None,
         typer.Option(
             metavar="FILE",
-            help="Take models, corpus and sampling from a study, a TOML file; a MODEL, --corpus "
-            "and --tokens take the place of the study's.",
+            help="Take models, corpus and sampling from a study, a TOML file; a MODEL, --corpus, "
+            "--tokens, --window and --dtype take the place of the study's.",
             rich_help_panel="What is measured",
         ),
     ] = None,
@@ -299,6 +299,8 @@ def ingest(
             corpus=corpus,
             text_field=text_field,
             tokens=tokens if given(context, ["tokens"]) else None,
+            window=window,
+            dtype=dtype if given(context, ["dtype"]) else None,
         )
         request = _study(study, instead, context, tags)
     else:

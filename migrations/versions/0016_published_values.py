@@ -78,7 +78,8 @@ def _literal(value: object) -> str:
     if isinstance(value, str):
         return "'" + value.replace("'", "''") + "'"
     if isinstance(value, tuple):
-        return "[" + ", ".join(f"{number}::DOUBLE" for number in value) + "]"
+        # As doubles without a cast, which DuckDB would word anew when it opens the file.
+        return "[" + ", ".join(f"{number:.6e}" for number in value) + "]"
     return str(value).lower()
 
 

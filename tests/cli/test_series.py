@@ -114,7 +114,7 @@ def test_a_study_is_measured_and_its_hash_is_stored(
     [
         (("--corpus", "enwik8"), "no model is given; name one or more, or a study"),
         (("m",), "no corpus is given; name one, for example enwik8"),
-        (("--study", "tiny", "--seed", "5"), "--seed conflicts with --study, which sets it"),
+        (("--study", "tiny", "--sample", "5"), "--sample conflicts with --study, which sets it"),
         (("--study", "tiny", "--name", "n"), "--name conflicts with --study, which sets it; "),
         (("m", "--study", "tiny", "--text-field", "t"), "it; beside --corpus, which takes the"),
         (("--study", "tiny", "--no-pairs"), "--pairs or --no-pairs conflicts with --study"),

@@ -14,8 +14,8 @@ _MAX_BYTES = 1 << 20
 def shipped_studies() -> dict[str, Path]:
     """Return the studies that come with embstore, by name.
 
-    >>> list(shipped_studies())
-    ['shape-of-learning', 'tiny']
+    >>> "shape-of-learning" in shipped_studies()
+    True
     """
     return {path.stem: path for path in sorted(_FOLDER.glob("*.toml"))}
 

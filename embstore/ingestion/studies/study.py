@@ -81,12 +81,16 @@ class Instead:
         corpus: the text; None for that of the study.
         text_field: which field of that text holds it; None for ``text``.
         tokens: how many are fed to each model; None for as many as the study says.
+        window: tokens per sequence, for a model that takes fewer; None for those of the study.
+        dtype: of the forward pass, for a machine that is slow with the study's; None for that.
     """
 
     models: tuple[ModelSpec, ...] | None = None
     corpus: str | Path | None = None
     text_field: str | None = None
     tokens: int | None = None
+    window: int | None = None
+    dtype: str | None = None
 
     def changed(self, content: Mapping[str, object]) -> dict[str, object]:
         """Return what a study that says this would hold, for its fingerprint."""
@@ -100,9 +104,11 @@ class Instead:
             changed.pop("text_field", None)
             changed |= {"corpus": str(self.corpus)}
             changed |= {"text_field": self.text_field} if self.text_field else {}
-        if self.tokens is not None:
-            sampling = content.get("sampling", {})
-            changed["sampling"] = {**sampling, "tokens": self.tokens}  # type: ignore[dict-item]
+        if self.dtype is not None:
+            changed["dtype"] = self.dtype
+        fed = {"tokens": self.tokens, "window": self.window}
+        if said := {key: number for key, number in fed.items() if number is not None}:
+            changed["sampling"] = {**content.get("sampling", {}), **said}  # type: ignore[dict-item]
         return changed
 
 
@@ -148,9 +154,9 @@ def _sha256(content: Mapping[str, object]) -> str:
 def _request(table: StudyTable, path: Path, instead: Instead) -> Request:
     own_text = instead.corpus is None
     settings = build_settings(
-        _sampling(table.sampling, instead.tokens),
+        _sampling(table.sampling, instead),
         shuffles=table.sampling.shuffle,
-        dtype=table.dtype,
+        dtype=table.dtype if instead.dtype is None else instead.dtype,
         tags=table.tags,
         scopes=table.scopes,
         metrics=table.metrics,
@@ -164,10 +170,10 @@ def _request(table: StudyTable, path: Path, instead: Instead) -> Request:
     return build_request(own_models if instead.models is None else instead.models, corpus, settings)
 
 
-def _sampling(table: SamplingTable, tokens: int | None) -> Sampling:
+def _sampling(table: SamplingTable, instead: Instead) -> Sampling:
     return Sampling(
-        tokens=table.tokens if tokens is None else tokens,
-        window=table.window,
+        tokens=table.tokens if instead.tokens is None else instead.tokens,
+        window=table.window if instead.window is None else instead.window,
         sample=table.sample,
         seed=table.seed,
         windows=check_windows(table.windows),

@@ -51,10 +51,10 @@ METRICS = [
             "doi 10.1038/s41586-019-1346-5",
             unchanged_by=("shift", "rotation", "duplication"),
             notes="""
-            The exponent as the code of these papers and of Li et al. 2025 (arXiv 2509.23024) fits
-            it. `spectral_slope` is the fit without weights, with a minus: they differ in the third
-            digit where the spectrum is a power law, and more where it bends. reptrix fits from
-            the 6th eigenvalue on.
+            The exponent as the code of these papers fits it, and that of Li et al. 2025 (arXiv
+            2509.23024), who take ranks 12 to 100. `spectral_slope` is the fit without weights, with
+            a minus: they differ in the third digit where the spectrum is a power law, and more
+            where it bends.
             """,
         ),
         alpha_req,

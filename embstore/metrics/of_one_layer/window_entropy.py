@@ -21,7 +21,9 @@ METRICS = [
             The prompt entropy of Skean et al. 2025: matrix-based entropy (Giraldo et al. 2014,
             arXiv 1211.2459) of order 1 of one text's tokens, not centred. 0 where all tokens of a
             window point the same way, log W where the W tokens of each are at right angles; some
-            divide by log W. It takes a decomposition for each window and layer.
+            divide by log W. The repository of Skean et al. centres each window first and sets
+            negative products to 0, so its numbers are others, some above log W. It takes a
+            decomposition for each window and layer.
             """,
         ),
         "entropy",

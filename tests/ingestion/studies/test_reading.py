@@ -3,6 +3,7 @@
 import hashlib
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -78,7 +79,9 @@ def test_others_take_the_place_of_its_models_and_its_text(file: Path, tmp_path: 
     file.write_text(FULL)
     study = read_study(file)
     models = build_models("mine", revisions="step1")
-    instead = Instead(models=models, corpus="notes.csv", text_field="body text", tokens=512)
+    instead = Instead(
+        models=models, corpus="notes.csv", text_field="body text", tokens=512, window=64
+    )
     changed = read_study(file, instead)
     assert changed.request.models == models
     # Not beside the study's file, but where it was typed.
@@ -86,7 +89,7 @@ def test_others_take_the_place_of_its_models_and_its_text(file: Path, tmp_path: 
     settings = changed.request.settings
     assert settings.text_field == "body text"
     sampling = study.request.settings.sampling
-    assert settings.sampling == replace(sampling, tokens=512)
+    assert settings.sampling == replace(sampling, tokens=512, window=64)
     # All else is as the study says, but it is no longer what the study asks for.
     assert settings == replace(
         study.request.settings,
@@ -95,9 +98,16 @@ def test_others_take_the_place_of_its_models_and_its_text(file: Path, tmp_path: 
         study=settings.study,
     )
     assert changed.name == study.name
-    each = (Instead(models=models), Instead(corpus="notes.csv"), Instead(tokens=512), instead)
+    said: dict[str, Any] = {
+        "models": models,
+        "corpus": "notes.csv",
+        "tokens": 512,
+        "window": 64,
+        "dtype": "float16",
+    }
+    each = [*(Instead(**{key: value}) for key, value in said.items()), instead]
     hashes = {read_study(file, one).sha256 for one in each}
-    assert len(hashes | {study.sha256}) == 5
+    assert len(hashes | {study.sha256}) == 7
     # The study's own field is of its own text.
     assert read_study(file, Instead(corpus="a")).request.settings.text_field is None
     same = Instead(tokens=sampling.tokens)

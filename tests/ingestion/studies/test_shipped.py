@@ -1,10 +1,13 @@
 """The studies that come with embstore, and how one is found by its name."""
 
+import re
+import shlex
 import tomllib
 from pathlib import Path
 
 import pytest
 
+from embstore.asking.ask import bind, find_question
 from embstore.checkpoints.package_files import packaged_path
 from embstore.choices import Sampling
 from embstore.errors import UsageError
@@ -12,16 +15,21 @@ from embstore.ingestion.studies.files import shipped_studies
 from embstore.ingestion.studies.study import read_study
 from tests.ingestion.studies.texts import SMALL
 
+SHIPPED = [
+    *("cheng2025", "lee2025", "li2025", "queipo2025", "shape-of-learning", "skean2025", "tiny"),
+    "viswanathan2025",
+]
+
 
 def test_a_missing_study_lists_those_there_are(tmp_path: Path) -> None:
     with pytest.raises(UsageError) as caught:
         read_study("shape-of-lerning.toml")
     assert str(caught.value) == (
         "no study 'shape-of-lerning.toml' (did you mean shape-of-learning?); give a TOML file, "
-        "or one that embstore ships: shape-of-learning, tiny"
+        f"or one that embstore ships: {', '.join(SHIPPED)}"
     )
     with pytest.raises(
-        UsageError, match=r"no study '.*'; give .* embstore ships: shape-of-learning, tiny"
+        UsageError, match=r"no study '.*'; give .* embstore ships: cheng2025, lee2025, "
     ):
         read_study(tmp_path / ("x" * 300))
 
@@ -76,3 +84,28 @@ def test_shape_of_learning_has_the_five_families_and_their_checkpoints() -> None
     raw = tomllib.loads(shipped_studies()["shape-of-learning"].read_text())
     assert list(models) == [model["model"] for model in raw["models"]]
     assert all(model.count("/") == 1 for model in models)
+
+
+def test_all_that_ship_are_known() -> None:
+    assert list(shipped_studies()) == SHIPPED
+
+
+@pytest.mark.parametrize("name", [name for name in SHIPPED if name.endswith("2025")])
+def test_a_study_after_a_paper_says_how_it_is_drawn_and_what_is_left_open(name: str) -> None:
+    text = shipped_studies()[name].read_text()
+    request = read_study(name).request
+    assert request.settings.tags["paper"].removeprefix("arXiv:") in text
+    assert re.search(r"leaves?[\s#]+open", text)
+    commands = re.findall(r"^#   (embstore chart .*)$", text, re.MULTILINE)
+    assert commands
+    for command in commands:
+        words = shlex.split(command)
+        question = find_question(words[2])
+        given = dict(word.split("=", 1) for word in words if "=" in word)
+        bind(question, given)
+        # What is drawn is measured.
+        metrics = ",".join(given.get(key, "") for key in ("metric", "metrics")).strip(",")
+        assert set(filter(None, metrics.split(","))) <= set(request.settings.metrics)
+        assert given.get("scope", "all") in request.settings.scopes
+    raw = tomllib.loads(text)
+    assert all(model["model"].count("/") == 1 for model in raw["models"])
