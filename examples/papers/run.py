@@ -1,12 +1,12 @@
 """Each protocol into a store of its own, and its figures drawn from that."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import embstore
 from embstore.chart import save_chart
 from embstore.demo import MODELS, TEXT
-from examples.papers.plan import DECODER, ENCODER, PROTOCOLS, Protocol
+from examples.papers.plan import DECODER, ENCODER, PROTOCOLS, Protocol, Text
 from examples.papers.text import write_paragraphs
 
 
@@ -16,6 +16,7 @@ def run_protocols(
     *,
     tell: Callable[[str], None],
     protocols: Sequence[Protocol] = PROTOCOLS,
+    texts: Mapping[Text, str | Path] | None = None,
 ) -> list[Path]:
     """Measure and draw; what is stored already is not measured again.
 
@@ -24,6 +25,7 @@ def run_protocols(
         training: a folder of checkpoints.
         tell: called with a line for each study.
         protocols: which.
+        texts: what is read; None for the Wikipedia excerpt, and its paragraphs.
 
     Returns:
         The pictures.
@@ -32,8 +34,9 @@ def run_protocols(
         EmbstoreError: a model, the text or a store cannot be used.
     """
     out.mkdir(parents=True, exist_ok=True)
-    paragraphs = out / "paragraphs.txt"
-    write_paragraphs(paragraphs)
+    if texts is None:
+        texts = {"excerpt": TEXT.spec, "paragraphs": out / "paragraphs.txt"}
+        write_paragraphs(out / "paragraphs.txt")
     packages = dict(zip((DECODER, ENCODER), MODELS, strict=True))
     pictures = []
     for protocol in protocols:
@@ -45,7 +48,7 @@ def run_protocols(
                 models=package.spec if package else training,
                 name=package.name if package else None,
                 revisions=None if package else protocol.steps,
-                corpus=paragraphs if protocol.text == "paragraphs" else TEXT.spec,
+                corpus=texts[protocol.text],
                 tokens=protocol.tokens,
                 window=protocol.window,
                 # Some processors are slow with the studies' bfloat16.
