@@ -54,14 +54,14 @@ PROTOCOLS = (
         "cheng2025",
         (DECODER, ENCODER),
         "excerpt",
-        40_000,
+        20_000,
         (Figure("cheng2025", "gride_profile", {**_LAST, "rank": 16}),),
     ),
     Protocol(
         "li2025",
         (TRAINING,),
         "paragraphs",
-        131_072,
+        65_536,
         (
             Figure(
                 "li2025",
@@ -75,7 +75,7 @@ PROTOCOLS = (
         "lee2025",
         (DECODER, ENCODER),
         "excerpt",
-        44_000,
+        22_000,
         (
             Figure("lee2025-layers", "shuffled_text", {**_LAST, "metric": "twonn"}),
             Figure("lee2025-linear", "shuffled_text", {**_LAST, "metric": "pca_dim_99"}),
@@ -86,7 +86,7 @@ PROTOCOLS = (
         "lee2025",
         (TRAINING,),
         "excerpt",
-        44_000,
+        22_000,
         (Figure("lee2025-training", "shuffled_text", {**_LAST, "metric": "twonn"}),),
         steps="checkpoint-0,checkpoint-64,checkpoint-1536",
     ),
@@ -94,7 +94,7 @@ PROTOCOLS = (
         "viswanathan2025",
         (DECODER,),
         "excerpt",
-        16_384,
+        8192,
         (
             Figure("viswanathan2025-dimension", "shuffled_text", {"metric": "twonn_ml"}),
             Figure("viswanathan2025-cosine", "shuffled_text", {"metric": "mean_cosine"}),
@@ -104,7 +104,7 @@ PROTOCOLS = (
         "skean2025",
         (DECODER, ENCODER),
         "paragraphs",
-        32_768,
+        16_384,
         (
             Figure(
                 "skean2025",
@@ -118,7 +118,7 @@ PROTOCOLS = (
         "queipo2025",
         (DECODER,),
         "paragraphs",
-        32_768,
+        16_384,
         (
             Figure(
                 "queipo2025",
