@@ -24,6 +24,7 @@ from embstore.charts.theme import (
     MOST_COLUMNS,
     NAME_LETTERS,
     PANEL_SIZES,
+    SHARE_OF_QUANTITY,
     WIDTH,
 )
 from embstore.charts.words import in_lines, lines_of
@@ -90,6 +91,8 @@ def _size(data: ChartData) -> tuple[int, int | alt.Step]:
     """Return width and height of one panel."""
     width, height = _panel_size(data)
     y = data.channels["y"]
+    if y.type == "Q" and data.of_quantities:
+        return width, int(height * SHARE_OF_QUANTITY)
     if y.type == "Q":
         return width, _LOW_VIEW if data.below else height
     if data.mark == "rect" and data.numbers(y):

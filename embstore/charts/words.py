@@ -12,6 +12,7 @@ from embstore.charts.chart_data import ChartData, is_value
 from embstore.charts.theme import (
     CHARACTER_WIDTH,
     PANEL_SIZES,
+    SHARE_OF_QUANTITY,
     SMALL_SIZE,
     TITLE_CHARACTER_WIDTH,
     Theme,
@@ -34,6 +35,7 @@ _TITLES = {
     "ci_low": "Interval, lower end",
     "contrast": "Mean of the middle minus mean of the ends",
     "corpus": "Corpus",
+    "correlation": "Rank correlation",
     "course_steps": "Training step",
     "depth": "Relative depth (layer / number of layers)",
     "dimension": "Intrinsic dimension",
@@ -82,6 +84,10 @@ def axis_title(key: str, data: ChartData, note: str = "") -> Title:
     """Title an axis; in lines where it would be longer than the axis."""
     channel = data.channels[key]
     column = channel.column
+    if key == "y" and data.part and data.of_quantities:
+        length = PANEL_SIZES[data.abreast][1] * SHARE_OF_QUANTITY
+        named = data.part if data.below else f"{title_of(column, data.metric)}, {data.part}"
+        return textwrap.wrap(named, max(20, int(length / CHARACTER_WIDTH)))
     if key == "y" and data.below:
         # A low view has no room for more than the name of its part.
         return capital(data.part) if channel.type == "Q" else " "

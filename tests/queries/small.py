@@ -4,10 +4,11 @@ from datetime import UTC, datetime
 
 from embstore.choices import Scope
 from embstore.store.database import Database
+from embstore.store.scores import write_scores
 from embstore.store.writing import write_failure, write_runs
 from embstore.types import Failure, LayerKey
 from tests.queries.asking import copy_of
-from tests.synthetic import ALL_METRICS, make_run
+from tests.synthetic import ALL_METRICS, make_run, make_scores
 
 N_RUNS = 9
 
@@ -18,21 +19,20 @@ def with_a_gap(metric: str, key: LayerKey, scope: Scope, depth: float) -> float 
 
 def fill(database: Database) -> Database:
     """Store the runs, and a failure; return the store."""
-    write_runs(
-        database,
-        [
-            make_run(name="lab/decoder", metrics=ALL_METRICS, tags={"lab": "a"}),
-            make_run(name="lab/encoder", kind="encoder", n_layers=2),
-            # A control, which stands beside the run of the text as it is.
-            make_run(name="lab/encoder", kind="encoder", n_layers=2, shuffle="words"),
-            make_run(name="lab/t5", kind="encoder-decoder", n_layers=2),
-            make_run(name="lab/steps", revision="step1", step=1, values=with_a_gap),
-            make_run(name="lab/steps", revision="step2", step=2),
-            copy_of(make_run(name="lab/steps", revision="step2", step=2), revision="step3", step=3),
-            make_run(name="lab/texts", corpus="prose"),
-            make_run(name="lab/texts", corpus="verse"),
-        ],
-    )
+    runs = [
+        make_run(name="lab/decoder", metrics=ALL_METRICS, tags={"lab": "a"}),
+        make_run(name="lab/encoder", kind="encoder", n_layers=2),
+        # A control, which stands beside the run of the text as it is.
+        make_run(name="lab/encoder", kind="encoder", n_layers=2, shuffle="words"),
+        make_run(name="lab/t5", kind="encoder-decoder", n_layers=2),
+        make_run(name="lab/steps", revision="step1", step=1, values=with_a_gap),
+        make_run(name="lab/steps", revision="step2", step=2),
+        copy_of(make_run(name="lab/steps", revision="step2", step=2), revision="step3", step=3),
+        make_run(name="lab/texts", corpus="prose"),
+        make_run(name="lab/texts", corpus="verse"),
+    ]
+    write_runs(database, runs)
+    write_scores(database, make_scores(*runs))
     failed_at = datetime(2026, 11, 2, tzinfo=UTC)
     write_failure(
         database,

@@ -103,7 +103,7 @@ class TestEveryQuestion:
         needs_more = {
             *("nearest_models", "checkpoint_changes", "duplicate_checkpoints", "failures"),
             *("anisotropy_by_step", "dimension_by_step", "dimension_heatmap", "phases"),
-            "shuffled_text",
+            *("shuffled_text", "scores", "score_by_step", "score_correlation"),
         }
         table = run_question(one, find_question(name))
         assert (table.num_rows > 0) == (name not in needs_more)
