@@ -27,6 +27,8 @@ FROM scored_checkpoint AS found JOIN named_checkpoint AS c USING (checkpoint_id)
 _MODELS = "SELECT DISTINCT name FROM model ORDER BY name"
 _IS_THERE = "SELECT 1 FROM duckdb_tables() WHERE table_name = 'score'"
 
+# Looking for what a name may have been takes time, and nobody reads more.
+_MOST_HINTS = 20
 _LARGEST_STEP = 2**63 - 1
 
 Key = tuple[str, str | None, int | None, str]
@@ -269,7 +271,8 @@ def _matches(connection: "sa.Connection", scores: Sequence["Score"]) -> dict[str
         elif whose[0] in models:
             unmatched.append(f"{name} (no checkpoint of this model fits, or several do)")
         else:
-            without_model[whose[0]] = f"{whose[0]}{closest(whose[0], models)}"
+            known = models if len(without_model) < _MOST_HINTS else []
+            without_model.setdefault(whose[0], f"{whose[0]}{closest(whose[0], known)}")
     return {
         "matched": sum(n for whose, n in counts.items() if whose in found),
         "taken_for": tuple(taken),

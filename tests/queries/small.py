@@ -2,11 +2,14 @@
 
 from datetime import UTC, datetime
 
+from duckdb_sqlalchemy import insert_from_arrow
+
 from embstore.choices import Scope
+from embstore.store import schema
+from embstore.store.columns import arrow_table
 from embstore.store.database import Database
-from embstore.store.scores import write_scores
 from embstore.store.writing import write_failure, write_runs
-from embstore.types import Failure, LayerKey
+from embstore.types import Failure, LayerKey, Score
 from tests.queries.asking import copy_of
 from tests.synthetic import ALL_METRICS, make_run, make_scores
 
@@ -32,10 +35,20 @@ def fill(database: Database) -> Database:
         make_run(name="lab/texts", corpus="verse"),
     ]
     write_runs(database, runs)
-    write_scores(database, make_scores(*runs))
+    _import(database, make_scores(*runs))
     failed_at = datetime(2026, 11, 2, tzinfo=UTC)
     write_failure(
         database,
         Failure("lab/steps", "step4", "load", "damaged", "example-text", failed_at, "0.1.0"),
     )
     return database
+
+
+def _import(database: Database, scores: list[Score]) -> None:
+    """Store scores as if they had been imported at one moment, so that stores are the same."""
+    at = datetime(2026, 11, 3, tzinfo=UTC)
+    rows = [{**vars(score), "imported_at": at, "embstore_version": "0.1.0"} for score in scores]
+    if database.select("SELECT 1 FROM score LIMIT 1").num_rows:
+        return
+    with database.begin() as connection:
+        insert_from_arrow(connection, schema.score, arrow_table(schema.score, rows))
