@@ -11,7 +11,7 @@ Row = dict[str, Any]
 
 
 def row(correlation: float | None, half: float | None = 0.1, **given: object) -> Row:
-    bounds = (None, None)
+    bounds: tuple[float | None, float | None] = (None, None)
     if correlation is not None and half is not None:
         bounds = (correlation - half, correlation + half)
     return {
@@ -31,7 +31,7 @@ def row(correlation: float | None, half: float | None = 0.1, **given: object) ->
 
 
 def partial(correlation: float | None, **given: object) -> Row:
-    return row(correlation, statistic="partial", control="number of layers", **given)
+    return {**row(correlation), "statistic": "partial", "control": "number of layers", **given}
 
 
 @pytest.mark.parametrize(
