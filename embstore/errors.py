@@ -6,6 +6,7 @@ The tree, with the exit code the command line gives each branch::
     ├── ModelError               1   no such model, unreadable weights
     ├── CorpusError              1   missing, empty, too short, not text
     ├── MeasurementError         1   arrays that cannot be measured
+    ├── ScoreError               1   scores that cannot be read
     ├── QueryError               1   unknown question, refused or failing SQL
     ├── IngestError              4   some checkpoints failed, the others are stored
     │   ├── NothingMeasuredError 1   all of them failed
@@ -41,6 +42,10 @@ class CorpusError(EmbstoreError):
 
 class MeasurementError(EmbstoreError):
     """An array cannot be read or measured."""
+
+
+class ScoreError(EmbstoreError):
+    """A file or table of scores is missing, damaged, or says what no score can be."""
 
 
 class QueryError(EmbstoreError):

@@ -314,6 +314,43 @@ class Failure:
     study: str | None = None
 
 
+@dataclass(frozen=True, kw_only=True)
+class Score:
+    """What an evaluation elsewhere says of a model.
+
+    Attributes:
+        model: as the evaluation names it; it need not be stored.
+        revision: of it; None where none is named.
+        step: of its training; None where none is named.
+        name: what was scored, such as ``arc_easy/acc``.
+        value: the score, finite.
+        std_error: of it; None where it is not known.
+        scored_at: when it was evaluated; None where that is not known.
+        source: the file it is from.
+    """
+
+    model: str
+    revision: str | None = None
+    step: int | None = None
+    name: str
+    value: float
+    std_error: float | None = None
+    scored_at: datetime | None = None
+    source: str
+
+    @property
+    def key(self) -> tuple[str, str | None, int | None, str]:
+        """What it is a score of: model, revision, step and name."""
+        return self.model, self.revision, self.step, self.name
+
+    @property
+    def whose(self) -> str:
+        """What to call the checkpoint: ``MODEL@REVISION``, or the model and its step."""
+        if self.revision is not None:
+            return f"{self.model}@{self.revision}"
+        return self.model if self.step is None else f"{self.model} at step {self.step:,}"
+
+
 @dataclass(frozen=True)
 class Run:
     """One checkpoint measured over one sample of one corpus, ready to be stored.

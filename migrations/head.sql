@@ -58,6 +58,19 @@ CREATE TABLE model (
 	PRIMARY KEY (model_id)
 );
 
+CREATE TABLE score (
+	model VARCHAR NOT NULL,
+	revision VARCHAR,
+	step BIGINT,
+	name VARCHAR NOT NULL,
+	value DOUBLE PRECISION NOT NULL,
+	std_error DOUBLE PRECISION,
+	source VARCHAR NOT NULL,
+	scored_at TIMESTAMP WITH TIME ZONE,
+	imported_at TIMESTAMP WITH TIME ZONE NOT NULL,
+	embstore_version VARCHAR NOT NULL
+);
+
 CREATE TABLE checkpoint (
 	checkpoint_id VARCHAR NOT NULL,
 	model_id VARCHAR NOT NULL,
@@ -217,6 +230,16 @@ CREATE TABLE tag_change (
 	value VARCHAR,
 	tagged_at TIMESTAMP WITH TIME ZONE NOT NULL
 );
+
+CREATE VIEW latest_score AS
+SELECT *
+FROM score
+QUALIFY row_number() OVER (
+    PARTITION BY model, revision, step, name
+    ORDER BY
+        coalesce(scored_at, imported_at) DESC, imported_at DESC, value DESC,
+        std_error DESC NULLS LAST, source
+) = 1;
 
 CREATE MACRO course_name(moves) AS
 CASE moves
@@ -378,6 +401,10 @@ CASE WHEN len(list_distinct([point.token_ids for point in points])) = 1
     ELSE [struct_update(point, effects := NULL::DOUBLE[]) for point in points]
 END;
 
+CREATE MACRO partial_correlation(xy, xz, yz) AS
+CASE WHEN abs(xz) < 1 - 1e-9 AND abs(yz) < 1 - 1e-9
+    THEN greatest(-1, least(1, (xy - xz * yz) / sqrt((1 - xz ** 2) * (1 - yz ** 2)))) END;
+
 CREATE VIEW published_value AS
 SELECT
     source, found_in, protocol, scope, windows, first_token_marker, model, step::BIGINT AS step,
@@ -401,6 +428,10 @@ FROM (VALUES
     source, found_in, protocol, scope, windows, first_token_marker, model, step, metric,
     first_layer, listed
 );
+
+CREATE MACRO rank_correlation_bound(correlation, n, z) AS
+CASE WHEN n > 3 AND abs(correlation) < 1 - 1e-9
+    THEN tanh(atanh(correlation) + z * sqrt((1 + correlation ** 2 / 2) / (n - 3))) END;
 
 CREATE MACRO rms_distance(one, other) AS list_distance(one, other) / sqrt(len(one));
 
@@ -615,6 +646,52 @@ JOIN display_name ON display_name.model_id = c.model_id
 LEFT JOIN checkpoint AS first_stored ON first_stored.checkpoint_id = c.duplicate_of
 WINDOW same_weights AS (PARTITION BY c.model_id, c.weights_sha256);
 
+CREATE VIEW scored_checkpoint AS
+WITH scored_model AS (
+    SELECT said.model, d.model_id, said.model IN (d.model, d.display_name) AS whole
+    FROM (SELECT DISTINCT model FROM score) AS said
+    JOIN display_name AS d
+        ON said.model IN (d.model, d.display_name)
+        OR (
+            lower(split_part(said.model, '/', -1)) = lower(split_part(d.model, '/', -1))
+            AND (
+                NOT contains(said.model, '/') OR NOT contains(d.model, '/')
+                OR lower(said.model) = lower(d.model)
+            )
+        )
+),
+one_model AS (
+    SELECT * EXCLUDE whole
+    FROM scored_model
+    QUALIFY rank() OVER (PARTITION BY model ORDER BY whole DESC) = 1
+        AND (whole OR count(*) OVER (PARTITION BY model, whole) = 1)
+),
+fitting AS (
+    SELECT
+        said.model, said.revision, said.step, c.checkpoint_id,
+        CASE
+            WHEN c.revision = said.revision THEN 1
+            WHEN is_untrained(c.revision) THEN NULL
+            WHEN said.step IS NOT NULL THEN CASE
+                WHEN c.step = said.step AND (
+                    said.revision IS NULL
+                    OR training_course(said.revision) = training_course(c.revision)
+                ) THEN 2 END
+            WHEN said.revision <> 'main' THEN NULL
+            WHEN c.revision = 'main' THEN 3
+            WHEN c.revision = 'local' THEN 4
+            WHEN said.revision IS NULL AND (c.revision = 'final' OR c.step IS NULL) THEN 5
+        END AS fit
+    FROM (SELECT DISTINCT model, revision, step FROM score) AS said
+    JOIN one_model ON one_model.model = said.model
+    JOIN checkpoint AS c ON c.model_id = one_model.model_id
+)
+SELECT model, revision, step, checkpoint_id
+FROM fitting
+WHERE fit IS NOT NULL
+QUALIFY rank() OVER (PARTITION BY model, revision, step ORDER BY fit) = 1
+    AND count(*) OVER (PARTITION BY model, revision, step, fit) = 1;
+
 CREATE OR REPLACE VIEW profile_latest AS
 SELECT * FROM profile WHERE run_id IN (SELECT run_id FROM latest_run);
 
@@ -662,6 +739,39 @@ SELECT
 FROM latest_run
 JOIN run ON run.run_id = latest_run.run_id
 JOIN named_checkpoint AS c ON c.checkpoint_id = run.checkpoint_id;
+
+CREATE VIEW checkpoint_score AS
+SELECT
+    c.checkpoint_id,
+    c.model_id,
+    c.display_name,
+    c.model,
+    c.revision,
+    c.step,
+    c.tokens_seen,
+    c.course,
+    c.untrained,
+    s.name,
+    s.value,
+    s.std_error,
+    s.model AS said_model,
+    s.revision AS said_revision,
+    s.step AS said_step,
+    s.source,
+    s.scored_at,
+    s.imported_at
+FROM latest_score AS s
+JOIN scored_checkpoint AS found
+    ON found.model = s.model
+    AND found.revision IS NOT DISTINCT FROM s.revision
+    AND found.step IS NOT DISTINCT FROM s.step
+JOIN named_checkpoint AS c ON c.checkpoint_id = found.checkpoint_id
+QUALIFY row_number() OVER (
+    PARTITION BY c.checkpoint_id, s.name
+    ORDER BY
+        coalesce(s.scored_at, s.imported_at) DESC, s.imported_at DESC, s.value DESC,
+        s.std_error DESC NULLS LAST, s.source
+) = 1;
 
 CREATE OR REPLACE MACRO course_shape(points, z) AS
 list_transform(

@@ -11,8 +11,8 @@
 -- param controls BOOLEAN = true: also runs of shuffled text
 -- param by VARCHAR = 'hidden_size' in ('hidden_size', 'n_parameters', 'n_layers'): the chart's horizontal axis
 -- param scale VARCHAR = 'log' in ('log', 'linear'): of that axis
--- chart: mark=point x=$by:Q:$scale y=mean:Q color=model:N shape=text:N apart=measure:N
--- table: measure model corpus text hidden_size mean
+-- chart: mark=point x=$by:Q:$scale y=mean:Q color=model:N shape=text:N apart=quantity:N
+-- table: quantity model corpus text hidden_size mean
 WITH runs AS (
     SELECT run_id, model, kind, revision, step, corpus, corpus_id, 'none' AS shuffle FROM latest_run
     UNION ALL BY NAME
@@ -48,7 +48,7 @@ means AS (
     GROUP BY ALL
 )
 SELECT
-    latest_metric.title AS measure,
+    latest_metric.title AS quantity,
     series(model, revision, corpus, run_id, kind, stack, shuffle) AS series,
     CASE shuffle WHEN 'none' THEN 'as it is' ELSE shuffle_in_words(shuffle) END AS text,
     scope, metric, hidden_size, n_parameters, n_layers, mean, std_error, n_blocks,

@@ -8,11 +8,11 @@
 -- param revisions VARCHAR[] = NULL in checkpoint.revision: only these revisions
 -- param scopes VARCHAR[] = ['all'] in ('all', 'no_first', 'no_sinks', 'last', 'mean'): which tokens count
 -- param by VARCHAR = 'depth' in ('depth', 'layer'): the chart's horizontal axis
--- chart: mark=line x=$by:Q y=value:Q color=series:N dash=scope:N apart=measure:N
--- table: measure series scope layer value
+-- chart: mark=line x=$by:Q y=value:Q color=series:N dash=scope:N apart=quantity:N
+-- table: quantity series scope layer value
 SELECT
     series(model, revision, corpus, run_id, kind, stack) AS series,
-    latest_metric.title AS measure,
+    latest_metric.title AS quantity,
     scope, layer, depth, site, metric, value, std_error, ci_low, ci_high, n, reason,
     model, kind, revision, step, corpus, stack, run_id
 FROM profile_latest

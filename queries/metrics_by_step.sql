@@ -14,8 +14,8 @@
 -- param random_init BOOLEAN = false: also untrained controls, as series of their own at step 0
 -- param by VARCHAR = 'step' in ('step', 'tokens_seen'): the chart's horizontal axis
 -- param scale VARCHAR = 'symlog' in ('symlog', 'linear'): of that axis; symlog is logarithmic and holds 0
--- chart: mark=line x=$by:Q:$scale y=value:Q color=series:N apart=measure:N
--- table: measure series step value
+-- chart: mark=line x=$by:Q:$scale y=value:Q color=series:N apart=quantity:N
+-- table: quantity series step value
 -- needs: checkpoint with a training step
 WITH states AS (
     SELECT
@@ -36,7 +36,7 @@ WITH states AS (
 )
 SELECT
     training_series(display_name, course, corpus, corpus_id, kind, stack) AS series,
-    latest_metric.title AS measure,
+    latest_metric.title AS quantity,
     scope, step, tokens_seen, layer, depth, site, metric, value, std_error, ci_low, ci_high, n,
     reason, model, kind, revision, corpus, stack, model_id, run_id
 FROM states

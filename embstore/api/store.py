@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from embstore.store.mending.deriving import Derived
     from embstore.store.mending.merged import Merged
     from embstore.store.mending.removing import Removed
+    from embstore.store.scores import ImportedScores, RemovedScores
     from embstore.store.verification.faults import Fault
 
 _INFO = """
@@ -41,6 +42,7 @@ SELECT
     (SELECT count(*) FROM measurement) AS measurements,
     (SELECT count(*) FROM spectrum) AS spectra,
     (SELECT count(DISTINCT name) FROM metric) AS metrics,
+    (SELECT count(*) FROM latest_score) AS scores,
     (SELECT min(created_at) FROM run) AS first_run,
     (SELECT max(created_at) FROM run) AS latest_run,
     (
@@ -352,6 +354,64 @@ class Store:
         from embstore.store.mending.merging import import_export
 
         return import_export(self._database, folder, dry_run=dry_run)
+
+    def import_scores(self, scores: object) -> "ImportedScores":
+        """Take in what evaluations elsewhere say of models, to correlate metrics with it.
+
+        All of it is taken in, or nothing; given again nothing is added. Scores of models that are
+        not stored are kept, and count once the model is there.
+
+        Args:
+            scores: a file or folder of lm-eval's results, a CSV, TSV, JSON, JSON lines or Parquet
+                file with columns model, revision or step, name, value and, if it is known,
+                std_error; or several of these. Or a data frame or table with these columns,
+                dictionaries with these keys, or what lm-eval's ``simple_evaluate`` returns.
+
+        Returns:
+            How many scores are ``new``, ``known`` or ``older`` than what is there, which have
+            ``changed``, how many ``matched`` a stored checkpoint, under which other name
+            (``taken_for``), and what the ``unmatched`` are of.
+
+        Raises:
+            ScoreError: a file is missing or damaged, a row holds no score, or two rows say
+                different things of one.
+            UsageError: a file's suffix is not known.
+            StoreError: the store cannot be written.
+        """
+        from embstore.api.scores import read_any
+        from embstore.store.scores import write_scores
+
+        found = read_any(scores)
+        return write_scores(self._database, found.scores, notes=found.notes)
+
+    def remove_scores(
+        self,
+        *,
+        model: str | Sequence[str] = (),
+        name: str | Sequence[str] = (),
+        source: str | Sequence[str] = (),
+        dry_run: bool = False,
+    ) -> "RemovedScores":
+        """Remove the imported scores that fit all that is given.
+
+        Args:
+            model: as the scores name them, which ``store.query("scores")`` shows.
+            name: names of scores.
+            source: files that they are from.
+            dry_run: only tell what would be removed.
+
+        Returns:
+            How many ``scores``, and how many ``earlier`` values behind them.
+
+        Raises:
+            QueryError: there is no such score.
+            UsageError: nothing is named.
+            StoreError: the store cannot be written.
+        """
+        from embstore.store.scores import remove_scores
+
+        chosen = {"models": _several(model), "names": _several(name), "sources": _several(source)}
+        return remove_scores(self._database, **chosen, dry_run=dry_run)
 
     def remove(
         self,

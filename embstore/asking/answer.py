@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from html import escape
 from typing import TYPE_CHECKING, Any
 
-from embstore.asking.caveats import dimension_caveat, no_error_caveat
+from embstore.asking.caveats import dimension_caveat, no_error_caveat, steps_caveat
 from embstore.asking.overview import overview
 from embstore.asking.parameters import ParameterValue
 from embstore.asking.question import Question
@@ -87,7 +87,8 @@ class Answer:
     @property
     def notes(self) -> tuple[str, ...]:
         """What a reader should know before trusting the numbers."""
-        known = (dimension_caveat(self._table), no_error_caveat(self._table))
+        found = (dimension_caveat, no_error_caveat, steps_caveat)
+        known = (caveat(self._table) for caveat in found)
         return (*self._notes, *(note for note in known if note))
 
     @property

@@ -110,6 +110,23 @@ def dimension_caveat(table: "pa.Table") -> str | None:
     )
 
 
+def steps_caveat(table: "pa.Table") -> str | None:
+    """Return that intervals over the steps of one training are too narrow, or None.
+
+    Args:
+        table: an answer with columns ``correlation`` and ``layer``, which has no value where the
+            correlation is not over steps.
+    """
+    if not {"correlation", "layer"} <= set(table.column_names):
+        return None
+    if table["layer"].null_count == table.num_rows:
+        return None
+    return (
+        "Steps of one training follow each other and are not independent: these intervals are "
+        "too narrow, and what only grows with training correlates with everything that does."
+    )
+
+
 def no_error_caveat(table: "pa.Table") -> str | None:
     """Return why estimates of dimension have no error while others of an answer have, or None.
 

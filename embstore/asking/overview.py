@@ -5,7 +5,7 @@ from operator import itemgetter
 from typing import TYPE_CHECKING
 
 from embstore.asking.parameters import ParameterValue
-from embstore.asking.question import ADDED, Question
+from embstore.asking.question import ADDED, QUANTITY, Question
 from embstore.common.messages import visible
 from embstore.tables.brief import brief
 from embstore.tables.fitting import GAP, Column, fitted
@@ -151,7 +151,9 @@ def _lines(
     along, height = columns.pop("x"), columns.pop("y")
     # A number that colours the lines tells none apart.
     apart = [
-        columns[key] for key in columns if encoding.channels[key].type == "N" and key not in ADDED
+        columns[key]
+        for key in columns
+        if encoding.channels[key].type == "N" and (key not in ADDED or columns[key] == QUANTITY)
     ]
     if along not in _ALONG or not {along, height, *apart} <= set(table.column_names):
         return []
@@ -165,16 +167,20 @@ def _lines(
     lines = [
         [number for _, number in sorted(points, key=itemgetter(0))] for points in found.values()
     ]
-    # Of one scale, so that heights compare.
-    ends = ends_of(lines)
+    # Of one scale, so that heights compare; of each quantity its own.
+    of = [key[apart.index(QUANTITY)] if QUANTITY in apart else None for key in found]
+    scales = {
+        each: ends_of([line for line, its in zip(lines, of, strict=True) if its == each])
+        for each in of
+    }
     ranges = [range_of(numbers) for numbers in lines]
     keys = _apart(list(found))
     # Names before blocks, down to some that still show a shape.
     room = width - 2 * GAP - max(map(len, ranges))
     most = min(max(room - _natural(keys), _FEWEST_BLOCKS), _MOST_BLOCKS)
     pictures = [
-        f"{sparkline(numbers, most, ends)}{_BETWEEN}{said}".rstrip()
-        for numbers, said in zip(lines, ranges, strict=True)
+        f"{sparkline(numbers, most, scales[each])}{_BETWEEN}{said}".rstrip()
+        for numbers, each, said in zip(lines, of, ranges, strict=True)
     ]
     labels = _labels(keys, max(width - GAP - max(map(len, pictures)), _SHORTEST_LABEL))
     return [f"{label}{_BETWEEN}{picture}" for label, picture in zip(labels, pictures, strict=True)]

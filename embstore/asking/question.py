@@ -41,6 +41,8 @@ CHANNELS = (
 SCALES = ("linear", "log", "symlog")
 # Channels that add to a picture what no row is known by.
 ADDED = ("rule", "span", "label", "apart")
+# A column whose categories are different quantities: each has a scale of its own.
+QUANTITY = "quantity"
 CHANNEL_TYPES = {"Q": "quantitative", "N": "nominal", "O": "ordinal", "T": "temporal"}
 
 _NUMBERS = ("INTEGER", "BIGINT", "DOUBLE")

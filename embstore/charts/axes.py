@@ -17,6 +17,7 @@ _TINY, _HUGE = 1e-4, 1e9
 # Of the rings around the points with a label.
 _RING_RADIUS = 10
 _DEPTHS = {"depth", "peak_depth"}
+_CORRELATIONS = {"correlation"}
 # Pixels for the labels of whole numbers.
 _LABELS = 24
 # Of so many whole numbers in a row each has a tick.
@@ -83,9 +84,6 @@ def _placed(key: str, data: ChartData, column: str) -> alt.X | alt.Y:
         scale, axis = _linear(key, channel, data, numbers)
         axis.grid = grid
         note = ""
-    if key == "y" and data.one_of_equals:
-        # Views below each other begin at one place, whatever their labels.
-        axis.minExtent = _LABELS
     return position(**field, title=axis_title(key, data, note), axis=axis, scale=scale)
 
 
@@ -142,6 +140,8 @@ def _linear(
     """Return scale and axis of evenly spaced numbers."""
     if channel.column in _DEPTHS and all(0 <= number <= 1 for number in numbers):
         return alt.Scale(domain=[0, 1], nice=False), alt.Axis(tickCount=5, format=".1f")
+    if channel.column in _CORRELATIONS:
+        return alt.Scale(domain=[-1, 1], nice=False), alt.Axis(tickCount=5, format=".1f")
     if numbers and all(isinstance(number, int) for number in numbers):
         axis = alt.Axis(tickCount=8, tickMinStep=1)
         if max(numbers) >= 10_000:

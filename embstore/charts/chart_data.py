@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from embstore.asking.question import Channel
+from embstore.asking.question import QUANTITY, Channel
 from embstore.charts.line_labels import LineLabel
 from embstore.charts.palette import Palette
 from embstore.charts.theme import PANELS_ABREAST, Theme
@@ -11,7 +11,7 @@ from embstore.types import MetricInfo
 
 # The columns of an answer that bound its estimate, and the columns that hold one.
 INTERVAL = ("ci_low", "ci_high")
-ESTIMATES = ("value", "dimension", "linearity", "similarity", "contrast")
+ESTIMATES = ("value", "dimension", "linearity", "similarity", "contrast", "correlation")
 # Columns of the metric asked for, beside those that end in ``_value``.
 _VALUES = {"value", "at_peak", "at_peak_no_sinks", "course_values"}
 # Categories that always have the same order and the same colours, whichever are there.
@@ -129,11 +129,17 @@ class ChartData:
             replace(
                 self,
                 rows=[row for row in self.rows if str(row[channel.column]) == name],
+                metric=None if i and self.of_quantities else self.metric,
                 below=i > 0,
                 above=i < len(names) - 1,
             )
             for i, name in enumerate(names)
         ]
+
+    @property
+    def of_quantities(self) -> bool:
+        """Tell whether its views show different quantities, the first that of the metric."""
+        return "apart" in self.channels and self.channels["apart"].column == QUANTITY
 
     @property
     def part(self) -> str:
@@ -142,16 +148,6 @@ class ChartData:
             return ""
         name = self.names(self.channels["apart"])[0]
         return _PLURALS.get(name, name)
-
-    @property
-    def low(self) -> bool:
-        """Tell whether this view is of little, below one that leads."""
-        return self.below and self.channels["apart"].column in _LEADING
-
-    @property
-    def one_of_equals(self) -> bool:
-        """Tell whether this is one of several views none of which leads: a metric each."""
-        return bool(self.part) and self.channels["apart"].column not in _LEADING
 
     @property
     def reaches_rule(self) -> bool:

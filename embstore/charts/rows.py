@@ -155,10 +155,10 @@ def drawn_rows(
 
 
 def is_only_metric(table: "pa.Table", metric: MetricInfo) -> bool:
-    """Tell whether all rows are of one metric."""
+    """Tell whether all rows that are of a metric are of this one."""
     if "metric" not in table.column_names:
         return False
-    return bool(table.column("metric").unique().to_pylist() == [metric.name])
+    return bool(table.column("metric").drop_null().unique().to_pylist() == [metric.name])
 
 
 def fewer(question: Question, table: "pa.Table") -> str:

@@ -26,6 +26,8 @@ MOST_COLUMNS = 60
 NAME_LETTERS = 34
 # By the number of panels side by side.
 PANEL_SIZES = {1: (WIDTH, HEIGHT), 2: (280, 230), 3: (220, 200)}
+# How high views of different quantities are, of a panel: they stand below each other.
+SHARE_OF_QUANTITY = 0.6
 PANELS_ABREAST, PANEL_GAP = 3, 28
 # More rows of names than this are lower, and have no labels beside their marks.
 MANY_ROWS = 25

@@ -24,15 +24,16 @@ from embstore.charts.theme import (
     MOST_COLUMNS,
     NAME_LETTERS,
     PANEL_SIZES,
+    SHARE_OF_QUANTITY,
     WIDTH,
 )
 from embstore.charts.words import in_lines, lines_of
 
 # Heights in pixels: of a row of names, and of one with a row for each scope; of a cell of a heat
-# map; of views below one that leads, of views none of which leads, and between views.
+# map; of the views below the first, which are of little; and between views.
 _ROW_HEIGHT, _SMALL_ROW, _LEAST_ROW, _SCOPE_ROW = 24, 18, 5, 20
 _LEAST_CELL, _LARGEST_CELL = 9, 28
-_LOW_VIEW, _EQUAL_VIEW, _VIEW_GAP = 70, 160, 10
+_LOW_VIEW, _VIEW_GAP = 70, 10
 # Of a line of a name, and the gap to the next name.
 _LINE_HEIGHT, _LINE_GAP = 15, 8
 # Pixels beside each panel, for the labels of its axis or the gap to the next panel.
@@ -90,8 +91,10 @@ def _size(data: ChartData) -> tuple[int, int | alt.Step]:
     """Return width and height of one panel."""
     width, height = _panel_size(data)
     y = data.channels["y"]
+    if y.type == "Q" and data.of_quantities:
+        return width, int(height * SHARE_OF_QUANTITY)
     if y.type == "Q":
-        return width, _LOW_VIEW if data.low else _EQUAL_VIEW if data.one_of_equals else height
+        return width, _LOW_VIEW if data.below else height
     if data.mark == "rect" and data.numbers(y):
         cell = HEIGHT / max(1, len(set(data.numbers(y))))
         return width, alt.Step(round(min(max(cell, _LEAST_CELL), _LARGEST_CELL), 1))

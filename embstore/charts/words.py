@@ -12,6 +12,7 @@ from embstore.charts.chart_data import ChartData, is_value
 from embstore.charts.theme import (
     CHARACTER_WIDTH,
     PANEL_SIZES,
+    SHARE_OF_QUANTITY,
     SMALL_SIZE,
     TITLE_CHARACTER_WIDTH,
     Theme,
@@ -34,6 +35,7 @@ _TITLES = {
     "ci_low": "Interval, lower end",
     "contrast": "Mean of the middle minus mean of the ends",
     "corpus": "Corpus",
+    "correlation": "Rank correlation",
     "course_steps": "Training step",
     "depth": "Relative depth (layer / number of layers)",
     "dimension": "Intrinsic dimension",
@@ -67,8 +69,6 @@ _WHICH = {
 # Shorter, for panels side by side.
 _SHORT_TITLES = {"depth": "Relative depth"}
 _MARKS = {"rect": "Heat map"}
-# A line beside a view that is one of several, which are lower.
-_EQUAL_LETTERS = 22
 
 
 def title_of(column: str, metric: MetricInfo | None) -> str:
@@ -85,8 +85,11 @@ def axis_title(key: str, data: ChartData, note: str = "") -> Title:
     """Title an axis; in lines where it would be longer than the axis."""
     channel = data.channels[key]
     column = channel.column
-    if key == "y" and channel.type == "Q" and data.one_of_equals:
-        return textwrap.wrap(capital(data.part), _EQUAL_LETTERS)
+    if key == "y" and data.part and data.of_quantities:
+        length = PANEL_SIZES[data.abreast][1] * SHARE_OF_QUANTITY
+        alone = data.below or data.metric is None
+        named = data.part if alone else f"{title_of(column, data.metric)}, {data.part}"
+        return textwrap.wrap(named, max(20, int(length / CHARACTER_WIDTH)))
     if key == "y" and data.below:
         # A low view has no room for more than the name of its part.
         return capital(data.part) if channel.type == "Q" else " "

@@ -4,7 +4,7 @@ It is quick, and silent whatever goes wrong: an error in the middle of a line th
 helps nobody.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -85,6 +85,19 @@ def complete_stored_models(ctx: typer.Context, incomplete: str) -> list[str]:
 def complete_stored_metrics(ctx: typer.Context, incomplete: str) -> list[str]:
     """Offer the metrics of the store, in a list."""
     return _stored(ctx, incomplete, ("metric", "name"))
+
+
+def complete_stored(table: str, column: str) -> Callable[[typer.Context, str], list[str]]:
+    """Return what offers the names in a column of the store, of which one is taken."""
+
+    def complete(ctx: typer.Context, incomplete: str) -> list[str]:
+        try:
+            known = _known([(table, column)], ctx.params.get("store"))
+        except Exception:
+            return []
+        return [name for name in known if name.startswith(incomplete)]
+
+    return complete
 
 
 def complete_columns(ctx: typer.Context, incomplete: str) -> list[str]:

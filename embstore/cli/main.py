@@ -25,6 +25,7 @@ from embstore.cli.measure import app as measure_app
 from embstore.cli.mend import app as mend_app
 from embstore.cli.migrate import app as migrate_app
 from embstore.cli.report import app as report_app
+from embstore.cli.scores import app as scores_app
 from embstore.cli.share import app as share_app
 from embstore.cli.streams import give_up_output, is_of_printing, open_missing_streams
 from embstore.cli.study import app as study_app
@@ -58,6 +59,7 @@ app.add_typer(mend_app)
 app.add_typer(migrate_app)
 app.add_typer(maintain_app)
 app.add_typer(study_app, name="study", rich_help_panel="Measure")
+app.add_typer(scores_app, name="scores", rich_help_panel="Keep and share")
 
 
 def _version(wanted: bool) -> None:

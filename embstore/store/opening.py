@@ -105,7 +105,8 @@ def discard_empty(path: Path, timeout: float) -> None:
         connection = open_with_retry(path, timeout, lambda: connect_to_write(path))
         with contextlib.closing(connection):
             (row,) = connection.execute(
-                "SELECT (SELECT count(*) FROM run) + (SELECT count(*) FROM failure)"
+                "SELECT (SELECT count(*) FROM run) + (SELECT count(*) FROM failure) "
+                "+ (SELECT count(*) FROM score)"
             ).fetchall()
             if row == (0,):
                 remove(path)

@@ -293,3 +293,19 @@ derivation = Table(
     _needed("embstore_version", String),
     _refers("run_id", "run.run_id"),
 )
+
+# What evaluations elsewhere say of models, named as they do; of models that are not stored, too.
+score = Table(
+    "score",
+    metadata,
+    _needed("model", String),
+    Column("revision", String),
+    Column("step", BigInteger),
+    _needed("name", String),
+    _needed("value", Double),
+    Column("std_error", Double),
+    _needed("source", String),
+    Column("scored_at", DateTime(timezone=True)),
+    _needed("imported_at", DateTime(timezone=True)),
+    _needed("embstore_version", String),
+)

@@ -1,7 +1,10 @@
 """The names of the tables, sorted by what they hold; known without importing SQLAlchemy."""
 
 # What runs share, and what is said of them: small.
-FACTS = ("model", "checkpoint", "corpus", "run", "metric", "failure", "tag_change", "derivation")
+FACTS = (
+    *("model", "checkpoint", "corpus", "run", "metric", "failure", "tag_change", "derivation"),
+    "score",
+)
 # The numbers of runs: many rows, and nothing that two runs share.
 NUMBERS = (
     *("layer", "measurement", "spectrum", "massive_activation", "dimension_curve"),

@@ -10,6 +10,7 @@ the difference as part of the change::
 """
 
 import json
+import math
 import os
 from pathlib import Path
 from typing import Any
@@ -19,8 +20,11 @@ import pytest
 from embstore.api.store import Store
 from embstore.asking.ask import find_questions
 from embstore.charts.theme import THEMES, config_of
+from embstore.choices import Scope
+from embstore.store.scores import write_scores
+from embstore.types import LayerKey
 from tests.stores import new_store
-from tests.synthetic import ALL_METRICS, make_run
+from tests.synthetic import ALL_METRICS, Values, make_run, make_scores
 
 GOLDEN = Path(__file__).parent / "golden"
 RENEW = bool(os.environ.get("EMBSTORE_RENEW_GOLDEN"))
@@ -128,13 +132,38 @@ def compare(name: str, found: object) -> None:
     assert text == path.read_text()
 
 
+@pytest.fixture(scope="module")
+def scored(tmp_path_factory: pytest.TempPathFactory) -> Store:
+    """Five decoders, one of them at five steps, all scored."""
+    runs = [
+        *(make_run(name=f"lab/decoder-{n}", n_layers=n, values=_wavy(n)) for n in (2, 3, 5, 6)),
+        *(
+            make_run(name="lab/steps", revision=f"step{n}", step=n, values=_wavy(n))
+            for n in (0, 10, 100, 1000, 10_000)
+        ),
+    ]
+    database = new_store(tmp_path_factory.mktemp("golden") / "scored.duckdb", runs)
+    write_scores(database, make_scores(*runs))
+    return Store(database)
+
+
+def _wavy(n: int) -> Values:
+    """Give numbers whose order differs from layer to layer."""
+
+    def values(metric: str, key: LayerKey, scope: Scope, depth: float) -> float | None:
+        return 10 + depth + math.sin(n + key.layer)
+
+    return values
+
+
 @pytest.mark.parametrize("name", CHARTED)
 def test_chart_is_as_it_was(
-    store: Store, sizes: Store, shuffled: Store, published: Store, name: str
+    store: Store, sizes: Store, shuffled: Store, published: Store, scored: Store, name: str
 ) -> None:
     asked = {"value_by_tokens": sizes, "shuffled_text": shuffled, "published": published}.get(
         name, store
     )
+    asked = scored if name.startswith("score_") else asked
     compare(name, without_repetition(asked.chart(name).to_dict()))
 
 

@@ -45,7 +45,7 @@ class TestMetricProfiles:
         for metrics in (["twonn", "anisotropy"], ["anisotropy", "twonn"]):
             rows = store.query("metric_profiles", metrics=metrics).table.to_pylist()
             assert list(dict.fromkeys(row["metric"] for row in rows)) == metrics
-            assert {row["measure"] for row in rows} == {
+            assert {row["quantity"] for row in rows} == {
                 "Anisotropy",
                 "Intrinsic dimension (TwoNN)",
             }

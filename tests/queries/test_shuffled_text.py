@@ -11,9 +11,10 @@ from embstore.api.store import Store
 from embstore.asking.ask import readable_questions
 from embstore.comparison.stored import Comparison, compare_stored
 from embstore.store.connection import open_database
+from embstore.store.scores import write_scores
 from embstore.types import LayerKey, Measurement, Run
 from tests.stores import new_store
-from tests.synthetic import ALL_METRICS, bell, make_run, with_effects
+from tests.synthetic import ALL_METRICS, bell, make_run, make_scores, with_effects
 
 EARLY = datetime(2026, 11, 2, tzinfo=UTC)
 # So far from the numbers of a model that any mean or peak would show it.
@@ -22,7 +23,10 @@ SHOW_CONTROLS = {
     *("layer_profile", "dimension_profile", "gride_profile", "mean_by_size", "shuffled_text"),
 }
 # They count or list runs, checkpoints and what was said of them, whatever these read.
-OF_RUNS = {"runs", "checkpoints", "provenance", "models", "failures", "duplicate_checkpoints"}
+OF_RUNS = {
+    *("runs", "checkpoints", "provenance", "models", "failures", "duplicate_checkpoints"),
+    "scores",
+}
 
 
 def far(metric: str, key: LayerKey, scope: str, depth: float) -> float | None:
@@ -77,14 +81,14 @@ def controls() -> list[Run]:
 def stores(tmp_path_factory: pytest.TempPathFactory) -> tuple[Store, Store]:
     """A store without controls, and the same with them."""
     folder = tmp_path_factory.mktemp("stores")
-    without, having = (
-        new_store(folder / name, runs).place
-        for name, runs in (
-            ("without.duckdb", models_own()),
-            ("with.duckdb", [*models_own(), *controls()]),
-        )
-    )
-    return embstore.open(without), embstore.open(having)
+    databases = [
+        new_store(folder / "without.duckdb", models_own()),
+        new_store(folder / "with.duckdb", [*models_own(), *controls()]),
+    ]
+    for database in databases:
+        write_scores(database, make_scores(*models_own()))
+    without, having = (embstore.open(database.place) for database in databases)
+    return without, having
 
 
 @pytest.mark.parametrize("name", sorted(set(readable_questions()[0]) - SHOW_CONTROLS - OF_RUNS))

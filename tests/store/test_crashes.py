@@ -143,11 +143,11 @@ os.kill(os.getpid(), signal.SIGKILL)
 """
 
 
-@pytest.mark.parametrize(("insert", "stored"), [(1, 1), (6, 1), (10, 1), (16, 1), (17, 3)])
+@pytest.mark.parametrize(("insert", "stored"), [(1, 1), (6, 1), (10, 1), (17, 1), (18, 3)])
 def test_a_killed_merge_leaves_all_of_it_or_nothing(
     path: Path, database: Database, insert: int, stored: int
 ) -> None:
-    """Of sixteen insertions, then after the commit."""
+    """Of seventeen insertions, then after the commit."""
     write_run(database, make_run())
     other = new_store(path.with_name("other.duckdb"), [make_run(seed=1), make_run(name="b")])
     finish_killed(start(KILLED_MERGING, path, other.path, str(insert)))

@@ -19,13 +19,15 @@ from tests.store.old_stores import unpack
 from tests.synthetic import make_run
 
 # Of schema 0003 and later.
-LATER_TABLES = {"angular_distance", "derivation", "dimension_curve", "failure", "tag_change"}
+LATER_TABLES = {
+    *("angular_distance", "derivation", "dimension_curve", "failure", "tag_change", "score"),
+}
 VIEWS_UNTIL_0004 = {"curve_profile", "latest_run", "profile", "profile_latest"}
 VIEWS = VIEWS_UNTIL_0004 | {
     *("display_name", "named_checkpoint", "named_run", "named_profile", "training_profile"),
     *("n_stack_layers", "latest_metric", "failure_status", "run_tag", "current_tags"),
     "current_metrics",
-    "latest_control",
+    *("latest_control", "latest_score", "scored_checkpoint", "checkpoint_score"),
 }
 MACROS = "SELECT function_name AS name FROM duckdb_functions() WHERE NOT internal"
 

@@ -64,6 +64,7 @@ def test_every_fact_comes_back(database: Database) -> None:
         "failure": 0,
         "tag_change": 0,
         "derivation": 0,
+        "score": 0,
     }
 
 
@@ -211,4 +212,4 @@ def test_runs_written_together_are_stored_as_one_after_the_other(
             for database in (together, singly)
         ]
         assert contents[0] == contents[1]
-        assert contents[0] or table in {"failure", "tag_change", "derivation"}
+        assert contents[0] or table in {"failure", "tag_change", "derivation", "score"}

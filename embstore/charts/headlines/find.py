@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from embstore.asking.question import Question
-from embstore.charts.headlines import adjacent, ledger, profiles, shapes, training
+from embstore.charts.headlines import adjacent, ledger, profiles, scores, shapes, training
 from embstore.charts.headlines.wording import Row
 from embstore.types import MetricInfo
 
@@ -23,6 +23,8 @@ _OF_A_METRIC: Mapping[str, Callable[[Sequence[Row], MetricInfo | None], str | No
     "layer_profile": profiles.profile,
     "peak_layer": shapes.peaks,
     "phases": training.verdicts,
+    "score_by_step": scores.courses,
+    "score_correlation": scores.correlations,
     "sink_effect": profiles.sinks,
 }
 _OTHERS: Mapping[str, Callable[[Sequence[Row]], str | None]] = {

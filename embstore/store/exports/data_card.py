@@ -24,6 +24,7 @@ _ABOUT = {
     "failure": "checkpoints that could not be measured",
     "tag_change": "tags given after measuring",
     "derivation": "which numbers were computed later, from spectra",
+    "score": "scores from elsewhere, as evaluations name their models",
 }
 # The first that a hub shows.
 _FIRST = "measurement"

@@ -61,6 +61,7 @@ _SHARED = (
     ),
     (schema.metric, "true"),
 )
+_WITHOUT_KEY = ((schema.failure, "true"), (schema.tag_change, _IS_HERE), (schema.score, "true"))
 
 
 def merge_stores(
@@ -194,7 +195,7 @@ def take_in(connection: "sa.Connection", other: str) -> None:
     # After what is chosen by which runs are new.
     _insert(connection, schema.run, f"FROM {other}.run WHERE run_id IN ({words['new']})")
     # Rows without a key: each as often as the store has it that has it more often.
-    for table, needed in ((schema.failure, "true"), (schema.tag_change, _IS_HERE)):
+    for table, needed in _WITHOUT_KEY:
         columns = _columns(table)
         _insert(
             connection,

@@ -32,7 +32,7 @@ def rename_model(database: "Database", model: str, new: str) -> int:
 
 def _rename(connection: "sa.Connection", model: str, new: str) -> int:
     _check(in_transaction(connection), model, new)
-    for table, column in (("model", "name"), ("failure", "model")):
+    for table, column in (("model", "name"), ("failure", "model"), ("score", "model")):
         connection.exec_driver_sql(
             f"UPDATE {table} SET {column} = ? WHERE {column} = ?",  # noqa: S608 - our own names
             (new, model),

@@ -23,9 +23,13 @@ _KEYS = {
     "angular_distance": (*_STATE, "scope", "other_layer"),
     "massive_activation": (*_STATE, "rank"),
     "derivation": ("run_id", "metric"),
+    "score": ("model", "revision", "step", "name", "scored_at", "imported_at"),
 }
 
 _REMEASURE = "remove the run with `embstore rm --run {run} --yes` and ingest it again"
+_IMPORT_AGAIN = (
+    "remove them with `embstore scores rm` and import them again, as embstore takes no such score"
+)
 _CLEAN_COPY = (
     "no run has these rows; write a clean copy without them: `embstore export DIR`, then "
     "`embstore import DIR --store NEW.duckdb`"
@@ -166,6 +170,7 @@ def _faults(database: "Database") -> Iterator[Fault | None]:
         yield _ask(database, f"rows of no {parent}", name, sql, advice)
     for fault, where, sql in _RUN_FAULTS:
         yield _ask(database, fault, where, sql, _REMEASURE)
+    yield _ask(database, "impossible scores", "score", limits.IMPOSSIBLE_SCORE, _IMPORT_AGAIN)
     yield _fault(
         "a derived number that its spectrum does not give",
         "measurement",

@@ -121,6 +121,11 @@ WHERE rank < 1 OR NOT isfinite(value) OR coordinate NOT BETWEEN 0 AND layer.hidd
     OR window_index NOT BETWEEN 0 AND run.n_windows - 1
     OR position NOT BETWEEN 0 AND run.window_size - 1
 """
+IMPOSSIBLE_SCORE = """
+SELECT model, revision, step, name, value, 1 AS n
+FROM score
+WHERE NOT isfinite(value) OR std_error < 0 OR NOT isfinite(std_error) OR step < 0
+"""
 
 
 def impossible_count(table: str) -> str:

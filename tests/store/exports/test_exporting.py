@@ -26,6 +26,7 @@ from embstore.store.mending.merging import import_export, merge_stores
 from embstore.store.mending.removing import remove_runs
 from embstore.store.mending.renaming import rename_model
 from embstore.store.mending.tagging import tag_run
+from embstore.store.scores import write_scores
 from embstore.store.table_names import FACTS, NUMBERS
 from embstore.store.verification.faults import find_faults
 from embstore.store.writing import write_failure, write_run, write_runs
@@ -34,7 +35,7 @@ from tests.processes import finish, finish_killed, start
 from tests.range_server import serve
 from tests.store.contents import contents, counts, rows
 from tests.stores import file_database, new_store
-from tests.synthetic import ALL_METRICS, make_failure, make_run
+from tests.synthetic import ALL_METRICS, make_failure, make_run, make_scores
 
 NAMES = ("lab/m", "组织/模型 'x' \"y\"")
 RUNS = [
@@ -50,6 +51,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Database:
     tag_run(database, run_id, {"lab": "b"})
     write_failure(database, make_failure())
     derive_numbers(database, ["stable_rank"], models=[RUNS[0].model.name])
+    write_scores(database, make_scores(*RUNS))
     return database
 
 
@@ -234,11 +236,11 @@ exporting.export_store(open_database(sys.argv[1]), sys.argv[2])
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("step", "runs"), [(1, 0), (4, 0), (8, 0), (15, 1), (20, 1), (30, 2)])
+@pytest.mark.parametrize(("step", "runs"), [(1, 0), (4, 0), (8, 0), (16, 1), (21, 1), (32, 2)])
 def test_a_killed_export_is_a_readable_one_and_the_next_completes_it(
     store: Database, tmp_path: Path, step: int, runs: int
 ) -> None:
-    """Of each run six tables of numbers are written, then the eight of facts."""
+    """Of each run six tables of numbers are written, then the nine of facts."""
     folder = tmp_path / "ex"
     finish_killed(start(KILLED, store.path, folder, str(step)))
     place = open_database(folder, create=False)

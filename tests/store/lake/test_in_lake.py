@@ -23,8 +23,10 @@ from embstore.store.mending.merging import merge_stores
 from embstore.store.mending.removing import remove_runs
 from embstore.store.mending.renaming import rename_model
 from embstore.store.mending.tagging import tag_run
+from embstore.store.scores import remove_scores, write_scores
 from embstore.store.verification.faults import find_faults
 from embstore.store.writing import write_run
+from embstore.types import Score
 from tests.asking.watching.trainings import steps_of
 from tests.processes import finish, start
 from tests.queries.small import N_RUNS, fill
@@ -140,6 +142,21 @@ def test_runs_are_renamed_tagged_and_removed(filled: Database, file: Database) -
     expected = contents(file)
     assert len(expected.pop("tag_change")) == 1
     assert kept == expected
+
+
+def test_scores_are_imported_once_and_removed(filled: Database) -> None:
+    given = [Score(model="decoder", name="f1", value=value, source="s.csv") for value in (1.0, 2.0)]
+    told = [write_scores(filled, [score]) for score in (*given, given[1])]
+    assert [(done.new, len(done.changed), done.known) for done in told] == [
+        (1, 0, 0),
+        (0, 1, 0),
+        (0, 0, 1),
+    ]
+    assert told[0].taken_for == ("decoder for lab/decoder",)
+    found = filled.select("SELECT model, value FROM checkpoint_score WHERE name = 'f1'").to_pylist()
+    assert found == [{"model": "lab/decoder", "value": 2.0}]
+    removed = remove_scores(filled, names=["f1"])
+    assert (removed.scores, removed.earlier) == (1, 1)
 
 
 def test_numbers_are_derived_and_merged(

@@ -51,6 +51,18 @@ def main(folder: Path) -> None:
         from embstore.store.mending.deriving import derive_numbers
 
         derive_numbers(database, ["stable_rank"], models=["example/encoder"])
+    # Of schema 0013 and later.
+    with contextlib.suppress(ImportError):
+        from embstore.store.scores import write_scores
+        from embstore.types import Score
+
+        scores: list[dict[str, Any]] = [
+            {"model": "series", "step": 1, "value": 0.25, "std_error": 0.01},
+            {"model": "example/series", "revision": "step2000", "value": 0.5},
+            {"model": "example/absent", "value": 0.75, "scored_at": failed_at},
+        ]
+        given = [Score(**score, name="arc_easy/acc", source="scores.csv") for score in scores]
+        write_scores(database, given)
     opened = embstore.open(store)
     answers = {}
     for name in sorted(path.stem for path in Path("queries").glob("*.sql")):
