@@ -26,6 +26,7 @@ VIEWS = VIEWS_UNTIL_0004 | {
     *("n_stack_layers", "latest_metric", "failure_status", "run_tag", "current_tags"),
     "current_metrics",
     "latest_control",
+    *("model_group", "seed_run", "seed_profile"),
 }
 MACROS = "SELECT function_name AS name FROM duckdb_functions() WHERE NOT internal"
 
