@@ -30,6 +30,7 @@ def ingest(
     tags: Mapping[str, str] | None = None,
     name: str | None = None,
     tokenizer: str | Path | None = None,
+    group: str | None = None,
     scopes: str | Iterable[str] = DEFAULT_SCOPES,
     metrics: str | Iterable[str] = "default",
     pairs: bool = True,
@@ -70,6 +71,9 @@ def ingest(
         tags: stored with the run.
         name: what the store calls the model; for a single model.
         tokenizer: a model whose tokenizer is used instead of each one's own.
+        group: says that the models are seeds of one another, and what they are together called:
+            one line with a band in every profile. No number depends on it; of a model that was
+            in another group the last word counts.
         scopes: which sets of tokens to measure, some of ``all``, ``no_first`` and
             ``no_sinks``; and ``last`` and ``mean``, one vector for each window: its last
             token, or the mean of its ordinary ones.
@@ -113,6 +117,7 @@ def ingest(
             revisions=revisions,
             random_init=random_init,
             tokenizer=tokenizer,
+            group=group,
         ),
         corpus,
         build_settings(

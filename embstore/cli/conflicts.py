@@ -10,7 +10,7 @@ from embstore.errors import UsageError
 _OF_THE_STUDY = (
     *("models", "corpus", "text_field", "tokens", "window", "sample", "seed"),
     *("windows", "shuffle"),
-    *("dtype", "scopes", "metrics", "pairs", "intervals", "name"),
+    *("dtype", "scopes", "metrics", "pairs", "intervals", "name", "group"),
     *("revisions", "random_init", "tokenizer"),
 )
 # What taking in runs that are kept has a use for.
