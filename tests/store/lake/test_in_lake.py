@@ -19,12 +19,13 @@ from embstore.store.database import Database
 from embstore.store.exports.exporting import export_store
 from embstore.store.mending.deriving import derive_numbers
 from embstore.store.mending.find_runs import Selection
+from embstore.store.mending.grouping import group_models
 from embstore.store.mending.merging import merge_stores
 from embstore.store.mending.removing import remove_runs
 from embstore.store.mending.renaming import rename_model
 from embstore.store.mending.tagging import tag_run
 from embstore.store.verification.faults import find_faults
-from embstore.store.writing import write_run
+from embstore.store.writing import write_run, write_runs
 from tests.asking.watching.trainings import steps_of
 from tests.processes import finish, start
 from tests.queries.small import N_RUNS, fill
@@ -140,6 +141,19 @@ def test_runs_are_renamed_tagged_and_removed(filled: Database, file: Database) -
     expected = contents(file)
     assert len(expected.pop("tag_change")) == 1
     assert kept == expected
+
+
+def test_seeds_are_told_drawn_and_taken_back(lake: Database, path: Path) -> None:
+    runs = [make_run(name=f"lab/{i}") for i in range(3)]
+    file = new_store(path, runs)
+    write_runs(lake, runs)
+    for one in (lake, file):
+        group_models(one, ["lab/0", "lab/1", "lab/2"], "lab/g")
+        group_models(one, ["lab/2"], None)
+    question = find_question("layer_profile")
+    answer = run_question(lake, question)
+    assert set(answer["series"].to_pylist()) == {"lab/g · 2 seeds", "lab/2"}
+    assert answer.equals(run_question(file, question))
 
 
 def test_numbers_are_derived_and_merged(
