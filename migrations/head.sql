@@ -5,7 +5,7 @@ CREATE TABLE alembic_version (
 	CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num)
 );
 
-INSERT INTO alembic_version VALUES ('0016');
+INSERT INTO alembic_version VALUES ('0015');
 
 CREATE TABLE corpus (
 	corpus_id VARCHAR NOT NULL,
@@ -231,6 +231,8 @@ CREATE TABLE tag_change (
 	tagged_at TIMESTAMP WITH TIME ZONE NOT NULL
 );
 
+CREATE MACRO agreed(found) AS CASE WHEN len(list_distinct(found)) = 1 THEN list_max(found) END;
+
 CREATE VIEW latest_score AS
 SELECT *
 FROM score
@@ -333,6 +335,10 @@ SELECT
     ) AS resolved
 FROM failure;
 
+CREATE MACRO is_chosen(models, model, seed_group) AS
+models IS NULL OR list_contains(models, model)
+    OR coalesce(list_contains(models, seed_group), false);
+
 CREATE MACRO is_untrained(revision) AS starts_with(revision, 'random-init-');
 
 CREATE VIEW latest_control AS
@@ -390,6 +396,30 @@ CASE WHEN list_count(lists) = len(lists)
     THEN [list_avg([numbers[place] for numbers in lists]) for place in range(1, len(lists[1]) + 1)]
 END;
 
+CREATE VIEW model_group AS
+SELECT checkpoint.model_id, said.seed_group
+FROM (
+    SELECT
+        run.run_id, json_extract_string(run.tags, '$.seed_group') AS seed_group,
+        run.created_at AS said_at, false AS later
+    FROM run
+    WHERE contains(run.tags, '"seed_group"')
+        AND run.run_id NOT IN (
+            SELECT changed.run_id FROM tag_change AS changed WHERE changed.key = 'seed_group'
+        )
+    UNION ALL
+    SELECT tag_change.run_id, tag_change.value, tag_change.tagged_at, true
+    FROM tag_change
+    WHERE tag_change.key = 'seed_group'
+) AS said
+JOIN run ON run.run_id = said.run_id
+JOIN checkpoint ON checkpoint.checkpoint_id = run.checkpoint_id
+WHERE said.later OR said.seed_group IS NOT NULL
+QUALIFY row_number() OVER (
+    PARTITION BY checkpoint.model_id
+    ORDER BY said.said_at DESC, said.later DESC, said.seed_group DESC NULLS LAST
+) = 1 AND said.seed_group IS NOT NULL;
+
 CREATE VIEW n_stack_layers AS
 SELECT run_id, stack, max(layer) AS n_layers FROM layer GROUP BY run_id, stack;
 
@@ -435,12 +465,15 @@ CASE WHEN n > 3 AND abs(correlation) < 1 - 1e-9
 
 CREATE MACRO rms_distance(one, other) AS list_distance(one, other) / sqrt(len(one));
 
-CREATE MACRO shuffle_in_words(shuffle) AS
-CASE
-    WHEN shuffle = 'none' OR shuffle IS NULL THEN ''
-    WHEN contains(shuffle, ':') THEN 'blocks of ' || split_part(shuffle, ':', 2) || ' '
-        || split_part(shuffle, ':', 1) || ' shuffled'
-    ELSE shuffle || ' shuffled' END;
+CREATE MACRO seed_high(seeds, seed_values) AS
+CASE WHEN list_count(seed_values) < 2 THEN NULL
+    WHEN seeds = 'quartiles' THEN list_aggregate(seed_values, 'quantile_cont', 0.75)
+    ELSE list_max(seed_values) END;
+
+CREATE MACRO seed_low(seeds, seed_values) AS
+CASE WHEN list_count(seed_values) < 2 THEN NULL
+    WHEN seeds = 'quartiles' THEN list_aggregate(seed_values, 'quantile_cont', 0.25)
+    ELSE list_min(seed_values) END;
 
 CREATE OR REPLACE MACRO unequal_settings(settings) AS
 concat_ws(
@@ -452,6 +485,22 @@ concat_ws(
     CASE WHEN len(list_distinct([s.seed for s in settings])) > 1 THEN 'seed' END,
     CASE WHEN len(list_distinct([s.dtype for s in settings])) > 1 THEN 'dtype' END
 );
+
+CREATE MACRO seeds_in_words(band, n_seeds) AS
+CASE WHEN band IS NULL THEN ''
+    ELSE ' · ' || n_seeds || CASE WHEN n_seeds = 1 THEN ' seed' ELSE ' seeds' END END;
+
+CREATE MACRO shuffle_in_words(shuffle) AS
+CASE
+    WHEN shuffle = 'none' OR shuffle IS NULL THEN ''
+    WHEN contains(shuffle, ':') THEN 'blocks of ' || split_part(shuffle, ':', 2) || ' '
+        || split_part(shuffle, ':', 1) || ' shuffled'
+    ELSE shuffle || ' shuffled' END;
+
+CREATE MACRO shown_band(seeds, band, model_id) AS
+CASE WHEN seeds <> 'single'
+    AND min(model_id) OVER (PARTITION BY band) < max(model_id) OVER (PARTITION BY band)
+    THEN band END;
 
 CREATE MACRO from_peak(points) AS points[list_position(points, highest(points)):];
 
@@ -520,6 +569,7 @@ CREATE OR REPLACE MACRO series(
 ) AS
 model
 || CASE WHEN min(revision) OVER (PARTITION BY model) < max(revision) OVER (PARTITION BY model)
+    OR is_untrained(revision)
     THEN '@' || revision ELSE '' END
 || CASE WHEN min(corpus) OVER (PARTITION BY model) < max(corpus) OVER (PARTITION BY model)
     THEN ' · ' || corpus ELSE '' END
@@ -692,6 +742,81 @@ WHERE fit IS NOT NULL
 QUALIFY rank() OVER (PARTITION BY model, revision, step ORDER BY fit) = 1
     AND count(*) OVER (PARTITION BY model, revision, step, fit) = 1;
 
+CREATE VIEW seed_run AS
+WITH of_groups AS (
+    SELECT
+        run.run_id, checkpoint.model_id, run.created_at, checkpoint.revision,
+        {
+            'seed_group': model_group.seed_group,
+            'corpus_id': run.corpus_id,
+            'shuffle': coalesce(run.shuffle, 'none'),
+            'course': training_course(checkpoint.revision)
+        } AS band,
+        coalesce('step ' || checkpoint.step, checkpoint.revision) AS moment,
+        {
+            'kind': model.kind, 'architecture': model.architecture, 'n_layers': model.n_layers,
+            'hidden_size': model.hidden_size, 'tokens': run.tokens,
+            'window_size': run.window_size, 'windows': coalesce(run.windows, 'tokens'),
+            'sample_size': run.sample_size, 'seed': run.seed, 'dtype': run.dtype,
+            'token_ids': run.token_ids_sha256
+        } AS settings
+    FROM run
+    JOIN checkpoint ON checkpoint.checkpoint_id = run.checkpoint_id
+    JOIN model ON model.model_id = checkpoint.model_id
+    JOIN model_group ON model_group.model_id = checkpoint.model_id
+    WHERE NOT is_untrained(checkpoint.revision)
+        AND (run.run_id IN (SELECT latest_run.run_id FROM latest_run)
+            OR run.run_id IN (SELECT latest_control.run_id FROM latest_control))
+    QUALIFY row_number() OVER (
+        PARTITION BY band, moment, checkpoint.model_id
+        ORDER BY run.created_at DESC, run.run_id DESC
+    ) = 1
+),
+counted AS (
+    SELECT *, count(*) OVER (PARTITION BY band, moment, settings) AS n_alike FROM of_groups
+),
+compared AS (
+    SELECT
+        *,
+        first_value(settings) OVER (
+            PARTITION BY band, moment ORDER BY n_alike DESC, created_at DESC, run_id DESC
+        ) AS usual,
+        max(n_alike) OVER (PARTITION BY band) AS most,
+        min(revision) OVER (PARTITION BY band, moment, settings) AS band_revision
+    FROM counted
+)
+SELECT
+    run.run_id,
+    checkpoint.model_id,
+    model_group.seed_group,
+    CASE WHEN compared.settings = compared.usual AND compared.most > 1 THEN compared.band END
+        AS band,
+    compared.band_revision,
+    CASE WHEN compared.settings <> compared.usual THEN concat_ws(
+        ', ',
+        CASE WHEN compared.settings.kind <> compared.usual.kind THEN 'kind' END,
+        CASE WHEN compared.settings.architecture <> compared.usual.architecture
+            THEN 'architecture' END,
+        CASE WHEN compared.settings.n_layers <> compared.usual.n_layers THEN 'n_layers' END,
+        CASE WHEN compared.settings.hidden_size <> compared.usual.hidden_size
+            THEN 'hidden_size' END,
+        nullif(unequal_settings([{
+            'tokens': compared.settings.tokens, 'window_size': compared.settings.window_size,
+            'windows': compared.settings.windows, 'sample_size': compared.settings.sample_size,
+            'seed': compared.settings.seed, 'dtype': compared.settings.dtype
+        }, {
+            'tokens': compared.usual.tokens, 'window_size': compared.usual.window_size,
+            'windows': compared.usual.windows, 'sample_size': compared.usual.sample_size,
+            'seed': compared.usual.seed, 'dtype': compared.usual.dtype
+        }]), ''),
+        CASE WHEN compared.settings.token_ids <> compared.usual.token_ids
+            THEN 'the tokens that were read' END
+    ) END AS differs
+FROM run
+JOIN checkpoint ON checkpoint.checkpoint_id = run.checkpoint_id
+JOIN model_group ON model_group.model_id = checkpoint.model_id
+LEFT JOIN compared ON compared.run_id = run.run_id;
+
 CREATE OR REPLACE VIEW profile_latest AS
 SELECT * FROM profile WHERE run_id IN (SELECT run_id FROM latest_run);
 
@@ -772,6 +897,12 @@ QUALIFY row_number() OVER (
         coalesce(s.scored_at, s.imported_at) DESC, s.imported_at DESC, s.value DESC,
         s.std_error DESC NULLS LAST, s.source
 ) = 1;
+
+CREATE VIEW seed_profile AS
+SELECT
+    profile.*, seed_run.model_id, seed_run.seed_group, seed_run.band, seed_run.band_revision
+FROM profile
+LEFT JOIN seed_run ON seed_run.run_id = profile.run_id;
 
 CREATE OR REPLACE MACRO course_shape(points, z) AS
 list_transform(

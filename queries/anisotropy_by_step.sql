@@ -5,29 +5,34 @@
 --   neighbours nor in the question phases; the state after the final norm does not count. The latest run of each
 --   checkpoint and text; checkpoints without a step are left out. If duplicate_of names another
 --   checkpoint, that one was stored before with the same weights: one of the two steps is not
---   what its name says.
+--   what its name says. Models of one group of seeds are one series: each seed has its own peak,
+--   and value is the median of the n_seeds peaks at this step, in the band from seed_low to
+--   seed_high; peak_layer is NULL where seeds peak at different layers.
 -- param metric VARCHAR = 'anisotropy' in metric.name: which metric
--- param models VARCHAR[] = NULL in model.name: only these models; NULL means all
+-- param models VARCHAR[] = NULL in model.name, model_group.seed_group: only these models, or groups of seeds; NULL means all
 -- param scopes VARCHAR[] = ['all', 'no_sinks'] in ('all', 'no_first', 'no_sinks', 'last', 'mean'): which tokens count
 -- param random_init BOOLEAN = false: also untrained controls, as series of their own at step 0
+-- param seeds VARCHAR = 'band' in ('band', 'quartiles', 'single'): of a group of seeds its least and greatest, its quartiles, or each seed alone
 -- param by VARCHAR = 'step' in ('step', 'tokens_seen'): the chart's horizontal axis
 -- param scale VARCHAR = 'symlog' in ('symlog', 'linear'): of that axis; symlog is logarithmic and holds 0
 -- chart: mark=line x=$by:Q:$scale y=value:Q color=series:N dash=scope:N
 -- needs: checkpoint with a training step
 WITH peaks AS (
     SELECT
-        display_name, model, model_id, kind, revision, step, tokens_seen, course, duplicate_of,
-        corpus, corpus_id, stack, scope, metric, run_id,
+        p.display_name, p.model, p.model_id, p.kind, p.revision, p.step, p.tokens_seen, p.course,
+        p.duplicate_of, p.corpus, p.corpus_id, p.stack, p.scope, p.metric, p.run_id,
+        seed_run.band, seed_run.band_revision,
         -- Of several layers with the same value the lowest.
         first(
             {'layer': layer, 'depth': depth, 'value': value, 'std_error': std_error,
             'ci_low': ci_low, 'ci_high': ci_high, 'n': n}
             ORDER BY value DESC NULLS LAST, layer
         ) AS peak
-    FROM training_profile
+    FROM training_profile AS p
+    LEFT JOIN seed_run ON seed_run.run_id = p.run_id
     WHERE metric = $metric
         AND ($random_init::BOOLEAN OR NOT untrained)
-        AND ($models::VARCHAR[] IS NULL OR list_contains($models::VARCHAR[], model))
+        AND is_chosen($models::VARCHAR[], model, seed_group)
         AND list_contains($scopes::VARCHAR[], scope)
         AND site <> 'final_norm'
         -- What the embedding's vectors span is the vocabulary that was read, which no layer made.
@@ -35,18 +40,37 @@ WITH peaks AS (
             'corrint', 'lid_p05', 'lid_p25', 'lid_p50', 'lid_p75', 'lid_p95',
             'mada', 'mle', 'mom', 'ph_dim', 'tle', 'twonn', 'twonn_low20', 'twonn_ml'))
     GROUP BY ALL
+),
+asked AS (SELECT *, shown_band($seeds, band, model_id) AS shown FROM peaks),
+lines AS (
+    SELECT
+        coalesce(shown.seed_group, display_name) AS display_name,
+        coalesce(shown.seed_group, model) AS model,
+        CASE WHEN shown IS NULL THEN model_id END AS model_id,
+        CASE WHEN shown IS NULL THEN revision ELSE band_revision END AS revision,
+        CASE WHEN shown IS NULL THEN run_id END AS run_id,
+        course, corpus, corpus_id, kind, stack, scope, step, metric, shown,
+        agreed(list(tokens_seen)) AS tokens_seen,
+        agreed(list(peak.layer)) AS peak_layer,
+        agreed(list(peak.depth)) AS peak_depth,
+        median(peak.value) AS value,
+        min(peak.std_error) FILTER (shown IS NULL) AS std_error,
+        min(peak.ci_low) FILTER (shown IS NULL) AS ci_low,
+        min(peak.ci_high) FILTER (shown IS NULL) AS ci_high,
+        agreed(list(peak.n)) AS n,
+        min(duplicate_of) FILTER (shown IS NULL) AS duplicate_of,
+        list(peak.value) FILTER (shown IS NOT NULL) AS seed_values,
+        list(run_id ORDER BY run_id) FILTER (shown IS NOT NULL) AS run_ids
+    FROM asked
+    GROUP BY ALL
 )
 SELECT
-    training_series(display_name, course, corpus, corpus_id, kind, stack) AS series,
-    scope, step, tokens_seen,
-    peak.layer AS peak_layer,
-    peak.depth AS peak_depth,
-    metric,
-    peak.value AS value,
-    peak.std_error AS std_error,
-    peak.ci_low AS ci_low,
-    peak.ci_high AS ci_high,
-    peak.n AS n,
-    duplicate_of, model, kind, revision, corpus, stack, model_id, run_id
-FROM peaks
+    training_series(display_name, course, corpus, corpus_id, kind, stack)
+    || seeds_in_words(shown, max(len(run_ids)) OVER (PARTITION BY shown)) AS series,
+    scope, step, tokens_seen, peak_layer, peak_depth, metric, value, ci_low, ci_high,
+    list_count(seed_values) AS n_seeds,
+    seed_low($seeds, seed_values) AS seed_low,
+    seed_high($seeds, seed_values) AS seed_high,
+    std_error, n, duplicate_of, model, kind, revision, corpus, stack, model_id, run_id, run_ids
+FROM lines
 ORDER BY series, scope, step, run_id

@@ -4,18 +4,21 @@
 --   layers below and above. If one of these two layers has no value, there is no value between
 --   them; beyond the first and the last layer there is none either. The latest run of each
 --   checkpoint and text; the embedding counts as layer 0, the state after the final norm does
---   not count.
+--   not count. Models of one group of seeds are one series: the median over n_seeds of them, in
+--   the band from seed_low to seed_high.
 -- param metric VARCHAR = 'anisotropy' in metric.name: which metric
--- param models VARCHAR[] = NULL in model.name: only these models; NULL means all
+-- param models VARCHAR[] = NULL in model.name, model_group.seed_group: only these models, or groups of seeds; NULL means all
 -- param revisions VARCHAR[] = NULL in checkpoint.revision: only these revisions
 -- param scopes VARCHAR[] = ['all'] in ('all', 'no_first', 'no_sinks', 'last', 'mean'): which tokens count
+-- param seeds VARCHAR = 'band' in ('band', 'quartiles', 'single'): of a group of seeds its least and greatest, its quartiles, or each seed alone
 -- param intervals INTEGER = 20 in 1..1000: into how many parts the grid divides the depth
 -- chart: mark=curve x=depth:Q y=value:Q color=series:N dash=scope:N
 WITH states AS (
     SELECT *
-    FROM profile_latest
-    WHERE metric = $metric
-        AND ($models::VARCHAR[] IS NULL OR list_contains($models::VARCHAR[], model))
+    FROM seed_profile
+    WHERE run_id IN (SELECT latest_run.run_id FROM latest_run)
+        AND metric = $metric
+        AND is_chosen($models::VARCHAR[], model, seed_group)
         AND ($revisions::VARCHAR[] IS NULL OR list_contains($revisions::VARCHAR[], revision))
         AND list_contains($scopes::VARCHAR[], scope)
         AND site <> 'final_norm'
@@ -23,21 +26,45 @@ WITH states AS (
 grid AS (
     SELECT run_id, stack, unnest(depth_grid($intervals, n_layers), recursive := true)
     FROM n_stack_layers
+),
+between AS (
+    SELECT
+        below.model, below.revision, run_id, below.kind, below.step, below.corpus, stack, scope,
+        grid.depth, below.metric,
+        below.value + part * (above.value - below.value) AS value,
+        below.ci_low + part * (above.ci_low - below.ci_low) AS ci_low,
+        below.ci_high + part * (above.ci_high - below.ci_high) AS ci_high,
+        below.layer AS layer_below,
+        above.layer AS layer_above,
+        below.band_revision,
+        shown_band($seeds, below.band, below.model_id) AS shown
+    FROM grid
+    JOIN states AS below USING (run_id, stack)
+    JOIN states AS above USING (run_id, stack, scope)
+    WHERE below.layer = grid.layer_below
+        AND above.layer = grid.layer_above
+),
+lines AS (
+    SELECT
+        coalesce(shown.seed_group, model) AS model,
+        CASE WHEN shown IS NULL THEN revision ELSE band_revision END AS revision,
+        CASE WHEN shown IS NULL THEN run_id END AS run_id,
+        kind, step, corpus, stack, scope, depth, metric, layer_below, layer_above, shown,
+        median(value) AS value,
+        min(ci_low) FILTER (shown IS NULL) AS ci_low,
+        min(ci_high) FILTER (shown IS NULL) AS ci_high,
+        list(value) FILTER (shown IS NOT NULL) AS seed_values,
+        list(run_id ORDER BY run_id) FILTER (shown IS NOT NULL) AS run_ids
+    FROM between
+    GROUP BY ALL
 )
 SELECT
-    series(below.model, below.revision, below.corpus, run_id, below.kind, stack) AS series,
-    scope, grid.depth, below.metric,
-    below.value + part * (above.value - below.value) AS value,
-    below.ci_low + part * (above.ci_low - below.ci_low) AS ci_low,
-    below.ci_high + part * (above.ci_high - below.ci_high) AS ci_high,
-    below.layer AS layer_below,
-    above.layer AS layer_above,
-    below.model, below.kind, below.revision, below.step, below.corpus, stack, run_id
-FROM grid
-JOIN states AS below USING (run_id, stack)
-JOIN states AS above USING (run_id, stack, scope)
-WHERE below.layer = grid.layer_below
-    AND above.layer = grid.layer_above
-ORDER BY
-    below.model, below.corpus, below.step NULLS LAST, below.revision, run_id, stack, scope,
-    grid.depth
+    series(model, revision, corpus, run_id, kind, stack)
+    || seeds_in_words(shown, max(len(run_ids)) OVER (PARTITION BY shown, revision)) AS series,
+    scope, depth, metric, value, ci_low, ci_high,
+    list_count(seed_values) AS n_seeds,
+    seed_low($seeds, seed_values) AS seed_low,
+    seed_high($seeds, seed_values) AS seed_high,
+    layer_below, layer_above, model, kind, revision, step, corpus, stack, run_id, run_ids
+FROM lines
+ORDER BY model, corpus, step NULLS LAST, revision, run_id, stack, scope, depth

@@ -2,19 +2,47 @@
 -- doc: The same profile in one panel per kind of model, with and without attention sinks: it
 --   shows what is left of a decoder's bell once a few tokens with huge norms do not count. The
 --   latest run of each checkpoint and text; depth makes models with different numbers of layers
---   comparable. The state after the final norm is left out.
+--   comparable. The state after the final norm is left out. Models of one group of seeds are one
+--   series: the median over n_seeds of them, in the band from seed_low to seed_high.
 -- param metric VARCHAR = 'anisotropy' in metric.name: which metric
--- param models VARCHAR[] = NULL in model.name: only these models; NULL means all
+-- param models VARCHAR[] = NULL in model.name, model_group.seed_group: only these models, or groups of seeds; NULL means all
 -- param scopes VARCHAR[] = ['all', 'no_sinks'] in ('all', 'no_first', 'no_sinks', 'last', 'mean'): which tokens count
+-- param seeds VARCHAR = 'band' in ('band', 'quartiles', 'single'): of a group of seeds its least and greatest, its quartiles, or each seed alone
 -- chart: mark=line x=depth:Q y=value:Q color=series:N dash=scope:N facet=kind:N
+WITH asked AS (
+    SELECT *, shown_band($seeds, band, model_id) AS shown
+    FROM seed_profile
+    WHERE run_id IN (SELECT latest_run.run_id FROM latest_run)
+        AND metric = $metric
+        AND is_chosen($models::VARCHAR[], model, seed_group)
+        AND list_contains($scopes::VARCHAR[], scope)
+        AND site <> 'final_norm'
+),
+lines AS (
+    SELECT
+        coalesce(shown.seed_group, model) AS model,
+        CASE WHEN shown IS NULL THEN revision ELSE band_revision END AS revision,
+        CASE WHEN shown IS NULL THEN run_id END AS run_id,
+        kind, step, corpus, stack, scope, layer, depth, site, metric, shown,
+        median(value) AS value,
+        min(ci_low) FILTER (shown IS NULL) AS ci_low,
+        min(ci_high) FILTER (shown IS NULL) AS ci_high,
+        min(std_error) FILTER (shown IS NULL) AS std_error,
+        agreed(list(n)) AS n,
+        agreed(list(reason)) AS reason,
+        list(value) FILTER (shown IS NOT NULL) AS seed_values,
+        list(run_id ORDER BY run_id) FILTER (shown IS NOT NULL) AS run_ids
+    FROM asked
+    GROUP BY ALL
+)
 SELECT
     kind,
-    series(model, revision, corpus, run_id, kind, stack) AS series,
-    scope, layer, depth, metric, value, std_error, ci_low, ci_high, n, reason, model, revision,
-    step, corpus, stack, run_id
-FROM profile_latest
-WHERE metric = $metric
-    AND ($models::VARCHAR[] IS NULL OR list_contains($models::VARCHAR[], model))
-    AND list_contains($scopes::VARCHAR[], scope)
-    AND site <> 'final_norm'
+    series(model, revision, corpus, run_id, kind, stack)
+    || seeds_in_words(shown, max(len(run_ids)) OVER (PARTITION BY shown, revision)) AS series,
+    scope, layer, depth, metric, value, ci_low, ci_high,
+    list_count(seed_values) AS n_seeds,
+    seed_low($seeds, seed_values) AS seed_low,
+    seed_high($seeds, seed_values) AS seed_high,
+    n, reason, model, revision, step, corpus, stack, run_id, run_ids, std_error
+FROM lines
 ORDER BY kind, model, corpus, step NULLS LAST, revision, run_id, stack, scope, layer

@@ -27,7 +27,10 @@ measured AS (
     SELECT
         display_name, model, model_id, kind, revision, step, tokens_seen, course, corpus, corpus_id,
         stack, scope, metric, run_id,
-        CASE $of WHEN 'mean' THEN avg(value) WHEN 'max' THEN max(value) ELSE min(value) END AS value
+        CASE $of
+            WHEN 'mean' THEN avg(value ORDER BY layer)
+            WHEN 'max' THEN max(value)
+            ELSE min(value) END AS value
     FROM training_profile
     WHERE metric = $metric AND scope = $scope AND site = 'block' AND NOT untrained
         AND ($models::VARCHAR[] IS NULL OR list_contains($models::VARCHAR[], model))

@@ -31,6 +31,7 @@ def ingest(
     tags: Mapping[str, str] | None = None,
     name: str | None = None,
     tokenizer: str | Path | None = None,
+    group: str | None = None,
     scopes: str | Iterable[str] = DEFAULT_SCOPES,
     metrics: str | Iterable[str] = "default",
     pairs: bool = True,
@@ -72,6 +73,9 @@ def ingest(
         tags: stored with the run.
         name: what the store calls the model; for a single model.
         tokenizer: a model whose tokenizer is used instead of each one's own.
+        group: says that the models are seeds of one another, and what they are together called:
+            one line with a band in every profile. No number depends on it; of a model that was
+            in another group the last word counts.
         scopes: which sets of tokens to measure, some of ``all``, ``no_first`` and
             ``no_sinks``; and ``last`` and ``mean``, one vector for each window: its last
             token, or the mean of its ordinary ones.
@@ -115,6 +119,7 @@ def ingest(
             revisions=revisions,
             random_init=random_init,
             tokenizer=tokenizer,
+            group=group,
         ),
         corpus,
         build_settings(
@@ -154,6 +159,7 @@ def ingest_study(
     *,
     models: str | Path | Sequence[str | Path] | None = None,
     name: str | None = None,
+    group: str | None = None,
     revisions: str | Iterable[str] | None = None,
     corpus: str | Path | None = None,
     text_field: str | None = None,
@@ -176,6 +182,7 @@ def ingest_study(
         study: a TOML file, or the name of a study that comes with embstore.
         models: measured in the place of the study's, in the same way; None for the study's.
         name: what the store calls such a model; for a single one.
+        group: what these models, as seeds of one another, are together called.
         revisions: which checkpoints of these models.
         corpus: a text in the place of the study's.
         text_field: which field or column of that text holds it.
@@ -205,13 +212,16 @@ def ingest_study(
 
     for setting, value, needed, other in (
         ("name", name, "models", models),
+        ("group", group, "models", models),
         ("revisions", revisions, "models", models),
         ("text_field", text_field, "corpus", corpus),
     ):
         if value is not None and other is None:
             raise UsageError(f"{setting} is given without {needed}, and the study sets its own")
     instead = Instead(
-        None if models is None else build_models(models, name=name, revisions=revisions),
+        None
+        if models is None
+        else build_models(models, name=name, group=group, revisions=revisions),
         corpus,
         text_field,
         tokens,

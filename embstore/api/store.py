@@ -14,6 +14,7 @@ from embstore.asking.enough import check_enough
 from embstore.asking.out_of_sight import out_of_sight
 from embstore.asking.parameters import ParameterValue
 from embstore.asking.question import Question
+from embstore.asking.seeds import seed_notes
 from embstore.choices import KEPT_DAYS
 from embstore.common.utf8_text import utf8
 from embstore.store.assembling import read_tags
@@ -458,6 +459,37 @@ class Store:
 
         rename_model(self._database, model, new)
 
+    def group(self, name: str, /, *models: str) -> None:
+        """Say that stored models are seeds of one another: one line with a band in every profile.
+
+        A model is in one group: what is said last counts. Its checkpoints that are measured later
+        are in it too.
+
+        Args:
+            name: what they are together called.
+            models: names of models.
+
+        Raises:
+            UsageError: no model is named, or the group cannot be called so.
+            QueryError: there is no such model.
+            StoreError: the store cannot be written.
+        """
+        from embstore.store.mending.grouping import group_models
+
+        group_models(self._database, models, name)
+
+    def ungroup(self, *models: str) -> None:
+        """Take models out of their groups of seeds.
+
+        Raises:
+            UsageError: no model is named.
+            QueryError: there is no such model.
+            StoreError: the store cannot be written.
+        """
+        from embstore.store.mending.grouping import group_models
+
+        group_models(self._database, models, None)
+
     def tag(self, run: str, tags: Mapping[str, str | None]) -> dict[str, str]:
         """Give a run tags, or take them away, and return all that it has then.
 
@@ -519,6 +551,7 @@ class Store:
         table = ask.run_question(self._database, question, values)
         check_enough(question, values, table)
         caveats = run_caveats(self._database, table)
+        caveats = (*seed_notes(self._database, values, table), *caveats)
         unseen = out_of_sight(self._database, question, values, table)
         if table.num_rows:
             return table, (*caveats, *([f"{unseen}."] if unseen else ())), ""

@@ -35,6 +35,20 @@ ORDER BY min(run.created_at) NULLS LAST, model.name
 """
 
 
+# The first measured of each.
+_GROUPS = """
+SELECT model_group.seed_group, model.name AS model
+FROM model_group
+JOIN model ON model.model_id = model_group.model_id
+JOIN checkpoint ON checkpoint.model_id = model.model_id
+JOIN run ON run.checkpoint_id = checkpoint.checkpoint_id
+QUALIFY row_number() OVER (
+    PARTITION BY model_group.seed_group ORDER BY run.created_at, model.name, run.run_id
+) = 1
+ORDER BY model_group.seed_group
+"""
+
+
 def models_by_age(database: "Database") -> tuple[str, ...]:
     """Return the names of all models of the store, the one measured first at the beginning.
 
@@ -42,6 +56,16 @@ def models_by_age(database: "Database") -> tuple[str, ...]:
         StoreError: the store cannot be read.
     """
     return tuple(database.select(_MODELS).column("name").to_pylist())
+
+
+def groups_by_age(database: "Database") -> dict[str, str]:
+    """Return for each group of seeds which of its models was measured first.
+
+    Raises:
+        StoreError: the store cannot be read.
+    """
+    found = database.select(_GROUPS).to_pylist()
+    return {row["seed_group"]: row["model"] for row in found}
 
 
 def text_read(database: "Database", table: "pa.Table") -> str | None:

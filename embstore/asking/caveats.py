@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from embstore.asking.background import runs_of
 from embstore.choices import WINDOW_SCOPES
 from embstore.common.messages import listed
 from embstore.metrics.conventions import BY_HOW_MUCH, DIMENSION_CEILING, TOKENS_PER_DIMENSION
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
 # Columns of the metric that a column ``metric`` names: its values, and means and peaks of
 # them. What ends otherwise is an error, an interval, a place or a difference.
-_LEVEL = re.compile(r"(.+_)?(value|mean|peak)(_no_first|_no_sinks)?")
+_LEVEL = re.compile(r"(.+_)?(value|mean|peak)(_no_first|_no_sinks)?|seed_(low|high)")
 # What makes a row one of measured numbers, and not one about a run.
 MEASURED = {"depth", "layer", "metric", "peak_value", "scope", "value"}
 _N_SHOWN = 4
@@ -188,7 +189,7 @@ def few_tokens_caveat(database: "Database", table: "pa.Table") -> str | None:
         return None
     shown = names.union(table["metric"].unique().to_pylist() if "metric" in names else ())
     scopes = table["scope"].unique().to_pylist() if "scope" in names else ()
-    return few_tokens_note(database, shown, table["run_id"].unique().to_pylist(), scopes)
+    return few_tokens_note(database, shown, _behind_rows(table), scopes)
 
 
 def few_tokens_note(
@@ -253,10 +254,10 @@ def unequal_caveat(database: "Database", table: "pa.Table") -> str | None:
     names = set(table.column_names)
     if "run_id" not in names or not names & MEASURED:
         return None
-    runs = [run for run in table["run_id"].unique().to_pylist() if run is not None]
+    runs = _behind_rows(table)
     if len(runs) < 2:
         return None
-    chosen = quoted_ids(table["run_id"].unique().to_pylist())
+    chosen = quoted_ids(runs)
     (found,) = database.select(_DISTINCT.format(runs=chosen)).to_pylist()
     unlike = [
         f"{what} ({', '.join(map(str, values[:_N_SHOWN]))}{', …' * (len(values) > _N_SHOWN)})"
@@ -343,11 +344,19 @@ def empty_caveat(database: "Database", table: "pa.Table") -> str | None:
 def _runs_of(table: "pa.Table") -> set[str]:
     """Return the runs that an answer has numbers of; none for a list of runs."""
     names = set(table.column_names)
-    columns = [name for name in names if name == "run_id" or name.endswith("_run_id")]
+    columns = [name for name in names if name.endswith("_run_id")]
     if "latest" in names or not names & MEASURED:
         return set()
     shown = {run for name in columns for run in table[name].unique().to_pylist()}
-    return {str(run) for run in shown if run is not None}
+    return {str(run) for run in shown if run is not None} | _behind_rows(table)
+
+
+def _behind_rows(table: "pa.Table") -> set[str]:
+    """Return the runs of a column ``run_id``, and beside it of ``run_ids``, the seeds of a row."""
+    if "run_id" not in table.column_names:
+        return set()
+    names = [name for name in ("run_id", "run_ids") if name in table.column_names]
+    return set(runs_of(table.select(names)))
 
 
 def describe_hidden(runs: list[HiddenRun]) -> str:

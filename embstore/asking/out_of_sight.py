@@ -167,7 +167,9 @@ def out_of_sight(
     shown = set(runs_of(table))
     found: dict[str, tuple[Lost, list[str], list[str]]] = {}
     for lost in find_lost(database):
-        if lost.older_run_id in shown or not _is_chosen(question, values, lost):
+        # A group of seeds may be named in the place of its models.
+        is_asked = lost.run_id in shown or _is_chosen(question, values, lost)
+        if lost.older_run_id in shown or not is_asked:
             continue
         lacking = [name for name in lost.metrics if metrics is None or name in metrics]
         without = [name for name in lost.scopes if scopes is None or name in scopes]

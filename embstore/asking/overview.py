@@ -28,6 +28,7 @@ _SHORT_LIST = 4
 _IN_A_CELL = 20
 _FEWEST_BLOCKS, _MOST_BLOCKS = 20, 40
 _BETWEEN = " " * GAP
+_OF_SEEDS = ("n_seeds", "seed_low", "seed_high")
 # What the name of a series is made of.
 _IN_SERIES = ("series", "model", "kind", "revision", "step", "corpus", "stack")
 
@@ -93,6 +94,8 @@ def _asked_for(
     if "layer" in table.column_names:
         # Layers are known by their number, also where the chart is drawn over the depth.
         numbers = ["layer", *(name for name in numbers if name != "depth")]
+    # Where there are seeds.
+    numbers += [name for name in _OF_SEEDS if _has_any(table, name)]
     return list(dict.fromkeys(apart)), list(dict.fromkeys(numbers))
 
 
@@ -115,6 +118,10 @@ def _is_number(table: "pa.Table", name: str) -> bool:
     import pyarrow as pa
 
     return bool(pa.types.is_floating(table.schema.field(name).type))
+
+
+def _has_any(table: "pa.Table", name: str) -> bool:
+    return name in table.column_names and table[name].null_count < table.num_rows
 
 
 def _is_list(table: "pa.Table", name: str) -> bool:

@@ -12,6 +12,8 @@ from embstore.types import MetricInfo
 # The columns of an answer that bound its estimate, and the columns that hold one.
 INTERVAL = ("ci_low", "ci_high")
 ESTIMATES = ("value", "dimension", "linearity", "similarity", "contrast", "correlation")
+# Those that bound the values of a group's seeds, which are no errors of measurement.
+SEED_BAND = ("seed_low", "seed_high")
 # Columns of the metric asked for, beside those that end in ``_value``.
 _VALUES = {"value", "at_peak", "at_peak_no_sinks", "course_values"}
 # Categories that always have the same order and the same colours, whichever are there.
@@ -45,8 +47,8 @@ class ChartData:
     Attributes:
         mark: one of the marks of a question's chart line.
         channels: what each visual channel shows, with no ``$parameter`` left.
-        rows: the columns drawn, as JSON can hold them; a column of INTERVAL is there where
-            an interval is drawn.
+        rows: the columns drawn, as JSON can hold them; a column of INTERVAL, or of SEED_BAND,
+            is there where such a band is drawn.
         metric: what the values mean, where they are of one metric.
         theme: the colours.
         palette: the looks of each category of ``color``.
@@ -117,6 +119,11 @@ class ChartData:
     def interval(self) -> tuple[str, ...]:
         """Name the columns of the interval, if one is drawn."""
         return INTERVAL if set(INTERVAL) <= self.rows[0].keys() else ()
+
+    @property
+    def seed_band(self) -> tuple[str, ...]:
+        """Name the columns of the band over seeds, if one is drawn."""
+        return SEED_BAND if set(SEED_BAND) <= self.rows[0].keys() else ()
 
     @property
     def parts(self) -> list["ChartData"]:

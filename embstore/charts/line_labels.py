@@ -94,7 +94,7 @@ def _pixel(value: float, data: "ChartData") -> float:
     """Return about how far below the top of the panel a value is drawn."""
     y = data.channels["y"]
     numbers = data.numbers(y)
-    for column in data.interval:
+    for column in (*data.interval, *data.seed_band):
         numbers += [n for row in data.rows if isinstance(n := row[column], int | float)]
     whole = data.on_whole_axis(y, data.numbers(y))
     low, high = min(0.0, *numbers), max(1.0 if whole else 0.0, *numbers)

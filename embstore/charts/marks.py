@@ -15,13 +15,17 @@ from embstore.charts.words import title_of
 # The opacity of a band; fainter where there is one per layer, because those overlap.
 _LIGHT, _FAINT = 0.15, 0.05
 _SEEN_THROUGH = 0.6
+# A band over seeds is what such a chart is about, also where there is one per layer.
+_SEEDS = 0.1
+# The lines along both ends of a band over seeds, by which it is told from an interval.
+_EDGE_WIDTH, _EDGE_OPACITY = 0.8, 0.7
 _LAYERS = {"layer", "peak_layer"}
 # The areas of markers along lines and of those by themselves.
 _SMALL, _LARGE = 34, 80
 
 
 def lines(data: ChartData) -> InlineLayerChart:
-    """Draw lines with a marker at each value; a band behind them is their interval."""
+    """Draw lines with a marker at each value; behind them bands: intervals, spreads of seeds."""
     base = shared(data)
     drawn = [base.mark_line(strokeWidth=1.8).encode(*dashes_of(data))]
     if data.has_markers:
@@ -37,7 +41,9 @@ def lines(data: ChartData) -> InlineLayerChart:
         drawn.append(points)
     if "label" in data.channels:
         drawn += turns(base, data)
-    bands = [_band(data)] if data.interval else []
+    bands = [_band(data, *data.interval)] if data.interval else []
+    if data.seed_band:
+        bands += [_band(data, *data.seed_band, faint=_SEEDS), *_edges(data)]
     return InlineLayerChart(layer=[*bands, *drawn, *_names_of_lines(data)])
 
 
@@ -86,14 +92,15 @@ def shared(data: ChartData) -> InlineChart:
     chart = InlineChart().encode(axis_of("x", data), axis_of("y", data))
     if "color" in channels:
         # Otherwise the legend would be as faint as the band.
-        looks = {"symbolOpacity": 1} if data.interval else {}
+        looks = {"symbolOpacity": 1} if data.interval or data.seed_band else {}
         chart = chart.encode(color_of(data, **looks))
     if "detail" in channels:
         chart = chart.encode(alt.Detail(**field_of(channels["detail"])))
     if rows_of_scopes(data):
         offset = field_of(channels["fill"])
         chart = chart.encode(alt.YOffset(**offset, sort=data.names(channels["fill"])))
-    bounds = [Channel(name, "Q") for name in data.interval]
+    counts = [name for name in ("n_seeds",) if name in data.rows[0]]
+    bounds = [Channel(name, "Q") for name in (*data.interval, *data.seed_band, *counts)]
     shown = {channel.column: channel for channel in (*channels.values(), *bounds)}
     return chart.encode(
         [
@@ -171,16 +178,33 @@ def _names_of_lines(data: ChartData) -> list[InlineChart]:
     return drawn
 
 
-def _band(data: ChartData) -> InlineChart:
-    """Draw the intervals: an area per line, in its colour, too light to hide a line."""
-    low, high = INTERVAL
+def _band(data: ChartData, low: str, high: str, *, faint: float = _FAINT) -> InlineChart:
+    """Draw what lies between two columns: areas in the lines' colours, too light to hide one."""
     channels = data.channels
     # Clipped: a bound may lie outside a fixed axis. Silent for a screen reader, which reads
     # the bounds at the points.
-    opacity = _FAINT if "detail" in channels else _LIGHT
+    opacity = faint if "detail" in channels else _LIGHT
     band: InlineChart = InlineChart().mark_area(opacity=opacity, clip=True, aria=False)
     band = band.encode(axis_of("x", data), axis_of("y", data, low), alt.Y2(field=high))
     if "color" in channels:
         band = band.encode(color_of(data, symbolOpacity=1))
-    per_line = [channels[key] for key in ("detail", "dash") if key in channels]
-    return band.encode(detail=[alt.Detail(**field_of(channel)) for channel in per_line])
+    return band.encode(detail=_per_line(data))
+
+
+def _edges(data: ChartData) -> list[InlineChart]:
+    """Draw the ends of bands over seeds; none where there is a band for each layer."""
+    if "detail" in data.channels:
+        return []
+    edge = InlineChart().mark_line(
+        strokeWidth=_EDGE_WIDTH, opacity=_EDGE_OPACITY, clip=True, aria=False
+    )
+    edge = edge.encode(axis_of("x", data), detail=_per_line(data))
+    if "color" in data.channels:
+        edge = edge.encode(color_of(data, symbolOpacity=1))
+    return [edge.encode(axis_of("y", data, end)) for end in data.seed_band]
+
+
+def _per_line(data: ChartData) -> list[alt.Detail]:
+    """Tell lines of one colour apart, without a look."""
+    apart = [data.channels[key] for key in ("detail", "dash") if key in data.channels]
+    return [alt.Detail(**field_of(channel)) for channel in apart]

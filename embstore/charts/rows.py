@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from embstore.asking.parameters import ParameterValue
 from embstore.asking.question import SCALES, Channel, Question
-from embstore.charts.chart_data import ESTIMATES, INTERVAL
+from embstore.charts.chart_data import ESTIMATES, INTERVAL, SEED_BAND
 from embstore.choices import SCOPE_WORDS
 from embstore.common.messages import listed
 from embstore.errors import QueryError
@@ -130,18 +130,21 @@ def check_sizes(question: Question, table: "pa.Table", channels: Mapping[str, Ch
 def drawn_rows(
     question: Question, table: "pa.Table", channels: Mapping[str, Channel]
 ) -> list[dict[str, object]]:
-    """Return the columns drawn, and those of an interval; a band has a gap where one is missing.
+    """Return the columns drawn, and those of its bands; a band has a gap where an end is missing.
 
     Raises:
         QueryError: an axis of numbers has none.
     """
     assert question.encoding is not None  # noqa: S101 the caller has looked
     drawn = [channel.column for channel in channels.values()]
-    bounds = _bounds(table) if _has_interval(question.encoding.mark, channels) else ()
-    rows = _rows(table, [*drawn, *bounds])
+    has_bands = _has_interval(question.encoding.mark, channels)
+    bands = [_bounds(table, ends) for ends in (INTERVAL, SEED_BAND) if has_bands]
+    count = ["n_seeds"] * any(bands[1:]) * ("n_seeds" in table.column_names)
+    rows = _rows(table, [*drawn, *(end for ends in bands for end in ends), *count])
     for row in rows:
-        if any(row[name] is None for name in (*_estimates(channels), *bounds)):
-            row.update(dict.fromkeys(bounds))
+        for ends in bands:
+            if any(row[name] is None for name in (*_estimates(channels), *ends)):
+                row.update(dict.fromkeys(ends))
     if question.encoding.mark == "rect":
         rows = _rows_with_a_value(rows, channels)
     for key in "xy":
@@ -206,11 +209,11 @@ def _in_chart(value: object) -> object:
     return value if isinstance(value, str | int | None) else str(value)
 
 
-def _bounds(table: "pa.Table") -> tuple[str, ...]:
-    """Name the columns of the interval around each estimate, if any row has one."""
-    if not set(INTERVAL) <= set(table.column_names):
+def _bounds(table: "pa.Table", ends: tuple[str, str]) -> tuple[str, ...]:
+    """Name the columns of a band around each estimate, if any row has one."""
+    if not set(ends) <= set(table.column_names):
         return ()
-    return INTERVAL if table.select(INTERVAL).drop_null().num_rows else ()
+    return ends if table.select(ends).drop_null().num_rows else ()
 
 
 def _estimates(channels: Mapping[str, Channel]) -> list[str]:

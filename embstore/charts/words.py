@@ -46,6 +46,7 @@ _TITLES = {
     "kind": "Kind of model",
     "layer": "Layer",
     "linearity": "Share explained",
+    "n_seeds": "Seeds",
     "neighbor": "Neighbour",
     "part": "Spent on",
     "peak_depth": "Relative depth of the peak",
@@ -56,6 +57,8 @@ _TITLES = {
     "times_published": "Value here / published value",
     "scope": "Tokens counted",
     "seconds_per_1000_tokens": "Seconds per 1,000 tokens",
+    "seed_high": "Band over seeds, upper end",
+    "seed_low": "Band over seeds, lower end",
     "series": "Model",
     "step": "Training step",
     "tokens_seen": "Training tokens seen",
@@ -214,7 +217,12 @@ def _filled(names: list[str]) -> str:
 def footer(data: ChartData, caption: str | None) -> str | None:
     """Say below a chart what its marks mean, and what else there is to know."""
     color, parts = data.channels.get("color"), []
-    if data.interval:
+    if data.interval and data.seed_band:
+        which = "of seeds" if "detail" in data.channels else "with edges"
+        parts.append(f"Bands {which} are over seeds, the others are 95 % intervals.")
+    elif data.seed_band:
+        parts.append("Bands are over seeds, not 95 % intervals.")
+    elif data.interval:
         parts.append(f"{'Bands' if data.channels['y'].type == 'Q' else 'Bars'} are 95 % intervals.")
     numbers = color if data.mark == "rect" and color is not None and color.type == "Q" else None
     if numbers is not None and any(row[numbers.column] is None for row in data.rows):

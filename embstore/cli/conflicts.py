@@ -13,7 +13,9 @@ _OF_THE_STUDY = (
 )
 # What is said of a model or a text that takes the place of the study's, and by what that is given.
 _OF_ANOTHER = {
-    **dict.fromkeys(("revisions", "name", "random_init", "tokenizer"), ("models", "a MODEL")),
+    **dict.fromkeys(
+        ("revisions", "name", "random_init", "tokenizer", "group"), ("models", "a MODEL")
+    ),
     "text_field": ("corpus", "--corpus"),
 }
 # What taking in runs that are kept has a use for.

@@ -161,6 +161,14 @@ def ingest(
             rich_help_panel="Store",
         ),
     ] = None,
+    group: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="Say that these models are seeds of one another: one line with a band.",
+            rich_help_panel="Store",
+        ),
+    ] = None,
     tokenizer: Annotated[
         str | None,
         typer.Option(
@@ -293,6 +301,7 @@ def ingest(
                 revisions=revisions,
                 random_init=random_init,
                 tokenizer=tokenizer,
+                group=group,
             )
             if models
             else None,
@@ -311,6 +320,7 @@ def ingest(
                 revisions=revisions,
                 random_init=random_init,
                 tokenizer=tokenizer,
+                group=group,
             ),
             corpus,
             build_settings(

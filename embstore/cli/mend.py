@@ -1,4 +1,4 @@
-"""The commands that change what is stored: rm, rename, tag."""
+"""The commands that change what is stored: rm, rename, tag, group, ungroup."""
 
 from typing import TYPE_CHECKING, Annotated
 
@@ -127,3 +127,55 @@ def tag(
     name = f"run {str(about['run_id'])[:8]} ({about['model']}@{about['revision']})"
     done = "tagged" if tagged.changed else "nothing to change:"
     TERMINAL.say(f"{done} {name}; its tags: {shown(tagged.tags)}")
+
+
+@app.command(
+    rich_help_panel="Keep and share",
+    epilog="Examples:\n\nembstore group pythia-14m EleutherAI/pythia-14m-seed1 "
+    "EleutherAI/pythia-14m-seed2\n\nembstore chart layer_profile -p models=pythia-14m --open",
+)
+def group(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="What they are together called.")],
+    models: Annotated[
+        list[str], typer.Argument(metavar="MODEL...", help="As embstore ls models has them.")
+    ],
+    store: StoreOption = None,
+) -> None:
+    """Say that stored models are seeds of one another.
+
+    In profiles they are one line, the median, with a band over the seeds. A
+    model is in one group: what is said last counts.
+    """
+    _say_groups(store, models, name)
+
+
+@app.command(
+    rich_help_panel="Keep and share",
+    epilog="Example:\n\nembstore ungroup EleutherAI/pythia-14m-seed2",
+)
+def ungroup(
+    models: Annotated[
+        list[str], typer.Argument(metavar="MODEL...", help="As embstore ls models has them.")
+    ],
+    store: StoreOption = None,
+) -> None:
+    """Take models out of their groups of seeds."""
+    _say_groups(store, models, None)
+
+
+def _say_groups(store: str | None, models: list[str], name: str | None) -> None:
+    from embstore.store.connection import open_database
+    from embstore.store.mending.grouping import group_models
+
+    for model in group_models(open_database(store, create=False), models, name):
+        if model.before == name:
+            TERMINAL.say(f"nothing to change: {model.model} is in {_group_in_words(name)}")
+        elif name is None:
+            TERMINAL.say(f"{model.model} is no seed of {model.before} any more")
+        else:
+            was = f"; it was one of {model.before}" if model.before is not None else ""
+            TERMINAL.say(f"{model.model} is a seed of {name} now{was}")
+
+
+def _group_in_words(name: str | None) -> str:
+    return "no group" if name is None else f"group {name} already"

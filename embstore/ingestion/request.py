@@ -15,7 +15,7 @@ from embstore.errors import UsageError
 from embstore.ingestion.shard import Shard, parse_shard
 from embstore.inputs.sampling import check_sampling, check_shuffle, whole_number
 from embstore.metrics.selection import PRESETS, choose_metrics
-from embstore.store.tags import check_tags
+from embstore.store.tags import check_group, check_tags
 from embstore.types import StudyMark
 
 if TYPE_CHECKING:
@@ -39,6 +39,7 @@ class ModelSpec:
         revisions: which checkpoints, as ``select_revisions`` takes it.
         random_init: measure the architecture with random weights instead, as a control.
         tokenizer: a model whose tokenizer is used; None for its own.
+        group: of which models it is a seed; None if that is not said.
     """
 
     model: str
@@ -46,6 +47,7 @@ class ModelSpec:
     revisions: str | None = None
     random_init: bool = False
     tokenizer: str | None = None
+    group: str | None = None
 
 
 @dataclass(frozen=True)
@@ -138,6 +140,7 @@ def build_models(
     revisions: str | Iterable[str] | None = None,
     random_init: bool = False,
     tokenizer: str | Path | None = None,
+    group: str | None = None,
 ) -> tuple[ModelSpec, ...]:
     """Return which models are asked for.
 
@@ -147,21 +150,25 @@ def build_models(
         revisions: of each model, one text with commas between or several.
         random_init: measure untrained models instead.
         tokenizer: a model whose tokenizer all of them use.
+        group: what they are together called, as seeds of one another.
 
     Raises:
-        UsageError: a name for several, or a revision that is empty.
+        UsageError: a name for several, a revision that is empty, or no name for a group.
     """
     several = [models] if isinstance(models, str | Path) else list(models)
     if name is not None and len(several) > 1:
         raise UsageError(
             f"name is for one model, but {len(several)} are given; leave it out, or give one model"
         )
+    if group is not None:
+        check_group(group)
     spec = ModelSpec(
         model="",
         name=name,
         revisions=None if revisions is None else ",".join(_terms("revisions", revisions, _NAMES)),
         random_init=random_init,
         tokenizer=None if tokenizer is None else str(tokenizer),
+        group=group,
     )
     return tuple(replace(spec, model=str(model)) for model in several)
 

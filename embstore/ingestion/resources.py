@@ -2,8 +2,8 @@
 
 import contextlib
 import logging
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import torch
@@ -42,6 +42,7 @@ class Resources:
         devices: where models run; as many checkpoints are measured at once.
         dtype: of their weights.
         permissions: what of a model's files may run code.
+        groups: of which group of seeds each model is, by its name, where that is said.
     """
 
     candidates: tuple[Candidate, ...]
@@ -53,6 +54,7 @@ class Resources:
     devices: tuple[torch.device, ...]
     dtype: torch.dtype
     permissions: Permissions
+    groups: Mapping[str, str] = field(default_factory=dict)
 
 
 @contextlib.contextmanager
@@ -71,8 +73,10 @@ def open_resources(request: Request, store: str | Path | None) -> Iterator[Resou
     devices = choose_devices(settings.devices if settings.ray is None else ("cpu",))
     dtype = choose_dtype(settings.dtype)
     permissions = Permissions(settings.allow_pickle, settings.allow_remote_code)
-    found = [candidate for model in request.models for candidate in _find(model, settings)]
+    by_model = [(model, _find(model, settings)) for model in request.models]
+    found = [candidate for _, candidates in by_model for candidate in candidates]
     _check_names(found)
+    groups = _groups(by_model)
     database = open_database(store, lazy=True)
     with open_text(request.corpus, settings.text_field) as text:
         # Each once, however often it is named.
@@ -92,6 +96,7 @@ def open_resources(request: Request, store: str | Path | None) -> Iterator[Resou
             devices=used,
             dtype=dtype,
             permissions=permissions,
+            groups=groups,
         )
 
 
@@ -159,6 +164,19 @@ def _check_names(found: Sequence[Candidate]) -> None:
                 f"{place} and {candidate.place} are both called {label(candidate)}; measure them "
                 "one at a time, each with a name of its own"
             )
+
+
+def _groups(by_model: Sequence[tuple[ModelSpec, list[Candidate]]]) -> dict[str, str]:
+    """Return the groups of models by their names; a model is in one."""
+    groups: dict[str, str] = {}
+    for model, candidates in by_model:
+        for name in {candidate.name for candidate in candidates}:
+            if model.group is not None and groups.setdefault(name, model.group) != model.group:
+                raise UsageError(
+                    f"{name} is said to be a seed of {groups[name]} and of {model.group}; a model "
+                    "is in one group"
+                )
+    return groups
 
 
 def _find(model: ModelSpec, settings: Settings) -> list[Candidate]:

@@ -18,6 +18,7 @@ from embstore.ingestion.prefetch import Preparation, Prepared, Trouble
 from embstore.ingestion.recording import measure_and_store
 from embstore.ingestion.request import Settings
 from embstore.ingestion.resources import Resources
+from embstore.ingestion.seed_groups import SeedGroups
 from embstore.ingestion.storing import Storing
 from embstore.measuring.checkpoint import Progress
 from embstore.store.empty_layers import EmptyLayers
@@ -37,6 +38,7 @@ class Series:
         self._copies = Copies(resources.database)
         self._emptiness = Emptiness(resources.database, alone=resources.alone)
         self._storing = Storing(resources.database)
+        self._groups = SeedGroups(resources.database, resources.groups)
 
     def is_to_measure(self, prepared: Prepared) -> bool:
         """Tell whether a checkpoint needs a place: it is not stored, and nothing is in the way."""
@@ -114,12 +116,14 @@ class Series:
                 texts=planned.windows.texts,
                 seconds=planned.seconds,
             )
+            self._groups.join(candidate.name, run_id)
             return located, stored, None
         if place is None:
             raise TypeError("what is to be measured needs a place")
+        settings = self._groups.settings_of(candidate.name, self._settings)
         try:
             return *measure_and_store(
-                prepared, planned, self._resources, self._storing, self._settings, place, progress
+                prepared, planned, self._resources, self._storing, settings, place, progress
             ), None
         except StoreError:
             raise

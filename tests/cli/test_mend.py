@@ -141,3 +141,37 @@ def test_tag_chooses_runs_in_whatever_is_asked(store: Path, tmp_path: Path) -> N
         found = embstore(*arguments, "-s", store)
         assert (found.returncode, found.stdout) == (code, "")
         assert says in found.stderr
+
+
+def test_group_and_ungroup_say_what_they_did(store: Path) -> None:
+    told = embstore("group", "lab/g", "lab/a", "lab/b", "-s", store)
+    assert (told.returncode, told.stdout) == (0, "")
+    assert told.stderr.splitlines() == [
+        *("lab/a is a seed of lab/g now", "lab/b is a seed of lab/g now")
+    ]
+    again = embstore("group", "lab/g", "lab/a", "-s", store)
+    assert again.stderr == "nothing to change: lab/a is in group lab/g already\n"
+    moved = embstore("group", "other", "lab/a", "-s", store)
+    assert moved.stderr == "lab/a is a seed of other now; it was one of lab/g\n"
+    listed = embstore("ls", "models", "-s", store, "-f", "json").stdout
+    assert '"seed_group": "other"' in listed
+    out = embstore("ungroup", "lab/a", "-s", store)
+    assert out.stderr == "lab/a is no seed of other any more\n"
+    assert embstore("ungroup", "lab/a", "-s", store).stderr == (
+        "nothing to change: lab/a is in no group\n"
+    )
+
+
+def test_groups_are_refused_in_a_line(store: Path) -> None:
+    for arguments, code, message in (
+        (("group", "", "lab/a"), 2, "the group's name is empty"),
+        (("group", "g" * 201, "lab/a"), 2, "201 characters; give 200 or fewer"),
+        (("group", "a\nb", "lab/a"), 2, r"'a\nb' cannot be a group's name"),
+        (("group", "g", "lab/c"), 1, "no model 'lab/c' in this store"),
+        (("ungroup", "lab/c"), 1, "no model 'lab/c' in this store"),
+        (("group", "g"), 2, "MODEL"),
+        (("tag", run_id(store, "lab/a"), f"seed_group={'g' * 201}"), 2, "201 characters"),
+    ):
+        refused = embstore(*arguments, "-s", store)
+        assert refused.returncode == code
+        assert message in refused.stderr

@@ -26,6 +26,8 @@ def fill(folder: Path) -> Path:
     tiny_models.build("llama", folder / "my-model")
     tiny_models.build("gpt_neox", folder / "other-model", seed=1)
     tiny_models.build("bert", folder / "my-encoder")
+    for seed in (1, 2, 3):
+        tiny_models.build("llama", folder / f"seed-{seed}", seed=seed)
     for step in STEPS:
         home = folder / "output" / f"checkpoint-{step}"
         tiny_models.build("llama", home, seed=step)

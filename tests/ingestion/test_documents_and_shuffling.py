@@ -235,7 +235,12 @@ def test_a_study_lists_ways_of_shuffling(tiny_llama: Path, sentences: Path, tmp_
     assert [outcome.status for outcome in outcomes] == ["measured", "measured"]
     outcomes = embstore.ingest_study(study, models=tiny_llama, store=store)
     assert [outcome.status for outcome in outcomes] == ["stored", "stored"]
-    alone: list[dict[str, Any]] = [{"name": "a"}, {"revisions": "all"}, {"text_field": "text"}]
+    alone: list[dict[str, Any]] = [
+        {"name": "a"},
+        {"group": "g"},
+        {"revisions": "all"},
+        {"text_field": "text"},
+    ]
     for wrong in alone:
         with pytest.raises(UsageError, match="is given without"):
             embstore.ingest_study(study, store=store, **wrong)

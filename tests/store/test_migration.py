@@ -28,6 +28,7 @@ VIEWS = VIEWS_UNTIL_0004 | {
     *("n_stack_layers", "latest_metric", "failure_status", "run_tag", "current_tags"),
     "current_metrics",
     *("latest_control", "latest_score", "scored_checkpoint", "checkpoint_score"),
+    *("model_group", "seed_run", "seed_profile", "published_value"),
 }
 MACROS = "SELECT function_name AS name FROM duckdb_functions() WHERE NOT internal"
 

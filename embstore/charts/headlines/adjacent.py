@@ -23,7 +23,9 @@ _TURNED = {
 
 
 def linearity(rows: Sequence[Row]) -> str | None:
-    """Say how much linear maps explain at least."""
+    """Say how much linear maps explain at least; of seeds one may have less than their median."""
+    if any(row.get("n_seeds") for row in rows):
+        return None
     found = {}
     for name in ("linearity_next", "linearity_residual_next"):
         values = [

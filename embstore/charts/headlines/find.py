@@ -1,15 +1,18 @@
 """Finds the headline of a question's rows."""
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from embstore.asking.question import Question
 from embstore.charts.headlines import adjacent, ledger, profiles, scores, shapes, training
-from embstore.charts.headlines.wording import Row
+from embstore.charts.headlines.wording import ERRORS, Row
 from embstore.types import MetricInfo
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+_SEEDS = re.compile(r" · (\d+ seeds)")
 
 # By the name of the built-in question. One that is not here is titled by the question itself.
 _OF_A_METRIC: Mapping[str, Callable[[Sequence[Row], MetricInfo | None], str | None]] = {
@@ -50,9 +53,30 @@ def finding(question: Question, table: "pa.Table", metric: MetricInfo | None) ->
         return None
     # What a model shows is told of text as it is; a control stands beside it.
     rows = [row for row in table.to_pylist() if row.get("shuffle") in {None, "none"}]
+    if _is_uneven(rows):
+        return None
+    rows = [_of_seeds(row) for row in rows]
     if find := _OF_A_METRIC.get(question.name):
         # Of a number of a coordinate there is no higher and lower.
         return None if metric is not None and metric.unit == "index" else find(rows, metric)
     if say := _OTHERS.get(question.name):
         return say(rows)
     return None
+
+
+def _is_uneven(rows: Sequence[Row]) -> bool:
+    """Tell whether a line is the median of more seeds here than there: that alone moves it."""
+    counts: dict[object, set[int]] = {}
+    for row in rows:
+        if row.get("n_seeds"):
+            counts.setdefault(row["series"], set()).add(row["n_seeds"])
+    return any(len(of_line) > 1 for of_line in counts.values())
+
+
+def _of_seeds(row: Row) -> Row:
+    """Give a row of seeds a spoken name, and an error: within half a band nothing differs."""
+    low, high = row.get("seed_low"), row.get("seed_high")
+    if low is None or high is None:
+        return row
+    name = _SEEDS.sub(r" (\1)", str(row["series"]))
+    return {**row, "series": name, "std_error": (high - low) / 2 / ERRORS}

@@ -11,7 +11,7 @@ from embstore.types import MetricInfo
 Row: TypeAlias = Mapping[str, Any]
 
 # A difference counts where it exceeds this many standard errors, and this share of all the values.
-_ERRORS, _SHARE = 3.0, 0.1
+ERRORS, _SHARE = 3.0, 0.1
 # From here on numbers are mostly zeros.
 _HUGE = 1e9
 _LONGEST_NAME = 48
@@ -158,7 +158,7 @@ def differ(one: Row, other: Row, values: Iterable[float]) -> bool:
     errors = [row.get("std_error") for row in (one, other)]
     error = math.hypot(*(error for error in errors if error is not None))
     least: float = _SHARE * (max(everything) - min(0.0, *everything))
-    return gap > max(_ERRORS * error, least)
+    return gap > max(ERRORS * error, least)
 
 
 def moves(before: float, after: float, *errors: float | None) -> bool:
@@ -168,7 +168,7 @@ def moves(before: float, after: float, *errors: float | None) -> bool:
     (True, False, False)
     """
     error = math.hypot(*(each for each in errors if each is not None))
-    return abs(before - after) > max(_ERRORS * error, _SHARE * max(abs(before), abs(after)))
+    return abs(before - after) > max(ERRORS * error, _SHARE * max(abs(before), abs(after)))
 
 
 def only_blocks(metric: object) -> bool:

@@ -51,6 +51,7 @@ class ModelTable(_Table):
     name: Line | None = None
     random_init: bool = False
     tokenizer: Line | None = None
+    group: Line | None = None
 
 
 class StudyTable(_Table):
@@ -67,6 +68,7 @@ class StudyTable(_Table):
     pairs: bool = True
     intervals: bool = True
     tags: dict[str, Line] = {}
+    group: Line | None = None
     sampling: SamplingTable = SamplingTable()
     models: Annotated[list[ModelTable], Field(min_length=1)]
 

@@ -11,6 +11,7 @@
     scopes = ["all", "no_sinks"]
     pairs = true
     tags = { lab = "a" }
+    group = "pythia-70m"              # all models are seeds of one another
 
     [sampling]
     tokens = 8192
@@ -26,6 +27,7 @@
     name = "small"
     random_init = false
     tokenizer = "EleutherAI/pythia-1b"
+    group = "pythia-70m"              # or only this and others that say so
 
 Only ``corpus`` and one model are required. Where a study runs, and what a machine's owner
 allows (pickled weights, code of a model), is left to the command line.
@@ -165,7 +167,7 @@ def _request(table: StudyTable, path: Path, instead: Instead) -> Request:
         text_field=table.text_field if own_text else instead.text_field,
     )
     # Also where others take their place: a study that is wrong is told of.
-    own_models = tuple(_models(table.models, path))
+    own_models = tuple(_models(table.models, path, group=table.group))
     corpus = resolved(table.corpus, path) if instead.corpus is None else instead.corpus
     return build_request(own_models if instead.models is None else instead.models, corpus, settings)
 
@@ -180,12 +182,12 @@ def _sampling(table: SamplingTable, instead: Instead) -> Sampling:
     )
 
 
-def _models(tables: Sequence[ModelTable], path: Path) -> Iterator[ModelSpec]:
-    """Give all models; none may be asked for twice."""
+def _models(tables: Sequence[ModelTable], path: Path, *, group: str | None) -> Iterator[ModelSpec]:
+    """Give all models, of the study's group unless they have their own; none may be there twice."""
     places: dict[tuple[str, str | None, bool], int] = {}
     for i, table in enumerate(tables):
         try:
-            model = _model(table, path)
+            model = _model(table, path, table.group if table.group is not None else group)
         except UsageError as error:
             raise UsageError(f"models[{i}]: {error}") from error
         first = places.setdefault((model.model, model.revisions, model.random_init), i)
@@ -194,7 +196,7 @@ def _models(tables: Sequence[ModelTable], path: Path) -> Iterator[ModelSpec]:
         yield model
 
 
-def _model(table: ModelTable, path: Path) -> ModelSpec:
+def _model(table: ModelTable, path: Path, group: str | None) -> ModelSpec:
     place = resolved(table.model, path)
     if table.revisions and "@" in table.model and place == table.model:
         raise UsageError(f"{place} names a revision after @; leave out that or the revisions")
@@ -204,5 +206,6 @@ def _model(table: ModelTable, path: Path) -> ModelSpec:
         revisions=table.revisions,
         random_init=table.random_init,
         tokenizer=table.tokenizer and resolved(table.tokenizer, path),
+        group=group,
     )
     return model

@@ -61,7 +61,14 @@ def tag_run(database: "Database", run: str, tags: Mapping[str, str | None]) -> T
 
 def _tag(connection: "sa.Connection", asked: Selection, wanted: Mapping[str, str | None]) -> Tagged:
     (found,) = find_runs(in_transaction(connection), asked)
-    run_id = str(found["run_id"])
+    tags, changed = change_tags(connection, str(found["run_id"]), wanted)
+    return Tagged(run=found, tags=tags, changed=changed)
+
+
+def change_tags(
+    connection: "sa.Connection", run_id: str, wanted: Mapping[str, str | None]
+) -> tuple[dict[str, str], tuple[str, ...]]:
+    """Give a run tags within a transaction; return all it has then, and the keys that changed."""
     tags_now = connection.exec_driver_sql(_TAGS, (run_id,))
     before = {str(key): str(value) for key, value in tags_now}
     changed = {key: value for key, value in wanted.items() if before.get(key) != value}
@@ -78,11 +85,8 @@ def _tag(connection: "sa.Connection", asked: Selection, wanted: Mapping[str, str
             ],
         )
     now_there = {**before, **changed}
-    return Tagged(
-        run=found,
-        tags={key: value for key, value in sorted(now_there.items()) if value is not None},
-        changed=tuple(changed),
-    )
+    tags = {key: value for key, value in sorted(now_there.items()) if value is not None}
+    return tags, tuple(changed)
 
 
 def shown(tags: Mapping[str, str]) -> str:

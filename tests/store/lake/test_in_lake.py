@@ -19,13 +19,14 @@ from embstore.store.database import Database
 from embstore.store.exports.exporting import export_store
 from embstore.store.mending.deriving import derive_numbers
 from embstore.store.mending.find_runs import Selection
+from embstore.store.mending.grouping import group_models
 from embstore.store.mending.merging import merge_stores
 from embstore.store.mending.removing import remove_runs
 from embstore.store.mending.renaming import rename_model
 from embstore.store.mending.tagging import tag_run
 from embstore.store.scores import remove_scores, write_scores
 from embstore.store.verification.faults import find_faults
-from embstore.store.writing import write_run
+from embstore.store.writing import write_run, write_runs
 from embstore.types import Score
 from tests.asking.watching.trainings import steps_of
 from tests.processes import finish, start
@@ -157,6 +158,19 @@ def test_scores_are_imported_once_and_removed(filled: Database) -> None:
     assert found == [{"model": "lab/decoder", "value": 2.0}]
     removed = remove_scores(filled, names=["f1"])
     assert (removed.scores, removed.earlier) == (1, 1)
+
+
+def test_seeds_are_told_drawn_and_taken_back(lake: Database, path: Path) -> None:
+    runs = [make_run(name=f"lab/{i}") for i in range(3)]
+    file = new_store(path, runs)
+    write_runs(lake, runs)
+    for one in (lake, file):
+        group_models(one, ["lab/0", "lab/1", "lab/2"], "lab/g")
+        group_models(one, ["lab/2"], None)
+    question = find_question("layer_profile")
+    answer = run_question(lake, question)
+    assert set(answer["series"].to_pylist()) == {"lab/g · 2 seeds", "lab/2"}
+    assert answer.equals(run_question(file, question))
 
 
 def test_numbers_are_derived_and_merged(

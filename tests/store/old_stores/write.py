@@ -63,6 +63,11 @@ def main(folder: Path) -> None:
         ]
         given = [Score(**score, name="arc_easy/acc", source="scores.csv") for score in scores]
         write_scores(database, given)
+    # Of schema 0014 and later.
+    with contextlib.suppress(ImportError):
+        from embstore.store.mending.grouping import group_models
+
+        group_models(database, ["example/encoder", "example/both"], "example/seeds")
     opened = embstore.open(store)
     answers = {}
     for name in sorted(path.stem for path in Path("queries").glob("*.sql")):

@@ -1,0 +1,115 @@
+"""What is said of groups of seeds beside an answer."""
+
+from pathlib import Path
+
+import pytest
+
+from embstore.api.store import Store, open_store
+from embstore.types import Run
+from tests.queries.asking import copy_of
+from tests.stores import new_store
+from tests.synthetic import make_run
+
+GROUP = {"seed_group": "lab/g"}
+
+
+def asked(path: Path, *runs: Run) -> Store:
+    return open_store(new_store(path / "s.duckdb", runs).path)
+
+
+def notes(store: Store, name: str = "layer_profile", **params: object) -> str:
+    return "\n".join(store.query(name, **params).notes)
+
+
+def seeds(n: int) -> list[Run]:
+    return [make_run(name=f"lab/{i}", tags=GROUP) for i in range(n)]
+
+
+def test_line_and_band_are_told_with_the_number_of_seeds(tmp_path: Path) -> None:
+    store = asked(tmp_path, *seeds(3), make_run(name="other"))
+    said = notes(store)
+    assert "their median at equal layer and step, in a band from the least to the greatest" in said
+    assert "(lab/g: band over 3 seeds), which is no error of measurement." in said
+    assert "seeds=single" in said
+    assert "between their quartiles (lab/g: band over 3 seeds)" in notes(store, seeds="quartiles")
+    for params in ({"seeds": "single"}, {"models": "lab/1"}, {"models": "other"}):
+        assert "seeds" not in notes(store, **params)
+
+
+@pytest.mark.parametrize(
+    ("spread", "words"),
+    [
+        ("band", "of two seeds a band has no more than their two values"),
+        ("quartiles", "the quartiles of two seeds are a quarter of the way from one to the other"),
+    ],
+)
+def test_what_a_band_of_two_is_is_told(spread: str, words: str, tmp_path: Path) -> None:
+    two, three = (tmp_path / n for n in "23")
+    two.mkdir()
+    three.mkdir()
+    assert words in notes(asked(two, *seeds(2)), seeds=spread)
+    assert words not in notes(asked(three, *seeds(3)), seeds=spread)
+
+
+def test_steps_with_fewer_seeds_are_told(tmp_path: Path) -> None:
+    runs = [
+        make_run(name=f"lab/{i}", revision=f"step{n}", step=n, tags=GROUP)
+        for i in range(4)
+        for n in (1, 2)
+        if (i, n) != (3, 2)
+    ]
+    assert "lab/g: band over 3 to 4 seeds" in notes(asked(tmp_path, *runs), "anisotropy_by_step")
+
+
+def test_who_is_left_out_of_a_band_is_told_and_why(tmp_path: Path) -> None:
+    others = [make_run(name=f"odd/{i}", seed=5, tags=GROUP) for i in range(2)]
+    store = asked(tmp_path, *seeds(3), *others)
+    assert (
+        "odd/0 is a seed of lab/g, too, but differs from most of them in seed, and so 1 more "
+        "model: not in the band, but by itself." in notes(store)
+    )
+    # And that numbers side by side were not measured alike, as ever.
+    assert "These runs differ in seed (0, 5)" in notes(store)
+    assert "odd/0" not in notes(store, seeds="single")
+
+
+def test_a_band_of_unlike_steps_is_told_of(tmp_path: Path) -> None:
+    runs = [
+        make_run(name=f"lab/{i}", revision=f"step{n}", step=n, tokens=256 * n, tags=GROUP)
+        for i in range(2)
+        for n in (1, 2)
+    ]
+    assert "These runs differ in tokens (256, 512)" in notes(
+        asked(tmp_path, *runs), "dimension_by_step"
+    )
+
+
+def test_the_same_weights_twice_are_told(tmp_path: Path) -> None:
+    first, second, third = seeds(3)
+    twin = second.checkpoint.__class__(**{**vars(second.checkpoint), "weights_sha256": "x"})
+    same = [run.__class__(**{**vars(run), "checkpoint": twin}) for run in (first, second)]
+    said = notes(asked(tmp_path, *same, third))
+    assert "lab/0, lab/1 of the seeds of lab/g have the same weights: one training" in said
+    # Where only the order of the text differs the beginning is the same.
+    (tmp_path / "at0").mkdir()
+    begun = [copy_of(run, revision="step0", step=0) for run in same]
+    assert "same weights" not in notes(asked(tmp_path / "at0", *begun))
+
+
+def test_a_group_that_never_meets_is_told(tmp_path: Path) -> None:
+    runs = [make_run(name=f"lab/{i}", revision=f"step{i}", step=i, tags=GROUP) for i in range(1, 4)]
+    said = notes(asked(tmp_path, *runs))
+    assert (
+        "lab/g is a group of 3 models, but no two of them were measured alike at one step" in said
+    )
+    (tmp_path / "one").mkdir()
+    assert "lab/g" not in notes(asked(tmp_path / "one", *seeds(1)))
+
+
+def test_an_answer_shows_seeds_where_there_are_any(tmp_path: Path) -> None:
+    store = asked(tmp_path, *seeds(3))
+    shown, above, _ = store.query("layer_profile", scopes="all").at_a_glance(80)
+    assert {"n_seeds", "seed_low", "seed_high"} <= set(shown.column_names)
+    assert any("lab/g · 3 seeds" in line for line in above)
+    shown, above, _ = store.query("layer_profile", scopes="all", seeds="single").at_a_glance(80)
+    assert "seed" not in " ".join([*shown.column_names, *above])
