@@ -11,6 +11,7 @@ _OF_THE_STUDY = (
     *("models", "corpus", "text_field", "tokens", "window", "sample", "seed"),
     *("windows", "shuffle"),
     *("dtype", "scopes", "metrics", "pairs", "intervals", "name"),
+    *("head", "attention"),
     *("revisions", "random_init", "tokenizer"),
 )
 # What taking in runs that are kept has a use for.

@@ -66,6 +66,8 @@ class StudyTable(_Table):
     metrics: Lines = ["default"]
     pairs: bool = True
     intervals: bool = True
+    head: bool = False
+    attention: bool = False
     tags: dict[str, Line] = {}
     sampling: SamplingTable = SamplingTable()
     models: Annotated[list[ModelTable], Field(min_length=1)]

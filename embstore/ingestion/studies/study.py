@@ -10,6 +10,8 @@
     dtype = "float32"
     scopes = ["all", "no_sinks"]
     pairs = true
+    head = false                      # whether to measure what the head predicts
+    attention = false                 # whether to measure where attention goes
     tags = { lab = "a" }
 
     [sampling]
@@ -119,6 +121,8 @@ def _request(table: StudyTable, path: Path) -> Request:
         metrics=table.metrics,
         pairs=table.pairs,
         intervals=table.intervals,
+        head=table.head,
+        attention=table.attention,
         text_field=table.text_field,
     )
     return build_request(_models(table.models, path), resolved(table.corpus, path), settings)
