@@ -23,7 +23,7 @@ from benchmarks.scale import Scale
 from benchmarks.sections import Section, Table
 from embstore.inputs.token_sample import sample_positions
 from embstore.measuring.checkpoint import Choice, measure_batches
-from embstore.metrics.selection import ALL, Selection
+from embstore.metrics.selection import PRESETS, Selection
 from embstore.models.hidden_states import HiddenBatch
 from embstore.types import LayerKey, Measured
 
@@ -228,7 +228,7 @@ def measured(design: Design, seed: int, names: frozenset[str] | None = None) -> 
     ids = np.zeros(mask.shape, dtype=np.int64)
     batch = HiddenBatch(0, states, mask, {"decoder": ids}, 0.0)
     positions = sample_positions(design.n_windows, window, round(design.n * design.kept), seed)
-    chosen = Selection(tuple(n for n in ALL if names is None or n in names))
+    chosen = Selection(tuple(n for n in PRESETS["all"] if names is None or n in names))
     return measure_batches([batch], positions, Choice(scopes=("all",), selection=chosen))
 
 

@@ -17,6 +17,17 @@ Site = Literal["embedding", "block", "final_norm"]
 
 SearchMethod = Literal["exact", "pynndescent"]
 
+# What a token has at a layer beside its vector: what the model's head, or its attention, makes of
+# it, and how long the first of a window is. "attention to first" is one number for each head.
+TokenNumber = Literal[
+    "loss",
+    "lens entropy",
+    "lens divergence",
+    "attention entropy",
+    "attention to first",
+    "first norm",
+]
+
 FloatArray = NDArray[np.float64]
 
 

@@ -1,7 +1,7 @@
 -- title: Several metrics across layers, one below the other
 -- doc: One panel per metric, with the same layers below each other, so that what happens at one layer
 --   is seen in all. For the figure of Queipo-de-Llano et al. 2025 ask for
---   metrics=window_entropy,sink_rate,norm_max. The latest run of each checkpoint and text; the
+--   metrics=window_matrix_entropy,sink_rate,first_token_norm, of --attention. The latest run of each checkpoint and text; the
 --   state after the final norm is left out.
 -- param metrics VARCHAR[] = ['anisotropy', 'twonn'] in metric.name: which metrics
 -- param models VARCHAR[] = NULL in model.name: only these models; NULL means all

@@ -6,9 +6,19 @@ import torch
 from tokenizers import Tokenizer
 from tokenizers.models import WordLevel
 from tokenizers.pre_tokenizers import Whitespace
-from transformers import AutoConfig, AutoModel, PreTrainedTokenizerFast
+from transformers import (
+    MODEL_FOR_CAUSAL_LM_MAPPING,
+    MODEL_FOR_MASKED_LM_MAPPING,
+    MODEL_FOR_SEQ_TO_SEQ_CAUSAL_LM_MAPPING,
+    AutoConfig,
+    AutoModel,
+    PretrainedConfig,
+    PreTrainedModel,
+    PreTrainedTokenizerFast,
+)
 
 from embstore.checkpoints.locate import locate
+from embstore.models.load import NOTHING, Beside
 from embstore.models.loaded import LoadedModel, load_config, load_model
 
 VOCAB = 200
@@ -78,11 +88,54 @@ FAMILIES: dict[str, dict[str, object]] = {
 _ONE_LAYER = {"t5_one_layer": {**FAMILIES["t5"], "num_layers": 1}}
 
 
-def build(family: str, folder: Path, *, seed: int = 0) -> Path:
+def build(family: str, folder: Path, *, seed: int = 0, with_head: bool = False) -> Path:
     """Save a random model of a family, with a tokenizer, as a model folder."""
     torch.manual_seed(seed)
     settings = FAMILIES[family] if family in FAMILIES else _ONE_LAYER[family]
-    config = AutoConfig.for_model(
+    config = _config(family, settings)
+    model = (
+        headed_class(config)._from_config(config) if with_head else AutoModel.from_config(config)
+    )
+    model.save_pretrained(folder)
+    return _with_tokenizer(folder)
+
+
+def build_headed(family: str, folder: Path, *, seed: int = 0, **more: object) -> Path:
+    """Save a random model of a family with its language-model head, as a model folder.
+
+    Its weights are five times as large as usual, so that it is decided about its predictions.
+
+    Args:
+        family: one of ``FAMILIES``, or another that transformers knows with settings of its own.
+        folder: where to.
+        seed: draws the weights.
+        more: settings beside, or instead of, those of the family.
+    """
+    torch.manual_seed(seed)
+    config = _config(family, {**FAMILIES.get(family, {}), **more})
+    model = headed_class(config)._from_config(config)
+    with torch.no_grad():
+        for weight in model.parameters():
+            if weight.ndim > 1:
+                weight.mul_(5)
+    model.save_pretrained(folder)
+    return _with_tokenizer(folder)
+
+
+def headed_class(config: PretrainedConfig) -> type[PreTrainedModel]:
+    """What transformers calls a family's model with its head; of an encoder the masked one."""
+    families = (
+        MODEL_FOR_SEQ_TO_SEQ_CAUSAL_LM_MAPPING,
+        MODEL_FOR_MASKED_LM_MAPPING,
+        MODEL_FOR_CAUSAL_LM_MAPPING,
+    )
+    known = (mapping.get(type(config), None) for mapping in families)
+    found: type[PreTrainedModel] = next(kind for kind in known if kind)
+    return found
+
+
+def _config(family: str, settings: dict[str, object]) -> PretrainedConfig:
+    config: PretrainedConfig = AutoConfig.for_model(
         family.removesuffix("_one_layer"),
         vocab_size=VOCAB,
         pad_token_id=0,
@@ -90,7 +143,10 @@ def build(family: str, folder: Path, *, seed: int = 0) -> Path:
         eos_token_id=2,
         **settings,
     )
-    AutoModel.from_config(config).save_pretrained(folder)
+    return config
+
+
+def _with_tokenizer(folder: Path) -> Path:
     PreTrainedTokenizerFast(
         tokenizer_object=words(), unk_token="w3", pad_token="w0", model_max_length=128
     ).save_pretrained(folder)
@@ -117,7 +173,11 @@ def words() -> Tokenizer:
 
 
 def load(
-    folder: Path, *, dtype: torch.dtype = torch.float32, fast_linears: bool = True
+    folder: Path,
+    *,
+    dtype: torch.dtype = torch.float32,
+    fast_linears: bool = True,
+    beside: Beside = NOTHING,
 ) -> LoadedModel:
     """Load a model folder as ingest does, on the CPU."""
     located = locate(str(folder))
@@ -127,4 +187,5 @@ def load(
         device=torch.device("cpu"),
         dtype=dtype,
         fast_linears=fast_linears,
+        beside=beside,
     )

@@ -10,7 +10,7 @@ from embstore.metrics.families import dimension
 from embstore.metrics.gride import GRIDE_RANKS
 from embstore.metrics.registry import FAMILIES, METRICS, PAIR_METRICS
 from embstore.metrics.related import RELATED
-from embstore.metrics.selection import ALL, PRESETS, SAID_ALREADY
+from embstore.metrics.selection import PRESETS, SAID_ALREADY
 
 if TYPE_CHECKING:
     from embstore.metrics.metric import Metric
@@ -41,7 +41,7 @@ def _choices() -> dict[str, object]:
     def code(names: Iterable[str]) -> str:
         return ", ".join(f"`{name}`" for name in names)
 
-    rest = [name for name in ALL if name not in (*PRESETS["default"], *SAID_ALREADY)]
+    rest = [name for name in PRESETS["all"] if name not in (*PRESETS["default"], *SAID_ALREADY)]
     return {
         "pairs": len(PAIR_METRICS),
         "families": code(family.name for family in FAMILIES),

@@ -36,6 +36,8 @@ def ingest(
     metrics: str | Iterable[str] = "default",
     pairs: bool = True,
     intervals: bool = True,
+    head: bool = False,
+    attention: bool = False,
     random_init: bool = False,
     allow_pickle: bool = False,
     allow_remote_code: bool = False,
@@ -84,6 +86,10 @@ def ingest(
             missing ones are measured, and a new run has them all.
         pairs: whether to compare each layer with the next.
         intervals: whether numbers get standard errors and intervals, which takes longer.
+        head: load the language-model head, too, and measure what it predicts from each layer:
+            the metrics of the family ``head``.
+        attention: run eager attention, and measure where it goes: the metrics of the family
+            ``attention``.
         random_init: measure the untrained architecture instead, as a control.
         allow_pickle: load pickled weights, which can run code.
         allow_remote_code: run Python code that comes with a model.
@@ -137,6 +143,8 @@ def ingest(
             metrics=metrics,
             pairs=pairs,
             intervals=intervals,
+            head=head,
+            attention=attention,
             text_field=text_field,
         ),
     )

@@ -10,6 +10,7 @@ from embstore.errors import UsageError
 _OF_THE_STUDY = (
     *("sample", "seed", "windows", "shuffle"),
     *("scopes", "metrics", "pairs", "intervals"),
+    *("head", "attention"),
 )
 # What is said of a model or a text that takes the place of the study's, and by what that is given.
 _OF_ANOTHER = {

@@ -202,6 +202,23 @@ def ingest(
     intervals: Annotated[
         bool, typer.Option(help="Give numbers standard errors.", rich_help_panel="How")
     ] = True,
+    head: Annotated[
+        bool,
+        typer.Option(
+            "--head",
+            help="Measure what the model's head predicts from each layer: loss, entropy, "
+            "divergence.",
+            rich_help_panel="What is measured",
+        ),
+    ] = False,
+    attention: Annotated[
+        bool,
+        typer.Option(
+            "--attention",
+            help="Measure where attention goes, with the eager kernel: entropy, sinks.",
+            rich_help_panel="What is measured",
+        ),
+    ] = False,
     random_init: Annotated[
         bool,
         typer.Option(
@@ -338,6 +355,8 @@ def ingest(
                 metrics=metrics,
                 pairs=pairs,
                 intervals=intervals,
+                head=head,
+                attention=attention,
                 text_field=text_field,
             ),
         )

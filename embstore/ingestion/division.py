@@ -94,5 +94,7 @@ def _cost(candidate: Candidate, settings: Settings, permissions: Permissions) ->
         pairs=selection.needs("joint covariance"),
         search=selection.needs("neighbors"),
         eigen=selection.eigen,
+        head=selection.needs("head"),
+        attention=selection.needs("attention"),
     )
     return sum(operations(model_size(model), extent))

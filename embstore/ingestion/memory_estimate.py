@@ -17,6 +17,7 @@ from embstore.common.workers import n_workers as usual_workers
 from embstore.measuring.layers_at_once import bytes_of_one, layers_at_once
 from embstore.models.description import ModelSize
 from embstore.models.hidden_states import windows_per_batch
+from embstore.models.lens import BLOCK_BYTES
 
 # Bytes for each kept token, layer and scope until pairs are measured: 30 neighbours and the
 # number of a row.
@@ -24,6 +25,8 @@ _NEAREST_BYTES = 31 * 8
 # What is imported and compiled when a model first runs, and what the allocator keeps: measured
 # with two small models.
 _RUNTIME_BYTES = 250_000_000
+# Of a block of tokens: logits and their logarithms of shares, of two layers, and products of these.
+_ARRAYS_OF_LOGITS = 6
 
 
 @dataclass(frozen=True)
@@ -41,6 +44,8 @@ class Extent:
         eigen: how much of each covariance is decomposed.
         batch_size: windows per forward pass; None for what fits the usual size.
         itemsize: bytes of a number in the model.
+        head: whether its head is applied to every layer.
+        attention: whether its attention is looked at.
     """
 
     n_windows: int
@@ -53,6 +58,8 @@ class Extent:
     eigen: Literal["directions", "values", "first"] = "directions"
     batch_size: int | None = None
     itemsize: int = 4
+    head: bool = False
+    attention: bool = False
 
     @property
     def n_window_sample(self) -> int:
@@ -75,13 +82,14 @@ class MemoryEstimate:
     """Bytes of a run, beside the interpreter and the imported libraries.
 
     Attributes:
-        weights: of the model, once loaded.
+        weights: of the model, once loaded; with a head as if it shared none with the embeddings.
         moments: s/2 for every hidden state (blocks, embedding, final norm), as much for windows
             as one vector each, and first tokens and as many sinks as vectors or sums.
         pairs: s for every two adjacent layers, and as much for those that have sums.
         sample: 4·d·n for every hidden state, and the nearest neighbours.
-        batch: hidden states of one batch, the model's own activations, and for each
-            worker what taking in a layer, or a pair of layers, needs.
+        batch: hidden states of one batch, the model's own activations, its attention in one
+            block, or logits of some tokens, where wanted, and for each worker what taking in a
+            layer, or a pair of layers, needs.
         work: for each worker what measuring a layer, or a pair, needs.
         runtime: what running any model adds.
     """
@@ -135,6 +143,12 @@ def estimate(size: ModelSize, extent: Extent, *, n_workers: int | None = None) -
     # the widest layer.
     n_vectors = size.n_states + len(size.n_layers) + 8
     activations = batch_tokens * extent.itemsize * (n_vectors * d + 3 * size.widest)
+    if extent.attention:
+        # Before the softmax, after it, and in the model's own numbers; then of a window in float32.
+        maps = size.n_heads * extent.window**2
+        windows = min(chosen, extent.n_windows)
+        activations += maps * (windows * (4 + 2 * extent.itemsize) + 2 * 4)
+    logits = _ARRAYS_OF_LOGITS * BLOCK_BYTES if extent.head else 0
     # Of one layer or of two: copies in float32, centred ones in float64, and three sums.
     taking_in = batch_tokens * d * (32 if extent.pairs else 16) + 3 * square
 
@@ -143,10 +157,11 @@ def estimate(size: ModelSize, extent: Extent, *, n_workers: int | None = None) -
     kinds = extent.n_window_scopes
     of_windows = 4 * d + (_NEAREST_BYTES if extent.search else 0)
     return MemoryEstimate(
-        weights=size.n_parameters * extent.itemsize,
+        weights=(size.n_parameters + (size.n_logits * d if extent.head else 0)) * extent.itemsize,
         moments=size.n_states * (triangle * (1 + kinds) + special),
         pairs=n_pairs * (square * (1 + kinds) + cross_special),
         sample=size.n_states * (sample + nearest + kinds * extent.n_window_sample * of_windows),
-        batch=activations + workers * taking_in,
+        # Logits are made once the model has run.
+        batch=max(activations, logits) + workers * taking_in,
         work=layers_at_once(need, workers) * need,
     )

@@ -19,10 +19,11 @@ from embstore.inputs.image_windows import ImageWindows
 from embstore.inputs.token_sample import sample_windows
 from embstore.inputs.windows import Windows
 from embstore.measuring.checkpoint import Choice, Progress, measure_batches
+from embstore.metrics.selection import Selection
 from embstore.models.description import ModelDescription
 from embstore.models.devices import choose_device, choose_dtype
 from embstore.models.hidden_states import HiddenBatch, default_batch_size, hidden_batches
-from embstore.models.load import Weights, read_weights
+from embstore.models.load import Beside, Weights, read_weights
 from embstore.models.loaded import LoadedModel, examine, load_config
 from embstore.types import Checkpoint, Measured, Model
 
@@ -111,13 +112,15 @@ def measure_job(
     began = time.perf_counter()
     keep_freed_memory()
     config = known.config if known else load_config(job.located)
+    beside = wanted_beside(job.choice.selection)
     weights = weights or read_weights(
         job.located,
         config,
         device=choose_device(job.choice.device),
         dtype=choose_dtype(job.dtype),
+        beside=beside,
     )
-    model = examine(weights, job.located, config, context=job.context)
+    model = examine(weights, job.located, config, context=job.context, attention=beside.attention)
     unequal = not job.windows.attention_mask.all()
     batch_size = job.batch_size or default_batch_size(model, job.windows.window, unequal=unequal)
     with _batches(model, job.windows, batch_size) as batches:
@@ -135,6 +138,11 @@ def measure_job(
         seconds=time.perf_counter() - began,
         peak_memory_bytes=peak_memory_bytes(),
     )
+
+
+def wanted_beside(selection: Selection) -> Beside:
+    """Return what metrics take of a model beside its hidden states."""
+    return Beside(head=selection.needs("head"), attention=selection.needs("attention"))
 
 
 @contextlib.contextmanager

@@ -24,6 +24,7 @@ from embstore.inputs.windows import Windows
 from embstore.measuring.scopes import SINK_THRESHOLD
 from embstore.metrics.selection import Selection
 from embstore.models.description import ModelDescription, describe
+from embstore.models.heads import headed_class
 from embstore.models.image_reader import ModelImageReader
 from embstore.models.loaded import tokenizer_sha256
 from embstore.store import ids
@@ -90,6 +91,8 @@ def plan(
     began = time.perf_counter()
     sampling = settings.sampling
     model = replace(known, located=located) if known else describe(located)
+    asked = Selection(settings.metrics, settings.intervals)
+    _check_can_be_asked(model, asked)
     windows, reader = _draw(model, resources, sampling)
     positions = sample_places(windows.attention_mask, sampling.sample, sampling.seed)
     configuration = Configuration(
@@ -112,7 +115,6 @@ def plan(
     corpus = ids.corpus_id(resources.text.corpus)
     sample = Sample.of(checkpoint, corpus, configuration)
     stored = [] if settings.force else resources.stored.of_sample(sample)
-    asked = Selection(settings.metrics, settings.intervals)
     task = find_task(settings.scopes, asked, stored)
     configuration = replace(
         configuration, scopes=",".join(task.scopes), intervals=task.selection.intervals
@@ -168,6 +170,22 @@ def _draw(
     return windows, reader
 
 
+def _check_can_be_asked(model: ModelDescription, asked: Selection) -> None:
+    """Refuse what a model cannot have, as far as its configuration tells.
+
+    Raises:
+        ModelError: its head is wanted, and it has none; or it reads images.
+    """
+    name = model.located.name
+    if model.tokenizer is None and (asked.needs("head") or asked.needs("attention")):
+        raise ModelError(
+            f"{name} reads images: its attention is not measured, and it predicts no tokens; "
+            "leave out head and attention"
+        )
+    if asked.needs("head"):
+        headed_class(model.config, name)
+
+
 def _check_for_images(sampling: Sampling, name: str) -> None:
     """Refuse what only a text can have.
 
@@ -200,6 +218,8 @@ def plan_extent(planned: Plan, itemsize: int, settings: Settings) -> Extent:
         pairs=planned.task.measured.needs("joint covariance"),
         search=planned.task.measured.needs("neighbors"),
         eigen=planned.task.measured.eigen,
+        head=planned.task.measured.needs("head"),
+        attention=planned.task.measured.needs("attention"),
         batch_size=settings.batch_size,
         itemsize=itemsize,
     )

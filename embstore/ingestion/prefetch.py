@@ -18,6 +18,7 @@ from embstore.checkpoints.located import Located
 from embstore.common.memory import free_memory
 from embstore.errors import StoreError
 from embstore.ingestion.memory_estimate import estimate
+from embstore.ingestion.one_checkpoint import wanted_beside
 from embstore.ingestion.plan import Plan, plan, plan_extent
 from embstore.ingestion.request import Settings
 from embstore.ingestion.resources import Resources
@@ -138,6 +139,7 @@ class Preparation:
                     planned.model.config,
                     device=self._resources.devices[0],
                     dtype=self._resources.dtype,
+                    beside=wanted_beside(planned.task.measured),
                 )
             return Prepared(candidate, planned, weights, time.perf_counter() - began)
         except StoreError:

@@ -183,14 +183,29 @@ def build_settings(
     metrics: str | Iterable[str] = "default",
     pairs: bool = True,
     intervals: bool = True,
+    head: bool = False,
+    attention: bool = False,
     text_field: str | None = None,
 ) -> Settings:
     """Return what decides the numbers of an ingest; a study may say all of it.
 
+    Args:
+        sampling: how much text is fed and kept.
+        dtype: one of ``DTYPES``.
+        tags: stored with the run.
+        scopes: which sets of tokens, or vectors of windows.
+        metrics: which, by name, family or preset.
+        pairs: whether those of a layer and the next may be among them.
+        intervals: whether numbers get errors.
+        head: whether the metrics of the family ``head`` are among them.
+        attention: the same of the family ``attention``.
+        text_field: which field or column of the corpus holds its text.
+
     Raises:
         UsageError: one of the values will not do; says which and why.
     """
-    for name, value in {"pairs": pairs, "intervals": intervals}.items():
+    added = {"head": head, "attention": attention}
+    for name, value in {"pairs": pairs, "intervals": intervals, **added}.items():
         if not isinstance(value, bool):
             raise UsageError(f"{name} is {value!r}; give true or false")
     if dtype not in DTYPES:
@@ -205,7 +220,10 @@ def build_settings(
         dtype=dtype,
         tags=dict(tags or {}),
         scopes=choose_scopes(scopes),
-        metrics=choose_metrics(_terms("metrics", metrics, _CHOICES), pairs=pairs),
+        metrics=choose_metrics(
+            [*_terms("metrics", metrics, _CHOICES), *(name for name in added if added[name])],
+            pairs=pairs,
+        ),
         intervals=intervals,
         text_field=text_field,
     )

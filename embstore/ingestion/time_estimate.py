@@ -29,6 +29,9 @@ _PAIRS = 0.4
 # A forward pass takes this many times as long as its linear layers: attention, norms and
 # activations come on top.
 _BESIDE_LINEARS = 1.3
+# Beside products: for each logit its share, logarithm and sums; for each weight of attention the
+# same, of a kernel that keeps them all. Both wait for memory.
+_LOGIT, _WEIGHT = 500.0, 300.0
 _PROBE_ROWS, _WIDEST = 512, 8192
 _PROBE_SECONDS = 0.05
 
@@ -67,7 +70,7 @@ def estimate_seconds(size: ModelSize, extent: Extent, pace: Pace) -> float:
 
 
 def operations(size: ModelSize, extent: Extent) -> tuple[float, float]:
-    """Count the operations of a forward pass, and those of the geometry of all layers.
+    """Count the operations of a forward pass, head and attention with it, and of the geometry.
 
     Args:
         size: of the model.
@@ -75,6 +78,11 @@ def operations(size: ModelSize, extent: Extent) -> tuple[float, float]:
     """
     n_tokens = extent.n_windows * extent.window
     per_token = 2 * size.n_multiplied + 4 * extent.window * size.hidden_size * sum(size.n_layers)
+    beside = 0.0
+    if extent.head:
+        beside += size.n_states * size.n_logits * (2 * size.hidden_size + _LOGIT)
+    if extent.attention:
+        beside += sum(size.n_layers) * size.n_heads * extent.window * _WEIGHT
     d, n = float(size.hidden_size), extent.n_sample
     decomposition = _DECOMPOSITION * _OF_A_DECOMPOSITION[extent.eigen]
     kinds = extent.n_window_scopes
@@ -82,7 +90,7 @@ def operations(size: ModelSize, extent: Extent) -> tuple[float, float]:
     of_sums = _SUMS * n_summed * d**2 + decomposition * d**3 * (extent.n_scopes + kinds)
     search = _SEARCH * (n**2 + kinds * extent.n_window_sample**2) * d if extent.search else 0.0
     geometry = search + of_sums * (1 if extent.pairs else 1 - _PAIRS)
-    return _BESIDE_LINEARS * n_tokens * per_token, size.n_states * geometry
+    return n_tokens * (_BESIDE_LINEARS * per_token + beside), size.n_states * geometry
 
 
 def _product_pace(width: int) -> float:

@@ -15,7 +15,7 @@ from embstore.inputs.sampling import check_seed
 from embstore.measuring.array_input import in_windows, rows_of
 from embstore.measuring.vectors import measure_vectors
 from embstore.metrics.registry import METRICS
-from embstore.metrics.selection import LISTING
+from embstore.metrics.selection import LISTING, PRESETS
 from embstore.types import Measurement
 
 _PARTS = (8, 4, 2, 1)
@@ -98,11 +98,17 @@ def measure_convergence(
         MeasurementError: as ``measure_vectors``, or there are too few windows to halve.
         UsageError: a metric is not known, or as ``measure_vectors``.
     """
-    names = list(METRICS) if metrics is None else list(metrics)
+    # What takes a model's head or attention, vectors alone have not.
+    of_vectors = [name for name in PRESETS["all"] if name in METRICS]
+    names = of_vectors if metrics is None else list(metrics)
     for name in names:
+        if name in METRICS and name not in of_vectors:
+            raise UsageError(
+                f"{name} takes the model that the vectors are of; measure that with an ingest"
+            )
         if name not in METRICS:
             one_layer = f"the metrics of one layer that {LISTING} lists"
-            raise UsageError(unknown("metric", name, METRICS, groups=one_layer, ls=LISTING))
+            raise UsageError(unknown("metric", name, of_vectors, groups=one_layer, ls=LISTING))
     (array,), numbers, known = in_windows([rows_of(X)], windows)
     dealt = np.random.default_rng(check_seed(seed)).permutation(int(numbers[-1]) + 1)
     levels: dict[str, list[Level]] = {name: [] for name in names}

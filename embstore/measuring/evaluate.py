@@ -119,7 +119,8 @@ def measure_layer(
             eigen=selection.eigen,
             device=device,
             placed=there,
-            by_window=stack.within.of(key, scope),
+            by_window={**stack.within.of(key, scope), **stack.means.of(key, scope)},
+            why_not=stack.means.why_not(key),
         )
         measurements += [
             _measure(stack, key, scope, metric, cloud, intervals=selection.intervals)

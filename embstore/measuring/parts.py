@@ -15,6 +15,7 @@ from embstore.measuring.evaluate import LayerResult
 from embstore.measuring.layer_distances import distances_for
 from embstore.measuring.scopes import same_tokens
 from embstore.measuring.stack import StackRecord
+from embstore.measuring.token_numbers import WindowMeans
 from embstore.measuring.window_vectors import WindowVectors
 from embstore.measuring.within_windows import WithinWindows
 from embstore.metrics.selection import Selection
@@ -93,6 +94,7 @@ class StackParts:
             pairs=bool(wanted.of_pair),
             joint=wanted.needs("joint covariance"),
             within=WithinWindows(self._scopes, selection),
+            means=WindowMeans(self._scopes, selection),
             distances=distances_for(widths, self._scopes, selection),
         )
         self._windows = [
@@ -129,6 +131,7 @@ class StackParts:
         )
         whole = {key: states[key] for key in states if not self.tokens.layers[key].n_bad}
         self.tokens.within.add(whole, batch.mask, groups, batch.windows, pool)
+        self.tokens.means.add(whole, batch.token_numbers, batch.mask, groups, batch.windows)
         if self.tokens.distances.wanted:
             vectors = {key: vectors_of(state) for key, state in whole.items()}
             self.tokens.distances.add(vectors, batch.mask, groups, pool)

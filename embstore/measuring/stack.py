@@ -13,6 +13,7 @@ from embstore.geometry.arithmetic.protocol import Vectors
 from embstore.measuring.collect import N_GROUPS, BatchTokens, Few, LayerRecord, PairRecord
 from embstore.measuring.layer_distances import LayerDistances
 from embstore.measuring.scopes import FIRST, REST, SINK, token_groups
+from embstore.measuring.token_numbers import WindowMeans
 from embstore.measuring.tokens_read import TokensRead
 from embstore.measuring.within_windows import WithinWindows
 from embstore.metrics.apart import ENOUGH
@@ -41,6 +42,7 @@ class StackRecord:
         joint: bool = True,
         unit: str = "tokens",
         within: WithinWindows | None = None,
+        means: WindowMeans | None = None,
         distances: LayerDistances | None = None,
     ) -> None:
         """Gather the empty records of a stack's layers.
@@ -52,10 +54,12 @@ class StackRecord:
             joint: whether that takes their joint moments.
             unit: what the vectors stand for, for messages.
             within: numbers of each window alone; None for none.
+            means: each window's means of what its tokens have; None for none.
             distances: between all of its layers; None for none.
         """
         self.unit = unit
         self.within = within or WithinWindows((), Selection(()))
+        self.means = means or WindowMeans((), Selection(()))
         self.distances = distances or LayerDistances((), ())
         # Why none of its numbers can be had; None if they can.
         self.why_nothing: str | None = None

@@ -19,7 +19,7 @@ from embstore.types import FloatArray, LayerKey
 if TYPE_CHECKING:
     from torch import Tensor
 
-Numbers = Mapping[Within, FloatArray]
+Numbers = Mapping[str, FloatArray]
 
 
 class WithinWindows:
@@ -70,7 +70,9 @@ class WithinWindows:
         ends = np.flatnonzero(np.diff(windows, append=windows[-1:] + 1)) + 1
         if len(ends) < len(windows):
             arithmetic, rows = arithmetic_of(X), np.arange(len(windows))
-            found = {what: arithmetic.within_groups(X, rows, ends, what) for what in self._wanted}
+            found: Numbers = {
+                what: arithmetic.within_groups(X, rows, ends, what) for what in self._wanted
+            }
             self._found[key, "all"] = [found]
             self._windows = [np.arange(len(ends))]
 

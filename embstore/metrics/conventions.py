@@ -11,6 +11,10 @@ SHORTFALL = f"Estimates above about {DIMENSION_CEILING} fall short: {BY_HOW_MUCH
 # Spectra of fewer tokens for each dimension end too early: numbers from them are biased.
 TOKENS_PER_DIMENSION = 10
 
+# A head whose mean attention to the first token is above this has its sink there (Gu et al. 2024,
+# arXiv 2410.10781).
+SINK_SHARE = 0.3
+
 # Where an approximate search finds a smaller share of the true neighbours than this, estimates
 # of dimension are biased by more than a percent.
 GOOD_RECALL = 0.98

@@ -28,8 +28,9 @@ Change = Literal["shift", "rotation", "duplication"]
 # covariance; all of its eigenvalues; those of the mean of xxᵀ; how far each token lies along it;
 # the nearest neighbours; the pairs within a distance; products of tokens of one window; one number
 # for each window: how its tokens lie to their mean, how evenly they are spread, how they turn; the
-# angles between any two layers; the joint covariance of two layers. "own pass" is what no other
-# metric shares.
+# angles between any two layers; what the language-model head and the attention make of each token;
+# the length of first tokens; the joint covariance of two layers. "own pass" is what no other metric
+# shares.
 Need = Literal[
     "covariance",
     "spectrum",
@@ -42,6 +43,9 @@ Need = Literal[
     "window entropy",
     "window curvature",
     "layer distances",
+    "head",
+    "attention",
+    "first norms",
     "joint covariance",
     "own pass",
 ]
@@ -49,6 +53,8 @@ Need = Literal[
 
 # What a metric costs beyond the forward pass: what it shares with all others of its class.
 COSTS: dict[str, frozenset[Need]] = {
+    "head": frozenset({"head"}),
+    "eager attention": frozenset({"attention"}),
     "own pass": frozenset(
         {
             *("own pass", "spectrum about origin", "pair counts", "window products"),

@@ -177,6 +177,12 @@ OF_ONE_LAYER = frozenset(
         "curvature",
         "window_cosine",
         "window_entropy",
+        "lens_entropy",
+        "lens_kl",
+        "window_loss",
+        "attention_entropy",
+        "first_token_norm",
+        "sink_rate",
     }
 )
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from embstore.common.cached_attribute import cached_attribute
 from embstore.geometry import gram
-from embstore.geometry.arithmetic.protocol import Vectors, Within
+from embstore.geometry.arithmetic.protocol import Vectors
 from embstore.geometry.kept.choose import kept_arithmetic_of
 from embstore.geometry.kept.protocol import KeptArithmetic, Single
 from embstore.geometry.moments import EPS, Moments
@@ -96,6 +96,7 @@ class Cloud:
         device: where it is decomposed.
         placed: the units where they are multiplied with its directions; None for where they are.
         by_window: numbers of each window alone, NaN where they are undefined, (n_windows,).
+        why_not: of numbers that no window has, the reason.
     """
 
     moments: Moments
@@ -108,7 +109,8 @@ class Cloud:
     eigen: Literal["directions", "values", "first"] = "directions"
     device: str = "cpu"
     placed: "Vectors | None" = None
-    by_window: Mapping[Within, FloatArray] = field(default_factory=dict)
+    by_window: Mapping[str, FloatArray] = field(default_factory=dict)
+    why_not: Mapping[str, str] = field(default_factory=dict)
 
     @cached_attribute
     def _made(self) -> "dict[Callable[[Cloud], object], object]":

@@ -11,8 +11,10 @@ from types import ModuleType
 
 from embstore.metrics import of_one_layer, of_two_layers
 from embstore.metrics.families import (
+    attention,
     dimension,
     directional,
+    head,
     length,
     neighborhood,
     next_layer,
@@ -32,6 +34,8 @@ FAMILIES: tuple[Family, ...] = (
     dimension.FAMILY,
     neighborhood.FAMILY,
     within_windows.FAMILY,
+    head.FAMILY,
+    attention.FAMILY,
     next_layer.FAMILY,
 )
 

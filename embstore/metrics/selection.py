@@ -35,11 +35,20 @@ _ASKED_FOR = (
 # What ranks real layers as a metric does that is measured anyway (metrics/related.py), and can be
 # derived from the stored spectrum later.
 SAID_ALREADY = ("band_above_100",)
+# What no preset has: the model is loaded with its head for it, or runs with eager attention, which
+# moves the last digits of all other numbers.
+_OF_THE_MODEL = ("head", "attention")
+
+_OF_STATES = tuple(
+    name
+    for name in ALL
+    if (METRICS.get(name) or PAIR_METRICS[name]).family.name not in _OF_THE_MODEL
+)
 
 PRESETS: dict[str, tuple[str, ...]] = {
     "core": _CORE,
-    "default": tuple(name for name in ALL if name not in (*_ASKED_FOR, *SAID_ALREADY)),
-    "all": ALL,
+    "default": tuple(name for name in _OF_STATES if name not in (*_ASKED_FOR, *SAID_ALREADY)),
+    "all": _OF_STATES,
 }
 
 
@@ -52,7 +61,7 @@ class Selection:
         intervals: whether each number gets its error.
     """
 
-    names: tuple[str, ...] = ALL
+    names: tuple[str, ...] = _OF_STATES
     intervals: bool = True
 
     def __reduce__(self) -> tuple[type["Selection"], tuple[object, ...]]:

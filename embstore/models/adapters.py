@@ -107,6 +107,36 @@ def merge_adapter(base: transformers.PreTrainedModel, adapter: Adapter) -> nn.Mo
     Raises:
         ModelError: tensors of the adapter fit nothing in the base, or some are lacking.
     """
+    return without_head(
+        _merged(base, adapter, _of_the_body(adapter.weights(), base)),
+        remote_code=adapter.remote_code,
+        advice="merge the adapter with peft and measure the result",
+    )
+
+
+def merged(base: transformers.PreTrainedModel, adapter: Adapter) -> transformers.PreTrainedModel:
+    """Add an adapter to its base model's weights, and return the model with its head.
+
+    Args:
+        base: with its language-model head; it is changed in place.
+        adapter: what to add.
+
+    Raises:
+        ModelError: as ``merge_adapter``, or the adapter changes the head.
+    """
+    tensors = adapter.weights()
+    of_body = _of_the_body(tensors, base)
+    if of_head := sorted(tensors.keys() - of_body.keys()):
+        raise ModelError(
+            f"the adapter {adapter.name} changes the head of its base ({of_head[0]}); merge it "
+            "with peft and measure the result, or leave the head out"
+        )
+    return _merged(base, adapter, of_body)
+
+
+def _merged(
+    base: transformers.PreTrainedModel, adapter: Adapter, tensors: Mapping[str, Tensor]
+) -> transformers.PreTrainedModel:
     from peft import PeftConfig, get_peft_model, set_peft_model_state_dict
 
     with _no_warnings():
@@ -117,15 +147,10 @@ def merge_adapter(base: transformers.PreTrainedModel, adapter: Adapter) -> nn.Mo
         if config.modules_to_save:
             config.modules_to_save = _in_the_body(config.modules_to_save, base) or None
         adapted = get_peft_model(base, config)
-        tensors = _of_the_body(adapter.weights(), base)
         _check(tensors, adapted, adapter.name)
-        set_peft_model_state_dict(adapted, tensors)
-        merged = adapted.merge_and_unload(safe_merge=True)
-    return without_head(
-        merged,
-        remote_code=adapter.remote_code,
-        advice="merge the adapter with peft and measure the result",
-    )
+        set_peft_model_state_dict(adapted, dict(tensors))
+        whole: transformers.PreTrainedModel = adapted.merge_and_unload(safe_merge=True)
+    return whole
 
 
 @contextlib.contextmanager

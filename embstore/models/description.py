@@ -12,7 +12,7 @@ from embstore.checkpoints.located import Located
 from embstore.errors import ModelError
 from embstore.models.load import BUILDING, refusing
 from embstore.models.loaded import context_length, load_config, load_tokenizer
-from embstore.models.stacks import auto_class, hidden_size, n_layers
+from embstore.models.stacks import auto_class, hidden_size, longest, n_layers
 from embstore.types import Modality
 
 _MODALITIES: dict[str, Modality] = {"input_ids": "text", "pixel_values": "vision"}
@@ -47,6 +47,8 @@ class ModelSize:
         n_layers: blocks of each stack.
         widest: the most outputs or inputs of any weight but the embeddings.
         n_multiplied: numbers in the weights that every token is multiplied with.
+        n_logits: tokens that its head tells apart; 0 for a model of images.
+        n_heads: of the attention of a block, the most of any stack.
     """
 
     n_parameters: int
@@ -54,6 +56,8 @@ class ModelSize:
     n_layers: tuple[int, ...]
     widest: int
     n_multiplied: int
+    n_logits: int = 0
+    n_heads: int = 0
 
     @property
     def n_states(self) -> int:
@@ -145,6 +149,8 @@ def model_size(model: ModelDescription) -> ModelSize:
         # Only the last two dimensions: a mixture of experts has one more before them.
         widest=max((size for p in inner for size in p.shape[-2:]), default=hidden_size(config)),
         n_multiplied=sum(parameter.numel() for parameter in inner),
+        n_logits=max(longest(config, "vocab_size"), default=0),
+        n_heads=max(longest(config, "num_attention_heads"), default=0),
     )
 
 

@@ -69,14 +69,21 @@ class Output:
     last: Tensor | None
 
 
-def forward(module: nn.Module, inputs: Mapping[str, Tensor]) -> Output:
+def forward(module: nn.Module, inputs: Mapping[str, Tensor], *, attentions: bool = False) -> Output:
     """Run the model for its hidden states.
+
+    Args:
+        module: the model.
+        inputs: what it is called with.
+        attentions: whether it is asked for its attention, too.
 
     Raises:
         ModelError: the model returns none.
     """
     # Models of images keep no cache, and some do not know the word.
     options = {} if "pixel_values" in inputs else {"use_cache": False}
+    if attentions:
+        options["output_attentions"] = True
     output = module(**inputs, output_hidden_states=True, return_dict=True, **options)
     names = ("hidden_states", "encoder_hidden_states", "decoder_hidden_states")
     states = {name: output[name] for name in names if output.get(name) is not None}

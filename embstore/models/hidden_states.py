@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import numpy as np
@@ -20,7 +20,7 @@ from embstore.models.feeding import longest_first, n_together
 from embstore.models.forward_pass import block_input, block_output, forward
 from embstore.models.layout import Capture, StackLayout
 from embstore.models.loaded import LoadedModel
-from embstore.types import LayerKey, Stack
+from embstore.types import FloatArray, LayerKey, Stack, TokenNumber
 
 # Hidden states of one batch, all layers together, stay below this size by default. Larger
 # batches are no faster on a CPU and make progress coarse.
@@ -31,6 +31,11 @@ _MOST_TOKENS = _MOST_WINDOWS * DEFAULT_WINDOW
 # Bytes of a number in single precision, and by how much rounding moves states in it: a kernel for
 # another shape moves them by some 1e-6, a layer that sees padding by 1e-3 even without training.
 _SINGLE, _ROUNDING = 4, 1e-4
+
+
+# By layer what each token has beside its vector, (windows, window), or for each head, (windows,
+# window, heads), NaN where it has none; or why no token has.
+TokenNumbers = Mapping[LayerKey, Mapping[TokenNumber, FloatArray | str]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,6 +51,7 @@ class HiddenBatch:
         seconds: what the forward pass took.
         numbers: of the windows, where they come in another order, (windows,).
         width: places of a window among all windows, where the batch is cut behind its longest.
+        token_numbers: what the model's head and its attention make of each token, where wanted.
     """
 
     start: int
@@ -55,6 +61,7 @@ class HiddenBatch:
     seconds: float
     numbers: NDArray[np.int64] | None = None
     width: int | None = None
+    token_numbers: TokenNumbers = field(default_factory=dict)
 
     @property
     def windows(self) -> NDArray[np.int64]:
@@ -134,6 +141,7 @@ def hidden_batches(
     """
     captured: dict[LayerKey, Tensor] = {}
     hooks = [_capture(captured, capture) for layout in model.stacks for capture in layout.captured]
+    hooks += model.maps.hooks() if model.maps else []
     try:
         n, width = windows.ids.shape
         if not windows.attention_mask.all():
@@ -211,7 +219,8 @@ def _forward_batch(
         }
     try:
         with torch.inference_mode(), quiet():
-            outputs = forward(model.module, inputs).states
+            asks = model.maps is not None and model.maps.on_request
+            outputs = forward(model.module, inputs, attentions=asks).states
     except (RuntimeError, IndexError) as error:
         # Such as too little memory, or a table of positions shorter than the window.
         n_windows, window = ids.shape
@@ -222,7 +231,7 @@ def _forward_batch(
     states: dict[LayerKey, Tensor] = {}
     for layout in model.stacks:
         found = _by_key(layout, outputs[layout.output]) | captured
-        states |= {key: found[key].to(_where_measured(model.device)) for key in layout.keys}
+        states |= {key: found[key] for key in layout.keys}
     captured.clear()
     if model.device.type == "cuda":
         # What was only queued would count as time of the geometry.
@@ -236,11 +245,26 @@ def _forward_batch(
                 f"{model.facts.name} returns {state.shape[1]} states for a window of "
                 f"{ids.shape[1]} tokens; give a window of {state.shape[1]}"
             )
+    made = _token_numbers(model, states, mask, read)
+    states = {key: state.to(_where_measured(model.device)) for key, state in states.items()}
     seconds = time.perf_counter() - began
     if isinstance(rows, slice):
-        return HiddenBatch(rows.start, states, mask, read, seconds)
+        return HiddenBatch(rows.start, states, mask, read, seconds, token_numbers=made)
     width = windows.ids.shape[1]
-    return HiddenBatch(int(rows.min()), states, mask, read, seconds, rows, width)
+    return HiddenBatch(int(rows.min()), states, mask, read, seconds, rows, width, made)
+
+
+def _token_numbers(
+    model: LoadedModel,
+    states: dict[LayerKey, Tensor],
+    mask: NDArray[np.bool_],
+    read: Mapping[Stack, NDArray[np.int64]],
+) -> TokenNumbers:
+    """Return what is wanted beside the states, of every layer."""
+    by_head = model.lens.numbers(states, read[model.lens.stack], mask) if model.lens else {}
+    shape = mask.shape
+    by_attention = model.maps.numbers(model.stacks, shape, model.facts.name) if model.maps else {}
+    return {key: {**by_head.get(key, {}), **by_attention.get(key, {})} for key in states}
 
 
 def _where_measured(device: torch.device) -> torch.device:

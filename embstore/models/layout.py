@@ -34,6 +34,7 @@ class StackLayout:
         returned: which state each of the returned ones is, in their order; None for one that
             comes after the last block and is no norm, such as a projection.
         captured: the states to be taken from the blocks themselves.
+        blocks: its blocks in the order they run in, one that runs again each time.
     """
 
     stack: Stack
@@ -41,6 +42,7 @@ class StackLayout:
     n_layers: int
     returned: tuple[LayerKey | None, ...]
     captured: tuple[Capture, ...]
+    blocks: tuple[nn.Module, ...] = ()
 
     @property
     def keys(self) -> list[LayerKey]:
@@ -77,7 +79,8 @@ def find_layout(stack: Stack, output: str, found: Output, records: Records) -> S
             final = LayerKey(stack, len(calls), "final_norm")
             norm = None if final in returned else seen.norm_beside(found.last, calls[-1])
             captured += (Capture(final, norm, "output"),) if norm else ()
-            return StackLayout(stack, output, len(calls), returned, captured)
+            blocks = tuple(call.part for call in calls)
+            return StackLayout(stack, output, len(calls), returned, captured, blocks)
     raise ModelError(
         f"the {len(states)} hidden states of its {stack} cannot be told apart: they are not what "
         "its blocks put out, one after the other, and embstore does not guess"

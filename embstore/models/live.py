@@ -15,8 +15,8 @@ from torch import nn
 from embstore.checkpoints.silence import quiet
 from embstore.errors import ModelError
 from embstore.models.adapters import MERGING
-from embstore.models.heads import without_head
-from embstore.models.load import Weights
+from embstore.models.heads import headed_class, no_head, without_head
+from embstore.models.load import NOTHING, Beside, Weights
 from embstore.models.shared_copy import shared_copy
 from embstore.models.stacks import reading_config, text_stack
 from embstore.models.weight_changes import changes_of
@@ -74,7 +74,10 @@ class LiveModel:
     @property
     def config(self) -> transformers.PretrainedConfig:
         """The configuration of what reads token ids, as it would be read from a checkpoint."""
-        return reading_config(copy.deepcopy(self._whole.config), self.name)
+        config = copy.deepcopy(self._whole.config)
+        # As saving notes it.
+        config.architectures = [type(self._whole).__name__]
+        return reading_config(config, self.name)
 
     def save_config(self, folder: Path) -> None:
         """Write the configuration of the whole model, of an adapter that of its base."""
@@ -103,10 +106,17 @@ class LiveModel:
             return folder / self._active_adapter
         return folder
 
-    def weights(self, dtype: torch.dtype) -> Weights | None:
+    def weights(self, dtype: torch.dtype, beside: Beside = NOTHING) -> Weights | None:
         """Return a copy to run, in evaluation mode and without a head, that shares the weights.
 
         Weights of another dtype are converted for it, and take memory.
+
+        Args:
+            dtype: of the copy.
+            beside: what is wanted beside the hidden states.
+
+        Raises:
+            ModelError: a head is wanted, and the model has none.
 
         Returns:
             The copy; None for a model that must be read from a checkpoint instead: one that
@@ -116,8 +126,15 @@ class LiveModel:
         body = self._body()
         if self.config.model_type in _CHANGING or _has_narrow_buffers(body, dtype):
             return None
-        alone = shared_copy(body, dtype)
-        return Weights(alone, _steady_attention(alone))
+        if not beside.head:
+            alone = shared_copy(body, dtype)
+            return Weights(alone, _steady_attention(alone, beside))
+        headed_class(self.config, self.name)
+        if self._whole.get_output_embeddings() is None:
+            raise no_head(self.name, type(self._whole).__name__)
+        headed = shared_copy(self._whole, dtype)
+        alone = without_head(headed, remote_code=self._remote_code, advice=_ADVICE).eval()
+        return Weights(alone, _steady_attention(alone, beside), headed)
 
     def changes(self) -> list[int]:
         """Return how often each weight was changed in place."""
@@ -233,13 +250,14 @@ def _has_narrow_buffers(body: nn.Module, dtype: torch.dtype) -> bool:
     )
 
 
-def _steady_attention(body: nn.Module) -> str:
+def _steady_attention(body: nn.Module, beside: Beside) -> str:
     """Choose the attention kernel that a checkpoint would be run with."""
     config = getattr(body, "config", None)
-    if getattr(config, "_attn_implementation", None) != "sdpa" and hasattr(
+    kernels = ("eager",) if beside.attention else ("sdpa", "eager")
+    if getattr(config, "_attn_implementation", None) != kernels[0] and hasattr(
         body, "set_attn_implementation"
     ):
-        for kernel in ("sdpa", "eager"):
+        for kernel in kernels:
             try:
                 with quiet():
                     body.set_attn_implementation(kernel)  # type: ignore[operator]

@@ -16,14 +16,39 @@ from embstore.checkpoints.silence import quiet
 from embstore.common.messages import one_line
 from embstore.errors import ModelError
 from embstore.models import gguf_files
-from embstore.models.adapters import merge_adapter, read_adapter
+from embstore.models.adapters import merge_adapter, merged, read_adapter
 from embstore.models.fit import LoadingInfo, check_fit, missing_keys
-from embstore.models.heads import without_head
+from embstore.models.heads import (
+    Headed,
+    bare_model,
+    headed_class,
+    no_head,
+    whole_of,
+    without_head,
+)
 from embstore.models.stacks import auto_class, is_encoder_alone, named_class, text_stack
 
 # While it builds a model, transformers replaces torch's initialisers for the whole process:
 # threads that build models take turns with this lock.
 BUILDING = threading.Lock()
+
+_WITHOUT = "leave the head out"
+
+
+@dataclass(frozen=True)
+class Beside:
+    """What is wanted of a model beside its hidden states.
+
+    Attributes:
+        head: what its language-model head predicts.
+        attention: where its attention goes, which only the eager kernel tells.
+    """
+
+    head: bool = False
+    attention: bool = False
+
+
+NOTHING = Beside()
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,10 +58,15 @@ class Weights:
     Attributes:
         module: the model, on the device where it is to run.
         attention: the kernel its attention runs through, ``sdpa`` or ``eager``.
+        headed: the same with its head, where that is wanted; it shares the weights.
+        n_parameters: of a model without a head, where this one was made with one and may lack
+            what comes after the last state, such as a pooler.
     """
 
     module: nn.Module
     attention: str
+    headed: nn.Module | None = None
+    n_parameters: int | None = None
 
 
 def read_weights(
@@ -45,32 +75,37 @@ def read_weights(
     *,
     device: torch.device,
     dtype: torch.dtype,
+    beside: Beside = NOTHING,
 ) -> Weights:
     """Read the weights, or draw them where ``located`` says so, and check them.
 
-    Attention runs through SDPA where the architecture supports it. Several threads may call
-    this; they take turns. While a model of another dtype than float32 is built, transformers
-    changes the default dtype of all threads.
+    Attention runs through SDPA where the architecture supports it, unless what it does is wanted.
+    Several threads may call this; they take turns. While a model of another dtype than float32 is
+    built, transformers changes the default dtype of all threads.
 
     Args:
         located: where the weights are.
         config: the model's configuration.
         device: where to run it.
         dtype: of the weights and of the forward pass.
+        beside: what is wanted beside the hidden states.
 
     Raises:
         ModelError: weights that cannot be read, that do not fit the configuration, that
-            lack some of the model, or that are not finite.
+            lack some of the model, or that are not finite; or a head is wanted, and there is none.
     """
     with refusing(located, "load"), BUILDING:
+        kernel = "eager" if beside.attention else "sdpa"
         try:
-            weights = _make(located, config, dtype, "sdpa")
+            weights = _make(located, config, dtype, kernel, beside)
         except ValueError as error:
             if "scaled_dot_product_attention" not in str(error):
                 raise
-            weights = _make(located, config, dtype, "eager")
-    _check_finite(weights.module, located.name)
+            weights = _make(located, config, dtype, "eager", beside)
+    _check_finite(weights.headed or weights.module, located.name)
     try:
+        if weights.headed is not None:
+            weights.headed.to(device).eval()
         weights.module.to(device).eval()
     except RuntimeError as error:
         raise ModelError(
@@ -113,13 +148,62 @@ def refusing(located: Located, action: str, rest: str = "") -> Iterator[None]:
 
 
 def _make(
-    located: Located, config: transformers.PretrainedConfig, dtype: torch.dtype, attention: str
+    located: Located,
+    config: transformers.PretrainedConfig,
+    dtype: torch.dtype,
+    attention: str,
+    beside: Beside,
 ) -> Weights:
     if located.init_seed is not None:
-        module = _drawn(located, config, located.init_seed, attention).to(dtype)
-    else:
+        module = _drawn(located, config, located.init_seed, attention)
+        if not beside.head:
+            return Weights(module.to(dtype), attention)
+        whole = _drawn_around(module, located, config, located.init_seed)
+        return Weights(module.to(dtype), attention, whole.to(dtype))
+    if not beside.head:
         module = text_stack(_read(located, config, dtype, attention), config, located.name)
-    return Weights(module, attention)
+        return Weights(module, attention)
+    remote_code = (located.base or located).remote_code
+    headed = _read_headed(located, config, dtype, attention)
+    body = without_head(headed, remote_code=remote_code, advice=_WITHOUT)
+    if text_stack(body, config, located.name) is not body:
+        raise no_head(located.name, f"{type(headed).__name__} reads more than text")
+    bare = bare_model(config, remote_code=remote_code)
+    n_parameters = sum(weight.numel() for weight in bare.parameters())
+    return Weights(body, attention, headed, n_parameters)
+
+
+def _drawn_around(
+    body: nn.Module, located: Located, config: transformers.PretrainedConfig, seed: int
+) -> nn.Module:
+    """Draw a head for a body that is drawn: its weights are what they are without one."""
+    kind = headed_class(config, located.name)
+    with torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(seed)
+        whole: nn.Module = whole_of(body, config, kind, located.name)
+    return whole
+
+
+def _read_headed(
+    located: Located, config: transformers.PretrainedConfig, dtype: torch.dtype, attention: str
+) -> transformers.PreTrainedModel:
+    """Read a model with its language-model head."""
+    whole = _whole(located)
+    kind = headed_class(config, located.name)
+    module, info = _from_pretrained(kind, whole, _options(whole, config, dtype, attention))
+    prefix = f"{module.base_model_prefix}."
+    if module.base_model is module:
+        # T5 and its kin are not built around a model without a head.
+        of_body = bare_model(config, remote_code=whole.remote_code).state_dict()
+        lacking = sorted(key for key in info["missing_keys"] if key not in of_body)
+    else:
+        lacking = sorted(key for key in info["missing_keys"] if not key.startswith(prefix))
+    if lacking:
+        raise no_head(located.name, f"it lacks {lacking[0]}")
+    check_fit(module, info, whole.name)
+    if located.base:
+        return merged(module, read_adapter(located))
+    return module
 
 
 def _drawn(
@@ -142,23 +226,8 @@ def _read(
     located: Located, config: transformers.PretrainedConfig, dtype: torch.dtype, attention: str
 ) -> nn.Module:
     adapter = read_adapter(located) if located.base else None
-    whole = located.base or located
-    if (whole.folder / "adapter_config.json").is_file():
-        # Transformers would load the adapter, with whatever base it names, in its place.
-        raise ModelError(
-            f"{whole.name} has an adapter_config.json beside its own weights, so that it is not "
-            "clear which of the two is meant; give each a folder of its own"
-        )
-    options: dict[str, object] = {
-        **whole.options,
-        "dtype": dtype,
-        "attn_implementation": attention,
-    }
-    if not whole.gguf_file:
-        # Unless told, transformers takes pickled weights where it finds no others.
-        options["use_safetensors"] = not whole.pickled
-    if is_encoder_alone(config):
-        options["config"] = config
+    whole = _whole(located)
+    options = _options(whole, config, dtype, attention)
     if adapter:
         module, info = _from_pretrained(adapter.model_class, whole, options)
         check_fit(module, info, whole.name)
@@ -177,8 +246,37 @@ def _read(
     return headless
 
 
+def _whole(located: Located) -> Located:
+    """Return the model that is read: of an adapter its base."""
+    whole = located.base or located
+    if (whole.folder / "adapter_config.json").is_file():
+        # Transformers would load the adapter, with whatever base it names, in its place.
+        raise ModelError(
+            f"{whole.name} has an adapter_config.json beside its own weights, so that it is not "
+            "clear which of the two is meant; give each a folder of its own"
+        )
+    return whole
+
+
+def _options(
+    whole: Located, config: transformers.PretrainedConfig, dtype: torch.dtype, attention: str
+) -> dict[str, object]:
+    """Say how a model is to be read."""
+    options: dict[str, object] = {
+        **whole.options,
+        "dtype": dtype,
+        "attn_implementation": attention,
+    }
+    if not whole.gguf_file:
+        # Unless told, transformers takes pickled weights where it finds no others.
+        options["use_safetensors"] = not whole.pickled
+    if is_encoder_alone(config):
+        options["config"] = config
+    return options
+
+
 def _from_pretrained(
-    kind: type[transformers.PreTrainedModel], whole: Located, options: Mapping[str, object]
+    kind: type[transformers.PreTrainedModel] | Headed, whole: Located, options: Mapping[str, object]
 ) -> tuple[transformers.PreTrainedModel, LoadingInfo]:
     """Load a model with a class of transformers; also return which weights fitted."""
     with gguf_files.read_once(options):

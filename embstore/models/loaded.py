@@ -17,13 +17,16 @@ from transformers.pytorch_utils import Conv1D
 from embstore.checkpoints.located import Located
 from embstore.checkpoints.silence import quiet
 from embstore.errors import ModelError
+from embstore.models.attention_maps import AttentionMaps, find_attention
 from embstore.models.fast_linears import LinearKernel, speed_up_linears
 from embstore.models.forward_pass import takes_images
 from embstore.models.gguf_files import read_once
 from embstore.models.layout import StackLayout
-from embstore.models.load import Weights, read_weights, refusing
+from embstore.models.lens import Lens
+from embstore.models.load import NOTHING, Beside, Weights, read_weights, refusing
 from embstore.models.stacks import decoder_start, hidden_size, longest, reading_config
 from embstore.models.structure import probe
+from embstore.models.tail import find_tail
 from embstore.types import Model
 
 # Families whose positions are counted from behind the padding index: 514 mean 512.
@@ -35,7 +38,10 @@ _PADDED_POSITIONS = {
 
 @dataclass(frozen=True, eq=False)
 class LoadedModel:
-    """A model in evaluation mode without its language-model head, and what is known of it."""
+    """A model in evaluation mode without its language-model head, and what is known of it.
+
+    ``lens`` is its head, and ``maps`` where its attention can be had, where they are wanted.
+    """
 
     module: torch.nn.Module
     facts: Model
@@ -44,6 +50,8 @@ class LoadedModel:
     linear: LinearKernel
     device: torch.device
     decoder_start_token_id: int | None
+    lens: Lens | None = None
+    maps: AttentionMaps | None = None
 
 
 def load_tokenizer(located: Located) -> transformers.PreTrainedTokenizerBase:
@@ -129,6 +137,7 @@ def examine(
     *,
     context: int | None = None,
     fast_linears: bool = True,
+    attention: bool = False,
 ) -> LoadedModel:
     """Find out by a probe what kind of model the weights make, and make it fast.
 
@@ -140,13 +149,20 @@ def examine(
         config: the model's configuration.
         context: its longest sequence, where known; kept as a fact about the model.
         fast_linears: False to leave the linear layers as torch has them.
+        attention: whether its attention is wanted.
 
     Raises:
-        ModelError: the model cannot be run, or returns no hidden states.
+        ModelError: the model cannot be run, or returns no hidden states; or its head or its
+            attention is wanted, and cannot be had.
     """
-    module = weights.module
+    module, lens, maps = weights.module, None, None
     with refusing(located, "run"):
         found = probe(module, config)
+        if attention:
+            maps = find_attention(module, found.stacks, config)
+        if weights.headed is not None:
+            tail = find_tail(weights.headed, module, found.stacks, config, kind=found.kind)
+            lens = Lens(tail)
     if found.changed_weights:
         _restore(module, located, config)
     facts = Model(
@@ -156,7 +172,7 @@ def examine(
         architecture=config.model_type,
         n_layers=sum(stack.n_layers for stack in found.stacks),
         hidden_size=hidden_size(config),
-        n_parameters=sum(p.numel() for p in module.parameters()),
+        n_parameters=weights.n_parameters or sum(p.numel() for p in module.parameters()),
         # Images have no vocabulary.
         vocab_size=None if takes_images(module) else config.vocab_size,
         context_length=context,
@@ -176,6 +192,8 @@ def examine(
         linear=linear,
         device=next(module.parameters()).device,
         decoder_start_token_id=decoder_start(config),
+        lens=lens,
+        maps=maps,
     )
 
 
@@ -198,11 +216,17 @@ def load_model(
     dtype: torch.dtype,
     context: int | None = None,
     fast_linears: bool = True,
+    beside: Beside = NOTHING,
 ) -> LoadedModel:
     """Read the weights and examine the model that they make.
 
     Raises:
         ModelError: as ``read_weights`` and ``examine``.
     """
-    weights = read_weights(located, config, device=device, dtype=dtype)
-    return examine(weights, located, config, context=context, fast_linears=fast_linears)
+    weights = read_weights(located, config, device=device, dtype=dtype, beside=beside)
+    return examine(
+        *(weights, located, config),
+        context=context,
+        fast_linears=fast_linears,
+        attention=beside.attention,
+    )

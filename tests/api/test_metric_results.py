@@ -8,7 +8,7 @@ import pytest
 
 import embstore
 from embstore.api.metric_results import MetricResult, MetricResults
-from embstore.metrics.registry import METRICS
+from tests.metrics.clouds import OF_VECTORS
 
 X = np.random.default_rng(0).normal(size=(8, 10, 4))
 
@@ -20,8 +20,8 @@ def found() -> MetricResults:
 
 def test_it_is_a_mapping_of_every_metric(found: MetricResults) -> None:
     assert isinstance(found, Mapping)
-    assert list(found) == list(METRICS)
-    assert len(found) == len(METRICS)
+    assert list(found) == list(OF_VECTORS)
+    assert len(found) == len(OF_VECTORS)
     assert "twonn" in found
 
 
@@ -31,7 +31,7 @@ def test_a_result_is_its_number_where_one_is_wanted(found: MetricResults) -> Non
     assert float(result) == result.value
     assert f"{result:.3f}" == f"{result.value:.3f}"
     assert f"{result}".startswith("MetricResult(value=")
-    assert np.array(list(found.values()), dtype=float).shape == (len(METRICS),)
+    assert np.array(list(found.values()), dtype=float).shape == (len(OF_VECTORS),)
     assert result.ci_low < result.value < result.ci_high
     assert result.n == 80
     assert found["twonn"].unit == "dimensions"
@@ -57,7 +57,7 @@ def test_it_shows_itself_as_the_table(found: MetricResults) -> None:
     head, _, *lines = text.splitlines()
     assert head.split()[:3] == ["metric", "value", "std_error"]
     # A long name is cut where the terminal is narrow.
-    for name, line in zip(METRICS, lines, strict=False):
+    for name, line in zip(OF_VECTORS, lines, strict=False):
         assert line.startswith(name[:12])
     assert "more row" not in text
     assert text.endswith("note: Standard errors count the 8 windows.")

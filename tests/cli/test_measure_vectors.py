@@ -11,8 +11,9 @@ import pytest
 import torch
 
 import embstore as library
-from embstore.metrics.registry import METRICS, PAIR_METRICS
+from embstore.metrics.registry import PAIR_METRICS
 from tests.cli.running import embstore
+from tests.metrics.clouds import OF_VECTORS
 from tests.processes import imported
 
 N, D = 48, 4
@@ -47,7 +48,7 @@ def rows(*words: str, files: Path) -> list[dict[str, Any]]:
 def test_a_row_per_metric_as_in_python(files: Path) -> None:
     found = rows("x.npy", files=files)
     assert found == library.measure(X).table.to_pylist()
-    assert [row["metric"] for row in found] == list(METRICS)
+    assert [row["metric"] for row in found] == list(OF_VECTORS)
 
 
 @pytest.mark.parametrize(
@@ -83,7 +84,7 @@ def test_two_files_are_two_layers(files: Path, words: tuple[str, ...]) -> None:
 @pytest.mark.parametrize("words", [("--all", "--windows", "doc"), ("--key", "a", "--key", "b")])
 def test_several_arrays_of_a_file(files: Path, words: tuple[str, ...]) -> None:
     found = rows("two.npz", *words, files=files)
-    assert len(found) == 2 * len(METRICS)
+    assert len(found) == 2 * len(OF_VECTORS)
     assert list(found[0])[:2] == ["array", "metric"]
     values = {row["array"]: row["value"] for row in found if row["metric"] == "anisotropy"}
     assert values == {

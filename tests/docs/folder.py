@@ -23,7 +23,7 @@ STORE = "embstore.duckdb"
 
 def fill(folder: Path) -> Path:
     """Put models, texts and vectors into an empty folder."""
-    tiny_models.build("llama", folder / "my-model")
+    tiny_models.build("llama", folder / "my-model", with_head=True)
     tiny_models.build("gpt_neox", folder / "other-model", seed=1)
     tiny_models.build("bert", folder / "my-encoder")
     for seed in (1, 2, 3):

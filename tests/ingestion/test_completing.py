@@ -12,7 +12,7 @@ from embstore.ingestion import one_checkpoint, stored_work
 from embstore.ingestion.completing import find_task
 from embstore.measuring.checkpoint import Choice, measure_batches
 from embstore.metrics.registry import METRICS
-from embstore.metrics.selection import ALL, PRESETS, Selection, choose_metrics
+from embstore.metrics.selection import PRESETS, Selection, choose_metrics
 from embstore.store.connection import open_database
 from embstore.store.stored_numbers import SampleRun, StoredNumbers
 from embstore.store.verification.faults import find_faults
@@ -44,7 +44,7 @@ class TestFindTask:
     @pytest.mark.parametrize(
         ("names", "scopes", "intervals"),
         [
-            (ALL, SCOPES, True),
+            (PRESETS["all"], SCOPES, True),
             (PRESETS["core"], ("all",), True),
             (PRESETS["default"], ("all", "no_sinks"), True),
         ],
@@ -123,8 +123,8 @@ def test_what_is_added_bit_by_bit_is_what_is_measured_at_once(
             assert outcome.status == "measured"
     # Each metric once, and all of them at last.
     *bits, once = measured
-    assert once == ALL
-    assert sorted(name for names in bits for name in names) == sorted(ALL)
+    assert once == PRESETS["all"]
+    assert sorted(name for names in bits for name in names) == sorted(PRESETS["all"])
     assert outcome.added == ()
     bits_store = open_database(tmp_path / "bits.duckdb", create=False)
     assert not find_faults(bits_store)

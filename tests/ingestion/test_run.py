@@ -20,9 +20,10 @@ from embstore.ingestion.dry_run import Preview, Work, preview
 from embstore.ingestion.plan import choose_window
 from embstore.ingestion.request import ModelSpec, Request, Settings, choose_scopes
 from embstore.inputs.windows import Windows
-from embstore.metrics.registry import METRICS, PAIR_METRICS
+from embstore.metrics.registry import PAIR_METRICS
 from embstore.metrics.selection import PRESETS
 from tests import tiny_models
+from tests.metrics.clouds import OF_VECTORS
 
 SMALL: dict[str, Any] = {"tokens": 256, "window": 32, "sample": 100}
 
@@ -40,7 +41,7 @@ def test_every_metric_of_every_layer_and_scope_is_stored(
     opened = embstore.open(store)
     (found,) = opened.sql("SELECT count(*) AS n FROM profile").to_pylist()
     n_states, n_pairs = 1 + 3 + 1, 3
-    assert found["n"] == 3 * (n_states * len(METRICS) + n_pairs * len(PAIR_METRICS))
+    assert found["n"] == 3 * (n_states * len(OF_VECTORS) + n_pairs * len(PAIR_METRICS))
     undefined = opened.sql("SELECT DISTINCT metric FROM profile WHERE value IS NULL").to_pylist()
     # It draws sets of so many tokens.
     assert undefined == [{"metric": "ph_dim"}]

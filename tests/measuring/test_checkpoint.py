@@ -12,11 +12,11 @@ from embstore.measuring.checkpoint import Choice, measure_batches
 from embstore.measuring.scopes import token_groups
 from embstore.metrics.of_two_layers.cka import linear_cka
 from embstore.metrics.of_two_layers.linearity import linearity_of
-from embstore.metrics.registry import METRICS, PAIR_METRICS
+from embstore.metrics.registry import PAIR_METRICS
 from embstore.metrics.selection import Selection
 from embstore.models.hidden_states import HiddenBatch
 from embstore.types import LayerKey, Measured, Measurement
-from tests.metrics.clouds import LEAST_POINTS, SINGLE, cloud_of, numbers_of
+from tests.metrics.clouds import LEAST_POINTS, OF_VECTORS, SINGLE, cloud_of, numbers_of
 from tests.metrics.pairs import numbers_of_pair
 
 KEYS = [
@@ -185,7 +185,7 @@ def test_a_sample_moves_only_what_it_is_behind() -> None:
     whole = numbers_of(flat, WINDOWS.ravel())
     part = numbers_of(flat[positions], positions // WINDOW)
     cloud = replace(cloud_of(flat[positions]), moments=Moments.of(flat))
-    for name, metric in METRICS.items():
+    for name, metric in OF_VECTORS.items():
         if name in {"massive_ratio", "participation_ratio_corrected"}:
             continue  # of all tokens and of the sample
         from_sample = metric.count(cloud) == len(positions)
@@ -204,7 +204,7 @@ def test_a_broken_layer_has_a_reason_and_the_others_stand(bad: float) -> None:
     states[KEYS[1]][4, 3, 2] = bad
     found = measure(states)
     for key, measurement in rows(found).items():
-        if key[0] == KEYS[1] and key[2] in METRICS:
+        if key[0] == KEYS[1] and key[2] in OF_VECTORS:
             assert measurement.value is None
             assert measurement.reason == "1 of 120 tokens have NaN or infinite values"
         elif key[2] in PAIR_METRICS:
@@ -352,9 +352,9 @@ def test_duplicates_in_one_layer_leave_the_overlap_of_the_distinct() -> None:
 def test_only_what_was_chosen_is_measured() -> None:
     states = random_states()
     everything = rows(measure(states))
-    found = rows(measure(states, choice=Choice(("no_sinks",), Selection(tuple(METRICS)))))
+    found = rows(measure(states, choice=Choice(("no_sinks",), Selection(tuple(OF_VECTORS)))))
     assert {scope for _, scope, _ in found} == {"no_sinks"}
-    assert {name for _, _, name in found} == METRICS.keys()
+    assert {name for _, _, name in found} == OF_VECTORS.keys()
     numbers = {"value", "std_error", "ci_low", "ci_high", "window_effects"}
     for which, measurement in found.items():
         for name, expected in vars(everything[which]).items():
@@ -368,7 +368,7 @@ def test_every_number_that_can_has_an_interval_around_it() -> None:
     for measurement in measure(random_states()).measurements:
         if measurement.std_error is None:
             # Nor has the share of directions that there are none of.
-            without = METRICS[measurement.metric].uncertainty == "none"
+            without = OF_VECTORS[measurement.metric].uncertainty == "none"
             assert without or (measurement.metric, measurement.value) == ("band_above_100", 0)
             continue
         assert measurement.value is not None

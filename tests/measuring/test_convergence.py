@@ -63,3 +63,5 @@ def test_what_cannot_be_measured_is_said() -> None:
         measure_convergence(X)
     with pytest.raises(UsageError, match=r"unknown metric 'twon' \(did you mean twonn\?\); list"):
         measure_convergence(X, metrics=["twon"])
+    with pytest.raises(UsageError, match=r"^sink_rate takes the model that the vectors are of"):
+        measure_convergence(X, metrics=["sink_rate"])

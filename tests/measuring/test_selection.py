@@ -13,7 +13,7 @@ from embstore.geometry.moments import Moments
 from embstore.measuring import checkpoint, graphs
 from embstore.measuring.checkpoint import Choice
 from embstore.metrics.registry import METRICS, PAIR_METRICS
-from embstore.metrics.selection import ALL, PRESETS, Selection, choose_metrics
+from embstore.metrics.selection import PRESETS, Selection, choose_metrics
 from embstore.metrics.window_products import Products
 from embstore.types import Measured, Measurement
 from tests.measuring.test_checkpoint import measure, random_states, rows
@@ -55,7 +55,7 @@ def assert_equal(found: Measurement, expected: Measurement, *, intervals: bool =
 
 
 @pytest.mark.parametrize("intervals", [True, False])
-@pytest.mark.parametrize("name", [*ALL, *PRESETS])
+@pytest.mark.parametrize("name", [*PRESETS["all"], *PRESETS])
 def test_a_number_is_the_same_whatever_is_measured_with_it(
     name: str, intervals: bool, whole: Measured
 ) -> None:

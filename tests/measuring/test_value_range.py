@@ -13,14 +13,15 @@ from embstore.measuring.checkpoint import measure_batches
 from embstore.measuring.value_range import at_scale, curve_at_scale
 from embstore.measuring.vectors import VectorsMeasured, measure_vector_pair, measure_vectors
 from embstore.metrics.conventions import TOO_LARGE, TOO_SMALL
-from embstore.metrics.registry import METRICS, PAIR_METRICS
+from embstore.metrics.registry import PAIR_METRICS
 from embstore.models.hidden_states import HiddenBatch
 from embstore.types import CurvePoint, LayerKey, Measurement
+from tests.metrics.clouds import OF_VECTORS
 
 X = np.random.default_rng(0).normal(size=(70, 24)) * np.geomspace(3, 0.2, 24) + 0.3
 WINDOWS = X.reshape(10, 7, 24)
 Y = X + 0.5 * np.random.default_rng(2).normal(size=X.shape)
-DEGREES = {name: metric.description.degree for name, metric in (METRICS | PAIR_METRICS).items()}
+DEGREES = {name: metric.description.degree for name, metric in (OF_VECTORS | PAIR_METRICS).items()}
 
 # What takes more points than there are here.
 TOO_FEW = {"ph_dim"}
@@ -164,7 +165,7 @@ def test_every_extreme_gives_numbers_or_a_reason(vectors: np.ndarray) -> None:
             assert found.reason, name
         else:
             assert np.isfinite(found.value), name
-            lowest, highest = METRICS[name].description.limits(found.n, vectors.shape[1])
+            lowest, highest = OF_VECTORS[name].description.limits(found.n, vectors.shape[1])
             # A bound that is reached may be passed by rounding.
             assert lowest - 1e-9 <= found.value <= highest + 1e-9, name
 

@@ -16,10 +16,10 @@ from embstore.ingestion import one_checkpoint
 from embstore.measuring.checkpoint import measure_batches
 from embstore.measuring.vectors import measure_vectors
 from embstore.metrics.families import spectral, within_windows
-from embstore.metrics.registry import METRICS, PAIR_METRICS
+from embstore.metrics.registry import PAIR_METRICS
 from embstore.types import LayerKey, Measured
 from tests import manifolds
-from tests.metrics.clouds import values_of
+from tests.metrics.clouds import OF_VECTORS, values_of
 from tests.metrics.pairs import numbers_of_pair, two_layers
 
 X = manifolds.gaussian(300, 6, 25).astype(np.float32)
@@ -43,11 +43,11 @@ def assert_same(found: MetricResult, expected: MetricResult, *, rel: float, name
 
 def test_every_metric_is_that_of_the_whole_array() -> None:
     found = embstore.measure(X)
-    assert found.keys() == METRICS.keys()
+    assert found.keys() == OF_VECTORS.keys()
     for name, expected in values_of(X).items():
         if name in {"spectral_slope", "alpha_req"}:
             continue  # six directions only
-        if METRICS[name].family == within_windows.FAMILY:
+        if OF_VECTORS[name].family == within_windows.FAMILY:
             continue  # each row is a window of its own
         if expected.value is None:
             assert found[name].reason == expected.reason, name
@@ -131,7 +131,7 @@ def test_labels_of_any_kind_and_order_mean_the_same_windows(labels: Any) -> None
     expected = embstore.measure(Z.reshape(N_WINDOWS, WINDOW, -1))
     order = np.random.default_rng(1).permutation(len(Z))
     found = embstore.measure(Z[order], windows=labels(numbers[order]))
-    for name in METRICS:
+    for name in OF_VECTORS:
         if name in {"top_cosine_coordinate", "curvature"}:
             continue  # by chance, and the path through a window in another order
         # Sums in another order; where errors are differences of sums some digits go.
@@ -248,7 +248,7 @@ def test_it_is_what_an_ingest_of_the_same_states_stores(
     one, two = (torch.cat(states[LayerKey("decoder", i, "block")]) for i in (1, 2))
     found = dict(embstore.measure(one, sample=sample))
     found |= embstore.measure_pair(one, two, sample=sample)
-    assert found.keys() == METRICS.keys() | PAIR_METRICS.keys()
+    assert found.keys() == OF_VECTORS.keys() | PAIR_METRICS.keys()
     for name, result in found.items():
         row = {k: np.nan if v is None else v for k, v in rows[1, name].items()}
         numbers = (row["value"], row["std_error"], row["ci_low"], row["ci_high"])
@@ -278,7 +278,7 @@ def test_a_sample_leaves_errors_as_they_are_also_with_sinks(sample: int) -> None
     # There are no directions beyond the hundredth.
     names = [
         name
-        for name, metric in METRICS.items()
+        for name, metric in OF_VECTORS.items()
         if metric.family is spectral.FAMILY and name != "band_above_100"
     ]
     for seed in range(60):

@@ -11,7 +11,7 @@ from embstore.metrics.clusters import Clusters
 from embstore.metrics.metric import MetricValue, evaluate
 from embstore.metrics.one_layer import Cloud
 from embstore.metrics.registry import METRICS, N_NEIGHBORS
-from embstore.metrics.selection import Selection
+from embstore.metrics.selection import PRESETS, Selection
 from embstore.types import LayerKey
 
 _KEY = LayerKey("encoder", 0, "block")
@@ -36,6 +36,9 @@ def cloud_of(X: NDArray[np.floating], windows: NDArray[np.int64] | None = None) 
 # Their tokens are multiplied in float32, of which sums in another order differ.
 SINGLE = {"participation_ratio_corrected"}
 
+# Those that vectors have without the model they are of.
+OF_VECTORS = {name: METRICS[name] for name in PRESETS["all"] if name in METRICS}
+
 # What looks at wider neighbourhoods than the others, or at ever smaller parts.
 LEAST_POINTS = {"ess": 65, "local_pca": 65, "ph_dim": 320}
 
@@ -44,7 +47,7 @@ def values_of(
     X: NDArray[np.floating], windows: NDArray[np.int64] | None = None
 ) -> dict[str, MetricValue]:
     cloud = cloud_of(X, windows)
-    return {name: evaluate(metric, cloud) for name, metric in METRICS.items()}
+    return {name: evaluate(metric, cloud) for name, metric in OF_VECTORS.items()}
 
 
 def numbers_of(

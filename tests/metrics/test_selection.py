@@ -14,8 +14,8 @@ from embstore.metrics.selection import ALL, PRESETS, Selection, choose_metrics
     [
         (["twonn"], ("twonn",)),
         (["twonn", "anisotropy", "twonn"], ("anisotropy", "twonn")),
-        (["all"], ALL),
-        (["default", "all"], ALL),
+        (["all"], PRESETS["all"]),
+        (["default", "all"], PRESETS["all"]),
         (["core", "update_ratio"], (*PRESETS["core"], "update_ratio")),
         (["next_layer"], tuple(PAIR_METRICS)),
     ],
@@ -47,7 +47,15 @@ def test_what_takes_a_pass_of_its_own_is_asked_for() -> None:
 
 
 def test_without_pairs_those_of_two_layers_are_left_out() -> None:
-    assert choose_metrics(["all"], pairs=False) == tuple(METRICS)
+    alone = choose_metrics(["all"], pairs=False)
+    assert alone == tuple(name for name in METRICS if name in PRESETS["all"])
+
+
+def test_what_takes_a_head_or_eager_attention_is_in_no_preset() -> None:
+    assert {*ALL} - {*PRESETS["all"]} == {*choose_metrics(["head", "attention"])}
+    assert Selection().names == PRESETS["all"]
+    assert not Selection().needs("head")
+    assert not Selection().needs("attention")
 
 
 @pytest.mark.parametrize(
@@ -67,7 +75,8 @@ def test_without_pairs_those_of_two_layers_are_left_out() -> None:
             ["foo"],
             True,
             "^unknown metric 'foo'; choose from the presets core, default, all, the families "
-            "spectral, directional, length, dimension, neighborhood, within_windows, next_layer, "
+            "spectral, directional, length, dimension, neighborhood, within_windows, head, "
+            "attention, next_layer, "
             "and the names "
             "that embstore ls metrics lists$",
         ),
@@ -96,6 +105,9 @@ def test_what_cannot_be_chosen_is_refused(terms: list[str], pairs: bool, why: st
         ("uniformity", {"own pass"}, "first"),
         ("tle", {"neighbors", "own pass"}, "first"),
         ("window_entropy", {"window entropy"}, "first"),
+        ("lens_kl", {"head"}, "first"),
+        ("attention_entropy", {"attention"}, "first"),
+        ("first_token_norm", {"first norms"}, "first"),
         ("update_ratio", set(), "first"),
         ("neighbor_overlap_next", {"neighbors"}, "first"),
         ("linearity_next", {"covariance", "joint covariance"}, "first"),

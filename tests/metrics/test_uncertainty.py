@@ -15,20 +15,20 @@ from embstore.metrics.clusters import Clusters, Totals
 from embstore.metrics.gride import GRIDE_RANKS, gride
 from embstore.metrics.metric import evaluate
 from embstore.metrics.one_layer import Cloud, Graph
-from embstore.metrics.registry import METRICS, PAIR_METRICS
+from embstore.metrics.registry import PAIR_METRICS
 from embstore.metrics.two_layers import Pair
 from embstore.metrics.uncertainty import Transform, clustered, describe, quantile_interval
 from embstore.types import LayerKey
-from tests.metrics.clouds import cloud_of
+from tests.metrics.clouds import OF_VECTORS, cloud_of
 from tests.metrics.pairs import pair_of
 
 N_WINDOWS, WINDOW, D = 16, 40, 24
 WINDOWS = np.repeat(np.arange(N_WINDOWS), WINDOW)
 
-ALL_METRICS = METRICS | PAIR_METRICS
+ALL_METRICS = OF_VECTORS | PAIR_METRICS
 WITHOUT = {name for name, metric in ALL_METRICS.items() if metric.uncertainty == "none"}
-QUANTILES = {name for name, m in METRICS.items() if m.uncertainty == describe("quantile")}
-COUNTS = {name for name, m in METRICS.items() if m.uncertainty == describe("count")}
+QUANTILES = {name for name, m in OF_VECTORS.items() if m.uncertainty == describe("quantile")}
+COUNTS = {name for name, m in OF_VECTORS.items() if m.uncertainty == describe("count")}
 
 
 def draw(rng: np.random.Generator, d: int = D) -> NDArray[np.float64]:
@@ -164,10 +164,12 @@ APART |= {"curvature", "window_cosine", "window_entropy", "angular_distance_next
 
 @pytest.mark.parametrize(
     "name",
-    sorted(METRICS.keys() - WITHOUT - QUANTILES - COUNTS - APART - WIDE - {"twonn_ml", "corrint"}),
+    sorted(
+        OF_VECTORS.keys() - WITHOUT - QUANTILES - COUNTS - APART - WIDE - {"twonn_ml", "corrint"}
+    ),
 )
 def test_the_error_is_that_of_adding_windows(cloud: Cloud, name: str) -> None:
-    metric = METRICS[name]
+    metric = OF_VECTORS[name]
     interval = evaluate(metric, alone(cloud)).interval
     assert interval is not None
     expected = error_by_adding_windows(cloud, metric.compute)
@@ -186,7 +188,7 @@ def test_the_error_is_that_of_adding_windows(cloud: Cloud, name: str) -> None:
 def test_the_error_is_that_of_resampled_windows(cloud: Cloud, name: str) -> None:
     """A bootstrap of whole windows; distances to neighbours count as given."""
     rng = np.random.default_rng(0)
-    metric = METRICS[name]
+    metric = OF_VECTORS[name]
     rows = np.arange(cloud.n).reshape(N_WINDOWS, WINDOW)
     values = []
     for _ in range(600):
@@ -217,7 +219,7 @@ def test_the_error_of_the_correlation_integral_is_that_of_leaving_windows_out(
         pairs = apart[np.ix_(kept, kept)]
         values.append(np.log((pairs <= b).sum() / (pairs <= a).sum()) / np.log(b / a))
     expected = np.std(values) * np.sqrt(N_WINDOWS - 1)
-    interval = evaluate(METRICS["corrint"], cloud).interval
+    interval = evaluate(OF_VECTORS["corrint"], cloud).interval
     assert interval is not None
     # Densities and slopes are differences over a tenth of 640 points and over few pairs.
     assert interval.std_error == pytest.approx(expected, rel=0.2)
@@ -253,16 +255,16 @@ def test_intervals_cover_the_mean_as_often_as_they_say(
 def test_the_interval_of_a_count_reaches_half_a_component_beyond_its_error(
     cloud: Cloud, name: str
 ) -> None:
-    found = evaluate(METRICS[name], cloud)
+    found = evaluate(OF_VECTORS[name], cloud)
     assert found.interval is not None
     assert found.value is not None
     assert found.interval.low < found.value < found.interval.high
 
 
-@pytest.mark.parametrize("name", METRICS)
+@pytest.mark.parametrize("name", OF_VECTORS)
 def test_a_metric_has_an_interval_unless_it_says_none(cloud: Cloud, name: str) -> None:
-    assert (evaluate(METRICS[name], cloud).interval is None) == (name in WITHOUT | WIDE)
-    assert name in WITHOUT or "window" in METRICS[name].uncertainty
+    assert (evaluate(OF_VECTORS[name], cloud).interval is None) == (name in WITHOUT | WIDE)
+    assert name in WITHOUT or "window" in OF_VECTORS[name].uncertainty
 
 
 def test_extremes_and_indices_have_no_interval() -> None:

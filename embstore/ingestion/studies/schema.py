@@ -67,6 +67,8 @@ class StudyTable(_Table):
     metrics: Lines = ["default"]
     pairs: bool = True
     intervals: bool = True
+    head: bool = False
+    attention: bool = False
     tags: dict[str, Line] = {}
     group: Line | None = None
     sampling: SamplingTable = SamplingTable()

@@ -10,6 +10,8 @@
     dtype = "float32"
     scopes = ["all", "no_sinks"]
     pairs = true
+    head = false                      # whether to measure what the head predicts
+    attention = false                 # whether to measure where attention goes
     tags = { lab = "a" }
     group = "pythia-70m"              # all models are seeds of one another
 
@@ -164,6 +166,8 @@ def _request(table: StudyTable, path: Path, instead: Instead) -> Request:
         metrics=table.metrics,
         pairs=table.pairs,
         intervals=table.intervals,
+        head=table.head,
+        attention=table.attention,
         text_field=table.text_field if own_text else instead.text_field,
     )
     # Also where others take their place: a study that is wrong is told of.

@@ -5,13 +5,16 @@ from torch.nn.parameter import is_lazy
 
 from embstore.checkpoints.located import Permissions
 from embstore.errors import ModelError, UsageError
+from embstore.ingestion.one_checkpoint import wanted_beside
 from embstore.ingestion.request import Settings
 from embstore.ingestion.training.of_plain_torch import OfPlainTorch
 from embstore.ingestion.training.of_saved import OfSaved
 from embstore.ingestion.training.of_transformers import OfTransformers
 from embstore.ingestion.training.processors import checked
 from embstore.ingestion.training.subject import Subject
+from embstore.metrics.selection import Selection
 from embstore.models.live import LiveModel, holds_transformers, spread_by
+from embstore.models.load import NOTHING
 
 
 def find_subject(model: nn.Module, tokenizer: object, name: str, settings: Settings) -> Subject:
@@ -42,6 +45,11 @@ def find_subject(model: nn.Module, tokenizer: object, name: str, settings: Setti
             raise UsageError(
                 f"{name} is spread over processes by {kind}, and is none of transformers, whose "
                 "saved checkpoints could be measured instead"
+            )
+        if wanted_beside(Selection(settings.metrics)) != NOTHING:
+            raise UsageError(
+                f"{name} is a model of plain torch, of which embstore knows neither the head nor "
+                "the attention; leave out head and attention"
             )
         return OfPlainTorch(model, name, tokenizer)
     live = LiveModel(model, name, remote_code=settings.allow_remote_code)

@@ -25,6 +25,8 @@ class How(TypedDict, total=False):
         metrics: which, by name, family or preset.
         pairs: whether to compare each layer with the next.
         intervals: whether numbers get standard errors and intervals.
+        head: whether to measure what the model's head predicts from each layer.
+        attention: whether to measure where attention goes, with the eager kernel.
         tags: stored with the runs.
         text_field: which field or column of the corpus holds its text.
         allow_remote_code: run Python code that comes with the model.
@@ -42,6 +44,8 @@ class How(TypedDict, total=False):
     metrics: str | Iterable[str]
     pairs: bool
     intervals: bool
+    head: bool
+    attention: bool
     tags: Mapping[str, str]
     text_field: str | None
     allow_remote_code: bool
@@ -72,6 +76,8 @@ def settings_of(**how: Unpack[How]) -> Settings:
         metrics=how.get("metrics", "default"),
         pairs=how.get("pairs", True),
         intervals=how.get("intervals", True),
+        head=how.get("head", False),
+        attention=how.get("attention", False),
         text_field=how.get("text_field"),
     )
     return replace(

@@ -12,7 +12,7 @@ from embstore.checkpoints.located import Located, Permissions
 from embstore.checkpoints.revisions import Revision
 from embstore.common.messages import one_line
 from embstore.errors import EmbstoreError, ModelError
-from embstore.ingestion.one_checkpoint import Job, Result, measure_job
+from embstore.ingestion.one_checkpoint import Job, Result, measure_job, wanted_beside
 from embstore.ingestion.training.checkpoints import describe_live, located_in
 from embstore.ingestion.training.processors import Processor
 from embstore.measuring.checkpoint import Progress
@@ -92,7 +92,8 @@ class OfTransformers:
         if not self._shares:
             return None
         try:
-            return self._live.weights(choose_dtype(job.dtype))
+            beside = wanted_beside(job.choice.selection)
+            return self._live.weights(choose_dtype(job.dtype), beside)
         except EmbstoreError:
             raise
         except Exception as error:

@@ -6,14 +6,11 @@ vector there is none.
 
 from collections.abc import Mapping
 
-import numpy as np
-
 from embstore.geometry.arithmetic.protocol import Within
-from embstore.metrics.clusters import Totals
 from embstore.metrics.metric import Description, Family, Metric, Need
 from embstore.metrics.one_layer import Cloud
-from embstore.metrics.uncertainty import Interval, Transform, describe, from_totals
-from embstore.types import FloatArray
+from embstore.metrics.uncertainty import Transform
+from embstore.metrics.window_means import window_mean
 
 FAMILY = Family(
     name="within_windows",
@@ -37,7 +34,7 @@ NEEDS: Mapping[Within, Need] = {
 def mean_over_windows(
     description: Description, what: Within, why: str, *, transform: Transform
 ) -> Metric[Cloud]:
-    """The mean of a number that each window has alone.
+    """The mean of a number that the vectors of each window have alone.
 
     Args:
         description: what it means.
@@ -45,26 +42,4 @@ def mean_over_windows(
         why: the reason where no window has it.
         transform: where its interval is symmetric.
     """
-
-    def interval(cloud: Cloud, number: float) -> Interval | None:
-        values = cloud.by_window[what]
-        (windows,) = np.nonzero(~np.isnan(values))
-        # Windows are independent: what each adds is its own number.
-        totals = Totals.of(values[windows] / len(windows), windows)
-        return from_totals(number, totals, transform=transform)
-
-    return Metric(
-        description,
-        FAMILY,
-        describe(transform),
-        compute=lambda cloud: _mean(cloud.by_window.get(what)),
-        count=lambda cloud: cloud.n,
-        interval=interval,
-        why=lambda _cloud, _n: why,
-        needs=frozenset({NEEDS[what]}),
-    )
-
-
-def _mean(values: FloatArray | None) -> float:
-    known = np.zeros(0) if values is None else values[~np.isnan(values)]
-    return float(known.mean()) if len(known) else float("nan")
+    return window_mean(description, FAMILY, what, why, need=NEEDS[what], transform=transform)
