@@ -25,7 +25,30 @@ def entropy_of_directions(X: NDArray[np.floating]) -> float:
     U: FloatArray = X[sizes > 0] / sizes[sizes > 0, np.newaxis]
     if len(U) < 2:
         return float("nan")
-    gram = U @ U.T if len(U) <= U.shape[1] else U.T @ U
+    return _entropy_of_rows(U)
+
+
+def matrix_entropy(X: NDArray[np.floating]) -> float:
+    """Return the entropy of the squared singular values of X, as shares of their sum.
+
+    Args:
+        X: (n, d), finite; not centred, and rows count as much as they are long.
+
+    Returns:
+        In [0, log(min(n, d))], in nats; NaN for fewer than two rows, and where all are zero.
+
+    >>> round(matrix_entropy(np.diag([1.0, 1.0, 1e6])), 3)  # one row outweighs all others
+    0.0
+    """
+    largest = float(np.abs(X).max(initial=0.0))
+    if len(X) < 2 or largest == 0:
+        return float("nan")
+    # Scaled first: squares of huge and tiny vectors stay within range.
+    return _entropy_of_rows(np.asarray(X, dtype=np.float64) / largest)
+
+
+def _entropy_of_rows(X: FloatArray) -> float:
+    gram = X @ X.T if len(X) <= X.shape[1] else X.T @ X
     return entropy_of_values(np.asarray(np.linalg.eigvalsh(gram)))
 
 

@@ -191,6 +191,8 @@ def build_settings(
 
     Args:
         sampling: how much text is fed and kept.
+        shuffles: what of the text is shuffled, each way a run of its own; none for what
+            ``sampling`` says.
         dtype: one of ``DTYPES``.
         tags: stored with the run.
         scopes: which sets of tokens, or vectors of windows.

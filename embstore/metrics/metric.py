@@ -41,6 +41,7 @@ Need = Literal[
     "window products",
     "window cosine",
     "window entropy",
+    "window matrix entropy",
     "window curvature",
     "layer distances",
     "head",
@@ -58,7 +59,8 @@ COSTS: dict[str, frozenset[Need]] = {
     "own pass": frozenset(
         {
             *("own pass", "spectrum about origin", "pair counts", "window products"),
-            *("window cosine", "window entropy", "window curvature", "layer distances"),
+            *("window cosine", "window entropy", "window matrix entropy", "window curvature"),
+            "layer distances",
         }
     ),
     "search": frozenset({"neighbors"}),

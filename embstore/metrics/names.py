@@ -177,6 +177,7 @@ OF_ONE_LAYER = frozenset(
         "curvature",
         "window_cosine",
         "window_entropy",
+        "window_matrix_entropy",
         "lens_entropy",
         "lens_kl",
         "window_loss",

@@ -30,7 +30,8 @@ _ASKED_FOR = (
     *("rankme", "corrint", "participation_ratio_corrected", "cka_debiased_next"),
     *("uniformity", "self_clustering"),
     *("tle", "ess", "local_pca", "ph_dim"),
-    *("window_cosine", "window_entropy", "curvature", "angular_distance_next"),
+    *("window_cosine", "window_entropy", "window_matrix_entropy", "curvature"),
+    "angular_distance_next",
 )
 # What ranks real layers as a metric does that is measured anyway (metrics/related.py), and can be
 # derived from the stored spectrum later.

@@ -123,7 +123,10 @@ PROTOCOLS = (
             Figure(
                 "queipo2025",
                 "metric_profiles",
-                {"metrics": ["window_entropy", "norm_max"], "by": "layer"},
+                {
+                    "metrics": ["window_matrix_entropy", "sink_rate", "first_token_norm"],
+                    "by": "layer",
+                },
             ),
         ),
     ),

@@ -105,6 +105,7 @@ def test_what_cannot_be_chosen_is_refused(terms: list[str], pairs: bool, why: st
         ("uniformity", {"own pass"}, "first"),
         ("tle", {"neighbors", "own pass"}, "first"),
         ("window_entropy", {"window entropy"}, "first"),
+        ("window_matrix_entropy", {"window matrix entropy"}, "first"),
         ("lens_kl", {"head"}, "first"),
         ("attention_entropy", {"attention"}, "first"),
         ("first_token_norm", {"first norms"}, "first"),

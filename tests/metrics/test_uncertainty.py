@@ -159,7 +159,8 @@ APART = {"participation_ratio_corrected", "cka_debiased_next"}
 # Likewise of those that look at the sample itself, which stays as it is here.
 APART |= {"tle", "ess", "uniformity", "self_clustering"}
 # Each window has a number of its own, whose spread is compared in tests of their own.
-APART |= {"curvature", "window_cosine", "window_entropy", "angular_distance_next"}
+APART |= {"curvature", "window_cosine", "window_entropy", "window_matrix_entropy"}
+APART |= {"angular_distance_next"}
 
 
 @pytest.mark.parametrize(

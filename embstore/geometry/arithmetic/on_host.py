@@ -60,8 +60,11 @@ class OnHost:
         elif what == "curvature":
             group_loops.curvatures(X, rows, ends, found)
         else:
+            of_group = (
+                entropies.entropy_of_directions if what == "entropy" else entropies.matrix_entropy
+            )
             for i, group in enumerate(np.split(rows, ends[:-1])):
-                found[i] = entropies.entropy_of_directions(X[group])
+                found[i] = of_group(X[group])
         return found
 
     def angles(self, layers: Sequence[NDArray[np.floating]], rows: Rows) -> FloatArray:

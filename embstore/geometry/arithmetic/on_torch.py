@@ -67,6 +67,8 @@ class OnTorch:
                 found[i] = _cosine_to_mean(some)
             elif what == "entropy":
                 found[i] = _entropy_of_directions(some)
+            elif what == "matrix entropy":
+                found[i] = _matrix_entropy(some)
             else:
                 follow = np.flatnonzero(group[2:] == group[:-2] + 2)
                 found[i] = _curvature(some, self._index(follow))
@@ -304,7 +306,19 @@ def _entropy_of_directions(X: Tensor) -> float:
     units = _units(X)
     if len(units) < 2:
         return float("nan")
-    gram = units @ units.T if len(units) <= units.shape[1] else units.T @ units
+    return _entropy_of_rows(units)
+
+
+def _matrix_entropy(X: Tensor) -> float:
+    largest = float(X.abs().max())
+    if len(X) < 2 or largest == 0:
+        return float("nan")
+    # Scaled first: squares of huge and tiny vectors stay within range.
+    return _entropy_of_rows(X / largest)
+
+
+def _entropy_of_rows(X: Tensor) -> float:
+    gram = X @ X.T if len(X) <= X.shape[1] else X.T @ X
     return entropies.entropy_of_values(to_host(torch.linalg.eigvalsh(gram)))
 
 

@@ -26,7 +26,7 @@ Sums: TypeAlias = Any
 Rows = NDArray[np.int64]
 
 # What can be asked of the rows of a group.
-Within = Literal["cosine", "entropy", "curvature"]
+Within = Literal["cosine", "entropy", "matrix entropy", "curvature"]
 
 
 class Description(NamedTuple):
@@ -81,7 +81,8 @@ class Arithmetic(Protocol[V_contra]):
             rows: which rows, group after group, ascending in each.
             ends: where in ``rows`` each group ends, ascending, none of them empty, (n_groups,).
             what: ``cosine``, the mean cosine of the rows with their mean; ``entropy``, that of
-                the eigenvalues of their directions' Gram matrix, in nats; ``curvature``, the
+                the eigenvalues of their directions' Gram matrix, in nats; ``matrix entropy``, the
+                same of the rows as long as they are; ``curvature``, the
                 mean angle between steps from row to row, in degrees.
         """
 

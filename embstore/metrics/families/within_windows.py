@@ -27,6 +27,7 @@ FAMILY = Family(
 NEEDS: Mapping[Within, Need] = {
     "cosine": "window cosine",
     "entropy": "window entropy",
+    "matrix entropy": "window matrix entropy",
     "curvature": "window curvature",
 }
 

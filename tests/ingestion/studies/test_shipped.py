@@ -96,7 +96,8 @@ def test_a_study_after_a_paper_says_how_it_is_drawn_and_what_is_left_open(name: 
     request = read_study(name).request
     assert request.settings.tags["paper"].removeprefix("arXiv:") in text
     assert re.search(r"leaves?[\s#]+open", text)
-    commands = re.findall(r"^#   (embstore chart .*)$", text, re.MULTILINE)
+    whole = text.replace("\\\n#", "")
+    commands = re.findall(r"^#   (embstore chart .*)$", whole, re.MULTILINE)
     assert commands
     for command in commands:
         words = shlex.split(command)
