@@ -3,29 +3,59 @@
 --   token's distances to its rank-th and (2·rank)-th neighbour (Gride). Cheng et al. 2025 draw it so
 --   for the last token of short texts, beside the same texts shuffled; the question
 --   dimension_scale shows at which ranks it is the same. The latest run of each checkpoint and
---   text, and of each way of shuffling it; the state after the final norm is left out.
+--   text, and of each way of shuffling it; the state after the final norm is left out. Models of one group of
+--   seeds are one series: the median over n_seeds of them, in the band from seed_low to seed_high.
 -- param rank INTEGER = 2 in (1, 2, 4, 8, 16, 32): the nearer of the two neighbours
--- param models VARCHAR[] = NULL in model.name: only these models; NULL means all
+-- param models VARCHAR[] = NULL in model.name, model_group.seed_group: only these models, or groups of seeds; NULL means all
 -- param revisions VARCHAR[] = NULL in checkpoint.revision: only these revisions
 -- param corpora VARCHAR[] = NULL in corpus.name: only these texts
 -- param scope VARCHAR = 'all' in ('all', 'no_first', 'no_sinks', 'last', 'mean'): which tokens count
 -- param controls BOOLEAN = true: also runs of shuffled text, dashed
+-- param seeds VARCHAR = 'band' in ('band', 'quartiles', 'single'): of a group of seeds its least and greatest, its quartiles, or each seed alone
 -- param by VARCHAR = 'depth' in ('depth', 'layer'): the chart's horizontal axis
 -- chart: mark=line x=$by:Q y=dimension:Q color=series:N dash=text:N facet=corpus:N
 -- table: series corpus text layer dimension
+WITH asked AS (
+    SELECT
+        c.*, seed_run.seed_group, seed_run.band_revision,
+        shown_band($seeds, seed_run.band, seed_run.model_id) AS shown
+    FROM curve_profile AS c
+    LEFT JOIN seed_run ON seed_run.run_id = c.run_id
+    WHERE c.rank = $rank
+        AND c.scope = $scope
+        AND (c.run_id IN (SELECT latest_run.run_id FROM latest_run)
+            OR ($controls::BOOLEAN
+                AND c.run_id IN (SELECT latest_control.run_id FROM latest_control)))
+        AND is_chosen($models::VARCHAR[], c.model, seed_run.seed_group)
+        AND ($revisions::VARCHAR[] IS NULL OR list_contains($revisions::VARCHAR[], c.revision))
+        AND ($corpora::VARCHAR[] IS NULL OR list_contains($corpora::VARCHAR[], c.corpus))
+        AND c.site <> 'final_norm'
+),
+lines AS (
+    SELECT
+        coalesce(shown.seed_group, model) AS model,
+        CASE WHEN shown IS NULL THEN revision ELSE band_revision END AS revision,
+        CASE WHEN shown IS NULL THEN run_id END AS run_id,
+        kind, step, corpus, stack, shuffle, scope, layer, depth, rank, shown,
+        median(dimension) AS dimension,
+        min(ci_low) FILTER (shown IS NULL) AS ci_low,
+        min(ci_high) FILTER (shown IS NULL) AS ci_high,
+        min(std_error) FILTER (shown IS NULL) AS std_error,
+        agreed(list(n)) AS n,
+        list(dimension) FILTER (shown IS NOT NULL) AS seed_values,
+        list(run_id ORDER BY run_id) FILTER (shown IS NOT NULL) AS run_ids
+    FROM asked
+    GROUP BY ALL
+)
 SELECT
-    series(model, revision, kind := kind, stack := stack) AS series,
+    series(model, revision, kind := kind, stack := stack)
+    || seeds_in_words(shown, max(len(run_ids)) OVER (PARTITION BY shown, revision)) AS series,
     CASE shuffle WHEN 'none' THEN 'as it is' ELSE shuffle_in_words(shuffle) END AS text,
-    scope, layer, depth, rank, dimension, std_error, ci_low, ci_high, n, mean_distance,
-    model, kind, revision, step, corpus, stack, run_id, shuffle
-FROM curve_profile
-WHERE rank = $rank
-    AND scope = $scope
-    AND (run_id IN (SELECT latest_run.run_id FROM latest_run)
-        OR ($controls::BOOLEAN AND run_id IN (SELECT latest_control.run_id FROM latest_control)))
-    AND ($models::VARCHAR[] IS NULL OR list_contains($models::VARCHAR[], model))
-    AND ($revisions::VARCHAR[] IS NULL OR list_contains($revisions::VARCHAR[], revision))
-    AND ($corpora::VARCHAR[] IS NULL OR list_contains($corpora::VARCHAR[], corpus))
-    AND site <> 'final_norm'
+    scope, layer, depth, rank, dimension, ci_low, ci_high,
+    list_count(seed_values) AS n_seeds,
+    seed_low($seeds, seed_values) AS seed_low,
+    seed_high($seeds, seed_values) AS seed_high,
+    std_error, n, model, kind, revision, step, corpus, stack, run_id, run_ids, shuffle
+FROM lines
 ORDER BY
     corpus, model, step NULLS LAST, revision, shuffle <> 'none', shuffle, run_id, stack, layer

@@ -25,6 +25,7 @@ PROFILES = {
     "linearity_profile": "linearity",
     "adjacent_similarity": "similarity",
     "encoder_vs_decoder": "value",
+    "metric_profiles": "value",
 }
 SPREADS = {"band": (0.0, 1.0), "quartiles": (0.25, 0.75)}
 
@@ -105,6 +106,38 @@ def test_a_profile_is_the_median_in_a_band_over_seeds(seeds: Database, name: str
         assert row["run_ids"] == sorted(str(r["run_id"]) for r in same)
         # An error of measurement is no spread of seeds.
         assert [row[k] for k in ("ci_low", "ci_high", "std_error", "run_id")] == [None] * 4
+
+
+@pytest.mark.parametrize("of", SPREADS)
+def test_the_dimension_at_one_scale_has_a_band(seeds: Database, of: str) -> None:
+    single = [r for r in ask(seeds, "gride_profile", seeds="single") if r["model"] in NAMES]
+    rows = [r for r in ask(seeds, "gride_profile", seeds=of) if r["model"] == "lab/all"]
+    assert len(single) == 4 * len(rows) > 0
+    for row in rows:
+        same = [float(str(r["dimension"])) for r in single if r["layer"] == row["layer"]]
+        assert in_band(row, "dimension") == pytest.approx(spread(same, of), rel=1e-12)
+        assert (row["series"], row["n_seeds"]) == ("lab/all · 4 seeds", 4)
+        assert [row[k] for k in ("ci_low", "ci_high", "std_error", "run_id")] == [None] * 4
+
+
+@pytest.mark.parametrize("of", SPREADS)
+def test_a_state_in_training_has_a_band_at_each_step(trainings: Database, of: str) -> None:
+    single = ask(trainings, "metrics_by_step", seeds="single")
+    rows = ask(trainings, "metrics_by_step", seeds=of)
+    assert {row["series"] for row in rows} == {"lab/all · 4 seeds"}
+    assert [(row["metric"], row["step"], row["n_seeds"]) for row in rows] == [
+        (metric, step, n)
+        for metric in ("anisotropy", "twonn")
+        for step, n in ((1, 4), (10, 4), (100, 3))
+    ]
+    for row in rows:
+        same = [
+            float(str(r["value"]))
+            for r in single
+            if (r["metric"], r["step"]) == (row["metric"], row["step"])
+        ]
+        assert len(same) == row["n_seeds"]
+        assert in_band(row) == pytest.approx(spread(same, of), rel=1e-12)
 
 
 def test_the_quartiles_of_the_local_dimension_are_medians_too(seeds: Database) -> None:
