@@ -122,6 +122,8 @@ class TestDimensions:
             *("ci_low", "ci_high", "sink_threshold", "neighbor_recall", "mean_distance"),
             # Of other metrics, whatever is asked for.
             *("similarity", "linearity", "ratio"),
+            # Of another measurement, and how far they agree.
+            *("published", "times_published", "agreement"),
         }
         unknown = set()
         with training.held():
