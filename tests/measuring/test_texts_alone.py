@@ -22,9 +22,16 @@ N_TEXTS = 60
 
 
 def draw(seed: int = 0, n: int = N_TEXTS, longest: int = 24) -> Windows:
+    """Draw texts of which no two begin alike, as far as there are tokens.
+
+    Tokens after equal beginnings have equal vectors: read together or alone, these are equal to the
+    last bit or nearly so, and are merged or not, as the processor's products round.
+    """
     rng = np.random.default_rng(seed)
     lengths = rng.integers(3, longest + 1, size=n)
-    return padded([rng.integers(5, tiny_models.VOCAB, size=k).tolist() for k in lengths], 0)
+    firsts = np.resize(rng.permutation(np.arange(5, tiny_models.VOCAB)), n)
+    rest = [rng.integers(5, tiny_models.VOCAB, size=k - 1) for k in lengths]
+    return padded([[int(i), *ids.tolist()] for i, ids in zip(firsts, rest, strict=True)], 0)
 
 
 def alone(model: LoadedModel, windows: Windows) -> dict[LayerKey, np.ndarray]:
