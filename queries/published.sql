@@ -1,6 +1,7 @@
 -- title: Beside published values
 -- doc: One row per model, metric and layer for which a paper gives a number and the store has one
---   that was measured alike: the same model at the same step, the same scope, whole texts where the
+--   that was measured alike: a model called like it behind the owner's name, with as many layers and
+--   dimensions, at the same step; the same scope, whole texts where the
 --   paper read whole texts, no shuffling. protocol says how the paper measured, here what was read
 --   here; texts are rarely the same, so a few per cent are to be expected, and more where the paper
 --   had weights in 8 bits. times_published is the number here over the published one. largest_activation is
@@ -14,13 +15,14 @@
 WITH runs AS (
     SELECT
         r.*, lower(split_part(r.model, '/', -1)) AS short_name,
-        run.n_special_tokens > 0 AS has_marker,
+        run.n_special_tokens > 0 AS has_marker, model.n_layers, model.hidden_size,
         concat_ws(
             ', ', format('{:,} tokens in {:,} windows of {}', run.tokens, run.n_windows, r.corpus),
             CASE r.settings.windows WHEN 'documents' THEN 'each a text' END, run.dtype
         ) AS here
     FROM named_run AS r
     JOIN run ON run.run_id = r.run_id
+    JOIN model ON model.model_id = r.model_id
     WHERE NOT r.untrained
         AND ($models::VARCHAR[] IS NULL OR list_contains($models::VARCHAR[], r.model))
 ),
@@ -61,6 +63,7 @@ SELECT
 FROM published_value AS p
 LEFT JOIN measured AS m
     ON m.short_name = lower(split_part(p.model, '/', -1))
+    AND m.n_layers = p.n_layers AND m.hidden_size = p.hidden_size
     -- A model without a step is the finished one.
     AND (m.step IS NULL OR m.step = p.step)
     AND m.scope = p.scope AND m.settings.windows = p.windows

@@ -59,7 +59,7 @@ points AS (
     WHERE $over = 'steps'
     UNION ALL BY NAME
     SELECT
-        b.stack || 's' || CASE WHEN min(b.corpus_id) OVER () < max(b.corpus_id) OVER ()
+        b.stack || 's' || CASE WHEN (SELECT count(DISTINCT states.corpus_id) FROM states) > 1
             THEN ' · ' || b.corpus || ' ' || left(b.corpus_id, 8) ELSE '' END AS series,
         grid.depth, b.value + grid.part * (a.value - b.value) AS value, b.scored_value, b.control,
         b.score, b.metric, b.scope, b.run_id

@@ -75,7 +75,7 @@ def shuffled(tmp_path_factory: pytest.TempPathFactory) -> Store:
 @pytest.fixture(scope="module")
 def published(tmp_path_factory: pytest.TempPathFactory) -> Store:
     """A model of a name, and of as many layers, as one that a paper has values of."""
-    run = make_run(name="gpt2", n_layers=12, metrics=ALL_METRICS)
+    run = make_run(name="gpt2", n_layers=12, hidden_size=768, metrics=ALL_METRICS)
     return Store(new_store(tmp_path_factory.mktemp("golden") / "published.duckdb", [run]))
 
 

@@ -34,7 +34,7 @@ def fill(database: Database) -> Database:
         make_run(name="lab/texts", corpus="prose"),
         make_run(name="lab/texts", corpus="verse"),
         # Of that name a paper has published values.
-        make_run(name="openai-community/gpt2"),
+        make_run(name="openai-community/gpt2", n_layers=12, hidden_size=768),
     ]
     write_runs(database, runs)
     _import(database, make_scores(*runs))

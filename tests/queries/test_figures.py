@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,6 +14,8 @@ from tests.stores import new_store
 from tests.synthetic import ALL_METRICS, RANKS, make_run
 
 STEPS = (0, 10, 100)
+# Of the smallest GPT-2 and of Pythia with 160 million parameters.
+GPT2: dict[str, Any] = {"n_layers": 12, "hidden_size": 768}
 
 
 @pytest.fixture(scope="module")
@@ -172,9 +175,7 @@ def massive(run: Run, values: dict[int, float]) -> Run:
 
 class TestPublished:
     def test_the_same_model_at_the_same_layer_is_laid_beside(self, tmp_path: Path) -> None:
-        run = massive(
-            make_run(name="gpt2", n_layers=12), {2: -7.0, 3: -2480.0, 4: 1328.0, 10: 3024.0}
-        )
+        run = massive(make_run(name="gpt2", **GPT2), {2: -7.0, 3: -2480.0, 4: 1328.0, 10: 3024.0})
         database = new_store(tmp_path / "s.duckdb", [run])
         rows = Store(database).query("published").table.to_pylist()
         assert [(row["layer"], row["published"], row["times_published"]) for row in rows] == [
@@ -186,7 +187,7 @@ class TestPublished:
         assert all("no first-token marker" in row["protocol"] for row in rows)
 
     def test_a_first_token_marker_is_told_apart(self, tmp_path: Path) -> None:
-        run = massive(make_run(name="lab/GPT2", n_layers=12), {4: 2672.0})
+        run = massive(make_run(name="lab/GPT2", **GPT2), {4: 2672.0})
         marked = replace(run, configuration=replace(run.configuration, n_special_tokens=1))
         rows = Store(new_store(tmp_path / "s.duckdb", [marked])).query("published")
         assert [row["published"] for row in rows.table.to_pylist()] == [2672.0]
@@ -199,12 +200,14 @@ class TestPublished:
             {"revision": "random-init-0", "step": 0},
             {"revision": "step5", "step": 5},
             {"name": "gpt2-medium"},
+            {"n_layers": 11},
+            {"hidden_size": 32},
         ],
     )
     def test_what_was_measured_otherwise_is_not(
         self, changed: dict[str, object], tmp_path: Path
     ) -> None:
-        run = make_run(**{"name": "gpt2", "n_layers": 12, **changed})  # type: ignore[arg-type]
+        run = make_run(**{"name": "gpt2", **GPT2, **changed})
         database = new_store(tmp_path / "s.duckdb", [massive(run, {3: 2480.0})])
         assert Store(database).query("published").table.num_rows == 0
 
@@ -214,7 +217,7 @@ class TestPublished:
         runs = [
             make_run(
                 name="EleutherAI/pythia-160m",
-                n_layers=12,
+                **GPT2,
                 windows="documents",
                 metrics=ALL_METRICS,
                 revision=revision,

@@ -47,7 +47,13 @@ def models_own() -> list[Run]:
         for name in ("other", "third")
     ]
     # Of that name a paper has published values.
-    published = make_run(name="openai-community/gpt2", metrics=ALL_METRICS, created_at=EARLY)
+    published = make_run(
+        name="openai-community/gpt2",
+        n_layers=12,
+        hidden_size=768,
+        metrics=ALL_METRICS,
+        created_at=EARLY,
+    )
     small = make_run(
         name="lab/third", kind="encoder", metrics=ALL_METRICS, tokens=128,
         created_at=EARLY - timedelta(days=1),
@@ -67,6 +73,8 @@ def controls() -> list[Run]:
                 kind=of_model.model.kind,
                 revision=of_model.checkpoint.revision,
                 step=of_model.checkpoint.step,
+                n_layers=12 if of_model.model.name.endswith("gpt2") else 4,
+                hidden_size=768 if of_model.model.name.endswith("gpt2") else 8,
                 metrics=ALL_METRICS,
                 values=far,
                 tokens=512,

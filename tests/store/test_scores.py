@@ -249,6 +249,23 @@ def test_they_follow_a_model_that_is_renamed(database: Database) -> None:
     write_scores(database, [score()])
     rename_model(database, "lab/a", "mine")
     assert [row["model"] for row in rows(database, FOUND)] == ["mine"]
+    assert not [fault for fault in find_faults(database) if fault.table == "score"]
+    # And back; what is there already is not copied again.
+    rename_model(database, "mine", "lab/a")
+    assert counts(database)["score"] == 2
+    assert [row["model"] for row in rows(database, FOUND)] == ["lab/a"]
+
+
+def test_a_model_does_not_take_the_name_of_one_with_other_scores(database: Database) -> None:
+    write_run(database, make_run(name="lab/a"))
+    write_scores(database, [score(value=0.25), score("mine", value=0.75)])
+    before = contents(database)
+    with pytest.raises(QueryError, match=r"'mine' has scores of its own .*scores rm --model mine"):
+        rename_model(database, "lab/a", "mine")
+    assert contents(database) == before
+    remove_scores(database, models=["mine"])
+    rename_model(database, "lab/a", "mine")
+    assert [row["value"] for row in rows(database, FOUND)] == [0.25]
 
 
 def test_they_outlast_the_runs_of_their_model(database: Database) -> None:

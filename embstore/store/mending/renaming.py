@@ -1,15 +1,40 @@
 """Gives a model another name."""
 
+import shlex
 from typing import TYPE_CHECKING
 
 from embstore.common.messages import closest, listed
 from embstore.errors import QueryError, UsageError
+from embstore.store import schema
 from embstore.store.mending.find_runs import Select, failures, in_transaction
 
 if TYPE_CHECKING:
     import sqlalchemy as sa
 
     from embstore.store.database import Database
+
+_SAME_THING = " AND ".join(
+    f"theirs.{name} IS NOT DISTINCT FROM ours.{name}" for name in ("revision", "step", "name")
+)
+_OTHER_SCORES = f"""
+SELECT DISTINCT ours.name
+FROM latest_score AS ours
+JOIN latest_score AS theirs ON {_SAME_THING}
+WHERE ours.model = ? AND theirs.model = ? AND ours.value <> theirs.value
+ORDER BY ours.name
+"""  # noqa: S608 - our own names
+_BESIDE_THE_MODEL = ", ".join(
+    column.name for column in schema.score.columns if column.name != "model"
+)
+_COPY_SCORES = f"""
+INSERT INTO score (model, {_BESIDE_THE_MODEL})
+SELECT ?, {_BESIDE_THE_MODEL}
+FROM score AS ours
+WHERE model = ? AND NOT EXISTS (
+    SELECT 1 FROM score AS theirs
+    WHERE theirs.model = ? AND {_SAME_THING} AND theirs.value = ours.value
+)
+"""  # noqa: S608 - our own names
 
 
 def rename_model(database: "Database", model: str, new: str) -> int:
@@ -32,7 +57,8 @@ def rename_model(database: "Database", model: str, new: str) -> int:
 
 def _rename(connection: "sa.Connection", model: str, new: str) -> int:
     _check(in_transaction(connection), model, new)
-    for table, column in (("model", "name"), ("failure", "model"), ("score", "model")):
+    _copy_scores(connection, model, new)
+    for table, column in (("model", "name"), ("failure", "model")):
         connection.exec_driver_sql(
             f"UPDATE {table} SET {column} = ? WHERE {column} = ?",  # noqa: S608 - our own names
             (new, model),
@@ -43,6 +69,23 @@ def _rename(connection: "sa.Connection", model: str, new: str) -> int:
         (new,),
     ).scalar()
     return int(counted or 0)
+
+
+def _copy_scores(connection: "sa.Connection", model: str, new: str) -> None:
+    """Give a model's scores the new name, too.
+
+    What an evaluation said stays: a score is never changed, and exports have those of before.
+
+    Raises:
+        QueryError: the new name has another score of the same thing.
+    """
+    rows = connection.exec_driver_sql(_OTHER_SCORES, (model, new)).fetchall()
+    if names := [str(name) for (name,) in rows]:
+        raise QueryError(
+            f"{new!r} has scores of its own ({listed(names)}), which would be mixed with those of "
+            f"{model!r}: remove them first, as with `embstore scores rm --model {shlex.quote(new)}`"
+        )
+    connection.exec_driver_sql(_COPY_SCORES, (new, model, new))
 
 
 def _check(select: Select, model: str, new: str) -> None:
