@@ -4,6 +4,7 @@ What can be wrong with a model and a text together is found here. ``ingest`` car
 plans out, a dry run shows them.
 """
 
+import logging
 import time
 from dataclasses import dataclass, replace
 
@@ -30,6 +31,10 @@ from embstore.models.loaded import tokenizer_sha256
 from embstore.store import ids
 from embstore.store.stored_numbers import Sample
 from embstore.types import Configuration, Corpus, MetricInfo
+
+_LOG = logging.getLogger(__name__)
+# Of the windows that a shuffle changes.
+_FEW_SHUFFLED = 0.5
 
 
 @dataclass(frozen=True, eq=False)
@@ -161,6 +166,7 @@ def _draw(
     window = choose_window(sampling, model.context, name)
     reader = tokenizer_sha256(model.tokenizer)
     windows = resources.drawn.draw(text, model.tokenizer, reader, sampling, window)
+    _check_blocks(windows, sampling.shuffle, name)
     largest_id = int(windows.ids.max())
     if largest_id >= model.config.vocab_size:
         raise ModelError(
@@ -184,6 +190,31 @@ def _check_can_be_asked(model: ModelDescription, asked: Selection) -> None:
         )
     if asked.needs("head"):
         headed_class(model.config, name)
+
+
+def _check_blocks(windows: Windows, shuffle: str, name: str) -> None:
+    """Refuse to call text shuffled where no window has a second block; warn where few have.
+
+    Raises:
+        UsageError: none has.
+    """
+    if shuffle == "none":
+        return
+    block = int(shuffle.partition(":")[2] or 1)
+    share = float(np.mean(windows.lengths > block))
+    if share == 0:
+        raise UsageError(
+            f"shuffle {shuffle}: no window that {name} reads has more than {block:,} tokens, so "
+            "nothing would change its place; give shorter blocks, or longer windows"
+        )
+    if share < _FEW_SHUFFLED:
+        _LOG.warning(
+            "shuffle %s: only %.0f %% of the windows that %s reads have more than one block; the "
+            "others stay as they are",
+            shuffle,
+            100 * share,
+            name,
+        )
 
 
 def _check_for_images(sampling: Sampling, name: str) -> None:

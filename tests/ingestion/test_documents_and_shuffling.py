@@ -194,6 +194,23 @@ def test_several_ways_of_shuffling_are_a_run_each(
     assert not embstore.open(store).verify()
 
 
+def test_blocks_as_long_as_a_window_shuffle_nothing_and_are_refused(
+    tiny_llama: Path, sentences: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    store = tmp_path / "s.duckdb"
+    options = {**SMALL, "corpus": sentences, "store": store}
+    for way in ("tokens:24", "tokens:256", "words:24"):
+        with pytest.raises(UsageError, match=f"shuffle {way}: no window .* more than .* tokens"):
+            embstore.ingest(tiny_llama, shuffle=way, **options)
+    # Of texts that are read one by one a few are long enough.
+    embstore.ingest(tiny_llama, windows="documents", shuffle="tokens:14", **options)
+    assert "of the windows that" in caplog.text
+    assert "have more than one block" in caplog.text
+    caplog.clear()
+    embstore.ingest(tiny_llama, windows="documents", shuffle="tokens:4", **options)
+    assert "more than one block" not in caplog.text
+
+
 def test_the_command_tells_controls_apart(
     tiny_llama: Path, sentences: Path, tmp_path: Path
 ) -> None:
