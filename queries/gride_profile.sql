@@ -13,8 +13,8 @@
 -- param controls BOOLEAN = true: also runs of shuffled text, dashed
 -- param seeds VARCHAR = 'band' in ('band', 'quartiles', 'single'): of a group of seeds its least and greatest, its quartiles, or each seed alone
 -- param by VARCHAR = 'depth' in ('depth', 'layer'): the chart's horizontal axis
--- chart: mark=line x=$by:Q y=dimension:Q color=series:N dash=text:N facet=corpus:N
--- table: series corpus text layer dimension
+-- chart: mark=line x=$by:Q y=dimension:Q color=series:N dash=text:N facet=panel:N
+-- table: series panel text layer dimension
 WITH asked AS (
     SELECT
         c.*, seed_run.seed_group, seed_run.band_revision,
@@ -51,6 +51,7 @@ SELECT
     series(model, revision, kind := kind, stack := stack)
     || seeds_in_words(shown, max(len(run_ids)) OVER (PARTITION BY shown, revision)) AS series,
     CASE shuffle WHEN 'none' THEN 'as it is' ELSE shuffle_in_words(shuffle) END AS text,
+    corpus || ' · neighbours ' || rank || ' and ' || 2 * rank AS panel,
     scope, layer, depth, rank, dimension, ci_low, ci_high,
     list_count(seed_values) AS n_seeds,
     seed_low($seeds, seed_values) AS seed_low,

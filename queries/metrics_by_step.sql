@@ -62,7 +62,10 @@ lines AS (
 SELECT
     training_series(display_name, course, corpus, corpus_id, kind, stack)
     || seeds_in_words(shown, max(len(run_ids)) OVER (PARTITION BY shown)) AS series,
-    latest_metric.title AS quantity,
+    latest_metric.title || ', ' || CASE
+        WHEN site = 'final_norm' THEN 'after the final norm'
+        WHEN $layer::INTEGER IS NULL THEN 'last block'
+        WHEN layer = 0 THEN 'embedding' ELSE 'layer ' || layer END AS quantity,
     scope, step, tokens_seen, layer, depth, site, metric, value, ci_low, ci_high,
     list_count(seed_values) AS n_seeds,
     seed_low($seeds, seed_values) AS seed_low,

@@ -56,13 +56,24 @@ def run_findings(database: "Database", runs: Mapping[str, str]) -> list[str]:
     return lines
 
 
-def metric_to_draw(database: "Database", runs: Iterable[str]) -> str | None:
-    """Return the metric that shows some runs best: a main one, else the first; None for none."""
+def what_to_draw(database: "Database", runs: Iterable[str]) -> tuple[str, str] | None:
+    """Return the metric and the scope that show some runs best; None where they have no number.
+
+    A main metric and all tokens, else what comes first.
+    """
     sql = (
-        "SELECT DISTINCT metric FROM measurement WHERE list_contains($runs, run_id) ORDER BY metric"
+        "SELECT DISTINCT metric, scope FROM measurement "
+        "WHERE list_contains($runs, run_id) AND value IS NOT NULL ORDER BY metric, scope"
     )
-    measured = database.select(sql, {"runs": list(runs)})["metric"].to_pylist()
-    return next((name for name in (*_NAMED, *measured) if name in measured), None)
+    found = [
+        (row["metric"], row["scope"])
+        for row in database.select(sql, {"runs": list(runs)}).to_pylist()
+    ]
+    measured, scopes = ({pair[i] for pair in found} for i in (0, 1))
+    if not found:
+        return None
+    metric = next(name for name in (*_NAMED, *sorted(measured)) if name in measured)
+    return metric, next(scope for scope in ("all", *sorted(scopes)) if (metric, scope) in found)
 
 
 def _peak(row: Mapping[str, object], label: str, *, one_stack: bool) -> str:

@@ -83,10 +83,14 @@ def seed_notes(
     notes = [_of_bands(spread, table)]
     if left_out:
         first = left_out[0]
-        more = f", and so {counted(len(left_out) - 1, 'more model')}" if left_out[1:] else ""
+        rest = dict.fromkeys(row["differs"] for row in left_out[1:])
+        more = (
+            f", and so {'does' if len(left_out) == 2 else 'do'} "
+            f"{counted(len(left_out) - 1, 'more model')} ({listed(rest, most=_MOST_NAMED)})"
+        )
         notes.append(
-            f"{first['model']} is a seed of {first['seed_group']}, too, but differs from most of "
-            f"them in {first['differs']}{more}: not in the band, but by itself."
+            f"{first['model']} is a seed of {first['seed_group']}, too, but differs from those in "
+            f"the band in {first['differs']}{more if rest else ''}: not in the band, but by itself."
         )
     if copies:
         first = copies[0]

@@ -88,10 +88,11 @@ def axis_title(key: str, data: ChartData, note: str = "") -> Title:
     """Title an axis; in lines where it would be longer than the axis."""
     channel = data.channels[key]
     column = channel.column
-    if key == "y" and data.part and data.of_quantities:
+    if key == "y" and data.of_quantities:
         length = PANEL_SIZES[data.abreast][1] * SHARE_OF_QUANTITY
         alone = data.below or data.metric is None
-        named = data.part if alone else f"{title_of(column, data.metric)}, {data.part}"
+        (quantity, *_) = data.names(data.channels["apart"])
+        named = quantity if alone else f"{title_of(column, data.metric)}, {quantity}"
         return textwrap.wrap(named, max(20, int(length / CHARACTER_WIDTH)))
     if key == "y" and data.below:
         # A low view has no room for more than the name of its part.

@@ -2,6 +2,7 @@
 
 import contextlib
 import shlex
+from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -107,7 +108,7 @@ def tell_findings(
         shard: which share of an ingest they are.
     """
     from embstore.asking.out_of_sight import hiding
-    from embstore.asking.run_findings import metric_to_draw, run_findings
+    from embstore.asking.run_findings import run_findings, what_to_draw
     from embstore.store.connection import open_database
 
     found = {
@@ -121,22 +122,32 @@ def tell_findings(
     as_it_is = {run_id: outcome for run_id, outcome in found.items() if outcome.shuffle == "none"}
     found = as_it_is or found
     models = list(dict.fromkeys(outcome.model for outcome in found.values()))
+    checkpoints = {(outcome.model, outcome.revision) for outcome in found.values()}
+    of_models = Counter(model for model, _ in checkpoints)
     names = {
-        run_id: (outcome.revision if len(models) == 1 else outcome.model) + outcome.shuffled
+        run_id: (
+            outcome.revision
+            if len(models) == 1
+            # A model at several revisions, one of which may be an untrained control.
+            else f"{outcome.model}@{outcome.revision}"
+            if of_models[outcome.model] > 1
+            else outcome.model
+        )
+        + outcome.shuffled
         for run_id, outcome in found.items()
     }
-    metric = None
+    draw = None
     # What is measured is stored: that somebody holds the store now is no failure.
     with contextlib.suppress(StoreError):
         database = open_database(store, create=False)
         for line in run_findings(database, names):
             TERMINAL.say(line)
-        metric = metric_to_draw(database, found)
+        draw = what_to_draw(database, found)
         labels = {key: one.label for key, one in found.items()}
         for line in hiding(database, labels):
             TERMINAL.say(f"warning: {line}")
     revisions = list(dict.fromkeys(outcome.revision for outcome in found.values()))
-    words = _next(models, revisions, metric)
+    words = _next(models, revisions, draw)
     own = None if shard is None else shard.own_store()
     # All shares write to the same lake, and nothing is to be merged.
     if shard is not None and store == own != shard.all_stores():
@@ -147,19 +158,24 @@ def tell_findings(
     TERMINAL.say(f"next: {shlex.join(['embstore', *words, *place])}")
 
 
-def _next(models: list[str], revisions: list[str], metric: str | None) -> list[str]:
+def _next(models: list[str], revisions: list[str], draw: tuple[str, str] | None) -> list[str]:
     """Return the command that shows best what was measured."""
-    if len(models) == 2:
+    metric, scope = draw or ("anisotropy", "all")
+    # What a comparison looks at unless told otherwise.
+    comparable = metric in {"anisotropy", "twonn"} and scope == "all"
+    if len(models) == 2 and comparable:
         return ["compare", *models]
-    if len(models) == 1 and len(revisions) > 1:
+    if len(models) == 1 and len(revisions) > 1 and comparable:
         return [
             "compare",
             *(f"{models[0]}@{revision}" for revision in (revisions[0], revisions[-1])),
         ]
     only = ["-p", f"models={models[0]}"] if len(models) == 1 else []
     # What the question draws unless told otherwise.
-    if metric not in {None, "anisotropy"}:
+    if metric != "anisotropy":
         only += ["-p", f"metric={metric}"]
+    if scope != "all":
+        only += ["-p", f"scopes={scope}"]
     return ["chart", "layer_profile", *only, "-o", "profile.html"]
 
 

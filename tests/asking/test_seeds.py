@@ -62,14 +62,17 @@ def test_steps_with_fewer_seeds_are_told(tmp_path: Path) -> None:
 
 
 def test_who_is_left_out_of_a_band_is_told_and_why(tmp_path: Path) -> None:
-    others = [make_run(name=f"odd/{i}", seed=5, tags=GROUP) for i in range(2)]
+    others = [
+        make_run(name="odd/0", seed=5, tags=GROUP),
+        make_run(name="odd/1", tokens=128, tags=GROUP),
+    ]
     store = asked(tmp_path, *seeds(3), *others)
     assert (
-        "odd/0 is a seed of lab/g, too, but differs from most of them in seed, and so 1 more "
-        "model: not in the band, but by itself." in notes(store)
+        "odd/0 is a seed of lab/g, too, but differs from those in the band in seed, and so does 1 "
+        "more model (tokens" in notes(store)
     )
     # And that numbers side by side were not measured alike, as ever.
-    assert "These runs differ in seed (0, 5)" in notes(store)
+    assert "seed (0, 5): their numbers differ" in notes(store)
     assert "odd/0" not in notes(store, seeds="single")
 
 

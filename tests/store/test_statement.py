@@ -32,7 +32,7 @@ def filled(tmp_path_factory: pytest.TempPathFactory) -> Database:
         ("VALUES (1), (2)", 2),
         ("DESCRIBE profile", 33),
         # Tables, Alembic's among them, and views.
-        ("SHOW TABLES", 31),
+        ("SHOW TABLES", 39),
         ("SUMMARIZE SELECT value FROM profile", 1),
         ("PIVOT profile ON scope IN ('all', 'no_sinks') USING avg(value) GROUP BY layer", 5),
         ("SELECT unnest(eigenvalues) FROM spectrum WHERE scope = 'all'", 48),

@@ -16,6 +16,8 @@ from embstore.types import Score
 # an adapter its own, and not that of the model it was trained on.
 _ADAPTERS = ("peft", "delta")
 _MODELS = ("pretrained", "model", "path", "engine")
+# A folder or a file in the model's place, which has the weights.
+_PARTS = ("subfolder", "gguf_file")
 # The revision of a repository where none is asked for.
 _MAIN = "main"
 # Folders of a training's checkpoints, whose model is the folder around them.
@@ -143,11 +145,19 @@ def _whose(content: Mapping[str, object]) -> tuple[str, str | None]:
     adapter = next((arguments[key] for key in _ADAPTERS if arguments.get(key)), None)
     given = content.get("model_name")
     asked = next((arguments[key] for key in _MODELS if arguments.get(key)), None)
+    part = next((arguments[key] for key in _PARTS if arguments.get(key)), None)
     said = adapter or (given if isinstance(given, str) and given.strip() else asked)
     if said is None:
         raise ScoreError("it names no model: neither model_name nor pretrained in model_args")
     name = values.text(said, "model")
     model, revision = named(name)
+    if adapter is None and part is not None:
+        # Other weights than those that the name alone means.
+        place = values.text(part, "model").strip("/")
+        if place.endswith(".gguf"):
+            return named(f"./{place}")
+        in_training = _OF_TRAINING.fullmatch(place)
+        return (model, place) if in_training else (f"{model}/{place}", None)
     if adapter is None and arguments.get("revision"):
         # Of the base model, where there is an adapter.
         revision = values.text(arguments["revision"], "revision")

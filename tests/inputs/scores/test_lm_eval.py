@@ -128,6 +128,10 @@ def test_version_0_3_has_no_filters(tmp_path: Path) -> None:
         ("pretrained=/models/a/SmolLM2.Q4_1.gguf", ("SmolLM2.Q4_1", None)),
         # Scores of an adapter are not those of the model it was trained on.
         ("pretrained=lab/model,revision=v2,peft=lab/adapter", ("lab/adapter", None)),
+        # Weights in a folder or a file there are others than those of the name alone.
+        ("pretrained=lab/model,subfolder=small", ("lab/model/small", None)),
+        ("pretrained=lab/model,subfolder=checkpoint-10", ("lab/model", "checkpoint-10")),
+        ("pretrained=lab/model,gguf_file=a.Q4.gguf", ("a.Q4", None)),
     ],
 )
 def test_whose_they_are_is_told_by_the_model_s_arguments(
