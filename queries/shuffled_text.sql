@@ -109,5 +109,7 @@ SELECT
     run_id, run_ids, plain_run_id
 FROM lines
 ORDER BY
-    model, corpus, step NULLS LAST, revision, plain_run_id, stack, shuffle <> 'none', shuffle,
-    run_id, layer
+    model, corpus, step NULLS LAST, revision, plain_run_id, stack, shuffle <> 'none',
+    -- From the longest blocks, which change least.
+    split_part(shuffle, ':', 1),
+    coalesce(try_cast(split_part(shuffle, ':', 2) AS BIGINT), 1) DESC, run_id, layer
