@@ -7,6 +7,7 @@ from typing import Literal
 
 from embstore.checkpoints.find import Candidate
 from embstore.checkpoints.locate import fingerprinted, locate_files
+from embstore.choices import WINDOW_SCOPES
 from embstore.common.messages import listed, reason_of
 from embstore.common.workers import n_workers
 from embstore.errors import StoreError
@@ -16,6 +17,7 @@ from embstore.ingestion.plan import Plan, plan, plan_extent
 from embstore.ingestion.request import Request, Settings
 from embstore.ingestion.resources import Resources, open_resources
 from embstore.ingestion.time_estimate import Pace, estimate_seconds, probe_pace
+from embstore.measuring.window_vectors import LEAST_VECTORS
 from embstore.models.description import ModelSize, model_size
 from embstore.store.connection import open_database
 from embstore.store.spool import waiting
@@ -162,6 +164,16 @@ def _work(planned: Plan, resources: Resources, settings: Settings, known: _Known
     windows, task = planned.windows, planned.task
     size = model_size(planned.model)
     run_id = planned.stored_run(settings)
+    empty = [scope for scope in task.scopes if scope in WINDOW_SCOPES]
+    if empty and windows.n_windows < LEAST_VECTORS and run_id is None:
+        _LOG.warning(
+            "%s: %s will have no number: %d windows, and at least %d are needed; give more tokens, "
+            "or a shorter window",
+            planned.model.located.name,
+            " and ".join(empty),
+            windows.n_windows,
+            LEAST_VECTORS,
+        )
     extent = plan_extent(planned, resources.dtype.itemsize, settings)
     seconds = 0.0
     if run_id is None:

@@ -4,7 +4,12 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 import embstore
+from embstore.choices import Sampling
+from embstore.ingestion.dry_run import preview
+from embstore.ingestion.request import build_models, build_request, build_settings
 from tests.cli.running import embstore as run_command
 
 # 70 windows of 8 tokens, and 8 of 32.
@@ -72,3 +77,21 @@ def test_nothing_but_them_is_an_error_that_says_what_helps(
     done = ingest(tiny_llama, text, tmp_path / "s.duckdb", "last")
     assert done.returncode == 4
     assert done.stderr.endswith(f"5 of 5 layers have no numbers ({WHY})\n")
+
+
+def test_a_dry_run_says_that_windows_are_too_few(
+    tiny_llama: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    text = tmp_path / "t.txt"
+    text.write_text(" ".join(f"w{40 + i * 7 % 150}" for i in range(3000)))
+    for tokens, few in ((640, True), (1300, False)):
+        request = build_request(
+            build_models(tiny_llama),
+            text,
+            build_settings(Sampling(tokens=tokens, window=20), scopes="all,last", metrics="core"),
+        )
+        caplog.clear()
+        (shown,) = preview(request, tmp_path / "s.duckdb")
+        assert shown.status == "to do"
+        told = "last will have no number: 32 windows, and at least 65 are needed" in caplog.text
+        assert told is few
