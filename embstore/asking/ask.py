@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
 _QUERIES_VARIABLE = "EMBSTORE_QUERIES"
 
+# Where the names of groups of seeds are.
+_GROUPS = ("model_group", "seed_group")
+
 
 def find_questions(folders: Iterable[str | Path] = ()) -> dict[str, Question]:
     """Read every question there is, by name.
@@ -249,6 +252,11 @@ def _check_known(
         for wanted in value if isinstance(value, list) else [value]:
             name = show_value(wanted)
             if name not in known:
+                if table == "model" and name in known_values(database, [_GROUPS]):
+                    raise QueryError(
+                        f"{name} is a group of seeds, and question {question.name} takes models "
+                        "only: `embstore query models` has the group of each"
+                    )
                 what = table if column == "name" else f"{table}.{column}"
                 raise QueryError(
                     f"no {what} {name!r} {database.where}{closest(name, known)}; "

@@ -384,6 +384,11 @@ def test_models_says_which_group_each_is_in(seeds: Database) -> None:
     }
 
 
+def test_a_question_without_bands_says_that_it_takes_no_group(seeds: Database) -> None:
+    with pytest.raises(QueryError, match="lab/all is a group of seeds, and question peak_layer"):
+        ask(seeds, "peak_layer", models=["lab/all"])
+
+
 def test_no_such_group_and_no_such_spread_are_refused(seeds: Database) -> None:
     with pytest.raises(QueryError, match=r"no model 'lab/al' .*did you mean lab/all"):
         ask(seeds, "layer_profile", models="lab/al")
