@@ -53,9 +53,10 @@ SELECT
         ELSE series(m.model, m.revision, m.corpus, m.run_id, m.kind, m.stack) END AS series,
     coalesce(latest_metric.title, 'Largest activation') AS measure,
     p.metric, p.scope, p.layer,
-    p.value AS published,
+    -- In a lake DuckDB words the view's numbers as decimals.
+    p.value::DOUBLE AS published,
     m.value AS value,
-    m.value / p.value AS times_published,
+    m.value / published AS times_published,
     1.0::DOUBLE AS agreement,
     m.std_error, m.ci_low, m.ci_high, p.source, p.protocol, m.here, p.found_in,
     p.model AS published_as, p.step AS published_step, m.revision, m.step, m.corpus, m.stack, m.site,

@@ -88,7 +88,7 @@ def test_report_and_comparison_are_the_same_as_of_a_file(filled: Database, file:
 def test_stores_merge_both_ways(filled: Database, address: str, path: Path, tmp_path: Path) -> None:
     # From a lake into a file that is not there yet …
     (merged,) = merge_stores(open_database(path, lazy=True), [address])
-    assert merged.sentence == "9 runs new, 0 already there"
+    assert merged.sentence == f"{N_RUNS} runs new, 0 already there"
     assert merged.other == filled.place
     file = open_database(path)
     assert contents(file) == contents(filled)
@@ -97,11 +97,11 @@ def test_stores_merge_both_ways(filled: Database, address: str, path: Path, tmp_
     (planned,) = merge_stores(filled, [path], dry_run=True)
     (merged,) = merge_stores(filled, [path])
     assert planned == merged
-    assert merged.sentence == "1 run new, 9 already there"
+    assert merged.sentence == f"1 run new, {N_RUNS} already there"
     assert contents(file) == contents(filled)
     # … and with itself.
     (merged,) = merge_stores(filled, [address])
-    assert merged.sentence == "0 runs new, 10 already there"
+    assert merged.sentence == f"0 runs new, {N_RUNS + 1} already there"
     assert contents(file) == contents(filled)
 
 
