@@ -471,6 +471,15 @@ CASE WHEN list_count(seed_values) < 2 THEN NULL
     WHEN seeds = 'quartiles' THEN list_aggregate(seed_values, 'quantile_cont', 0.75)
     ELSE list_max(seed_values) END;
 
+CREATE MACRO seed_line(band, value, ci_low, ci_high, std_error, run_id) AS {
+    'value': median(value),
+    'ci_low': min(ci_low) FILTER (band IS NULL),
+    'ci_high': min(ci_high) FILTER (band IS NULL),
+    'std_error': min(std_error) FILTER (band IS NULL),
+    'seed_values': list(value) FILTER (band IS NOT NULL),
+    'run_ids': list(run_id ORDER BY run_id) FILTER (band IS NOT NULL)
+};
+
 CREATE MACRO seed_low(seeds, seed_values) AS
 CASE WHEN list_count(seed_values) < 2 THEN NULL
     WHEN seeds = 'quartiles' THEN list_aggregate(seed_values, 'quantile_cont', 0.25)

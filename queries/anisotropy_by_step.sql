@@ -53,24 +53,20 @@ lines AS (
         agreed(list(tokens_seen)) AS tokens_seen,
         agreed(list(peak.layer)) AS peak_layer,
         agreed(list(peak.depth)) AS peak_depth,
-        median(peak.value) AS value,
-        min(peak.std_error) FILTER (shown IS NULL) AS std_error,
-        min(peak.ci_low) FILTER (shown IS NULL) AS ci_low,
-        min(peak.ci_high) FILTER (shown IS NULL) AS ci_high,
+        seed_line(shown, peak.value, peak.ci_low, peak.ci_high, peak.std_error, run_id) AS line,
         agreed(list(peak.n)) AS n,
-        min(duplicate_of) FILTER (shown IS NULL) AS duplicate_of,
-        list(peak.value) FILTER (shown IS NOT NULL) AS seed_values,
-        list(run_id ORDER BY run_id) FILTER (shown IS NOT NULL) AS run_ids
+        min(duplicate_of) FILTER (shown IS NULL) AS duplicate_of
     FROM asked
     GROUP BY ALL
 )
 SELECT
     training_series(display_name, course, corpus, corpus_id, kind, stack)
-    || seeds_in_words(shown, max(len(run_ids)) OVER (PARTITION BY shown)) AS series,
-    scope, step, tokens_seen, peak_layer, peak_depth, metric, value, ci_low, ci_high,
-    list_count(seed_values) AS n_seeds,
-    seed_low($seeds, seed_values) AS seed_low,
-    seed_high($seeds, seed_values) AS seed_high,
-    std_error, n, duplicate_of, model, kind, revision, corpus, stack, model_id, run_id, run_ids
+    || seeds_in_words(shown, max(len(line.run_ids)) OVER (PARTITION BY shown)) AS series,
+    scope, step, tokens_seen, peak_layer, peak_depth, metric, line.value, line.ci_low, line.ci_high,
+    list_count(line.seed_values) AS n_seeds,
+    seed_low($seeds, line.seed_values) AS seed_low,
+    seed_high($seeds, line.seed_values) AS seed_high,
+    line.std_error, n, duplicate_of, model, kind, revision, corpus, stack, model_id, run_id,
+    line.run_ids
 FROM lines
 ORDER BY series, scope, step, run_id

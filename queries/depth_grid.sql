@@ -50,21 +50,17 @@ lines AS (
         CASE WHEN shown IS NULL THEN revision ELSE band_revision END AS revision,
         CASE WHEN shown IS NULL THEN run_id END AS run_id,
         kind, step, corpus, stack, scope, depth, metric, layer_below, layer_above, shown,
-        median(value) AS value,
-        min(ci_low) FILTER (shown IS NULL) AS ci_low,
-        min(ci_high) FILTER (shown IS NULL) AS ci_high,
-        list(value) FILTER (shown IS NOT NULL) AS seed_values,
-        list(run_id ORDER BY run_id) FILTER (shown IS NOT NULL) AS run_ids
+        seed_line(shown, value, ci_low, ci_high, NULL::DOUBLE, run_id) AS line
     FROM between
     GROUP BY ALL
 )
 SELECT
     series(model, revision, corpus, run_id, kind, stack)
-    || seeds_in_words(shown, max(len(run_ids)) OVER (PARTITION BY shown, revision)) AS series,
-    scope, depth, metric, value, ci_low, ci_high,
-    list_count(seed_values) AS n_seeds,
-    seed_low($seeds, seed_values) AS seed_low,
-    seed_high($seeds, seed_values) AS seed_high,
-    layer_below, layer_above, model, kind, revision, step, corpus, stack, run_id, run_ids
+    || seeds_in_words(shown, max(len(line.run_ids)) OVER (PARTITION BY shown, revision)) AS series,
+    scope, depth, metric, line.value, line.ci_low, line.ci_high,
+    list_count(line.seed_values) AS n_seeds,
+    seed_low($seeds, line.seed_values) AS seed_low,
+    seed_high($seeds, line.seed_values) AS seed_high,
+    layer_below, layer_above, model, kind, revision, step, corpus, stack, run_id, line.run_ids
 FROM lines
 ORDER BY model, corpus, step NULLS LAST, revision, run_id, stack, scope, depth

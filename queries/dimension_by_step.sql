@@ -36,24 +36,19 @@ lines AS (
         CASE WHEN shown IS NULL THEN run_id END AS run_id,
         course, corpus, corpus_id, kind, stack, scope, step, layer, depth, site, metric, shown,
         agreed(list(tokens_seen)) AS tokens_seen,
-        median(value) AS value,
-        min(ci_low) FILTER (shown IS NULL) AS ci_low,
-        min(ci_high) FILTER (shown IS NULL) AS ci_high,
-        min(std_error) FILTER (shown IS NULL) AS std_error,
-        agreed(list(n)) AS n,
-        list(value) FILTER (shown IS NOT NULL) AS seed_values,
-        list(run_id ORDER BY run_id) FILTER (shown IS NOT NULL) AS run_ids
+        seed_line(shown, value, ci_low, ci_high, std_error, run_id) AS line,
+        agreed(list(n)) AS n
     FROM asked
     GROUP BY ALL
 )
 SELECT
     training_series(display_name, course, corpus, corpus_id, kind, stack)
-    || seeds_in_words(shown, max(len(run_ids)) OVER (PARTITION BY shown)) AS series,
+    || seeds_in_words(shown, max(len(line.run_ids)) OVER (PARTITION BY shown)) AS series,
     'layer ' || layer AS state,
-    scope, step, tokens_seen, layer, depth, site, metric, value, ci_low, ci_high,
-    list_count(seed_values) AS n_seeds,
-    seed_low($seeds, seed_values) AS seed_low,
-    seed_high($seeds, seed_values) AS seed_high,
-    std_error, n, model, kind, revision, corpus, stack, model_id, run_id, run_ids
+    scope, step, tokens_seen, layer, depth, site, metric, line.value, line.ci_low, line.ci_high,
+    list_count(line.seed_values) AS n_seeds,
+    seed_low($seeds, line.seed_values) AS seed_low,
+    seed_high($seeds, line.seed_values) AS seed_high,
+    line.std_error, n, model, kind, revision, corpus, stack, model_id, run_id, line.run_ids
 FROM lines
 ORDER BY series, scope, layer, step, run_id

@@ -37,26 +37,21 @@ lines AS (
         CASE WHEN shown IS NULL THEN revision ELSE band_revision END AS revision,
         CASE WHEN shown IS NULL THEN run_id END AS run_id,
         kind, step, corpus, stack, shuffle, scope, layer, depth, rank, shown,
-        median(dimension) AS dimension,
-        min(ci_low) FILTER (shown IS NULL) AS ci_low,
-        min(ci_high) FILTER (shown IS NULL) AS ci_high,
-        min(std_error) FILTER (shown IS NULL) AS std_error,
-        agreed(list(n)) AS n,
-        list(dimension) FILTER (shown IS NOT NULL) AS seed_values,
-        list(run_id ORDER BY run_id) FILTER (shown IS NOT NULL) AS run_ids
+        seed_line(shown, dimension, ci_low, ci_high, std_error, run_id) AS line,
+        agreed(list(n)) AS n
     FROM asked
     GROUP BY ALL
 )
 SELECT
     series(model, revision, kind := kind, stack := stack)
-    || seeds_in_words(shown, max(len(run_ids)) OVER (PARTITION BY shown, revision)) AS series,
+    || seeds_in_words(shown, max(len(line.run_ids)) OVER (PARTITION BY shown, revision)) AS series,
     CASE shuffle WHEN 'none' THEN 'as it is' ELSE shuffle_in_words(shuffle) END AS text,
     corpus || ' · neighbours ' || rank || ' and ' || 2 * rank AS panel,
-    scope, layer, depth, rank, dimension, ci_low, ci_high,
-    list_count(seed_values) AS n_seeds,
-    seed_low($seeds, seed_values) AS seed_low,
-    seed_high($seeds, seed_values) AS seed_high,
-    std_error, n, model, kind, revision, step, corpus, stack, run_id, run_ids, shuffle
+    scope, layer, depth, rank, line.value AS dimension, line.ci_low, line.ci_high,
+    list_count(line.seed_values) AS n_seeds,
+    seed_low($seeds, line.seed_values) AS seed_low,
+    seed_high($seeds, line.seed_values) AS seed_high,
+    line.std_error, n, model, kind, revision, step, corpus, stack, run_id, line.run_ids, shuffle
 FROM lines
 ORDER BY
     corpus, model, step NULLS LAST, revision, shuffle <> 'none', shuffle, run_id, stack, layer

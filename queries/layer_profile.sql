@@ -41,26 +41,22 @@ lines AS (
         CASE WHEN shown IS NULL THEN revision ELSE band_revision END AS revision,
         CASE WHEN shown IS NULL THEN run_id END AS run_id,
         kind, step, corpus, stack, shuffle, scope, layer, depth, site, metric, shown,
-        median(value) AS value,
-        min(ci_low) FILTER (shown IS NULL) AS ci_low,
-        min(ci_high) FILTER (shown IS NULL) AS ci_high,
-        min(std_error) FILTER (shown IS NULL) AS std_error,
+        seed_line(shown, value, ci_low, ci_high, std_error, run_id) AS line,
         agreed(list(n)) AS n,
-        agreed(list(reason)) AS reason,
-        list(value) FILTER (shown IS NOT NULL) AS seed_values,
-        list(run_id ORDER BY run_id) FILTER (shown IS NOT NULL) AS run_ids
+        agreed(list(reason)) AS reason
     FROM asked
     GROUP BY ALL
 )
 SELECT
     series(model, revision, corpus, run_id, kind, stack, shuffle)
-    || seeds_in_words(shown, max(len(run_ids)) OVER (PARTITION BY shown, revision))
+    || seeds_in_words(shown, max(len(line.run_ids)) OVER (PARTITION BY shown, revision))
     || CASE WHEN site = 'final_norm' THEN ' · after final norm' ELSE '' END AS series,
-    scope, layer, depth, site, metric, value, ci_low, ci_high,
-    list_count(seed_values) AS n_seeds,
-    seed_low($seeds, seed_values) AS seed_low,
-    seed_high($seeds, seed_values) AS seed_high,
-    n, reason, model, kind, revision, step, corpus, stack, run_id, run_ids, std_error, shuffle
+    scope, layer, depth, site, metric, line.value, line.ci_low, line.ci_high,
+    list_count(line.seed_values) AS n_seeds,
+    seed_low($seeds, line.seed_values) AS seed_low,
+    seed_high($seeds, line.seed_values) AS seed_high,
+    n, reason, model, kind, revision, step, corpus, stack, run_id, line.run_ids, line.std_error,
+    shuffle
 FROM lines
 ORDER BY
     model, corpus, step NULLS LAST, revision, shuffle <> 'none', shuffle, run_id, stack, scope,

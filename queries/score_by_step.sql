@@ -14,7 +14,7 @@
 -- param by VARCHAR = 'step' in ('step', 'tokens_seen'): the chart's horizontal axis
 -- param scale VARCHAR = 'symlog' in ('symlog', 'linear'): of that axis; symlog is logarithmic and holds 0
 -- chart: mark=line x=$by:Q:$scale y=value:Q color=series:N apart=quantity:N
--- needs: scores of measured checkpoints with a training step
+-- needs: scores of checkpoints with a training step that have this metric
 WITH scored AS (
     SELECT model_id, revision, name, value, std_error
     FROM checkpoint_score

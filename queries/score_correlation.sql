@@ -19,7 +19,7 @@
 -- param bins INTEGER = 20 in 1..1000: over models, into how many parts the depth is divided
 -- chart: mark=line x=depth:Q y=correlation:Q color=series:N dash=statistic:N facet=score:N
 -- table: series statistic layer depth correlation ci_low ci_high n reason
--- needs: scores of measured checkpoints
+-- needs: scores of checkpoints that have this metric
 WITH scored AS (
     SELECT s.checkpoint_id, s.name AS score, s.value
     FROM checkpoint_score AS s

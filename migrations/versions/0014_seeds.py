@@ -22,6 +22,16 @@ CASE WHEN list_count(seed_values) < 2 THEN NULL
     WHEN seeds = 'quartiles' THEN list_aggregate(seed_values, 'quantile_cont', 0.75)
     ELSE list_max(seed_values) END
 """,
+    # What the line of a group, or of a run alone, has where several runs are one row.
+    "seed_line": """(band, value, ci_low, ci_high, std_error, run_id) AS {
+    'value': median(value),
+    'ci_low': min(ci_low) FILTER (band IS NULL),
+    'ci_high': min(ci_high) FILTER (band IS NULL),
+    'std_error': min(std_error) FILTER (band IS NULL),
+    'seed_values': list(value) FILTER (band IS NOT NULL),
+    'run_ids': list(run_id ORDER BY run_id) FILTER (band IS NOT NULL)
+}
+""",
     "seeds_in_words": """(band, n_seeds) AS
 CASE WHEN band IS NULL THEN ''
     ELSE ' · ' || n_seeds || CASE WHEN n_seeds = 1 THEN ' seed' ELSE ' seeds' END END
