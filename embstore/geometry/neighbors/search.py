@@ -1,6 +1,6 @@
 """Nearest neighbours of a token sample, exact or approximate; duplicates merged before."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -17,6 +17,7 @@ from embstore.geometry.neighbors.on_accelerator import (
     exact_distances_torch,
 )
 from embstore.geometry.neighbors.pair_counts import count_listed, count_products
+from embstore.geometry.neighbors.rounded import same_but_for_rounding
 from embstore.types import FloatArray, SearchMethod
 
 # The time of an exact search grows with the square of the number of points, that of
@@ -59,7 +60,7 @@ class Neighbors:
 
     @property
     def n_duplicates(self) -> int:
-        """Rows that repeat an earlier row exactly."""
+        """Rows that repeat an earlier row, exactly or but for rounding."""
         return len(self.group) - len(self.points)
 
 
@@ -72,6 +73,8 @@ def nearest_neighbors(
     seed: int = 0,
 ) -> Neighbors:
     """Find at least the ``k`` nearest other distinct rows of ``X``.
+
+    Rows that are equal, or equal but for rounding, are merged before.
 
     Exactly: candidates come from blocked float32 products; their distances are computed
     again as float64 differences of the rows as given. A row keeps its candidates only if
@@ -94,6 +97,24 @@ def nearest_neighbors(
     """
     first, group = merge_duplicates(X)
     points = X if len(first) == len(X) else X[first]
+    while True:
+        found = _search(points, k, method=method, device=device, seed=seed)
+        leaders = same_but_for_rounding(points, found.distances, found.indices)
+        if leaders is None:
+            return replace(found, group=group, first=first)
+        kept, place = np.unique(leaders, return_inverse=True)
+        points, first, group = points[kept], first[kept], place[group].astype(np.int64)
+
+
+def _search(
+    points: NDArray[np.floating],
+    k: int,
+    *,
+    method: Literal["auto", "exact", "pynndescent"],
+    device: str,
+    seed: int,
+) -> Neighbors:
+    """Find neighbours as ``nearest_neighbors`` does, of distinct points."""
     n = len(points)
     m = max(min(k + _SPARE, n - 1), 0)
     used = _choose(method, n, m, device)
@@ -120,7 +141,8 @@ def nearest_neighbors(
         for row in np.flatnonzero(distances[:, min(k, m) - 1] > radius).tolist():
             distances[row], indices[row] = _brute_force(points, row, m)
             radius[row] = distances[row, -1]
-    return Neighbors(distances, indices, points, group, first, radius, used, recall, device)
+    each = np.arange(n)
+    return Neighbors(distances, indices, points, each, each, radius, used, recall, device)
 
 
 def restrict(neighbors: Neighbors, keep: NDArray[np.bool_], k: int) -> Neighbors:

@@ -20,7 +20,7 @@ def surface() -> NDArray[np.float32]:
     rng = np.random.default_rng(0)
     points = np.tanh(noise(3000, 8) @ rng.normal(size=(8, 64))).astype(np.float32)
     points[10:13] = points[:3]
-    points[20] = np.nextafter(points[21], np.float32(9))
+    points[20] = points[21] + np.float32(1e-4)
     return points
 
 

@@ -29,10 +29,10 @@ def noise(n: int, d: int, seed: int = 0) -> NDArray[np.float32]:
 
 
 def near_duplicates() -> NDArray[np.float32]:
-    """Pairs that differ by a few float32 steps, far from the origin."""
+    """Pairs that differ by a little more than rounding may, far from the origin."""
     X = noise(300, 32) + np.float32(50)
     twin = X[:100].copy()
-    twin[:, 0] = np.nextafter(twin[:, 0], np.float32(1e9))
+    twin[:, 0] += np.float32(0.005)
     return np.concatenate([X, twin])
 
 
