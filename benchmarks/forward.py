@@ -31,7 +31,7 @@ HEADER = (
 _ALONE = {
     *("uniformity", "self_clustering", "tle", "ess", "local_pca", "ph_dim"),
     *("window_cosine", "window_entropy", "window_matrix_entropy", "curvature"),
-    "angular_distance_next",
+    *("window_twonn_ml", "angular_distance_next"),
 }
 # What is asked for: the presets with the default's scopes, and all that shares its work.
 CHOICES: dict[str, tuple[tuple[str, ...], tuple[Scope, ...]]] = {

@@ -28,6 +28,10 @@ TokenNumber = Literal[
     "first norm",
 ]
 
+# What a window has by the vectors of its tokens: how alike they are, how their path turns, and of
+# how many dimensions they are as a cloud of their own.
+WindowNumber = Literal["cosine", "entropy", "matrix entropy", "curvature", "dimension"]
+
 FloatArray = NDArray[np.float64]
 
 

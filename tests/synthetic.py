@@ -355,6 +355,28 @@ def with_effects(run: Run, effects: Callable[[Measurement], Sequence[float]]) ->
     return replace(run, measured=measured)
 
 
+def with_windows(run: Run, **numbers: Callable[[LayerKey], Sequence[float]]) -> Run:
+    """Add metrics of single windows to a run, by what each window has at a layer."""
+    chosen = {info.name: info for info in metric_infos(pairs=False) if info.name in numbers}
+
+    def added(name: str, key: LayerKey, scope: Scope) -> Measurement:
+        found = np.asarray(numbers[name](key))
+        n, effects = len(found), (found - found.mean()) / len(found)
+        error = found.std(ddof=1) / n**0.5
+        return Measurement(
+            key, scope, name, float(found.mean()), n, std_error=error, window_effects=tuple(effects)
+        )
+
+    measurements = [
+        added(name, layer.key, scope)
+        for layer in run.measured.layers
+        for scope in TOKEN_SCOPES
+        for name in chosen
+    ]
+    measured = replace(run.measured, measurements=(*run.measured.measurements, *measurements))
+    return replace(run, measured=measured, metrics=(*run.metrics, *chosen.values()))
+
+
 def make_scores(*runs: Run, name: str = "arc_easy/acc") -> list[Score]:
     """Score the checkpoints of some runs, each higher than the one before."""
     whose = dict.fromkeys((run.model.name, run.checkpoint.revision) for run in runs)

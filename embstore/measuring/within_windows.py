@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,11 +10,13 @@ from numpy.typing import NDArray
 from embstore.choices import Scope
 from embstore.common.workers import Workers
 from embstore.geometry.arithmetic.choose import arithmetic_of, vectors_of
-from embstore.geometry.arithmetic.protocol import Vectors, Within
+from embstore.geometry.arithmetic.protocol import Arithmetic, Rows, Vectors
+from embstore.geometry.neighbors.in_groups import two_nearest
 from embstore.measuring.scopes import GROUPS
 from embstore.metrics.families.within_windows import NEEDS
+from embstore.metrics.of_one_layer.window_twonn_ml import dimension_of_window
 from embstore.metrics.selection import Selection
-from embstore.types import FloatArray, LayerKey
+from embstore.types import FloatArray, LayerKey, WindowNumber
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -33,7 +35,7 @@ class WithinWindows:
             selection: which metrics.
         """
         self._scopes = scopes
-        self._wanted: list[Within] = [what for what, need in NEEDS.items() if selection.needs(need)]
+        self._wanted = [what for what, need in NEEDS.items() if selection.needs(need)]
         # The windows of each batch, and by layer and scope their numbers.
         self._windows: list[NDArray[np.int64]] = []
         self._found: dict[tuple[LayerKey, Scope], list[Numbers]] = {}
@@ -71,7 +73,7 @@ class WithinWindows:
         if len(ends) < len(windows):
             arithmetic, rows = arithmetic_of(X), np.arange(len(windows))
             found: Numbers = {
-                what: arithmetic.within_groups(X, rows, ends, what) for what in self._wanted
+                what: _of_groups(arithmetic, X, rows, ends, what) for what in self._wanted
             }
             self._found[key, "all"] = [found]
             self._windows = [np.arange(len(ends))]
@@ -90,7 +92,7 @@ class WithinWindows:
 
 
 def _of_layer(
-    vectors: Vectors, chosen: Sequence[NDArray[np.bool_]], wanted: Iterable[Within]
+    vectors: Vectors, chosen: Sequence[NDArray[np.bool_]], wanted: Iterable[WindowNumber]
 ) -> list[Numbers]:
     """Return a layer's numbers for each choice of tokens; equal choices are measured once."""
     known: dict[bytes, Numbers] = {}
@@ -104,7 +106,16 @@ def _of_layer(
             for what in wanted:
                 numbers = np.full(len(tokens), np.nan)
                 if len(some):
-                    numbers[some] = arithmetic.within_groups(vectors, rows, ends, what)
+                    numbers[some] = _of_groups(arithmetic, vectors, rows, ends, what)
                 known[key] = {**known[key], what: numbers}
         found.append(known[key])
     return found
+
+
+def _of_groups(
+    arithmetic: Arithmetic[Any], X: Vectors, rows: Rows, ends: Rows, what: WindowNumber
+) -> FloatArray:
+    """Return a number of each window, (n_windows,), NaN where it is undefined."""
+    if what == "dimension":
+        return np.array([dimension_of_window(found) for found in two_nearest(X, rows, ends)])
+    return arithmetic.within_groups(X, rows, ends, what)

@@ -43,6 +43,7 @@ Need = Literal[
     "window entropy",
     "window matrix entropy",
     "window curvature",
+    "window dimension",
     "layer distances",
     "head",
     "attention",
@@ -60,7 +61,7 @@ COSTS: dict[str, frozenset[Need]] = {
         {
             *("own pass", "spectrum about origin", "pair counts", "window products"),
             *("window cosine", "window entropy", "window matrix entropy", "window curvature"),
-            "layer distances",
+            *("window dimension", "layer distances"),
         }
     ),
     "search": frozenset({"neighbors"}),

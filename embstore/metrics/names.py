@@ -178,6 +178,7 @@ OF_ONE_LAYER = frozenset(
         "window_cosine",
         "window_entropy",
         "window_matrix_entropy",
+        "window_twonn_ml",
         "lens_entropy",
         "lens_kl",
         "window_loss",

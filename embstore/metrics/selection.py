@@ -31,7 +31,7 @@ _ASKED_FOR = (
     *("uniformity", "self_clustering"),
     *("tle", "ess", "local_pca", "ph_dim"),
     *("window_cosine", "window_entropy", "window_matrix_entropy", "curvature"),
-    "angular_distance_next",
+    *("window_twonn_ml", "angular_distance_next"),
 )
 # What ranks real layers as a metric does that is measured anyway (metrics/related.py), and can be
 # derived from the stored spectrum later.

@@ -2,18 +2,17 @@
 
 import numpy as np
 
-from embstore.geometry.arithmetic.protocol import Within
 from embstore.metrics.clusters import Totals
 from embstore.metrics.metric import Description, Family, Metric, Need
 from embstore.metrics.one_layer import Cloud
 from embstore.metrics.uncertainty import Interval, Transform, describe, from_totals
-from embstore.types import FloatArray, TokenNumber
+from embstore.types import FloatArray, TokenNumber, WindowNumber
 
 
 def window_mean(
     description: Description,
     family: Family,
-    what: Within | TokenNumber,
+    what: WindowNumber | TokenNumber,
     why: str,
     *,
     need: Need,

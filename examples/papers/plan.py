@@ -101,6 +101,14 @@ PROTOCOLS = (
         ),
     ),
     Protocol(
+        "viswanathan2025-loss",
+        (DECODER,),
+        "excerpt",
+        8192,
+        (Figure("viswanathan2025-loss", "loss_correlation", {"by": "layer"}),),
+        window=256,
+    ),
+    Protocol(
         "skean2025",
         (DECODER, ENCODER),
         "paragraphs",

@@ -106,6 +106,7 @@ def test_what_cannot_be_chosen_is_refused(terms: list[str], pairs: bool, why: st
         ("tle", {"neighbors", "own pass"}, "first"),
         ("window_entropy", {"window entropy"}, "first"),
         ("window_matrix_entropy", {"window matrix entropy"}, "first"),
+        ("window_twonn_ml", {"window dimension"}, "first"),
         ("lens_kl", {"head"}, "first"),
         ("attention_entropy", {"attention"}, "first"),
         ("first_token_norm", {"first norms"}, "first"),

@@ -160,7 +160,7 @@ APART = {"participation_ratio_corrected", "cka_debiased_next"}
 APART |= {"tle", "ess", "uniformity", "self_clustering"}
 # Each window has a number of its own, whose spread is compared in tests of their own.
 APART |= {"curvature", "window_cosine", "window_entropy", "window_matrix_entropy"}
-APART |= {"angular_distance_next"}
+APART |= {"window_twonn_ml", "angular_distance_next"}
 
 
 @pytest.mark.parametrize(

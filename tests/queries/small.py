@@ -11,7 +11,7 @@ from embstore.store.database import Database
 from embstore.store.writing import write_failure, write_runs
 from embstore.types import Failure, LayerKey, Score
 from tests.queries.asking import copy_of
-from tests.synthetic import ALL_METRICS, make_run, make_scores
+from tests.synthetic import ALL_METRICS, make_run, make_scores, with_windows
 
 N_RUNS = 10
 
@@ -23,7 +23,11 @@ def with_a_gap(metric: str, key: LayerKey, scope: Scope, depth: float) -> float 
 def fill(database: Database) -> Database:
     """Store the runs, and a failure; return the store."""
     runs = [
-        make_run(name="lab/decoder", metrics=ALL_METRICS, tags={"lab": "a"}),
+        with_windows(
+            make_run(name="lab/decoder", metrics=ALL_METRICS, tags={"lab": "a"}),
+            window_twonn_ml=lambda key: (3.0, 1.0 + key.layer, 4.0, 2.0),
+            window_loss=lambda _key: (3.0, 1.0, 2.0, 4.0),
+        ),
         make_run(name="lab/encoder", kind="encoder", n_layers=2),
         # A control, which stands beside the run of the text as it is.
         make_run(name="lab/encoder", kind="encoder", n_layers=2, shuffle="words"),

@@ -104,7 +104,7 @@ class TestEveryQuestion:
             *("nearest_models", "checkpoint_changes", "duplicate_checkpoints", "failures"),
             *("anisotropy_by_step", "dimension_by_step", "dimension_heatmap", "phases"),
             *("shuffled_text", "metrics_by_step", "published"),
-            *("scores", "score_by_step", "score_correlation"),
+            *("scores", "score_by_step", "score_correlation", "loss_correlation"),
         }
         table = run_question(one, find_question(name))
         assert (table.num_rows > 0) == (name not in needs_more)

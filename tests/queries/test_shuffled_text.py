@@ -21,6 +21,7 @@ EARLY = datetime(2026, 11, 2, tzinfo=UTC)
 FAR = 1000.0
 SHOW_CONTROLS = {
     *("layer_profile", "dimension_profile", "gride_profile", "mean_by_size", "shuffled_text"),
+    "loss_correlation",
 }
 # They count or list runs, checkpoints and what was said of them, whatever these read.
 OF_RUNS = {

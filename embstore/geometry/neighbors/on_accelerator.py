@@ -6,10 +6,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from embstore.geometry.arithmetic.choose import arithmetic_of
 from embstore.geometry.arithmetic.precision import all_of_float32
 from embstore.geometry.neighbors.bounds import bounds_of
 from embstore.geometry.neighbors.candidates import Candidates, centred, proven
 from embstore.geometry.neighbors.loops import LEAST_SQUARE, MOST_SQUARE
+from embstore.geometry.neighbors.rounded import leaders_within
+from embstore.geometry.neighbors.ties import joined_within, rounding_of_width
 from embstore.types import FloatArray
 
 if TYPE_CHECKING:
@@ -112,6 +115,31 @@ def count_products_torch(
                     total += _within(given, around, unsure, float(radii[scope, r]))
                     counts[scope, part, r] = total.cpu().numpy()
     return counts
+
+
+def two_nearest_torch(X: "Tensor") -> FloatArray:
+    """Return the distances from each distinct row of ``X``, (n, d), to the two nearest others.
+
+    As ``in_groups.two_nearest`` says, of one group.
+    """
+    import torch
+
+    Z = X.double()
+    single = X.dtype != torch.float64 or bool((Z.float().double() == Z).all())
+    rounding = rounding_of_width(X.shape[1], single=single)
+    sizes = arithmetic_of(X).lengths(X)
+    # Differences, not products: those lose near duplicates.
+    apart = torch.cdist(Z, Z, compute_mode="donot_use_mm_for_euclid_dist")
+    apart.fill_diagonal_(torch.inf)
+    nearest = apart.amin(dim=1).cpu().numpy()
+    if (nearest <= rounding * (2 * sizes + nearest)).any():
+        distances, indices = (found.cpu().numpy() for found in apart.sort(dim=1))
+        leaders = leaders_within(distances, indices, sizes, rounding)
+        kept = np.flatnonzero(leaders == np.arange(len(leaders)))
+        index = torch.from_numpy(kept).to(X.device)
+        apart, sizes = apart[index][:, index], sizes[kept]
+    least = apart.topk(min(2, len(apart) - 1), dim=1, largest=False).values
+    return joined_within(least.cpu().numpy(), sizes, rounding)
 
 
 def _within(points: "Tensor", around: "Tensor", unsure: "Tensor", radius: float) -> "Tensor":

@@ -35,15 +35,23 @@ def same_but_for_rounding(
     sizes = lengths(points)
     if not (distances[:, :1] <= rounding * (2 * sizes[:, np.newaxis] + distances[:, :1])).any():
         return None
-    leaders = np.arange(len(points))
-    _lead(distances, indices, sizes, rounding, leaders)
+    leaders = leaders_within(distances, indices, sizes, rounding)
     return leaders if (leaders != np.arange(len(points))).any() else None
+
+
+def leaders_within(
+    distances: FloatArray, indices: NDArray[np.integer], sizes: FloatArray, rounding: float
+) -> NDArray[np.int64]:
+    """Do the same for points of which the lengths are known, (n,), and their rounding."""
+    leaders = np.arange(len(distances))
+    _lead(distances, indices, sizes, rounding, leaders)
+    return leaders
 
 
 @compiled()
 def _lead(
     distances: NDArray[np.float64],
-    indices: NDArray[np.int32],
+    indices: NDArray[np.integer],
     sizes: NDArray[np.float64],
     rounding: float,
     leaders: NDArray[np.int64],

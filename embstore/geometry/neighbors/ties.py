@@ -28,8 +28,13 @@ def rounding_of(points: NDArray[np.floating]) -> float:
     """
     with np.errstate(over="ignore"):
         single = points.dtype == np.float32 or bool((points == points.astype(np.float32)).all())
+    return rounding_of_width(points.shape[1], single=single)
+
+
+def rounding_of_width(d: int, *, single: bool) -> float:
+    """Bound the same for vectors of d coordinates, which float32 holds exactly or does not."""
     # Distances are sums of d terms in float64 whatever the vectors are.
-    summed = (points.shape[1] + _ROUNDINGS) * 2.0**-53
+    summed = (d + _ROUNDINGS) * 2.0**-53
     return float(summed + (_ROUNDINGS * 2.0**-24 if single else 0.0))
 
 
@@ -43,8 +48,13 @@ def join_ties(points: NDArray[np.floating], distances: FloatArray) -> FloatArray
     Returns:
         The distances, each that is within rounding of the nearest of a run put equal to it.
     """
+    return joined_within(distances, lengths(points), rounding_of(points))
+
+
+def joined_within(distances: FloatArray, sizes: FloatArray, rounding: float) -> FloatArray:
+    """Do the same for points of which the lengths are known, (n,), and their rounding."""
     joined = np.empty_like(distances)
-    _join(distances, lengths(points), rounding_of(points), joined)
+    _join(distances, sizes, rounding, joined)
     return joined
 
 

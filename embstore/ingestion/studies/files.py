@@ -17,7 +17,7 @@ def shipped_studies() -> dict[str, Path]:
     >>> "shape-of-learning" in shipped_studies()
     True
     """
-    return {path.stem: path for path in sorted(_FOLDER.glob("*.toml"))}
+    return {path.stem: path for path in sorted(_FOLDER.glob("*.toml"), key=lambda path: path.stem)}
 
 
 def study_path(spec: str | Path) -> Path:

@@ -6,11 +6,11 @@ vector there is none.
 
 from collections.abc import Mapping
 
-from embstore.geometry.arithmetic.protocol import Within
 from embstore.metrics.metric import Description, Family, Metric, Need
 from embstore.metrics.one_layer import Cloud
 from embstore.metrics.uncertainty import Transform
 from embstore.metrics.window_means import window_mean
+from embstore.types import WindowNumber
 
 FAMILY = Family(
     name="within_windows",
@@ -24,16 +24,17 @@ FAMILY = Family(
     """,
 )
 
-NEEDS: Mapping[Within, Need] = {
+NEEDS: Mapping[WindowNumber, Need] = {
     "cosine": "window cosine",
     "entropy": "window entropy",
     "matrix entropy": "window matrix entropy",
     "curvature": "window curvature",
+    "dimension": "window dimension",
 }
 
 
 def mean_over_windows(
-    description: Description, what: Within, why: str, *, transform: Transform
+    description: Description, what: WindowNumber, why: str, *, transform: Transform
 ) -> Metric[Cloud]:
     """The mean of a number that the vectors of each window have alone.
 

@@ -18,6 +18,7 @@ from tests.ingestion.studies.texts import SMALL
 SHIPPED = [
     *("cheng2025", "lee2025", "li2025", "queipo2025", "shape-of-learning", "skean2025", "tiny"),
     "viswanathan2025",
+    "viswanathan2025-loss",
 ]
 
 
