@@ -24,10 +24,10 @@ DIMENSIONS = [
 
 
 def run_with(
-    dimensions: Sequence[Sequence[float]], losses: Sequence[Sequence[float]], **more: str
+    dimensions: Sequence[Sequence[float]], losses: Sequence[Sequence[float]], shuffle: str = "none"
 ) -> Run:
     return with_windows(
-        make_run(n_layers=N_LAYERS, **more),
+        make_run(n_layers=N_LAYERS, shuffle=shuffle),
         window_twonn_ml=lambda key: dimensions[key.layer],
         window_loss=lambda key: losses[key.layer],
     )
