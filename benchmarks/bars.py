@@ -88,6 +88,7 @@ TARGETS: dict[str, Target] = {
     "anisotropy": Target(f"anisotropy against llm-microscope, {_LAYER}", 5, "least", "x", _DOUBLE),
     "linearity": Target(f"linearity against llm-microscope, {_LAYER}", 3, "least", "x", _DOUBLE),
     "scikit-dimension": Target(f"TwoNN + MLE against scikit-dimension, {_LAYER}", 6, "least", "x"),
+    "torchid": Target(f"TwoNN + MLE against torchid on a CPU, {_LAYER}", 2, "least", "x"),
     "dadapy": Target(
         f"2NN against DADApy, {_LAYER}",
         4,

@@ -50,6 +50,7 @@ PARTS = {
     ),
     "llm-microscope-plain": Part("peers_llm_microscope", "plain_pages", minutes=3),
     "scikit-dimension": Part("peers_skdim", minutes=5),
+    "torchid": Part("peers_torchid", minutes=5),
     "dadapy": Part("peers_dadapy", minutes=4),
     "accuracy": Part("accuracy", threads=2, minutes=10),
     "coverage": Part("coverage", threads=None, minutes=30),
@@ -67,7 +68,9 @@ PARTS = {
     "lake": Part("lake", threads=None, minutes=4),
     "gpu": Part("gpu", threads=None),
 }
-GROUPS = {"peers": ["llm-microscope", "llm-microscope-plain", "scikit-dimension", "dadapy"]}
+GROUPS = {
+    "peers": ["llm-microscope", "llm-microscope-plain", "scikit-dimension", "torchid", "dadapy"]
+}
 
 
 def main() -> None:

@@ -115,10 +115,10 @@ def steps_caveat(table: "pa.Table") -> str | None:
     """Return that intervals over the steps of one training are too narrow, or None.
 
     Args:
-        table: an answer with columns ``correlation`` and ``layer``, which has no value where the
-            correlation is not over steps.
+        table: an answer with columns ``correlation``, ``score`` and ``layer``, which has no value
+            where the correlation is not over steps.
     """
-    if not {"correlation", "layer"} <= set(table.column_names):
+    if not {"correlation", "layer", "score"} <= set(table.column_names):
         return None
     if table["layer"].null_count == table.num_rows:
         return None

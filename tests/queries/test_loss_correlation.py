@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from embstore.api.store import Store
 from embstore.measuring.window_effects import window_effects
 from embstore.types import Run
 from tests.queries.asking import ask
@@ -48,6 +49,8 @@ def test_each_layer_is_held_against_the_models_own_loss(tmp_path: Path) -> None:
         low, high = np.tanh(np.arctanh(rho) + np.array([-1, 1]) * stats.norm.ppf(0.975) * error)
         assert (row["ci_low"], row["ci_high"]) == pytest.approx((low, high), abs=1e-9)
     assert len(ask(database, "loss_correlation", controls=False)) == N_LAYERS + 1
+    # Windows are no steps of a training.
+    assert not any("Steps" in note for note in Store(database).query("loss_correlation").notes)
 
 
 def with_effects(run: Run, places: dict[str, list[float]]) -> Run:
