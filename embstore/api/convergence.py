@@ -24,7 +24,7 @@ def convergence(
     Args:
         X: as for ``embstore.measure``.
         windows: as for ``embstore.measure``; whole windows are dealt into parts.
-        metrics: a name or several; None for all.
+        metrics: names, families or presets of metrics; None for all.
         sample: vectors kept for neighbours and quantiles, of each part. With more vectors than
             that, numbers behind which is the sample do not change for want of them.
         seed: deals the windows, and draws the samples.

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -23,6 +24,7 @@ class Wanted:
         windows: name of the column, array or file that says what came together.
         keys: which arrays, of several.
         choice: which columns of a table are coordinates.
+        metrics: names, families or presets; None for all.
         sample: vectors kept for neighbours and quantiles.
         seed: draws them.
     """
@@ -30,8 +32,14 @@ class Wanted:
     windows: str | None = None
     keys: tuple[str, ...] = ()
     choice: ColumnChoice = field(default_factory=ColumnChoice)
+    metrics: tuple[str, ...] | None = None
     sample: int = 4096
     seed: int = 0
+
+    @property
+    def how(self) -> dict[str, Any]:
+        """What measuring takes besides vectors and windows."""
+        return {"metrics": self.metrics, "sample": self.sample, "seed": self.seed}
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,12 +65,12 @@ def measure_files(file: Path, second: Path | None, wanted: Wanted) -> Found:
     key = wanted.keys[0] if wanted.keys else None
     x, notes = _read(source, key, wanted)
     if second is None:
-        found = measure(x, windows=labels, sample=wanted.sample, seed=wanted.seed)
+        found = measure(x, windows=labels, **wanted.how)
     else:
         other = wanted.keys[1] if len(wanted.keys) > 1 else key
         y, more = _read(open_vectors(second), other, wanted)
         notes += [note for note in more if note not in notes]
-        found = measure_pair(x, y, windows=labels, sample=wanted.sample, seed=wanted.seed)
+        found = measure_pair(x, y, windows=labels, **wanted.how)
     return Found(found.table, (*notes, *found.notes))
 
 
@@ -90,7 +98,7 @@ def measure_arrays(file: Path, wanted: Wanted, *, every: bool) -> Found:
             notes.append(f"Left out {name}, no vectors: {array.dtype} of shape {array.shape}.")
             continue
         try:
-            found = measure(array, windows=labels, sample=wanted.sample, seed=wanted.seed)
+            found = measure(array, windows=labels, **wanted.how)
         except MeasurementError as error:
             failures.append(f"{file}, {name}: {error}")
             continue

@@ -1,5 +1,6 @@
 """``embstore.measure`` and ``measure_pair``: vectors without a transformer, and no store."""
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from embstore.api.metric_results import MetricResult, MetricResults
@@ -14,9 +15,14 @@ if TYPE_CHECKING:
 
 
 def measure(
-    X: object, *, windows: object = None, sample: int = 4096, seed: int = 0
+    X: object,
+    *,
+    windows: object = None,
+    metrics: str | Iterable[str] | None = None,
+    sample: int = 4096,
+    seed: int = 0,
 ) -> MetricResults:
-    """Measure every single-layer metric of any set of vectors; no store, no transformer.
+    """Measure single-layer metrics of any set of vectors; no store, no transformer.
 
     Args:
         X: a NumPy array or torch tensor of real numbers, (n, d), one vector a row; or
@@ -24,6 +30,8 @@ def measure(
         windows: a label per row, numbers or text in any order: rows of one label came
             together, as the tokens of one text, and standard errors count them once. Without,
             each vector counts by itself.
+        metrics: names, families or presets of metrics; None for all that vectors alone have.
+            What nothing asks for is not computed.
         sample: vectors kept for neighbours and quantiles, drawn by seed, from every window.
         seed: draws the sample.
 
@@ -34,7 +42,8 @@ def measure(
     Raises:
         MeasurementError: not such an array, too few rows, with NaN or infinite values, or
             windows that do not fit it.
-        UsageError: ``sample`` is below 1 or the seed negative.
+        UsageError: a metric is not known, or not to be had of one set of vectors alone;
+            ``sample`` is below 1 or the seed negative.
 
     >>> import numpy as np
     >>> line = np.outer(np.arange(100.0), [1.0, 2.0])
@@ -48,18 +57,27 @@ def measure(
     # numba takes half a second to import.
     from embstore.measuring.vectors import measure_vectors
 
-    return _results(measure_vectors(X, windows=windows, sample=sample, seed=seed))
+    return _results(
+        measure_vectors(X, windows=windows, metrics=_names(metrics), sample=sample, seed=seed)
+    )
 
 
 def measure_pair(
-    X: object, Y: object, *, windows: object = None, sample: int = 4096, seed: int = 0
+    X: object,
+    Y: object,
+    *,
+    windows: object = None,
+    metrics: str | Iterable[str] | None = None,
+    sample: int = 4096,
+    seed: int = 0,
 ) -> MetricResults:
-    """Measure every two-layer metric: how a layer, ``X``, becomes the next, ``Y``.
+    """Measure two-layer metrics: how a layer, ``X``, becomes the next, ``Y``.
 
     Args:
         X: as for ``measure``.
         Y: the same tokens in the same order; it may have another width.
         windows: as for ``measure``, for both.
+        metrics: as for ``measure``.
         sample: vectors kept for neighbours and quantiles, drawn by seed, from every window.
         seed: draws the sample.
 
@@ -77,7 +95,15 @@ def measure_pair(
     """
     from embstore.measuring.vectors import measure_vector_pair
 
-    return _results(measure_vector_pair(X, Y, windows=windows, sample=sample, seed=seed))
+    return _results(
+        measure_vector_pair(
+            X, Y, windows=windows, metrics=_names(metrics), sample=sample, seed=seed
+        )
+    )
+
+
+def _names(metrics: str | Iterable[str] | None) -> Iterable[str] | None:
+    return [metrics] if isinstance(metrics, str) else metrics
 
 
 def _results(measured: "VectorsMeasured") -> MetricResults:

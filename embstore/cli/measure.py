@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from embstore.choices import Sampling
-from embstore.cli.completing import complete_columns
+from embstore.cli.completing import complete_choices, complete_columns
 from embstore.cli.options import FormatOption, OutputOption, split_names
 from embstore.cli.outcomes import tell
 from embstore.cli.progress import progress_bar
@@ -24,7 +24,7 @@ _DEFAULTS = Sampling()
     "embstore measure tokens.parquet --windows sentence --ignore id\n\n"
     "embstore measure states.safetensors --key layer_3 -f json\n\n"
     "embstore measure layer_3.npy layer_4.npy --windows document.txt\n\n"
-    "embstore measure states.pt --all -o layers.csv",
+    "embstore measure states.pt --all --metrics core -o layers.csv",
 )
 def measure(
     file: Annotated[
@@ -78,6 +78,15 @@ def measure(
             autocompletion=complete_columns,
         ),
     ] = None,
+    metrics: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="LIST",
+            help="Names, families and presets: anisotropy,dimension; every metric of vectors if "
+            "not given.",
+            autocompletion=complete_choices,
+        ),
+    ] = None,
     sample: Annotated[
         int, typer.Option(help="Vectors kept for neighbours and quantiles.")
     ] = _DEFAULTS.sample,
@@ -103,6 +112,7 @@ def measure(
             tuple(split_names("--columns", columns) or ()),
             tuple(split_names("--ignore", ignore, otherwise="none") or ()),
         ),
+        metrics=None if metrics is None else tuple(split_names("--metrics", metrics) or ()),
         sample=sample,
         seed=seed,
     )

@@ -9,13 +9,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from embstore.common.messages import unknown
-from embstore.errors import MeasurementError, UsageError
+from embstore.errors import MeasurementError
 from embstore.inputs.sampling import check_seed
 from embstore.measuring.array_input import in_windows, rows_of
 from embstore.measuring.vectors import measure_vectors
-from embstore.metrics.registry import METRICS
-from embstore.metrics.selection import LISTING, PRESETS
+from embstore.metrics.selection import of_vectors
 from embstore.types import Measurement
 
 _PARTS = (8, 4, 2, 1)
@@ -90,7 +88,7 @@ def measure_convergence(
     Args:
         X: as for ``measure_vectors``.
         windows: as there; whole windows are dealt into parts.
-        metrics: which; None for all.
+        metrics: names, families or presets; None for all.
         sample: vectors kept for neighbours and quantiles, of each part.
         seed: deals the windows, and draws the samples.
 
@@ -98,17 +96,7 @@ def measure_convergence(
         MeasurementError: as ``measure_vectors``, or there are too few windows to halve.
         UsageError: a metric is not known, or as ``measure_vectors``.
     """
-    # What takes a model's head or attention, vectors alone have not.
-    of_vectors = [name for name in PRESETS["all"] if name in METRICS]
-    names = of_vectors if metrics is None else list(metrics)
-    for name in names:
-        if name in METRICS and name not in of_vectors:
-            raise UsageError(
-                f"{name} takes the model that the vectors are of; measure that with an ingest"
-            )
-        if name not in METRICS:
-            one_layer = f"the metrics of one layer that {LISTING} lists"
-            raise UsageError(unknown("metric", name, of_vectors, groups=one_layer, ls=LISTING))
+    names = of_vectors(metrics, pair=False).names
     (array,), numbers, known = in_windows([rows_of(X)], windows)
     dealt = np.random.default_rng(check_seed(seed)).permutation(int(numbers[-1]) + 1)
     levels: dict[str, list[Level]] = {name: [] for name in names}
@@ -118,7 +106,11 @@ def measure_convergence(
             continue
         found = [
             measure_vectors(
-                array[rows], windows=numbers[rows] if known else None, sample=sample, seed=seed
+                array[rows],
+                windows=numbers[rows] if known else None,
+                metrics=names,
+                sample=sample,
+                seed=seed,
             )
             for rows in chosen
         ]

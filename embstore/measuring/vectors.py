@@ -1,5 +1,6 @@
 """Vectors without a transformer: an (n, d) array, or two of the same rows, in windows or not."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import partial
 
@@ -19,7 +20,7 @@ from embstore.measuring.scopes import REST, SINK, SINK_THRESHOLD
 from embstore.measuring.stack import MORE_KEPT, StackRecord
 from embstore.measuring.value_range import at_scale, curve_at_scale, in_range
 from embstore.measuring.within_windows import WithinWindows
-from embstore.metrics.selection import Selection
+from embstore.metrics.selection import Selection, of_vectors
 from embstore.types import CurvePoint, LayerKey, Measurement
 
 _CHUNK_ROWS = 1 << 15
@@ -30,12 +31,12 @@ class VectorsMeasured:
     """What was found of one set of vectors, or of two.
 
     Attributes:
-        measurements: every metric's number.
+        measurements: each chosen metric's number.
         curve: the intrinsic dimension by scale; empty for two sets.
         n: vectors in each set.
         d: dimensions, of the wider of two.
         n_windows: the windows they came in; None where nobody told of any.
-        recall: share of true neighbours that the search found, 1 for an exact one.
+        recall: share of true neighbours that the search found, 1 for an exact one, or none.
         counting: coordinates that count the rows, as an index does.
     """
 
@@ -49,34 +50,50 @@ class VectorsMeasured:
 
 
 def measure_vectors(
-    X: object, *, windows: object = None, sample: int = 4096, seed: int = 0
+    X: object,
+    *,
+    windows: object = None,
+    metrics: Iterable[str] | None = None,
+    sample: int = 4096,
+    seed: int = 0,
 ) -> VectorsMeasured:
-    """Measure every single-layer metric of a set of vectors.
+    """Measure single-layer metrics of a set of vectors.
 
     Args:
         X: a NumPy array or torch tensor of real numbers, (n, d), one vector a row, or
             (windows, tokens, d).
         windows: a label per row, which says what came together; None for nothing known.
+        metrics: names, families or presets; None for all that vectors alone have. What nothing
+            asks for is not computed.
         sample: vectors kept for neighbours and quantiles, drawn by seed.
         seed: draws the sample.
 
     Raises:
         MeasurementError: not such an array, too few rows, or with NaN or infinite values; or
             windows that do not fit it.
-        UsageError: ``sample`` is below 1 or the seed negative.
+        UsageError: a metric is not known or not to be had; ``sample`` is below 1 or the seed
+            negative.
     """
-    return _measure([rows_of(X)], windows, sample, seed)
+    selection = of_vectors(metrics, pair=False)
+    return _measure([rows_of(X)], windows, sample, seed, selection)
 
 
 def measure_vector_pair(
-    X: object, Y: object, *, windows: object = None, sample: int = 4096, seed: int = 0
+    X: object,
+    Y: object,
+    *,
+    windows: object = None,
+    metrics: Iterable[str] | None = None,
+    sample: int = 4096,
+    seed: int = 0,
 ) -> VectorsMeasured:
-    """Measure every two-layer metric of the same tokens in a layer, ``X``, and the next, ``Y``.
+    """Measure two-layer metrics of the same tokens in a layer, ``X``, and the next, ``Y``.
 
     Args:
         X: as for ``measure_vectors``.
         Y: the same tokens in the same order, of any width.
         windows: as for ``measure_vectors``, for both.
+        metrics: as for ``measure_vectors``.
         sample: vectors kept for neighbours and quantiles, drawn by seed.
         seed: draws the sample.
 
@@ -85,24 +102,29 @@ def measure_vector_pair(
             are 1e120 times as large as each other.
         UsageError: as ``measure_vectors``.
     """
+    selection = of_vectors(metrics, pair=True)
     x, y = rows_of(X, "the vectors of X"), rows_of(Y, "the vectors of Y")
-    return _measure(together(x, y), windows, sample, seed)
+    return _measure(together(x, y), windows, sample, seed, selection)
 
 
-def _measure(sets: list[Rows], windows: object, sample: int, seed: int) -> VectorsMeasured:
+def _measure(
+    sets: list[Rows], windows: object, sample: int, seed: int, selection: Selection
+) -> VectorsMeasured:
     sample, seed = check_sample(sample), check_seed(seed)
     given, numbers, known = in_windows(sets, windows)
     layers, exponent = in_range(given)
-    stack = _collect(layers, numbers, sample_rows(np.bincount(numbers), sample, seed))
+    kept = sample_rows(np.bincount(numbers), sample, seed)
+    stack = _collect(layers, numbers, kept, selection)
     search = partial(nearest_neighbors, seed=seed)
     results = {
-        key: measure_layer(stack, record, ("all",), search) for key, record in stack.layers.items()
+        key: measure_layer(stack, record, ("all",), search, selection)
+        for key, record in stack.layers.items()
     }
     (first, *others) = results.values()
     measurements = first.measurements
     if others:
         (pair,) = stack.pairs
-        measurements = measure_pair(stack, pair, results, ("all",))
+        measurements = measure_pair(stack, pair, results, ("all",), selection)
     recalls = [result.layer.neighbor_recall for result in results.values()]
     return VectorsMeasured(
         tuple(at_scale(found, exponent) for found in measurements),
@@ -110,26 +132,38 @@ def _measure(sets: list[Rows], windows: object, sample: int, seed: int) -> Vecto
         n=len(numbers),
         d=max(X.shape[1] for X in layers),
         n_windows=int(numbers[-1]) + 1 if known else None,
-        recall=min(recall for recall in recalls if recall is not None),
+        recall=min((recall for recall in recalls if recall is not None), default=1.0),
         counting=tuple(sorted({place for rows in sets for place in rows.counting})),
     )
 
 
 def _collect(
-    layers: list[NDArray[np.floating]], windows: NDArray[np.int64], kept: NDArray[np.int64]
+    layers: list[NDArray[np.floating]],
+    windows: NDArray[np.int64],
+    kept: NDArray[np.int64],
+    selection: Selection,
 ) -> StackRecord:
     """Take in arrays as a pass over a model takes in its layers."""
     keys = [LayerKey("encoder", i, "block") for i in range(len(layers))]
     arrays = dict(zip(keys, layers, strict=True))
-    records = [LayerRecord(key, X.shape[1], len(kept), X.dtype.type) for key, X in arrays.items()]
-    within = WithinWindows(("all",), Selection())
+    covariance = selection.needs("covariance")
+    records = [
+        LayerRecord(key, X.shape[1], len(kept), X.dtype.type, covariance=covariance)
+        for key, X in arrays.items()
+    ]
+    within = WithinWindows(("all",), selection)
     if len(layers) == 1:
         within.add_rows(keys[0], layers[0], windows)
     distances = LayerDistances(keys, ("all",))
-    if len(layers) > 1:
+    if selection.needs("layer distances"):
         distances.add_rows(layers, windows)
     stack = StackRecord(
-        records, windows[kept], pairs=len(layers) > 1, within=within, distances=distances
+        records,
+        windows[kept],
+        pairs=len(layers) > 1,
+        joint=selection.needs("joint covariance"),
+        within=within,
+        distances=distances,
     )
     n = len(windows)
     groups = _groups(layers, len(kept))

@@ -105,6 +105,38 @@ class Selection:
         return (*of_layer, *(metric.info for metric in self.of_pair))
 
 
+def of_vectors(terms: Iterable[str] | None, *, pair: bool) -> Selection:
+    """Return the metrics that some names choose of those that vectors alone have.
+
+    Args:
+        terms: names of metrics, families or presets; None for all.
+        pair: whether those of a layer and the next are meant, else those of one.
+
+    Raises:
+        UsageError: an unknown name, or one of a metric that these vectors cannot have.
+    """
+    which = PAIR_METRICS if pair else METRICS
+    if terms is None:
+        return Selection(tuple(name for name in PRESETS["all"] if name in which))
+    terms = list(terms)
+    if not terms:
+        raise UsageError("no metric is named; name at least one, or leave metrics out for all")
+    chosen = choose_metrics(terms)
+    for term in terms:
+        if term in ALL and term not in PRESETS["all"]:
+            raise UsageError(
+                f"{term} takes the model that the vectors are of; measure that with an ingest"
+            )
+        if term in ALL and term not in which:
+            needs = "one set of vectors" if pair else "a layer and the next, two sets of vectors"
+            raise UsageError(f"{term} is of {needs}; leave it out or give those")
+    names = tuple(name for name in chosen if name in which and name in PRESETS["all"])
+    if not names:
+        of = "two sets of vectors" if pair else "one set of vectors"
+        raise UsageError(f"no metric is left to measure: {', '.join(terms)} has none of {of}")
+    return Selection(names)
+
+
 def choose_metrics(terms: Iterable[str], *, pairs: bool = True) -> tuple[str, ...]:
     """Return the metrics that some names choose, in the order of the catalogue, each once.
 

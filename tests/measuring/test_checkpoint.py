@@ -404,12 +404,14 @@ def test_a_smaller_sample_does_not_widen_the_errors_of_what_all_tokens_are_behin
     mask = np.ones((n_windows, window), dtype=bool)
     rng = np.random.default_rng(1)
     names = ["anisotropy", "participation_ratio", "effective_rank", "spectral_entropy"]
-    whole = errors(measure(states, mask=mask), names)
+    choice = Choice(("all",), Selection(tuple(names)))
+    whole = errors(measure(states, mask=mask, choice=choice), names)
     for share in (2, 4):
         draws = []
         for _ in range(12):
             lots = rng.random((n_windows, window)).argsort(axis=1) < window // share
-            found = errors(measure(states, mask=mask, positions=np.flatnonzero(lots)), names)
+            kept = np.flatnonzero(lots)
+            found = errors(measure(states, mask=mask, positions=kept, choice=choice), names)
             draws.append([found[name] for name in names])
         # The chance in which tokens stand for the others is taken off as it is estimated: right
         # on average, and from 10 windows one draw is half or twice.

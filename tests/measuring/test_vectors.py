@@ -1,6 +1,7 @@
 """Any array of vectors: the same numbers as the parts give, and as a pass over a model stores."""
 
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from embstore.measuring.checkpoint import measure_batches
 from embstore.measuring.vectors import measure_vectors
 from embstore.metrics.families import spectral, within_windows
 from embstore.metrics.registry import PAIR_METRICS
+from embstore.metrics.selection import choose_metrics
 from embstore.types import LayerKey, Measured
 from tests import manifolds
 from tests.metrics.clouds import OF_VECTORS, values_of
@@ -263,6 +265,57 @@ def test_it_is_what_an_ingest_of_the_same_states_stores(
             assert_same(result, expected, rel=1e-4, name=name)
 
 
+@pytest.mark.parametrize(
+    "metrics", ["core", "spectral", ["norm_p50"], ["twonn", "window_cosine"], ["uniformity"]]
+)
+def test_chosen_metrics_are_as_among_all(metrics: str | list[str]) -> None:
+    rng = np.random.default_rng(0)
+    states = rng.normal(size=(8, 40, 6)) * np.arange(1, 7)
+    every = embstore.measure(states)
+    some = embstore.measure(states, metrics=metrics)
+    assert tuple(some) == tuple(
+        name
+        for name in choose_metrics([metrics] if isinstance(metrics, str) else metrics)
+        if name in every
+    )
+    for name, result in some.items():
+        # Of the first direction alone less is decomposed.
+        assert_same(result, every[name], rel=1e-6, name=name)
+    # Curves follow from neighbours, where those are searched for.
+    assert some.curve.num_rows in (0, every.curve.num_rows)
+
+
+def test_what_nothing_asks_for_is_not_computed(monkeypatch: pytest.MonkeyPatch) -> None:
+    def never(*_args: object, **_options: object) -> None:
+        raise AssertionError
+
+    monkeypatch.setattr("embstore.measuring.vectors.nearest_neighbors", never)
+    monkeypatch.setattr("embstore.measuring.vectors.WithinWindows.of", lambda *_: {})
+    assert embstore.measure(X, metrics="anisotropy")["anisotropy"].value > 0
+    found = embstore.measure_pair(X, 2 * X, metrics=["update_ratio"])
+    assert found["update_ratio"].value == pytest.approx(1)
+
+
+@pytest.mark.parametrize(
+    ("metrics", "pair", "says"),
+    [
+        ("twon", False, r"^unknown metric 'twon' \(did you mean twonn\?\)"),
+        ("cka_next", False, "^cka_next is of a layer and the next, two sets of vectors; leave it "),
+        ("twonn", True, "^twonn is of one set of vectors; leave it out or give those$"),
+        ("sink_rate", False, "^sink_rate takes the model that the vectors are of; measure that "),
+        ("head", False, "^no metric is left to measure: head has none of one set of vectors$"),
+        ("core", True, "^no metric is left to measure: core has none of two sets of vectors$"),
+        ([], False, "^no metric is named; name at least one, or leave metrics out for all$"),
+    ],
+)
+def test_metrics_that_vectors_cannot_have_are_refused(
+    metrics: str | list[str], pair: bool, says: str
+) -> None:
+    measure = partial(embstore.measure_pair, X) if pair else embstore.measure
+    with pytest.raises(UsageError, match=says):
+        measure(X, metrics=metrics)
+
+
 def test_a_poor_search_is_told_of(monkeypatch: pytest.MonkeyPatch) -> None:
     measured = replace(measure_vectors(X), recall=0.9)
     monkeypatch.setattr("embstore.measuring.vectors.measure_vectors", lambda *_, **__: measured)
@@ -286,7 +339,7 @@ def test_a_sample_leaves_errors_as_they_are_also_with_sinks(sample: int) -> None
         Z = rng.normal(size=(16, 64, 32)) * np.arange(1, 33) ** -0.3 + 0.3
         Z[:, 0] *= 0.1
         Z[:, 0, 3] = 100 * np.exp(0.1 * rng.normal(size=16))
-        found = embstore.measure(Z, sample=sample)
+        found = embstore.measure(Z, sample=sample, metrics=names)
         for name in names:
             values.setdefault(name, []).append(found[name].value)
             errors.setdefault(name, []).append(found[name].std_error)

@@ -9,7 +9,7 @@ from embstore.measuring.graphs import graph_of
 from embstore.measuring.within_windows import WithinWindows
 from embstore.metrics.clusters import Clusters
 from embstore.metrics.metric import MetricValue, evaluate
-from embstore.metrics.one_layer import Cloud
+from embstore.metrics.one_layer import NO_GRAPH, Cloud
 from embstore.metrics.registry import METRICS, N_NEIGHBORS
 from embstore.metrics.selection import PRESETS, Selection
 from embstore.types import LayerKey
@@ -17,17 +17,25 @@ from embstore.types import LayerKey
 _KEY = LayerKey("encoder", 0, "block")
 
 
-def cloud_of(X: NDArray[np.floating], windows: NDArray[np.int64] | None = None) -> Cloud:
+def cloud_of(
+    X: NDArray[np.floating],
+    windows: NDArray[np.int64] | None = None,
+    selection: Selection | None = None,
+) -> Cloud:
     """Every row counts and is in the sample; each is its own window unless told.
 
-    Numbers of a window alone are then those of ten rows after each other.
+    Numbers of a window alone are then those of thirty rows after each other. What the selection
+    does not take is not there; None takes all.
     """
-    tens = np.arange(len(X)) // 10 if windows is None else windows
+    selection = selection or Selection()
+    together = np.arange(len(X)) // 30 if windows is None else windows
     windows = np.arange(len(X)) if windows is None else windows
-    graph = graph_of(nearest_neighbors(X, N_NEIGHBORS), windows)
+    graph = NO_GRAPH
+    if selection.needs("neighbors"):
+        graph = graph_of(nearest_neighbors(X, N_NEIGHBORS), windows)
     clusters = Clusters.of(windows)
-    within = WithinWindows(("all",), Selection())
-    within.add_rows(_KEY, X, tens)
+    within = WithinWindows(("all",), selection)
+    within.add_rows(_KEY, X, together)
     return Cloud(
         *(Moments.of(X), X, clusters, graph, X, clusters), by_window=within.of(_KEY, "all")
     )
@@ -48,6 +56,15 @@ def values_of(
 ) -> dict[str, MetricValue]:
     cloud = cloud_of(X, windows)
     return {name: evaluate(metric, cloud) for name, metric in OF_VECTORS.items()}
+
+
+def number_of(
+    X: NDArray[np.floating], name: str, windows: NDArray[np.int64] | None = None
+) -> float:
+    """Compute one metric, without what others take."""
+    found = evaluate(OF_VECTORS[name], cloud_of(X, windows, Selection((name,))))
+    assert found.value is not None, f"{name}: {found.reason}"
+    return found.value
 
 
 def numbers_of(

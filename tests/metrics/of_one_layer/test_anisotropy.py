@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from embstore.geometry.moments import Moments
 from embstore.metrics.of_one_layer.anisotropy import anisotropy
 from embstore.metrics.of_one_layer.mean_cosine import mean_cosine
-from tests.metrics.clouds import numbers_of
+from tests.metrics.clouds import number_of
 
 
 def test_it_is_the_share_of_the_first_singular_value(
@@ -15,7 +15,7 @@ def test_it_is_the_share_of_the_first_singular_value(
 ) -> None:
     expected = singular_values[0] ** 2 / (singular_values**2).sum()
     # float64 SVD and eigenvalues of the scatter agree to rounding of the condition number.
-    assert numbers_of(stretched)["anisotropy"] == pytest.approx(expected, rel=1e-9)
+    assert number_of(stretched, "anisotropy") == pytest.approx(expected, rel=1e-9)
 
 
 def test_a_round_cloud_and_a_line_reach_the_bounds() -> None:
@@ -34,7 +34,7 @@ def test_sinks_decide_anisotropy_but_not_mean_cosine() -> None:
     """
     n, d, moved, s = 14_000, 60, 128, 400.0
     X = np.random.default_rng(0).normal(size=(n, d))
-    assert numbers_of(X[:4000])["anisotropy"] < 0.025
+    assert number_of(X[:4000], "anisotropy") < 0.025
     X[:moved, 5] += s
     p = moved / n
     variance = 1 + p * (1 - p) * s**2

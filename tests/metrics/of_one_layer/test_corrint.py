@@ -7,7 +7,7 @@ from scipy.spatial.distance import pdist, squareform
 from embstore.geometry.neighbors.search import nearest_neighbors
 from embstore.measuring.graphs import graph_of
 from tests import manifolds
-from tests.metrics.clouds import numbers_of
+from tests.metrics.clouds import number_of
 from tests.metrics.peers import skdim
 
 
@@ -15,7 +15,7 @@ def test_it_equals_scikit_dimension() -> None:
     X = manifolds.gaussian(1000, 5, 12)
     peer = skdim.id.CorrInt(k1=10, k2=20).fit(X)
     # The same pairs, counted below radii that are equal to 1e-8.
-    assert numbers_of(X)["corrint"] == pytest.approx(peer.dimension_, rel=1e-7)
+    assert number_of(X, "corrint") == pytest.approx(peer.dimension_, rel=1e-7)
 
 
 @pytest.mark.parametrize("away", [0.0, 30.0])

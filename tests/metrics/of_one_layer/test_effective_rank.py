@@ -5,7 +5,7 @@ import pytest
 from numpy.typing import NDArray
 
 from embstore.metrics.of_one_layer.effective_rank import effective_rank
-from tests.metrics.clouds import numbers_of
+from tests.metrics.clouds import number_of
 
 
 def test_it_is_the_entropy_of_singular_values(
@@ -13,7 +13,7 @@ def test_it_is_the_entropy_of_singular_values(
 ) -> None:
     q = singular_values / singular_values.sum()
     expected = np.exp(-(q * np.log(q)).sum())
-    assert numbers_of(stretched)["effective_rank"] == pytest.approx(expected, rel=1e-9)
+    assert number_of(stretched, "effective_rank") == pytest.approx(expected, rel=1e-9)
 
 
 def test_a_round_cloud_and_a_line_reach_the_bounds() -> None:

@@ -5,7 +5,7 @@ import pytest
 from numpy.typing import NDArray
 
 from embstore.metrics.of_one_layer.isoscore import isoscore
-from tests.metrics.clouds import numbers_of
+from tests.metrics.clouds import number_of
 
 
 def test_it_equals_the_published_definition(
@@ -17,7 +17,7 @@ def test_it_equals_the_published_definition(
     normalised = np.sqrt(d) * variances / np.linalg.norm(variances)
     defect = np.linalg.norm(normalised - 1) / np.sqrt(2 * (d - np.sqrt(d)))
     expected = ((d - defect**2 * (d - np.sqrt(d))) ** 2 - d) / (d * (d - 1))
-    assert numbers_of(stretched)["isoscore"] == pytest.approx(expected, rel=1e-9)
+    assert number_of(stretched, "isoscore") == pytest.approx(expected, rel=1e-9)
 
 
 def test_a_round_cloud_and_a_line_reach_the_bounds() -> None:

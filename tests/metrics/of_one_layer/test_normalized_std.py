@@ -5,7 +5,7 @@ import pytest
 from numpy.typing import NDArray
 
 from embstore.metrics.of_one_layer.normalized_std import normalized_std
-from tests.metrics.clouds import numbers_of
+from tests.metrics.clouds import number_of
 
 
 def test_it_is_the_mean_deviation_of_the_coordinates_of_directions(
@@ -13,13 +13,13 @@ def test_it_is_the_mean_deviation_of_the_coordinates_of_directions(
 ) -> None:
     U = stretched / np.linalg.norm(stretched, axis=1, keepdims=True)
     expected = np.sqrt(U.shape[1]) * U.std(axis=0).mean()
-    assert numbers_of(stretched)["normalized_std"] == pytest.approx(expected, rel=1e-12)
+    assert number_of(stretched, "normalized_std") == pytest.approx(expected, rel=1e-12)
 
 
 def test_directions_spread_evenly_read_1_and_one_direction_0() -> None:
     even = np.random.default_rng(0).normal(size=(20_000, 16))
     # Of 20,000 tokens the coordinates of the mean are 1/√(d·n) = .002 of √d·std.
-    assert numbers_of(even)["normalized_std"] == pytest.approx(1, abs=2e-3)
+    assert number_of(even, "normalized_std") == pytest.approx(1, abs=2e-3)
     scale = np.random.default_rng(1).exponential(size=(300, 1)) + 0.1
     same = scale * np.linspace(1.0, 2.0, 16)
     # Directions are equal to rounding only, as their lengths are not.

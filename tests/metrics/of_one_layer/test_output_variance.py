@@ -5,12 +5,12 @@ import pytest
 from numpy.typing import NDArray
 
 from embstore.metrics.of_one_layer.output_variance import output_variance
-from tests.metrics.clouds import numbers_of, values_of
+from tests.metrics.clouds import number_of, numbers_of, values_of
 
 
 def test_it_is_the_mean_over_coordinates_of_their_variance(stretched: NDArray[np.float64]) -> None:
     expected = stretched.var(axis=0, ddof=1).mean()
-    assert numbers_of(stretched)["output_variance"] == pytest.approx(expected, rel=1e-12)
+    assert number_of(stretched, "output_variance") == pytest.approx(expected, rel=1e-12)
 
 
 def test_it_has_no_bias_of_few_tokens() -> None:

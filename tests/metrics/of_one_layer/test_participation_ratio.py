@@ -5,13 +5,13 @@ import pytest
 from numpy.typing import NDArray
 
 from embstore.metrics.of_one_layer.participation_ratio import participation_ratio
-from tests.metrics.clouds import numbers_of
+from tests.metrics.clouds import number_of
 
 
 def test_it_is_a_ratio_of_traces(stretched: NDArray[np.float64]) -> None:
     C = np.cov(stretched, rowvar=False)
     expected = np.trace(C) ** 2 / np.trace(C @ C)
-    assert numbers_of(stretched)["participation_ratio"] == pytest.approx(expected, rel=1e-9)
+    assert number_of(stretched, "participation_ratio") == pytest.approx(expected, rel=1e-9)
 
 
 def test_a_round_cloud_and_a_line_reach_the_bounds() -> None:
@@ -22,4 +22,4 @@ def test_a_round_cloud_and_a_line_reach_the_bounds() -> None:
 def test_few_isotropic_vectors_are_biased_as_known() -> None:
     """At n = 2000, d = 768 isotropic data read 554: about 1 / (1/d + 1/n)."""
     X = np.random.default_rng(0).normal(size=(2000, 768))
-    assert numbers_of(X)["participation_ratio"] == pytest.approx(554, abs=3)
+    assert number_of(X, "participation_ratio") == pytest.approx(554, abs=3)

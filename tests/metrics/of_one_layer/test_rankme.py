@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from embstore.measuring.vectors import measure_vectors
 from embstore.metrics.metric import evaluate
 from embstore.metrics.registry import METRICS
-from tests.metrics.clouds import cloud_of, numbers_of
+from tests.metrics.clouds import cloud_of, number_of, numbers_of
 
 
 def oracle(X: NDArray[np.floating]) -> float:
@@ -20,7 +20,7 @@ def oracle(X: NDArray[np.floating]) -> float:
 def test_it_is_the_entropy_of_the_singular_values_as_they_are(
     stretched: NDArray[np.float64],
 ) -> None:
-    assert numbers_of(stretched)["rankme"] == pytest.approx(oracle(stretched), rel=1e-9)
+    assert number_of(stretched, "rankme") == pytest.approx(oracle(stretched), rel=1e-9)
 
 
 def test_a_common_direction_takes_it_far_below_the_effective_rank() -> None:
@@ -35,7 +35,7 @@ def test_a_common_direction_takes_it_far_below_the_effective_rank() -> None:
 
 def test_fewer_vectors_than_dimensions_have_one_direction_more_than_centred() -> None:
     X = np.random.default_rng(0).normal(size=(30, 50)) + 0.5
-    assert numbers_of(X)["rankme"] == pytest.approx(oracle(X), rel=1e-9)
+    assert number_of(X, "rankme") == pytest.approx(oracle(X), rel=1e-9)
 
 
 def test_equal_vectors_are_one_direction_and_zero_ones_none() -> None:

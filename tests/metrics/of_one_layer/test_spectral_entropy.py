@@ -5,7 +5,7 @@ import pytest
 from numpy.typing import NDArray
 
 from embstore.metrics.of_one_layer.spectral_entropy import spectral_entropy
-from tests.metrics.clouds import numbers_of
+from tests.metrics.clouds import number_of
 
 
 def test_it_is_the_von_neumann_entropy(stretched: NDArray[np.float64]) -> None:
@@ -15,7 +15,7 @@ def test_it_is_the_von_neumann_entropy(stretched: NDArray[np.float64]) -> None:
     w, v = np.linalg.eigh(rho)
     log_rho = v @ np.diag(np.log(w)) @ v.T
     expected = -np.trace(rho @ log_rho)
-    assert numbers_of(stretched)["spectral_entropy"] == pytest.approx(expected, rel=1e-8)
+    assert number_of(stretched, "spectral_entropy") == pytest.approx(expected, rel=1e-8)
 
 
 def test_a_round_cloud_and_a_line_reach_the_bounds() -> None:
