@@ -551,7 +551,7 @@ class Store:
         table = ask.run_question(self._database, question, values)
         check_enough(question, values, table)
         caveats = run_caveats(self._database, table)
-        caveats = (*seed_notes(self._database, values, table), *caveats)
+        caveats = (*seed_notes(self._database, question, values, table), *caveats)
         unseen = out_of_sight(self._database, question, values, table)
         if table.num_rows:
             return table, (*caveats, *([f"{unseen}."] if unseen else ())), ""

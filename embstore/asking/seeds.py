@@ -4,7 +4,9 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from embstore.asking.background import runs_of
+from embstore.asking.caveats import MEASURED
 from embstore.asking.parameters import ParameterValue
+from embstore.asking.question import Question
 from embstore.common.messages import counted, listed
 from embstore.store.quoting import quoted_ids
 
@@ -20,6 +22,12 @@ _SPREADS = {
 _OF_TWO = {
     "band": "of two seeds a band has no more than their two values",
     "quartiles": "the quartiles of two seeds are a quarter of the way from one to the other",
+}
+# What becomes of a group, by the mark of the chart; a heat map has no place for its band.
+_IN_ONE = {
+    "line": "line: their median at equal layer and step, in a band",
+    "point": "point: their median, in a band",
+    "rect": "panel: their median at equal layer and step; seed_low and seed_high are its band",
 }
 _MOST_NAMED = 3
 
@@ -56,31 +64,73 @@ HAVING count(DISTINCT seed_run.model_id) > 1
     AND count(*) FILTER (seed_run.{of_runs}) > 0
 ORDER BY ALL
 """
+# Two checkpoints of a seed that one place in a band could have; the view has the newest there.
+_REPLACED = """
+WITH named AS (
+    SELECT
+        seed_run.run_id, seed_run.model_id, seed_run.seed_group, model.name AS model,
+        seed_run.band IS NOT NULL AS in_band, checkpoint.revision, checkpoint.weights_sha256,
+        coalesce('step ' || checkpoint.step, checkpoint.revision) AS moment,
+        training_course(checkpoint.revision) AS course,
+        run.corpus_id, coalesce(run.shuffle, 'none') AS shuffle
+    FROM seed_run
+    JOIN run ON run.run_id = seed_run.run_id
+    JOIN checkpoint ON checkpoint.checkpoint_id = run.checkpoint_id
+    JOIN model ON model.model_id = seed_run.model_id
+    WHERE NOT is_untrained(checkpoint.revision)
+)
+SELECT DISTINCT newest.seed_group, newest.model, newest.moment, newest.revision
+FROM named AS newest
+JOIN named AS older USING (model_id, moment, course, corpus_id, shuffle)
+WHERE newest.in_band AND newest.weights_sha256 <> older.weights_sha256 AND newest.{of_runs}
+ORDER BY ALL
+"""
+_BY_THEMSELVES = """
+SELECT model_group.seed_group, count(DISTINCT model_group.model_id) AS n
+FROM model_group
+JOIN checkpoint ON checkpoint.model_id = model_group.model_id
+JOIN run ON run.checkpoint_id = checkpoint.checkpoint_id
+WHERE NOT is_untrained(checkpoint.revision) AND run.{of_runs}
+GROUP BY ALL
+HAVING count(DISTINCT model_group.model_id) > 1
+ORDER BY ALL
+"""
 
 
 def seed_notes(
-    database: "Database", values: Mapping[str, ParameterValue], table: "pa.Table"
+    database: "Database",
+    question: Question,
+    values: Mapping[str, ParameterValue],
+    table: "pa.Table",
 ) -> tuple[str, ...]:
     """Return what to know of the groups of seeds in an answer; nothing where it has none.
 
     Args:
         database: the store that gave it.
-        values: of all parameters of the question; without ``seeds`` it draws no groups.
+        question: what was asked.
+        values: of all its parameters; without ``seeds`` it takes no group together.
         table: the answer.
 
     Raises:
         StoreError: the store cannot be read.
     """
+    if question.built_in and question.encoding and "seeds" not in values:
+        return _by_themselves(database, table)
     spread = str(values.get("seeds"))
     drawn = {"model", "n_seeds"} <= set(table.column_names) and table.num_rows > 0
     if spread not in _SPREADS or values.get("runs") or not drawn:
         return ()
     chosen = _RUNS.format(runs=quoted_ids(runs_of(table)))
-    left_out, copies, apart = (
+    left_out, copies, apart, replaced = (
         database.select(sql.format(of_runs=chosen)).to_pylist()
-        for sql in (_LEFT_OUT, _COPIES, _NOT_TOGETHER)
+        for sql in (_LEFT_OUT, _COPIES, _NOT_TOGETHER, _REPLACED)
     )
-    notes = [_of_bands(spread, table)]
+    together, alone = _lines(table)
+    # The views tell of the newest runs, and an answer may be of others.
+    left_out = [row for row in left_out if row["model"] in alone]
+    apart = [row for row in apart if row["seed_group"] not in together]
+    mark = question.encoding.mark if question.encoding else "line"
+    notes = [_of_bands(spread, together, mark)]
     if left_out:
         first = left_out[0]
         rest = dict.fromkeys(row["differs"] for row in left_out[1:])
@@ -99,6 +149,14 @@ def seed_notes(
             f"{names} of the seeds of {first['seed_group']} have the same weights: one training, "
             "counted more than once."
         )
+    if replaced:
+        first = replaced[0]
+        called = "" if first["moment"] == first["revision"] else f" ({first['revision']})"
+        more = f", and so in {counted(len(replaced) - 1, 'more case')}" if replaced[1:] else ""
+        notes.append(
+            f"{first['model']} has several checkpoints at {first['moment']} with other weights: "
+            f"the one measured last{called} is in the band of {first['seed_group']}{more}."
+        )
     if apart:
         first = apart[0]
         notes.append(
@@ -108,21 +166,46 @@ def seed_notes(
     return tuple(note for note in notes if note)
 
 
-def _of_bands(spread: str, table: "pa.Table") -> str:
-    """Say what line and band of each group are, and of how many seeds."""
-    counts: dict[str, set[int]] = {}
-    for model, n in zip(table["model"].to_pylist(), table["n_seeds"].to_pylist(), strict=True):
-        # Where no seed has a value there is no line.
-        if n:
-            counts.setdefault(model, set()).add(n)
-    if not counts:
-        return ""
-    of = [f"{group}: band over {_span(numbers)}" for group, numbers in counts.items()]
-    two = f"; {_OF_TWO[spread]}" if any(2 in numbers for numbers in counts.values()) else ""
+def _by_themselves(database: "Database", table: "pa.Table") -> tuple[str, ...]:
+    """Say which groups an answer of measured numbers has several seeds of, each by itself."""
+    names = set(table.column_names)
+    runs = runs_of(table)
+    # Where latest is a column the rows are runs, and no numbers are compared.
+    if not runs or not names & MEASURED or "latest" in names:
+        return ()
+    found = database.select(_BY_THEMSELVES.format(of_runs=_RUNS.format(runs=quoted_ids(runs))))
+    groups = [f"{row['n']:,} seeds of {row['seed_group']}" for row in found.to_pylist()]
+    if not groups:
+        return ()
     return (
-        "Seeds of a group are one line: their median at equal layer and step, in a band "
-        f"{_SPREADS[spread]} ({listed(of, most=_MOST_NAMED)}), which is no error of "
-        f"measurement{two}. Each seed by itself: seeds=single."
+        f"This question takes no seeds together: {listed(groups, most=_MOST_NAMED)} are models of "
+        "their own here.",
+    )
+
+
+def _lines(table: "pa.Table") -> tuple[dict[str, set[int]], set[str]]:
+    """Return of how many seeds the lines of each group are, and the models drawn by themselves."""
+    together: dict[str, set[int]] = {}
+    alone: set[str] = set()
+    for model, n in zip(table["model"].to_pylist(), table["n_seeds"].to_pylist(), strict=True):
+        if n is None:
+            alone.add(model)
+        # Where no seed has a value there is no line.
+        elif n:
+            together.setdefault(model, set()).add(n)
+    return together, alone
+
+
+def _of_bands(spread: str, together: Mapping[str, set[int]], mark: str) -> str:
+    """Say what line and band of each group are, and of how many seeds."""
+    if not together:
+        return ""
+    of = [f"{group}: band over {_span(numbers)}" for group, numbers in together.items()]
+    two = f"; {_OF_TWO[spread]}" if any(2 in numbers for numbers in together.values()) else ""
+    return (
+        f"Seeds of a group are one {_IN_ONE.get(mark, _IN_ONE['line'])} {_SPREADS[spread]} "
+        f"({listed(of, most=_MOST_NAMED)}), which is no error of measurement{two}. "
+        "Each seed by itself: seeds=single."
     )
 
 

@@ -11,7 +11,7 @@ from embstore.types import MetricInfo
 
 # The columns of an answer that bound its estimate, and the columns that hold one.
 INTERVAL = ("ci_low", "ci_high")
-ESTIMATES = ("value", "dimension", "linearity", "similarity", "contrast", "correlation")
+ESTIMATES = ("value", "mean", "dimension", "linearity", "similarity", "contrast", "correlation")
 # Those that bound the values of a group's seeds, which are no errors of measurement.
 SEED_BAND = ("seed_low", "seed_high")
 # Columns of the metric asked for, beside those that end in ``_value``.

@@ -1,10 +1,12 @@
 """What is drawn: lines, points, dumbbells and bars."""
 
+from typing import Literal
+
 import altair as alt
 
 from embstore.asking.question import Channel
 from embstore.charts.axes import axis_of, field_of
-from embstore.charts.chart_data import INTERVAL, ChartData
+from embstore.charts.chart_data import ChartData
 from embstore.charts.legends import color_of, dashes_of, fill_of, fills_of, shapes_of, sizes_of
 from embstore.charts.notebook import InlineChart, InlineLayerChart
 from embstore.charts.palette import blended
@@ -19,6 +21,8 @@ _SEEN_THROUGH = 0.6
 _SEEDS = 0.1
 # The lines along both ends of a band over seeds, by which it is told from an interval.
 _EDGE_WIDTH, _EDGE_OPACITY = 0.8, 0.7
+# How long the ends of a bar over seeds are.
+_CAP = 12
 _LAYERS = {"layer", "peak_layer"}
 # The areas of markers along lines and of those by themselves.
 _SMALL, _LARGE = 34, 80
@@ -48,13 +52,13 @@ def lines(data: ChartData) -> InlineLayerChart:
 
 
 def points(data: ChartData) -> InlineChart | InlineLayerChart:
-    """Draw points, filled or hollow as ``fill`` says; a bar through one is its interval."""
+    """Draw points, filled or hollow as ``fill`` says, with bars: intervals, spreads of seeds."""
     base, fills = shared(data), fills_of(data)
     behind = _behind(data)
     if data.interval:
-        low, high = INTERVAL
-        bar = base.mark_rule(strokeWidth=2, aria=False)
-        behind.append(bar.encode(axis_of("x", data, low), alt.X2(field=high)))
+        behind.append(_bar(base, data, *data.interval))
+    if data.seed_band:
+        behind += [_bar(base, data, *data.seed_band), *_caps(base, data)]
     # Without ``fill`` none is hollow, which would stand for the tokens counted; of two points in
     # one place both are seen through each other.
     drawn = base.mark_point(filled=True, size=_LARGE, strokeWidth=2, opacity=_SEEN_THROUGH)
@@ -189,6 +193,22 @@ def _band(data: ChartData, low: str, high: str, *, faint: float = _FAINT) -> Inl
     if "color" in channels:
         band = band.encode(color_of(data, symbolOpacity=1))
     return band.encode(detail=_per_line(data))
+
+
+def _bar(base: InlineChart, data: ChartData, low: str, high: str) -> InlineChart:
+    """Draw a bar through each point from one column to another, along the axis of estimates."""
+    bar: InlineChart = base.mark_rule(strokeWidth=2, aria=False)
+    if data.channels["y"].type == "Q":
+        return bar.encode(axis_of("y", data, low), alt.Y2(field=high))
+    return bar.encode(axis_of("x", data, low), alt.X2(field=high))
+
+
+def _caps(base: InlineChart, data: ChartData) -> list[InlineChart]:
+    """Draw the ends of bars over seeds, by which they are told from intervals."""
+    key: Literal["x", "y"] = "y" if data.channels["y"].type == "Q" else "x"
+    orient: Literal["horizontal", "vertical"] = "horizontal" if key == "y" else "vertical"
+    cap = base.mark_tick(orient=orient, size=_CAP, thickness=2, aria=False)
+    return [cap.encode(axis_of(key, data, end)) for end in data.seed_band]
 
 
 def _edges(data: ChartData) -> list[InlineChart]:

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 # Columns whose names are lines of models, and what orders several lines of one model.
-_OF_MODELS = {"model", "series", "state"}
+_OF_MODELS = {"model", "model_stack", "series", "state"}
 _ORDERS = ("step", "layer")
 # Once all colours are taken, they come again nearer to the ink, then nearer to the background (-).
 _TONES = (0.0, 0.4, -0.5)

@@ -223,7 +223,7 @@ def _estimates(channels: Mapping[str, Channel]) -> list[str]:
 
 
 def _has_interval(mark: str, channels: Mapping[str, Channel]) -> bool:
-    """Tell whether the chart has a place for intervals: along lines, or in rows of points."""
-    if mark in {"line", "curve"}:
+    """Tell whether the chart has a place for intervals: along lines, or through points."""
+    if mark in {"line", "curve"} or (mark == "point" and channels["y"].type == "Q"):
         return channels["y"].column in ESTIMATES
-    return mark == "point" and channels["y"].type != "Q" and channels["x"].column in ESTIMATES
+    return mark == "point" and channels["x"].column in ESTIMATES

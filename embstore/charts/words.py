@@ -46,6 +46,7 @@ _TITLES = {
     "kind": "Kind of model",
     "layer": "Layer",
     "linearity": "Share explained",
+    "model_stack": "Model",
     "n_seeds": "Seeds",
     "neighbor": "Neighbour",
     "part": "Spent on",
@@ -218,13 +219,14 @@ def _filled(names: list[str]) -> str:
 def footer(data: ChartData, caption: str | None) -> str | None:
     """Say below a chart what its marks mean, and what else there is to know."""
     color, parts = data.channels.get("color"), []
+    spread, edge = ("Bars", "caps") if data.mark == "point" else ("Bands", "edges")
     if data.interval and data.seed_band:
-        which = "of seeds" if "detail" in data.channels else "with edges"
-        parts.append(f"Bands {which} are over seeds, the others are 95 % intervals.")
+        which = "of seeds" if "detail" in data.channels else f"with {edge}"
+        parts.append(f"{spread} {which} are over seeds, the others are 95 % intervals.")
     elif data.seed_band:
-        parts.append("Bands are over seeds, not 95 % intervals.")
+        parts.append(f"{spread} are over seeds, not 95 % intervals.")
     elif data.interval:
-        parts.append(f"{'Bands' if data.channels['y'].type == 'Q' else 'Bars'} are 95 % intervals.")
+        parts.append(f"{spread} are 95 % intervals.")
     numbers = color if data.mark == "rect" and color is not None and color.type == "Q" else None
     if numbers is not None and any(row[numbers.column] is None for row in data.rows):
         parts.append(NO_VALUE)

@@ -38,12 +38,14 @@ SELECT
     coalesce(run.intervals, true) AS intervals,
     coalesce(run.windows, 'tokens') AS windows,
     coalesce(run.shuffle, 'none') AS shuffle,
+    model_group.seed_group,
     run.created_at
 FROM run
 JOIN current_metrics ON current_metrics.run_id = run.run_id
 JOIN checkpoint ON checkpoint.checkpoint_id = run.checkpoint_id
 JOIN model ON model.model_id = checkpoint.model_id
 JOIN corpus ON corpus.corpus_id = run.corpus_id
+LEFT JOIN model_group ON model_group.model_id = model.model_id
 ORDER BY run.created_at DESC, run.run_id DESC
 """
 
@@ -72,6 +74,7 @@ class StoredRun:
     intervals: bool = True
     windows: str = "tokens"
     shuffle: str = "none"
+    seed_group: str | None = None
 
     @cached_property
     def measured(self) -> frozenset[tuple[str, object]]:
@@ -181,6 +184,12 @@ def _candidates(
             )
         if found:
             return found
+    seeds = dict.fromkeys(run.model for run in runs if run.seed_group == asked)
+    if seeds:
+        raise QueryError(
+            f"{asked} is a group of seeds, and two runs are compared: name one of its models, "
+            f"{listed(seeds)}"
+        )
     models = dict.fromkeys(run.model for run in runs)
     there = f"it has {listed(models)}" if models else "it holds no runs yet"
     raise QueryError(

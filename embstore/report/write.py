@@ -1,6 +1,6 @@
 """Builds the report of a store: one HTML file that needs nothing else."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -16,12 +16,14 @@ from embstore.report.findings.sentences import Finding
 from embstore.report.pack.curves import pack_scales, pack_spectra
 from embstore.report.pack.encoding import columns, json_bytes, text_of
 from embstore.report.pack.measurements import Packed, pack_metrics
+from embstore.report.pack.seeds import GROUP_PARTS, pack_seeds, seed_facts
 from embstore.report.pack.selection import Selection, select_metrics
 from embstore.report.page.html import PageText, write_page
 from embstore.report.page.sections import lead_of
 from embstore.report.read.contents import read_contents
 from embstore.report.read.differences import first_and_last, read_paired
 from embstore.report.read.evidence import Evidence, read_evidence
+from embstore.report.read.seeds import SeedGroup, cells_at_most, read_members, read_seed_groups
 from embstore.report.records import Contents, Row
 
 if TYPE_CHECKING:
@@ -105,12 +107,18 @@ def _build(database: "Database", chosen: ReportOptions, now: datetime | None) ->
     with database.held():
         contents = read_contents(database, chosen.models)
         evidence = read_evidence(database, contents)
-        selections = _select(database, contents, evidence, chosen) if contents.runs else ()
+        members = read_members(database, contents)
+        selections: tuple[Selection, ...] = ()
+        groups: tuple[SeedGroup, ...] = ()
         payload: dict[str, str] = {}
         filled: tuple[str, ...] = ()
         if contents.runs:
-            payload, filled = _payload(database, contents, evidence, selections)
-    findings = find_all(contents, evidence)
+            selections = _select(database, contents, evidence, members, chosen)
+            if members:
+                metrics = [one.metric for one in selections]
+                groups = read_seed_groups(database, contents, metrics)
+            payload, filled = _payload(database, contents, evidence, selections, groups)
+    findings = find_all(contents, evidence, groups)
     lead = None
     if contents.runs:
         lead = lead_of(contents, findings, [selection.metric for selection in selections])
@@ -131,9 +139,14 @@ def _build(database: "Database", chosen: ReportOptions, now: datetime | None) ->
 
 
 def _select(
-    database: "Database", contents: Contents, evidence: Evidence, options: ReportOptions
+    database: "Database",
+    contents: Contents,
+    evidence: Evidence,
+    members: Mapping[str, Sequence[int]],
+    options: ReportOptions,
 ) -> tuple[Selection, ...]:
     sizes = [(model, len(contents.scopes) * len(model.states)) for model in contents.models]
+    together = [cells_at_most(contents, places) for places in members.values()]
     newest = set(contents.newest)
     if options.metrics:
         known = {str(metric["name"]) for metric in contents.metrics}
@@ -145,28 +158,40 @@ def _select(
                 )
     return select_metrics(
         evidence.counts.of_metric,
-        cells=sum(size * len(model.runs) for model, size in sizes),
-        newest_cells=sum(size * len(newest.intersection(model.runs)) for model, size in sizes),
+        cells=sum(size * len(model.runs) for model, size in sizes)
+        + GROUP_PARTS * sum(cells for cells, _ in together),
+        newest_cells=sum(size * len(newest.intersection(model.runs)) for model, size in sizes)
+        + GROUP_PARTS * sum(cells for _, cells in together),
         budget=options.budget,
         only=options.metrics,
     )
 
 
 def _payload(
-    database: "Database", contents: Contents, evidence: Evidence, selections: Sequence[Selection]
+    database: "Database",
+    contents: Contents,
+    evidence: Evidence,
+    selections: Sequence[Selection],
+    groups: Sequence[SeedGroup],
 ) -> tuple[dict[str, str], tuple[str, ...]]:
     """Pack what the page's script reads, and say which sections that fills."""
-    packed = pack_metrics(database, selections, contents)
+    of_models = pack_metrics(database, selections, contents)
+    of_groups = pack_seeds(groups, selections, contents)
+    packed = Packed(of_models.chunks + of_groups.chunks, of_models.content + of_groups.content)
     lines = {
         "spectra": pack_spectra(database, contents),
         "scales": pack_scales(database, contents),
     }
     paired = read_paired(database, contents, [one.metric for one in selections])
-    facts = _facts(contents, evidence, selections, packed) | {
-        "massive": columns(evidence.largest),
-        "paired": [{"a": one.a, "b": one.b, "rows": columns(one.rows)} for one in paired],
-        **{kind: bundle.facts for kind, bundle in lines.items()},
-    }
+    facts = (
+        _facts(contents, evidence, selections, packed)
+        | seed_facts(groups, contents)
+        | {
+            "massive": columns(evidence.largest),
+            "paired": [{"a": one.a, "b": one.b, "rows": columns(one.rows)} for one in paired],
+            **{kind: bundle.facts for kind, bundle in lines.items()},
+        }
+    )
     filled = [kind for kind, bundle in lines.items() if bundle.facts["lines"]]
     if evidence.largest:
         filled.append("massive")

@@ -1,14 +1,17 @@
 """What is said of groups of seeds beside an answer."""
 
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from embstore.api.store import Store, open_store
+from embstore.store.scores import write_scores
 from embstore.types import Run
 from tests.queries.asking import copy_of
-from tests.stores import new_store
-from tests.synthetic import make_run
+from tests.stores import file_database, new_store
+from tests.synthetic import make_run, make_scores
 
 GROUP = {"seed_group": "lab/g"}
 
@@ -97,6 +100,82 @@ def test_the_same_weights_twice_are_told(tmp_path: Path) -> None:
     (tmp_path / "at0").mkdir()
     begun = [copy_of(run, revision="step0", step=0) for run in same]
     assert "same weights" not in notes(asked(tmp_path / "at0", *begun))
+
+
+def test_a_checkpoint_that_takes_the_place_of_another_is_told(tmp_path: Path) -> None:
+    first, second, third = seeds(3)
+    retrained = replace(first.checkpoint, weights_sha256="x")
+    again = replace(
+        first,
+        checkpoint=retrained,
+        provenance=replace(first.provenance, created_at=datetime(2026, 11, 9, tzinfo=UTC)),
+    )
+    store = asked(tmp_path, first, second, third, again)
+    assert (
+        "lab/0 has several checkpoints at main with other weights: the one measured last is in the "
+        "band of lab/g." in notes(store)
+    )
+    assert "several checkpoints" not in notes(store, seeds="single")
+    assert "several checkpoints" not in notes(store, models=["lab/1", "lab/2"])
+    # Measured twice, or over another text, it is one.
+    (tmp_path / "twice").mkdir()
+    repeated = replace(again, checkpoint=first.checkpoint, repeat=1)
+    elsewhere = make_run(name="lab/1", corpus="other", tags=GROUP)
+    twice = asked(tmp_path / "twice", first, second, third, repeated, elsewhere)
+    assert "several checkpoints" not in notes(twice)
+
+
+def test_steps_that_two_revisions_have_are_told(tmp_path: Path) -> None:
+    runs = [
+        make_run(name=f"lab/{i}", revision=f"step{n}", step=n, tags=GROUP)
+        for i in range(2)
+        for n in (1, 2)
+    ]
+    later = datetime(2026, 11, 9, tzinfo=UTC)
+    runs += [
+        make_run(name="lab/0", revision=f"step0{n}", step=n, tags=GROUP, created_at=later)
+        for n in (1, 2)
+    ]
+    assert (
+        "lab/0 has several checkpoints at step 1 with other weights: the one measured last "
+        "(step01) is in the band of lab/g, and so in 1 more case." in notes(asked(tmp_path, *runs))
+    )
+
+
+def test_a_question_that_takes_no_seeds_together_says_so(tmp_path: Path) -> None:
+    store = asked(tmp_path, *seeds(3), make_run(name="other"))
+    said = "takes no seeds together: 3 seeds of lab/g are models of their own here."
+    for name in ("bell_shape", "peak_layer", "sink_effect", "dimension_ceiling", "nearest_models"):
+        assert said in notes(store, name)
+        assert "seeds" not in notes(store, name, models="other" if "near" not in name else "lab/0")
+    for name in ("runs", "models", "layers", "cost", "coverage"):
+        assert "seeds" not in notes(store, name)
+
+
+def test_correlations_and_courses_say_so_too(tmp_path: Path) -> None:
+    runs = [
+        make_run(name=f"lab/{i}", revision=f"step{n}", step=n, tags=GROUP)
+        for i in range(2)
+        for n in (1, 2, 3)
+    ]
+    store = asked(tmp_path, *runs)
+    scores = make_scores(*runs)
+    write_scores(file_database(tmp_path / "s.duckdb"), scores)
+    for name in ("phases", "checkpoint_changes", "score_by_step", "score_correlation"):
+        over = {"over": "models"} if name == "score_correlation" else {}
+        assert "2 seeds of lab/g are models of their own here" in notes(store, name, **over)
+
+
+def test_what_an_answer_lacks_is_not_told_of_as_left_out(tmp_path: Path) -> None:
+    # The newest run of one seed read fewer tokens; where all sizes are shown it is no exception.
+    runs = [make_run(name=f"lab/{i}", tokens=n, tags=GROUP) for i in range(3) for n in (256, 512)]
+    later = datetime(2026, 11, 9, tzinfo=UTC)
+    again = make_run(name="lab/2", tokens=256, tags=GROUP, created_at=later, repeat=1)
+    store = asked(tmp_path, *runs, again)
+    assert "differs from those in the band in tokens" in notes(store)
+    said = notes(store, "value_by_tokens")
+    assert "lab/g: band over 3 seeds" in said
+    assert "differs from" not in said
 
 
 def test_a_group_that_never_meets_is_told(tmp_path: Path) -> None:

@@ -82,9 +82,9 @@ class TestBand:
         ]
 
     @pytest.mark.parametrize(
-        "chart", ["mark=line x=depth:Q y=layer:Q", "mark=point x=depth:Q y=value:Q"]
+        "chart", ["mark=line x=depth:Q y=layer:Q", "mark=point x=depth:Q y=layer:Q"]
     )
-    def test_only_a_line_of_the_estimate_has_one(self, chart: str) -> None:
+    def test_only_the_estimate_has_one(self, chart: str) -> None:
         spec = spec_of(build_chart(ask(chart), with_intervals(rows("a"), 0.1)))
         assert "area" not in marks(spec)
         assert not find(spec, "ci_low")
@@ -122,6 +122,35 @@ class TestPoints:
             *("ci_low", "ci_high"),
         )
         assert bar["encoding"]["x"]["title"] == point["encoding"]["x"]["title"]
+
+    def test_it_stands_upright_where_the_estimate_does(self) -> None:
+        table = self.TABLE.append_column("size", pa.array([8, 16]))
+        spec = spec_of(build_chart(ask("mark=point x=size:Q y=value:Q color=series:N"), table))
+        assert marks(spec) == ["rule", "point"]
+        (view,) = parts(spec, "vconcat")
+        bar, point = parts(view, "layer")
+        assert (bar["encoding"]["y"]["field"], bar["encoding"]["y2"]["field"]) == (
+            *("ci_low", "ci_high"),
+        )
+        assert bar["encoding"]["x"] == point["encoding"]["x"]
+        assert bar["encoding"]["y"]["title"] == point["encoding"]["y"]["title"]
+        assert "Bars are 95 % intervals." in str(spec["title"])
+
+    @pytest.mark.parametrize(
+        ("x", "y", "along"), [("value", "series", "x"), ("size", "value", "y")]
+    )
+    def test_a_bar_over_seeds_has_caps(self, x: str, y: str, along: str) -> None:
+        table = self.TABLE.append_column("size", pa.array([8, 16]))
+        for end, values in (("seed_low", [None, 60.0]), ("seed_high", [None, 90.0])):
+            table = table.append_column(end, pa.array(values, pa.float64()))
+        kind = "N" if y == "series" else "Q"
+        question = ask(f"mark=point x={x}:Q y={y}:{kind} color=series:N")
+        spec = spec_of(build_chart(question, table))
+        assert marks(spec) == ["rule", "rule", "tick", "tick", "point"]
+        (view,) = parts(spec, "vconcat")
+        fields = [layer["encoding"][along]["field"] for layer in parts(view, "layer")]
+        assert fields == ["ci_low", "seed_low", "seed_low", "seed_high", "value"]
+        assert "Bars with caps are over seeds, the others are 95 % intervals." in str(spec["title"])
 
     def test_a_rule_marks_a_value_once(self, tmp_path: Path) -> None:
         chart = build_chart(ask("mark=point x=value:Q y=series:N rule=ceiling:Q"), self.TABLE)

@@ -136,6 +136,27 @@ def test_the_whole_chart_reaches_the_picture(store: Store, name: str, tmp_path: 
     assert svg.count("Band over seeds, upper end: ") >= 5 or name == "depth_grid"
 
 
+def test_a_group_is_one_panel_of_a_heat_map_and_one_point(store: Store) -> None:
+    spec = spec_of(store.chart("dimension_heatmap", models="run"))
+    assert "run · 3 seeds" in str(spec)
+    assert "run/0" not in str(spec)
+    assert "Seeds of a group are one panel" in str(spec).replace("', '", " ")
+    points = store.chart("mean_by_size", models=["first", "lab/g"], metrics="twonn")
+    scale = channels(spec_of(points), "color")[0]["scale"]
+    assert dict(zip(scale["domain"], scale["range"], strict=True)) == {
+        "first": model_color(0, LIGHT),
+        "lab/g · 3 seeds": model_color(1, LIGHT),
+    }
+
+
+def test_both_stacks_have_a_colour_of_their_own(tmp_path: Path) -> None:
+    runs = [make_run(name="t5", kind="encoder-decoder"), make_run(name="b")]
+    opened = open_store(new_store(tmp_path / "s.duckdb", runs).path)
+    scale = channels(spec_of(opened.chart("mean_by_size")), "color")[0]["scale"]
+    assert sorted(scale["domain"]) == ["b", "t5 · decoder", "t5 · encoder"]
+    assert len(set(scale["range"])) == 3
+
+
 def test_a_headline_speaks_of_seeds(store: Store) -> None:
     spec = spec_of(store.chart("layer_profile", models="lab/g", scopes="all"))
     assert "Anisotropy in g (3 seeds) is highest at layer 4" in str(find(spec, "text"))

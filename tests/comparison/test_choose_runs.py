@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from embstore.comparison.choose_runs import choose_runs, stored_runs
+from embstore.errors import QueryError
 from embstore.store.database import Database
 from embstore.store.writing import write_run
 from embstore.types import Run
@@ -43,3 +44,11 @@ def test_runs_with_errors_go_before_runs_without(database: Database) -> None:
     write_run(database, run_of("a", 2, 2))
     write_run(database, run_of("b", 1, 2))
     assert chosen(database) == [(2, True), (2, True)]
+
+
+def test_a_group_of_seeds_is_no_run(database: Database) -> None:
+    for name in ("lab/1", "lab/2"):
+        write_run(database, make_run(name=name, tags={"seed_group": "lab/g"}))
+    said = "lab/g is a group of seeds, and two runs are compared: name one of its models, lab/[12]"
+    with pytest.raises(QueryError, match=said):
+        choose_runs(stored_runs(database), "lab/g", "lab/1")

@@ -1,7 +1,5 @@
 """Bands over the seeds of a group, against NumPy and the numbers that were stored of each."""
 
-import zlib
-from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -12,13 +10,11 @@ import pytest
 from embstore.choices import Scope
 from embstore.errors import QueryError, UsageError
 from embstore.store.database import Database
-from embstore.types import LayerKey, Run
+from embstore.types import LayerKey
 from tests.queries.asking import ask
-from tests.stores import new_store
-from tests.synthetic import ALL_METRICS, Values, make_run
+from tests.queries.of_seeds import NAMES, SPREADS, drawn, in_band, run, spread, store
+from tests.synthetic import ALL_METRICS, make_run
 
-NAMES = ("lab/s1", "lab/s2", "lab/s3", "lab/s4")
-GROUP = {"seed_group": "lab/all"}
 PROFILES = {
     "layer_profile": "value",
     "dimension_profile": "value",
@@ -27,28 +23,6 @@ PROFILES = {
     "encoder_vs_decoder": "value",
     "metric_profiles": "value",
 }
-SPREADS = {"band": (0.0, 1.0), "quartiles": (0.25, 0.75)}
-
-
-def drawn(*of: object) -> Values:
-    """Give every number of a model by chance, the same each time."""
-
-    def values(metric: str, key: LayerKey, scope: Scope, depth: float) -> float | None:
-        name = repr((of, metric, key, scope))
-        return float(np.random.default_rng(zlib.crc32(name.encode())).uniform(1, 5))
-
-    return values
-
-
-def run(name: str, step: int | None = None, **how: Any) -> Run:
-    usual: dict[str, Any] = {"tags": GROUP, "metrics": ALL_METRICS, "values": drawn(name, step)}
-    if step is not None:
-        usual |= {"revision": f"step{step}", "step": step}
-    return make_run(name=name, **(usual | how))
-
-
-def store(path: Path, *runs: Run) -> Database:
-    return new_store(path / "s.duckdb", runs)
 
 
 @pytest.fixture(scope="module")
@@ -62,16 +36,6 @@ def trainings(tmp_path_factory: pytest.TempPathFactory) -> Database:
     """Four seeds in training; the last has not come to step 100."""
     runs = [run(name, n) for name in NAMES for n in (1, 10, 100) if (name, n) != (NAMES[-1], 100)]
     return store(tmp_path_factory.mktemp("trainings"), *runs)
-
-
-def spread(numbers: Iterable[float], spread: str) -> list[float]:
-    """Return the median and both ends of a band, of NumPy."""
-    low, high = SPREADS[spread]
-    return [float(np.quantile(list(numbers), share)) for share in (0.5, low, high)]
-
-
-def in_band(row: dict[str, object], value: str = "value") -> list[object]:
-    return [row[name] for name in (value, "seed_low", "seed_high")]
 
 
 KEYS = {layer: LayerKey("decoder", layer, "block" if layer else "embedding") for layer in range(5)}

@@ -6,6 +6,7 @@ from embstore.asking.out_of_sight import Lost
 from embstore.common.messages import listed
 from embstore.metrics.conventions import GOOD_RECALL, TOKENS_PER_DIMENSION
 from embstore.report.findings.sentences import NAMED, Finding, counted, named, shortened
+from embstore.report.read.seeds import SeedGroup
 from embstore.report.records import Contents, Row
 from embstore.store.empty_layers import EmptyLayers
 
@@ -31,6 +32,23 @@ def same_weights(checkpoints: Sequence[Row], contents: Contents) -> Finding | No
             if (run["model"], run["weights_sha256"]) in groups
         ),
         "warning",
+    )
+
+
+def seeds(groups: Sequence[SeedGroup]) -> Finding | None:
+    """Say which models are drawn together as seeds, and that findings count each by itself."""
+    if not groups:
+        return None
+    n = sum(len(group.models) for group in groups)
+    places = {place for group in groups for moment in group.moments for place in moment.runs}
+    return Finding(
+        "Seeds",
+        f"{counted(n, 'model')} are seeds of one another ({named([g.name for g in groups])}). "
+        "Profiles and trainings show a group as one line: the median of its seeds, in a band. The "
+        "findings and the other charts have each seed as a model of its own.",
+        tuple(sorted(places)),
+        "warning",
+        detail="The band goes from the least to the greatest seed; it is no error of measurement.",
     )
 
 

@@ -1,5 +1,7 @@
 """Says in sentences what the numbers show: the seed study's questions, then what to beware of."""
 
+from collections.abc import Sequence
+
 from embstore.choices import SCOPE_WORDS
 from embstore.metrics.conventions import DIMENSION_CEILING, SHORTFALL
 from embstore.report.findings import cautions
@@ -15,10 +17,13 @@ from embstore.report.findings.sentences import (
 )
 from embstore.report.findings.training import dimension_over_training, peak_over_training
 from embstore.report.read.evidence import CEILING, Evidence, Highest
+from embstore.report.read.seeds import SeedGroup
 from embstore.report.records import Contents
 
 
-def find_all(contents: Contents, evidence: Evidence) -> tuple[Finding, ...]:
+def find_all(
+    contents: Contents, evidence: Evidence, groups: Sequence[SeedGroup] = ()
+) -> tuple[Finding, ...]:
     """Draw every finding the store has the numbers for, the study's questions first."""
     drawn = [
         *peak_by_kind(evidence.profiles),
@@ -31,6 +36,7 @@ def find_all(contents: Contents, evidence: Evidence) -> tuple[Finding, ...]:
         ),
         ceiling(evidence.highest, contents),
         massive_activations(evidence.massive),
+        cautions.seeds(groups),
         cautions.same_weights(evidence.same_weights, contents),
         cautions.failed(contents.failures),
         cautions.incomplete(evidence.counts.of_run, contents),

@@ -146,6 +146,14 @@ WHERE ($models::VARCHAR[] IS NULL OR list_contains($models::VARCHAR[], model.nam
     AND coalesce(run.shuffle, 'none') = 'none'
 """
 
+_SEEDS = """
+SELECT DISTINCT name
+FROM model
+JOIN model_group USING (model_id)
+WHERE seed_group = $group
+ORDER BY name
+"""
+
 
 def read_contents(database: "Database", models: Sequence[str] | None = None) -> Contents:
     """Read what a report of all models, or of some, is about.
@@ -252,6 +260,10 @@ def _check_models(database: "Database", wanted: Sequence[str]) -> None:
             continue
         if not known:
             raise QueryError(f"no model {name!r} {database.where}; it has none yet")
+        if seeds := database.select(_SEEDS, {"group": name})["name"].to_pylist():
+            raise QueryError(
+                f"{name} is a group of seeds, and a report is of models: name them, {listed(seeds)}"
+            )
         raise QueryError(
             f"no model {name!r} {database.where}{closest(name, known)}; it has {listed(known)}"
         )

@@ -3,6 +3,7 @@ from datetime import UTC, datetime
 import pytest
 
 from embstore.report.read.contents import read_contents
+from embstore.report.write import build_report
 from embstore.store.database import Database
 from embstore.store.writing import write_run, write_runs
 from tests.report.told import changed, told
@@ -170,3 +171,14 @@ def test_layers_without_a_number_warn(database: Database) -> None:
     assert found.text == "1 run has layers without a number."
     assert "3 of 6 layers have no numbers (9 of 256 tokens have NaN" in found.detail
     assert "dtype bfloat16 or float32" in found.detail
+
+
+def test_seeds_are_told_of(database: Database) -> None:
+    write_runs(
+        database, [make_run(name=f"lab/{i}", tags={"seed_group": "lab/g"}) for i in range(3)]
+    )
+    found = next(one for one in build_report(database).findings if one.topic == "Seeds")
+    assert found.text.startswith("3 models are seeds of one another (lab/g).")
+    assert "as one line: the median of its seeds, in a band" in found.text
+    assert found.runs == (0, 1, 2)
+    assert told(database, "Seeds") is None

@@ -366,3 +366,19 @@ def test_contents_stay_in_sight_and_open_what_they_lead_to(two: Path, visit: Ope
     assert bar is not None
     assert abs(bar["y"]) < 1
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
+
+
+def test_a_heat_map_says_how_far_the_embedding_is_beyond_its_colours(
+    tmp_path: Path, visit: Open
+) -> None:
+    def grown(step: int) -> Values:
+        def values(metric: str, key: LayerKey, scope: Scope, depth: float) -> float:
+            return 10.0 + key.layer + step if key.layer else 2.0 + step
+
+        return values
+
+    runs = [make_run(revision=f"step{n}", step=n, values=grown(n)) for n in (1, 3)]
+    page = ready(visit(page_of(new_store(tmp_path / "s.duckdb", runs))))
+    legend = page.locator("#training .legend").first
+    expect(legend).to_contain_text("12 ")
+    expect(legend).to_contain_text("; the embedding, 3 to 5, lies beyond the colours")

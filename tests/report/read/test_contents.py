@@ -128,6 +128,14 @@ def test_a_report_of_some_models_has_those_and_knows_the_others(database: Databa
         read_contents(database, ["lab/encodr"])
 
 
+def test_a_group_of_seeds_is_told_from_a_model(database: Database) -> None:
+    runs = [make_run(name=f"lab/{i}", tags={"seed_group": "lab/g"}) for i in range(2)]
+    write_runs(database, runs)
+    said = "lab/g is a group of seeds, and a report is of models: name them, lab/0, lab/1"
+    with pytest.raises(QueryError, match=said):
+        read_contents(database, ["lab/g"])
+
+
 def test_marks_that_turn_text_around_are_replaced(database: Database) -> None:
     write_run(database, make_run(name="a\u202eb\u2028c\x00d", corpus="x\u2066y"))
     contents = read_contents(database)

@@ -4,20 +4,28 @@
  * @typedef {{stack: string, layer: number, site: string, depth: number}} State
  * @typedef {{label: string, name: string, kind: string, states: State[], runs: number[],
  *   newest: number[], [fact: string]: unknown}} Model
+ * @typedef {{label: string, name: string, kind: string, age: number, seeds: number[], states: State[],
+ *   runs: number[], newest: number[]}} Group  seeds: places of its models; runs: places of its moments,
+ *   which are counted on from the runs
  * @typedef {{name: string, title: string, symbol: string, unit: string, lower: string,
  *   upper: string, every: boolean, intervals: boolean, [fact: string]: unknown}} Metric
  * @typedef {{metric: number, model: number, part: number, every: boolean, spacing: string,
  *   low: number, step: number, offset: number, runs: number[], size: number,
  *   numbers?: Float64Array}} Chunk
  * @typedef {{models: Model[], metrics: Metric[], scopes: string[], scope_words: string[], runs: object[],
- *   corpora: object[], failures: object[], undefined: object[], chunks: Map<string, Chunk>,
+ *   corpora: object[], failures: object[], undefined: object[], groups: Group[],
+ *   moments: {corpus: number, step: number | null, revision: string, seeds: number[]}[],
+ *   lines: (Model | Group)[], chunks: Map<string, Chunk>,
  *   bytes: Uint8Array, modelOf: number[], spectra: Bundle, scales: Bundle,
  *   massive: object[], paired: {a: number, b: number, rows: object[]}[], shortfall: string}} Data
  * @typedef {{status: "value"|"undefined"|"absent"|"left out", value: number, low: number,
- *   high: number, error: number}} Cell
+ *   high: number, error: number, seeds?: {n: number, low: number, high: number}}} Cell  seeds: where the
+ *   value is the median over n of them, and the ends of their band
  */
 
 const PARTS = ["value", "low", "high", "error"];
+// Of groups besides: how many seeds have a value.
+const SEEDS = PARTS.length;
 const ABSENT = 0;
 const UNDEFINED = 0xffff;
 
@@ -45,10 +53,12 @@ async function unpack(id) {
 async function loadData() {
   const facts = JSON.parse(new TextDecoder().decode(await unpack("facts")));
   const data = { ...facts, runs: rowsOf(facts.runs), bytes: await unpack("numbers") };
-  for (const model of data.models) model.states = rowsOf(model.states);
+  // What charts of profiles have lines of: every model, then every group of seeds.
+  data.lines = [...data.models, ...data.groups];
+  for (const line of data.lines) line.states = rowsOf(line.states);
   data.modelOf = [];
-  data.models.forEach((model, place) => {
-    for (const run of model.runs) data.modelOf[run] = place;
+  data.lines.forEach((line, place) => {
+    for (const run of line.runs) data.modelOf[run] = place;
   });
   data.chunks = placeChunks(data, rowsOf(facts.chunks));
   data.spectra = await loadBundle("spectra", facts.spectra);
@@ -79,7 +89,7 @@ function placeChunks(data, chunks) {
   const found = new Map();
   let offset = 0;
   for (const chunk of chunks) {
-    const model = data.models[chunk.model];
+    const model = data.lines[chunk.model];
     chunk.runs = chunk.every ? model.runs : model.newest;
     chunk.size = data.scopes.length * model.states.length * chunk.runs.length;
     chunk.offset = offset;
@@ -119,6 +129,10 @@ function decode(code, { spacing, low, step }) {
 function cellOf(data, key) {
   const [value, low, high, error] = PARTS.map((_, part) => partOf(data, key, part));
   const known = Number.isFinite(value);
+  if (known && isOfSeeds(data, key.run)) {
+    // A band is no interval.
+    return { status: "value", value, low: NaN, high: NaN, error: NaN, seeds: { n: partOf(data, key, SEEDS), low, high } };
+  }
   return {
     status: known ? "value" : value === Infinity ? "undefined" : value === null ? "left out" : "absent",
     value: known ? value : NaN,
@@ -135,14 +149,14 @@ function partOf(data, { metric, run, state, scope }, part) {
   if (!chunk) return NaN;
   const column = chunk.runs.indexOf(run);
   if (column < 0) return null;
-  const states = data.models[place].states.length;
+  const states = data.lines[place].states.length;
   return numbersOf(data, chunk)[(scope * states + state) * chunk.runs.length + column];
 }
 
 /** The hidden states for which a model has a metric at all: one of two layers lacks the last. */
 function statesOf(data, metric, place) {
   const chunk = data.chunks.get(`${metric} ${place} 0`);
-  const model = data.models[place];
+  const model = data.lines[place];
   if (!chunk) return [];
   const numbers = numbersOf(data, chunk);
   const width = chunk.runs.length;
@@ -154,11 +168,22 @@ function statesOf(data, metric, place) {
   return model.states.map((_, state) => state).filter(measured);
 }
 
+/** A run, or a moment of a group. */
+function runOf(data, run) {
+  return data.runs[run] ?? data.moments[run - data.runs.length];
+}
+
+/** Whether a run is a moment of a group of seeds. */
+function isOfSeeds(data, run) {
+  return run >= data.runs.length;
+}
+
 /** Names a run as readers know it. */
 function runName(data, run) {
-  const { revision, step } = data.runs[run];
-  const { label } = data.models[data.modelOf[run]];
-  return step === null ? `${label} @ ${revision}` : `${label} @ step ${count(step)}`;
+  const { revision, step, seeds } = runOf(data, run);
+  const { label, name } = data.lines[data.modelOf[run]];
+  const which = step === null ? revision : `step ${count(step)}`;
+  return seeds ? `${name} @ ${which} · ${plural(seeds.length, "seed")}` : `${label} @ ${which}`;
 }
 
 /** Names a hidden state within its model. */

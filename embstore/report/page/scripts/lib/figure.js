@@ -181,8 +181,15 @@ function showTip({ tip, root, canvas }, lines, x, y) {
 function valueWords(cell, unit) {
   if (cell.status !== "value") return STATUS_WORDS[cell.status];
   const sized = unit && unit !== "1" && unit !== "index" ? ` ${unit}` : "";
+  if (cell.seeds) return `${show(cell.value)}${sized} (${seedWords(cell.seeds)})`;
   const sure = Number.isNaN(cell.low) ? "" : ` (95 % interval ${show(cell.low)} to ${show(cell.high)})`;
   return `${show(cell.value)}${sized}${sure}`;
+}
+
+/** What a median is of: "median of 3 seeds, from 0.1 to 0.3". */
+function seedWords({ n, low, high }) {
+  const span = Number.isFinite(low) ? `, from ${show(low)} to ${show(high)}` : "";
+  return n > 1 ? `median of ${count(n)} seeds${span}` : "of one seed";
 }
 
 /** The title of an axis: what is measured and in what. */

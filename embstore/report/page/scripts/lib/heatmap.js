@@ -120,7 +120,8 @@ function painter(cells, rows, log) {
   const byLog = log && low > 0;
   const place = byLog ? (value) => Math.log(Math.max(value, low)) : Number;
   const span = place(high) - place(low) || 1;
-  const beyond = every[0] < low || every[1] > high ? every : null;
+  const asides = extent(cells.filter((_, row) => rows[row].aside).flat().map((cell) => cell.value));
+  const beyond = asides[0] < low || asides[1] > high ? asides : null;
   return { low, high, byLog, beyond, color: (value) => viridis((place(value) - place(low)) / span) };
 }
 
@@ -137,6 +138,6 @@ function colorLegend(id, { metric }, paint, cells) {
 function gradient(metric, { low, high, byLog, beyond }) {
   const color = (part, share) => part.setAttribute("fill", viridis(share));
   const words = `${metric.symbol}${byLog ? ", logarithmic" : ""}`;
-  const aside = beyond ? `; the embedding goes from ${show(beyond[0])} to ${show(beyond[1])}, beyond the colours` : "";
+  const aside = beyond ? `; the embedding, ${spanWords(beyond)}, lies beyond the colours` : "";
   return rampEntry(show(low), color, `${show(high)} ${words}${aside}`);
 }

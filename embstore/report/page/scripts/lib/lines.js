@@ -9,8 +9,6 @@
  * @typedef {{x: number, value: number, label: string, look: object}} Ring  a place to look at
  */
 
-// More bands than this hide each other.
-const MOST_BANDS = 8;
 // With more lines, hollow ones have no marks: thousands take longer to draw than a reader waits.
 const MOST_MARKED = 40;
 const RING = 9;
@@ -45,7 +43,7 @@ function drawLines(host, asked) {
   const y = valueScale(chart, [box.bottom, box.top]);
   drawAxes(view.root, { x, y, xTitle: chart.xTitle, yTitle: axisTitle(chart.metric), box });
   drawBackdrop(view.root, chart.backdrop ?? [], { x, y });
-  const bands = chart.series.length <= MOST_BANDS;
+  const bands = bandsOf(chart.series);
   const bare = chart.series.length > MOST_MARKED ? (series) => series.look.hollow : () => false;
   const marks = chart.series.map((series) => drawSeries(view.root, series, { x, y, bands, chart, bare: bare(series) }));
   const missing = drawMissing(view, chart.series, x, box);
@@ -72,7 +70,7 @@ function drawLines(host, asked) {
         : null,
       beyond.length ? el("li", {}, `Left off the axis: the embedding, ${spanWords(beyond)}.`) : null,
       missing.map(([kind, n]) => hatchEntry(view.id, kind.replace(" ", "-"), `${STATUS_WORDS[kind]} (${plural(n, "value")})`)),
-      bands && chart.series.some((s) => s.points.some((p) => !Number.isNaN(p.cell.low))) ? el("li", {}, "Bands are 95 % intervals.") : null,
+      bandWords(chart.series, bands) ? el("li", {}, bandWords(chart.series, bands)) : null,
     ),
   );
   // So many would push everything else off the screen.
@@ -90,8 +88,12 @@ function isMany(series) {
 function valuesWithin({ series, backdrop = [] }) {
   const points = [...series, ...backdrop].flatMap((one) => one.points);
   const inside = points.filter(({ aside, cell }) => !aside && cell.status === "value");
-  const shown = series.length <= MOST_BANDS && !backdrop.length;
-  return extent((inside.length ? inside : points).flatMap(({ cell: c }) => (shown ? [c.value, c.low, c.high] : [c.value])));
+  const bands = bandsOf(series);
+  const endsOf = ({ low, high, seeds }) => [
+    ...(bands.sure && !backdrop.length ? [low, high] : []),
+    ...(bands.seeds && seeds ? [seeds.low, seeds.high] : []),
+  ];
+  return extent((inside.length ? inside : points).flatMap(({ cell }) => [cell.value, ...endsOf(cell)]));
 }
 
 /** Whether all values are one, but for rounding. */
@@ -176,8 +178,7 @@ function drawSeries(root, series, { x, y, bands, chart, bare }) {
   const group = svg("g", { class: `series ${series.look.color} ${crowded} ${series.strong ? "strong" : ""}` });
   coloured(group, series.look);
   for (const part of unbroken(series.points)) {
-    const sure = part.filter((point) => !Number.isNaN(point.cell.low));
-    if (bands && sure.length > 1) group.append(svg("path", { d: bandPath(sure, x, y), class: "band" }));
+    drawBands(group, part, { x, y, bands });
     const path = pathOf(part.map((point) => [x.at(point.x), y.at(point.cell.value)]));
     group.append(svg("path", { d: path, class: "line", "stroke-dasharray": series.look.dash }));
   }
@@ -214,12 +215,6 @@ function unbroken(points) {
 
 function pathOf(places) {
   return `M${places.map((place) => place.map((number) => number.toFixed(1)).join(",")).join("L")}`;
-}
-
-function bandPath(points, x, y) {
-  const above = points.map((point) => [x.at(point.x), y.at(point.cell.high)]);
-  const below = points.map((point) => [x.at(point.x), y.at(point.cell.low)]).reverse();
-  return `${pathOf([...above, ...below])}Z`;
 }
 
 /** Hatches the places where a series has no value; returns how many of each kind. */

@@ -2,7 +2,7 @@
 
 /** @param {Data} data @param {Element} host */
 function checkpointsView(data, host) {
-  const model = longest(data);
+  const model = lineOfModel(data, longest(data));
   const view = {
     model,
     metric: firstMetric(data),
@@ -14,7 +14,7 @@ function checkpointsView(data, host) {
   const headline = headlineOf(data, host, view);
   const codecs = codecsOf(data);
   const save = addressed("checkpoints", view, {
-    model: codecs.model,
+    model: codecs.line,
     metric: codecs.metric,
     scope: codecs.overlaid,
     corpus: codecs.corpus,
@@ -38,7 +38,7 @@ function checkpointsView(data, host) {
   const controls = el(
     "div",
     { class: "controls" },
-    selectAmong("Model", modelChoices(data), view.model, set("model", Number)) ?? "",
+    selectAmong("Model", lineChoices(data), view.model, set("model", Number)) ?? "",
     select("Metric", metricChoices(data), view.metric, set("metric", Number)).element,
     select("Tokens counted", overlaidChoices(data), view.scope, set("scope", String)).element,
     corpora,
@@ -76,8 +76,8 @@ function checkpointsView(data, host) {
 
   function draw() {
     save();
-    notes.textContent = metricNote(data, view.metric);
     const every = runs();
+    notes.textContent = [metricNote(data, view.metric), seedsNote(data, every)].join(" ").trim();
     const [scope] = scopesOf(data, view.scope);
     const shares = every.map((run) => shareOfTraining(data, run));
     const options = { metric: view.metric, axis: "layer", after: false };

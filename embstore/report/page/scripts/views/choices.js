@@ -46,7 +46,8 @@ function codecsOf(data) {
     overlaid: oneOfScopes(data),
     corpus: placeIn(corpusChoices(data).map((choice) => choice.label)),
     model: placeIn(data.models.map((model) => model.label)),
-    models: placesIn(data.models.map((model) => model.label)),
+    line: placeIn(data.lines.map((line) => line.label)),
+    lines: placesIn(data.lines.map((line) => line.label)),
     run: placeIn(data.runs.map((run) => run.run_id)),
   };
 }
@@ -80,15 +81,15 @@ function corpusChoices(data) {
  * Its second stack has another shape.
  */
 function modelLook(data, place, stack = 0) {
-  const { age } = data.models[place];
+  const { age } = data.lines[place];
   return { ...lookOf(age), mark: lookOf(age + stack).mark };
 }
 
 /** A model's name without its owner, where that tells it apart. */
 function shortName(data, place) {
-  const names = data.models.map(({ label }) => label.split("/").at(-1));
+  const names = data.lines.map(({ label }) => label.split("/").at(-1));
   const own = names[place];
-  return names.indexOf(own) === names.lastIndexOf(own) ? own : data.models[place].label;
+  return names.indexOf(own) === names.lastIndexOf(own) ? own : data.lines[place].label;
 }
 
 function modelChoices(data) {
@@ -103,7 +104,7 @@ function commonCorpus(data) {
 
 /** A model's runs over one text, in order. */
 function runsOf(data, place, corpus) {
-  return data.models[place].runs.filter((run) => data.runs[run].corpus === corpus);
+  return data.lines[place].runs.filter((run) => runOf(data, run).corpus === corpus);
 }
 
 /** Which checkpoint of every model: its last, its first, a step, or a revision without one. */
@@ -124,18 +125,12 @@ function checkpointChoices(data, corpus) {
 /** A model's run for that choice; undefined if it has none. */
 function chosenRun(data, place, corpus, choice) {
   const runs = runsOf(data, place, corpus);
-  if (choice === "last") return runs.find((run) => data.models[place].newest.includes(run)) ?? runs.at(-1);
+  if (choice === "last") return runs.find((run) => data.lines[place].newest.includes(run)) ?? runs.at(-1);
   if (choice === "first") return runs[0];
   return runs.find((run) => {
-    const { step, revision } = data.runs[run];
+    const { step, revision } = runOf(data, run);
     return choice === `step ${step}` || (step === null && choice === `revision ${revision}`);
   });
-}
-
-/** Check boxes for models, with a filter where they are many. */
-function modelPicker(data, chosen, onchange) {
-  const items = data.models.map((model, value) => ({ value, label: model.label }));
-  return boxPicker({ noun: "model", items, filtered: items.length > 8 }, chosen, onchange);
 }
 
 /** Some models to begin with: of each kind, the first few. */

@@ -162,7 +162,7 @@ const LEAST_APART = 0.25;
 
 /** Where a run comes among its model's checkpoints over its text, from 0 to 1. */
 function shareOfTraining(data, run) {
-  const every = runsOf(data, data.modelOf[run], data.runs[run].corpus);
+  const every = runsOf(data, data.modelOf[run], runOf(data, run).corpus);
   return every.indexOf(run) / Math.max(every.length - 1, 1);
 }
 

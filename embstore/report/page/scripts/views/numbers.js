@@ -2,12 +2,12 @@
 
 /** A row of a table for one number. */
 function numberRow(data, { metric, run, state, scope }, cell) {
-  const model = data.models[data.modelOf[run]];
+  const model = data.lines[data.modelOf[run]];
   const { stack, layer, site, depth } = model.states[state];
   return {
     model: model.label,
-    revision: data.runs[run].revision,
-    step: data.runs[run].step,
+    revision: runOf(data, run).revision,
+    step: runOf(data, run).step,
     stack,
     layer,
     site,
@@ -18,7 +18,10 @@ function numberRow(data, { metric, run, state, scope }, cell) {
     ci_low: cell.low,
     ci_high: cell.high,
     status: cell.status === "value" ? "measured" : STATUS_WORDS[cell.status],
-    run_id: data.runs[run].run_id,
+    n_seeds: cell.seeds?.n,
+    seed_low: cell.seeds?.low,
+    seed_high: cell.seeds?.high,
+    run_id: runOf(data, run).run_id,
     key: { metric, run, state, scope, cell },
   };
 }
@@ -39,6 +42,11 @@ const NUMBER_COLUMNS = [
   { key: "status", label: "Status" },
   { key: "run_id", label: "Run", hidden: true },
 ];
+const SEED_COLUMNS = [
+  { key: "n_seeds", label: "Seeds" },
+  { key: "seed_low", label: "Seeds from" },
+  { key: "seed_high", label: "to" },
+];
 
 /**
  * The table behind a chart; it and its rows are made when it is opened.
@@ -48,7 +56,7 @@ function numbersTable(data, { caption, filename, n, rows }, tell) {
   return folded(`The numbers as a table (${plural(n, "row")})`, () =>
     makeTable({
       caption,
-      columns: NUMBER_COLUMNS,
+      columns: data.groups.length ? [...NUMBER_COLUMNS, ...SEED_COLUMNS] : NUMBER_COLUMNS,
       rows: rows(),
       filename,
       // Of every metric it is the same table.

@@ -10,7 +10,7 @@ function profilesView(data, host) {
     axis: "depth",
     log: false,
     after: false,
-    models: openingModels(data, host),
+    models: openingLines(data, host),
   };
   // Titles name the layers of one model, and the depth of several.
   if (data.models.length === 1) view.axis = "layer";
@@ -24,7 +24,7 @@ function profilesView(data, host) {
     axis: oneOf(["depth", "layer"]),
     log: yesOrNo(),
     after: yesOrNo(),
-    models: codecs.models,
+    models: codecs.lines,
   });
   const canvas = el("div", { class: "chart" });
   const notes = el("p", { class: "note" });
@@ -70,6 +70,7 @@ function profilesView(data, host) {
     const { series, without } = profileSeries(data, view);
     notes.textContent = [
       metricNote(data, view.metric),
+      seedsNote(data, series.map(({ points }) => points[0].run)),
       without.length ? `Without such a checkpoint: ${without.join(", ")}.` : "",
     ].join(" ").trim();
     const caption = captionOf(data, view);
@@ -100,9 +101,9 @@ function profilesView(data, host) {
     table.replaceChildren(seriesTable(data, { caption, filename, metric: view.metric, series }, panel.tell));
   }
 
-  const models = modelPicker(data, view.models, () => {
+  const models = linePicker(data, view.models, () => {
     draw();
-    announce(`${plural(view.models.size, "model")} chosen.`);
+    announce(`${plural(view.models.size, nounOfLines(data))} chosen.`);
   });
   const folds = foldsOf(host, data.models.length > 1 ? models : null, moreChoices(more), table);
   host.replaceChildren(canvas, notes, controls, folds, panel.element);
@@ -110,18 +111,19 @@ function profilesView(data, host) {
   return draw;
 }
 
-/** The models to begin with: those the page's title is about, or all where they are few. */
-function openingModels(data, host) {
-  const told = new Set(runsOfHeadline(host).map((run) => data.modelOf[run]));
-  const first = firstModels(data);
-  return first.size === data.models.length || !told.size ? first : told;
+/** The lines to begin with: those the page's title is about, or all where they are few. */
+function openingLines(data, host) {
+  const told = new Set(runsOfHeadline(host).map((run) => lineOfModel(data, data.modelOf[run])));
+  const first = firstLines(data);
+  return first.size === wholeLines(data).length || !told.size ? first : told;
 }
 
 /** The chart's own title, without its full stop. */
 function foundIn(data, view, series) {
   const n = view.models.size;
-  if (!n) return "No model is chosen";
-  const of = n < data.models.length ? `Of the ${count(n)} models shown` : "";
+  if (!n) return `No ${nounOfLines(data)} is chosen`;
+  const all = wholeLines(data).every((place) => view.models.has(place));
+  const of = all ? "" : `Of the ${count(n)} ${nounOfLines(data)}s shown`;
   return highestWords(data, view.metric, series, { of, byDepth: view.axis === "depth" });
 }
 
@@ -132,7 +134,7 @@ function medianPeaks(data, { axis }, series) {
   for (const { points, look } of series) {
     const top = peakOfPoints(points);
     if (!top) continue;
-    const { stack } = data.models[data.modelOf[top.run]].states[top.state];
+    const { stack } = data.lines[data.modelOf[top.run]].states[top.state];
     const key = `${stack} ${top.scope}`;
     groups.set(key, [...(groups.get(key) ?? []), { ...top, stack, look }]);
   }
@@ -177,7 +179,7 @@ function profileSeries(data, { metric, scope, corpus, checkpoint, axis, after, m
   for (const place of [...models].sort((a, b) => a - b)) {
     const run = chosenRun(data, place, corpus, checkpoint);
     if (run === undefined) {
-      without.push(data.models[place].label);
+      without.push(data.lines[place].label);
       continue;
     }
     series.push(...runSeries(data, { metric, run, choice: scope, axis, after }).filter(({ points }) => points.length));
@@ -188,7 +190,9 @@ function profileSeries(data, { metric, scope, corpus, checkpoint, axis, after, m
 /** A run's series: one per stack and scope, in the look of its model. */
 function runSeries(data, { metric, run, choice, axis, after }) {
   const place = data.modelOf[run];
-  const { kind, label } = data.models[place];
+  const { kind } = data.lines[place];
+  const { seeds } = runOf(data, run);
+  const short = seeds ? shortName(data, place).replace(/ · seeds$/, ` · ${plural(seeds.length, "seed")}`) : shortName(data, place);
   return [...stacksOf(data, metric, place, after)].flatMap(([stack, states], order) =>
     scopesOf(data, choice).flatMap((scope, nth) => {
       const cells = states.map((state) => {
@@ -201,7 +205,7 @@ function runSeries(data, { metric, run, choice, axis, after }) {
       const words = nth ? `, ${scopeChoices(data)[scope].label}` : "";
       return {
         label: `${runName(data, run)}${which}${words}`,
-        short: shortName(data, place) + which,
+        short: short + which,
         look: nth ? hollow(look) : look,
         points: cells.map(([key, cell]) => pointOf(data, key, cell, axis)),
       };
@@ -220,7 +224,7 @@ function seriesTable(data, { caption, filename, metric, series }, tell) {
 function stacksOf(data, metric, place, after) {
   const stacks = new Map();
   for (const state of statesOf(data, metric, place)) {
-    const { stack, site } = data.models[place].states[state];
+    const { stack, site } = data.lines[place].states[state];
     if (site === "final_norm" && !after) continue;
     stacks.set(stack, [...(stacks.get(stack) ?? []), state]);
   }
@@ -228,7 +232,7 @@ function stacksOf(data, metric, place, after) {
 }
 
 function pointOf(data, { metric, run, state, scope }, cell, axis) {
-  const model = data.models[data.modelOf[run]];
+  const model = data.lines[data.modelOf[run]];
   const { site, layer, depth } = model.states[state];
   // The dimension of the embedding is that of the words read, not of what layers make of them.
   const aside = data.metrics[metric].neighbor && site === "embedding";

@@ -19,6 +19,7 @@ function provenancePanel(data) {
  *   over?: string, facts?: [string, string][]}} selection
  */
 function provenance(data, selection) {
+  if (isOfSeeds(data, selection.run)) return provenanceOfSeeds(data, selection);
   const run = data.runs[selection.run];
   const model = data.models[data.modelOf[selection.run]];
   const corpus = data.corpora[run.corpus];
@@ -61,6 +62,24 @@ function provenance(data, selection) {
   return [el("h4", {}, "Where it comes from: ", name(runName(data, selection.run)))].concat(
     groups.filter(([, facts]) => facts.length).map(([title, facts]) => factGroup(title, facts)),
   );
+}
+
+/** A number of a group comes from a run of each seed. */
+function provenanceOfSeeds(data, { run, metric, state, scope, cell }) {
+  const group = data.lines[data.modelOf[run]];
+  const { title, name: key, unit } = data.metrics[metric];
+  const facts = [
+    ["Value", cell ? valueWords(cell, unit) : null],
+    ["Metric", `${title} (${key})`],
+    ["Hidden state", stateName(group, state)],
+    ["Tokens counted", data.scope_words[scope]],
+  ];
+  const runs = runOf(data, run).seeds.map((seed) => [runName(data, seed), data.runs[seed].run_id]);
+  return [
+    el("h4", {}, "Where it comes from: ", name(runName(data, run))),
+    factGroup("Number", facts),
+    factGroup("Runs of the seeds", runs),
+  ];
 }
 
 function numberFacts(data, { metric, state, scope, cell, over, facts }, model, run) {

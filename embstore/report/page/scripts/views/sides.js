@@ -21,7 +21,7 @@ function lastRun(data, place) {
 }
 
 function checkpointWords(data, run, withText) {
-  const { step, revision, corpus } = data.runs[run];
+  const { step, revision, corpus } = runOf(data, run);
   const which = step === null ? revision : `step ${count(step)}`;
   return withText ? `${which} · ${corpusChoices(data)[corpus].label}` : which;
 }
