@@ -6,9 +6,9 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from embstore._version import __version__
-from embstore.checkpoints.revisions import parse_revision
 from embstore.common.messages import closest, listed
 from embstore.errors import QueryError, UsageError
+from embstore.inputs.scores.steps import with_step
 
 if TYPE_CHECKING:
     import sqlalchemy as sa
@@ -29,7 +29,6 @@ _IS_THERE = "SELECT 1 FROM duckdb_tables() WHERE table_name = 'score'"
 
 # Looking for what a name may have been takes time, and nobody reads more.
 _MOST_HINTS = 20
-_LARGEST_STEP = 2**63 - 1
 
 Key = tuple[str, str | None, int | None, str]
 # Model, revision and step, as scores name them.
@@ -86,9 +85,10 @@ def write_scores(
         notes: what reading them had to say.
 
     Raises:
+        ScoreError: a revision and a step contradict each other.
         StoreError: the store cannot be written.
     """
-    named = [_with_step(score) for score in scores]
+    named = [with_step(score) for score in scores]
     told = database.transact(lambda connection: _write(connection, named))
     return replace(told, notes=tuple(notes))
 
@@ -174,14 +174,6 @@ def _counted(
         given = listed(f"{what} {listed(names)}" for what, names in wanted.items() if names)
         raise QueryError(f"no score fits all of {given}")
     return RemovedScores(things, n - things)
-
-
-def _with_step(score: "Score") -> "Score":
-    """Read the step from a revision's name, where none is given."""
-    if score.step is not None or score.revision is None:
-        return score
-    step = parse_revision(score.revision).step
-    return score if step is None or step > _LARGEST_STEP else replace(score, step=step)
 
 
 def _write(connection: "sa.Connection", scores: Sequence["Score"]) -> ImportedScores:

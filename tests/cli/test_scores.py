@@ -118,6 +118,19 @@ def test_a_bad_row_leaves_everything_as_it_was(store: Path, scores: Path) -> Non
     assert contents(open_database(store, create=False)) == before
 
 
+def test_a_revision_of_another_step_is_told_in_a_line(tmp_path: Path, scores: Path) -> None:
+    scores.write_text("model,revision,step,name,value\nlab/a,step1000,2000,acc,1\n")
+    store = tmp_path / "new.duckdb"
+    for more in ((), ("--dry-run",)):
+        done = embstore("scores", "import", scores, "-s", store, *more)
+        assert done.returncode == 1
+        assert done.stderr.endswith(
+            f"{scores}: line 2: revision 'step1000' is of step 1,000, but step 2,000 is given; "
+            "correct one of the two, or leave one out\n"
+        )
+    assert not store.exists()
+
+
 def test_names_are_completed(store: Path, scores: Path) -> None:
     class Typed:
         params = {"store": str(store)}  # noqa: RUF012

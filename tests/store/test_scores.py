@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from alembic import command
 
-from embstore.errors import QueryError, StoreError, UsageError
+from embstore.errors import QueryError, ScoreError, StoreError, UsageError
 from embstore.store import migration, scores
 from embstore.store.connection import open_database
 from embstore.store.database import Database
@@ -242,6 +242,15 @@ def test_nothing_is_written_where_writing_fails(
 def test_a_revision_with_a_step_beyond_eight_bytes_has_none(database: Database) -> None:
     write_scores(database, [score(revision=f"step{10**30}")])
     assert rows(database, COUNTS)[0]["step"] is None
+
+
+def test_a_revision_of_another_step_is_refused_before_anything_is_stored(
+    database: Database,
+) -> None:
+    before = contents(database)
+    with pytest.raises(ScoreError, match="revision 'step10' is of step 10, but step 20 is given"):
+        write_scores(database, [score(), score(revision="step10", step=20)])
+    assert contents(database) == before
 
 
 def test_they_follow_a_model_that_is_renamed(database: Database) -> None:
