@@ -31,7 +31,8 @@ if TYPE_CHECKING:
     from embstore.store.mending.deriving import Derived
     from embstore.store.mending.merged import Merged
     from embstore.store.mending.removing import Removed
-    from embstore.store.scores import ImportedScores, RemovedScores
+    from embstore.store.mending.removing_scores import RemovedScores
+    from embstore.store.scores import ImportedScores
     from embstore.store.verification.faults import Fault
 
 _INFO = """
@@ -409,7 +410,7 @@ class Store:
             UsageError: nothing is named.
             StoreError: the store cannot be written.
         """
-        from embstore.store.scores import remove_scores
+        from embstore.store.mending.removing_scores import remove_scores
 
         chosen = {"models": _several(model), "names": _several(name), "sources": _several(source)}
         return remove_scores(self._database, **chosen, dry_run=dry_run)

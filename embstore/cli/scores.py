@@ -155,7 +155,7 @@ def rm(
     """
     from embstore.common.messages import counted
     from embstore.store.connection import open_database
-    from embstore.store.scores import remove_scores
+    from embstore.store.mending.removing_scores import remove_scores
 
     database = open_database(store, create=False)
     removed = remove_scores(

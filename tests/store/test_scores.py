@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from alembic import command
 
-from embstore.errors import QueryError, ScoreError, StoreError, UsageError
+from embstore.errors import QueryError, ScoreError, StoreError
 from embstore.store import migration, scores
 from embstore.store.connection import open_database
 from embstore.store.database import Database
@@ -15,8 +15,9 @@ from embstore.store.exports.exporting import export_store
 from embstore.store.mending.find_runs import Selection
 from embstore.store.mending.merging import import_export, merge_stores
 from embstore.store.mending.removing import remove_runs
+from embstore.store.mending.removing_scores import remove_scores
 from embstore.store.mending.renaming import rename_model
-from embstore.store.scores import ImportedScores, remove_scores, write_scores
+from embstore.store.scores import ImportedScores, write_scores
 from embstore.store.session import writing
 from embstore.store.verification.faults import find_faults
 from embstore.store.writing import write_run, write_runs
@@ -324,35 +325,6 @@ def test_an_export_without_them_is_read_and_renewed(database: Database, tmp_path
     write_scores(database, [score()])
     export_store(database, tmp_path / "export")
     assert values(open_database(tmp_path / "export", create=False)) == [0.5]
-
-
-def test_they_are_removed_by_what_names_them(database: Database) -> None:
-    write_scores(database, [score(name=name, source=name) for name in ("acc", "f1")])
-    write_scores(database, [score(value=1.0), score("lab/b")])
-    before = contents(database)
-    found = remove_scores(database, models=["lab/a"], names=["acc"], dry_run=True)
-    assert (found.scores, found.earlier) == (1, 1)
-    assert contents(database) == before
-    assert remove_scores(database, models=["lab/a"], names=["acc"]) == found
-    assert [(row["model"], row["name"]) for row in rows(database, COUNTS)] == [
-        ("lab/a", "f1"),
-        ("lab/b", "acc"),
-    ]
-    assert remove_scores(database, sources=["f1", "s.csv"]).scores == 2
-    assert counts(database)["score"] == 0
-
-
-def test_what_names_no_score_is_refused(database: Database) -> None:
-    with pytest.raises(QueryError, match="no score of model 'lab/a' in this store; it has no sco"):
-        remove_scores(database, models=["lab/a"])
-    write_scores(database, [score(), score("lab/b", name="f1")])
-    with pytest.raises(UsageError, match="no score is named"):
-        remove_scores(database)
-    with pytest.raises(QueryError, match="no score 'f2' in this store; there are acc, f1"):
-        remove_scores(database, names=["f2"])
-    with pytest.raises(QueryError, match="no score fits all of model lab/a, name f1"):
-        remove_scores(database, models=["lab/a"], names=["f1"])
-    assert counts(database)["score"] == 2
 
 
 def test_faults_are_found(database: Database) -> None:

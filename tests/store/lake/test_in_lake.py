@@ -22,9 +22,10 @@ from embstore.store.mending.find_runs import Selection
 from embstore.store.mending.grouping import group_models
 from embstore.store.mending.merging import merge_stores
 from embstore.store.mending.removing import remove_runs
+from embstore.store.mending.removing_scores import remove_scores
 from embstore.store.mending.renaming import rename_model
 from embstore.store.mending.tagging import tag_run
-from embstore.store.scores import remove_scores, write_scores
+from embstore.store.scores import write_scores
 from embstore.store.verification.faults import find_faults
 from embstore.store.writing import write_run, write_runs
 from embstore.types import Score
