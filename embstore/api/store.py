@@ -371,12 +371,13 @@ class Store:
 
         Returns:
             How many scores are ``new``, ``known`` or ``older`` than what is there, which have
-            ``changed``, how many ``matched`` a stored checkpoint, under which other name
-            (``taken_for``), and what the ``unmatched`` are of.
+            ``changed``, how many say ``again`` what another says of a checkpoint, how many
+            ``matched`` a stored one, under which other name (``taken_for``), and what the
+            ``unmatched`` are of.
 
         Raises:
-            ScoreError: a file is missing or damaged, a row holds no score, or two rows say
-                different things of one.
+            ScoreError: a file is missing or damaged, a row holds no score, its step is not its
+                revision's, or two rows say different things of one checkpoint.
             UsageError: a file's suffix is not known.
             StoreError: the store cannot be written.
         """

@@ -83,6 +83,13 @@ def _tell(done: "ImportedScores", place: str) -> None:
     if done.taken_for:
         taken = listed(done.taken_for, most=_MOST_NAMED)
         TERMINAL.say(f"note: taken as the same checkpoint: {taken}")
+    if done.again:
+        verb = "says" if done.again == 1 else "say"
+        names = listed(done.names_of_one, most=_MOST_NAMED, between="; ")
+        TERMINAL.say(
+            f"note: {counted(done.again, 'score')} {verb} the same of a checkpoint under another "
+            f"name, and {'is' if done.again == 1 else 'are'} not counted again: {names}"
+        )
     if done.unmatched:
         names = listed(done.unmatched, most=_MOST_NAMED, between="; ")
         kept = "it is kept, and counts" if done.n_unmatched == 1 else "they are kept, and count"

@@ -131,6 +131,26 @@ def test_a_revision_of_another_step_is_told_in_a_line(tmp_path: Path, scores: Pa
     assert not store.exists()
 
 
+def test_two_names_of_one_checkpoint_are_told(store: Path, scores: Path) -> None:
+    rows = "model,revision,name,value\nlab/a,main,acc,0.5\na,,acc,{}\n"
+    scores.write_text(rows.format(0.25))
+    done = embstore("scores", "import", scores, "-s", store)
+    assert done.returncode == 1
+    assert done.stderr.endswith(
+        "acc of lab/a@main (scores.csv) is 0.5, and of a (scores.csv) 0.25, but both are "
+        "lab/a@main; keep one of them\n"
+    )
+    assert done.stderr.count("\n") == 1
+    assert json.loads(embstore("scores", "ls", "-s", store, "-f", "json").stdout or "[]") == []
+    scores.write_text(rows.format(0.5))
+    done = embstore("scores", "import", scores, "-s", store)
+    assert done.stderr == (
+        f"imported into {store}: 1 score new, 0 already there\n"
+        "note: 1 score says the same of a checkpoint under another name, and is not counted "
+        "again: lab/a@main and a\n"
+    )
+
+
 def test_names_are_completed(store: Path, scores: Path) -> None:
     class Typed:
         params = {"store": str(store)}  # noqa: RUF012

@@ -20,11 +20,9 @@ def with_step(score: Score) -> Score:
     """
     if score.revision is None:
         return score
-    step = parse_revision(score.revision).step
-    if score.step is None:
-        return score if step is None or step > LARGEST_STEP else replace(score, step=step)
-    check_step(score.revision, 0 if score.revision.startswith(_UNTRAINED) else step, score.step)
-    return score
+    step = 0 if score.revision.startswith(_UNTRAINED) else parse_revision(score.revision).step
+    check_step(score.revision, step, score.step)
+    return score if step is None or step > LARGEST_STEP else replace(score, step=step)
 
 
 def check_step(revision: str, step: int | None, said: int | None) -> None:

@@ -177,7 +177,7 @@ def test_a_revision_of_another_step_than_is_given_is_refused(tmp_path: Path, nam
         ("random-init-7", "0", 0),
         # Names that tell no step contradict none.
         ("main", "143000", 143_000),
-        ("random-init-7", "", None),
+        ("random-init-7", "", 0),
         ("v2", "", None),
         (f"step{10**30}", "", None),
         (f"step{'9' * 5000}", "3", 3),
