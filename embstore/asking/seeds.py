@@ -1,4 +1,4 @@
-"""Says what the lines of seeds in an answer are, and which seeds are not in them."""
+"""Says what the lines of seeds in an answer are, and where seeds count as models of their own."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
@@ -58,6 +58,18 @@ ORDER BY ALL
 """
 
 
+_AS_MODELS = """
+SELECT model_group.seed_group, count(DISTINCT model_group.model_id) AS n
+FROM run
+JOIN checkpoint ON checkpoint.checkpoint_id = run.checkpoint_id
+JOIN model_group ON model_group.model_id = checkpoint.model_id
+WHERE run.{of_runs}
+GROUP BY ALL
+HAVING n > 1
+ORDER BY ALL
+"""
+
+
 def seed_notes(
     database: "Database", values: Mapping[str, ParameterValue], table: "pa.Table"
 ) -> tuple[str, ...]:
@@ -65,12 +77,15 @@ def seed_notes(
 
     Args:
         database: the store that gave it.
-        values: of all parameters of the question; without ``seeds`` it draws no groups.
+        values: of all parameters of the question; without ``seeds`` it draws no groups, and
+            with ``over=models`` it may correlate over their seeds.
         table: the answer.
 
     Raises:
         StoreError: the store cannot be read.
     """
+    if values.get("over") == "models" and {"correlation", "run_ids"} <= set(table.column_names):
+        return _as_models(database, table)
     spread = str(values.get("seeds"))
     drawn = {"model", "n_seeds"} <= set(table.column_names) and table.num_rows > 0
     if spread not in _SPREADS or values.get("runs") or not drawn:
@@ -106,6 +121,21 @@ def seed_notes(
             "measured alike at one step, or revision, over one text: there is no band."
         )
     return tuple(note for note in notes if note)
+
+
+def _as_models(database: "Database", table: "pa.Table") -> tuple[str, ...]:
+    """Say which of the models that were correlated are seeds of one another."""
+    known = table.filter(table["correlation"].is_valid())
+    chosen = _RUNS.format(runs=quoted_ids(runs_of(known)))
+    groups = database.select(_AS_MODELS.format(of_runs=chosen)).to_pylist()
+    if not groups:
+        return ()
+    of = [f"{row['seed_group']}: {counted(row['n'], 'seed')}" for row in groups]
+    return (
+        "Seeds of a group count as models of their own, though they are not independent "
+        f"({listed(of, most=_MOST_NAMED)}): these intervals are too narrow. To take one of each, "
+        "name it in models.",
+    )
 
 
 def _of_bands(spread: str, table: "pa.Table") -> str:
