@@ -6,7 +6,8 @@ import json
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from embstore.asking.caveats import dimension_caveat, few_tokens_note
+from embstore.asking.caveats import dimension_caveat
+from embstore.asking.few_vectors import few_tokens_note
 from embstore.choices import SCOPES
 from embstore.common.messages import closest, listed, unknown
 from embstore.comparison.choose_runs import StoredRun, choose_runs, same_windows, stored_runs
