@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from embstore.asking.background import MEASURED, behind_rows
 from embstore.asking.few_vectors import few_tokens_caveat
+from embstore.asking.short_windows import short_windows_caveat
 from embstore.metrics.conventions import BY_HOW_MUCH, DIMENSION_CEILING
 from embstore.metrics.names import MOVED_BY_FAR_POINTS, NEIGHBOR_ESTIMATES
 from embstore.store.empty_layers import empty_layers
@@ -150,6 +151,7 @@ def run_caveats(database: "Database", table: "pa.Table") -> tuple[str, ...]:
     """
     found = (
         few_tokens_caveat(database, table),
+        short_windows_caveat(database, table),
         unequal_caveat(database, table),
         hidden_caveat(database, table),
         empty_caveat(database, table),
