@@ -290,7 +290,8 @@ class Store:
 
         Returns:
             For each store how many runs were ``new``, how many ``known``, how many of those it
-            has ``measured_twice``, and the ``namesakes``: names that different models have then.
+            has ``measured_twice``, the ``namesakes``: names that different models have then, and
+            how many ``scores`` are new.
 
         Raises:
             StoreError: a file is missing or no store, a newer embstore wrote it, or this store
@@ -347,7 +348,7 @@ class Store:
             dry_run: only tell what would be taken in.
 
         Returns:
-            How many runs were ``new``, and how many ``known``.
+            How many runs were ``new``, how many ``known``, and how many ``scores`` are new.
 
         Raises:
             StoreError: it is no export, a file is damaged, a newer embstore wrote it, or this

@@ -404,6 +404,30 @@ def test_they_travel_in_merges_and_exports(database: Database, tmp_path: Path) -
     assert values(exported) == [0.75, 0.5]
 
 
+def test_a_merge_says_how_many_are_new(database: Database, tmp_path: Path) -> None:
+    other, third = (new_store(tmp_path / f"{n}.duckdb", [make_run()]) for n in (2, 3))
+    write_scores(other, [score(), score(name="f1"), score("lab/b", scored_at=EARLY)])
+    write_scores(third, [score(), score(name="f1", value=0.25)])
+    write_scores(third, [score(name="f1", value=0.75)])
+    expected = [
+        ("1 run new, 0 already there; 3 scores new", 3),
+        ("0 runs new, 1 already there; 2 scores new", 2),
+        ("0 runs new, 1 already there", 0),
+    ]
+    paths = [other.path, third.path, other.path]
+    for dry_run in (True, False):
+        merged = merge_stores(database, paths, dry_run=dry_run)
+        assert [(one.sentence, one.scores) for one in merged] == expected
+    export_store(other, tmp_path / "export")
+    fourth = new_store(tmp_path / "4.duckdb")
+    for dry_run in (True, False):
+        assert import_export(fourth, tmp_path / "export", dry_run=dry_run).scores == 3
+    # What both have imported by themselves is no news.
+    write_scores(fourth, [score(value=1.0)])
+    write_scores(other, [score(value=1.0)])
+    assert [merge_stores(fourth, [other.path])[0].scores for _ in range(2)] == [0, 0]
+
+
 def test_an_export_without_them_is_read_and_renewed(database: Database, tmp_path: Path) -> None:
     """As an older embstore writes it."""
     import json
