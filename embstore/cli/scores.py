@@ -106,7 +106,11 @@ def list_(
     format_: FormatOption = "auto",
     output: OutputOption = None,
 ) -> None:
-    """List the scores that count, and which stored checkpoint each is of."""
+    """List the scores that count, and which stored checkpoint each is of.
+
+    Beside a metric they are drawn by embstore chart score_correlation, over
+    models or steps, and by score_by_step; the report does not show them.
+    """
     from embstore.cli.output import choose_format, show_answer
 
     chosen = choose_format(format_, output)
@@ -116,6 +120,11 @@ def list_(
     answer = opened.query("scores")
     empty = f"{opened.place} holds no scores yet; take some in with embstore scores import"
     show_answer(answer.table, chosen, output, empty=empty, at_a_glance=answer.at_a_glance)
+    if chosen == "table" and answer["checkpoint"].null_count < answer.num_rows:
+        TERMINAL.say(
+            "next: embstore chart score_correlation -o correlation.svg, or over the steps of a "
+            "training embstore chart score_by_step -o steps.svg"
+        )
 
 
 @app.command(

@@ -68,6 +68,21 @@ def test_a_list_can_be_imported_again(store: Path, scores: Path, tmp_path: Path)
     assert "0 scores new, 2 already there" in done.stderr
 
 
+def test_a_list_for_people_says_where_scores_are_drawn(store: Path, scores: Path) -> None:
+    embstore("scores", "import", scores, "-s", store)
+    shown = embstore("scores", "ls", "-s", store, "-f", "table").stderr
+    assert shown.endswith(
+        "next: embstore chart score_correlation -o correlation.svg, or over the steps of a "
+        "training embstore chart score_by_step -o steps.svg\n"
+    )
+    assert embstore("scores", "ls", "-s", store, "-f", "csv").stderr == ""
+    # Where none is of a stored checkpoint there is nothing to draw.
+    embstore("scores", "rm", "--model", "lab/a", "--yes", "-s", store)
+    assert "next:" not in embstore("scores", "ls", "-s", store, "-f", "table").stderr
+    embstore("scores", "rm", "--model", "lab/b", "--yes", "-s", store)
+    assert "next:" not in embstore("scores", "ls", "-s", store, "-f", "table").stderr
+
+
 def test_nothing_to_list_is_told(store: Path) -> None:
     done = embstore("scores", "ls", "-s", store)
     assert done.returncode == 0
