@@ -5,9 +5,9 @@
 --   read off at the same relative depths, on straight lines between layers; encoders and decoders
 --   stand apart. Over steps each training has a line, layer by layer. partial holds fixed what
 --   both may only follow: over models how many layers (or parameters) a model has, over steps
---   the step. Steps of one training, and sizes of one family, are not independent: intervals over
---   them are too narrow. Among many layers and scores some correlate by chance. Fewer than 4
---   models or steps, or equal values, give NULL with the reason.
+--   the step. Steps of one training, sizes of one family and seeds of one group are not independent:
+--   intervals over them are too narrow. Among many layers and scores some correlate by chance. Fewer
+--   than 4 models or steps, or equal values, give NULL with the reason, and no line in the chart.
 -- param metric VARCHAR = 'twonn' in metric.name: which metric
 -- param score VARCHAR = NULL in score.name: which score; NULL means the one of most checkpoints
 -- param over VARCHAR = 'models' in ('models', 'steps'): over what they are correlated

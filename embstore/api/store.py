@@ -31,7 +31,8 @@ if TYPE_CHECKING:
     from embstore.store.mending.deriving import Derived
     from embstore.store.mending.merged import Merged
     from embstore.store.mending.removing import Removed
-    from embstore.store.scores import ImportedScores, RemovedScores
+    from embstore.store.mending.removing_scores import RemovedScores
+    from embstore.store.scores import ImportedScores
     from embstore.store.verification.faults import Fault
 
 _INFO = """
@@ -289,7 +290,8 @@ class Store:
 
         Returns:
             For each store how many runs were ``new``, how many ``known``, how many of those it
-            has ``measured_twice``, and the ``namesakes``: names that different models have then.
+            has ``measured_twice``, the ``namesakes``: names that different models have then, and
+            how many ``scores`` are new.
 
         Raises:
             StoreError: a file is missing or no store, a newer embstore wrote it, or this store
@@ -346,7 +348,7 @@ class Store:
             dry_run: only tell what would be taken in.
 
         Returns:
-            How many runs were ``new``, and how many ``known``.
+            How many runs were ``new``, how many ``known``, and how many ``scores`` are new.
 
         Raises:
             StoreError: it is no export, a file is damaged, a newer embstore wrote it, or this
@@ -370,12 +372,13 @@ class Store:
 
         Returns:
             How many scores are ``new``, ``known`` or ``older`` than what is there, which have
-            ``changed``, how many ``matched`` a stored checkpoint, under which other name
-            (``taken_for``), and what the ``unmatched`` are of.
+            ``changed``, how many say ``again`` what another says of a checkpoint, how many
+            ``matched`` a stored one, under which other name (``taken_for``), and what the
+            ``unmatched`` are of.
 
         Raises:
-            ScoreError: a file is missing or damaged, a row holds no score, or two rows say
-                different things of one.
+            ScoreError: a file is missing or damaged, a row holds no score, its step is not its
+                revision's, or two rows say different things of one checkpoint.
             UsageError: a file's suffix is not known.
             StoreError: the store cannot be written.
         """
@@ -409,7 +412,7 @@ class Store:
             UsageError: nothing is named.
             StoreError: the store cannot be written.
         """
-        from embstore.store.scores import remove_scores
+        from embstore.store.mending.removing_scores import remove_scores
 
         chosen = {"models": _several(model), "names": _several(name), "sources": _several(source)}
         return remove_scores(self._database, **chosen, dry_run=dry_run)

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from embstore.api.metric_results import MetricResult, MetricResults
-from embstore.asking.caveats import describe_few
+from embstore.asking.few_vectors import describe_few
 from embstore.metrics.conventions import GOOD_RECALL
 
 if TYPE_CHECKING:

@@ -23,6 +23,8 @@ WHERE run.run_id IN (SELECT unnest(string_split({runs}, ',')))
 GROUP BY corpus.name
 ORDER BY corpus.name
 """
+# What makes a row one of measured numbers, and not one about a run.
+MEASURED = {"depth", "layer", "metric", "peak_value", "scope", "value"}
 _MOST_NAMED = 3
 # One that is measured later comes later: the places of the others stay.
 _MODELS = """
@@ -99,3 +101,11 @@ def runs_of(table: "pa.Table") -> list[str]:
                 each = value if isinstance(value, list) else [value]
                 found.update(dict.fromkeys(run for run in each if run is not None))
     return list(found)
+
+
+def behind_rows(table: "pa.Table") -> set[str]:
+    """Return the runs of a column ``run_id``, and beside it of ``run_ids``, the seeds of a row."""
+    if "run_id" not in table.column_names:
+        return set()
+    names = [name for name in ("run_id", "run_ids") if name in table.column_names]
+    return set(runs_of(table.select(names)))

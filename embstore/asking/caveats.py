@@ -1,20 +1,18 @@
 """Says what a reader should know before trusting the numbers of an answer.
 
-Large dimensions fall short; spectra of few tokens are biased; runs side by side may not have
-been measured alike; a later run of fewer tokens may hide an earlier, larger one; layers may have
-no numbers at all.
+Large dimensions fall short; runs side by side may not have been measured alike; a later run of
+fewer tokens may hide an earlier, larger one; layers may have no numbers at all.
 """
 
 import re
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from embstore.asking.background import runs_of
-from embstore.choices import WINDOW_SCOPES
-from embstore.common.messages import listed
-from embstore.metrics.conventions import BY_HOW_MUCH, DIMENSION_CEILING, TOKENS_PER_DIMENSION
-from embstore.metrics.names import MOVED_BY_FAR_POINTS, NEED_MANY, NEIGHBOR_ESTIMATES
+from embstore.asking.background import MEASURED, behind_rows
+from embstore.asking.few_vectors import few_tokens_caveat
+from embstore.asking.short_windows import short_windows_caveat
+from embstore.metrics.conventions import BY_HOW_MUCH, DIMENSION_CEILING
+from embstore.metrics.names import MOVED_BY_FAR_POINTS, NEIGHBOR_ESTIMATES
 from embstore.store.empty_layers import empty_layers
 from embstore.store.quoting import quoted_ids
 
@@ -26,8 +24,6 @@ if TYPE_CHECKING:
 # Columns of the metric that a column ``metric`` names: its values, and means and peaks of
 # them. What ends otherwise is an error, an interval, a place or a difference.
 _LEVEL = re.compile(r"(.+_)?(value|mean|peak)(_no_first|_no_sinks)?|seed_(low|high)")
-# What makes a row one of measured numbers, and not one about a run.
-MEASURED = {"depth", "layer", "metric", "peak_value", "scope", "value"}
 _N_SHOWN = 4
 _N_CHECKPOINTS_NAMED = 2
 
@@ -41,18 +37,6 @@ SELECT
     list(DISTINCT seed ORDER BY seed) AS seed
 FROM run
 WHERE run_id IN (SELECT unnest(string_split({runs}, ',')))
-"""
-# By how many tokens, or windows, were read: the widest layer of runs with few for each of its
-# dimensions.
-_FEW = """
-SELECT run.{vectors} AS n, max(layer.hidden_size) AS hidden_size
-FROM run
-JOIN layer ON layer.run_id = run.run_id
-WHERE run.run_id IN (SELECT unnest(string_split({runs}, ',')))
-    AND run.{vectors} < {least} * layer.hidden_size
-GROUP BY run.{vectors}
-ORDER BY run.{vectors}
-LIMIT 1
 """
 # What the view latest_run leaves out, where it had more tokens. No run is later than the
 # latest.
@@ -167,78 +151,12 @@ def run_caveats(database: "Database", table: "pa.Table") -> tuple[str, ...]:
     """
     found = (
         few_tokens_caveat(database, table),
+        short_windows_caveat(database, table),
         unequal_caveat(database, table),
         hidden_caveat(database, table),
         empty_caveat(database, table),
     )
     return tuple(text for text in found if text)
-
-
-def few_tokens_caveat(database: "Database", table: "pa.Table") -> str | None:
-    """Return which numbers of an answer are biased for want of tokens or windows, or None.
-
-    Args:
-        database: the store that gave the answer.
-        table: the answer; without a column ``run_id`` nothing is known of its runs.
-
-    Raises:
-        StoreError: the store cannot be read.
-    """
-    names = set(table.column_names)
-    if "run_id" not in names or not names & MEASURED:
-        return None
-    shown = names.union(table["metric"].unique().to_pylist() if "metric" in names else ())
-    scopes = table["scope"].unique().to_pylist() if "scope" in names else ()
-    return few_tokens_note(database, shown, _behind_rows(table), scopes)
-
-
-def few_tokens_note(
-    database: "Database",
-    metrics: Iterable[str],
-    runs: Iterable[str | None],
-    scopes: Iterable[str | None] = (),
-) -> str | None:
-    """Return which of some metrics are biased in some runs for want of vectors, or None.
-
-    Args:
-        database: the store.
-        metrics: which are shown.
-        runs: of which runs.
-        scopes: in which scopes; none if that is not known, which then are those of tokens.
-
-    Raises:
-        StoreError: the store cannot be read.
-    """
-    biased = NEED_MANY.intersection(metrics)
-    if not biased:
-        return None
-    of_windows = {scope in WINDOW_SCOPES for scope in scopes} or {False}
-    chosen = quoted_ids(runs)
-    # Of both the windows: there are fewer of them.
-    for each in sorted(of_windows, reverse=True):
-        query = _FEW.format(
-            runs=chosen, vectors="n_windows" if each else "tokens", least=TOKENS_PER_DIMENSION
-        )
-        if found := database.select(query).to_pylist():
-            unit = "windows" if each else "tokens"
-            return describe_few(biased, found[0]["n"], found[0]["hidden_size"], unit=unit)
-    return None
-
-
-def describe_few(names: Iterable[object], n: int, d: int, *, unit: str = "tokens") -> str | None:
-    """Say which of some metrics n vectors of d dimensions are too few for, or None.
-
-    >>> describe_few(["stable_rank", "mean_cosine"], 8192, 2048)
-    'stable_rank is biased: 8,192 tokens are fewer than 10 for each of 2,048 dimensions.'
-    """
-    biased = sorted(NEED_MANY.intersection(names))
-    if n >= TOKENS_PER_DIMENSION * d or not biased:
-        return None
-    are = "is" if len(biased) == 1 else "are"
-    return (
-        f"{listed(biased, most=_N_SHOWN)} {are} biased: {n:,} {unit} "
-        f"are fewer than {TOKENS_PER_DIMENSION} for each of {d:,} dimensions."
-    )
 
 
 def unequal_caveat(database: "Database", table: "pa.Table") -> str | None:
@@ -254,7 +172,7 @@ def unequal_caveat(database: "Database", table: "pa.Table") -> str | None:
     names = set(table.column_names)
     if "run_id" not in names or not names & MEASURED:
         return None
-    runs = _behind_rows(table)
+    runs = behind_rows(table)
     if len(runs) < 2:
         return None
     chosen = quoted_ids(runs)
@@ -348,15 +266,7 @@ def _runs_of(table: "pa.Table") -> set[str]:
     if "latest" in names or not names & MEASURED:
         return set()
     shown = {run for name in columns for run in table[name].unique().to_pylist()}
-    return {str(run) for run in shown if run is not None} | _behind_rows(table)
-
-
-def _behind_rows(table: "pa.Table") -> set[str]:
-    """Return the runs of a column ``run_id``, and beside it of ``run_ids``, the seeds of a row."""
-    if "run_id" not in table.column_names:
-        return set()
-    names = [name for name in ("run_id", "run_ids") if name in table.column_names]
-    return set(runs_of(table.select(names)))
+    return {str(run) for run in shown if run is not None} | behind_rows(table)
 
 
 def describe_hidden(runs: list[HiddenRun]) -> str:

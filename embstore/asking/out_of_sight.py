@@ -9,8 +9,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from embstore.asking.background import runs_of
-from embstore.asking.caveats import MEASURED
+from embstore.asking.background import MEASURED, runs_of
 from embstore.asking.parameters import ParameterValue
 from embstore.asking.question import Question
 from embstore.common.messages import counted, listed

@@ -1,10 +1,9 @@
-"""Says what the lines of seeds in an answer are, and which seeds are not in them."""
+"""Says what the lines of seeds in an answer are, and where seeds count as models of their own."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from embstore.asking.background import runs_of
-from embstore.asking.caveats import MEASURED
+from embstore.asking.background import MEASURED, runs_of
 from embstore.asking.parameters import ParameterValue
 from embstore.asking.question import Question
 from embstore.common.messages import counted, listed
@@ -108,12 +107,15 @@ def seed_notes(
     Args:
         database: the store that gave it.
         question: what was asked.
-        values: of all its parameters; without ``seeds`` it takes no group together.
+        values: of all its parameters; without ``seeds`` it takes no group together, and with
+            ``over=models`` it may correlate over their seeds.
         table: the answer.
 
     Raises:
         StoreError: the store cannot be read.
     """
+    if values.get("over") == "models" and {"correlation", "run_ids"} <= set(table.column_names):
+        return _as_models(database, table)
     if question.built_in and question.encoding and "seeds" not in values:
         return _by_themselves(database, table)
     spread = str(values.get("seeds"))
@@ -166,6 +168,24 @@ def seed_notes(
     return tuple(note for note in notes if note)
 
 
+def _seeds_in(database: "Database", runs: Sequence[str]) -> list[str]:
+    """Say of which groups some runs have several seeds, and how many."""
+    found = database.select(_BY_THEMSELVES.format(of_runs=_RUNS.format(runs=quoted_ids(runs))))
+    return [f"{row['n']:,} seeds of {row['seed_group']}" for row in found.to_pylist()]
+
+
+def _as_models(database: "Database", table: "pa.Table") -> tuple[str, ...]:
+    """Say which of the models that were correlated are seeds of one another."""
+    of = _seeds_in(database, runs_of(table.filter(table["correlation"].is_valid())))
+    if not of:
+        return ()
+    return (
+        "Seeds of a group count as models of their own, though they are not independent "
+        f"({listed(of, most=_MOST_NAMED)}): these intervals are too narrow. To take one of each, "
+        "name it in models.",
+    )
+
+
 def _by_themselves(database: "Database", table: "pa.Table") -> tuple[str, ...]:
     """Say which groups an answer of measured numbers has several seeds of, each by itself."""
     names = set(table.column_names)
@@ -173,8 +193,7 @@ def _by_themselves(database: "Database", table: "pa.Table") -> tuple[str, ...]:
     # Where latest is a column the rows are runs, and no numbers are compared.
     if not runs or not names & MEASURED or "latest" in names:
         return ()
-    found = database.select(_BY_THEMSELVES.format(of_runs=_RUNS.format(runs=quoted_ids(runs))))
-    groups = [f"{row['n']:,} seeds of {row['seed_group']}" for row in found.to_pylist()]
+    groups = _seeds_in(database, runs)
     if not groups:
         return ()
     return (

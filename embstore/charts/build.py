@@ -28,6 +28,7 @@ from embstore.charts.rows import (
     is_only_metric,
     resolved,
     unrolled,
+    with_lines,
 )
 from embstore.charts.theme import PANELS_ABREAST, config_of, find_theme
 from embstore.charts.views import view_of, width_of
@@ -108,7 +109,7 @@ def build_chart(
     answer, table = table, unrolled(question, table, channels, empty)
     check_sizes(question, table, channels)
     channels = check_letters(question, table, channels)
-    rows = drawn_rows(question, table, channels)
+    rows, without = with_lines(mark, drawn_rows(question, table, channels), channels)
     data = ChartData(
         mark, channels, rows, metric, looks, fewer=fewer(question, table), columns=columns
     )
@@ -124,7 +125,7 @@ def build_chart(
     if crowded := crowding(data):
         warnings.warn(crowded, stacklevel=3)
     found = finding(question, answer, metric)
-    below = " ".join(filter(None, [note, far_pairs(data, answer), caption])) or None
+    below = " ".join(filter(None, [note, without, far_pairs(data, answer), caption])) or None
     return _chart(data, headline(question.title, metric), found, below)
 
 

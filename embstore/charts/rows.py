@@ -157,6 +157,25 @@ def drawn_rows(
     return rows
 
 
+def with_lines(
+    mark: str, rows: list[dict[str, object]], channels: Mapping[str, Channel]
+) -> tuple[list[dict[str, object]], str | None]:
+    """Leave out the rows of names that have no value anywhere, and say which these are.
+
+    A legend would name what the chart does not show.
+    """
+    gone: dict[str, None] = {}
+    if mark in {"line", "curve"} and channels["y"].type == "Q":
+        for key in ("color", "dash"):
+            if key not in channels or channels[key].type != "N":
+                continue
+            column = channels[key].column
+            there = {row[column] for row in rows if row[channels["y"].column] is not None}
+            gone |= dict.fromkeys(str(row[column]) for row in rows if row[column] not in there)
+            rows = [row for row in rows if row[column] in there]
+    return rows, f"No values, and so no line: {listed(gone)}." if gone else None
+
+
 def is_only_metric(table: "pa.Table", metric: MetricInfo) -> bool:
     """Tell whether all rows that are of a metric are of this one."""
     if "metric" not in table.column_names:

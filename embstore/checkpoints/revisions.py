@@ -9,17 +9,20 @@ from dataclasses import dataclass
 from embstore.common.messages import listed
 from embstore.errors import ModelError, UsageError
 
+# No number has so many digits, and Python refuses to read thousands of them.
+_DIGITS = r"\d{1,40}"
 # As published: step1000 (Pythia), global_step1000 (BLOOM), checkpoint-1000 (Trainer),
 # stage1-step1000-tokens5B (OLMo), step-50K-105b (TinyLlama), iter_0001000 (Megatron).
 _STEP = re.compile(
     r"(?:^|[^a-z])(?:global_?)?(?:step|checkpoint|ckpt|iter(?:ation)?)[-_]?"
-    r"(?P<number>\d+)(?P<unit>k|m)?(?![a-z0-9])",
+    rf"(?P<number>{_DIGITS})(?P<unit>k|m)?(?![a-z0-9])",
     re.IGNORECASE,
 )
 _TOKENS = re.compile(
-    r"(?:^|[^a-z])tokens?[-_]?(?P<number>\d+(?:\.\d+)?)(?P<unit>[kmbt])(?![a-z0-9])", re.IGNORECASE
+    rf"(?:^|[^a-z])tokens?[-_]?(?P<number>{_DIGITS}(?:\.\d+)?)(?P<unit>[kmbt])(?![a-z0-9])",
+    re.IGNORECASE,
 )
-_STAGE = re.compile(r"(?:^|[^a-z])stage[-_]?(?P<number>\d+)", re.IGNORECASE)
+_STAGE = re.compile(rf"(?:^|[^a-z])stage[-_]?(?P<number>{_DIGITS})", re.IGNORECASE)
 _UNITS = {"k": 10**3, "m": 10**6, "b": 10**9, "t": 10**12}
 _WILD = re.compile(r"[*?\[]")
 _EVERY = re.compile(r"every:(?P<n>\d{1,9})")

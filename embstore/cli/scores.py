@@ -83,6 +83,13 @@ def _tell(done: "ImportedScores", place: str) -> None:
     if done.taken_for:
         taken = listed(done.taken_for, most=_MOST_NAMED)
         TERMINAL.say(f"note: taken as the same checkpoint: {taken}")
+    if done.again:
+        verb = "says" if done.again == 1 else "say"
+        names = listed(done.names_of_one, most=_MOST_NAMED, between="; ")
+        TERMINAL.say(
+            f"note: {counted(done.again, 'score')} {verb} the same of a checkpoint under another "
+            f"name, and {'is' if done.again == 1 else 'are'} not counted again: {names}"
+        )
     if done.unmatched:
         names = listed(done.unmatched, most=_MOST_NAMED, between="; ")
         kept = "it is kept, and counts" if done.n_unmatched == 1 else "they are kept, and count"
@@ -99,7 +106,11 @@ def list_(
     format_: FormatOption = "auto",
     output: OutputOption = None,
 ) -> None:
-    """List the scores that count, and which stored checkpoint each is of."""
+    """List the scores that count, and which stored checkpoint each is of.
+
+    Beside a metric they are drawn by embstore chart score_correlation, over
+    models or steps, and by score_by_step; the report does not show them.
+    """
     from embstore.cli.output import choose_format, show_answer
 
     chosen = choose_format(format_, output)
@@ -109,6 +120,11 @@ def list_(
     answer = opened.query("scores")
     empty = f"{opened.place} holds no scores yet; take some in with embstore scores import"
     show_answer(answer.table, chosen, output, empty=empty, at_a_glance=answer.at_a_glance)
+    if chosen == "table" and answer["checkpoint"].null_count < answer.num_rows:
+        TERMINAL.say(
+            "next: embstore chart score_correlation -o correlation.svg, or over the steps of a "
+            "training embstore chart score_by_step -o steps.svg"
+        )
 
 
 @app.command(
@@ -155,7 +171,7 @@ def rm(
     """
     from embstore.common.messages import counted
     from embstore.store.connection import open_database
-    from embstore.store.scores import remove_scores
+    from embstore.store.mending.removing_scores import remove_scores
 
     database = open_database(store, create=False)
     removed = remove_scores(

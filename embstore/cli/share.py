@@ -27,8 +27,9 @@ def merge(
 ) -> None:
     """Take in the runs of other stores that this one lacks: all of them, or none.
 
-    The others are only read. Runs that are there already stay as they are, so
-    merging again changes nothing. A store that is missing is made.
+    The others are only read. Scores, tags and notes of failures come with the
+    runs. Runs that are there already stay as they are, so merging again changes
+    nothing. A store that is missing is made.
     """
     from embstore.store.connection import open_database
     from embstore.store.mending.merging import merge_stores

@@ -6,7 +6,9 @@ import json
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from embstore.asking.caveats import dimension_caveat, few_tokens_note
+from embstore.asking.caveats import dimension_caveat
+from embstore.asking.few_vectors import few_tokens_note
+from embstore.asking.short_windows import short_windows_note
 from embstore.choices import SCOPES
 from embstore.common.messages import closest, listed, unknown
 from embstore.comparison.choose_runs import StoredRun, choose_runs, same_windows, stored_runs
@@ -113,6 +115,7 @@ def compare_stored(
     biases = (
         _dimension_note(rows),
         few_tokens_note(database, wanted, (left.run_id, right.run_id), scopes or MAIN_SCOPES),
+        short_windows_note(database, wanted, (left.run_id, right.run_id), scopes or MAIN_SCOPES),
     )
     notes += filter(None, biases)
     said = verdict(rows, left, right)

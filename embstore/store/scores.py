@@ -1,14 +1,20 @@
-"""Stores scores from elsewhere, tells which checkpoints they are of, and removes them."""
+"""Stores scores from elsewhere, and tells which checkpoints they are of."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from embstore._version import __version__
-from embstore.checkpoints.revisions import parse_revision
-from embstore.common.messages import closest, listed
-from embstore.errors import QueryError, UsageError
+from embstore.inputs.scores.steps import with_step
+from embstore.store.score_matches import (
+    Matches,
+    Thing,
+    describe_matches,
+    each_once,
+    find_matches,
+    thing_of,
+)
 
 if TYPE_CHECKING:
     import sqlalchemy as sa
@@ -20,20 +26,14 @@ _STORED = "SELECT model, revision, step, name, value, std_error, scored_at, impo
 _NEWEST = (
     "SELECT model, revision, step, name, value, std_error, scored_at, imported_at FROM latest_score"
 )
-_MATCHED = """
-SELECT found.model, found.revision, found.step, c.model AS stored, c.revision AS stored_revision
-FROM scored_checkpoint AS found JOIN named_checkpoint AS c USING (checkpoint_id)
+_OF_CHECKPOINTS = """
+SELECT
+    checkpoint_id, said_model AS model, said_revision AS revision, said_step AS step, name, value,
+    std_error, scored_at, imported_at
+FROM checkpoint_score
 """
-_MODELS = "SELECT DISTINCT name FROM model ORDER BY name"
-_IS_THERE = "SELECT 1 FROM duckdb_tables() WHERE table_name = 'score'"
 
-# Looking for what a name may have been takes time, and nobody reads more.
-_MOST_HINTS = 20
-_LARGEST_STEP = 2**63 - 1
-
-Key = tuple[str, str | None, int | None, str]
-# Model, revision and step, as scores name them.
-Whose = tuple[str, str | None, int | None]
+Counting = Mapping[Thing, Mapping[str, Any]]
 
 
 @dataclass(frozen=True)
@@ -50,6 +50,9 @@ class ImportedScores:
         taken_for: where a name was understood and not found word for word, ``SAID for STORED``.
         unmatched: what the others are of, with a hint at what may have been meant.
         n_unmatched: how many scores these are.
+        again: scores that say what another of them says, under another name of the same
+            checkpoint; they are kept, and counted nowhere else.
+        names_of_one: these names, each as ``NAME and NAME``.
         notes: what reading them had to say.
     """
 
@@ -61,15 +64,9 @@ class ImportedScores:
     taken_for: tuple[str, ...]
     unmatched: tuple[str, ...]
     n_unmatched: int
+    again: int = 0
+    names_of_one: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class RemovedScores:
-    """What was removed, or would be: scores that count, and earlier ones behind them."""
-
-    scores: int
-    earlier: int
 
 
 def write_scores(
@@ -82,106 +79,19 @@ def write_scores(
 
     Args:
         database: the store, which is made if it is missing.
-        scores: each once.
+        scores: of one import.
         notes: what reading them had to say.
 
     Raises:
+        ScoreError: a revision and a step contradict each other, or two scores say different
+            things of one stored checkpoint, whatever they call it.
         StoreError: the store cannot be written.
     """
-    named = [_with_step(score) for score in scores]
-    told = database.transact(lambda connection: _write(connection, named))
+    named = [with_step(score) for score in scores]
+    # Word for word the same twice, once a step is read from a revision's name.
+    once = list({_content(vars(score)): score for score in named}.values())
+    told = database.transact(lambda connection: _write(connection, once))
     return replace(told, notes=tuple(notes))
-
-
-def remove_scores(
-    database: "Database",
-    *,
-    models: Sequence[str] = (),
-    names: Sequence[str] = (),
-    sources: Sequence[str] = (),
-    dry_run: bool = False,
-) -> RemovedScores:
-    """Remove the scores that fit all that is given, with earlier values behind them.
-
-    Args:
-        database: where they are.
-        models: as the scores name them.
-        names: of scores.
-        sources: files that they are from.
-        dry_run: only tell what would be removed.
-
-    Raises:
-        UsageError: nothing is named.
-        QueryError: what is named is not there.
-        StoreError: the store cannot be written.
-    """
-    wanted = {"model": models, "name": names, "source": sources}
-    if not any(wanted.values()):
-        raise UsageError("no score is named: give a model, the name of a score or a source")
-    database.check_whole()
-    known = database.look(_STORED_NAMES) if database.look(_IS_THERE) else []
-    _check_known(known, wanted)
-    if dry_run:
-        return _counted(database.look(_count(wanted)), wanted)
-
-    def remove(connection: "sa.Connection") -> RemovedScores:
-        found = _counted(
-            [dict(row) for row in connection.exec_driver_sql(_count(wanted)).mappings()], wanted
-        )
-        connection.exec_driver_sql(f"DELETE FROM score WHERE {_condition(wanted)}")  # noqa: S608
-        return found
-
-    return database.transact(remove)
-
-
-_STORED_NAMES = "SELECT DISTINCT model, name, source FROM score"
-
-
-def _check_known(rows: Sequence[Mapping[str, object]], wanted: Mapping[str, Sequence[str]]) -> None:
-    for what, names in wanted.items():
-        known = sorted({str(row[what]) for row in rows})
-        for name in names:
-            if name not in known:
-                of = "score" if what == "name" else f"score of {what}"
-                has = f"there are {listed(known)}" if known else "it has no scores"
-                raise QueryError(f"no {of} {name!r} in this store{closest(name, known)}; {has}")
-
-
-def _condition(wanted: Mapping[str, Sequence[str]]) -> str:
-    from embstore.store.quoting import quoted
-
-    return " AND ".join(
-        f"{column} IN ({', '.join(map(quoted, names))})"
-        for column, names in wanted.items()
-        if names
-    )
-
-
-def _count(wanted: Mapping[str, Sequence[str]]) -> str:
-    of_them = f"score WHERE {_condition(wanted)}"
-    return (
-        f"SELECT count(*) AS n, (SELECT count(*) FROM (SELECT DISTINCT model, revision, step, name "  # noqa: S608
-        f"FROM {of_them})) AS things FROM {of_them}"
-    )
-
-
-def _counted(
-    rows: Sequence[Mapping[str, object]], wanted: Mapping[str, Sequence[str]]
-) -> RemovedScores:
-    (row,) = rows
-    n, things = int(str(row["n"])), int(str(row["things"]))
-    if not n:
-        given = listed(f"{what} {listed(names)}" for what, names in wanted.items() if names)
-        raise QueryError(f"no score fits all of {given}")
-    return RemovedScores(things, n - things)
-
-
-def _with_step(score: "Score") -> "Score":
-    """Read the step from a revision's name, where none is given."""
-    if score.step is not None or score.revision is None:
-        return score
-    step = parse_revision(score.revision).step
-    return score if step is None or step > _LARGEST_STEP else replace(score, step=step)
 
 
 def _write(connection: "sa.Connection", scores: Sequence["Score"]) -> ImportedScores:
@@ -190,27 +100,40 @@ def _write(connection: "sa.Connection", scores: Sequence["Score"]) -> ImportedSc
     from embstore.store import schema
     from embstore.store.columns import arrow_table
 
-    before = {_key(row): row for row in _rows(connection, _NEWEST)}
+    before = _counting(connection)
     stored = {_content(row) for row in _rows(connection, _STORED)}
     last = max((row["imported_at"] for row in before.values()), default=None)
     now = datetime.now(UTC)
     # A clock that goes back must not make an earlier value the newest.
     at = now if last is None else max(now, last + timedelta(microseconds=1))
-    rows = [
-        {**vars(score), "imported_at": at, "embstore_version": __version__}
-        for score in scores
-        if not _is_stored(score, before, stored)
-    ]
-    if rows:
+    unknown = [score for score in scores if not _is_stored(score, before, stored)]
+    if unknown:
+        rows = [
+            {**vars(score), "imported_at": at, "embstore_version": __version__} for score in unknown
+        ]
         insert_from_arrow(connection, schema.score, arrow_table(schema.score, rows))
-    after = {_key(row): row for row in _rows(connection, _NEWEST)}
-    told = _told(scores, rows, before, after)
-    return replace(told, **_matches(connection, scores))
+    # Only of what is in the table can be told which checkpoint it is of.
+    found = find_matches(connection)
+    once, names = each_once(scores, found, known=before)
+    told = _told(once, set(map(id, unknown)), found, before, _counting(connection))
+    return replace(
+        told,
+        again=len(scores) - len(once),
+        names_of_one=names,
+        **describe_matches(connection, once, found),
+    )
 
 
-def _is_stored(
-    score: "Score", before: Mapping[Key, Mapping[str, Any]], stored: set[tuple[object, ...]]
-) -> bool:
+def _counting(connection: "sa.Connection") -> Counting:
+    """Return the scores that count: by their keys, and by checkpoint and name."""
+    by_key = {_key(row): row for row in _rows(connection, _NEWEST)}
+    by_checkpoint = {
+        (row["checkpoint_id"], row["name"]): row for row in _rows(connection, _OF_CHECKPOINTS)
+    }
+    return {**by_key, **by_checkpoint}
+
+
+def _is_stored(score: "Score", before: Counting, stored: set[tuple[object, ...]]) -> bool:
     """Tell whether a score says nothing new: the same of the same time, or of no known time."""
     if score.scored_at is not None:
         return (*score.key, score.value, score.std_error, score.scored_at) in stored
@@ -220,20 +143,24 @@ def _is_stored(
 
 def _told(
     scores: Sequence["Score"],
-    rows: Sequence[Mapping[str, Any]],
-    before: Mapping[Key, Mapping[str, Any]],
-    after: Mapping[Key, Mapping[str, Any]],
+    unknown: Set[int],
+    found: Matches,
+    before: Counting,
+    after: Counting,
 ) -> ImportedScores:
-    whose = {score.key: score.whose for score in scores}
-    keys = dict.fromkeys(_key(row) for row in rows)
-    new = [key for key in keys if key not in before]
+    """Count what became of scores; the ids of those that were stored now are ``unknown``."""
+    things = {thing_of(score, found): score for score in scores if id(score) in unknown}
+    new = [thing for thing in things if thing not in before]
     changed = [
-        f"{key[3]} of {whose[key]}: {after[key]['value']:g}, was {before[key]['value']:g}"
-        for key in keys
-        if key in before and _value(after[key]) != _value(before[key])
+        _change(score, before[thing], after[thing])
+        for thing, score in things.items()
+        if thing in before and _value(after[thing]) != _value(before[thing])
     ]
-    said = [(_key(row), row["value"], row["std_error"]) for row in rows]
-    older = sum((value, error) != _value(after[key]) for key, value, error in said)
+    older = sum(
+        (score.value, score.std_error) != _value(after[thing_of(score, found)])
+        for score in scores
+        if id(score) in unknown
+    )
     return ImportedScores(
         new=len(new),
         changed=tuple(changed),
@@ -246,46 +173,17 @@ def _told(
     )
 
 
-def _matches(connection: "sa.Connection", scores: Sequence["Score"]) -> dict[str, Any]:
-    """Say which checkpoints scores are of, and of which no stored one is."""
-    found = {
-        (row["model"], row["revision"], row["step"]): row for row in _rows(connection, _MATCHED)
-    }
-    models = [str(row["name"]) for row in _rows(connection, _MODELS)]
-    counts: dict[Whose, int] = {}
-    names: dict[Whose, str] = {}
-    for score in scores:
-        whose = (score.model, score.revision, score.step)
-        counts[whose] = counts.get(whose, 0) + 1
-        names[whose] = score.whose
-    taken: dict[str, None] = {}
-    unmatched: list[str] = []
-    without_model: dict[str, str] = {}
-    for whose, name in names.items():
-        match = found.get(whose)
-        if match is not None:
-            if whose[1] not in {None, match["stored_revision"]}:
-                taken[f"{name} for {match['stored']}@{match['stored_revision']}"] = None
-            elif match["stored"] != whose[0]:
-                taken[f"{whose[0]} for {match['stored']}"] = None
-        elif whose[0] in models:
-            unmatched.append(f"{name} (no checkpoint of this model fits, or several do)")
-        else:
-            known = models if len(without_model) < _MOST_HINTS else []
-            without_model.setdefault(whose[0], f"{whose[0]}{closest(whose[0], known)}")
-    return {
-        "matched": sum(n for whose, n in counts.items() if whose in found),
-        "taken_for": tuple(taken),
-        "unmatched": (*unmatched, *without_model.values()),
-        "n_unmatched": sum(n for whose, n in counts.items() if whose not in found),
-    }
+def _change(score: "Score", before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
+    other = replace(score, **{name: before[name] for name in ("model", "revision", "step")}).whose
+    under = f" as {other}" if other != score.whose else ""
+    return f"{score.name} of {score.whose}: {now['value']:g}, was {before['value']:g}{under}"
 
 
 def _rows(connection: "sa.Connection", sql: str) -> "list[Mapping[str, Any]]":
     return [dict(row) for row in connection.exec_driver_sql(sql).mappings()]
 
 
-def _key(row: Mapping[str, Any]) -> Key:
+def _key(row: Mapping[str, Any]) -> Thing:
     return row["model"], row["revision"], row["step"], row["name"]
 
 

@@ -111,6 +111,9 @@ def test_a_store_takes_them_in_and_removes_them(store: Store, tmp_path: Path) ->
         ([{"model": "a", "name": "b", "value": None}], ScoreError, "row 1: value of b is missing"),
         ([{"model": "a", "name": "b", "value": np.nan}], ScoreError, "value of b nan is no finite"),
         ([*ROWS, {**ROWS[0], "value": 1.0}], ScoreError, "row 1 and row 3 both say acc of lab/a@"),
+        ([*ROWS, {**ROWS[1], "revision": "step1"}], ScoreError, "row 3: revision 'step1' is of"),
+        (pd.DataFrame([{**ROWS[1], "revision": "step1"}]), ScoreError, "row 1: revision 'step1'"),
+        (pa.table({**COLUMNS, "revision": ["main", "step1"]}), ScoreError, "row 2: revision 'st"),
     ],
 )
 def test_what_is_no_score_is_refused(

@@ -12,7 +12,6 @@ from embstore.api.store import Store
 from embstore.asking.ask import find_question, find_questions, run_question
 from embstore.asking.caveats import (
     HiddenRun,
-    describe_few,
     describe_hidden,
     dimension_caveat,
     hidden_caveat,
@@ -130,7 +129,7 @@ class TestDimensions:
             answers = {
                 question.name: run_question(training, question, asked)
                 for question in find_questions().values()
-                for names in [{parameter.name for parameter in question.parameters}]
+                for names in [{one.name for one in question.parameters if one.columns}]
                 for asked in [dict.fromkeys(names & {"metric"}, "twonn")]
             }
         for name, table in answers.items():
@@ -156,30 +155,6 @@ class TestDimensions:
             dimension_caveat(pa.table({"metric": ["mle"], "value": pa.nulls(1, pa.float64())}))
             is None
         )
-
-
-class TestFewTokens:
-    """Spectra of few tokens for each dimension are biased."""
-
-    @pytest.fixture
-    def small(self, tmp_path: Path) -> Store:
-        """Model a has 256 tokens for 8 dimensions, b for 40."""
-        runs = [make_run(name="a"), make_run(name="b", hidden_size=40)]
-        return Store(new_store(tmp_path / "s.duckdb", runs))
-
-    def test_answers_and_charts_say_so_of_metrics_that_are_biased(self, small: Store) -> None:
-        expected = "anisotropy is biased: 256 tokens are fewer than 10 for each of 40 dimensions."
-        assert small.query("layer_profile").notes == (expected,)
-        assert "anisotropy is biased" in str(small.chart("layer_profile").to_dict()["title"])
-
-    def test_others_need_none_and_many_tokens_neither(self, small: Store) -> None:
-        assert small.query("layer_profile", metric="mean_cosine").notes == ()
-        assert small.query("layer_profile", models=["a"]).notes == ()
-        assert small.query("runs").notes == ()
-
-    def test_ten_a_dimension_are_enough(self) -> None:
-        assert describe_few(["stable_rank"], 640, 64) is None
-        assert describe_few(["stable_rank"], 639, 64) is not None
 
 
 class TestUnequalRuns:

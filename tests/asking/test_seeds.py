@@ -162,7 +162,7 @@ def test_correlations_and_courses_say_so_too(tmp_path: Path) -> None:
     scores = make_scores(*runs)
     write_scores(file_database(tmp_path / "s.duckdb"), scores)
     for name in ("phases", "checkpoint_changes", "score_by_step", "score_correlation"):
-        over = {"over": "models"} if name == "score_correlation" else {}
+        over = {"over": "steps"} if name == "score_correlation" else {}
         assert "2 seeds of lab/g are models of their own here" in notes(store, name, **over)
 
 
@@ -195,3 +195,44 @@ def test_an_answer_shows_seeds_where_there_are_any(tmp_path: Path) -> None:
     assert any("lab/g · 3 seeds" in line for line in above)
     shown, above, _ = store.query("layer_profile", scopes="all", seeds="single").at_a_glance(80)
     assert "seed" not in " ".join([*shown.column_names, *above])
+
+
+def correlated(path: Path, names: dict[str, str | None], steps: int = 1) -> Store:
+    """Store models, each with its group, whose numbers and scores have no order in common."""
+    runs = [
+        make_run(
+            name=name,
+            revision=f"step{step}",
+            step=step,
+            tags={"seed_group": group} if group else {},
+            values=lambda *_, number=7 * place % 5 + step * step % 7: float(number),
+        )
+        for place, (name, group) in enumerate(names.items())
+        for step in range(steps)
+    ]
+    store = asked(path, *runs)
+    store.import_scores([vars(score) for score in make_scores(*runs)])
+    return store
+
+
+def test_seeds_that_count_as_models_of_their_own_are_told(tmp_path: Path) -> None:
+    of_groups = {"g/0": "lab/g", "g/1": "lab/g", "g/2": "lab/g", "h/0": "lab/h", "h/1": "lab/h"}
+    store = correlated(tmp_path, {**of_groups, "a": None, "b": None})
+    said = notes(store, "score_correlation")
+    assert (
+        "Seeds of a group count as models of their own, though they are not independent (3 seeds "
+        "of lab/g, 2 seeds of lab/h): these intervals are too narrow. To take one of each, name it "
+        "in models." in said
+    )
+    assert "Seeds" not in notes(store, "score_correlation", models=["g/0", "h/0", "a", "b"])
+    # Fewer than 4 models have no interval that could be too narrow.
+    assert "Seeds" not in notes(store, "score_correlation", models=["g/0", "g/1", "g/2"])
+
+
+def test_over_steps_each_seed_is_a_line_of_its_own(tmp_path: Path) -> None:
+    store = correlated(tmp_path, {"g/0": "lab/g", "g/1": "lab/g"}, steps=5)
+    assert "Seeds" not in notes(store, "score_correlation", over="steps")
+
+
+def test_an_answer_without_rows_has_no_seeds(tmp_path: Path) -> None:
+    assert asked(tmp_path, *seeds(2)).query("score_correlation").notes == ()

@@ -24,11 +24,18 @@ from embstore.choices import Scope
 from embstore.store.scores import write_scores
 from embstore.types import LayerKey
 from tests.stores import new_store
-from tests.synthetic import ALL_METRICS, Values, make_run, make_scores
+from tests.synthetic import ALL_METRICS, Values, make_run, make_scores, with_windows
 
 GOLDEN = Path(__file__).parent / "golden"
 RENEW = bool(os.environ.get("EMBSTORE_RENEW_GOLDEN"))
 CHARTED = sorted(name for name, question in find_questions().items() if question.encoding)
+# What the store of most charts has nothing for: a fixture of its own.
+OF_THEIR_OWN = {
+    "value_by_tokens": "sizes",
+    "shuffled_text": "shuffled",
+    "loss_correlation": "windows",
+    "published": "published",
+}
 
 
 @pytest.fixture(scope="module")
@@ -70,6 +77,17 @@ def shuffled(tmp_path_factory: pytest.TempPathFactory) -> Store:
         for shuffle in ("none", "words", "tokens")
     ]
     return Store(new_store(tmp_path_factory.mktemp("golden") / "shuffled.duckdb", runs))
+
+
+@pytest.fixture(scope="module")
+def windows(tmp_path_factory: pytest.TempPathFactory) -> Store:
+    """A decoder whose windows each have a dimension and a loss."""
+    run = with_windows(
+        make_run(),
+        window_twonn_ml=lambda key: (3.0, 1.0 + key.layer, 4.0, 2.5, 2.0),
+        window_loss=lambda _key: (3.0, 1.0, 2.0, 4.0, 1.5),
+    )
+    return Store(new_store(tmp_path_factory.mktemp("golden") / "windows.duckdb", [run]))
 
 
 @pytest.fixture(scope="module")
@@ -157,13 +175,9 @@ def _wavy(n: int) -> Values:
 
 
 @pytest.mark.parametrize("name", CHARTED)
-def test_chart_is_as_it_was(
-    store: Store, sizes: Store, shuffled: Store, published: Store, scored: Store, name: str
-) -> None:
-    asked = {"value_by_tokens": sizes, "shuffled_text": shuffled, "published": published}.get(
-        name, store
-    )
-    asked = scored if name.startswith("score_") else asked
+def test_chart_is_as_it_was(request: pytest.FixtureRequest, store: Store, name: str) -> None:
+    fixture = "scored" if name.startswith("score_") else OF_THEIR_OWN.get(name)
+    asked = request.getfixturevalue(fixture) if fixture else store
     compare(name, without_repetition(asked.chart(name).to_dict()))
 
 

@@ -56,6 +56,33 @@ def test_names_without_a_number_in_a_heat_map_are_left_out() -> None:
     assert [row["metric"] for rows in datasets.values() for row in rows] == ["a", "a"]
 
 
+def test_lines_without_a_value_are_in_no_legend_and_told_below() -> None:
+    table = pa.table(
+        {
+            "series": ["decoders", "decoders", "decoders", "encoders"],
+            "statistic": ["Spearman", "Spearman", "partial", "Spearman"],
+            "layer": [0, 1, 1, 1],
+            "correlation": [0.5, None, None, None],
+        }
+    )
+    chart = ask("mark=line x=layer:Q y=correlation:Q color=series:N dash=statistic:N")
+    spec = spec_of(build_chart(chart, table))
+    datasets = find(spec, "datasets")[0]
+    assert isinstance(datasets, dict)
+    drawn = [row for rows in datasets.values() for row in rows if row]
+    # A gap in a line stays.
+    assert [(row["series"], row["correlation"]) for row in drawn] == [
+        ("decoders", 0.5),
+        ("decoders", None),
+    ]
+    assert "encoders" not in str([*find(spec, "domain"), *find(spec, "range")])
+    below = str(find(spec, "description"))
+    assert "No values, and so no line: encoders, partial." in below
+    # Where nothing is left out nothing is said.
+    whole = spec_of(build_chart(chart, table.slice(0, 2)))
+    assert "so no line" not in str(whole)
+
+
 def test_words_at_rings_are_for_few_lines() -> None:
     names = [f"m{i}" for i in range(4)]
     many = pa.table(

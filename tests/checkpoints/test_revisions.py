@@ -33,6 +33,8 @@ from embstore.errors import ModelError, UsageError
         ("footsteps12", None, None),
         ("step12abc", None, None),
         ("a" * 40, None, None),
+        # More digits than any number has, and than Python reads.
+        *((f"{what}{'9' * 5000}", None, None) for what in ("step", "stage", "tokens")),
     ],
 )
 def test_step_and_tokens_from_a_name(name: str, step: int | None, tokens: int | None) -> None:

@@ -68,6 +68,21 @@ def test_a_list_can_be_imported_again(store: Path, scores: Path, tmp_path: Path)
     assert "0 scores new, 2 already there" in done.stderr
 
 
+def test_a_list_for_people_says_where_scores_are_drawn(store: Path, scores: Path) -> None:
+    embstore("scores", "import", scores, "-s", store)
+    shown = embstore("scores", "ls", "-s", store, "-f", "table").stderr
+    assert shown.endswith(
+        "next: embstore chart score_correlation -o correlation.svg, or over the steps of a "
+        "training embstore chart score_by_step -o steps.svg\n"
+    )
+    assert embstore("scores", "ls", "-s", store, "-f", "csv").stderr == ""
+    # Where none is of a stored checkpoint there is nothing to draw.
+    embstore("scores", "rm", "--model", "lab/a", "--yes", "-s", store)
+    assert "next:" not in embstore("scores", "ls", "-s", store, "-f", "table").stderr
+    embstore("scores", "rm", "--model", "lab/b", "--yes", "-s", store)
+    assert "next:" not in embstore("scores", "ls", "-s", store, "-f", "table").stderr
+
+
 def test_nothing_to_list_is_told(store: Path) -> None:
     done = embstore("scores", "ls", "-s", store)
     assert done.returncode == 0
@@ -116,6 +131,39 @@ def test_a_bad_row_leaves_everything_as_it_was(store: Path, scores: Path) -> Non
     assert done.stderr.endswith(f"{scores}: line 4: value of acc 'nan' is no number\n")
     assert done.stderr.count("\n") == 1
     assert contents(open_database(store, create=False)) == before
+
+
+def test_a_revision_of_another_step_is_told_in_a_line(tmp_path: Path, scores: Path) -> None:
+    scores.write_text("model,revision,step,name,value\nlab/a,step1000,2000,acc,1\n")
+    store = tmp_path / "new.duckdb"
+    for more in ((), ("--dry-run",)):
+        done = embstore("scores", "import", scores, "-s", store, *more)
+        assert done.returncode == 1
+        assert done.stderr.endswith(
+            f"{scores}: line 2: revision 'step1000' is of step 1,000, but step 2,000 is given; "
+            "correct one of the two, or leave one out\n"
+        )
+    assert not store.exists()
+
+
+def test_two_names_of_one_checkpoint_are_told(store: Path, scores: Path) -> None:
+    rows = "model,revision,name,value\nlab/a,main,acc,0.5\na,,acc,{}\n"
+    scores.write_text(rows.format(0.25))
+    done = embstore("scores", "import", scores, "-s", store)
+    assert done.returncode == 1
+    assert done.stderr.endswith(
+        "acc of lab/a@main (scores.csv) is 0.5, and of a (scores.csv) 0.25, but both are "
+        "lab/a@main; keep one of them\n"
+    )
+    assert done.stderr.count("\n") == 1
+    assert json.loads(embstore("scores", "ls", "-s", store, "-f", "json").stdout or "[]") == []
+    scores.write_text(rows.format(0.5))
+    done = embstore("scores", "import", scores, "-s", store)
+    assert done.stderr == (
+        f"imported into {store}: 1 score new, 0 already there\n"
+        "note: 1 score says the same of a checkpoint under another name, and is not counted "
+        "again: lab/a@main and a\n"
+    )
 
 
 def test_names_are_completed(store: Path, scores: Path) -> None:

@@ -4,9 +4,10 @@ from pathlib import Path
 
 import pytest
 
+from embstore.store.scores import write_scores
 from tests.cli.running import embstore
 from tests.stores import new_store
-from tests.synthetic import make_run
+from tests.synthetic import make_run, make_scores
 
 
 @pytest.mark.slow
@@ -21,6 +22,20 @@ def test_merge_says_in_one_line_what_came_in(tmp_path: Path) -> None:
         f"merged {two} into {one}: 1 run new, 1 already there\n"
         f"merged {two} into {one}: 0 runs new, 2 already there\n"
     )
+
+
+def test_merge_and_import_say_how_many_scores_came_in(tmp_path: Path) -> None:
+    one, two = (new_store(tmp_path / f"{n}.duckdb", [make_run()]) for n in (1, 2))
+    write_scores(two, make_scores(make_run()))
+    said = "0 runs new, 1 already there; 1 score new\n"
+    told = embstore("merge", two.path, "--dry-run", "-s", one.path)
+    assert told.stderr == f"would merge {two.path} into {one.path}: {said}"
+    assert embstore("merge", two.path, "-s", one.path).stderr.endswith(said)
+    again = embstore("merge", two.path, "-s", one.path).stderr
+    assert again.endswith(": 0 runs new, 1 already there\n")
+    embstore("export", tmp_path / "folder", "-s", two.path)
+    three = new_store(tmp_path / "3.duckdb", [make_run()]).path
+    assert embstore("import", tmp_path / "folder", "-s", three).stderr.endswith(said)
 
 
 def test_merge_makes_a_store_that_is_not_there_but_not_for_nothing(tmp_path: Path) -> None:

@@ -355,14 +355,14 @@ def test_scores_are_listed_with_what_they_are_of(store: Database) -> None:
     write_scores(store, [Score(model="lab/absent", name="acc", value=1.0, source="t.csv")])
     rows = ask(store, "scores", models=["lab/absent", "lab/0"], names=["acc"])
     assert [(r["model"], r["revision"], r["step"], r["checkpoint"]) for r in rows] == [
+        ("lab/0", "random-init-0", 0, "lab/0@random-init-0"),
         ("lab/0", "step1", 1, "lab/0@step1"),
         ("lab/0", "main", None, "lab/0@main"),
-        ("lab/0", "random-init-0", None, "lab/0@random-init-0"),
         ("lab/absent", None, None, None),
     ]
     write_scores(store, [Score(model="lab/0", name="acc", value=1.0, source="t.csv")])
     hidden = [r["hidden_by"] for r in ask(store, "scores", models=["lab/0"], names=["acc"])]
-    assert hidden == [None, "t.csv", None, None]
+    assert hidden == [None, None, "t.csv", None]
 
 
 def test_over_steps_a_note_says_that_they_are_not_independent(

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from alembic import command
 
-from embstore.errors import QueryError, StoreError, UsageError
+from embstore.errors import QueryError, ScoreError, StoreError
 from embstore.store import migration, scores
 from embstore.store.connection import open_database
 from embstore.store.database import Database
@@ -15,8 +15,9 @@ from embstore.store.exports.exporting import export_store
 from embstore.store.mending.find_runs import Selection
 from embstore.store.mending.merging import import_export, merge_stores
 from embstore.store.mending.removing import remove_runs
+from embstore.store.mending.removing_scores import remove_scores
 from embstore.store.mending.renaming import rename_model
-from embstore.store.scores import ImportedScores, remove_scores, write_scores
+from embstore.store.scores import ImportedScores, write_scores
 from embstore.store.session import writing
 from embstore.store.verification.faults import find_faults
 from embstore.store.writing import write_run, write_runs
@@ -188,7 +189,7 @@ def test_what_is_matched_otherwise_or_not_is_told(database: Database) -> None:
         database,
         [
             *(score("pythia-70m", step=n) for n in (1, 2, 3)),
-            score("lab/pythia-70m", revision="checkpoint-1"),
+            score("lab/pythia-70m", revision="checkpoint-1", name="f1"),
             *(score("lab/pythia-07m", name=name) for name in ("acc", "f1")),
         ],
     )
@@ -218,10 +219,103 @@ def test_the_order_of_import_and_ingest_does_not_matter(database: Database) -> N
 def test_of_two_names_for_a_checkpoint_the_newest_score_counts(database: Database) -> None:
     write_run(database, make_run(name="lab/a"))
     write_scores(database, [score("lab/a", 0.5, revision="main")])
-    write_scores(database, [score("a", 0.75)])
+    done = write_scores(database, [score("a", 0.75)])
+    assert done.changed == ("acc of a: 0.75, was 0.5 as lab/a@main",)
     (found,) = rows(database, FOUND)
     assert (found["said_model"], found["value"]) == ("a", 0.75)
     assert len(rows(database, COUNTS)) == 2
+    # The same by a third name is no new score, and an older one is no change.
+    assert told(write_scores(database, [score("A", 0.75)])) == (0, 0, 1, 0)
+    assert told(write_scores(database, [score("LAB/A", 1.0, scored_at=EARLY)])) == (0, 0, 0, 1)
+
+
+# Pairs of names for one checkpoint of ``several``, and what it is called there.
+NAMES_OF_ONE: list[tuple[dict[str, object], dict[str, object], str]] = [
+    ({"revision": "step10"}, {"model": "a", "step": 10}, "lab/a@step10"),
+    ({"model": "a", "step": 10}, {"model": "a", "revision": "step10"}, "lab/a@step10"),
+    ({"revision": "step10"}, {"revision": "checkpoint-10"}, "lab/a@step10"),
+    ({}, {"revision": "main"}, "lab/a@main"),
+    ({"revision": "main"}, {"model": "A"}, "lab/a@main"),
+    ({"revision": "main"}, {"revision": "main", "step": 30}, "lab/a@main"),
+    ({"model": "lab/a"}, {"model": "LAB/A"}, "lab/a@main"),
+    ({"model": "folder"}, {"model": "lab/folder", "revision": "main"}, "folder@local"),
+    ({"model": "output"}, {"model": "output", "revision": "final"}, "output@final"),
+    ({"model": "output", "revision": "final"}, {"model": "output", "step": 30}, "output@final"),
+]
+# But for a step that the name tells these are one name, of a checkpoint that is stored or not.
+ONE_NAME = [
+    ({"revision": name}, {"revision": name, "step": step}, f"lab/a@{name}")
+    for name, step in (("step10", 10), ("step7", 7), ("random-init-0", 0))
+]
+
+
+@pytest.fixture(scope="module")
+def several(tmp_path_factory: pytest.TempPathFactory) -> Database:
+    checkpoints = [
+        ("lab/a", "main", None),
+        ("lab/a", "step10", 10),
+        ("folder", "local", None),
+        ("output", "final", 30),
+        ("output", "checkpoint-10", 10),
+    ]
+    return new_store(
+        tmp_path_factory.mktemp("several") / "several.duckdb",
+        [make_run(name=model, revision=name, step=step) for model, name, step in checkpoints],
+    )
+
+
+@pytest.mark.parametrize(("first", "second", "stored"), [*NAMES_OF_ONE, *ONE_NAME])
+def test_two_values_of_one_checkpoint_in_one_import_are_refused(
+    several: Database, first: dict[str, object], second: dict[str, object], stored: str
+) -> None:
+    before = contents(several)
+    for other in ({"value": 0.25}, {"std_error": 0.1}):
+        given = [score("lab/b"), score(**first), score(**{**second, **other})]  # type: ignore[arg-type]
+        with pytest.raises(ScoreError) as error:
+            write_scores(several, given)
+        assert str(error.value).startswith(f"acc of {given[1].whose} (s.csv) is 0.5, and of ")
+        assert str(error.value).endswith(f"but both are {stored}; keep one of them")
+        assert contents(several) == before
+
+
+@pytest.mark.parametrize(("first", "second", "stored"), [*NAMES_OF_ONE, *ONE_NAME])
+def test_equal_values_of_one_checkpoint_are_counted_once(
+    path: Path, several: Database, first: dict[str, object], second: dict[str, object], stored: str
+) -> None:
+    path.write_bytes(several.path.read_bytes())
+    database = open_database(path, create=False)
+    given = [score(**first), score(**second)]  # type: ignore[arg-type]
+    done = write_scores(database, given)
+    names = " and ".join(dict.fromkeys(each.whose for each in given))
+    several_names = (names,) if (first, second, stored) in NAMES_OF_ONE else ()
+    assert (told(done), done.names_of_one) == ((1, 0, 0, 0), several_names)
+    assert (done.again, done.matched + done.n_unmatched) == (len(several_names), 1)
+    again = write_scores(database, [*given, score("lab/b")])
+    assert (told(again), again.again) == ((1, 0, 1, 0), done.again)
+    assert not [fault for fault in find_faults(database) if fault.table == "score"]
+
+
+def test_other_times_and_other_scores_are_not_the_same_thing(database: Database) -> None:
+    write_run(database, make_run(name="lab/a"))
+    given = [
+        score(value=0.25, scored_at=EARLY),
+        score("a", 0.5, scored_at=LATE),
+        score("a", 0.75, revision="main", name="f1"),
+    ]
+    done = write_scores(database, given)
+    assert (told(done), done.again) == ((2, 0, 0, 1), 0)
+    assert {row["name"]: row["value"] for row in rows(database, FOUND)} == {"acc": 0.5, "f1": 0.75}
+
+
+def test_a_step_that_is_not_that_of_the_checkpoint_is_refused(several: Database) -> None:
+    before = contents(several)
+    with pytest.raises(ScoreError) as error:
+        write_scores(several, [score("output", revision="final", step=20)])
+    assert str(error.value) == (
+        "acc of output@final (s.csv): revision 'final' is of step 30, but step 20 is given; "
+        "correct one of the two, or leave one out"
+    )
+    assert contents(several) == before
 
 
 def test_nothing_is_written_where_writing_fails(
@@ -233,7 +327,7 @@ def test_nothing_is_written_where_writing_fails(
     def fail(*_: object) -> None:
         raise RuntimeError("in the middle")
 
-    monkeypatch.setattr(scores, "_matches", fail)
+    monkeypatch.setattr(scores, "describe_matches", fail)
     with pytest.raises(RuntimeError, match="in the middle"):
         write_scores(database, [score(value=1.0), score("lab/b")])
     assert contents(database) == before
@@ -242,6 +336,15 @@ def test_nothing_is_written_where_writing_fails(
 def test_a_revision_with_a_step_beyond_eight_bytes_has_none(database: Database) -> None:
     write_scores(database, [score(revision=f"step{10**30}")])
     assert rows(database, COUNTS)[0]["step"] is None
+
+
+def test_a_revision_of_another_step_is_refused_before_anything_is_stored(
+    database: Database,
+) -> None:
+    before = contents(database)
+    with pytest.raises(ScoreError, match="revision 'step10' is of step 10, but step 20 is given"):
+        write_scores(database, [score(), score(revision="step10", step=20)])
+    assert contents(database) == before
 
 
 def test_they_follow_a_model_that_is_renamed(database: Database) -> None:
@@ -301,6 +404,30 @@ def test_they_travel_in_merges_and_exports(database: Database, tmp_path: Path) -
     assert values(exported) == [0.75, 0.5]
 
 
+def test_a_merge_says_how_many_are_new(database: Database, tmp_path: Path) -> None:
+    other, third = (new_store(tmp_path / f"{n}.duckdb", [make_run()]) for n in (2, 3))
+    write_scores(other, [score(), score(name="f1"), score("lab/b", scored_at=EARLY)])
+    write_scores(third, [score(), score(name="f1", value=0.25)])
+    write_scores(third, [score(name="f1", value=0.75)])
+    expected = [
+        ("1 run new, 0 already there; 3 scores new", 3),
+        ("0 runs new, 1 already there; 2 scores new", 2),
+        ("0 runs new, 1 already there", 0),
+    ]
+    paths = [other.path, third.path, other.path]
+    for dry_run in (True, False):
+        merged = merge_stores(database, paths, dry_run=dry_run)
+        assert [(one.sentence, one.scores) for one in merged] == expected
+    export_store(other, tmp_path / "export")
+    fourth = new_store(tmp_path / "4.duckdb")
+    for dry_run in (True, False):
+        assert import_export(fourth, tmp_path / "export", dry_run=dry_run).scores == 3
+    # What both have imported by themselves is no news.
+    write_scores(fourth, [score(value=1.0)])
+    write_scores(other, [score(value=1.0)])
+    assert [merge_stores(fourth, [other.path])[0].scores for _ in range(2)] == [0, 0]
+
+
 def test_an_export_without_them_is_read_and_renewed(database: Database, tmp_path: Path) -> None:
     """As an older embstore writes it."""
     import json
@@ -315,35 +442,6 @@ def test_an_export_without_them_is_read_and_renewed(database: Database, tmp_path
     write_scores(database, [score()])
     export_store(database, tmp_path / "export")
     assert values(open_database(tmp_path / "export", create=False)) == [0.5]
-
-
-def test_they_are_removed_by_what_names_them(database: Database) -> None:
-    write_scores(database, [score(name=name, source=name) for name in ("acc", "f1")])
-    write_scores(database, [score(value=1.0), score("lab/b")])
-    before = contents(database)
-    found = remove_scores(database, models=["lab/a"], names=["acc"], dry_run=True)
-    assert (found.scores, found.earlier) == (1, 1)
-    assert contents(database) == before
-    assert remove_scores(database, models=["lab/a"], names=["acc"]) == found
-    assert [(row["model"], row["name"]) for row in rows(database, COUNTS)] == [
-        ("lab/a", "f1"),
-        ("lab/b", "acc"),
-    ]
-    assert remove_scores(database, sources=["f1", "s.csv"]).scores == 2
-    assert counts(database)["score"] == 0
-
-
-def test_what_names_no_score_is_refused(database: Database) -> None:
-    with pytest.raises(QueryError, match="no score of model 'lab/a' in this store; it has no sco"):
-        remove_scores(database, models=["lab/a"])
-    write_scores(database, [score(), score("lab/b", name="f1")])
-    with pytest.raises(UsageError, match="no score is named"):
-        remove_scores(database)
-    with pytest.raises(QueryError, match="no score 'f2' in this store; there are acc, f1"):
-        remove_scores(database, names=["f2"])
-    with pytest.raises(QueryError, match="no score fits all of model lab/a, name f1"):
-        remove_scores(database, models=["lab/a"], names=["f1"])
-    assert counts(database)["score"] == 2
 
 
 def test_faults_are_found(database: Database) -> None:

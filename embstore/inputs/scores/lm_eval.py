@@ -7,6 +7,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import cast
 
+from embstore.checkpoints.revisions import parse_revision
 from embstore.common.messages import listed
 from embstore.errors import ScoreError
 from embstore.inputs.scores import values
@@ -151,18 +152,27 @@ def _whose(content: Mapping[str, object]) -> tuple[str, str | None]:
         raise ScoreError("it names no model: neither model_name nor pretrained in model_args")
     name = values.text(said, "model")
     model, revision = named(name)
-    if adapter is None and part is not None:
+    if adapter is not None:
+        # The revision is that of the base model.
+        return model, revision
+    asked_for = values.optional_text(arguments.get("revision"), "revision")
+    if part is not None:
         # Other weights than those that the name alone means.
         place = values.text(part, "model").strip("/")
         if place.endswith(".gguf"):
             return named(f"./{place}")
-        in_training = _OF_TRAINING.fullmatch(place)
-        return (model, place) if in_training else (f"{model}/{place}", None)
-    if adapter is None and arguments.get("revision"):
-        # Of the base model, where there is an adapter.
-        revision = values.text(arguments["revision"], "revision")
-    elif adapter is None and revision is None and _is_repository(name):
-        revision = _MAIN
+        if not _OF_TRAINING.fullmatch(place):
+            return f"{model}/{place}", asked_for
+        revision = place
+    if revision is None:
+        return model, asked_for or (_MAIN if _is_repository(name) else None)
+    # A branch or a commit says where a training's folder lies; which of them it is, its name.
+    step = None if asked_for is None else parse_revision(asked_for).step
+    if step is not None and step != parse_revision(revision).step:
+        raise ScoreError(
+            f"its model_args name {revision} and revision {asked_for}, which are two steps; "
+            "correct one of the two, or leave the revision out"
+        )
     return model, revision
 
 

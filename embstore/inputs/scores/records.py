@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from embstore.common.messages import listed
 from embstore.errors import ScoreError
 from embstore.inputs.scores import values
+from embstore.inputs.scores.steps import with_step
 from embstore.types import Score
 
 # What each column may be called, the first as embstore calls it.
@@ -125,11 +126,18 @@ def of_columns(
 def collected(found: Iterable[tuple[str, Score]]) -> list[Score]:
     """Return scores, each once; several of one thing may be there if they are of several times.
 
+    A step that only the revision's name tells is put in.
+
     Raises:
-        ScoreError: there are none, or two say different things of one.
+        ScoreError: there are none, two say different things of one, or a revision and a step
+            contradict each other.
     """
     scores: dict[tuple[object, ...], tuple[str, Score]] = {}
-    for place, score in found:
+    for place, given in found:
+        try:
+            score = with_step(given)
+        except ScoreError as error:
+            raise ScoreError(f"{place}: {error}") from None
         key = (*score.key, score.scored_at)
         before = scores.setdefault(key, (place, score))
         if (before[1].value, before[1].std_error) != (score.value, score.std_error):

@@ -8,13 +8,13 @@ from numbers import Integral, Real
 
 from embstore.common.utf8_text import is_utf8
 from embstore.errors import ScoreError
+from embstore.inputs.scores.steps import LARGEST_STEP
 
 # What stands for nothing: blank cells of pandas are NaN, and lm-eval writes N/A.
 _NOTHING = {"", "n/a", "na", "nan", "none", "null"}
 # As JSON writes numbers, or with a plus, or without a digit on one side of the point: not 1_000,
 # not 0x10, and neither nan nor inf, which Python would take for numbers, too.
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
-_LARGEST_STEP = 2**63 - 1
 _SHOWN = 40
 # Of 1973: fewer seconds since 1970 are rather a year, or a date without its dashes.
 _FIRST_SECOND = 1e8
@@ -57,7 +57,7 @@ def step(value: object) -> int | None:
         found = int(value)
     elif isinstance(value, str) and value.strip().isdecimal() and value.isascii():
         # Digits beyond those of a float count.
-        found = int(value) if len(value.strip()) < _SHOWN else _LARGEST_STEP + 1
+        found = int(value) if len(value.strip()) < _SHOWN else LARGEST_STEP + 1
     else:
         given = optional_number(value, "step")
         if given is None:
@@ -65,8 +65,8 @@ def step(value: object) -> int | None:
         if given != int(given):
             raise ScoreError(f"step {_shown(value)} is no whole number")
         found = int(given)
-    if not 0 <= found <= _LARGEST_STEP:
-        raise ScoreError(f"step {_shown(value)} is not between 0 and {_LARGEST_STEP:,}")
+    if not 0 <= found <= LARGEST_STEP:
+        raise ScoreError(f"step {_shown(value)} is not between 0 and {LARGEST_STEP:,}")
     return found
 
 

@@ -1,18 +1,25 @@
-"""What became of the runs of a store that was merged, from which runs the two have."""
+"""What became of the runs and scores of a store that was merged, from what the two have."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-# For ``runs_of``, with what stands before the names of tables as ``source``.
-RUNS = """
+from embstore.common.messages import counted
+
+# With what stands before the names of tables as ``source``.
+_RUNS = """
 SELECT run.run_id, run.created_at, run.checkpoint_id, model.model_id, model.name AS model
 FROM {source}run AS run
 LEFT JOIN {source}checkpoint AS checkpoint ON checkpoint.checkpoint_id = run.checkpoint_id
 LEFT JOIN {source}model AS model ON model.model_id = checkpoint.model_id
 """
+# What scores say, whenever they were imported; likewise.
+_SCORES = (
+    "SELECT DISTINCT model, revision, step, name, value, std_error, scored_at FROM {source}score"
+)
+_Rows = Set[tuple[Any, ...]]
 
 
 @dataclass(frozen=True)
@@ -30,6 +37,18 @@ Runs = Mapping[str, StoredRun]
 
 
 @dataclass(frozen=True)
+class Contents:
+    """What of a store is counted when it is merged: its runs, and what its scores say."""
+
+    runs: Runs
+    scores: _Rows
+
+    def __or__(self, other: "Contents") -> "Contents":
+        """Return what both have; runs as they are here."""
+        return Contents({**other.runs, **self.runs}, self.scores | other.scores)
+
+
+@dataclass(frozen=True)
 class Merged:
     """What became of the runs of one other store.
 
@@ -40,6 +59,7 @@ class Merged:
         measured_twice: of those, how many the other store has measured by itself; the numbers
             that were there first are kept.
         namesakes: names that now stand for several models, and did not before.
+        scores: scores of evaluations elsewhere that say what none did before.
     """
 
     other: str
@@ -47,33 +67,38 @@ class Merged:
     known: int
     measured_twice: int
     namesakes: tuple[str, ...] = ()
+    scores: int = 0
 
     @property
     def sentence(self) -> str:
-        """What to say of it: ``3 runs new, 2 already there``."""
+        """What to say of it: ``3 runs new, 2 already there; 4 scores new``."""
         said = f"{self.new:,} run{'' if self.new == 1 else 's'} new, {self.known:,} already there"
         if self.measured_twice:
             said += (
                 f" ({self.measured_twice:,} of them measured in both stores: the numbers that were "
                 "there first are kept)"
             )
-        return said
+        return f"{said}; {counted(self.scores, 'score')} new" if self.scores else said
 
 
-def runs_of(rows: Iterable[Sequence[Any]]) -> Runs:
-    """Return the runs that ``RUNS`` gives, by their ids."""
-    return {row[0]: StoredRun(*row[1:]) for row in rows}
+def contents_of(ask: Callable[[str], Iterable[Sequence[Any]]], source: str = "") -> Contents:
+    """Return what of a store is counted, of the rows that it answers SQL with."""
+    runs = {row[0]: StoredRun(*row[1:]) for row in ask(_RUNS.format(source=source))}
+    return Contents(runs, {tuple(row) for row in ask(_SCORES.format(source=source))})
 
 
-def told(place: str, here: Runs, there: Runs) -> Merged:
-    """Return what becomes of the runs of a store, given those that are here before."""
-    known = here.keys() & there.keys()
+def told(place: str, here: Contents, there: Contents) -> Merged:
+    """Return what becomes of the runs and scores of a store, given what is here before."""
+    known = here.runs.keys() & there.runs.keys()
     return Merged(
         other=place,
-        new=len(there) - len(known),
+        new=len(there.runs) - len(known),
         known=len(known),
-        measured_twice=sum(here[run_id].created_at != there[run_id].created_at for run_id in known),
-        namesakes=_namesakes(here, there),
+        measured_twice=sum(
+            here.runs[run_id].created_at != there.runs[run_id].created_at for run_id in known
+        ),
+        namesakes=_namesakes(here.runs, there.runs),
+        scores=len(there.scores - here.scores),
     )
 
 

@@ -4,7 +4,7 @@ import functools
 import logging
 import os
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +16,7 @@ from embstore.store.connection import open_database
 from embstore.store.exports.at_address import address_in
 from embstore.store.exports.export_files import read_manifest
 from embstore.store.exports.in_export import only_asked
-from embstore.store.mending.merged import RUNS, Merged, Runs, StoredRun, runs_of, told
+from embstore.store.mending.merged import Contents, Merged, contents_of, told
 from embstore.store.opening import discard_empty
 from embstore.store.places import Place
 from embstore.store.readable import check_readable
@@ -145,7 +145,8 @@ def _merge(
             source = f"{names[place]}." if place in names else ""
             if source:
                 check_references(place, connection.exec_driver_sql, source)
-            merged.append(told(place, _runs(connection), _runs(connection, source)))
+            ask = _answers(connection)
+            merged.append(told(place, contents_of(ask), contents_of(ask, source)))
             if source:
                 take_in(connection, names[place])
         return merged
@@ -220,27 +221,26 @@ def _columns(table: "sa.Table") -> str:
     return ", ".join(f'"{column.name}"' for column in table.columns)
 
 
-def _runs(connection: "sa.Connection", source: str = "") -> Runs:
-    found = connection.exec_driver_sql(RUNS.format(source=source))
-    return runs_of(found.fetchall())
+def _answers(connection: "sa.Connection") -> Callable[[str], Iterable[Sequence[Any]]]:
+    return lambda sql: connection.exec_driver_sql(sql).fetchall()
 
 
 def _would_merge(database: "Database", opened: Iterable["Database"]) -> list[Merged]:
     """Tell what merging would do, from reading alone."""
-    here: dict[str, StoredRun] = dict(_all_runs(database)) if database.exists() else {}
+    here = _contents(database) if database.exists() else Contents({}, set())
     merged = []
     for other in opened:
-        there = dict(here)
+        there = here
         if not _is_same(other, database):
             check_references(other.place, functools.partial(_ask, other))
-            there = dict(_all_runs(other))
+            there = _contents(other)
         merged.append(told(other.place, here, there))
-        here = {**there, **here}
+        here |= there
     return merged
 
 
-def _all_runs(database: "Database") -> Runs:
-    return runs_of(_ask(database, RUNS.format(source="")))
+def _contents(database: "Database") -> Contents:
+    return contents_of(functools.partial(_ask, database))
 
 
 def _ask(database: "Database", sql: str) -> list[tuple[Any, ...]]:

@@ -133,6 +133,71 @@ def test_a_wrong_row_is_told_with_its_line(tmp_path: Path, row: str) -> None:
     assert len(said) < 400
 
 
+CONTRADICTIONS = {
+    "s.csv": (
+        "model,revision,step,name,value\na,,,acc,1\na,step1000,2000,acc,1\n",
+        "line 3: revision 'step1000' is of step 1,000, but step 2,000 is given; correct one of "
+        "the two, or leave one out",
+    ),
+    "s.tsv": ("model\tname\tvalue\trevision\tstep\na\tacc\t1\tckpt-5\t6\n", "line 2: revision"),
+    "s.json": (
+        '[{"model": "a", "name": "acc", "value": 1, "revision": "step1", "step": 0}]',
+        "row 1: revision 'step1' is of step 1, but step 0 is given",
+    ),
+    "s.jsonl": (
+        '\n{"model": "a", "name": "acc", "value": 1, "revision": "stage2-step1", "step": 2}',
+        "row 1: revision 'stage2-step1' is of step 1, but step 2 is given",
+    ),
+    "untrained.csv": (
+        "model,revision,step,name,value\na,random-init-7,7,acc,1\n",
+        "line 2: revision 'random-init-7' is of step 0, but step 7 is given",
+    ),
+    "huge.csv": (
+        f"model,revision,step,name,value\na,step{10**39},1,acc,1\n",
+        "line 2: revision 'step10000000000000000000000000000000000…' is of step 1,000,",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", CONTRADICTIONS)
+def test_a_revision_of_another_step_than_is_given_is_refused(tmp_path: Path, name: str) -> None:
+    content, says = CONTRADICTIONS[name]
+    with pytest.raises(ScoreError) as error:
+        read(tmp_path, content, name)
+    assert str(error.value).startswith(f"{tmp_path / name}: {says}")
+    assert str(error.value).isprintable()
+
+
+@pytest.mark.parametrize(
+    ("revision", "given", "step"),
+    [
+        ("step1000", "1000", 1000),
+        ("step1000", "", 1000),
+        ("step-50K-105b", "50000", 50_000),
+        ("random-init-7", "0", 0),
+        # Names that tell no step contradict none.
+        ("main", "143000", 143_000),
+        ("random-init-7", "", 0),
+        ("v2", "", None),
+        (f"step{10**30}", "", None),
+        (f"step{'9' * 5000}", "3", 3),
+    ],
+)
+def test_a_revision_tells_the_step(
+    tmp_path: Path, revision: str, given: str, step: int | None
+) -> None:
+    content = f"model,revision,step,name,value\na,{revision},{given},acc,1\n"
+    (score,) = read(tmp_path, content)
+    assert (score.revision, score.step) == (revision, step)
+
+
+def test_a_step_said_by_name_and_by_number_is_one_step(tmp_path: Path) -> None:
+    rows = "model,revision,step,name,value\na,step10,,acc,1\na,step10,10,acc,{}\n"
+    assert len(read(tmp_path, rows.format(1))) == 1
+    with pytest.raises(ScoreError, match="line 2 and line 3 both say acc of a@step10, and not the"):
+        read(tmp_path, rows.format(2))
+
+
 BAD_FILES = {
     "empty.csv": (b"", "it is empty"),
     "blank.csv": (b"\n \n", "it is empty"),

@@ -132,6 +132,14 @@ def test_version_0_3_has_no_filters(tmp_path: Path) -> None:
         ("pretrained=lab/model,subfolder=small", ("lab/model/small", None)),
         ("pretrained=lab/model,subfolder=checkpoint-10", ("lab/model", "checkpoint-10")),
         ("pretrained=lab/model,gguf_file=a.Q4.gguf", ("a.Q4", None)),
+        ("pretrained=lab/model,revision=v2,subfolder=small", ("lab/model/small", "v2")),
+        # A folder of a training is one checkpoint, whichever branch it lies in.
+        ("pretrained=./runs/mine/checkpoint-10,revision=main", ("mine", "checkpoint-10")),
+        (
+            "pretrained=lab/model,revision=v2,subfolder=checkpoint-10",
+            ("lab/model", "checkpoint-10"),
+        ),
+        ("pretrained=lab/model,revision=step10,subfolder=step_10", ("lab/model", "step_10")),
     ],
 )
 def test_whose_they_are_is_told_by_the_model_s_arguments(
@@ -184,6 +192,14 @@ def test_a_part_of_the_tasks_and_what_is_no_number_are_told(tmp_path: Path) -> N
             "no scores in it: arc/acc have no finite value",
         ),
         ({"result": {}}, "neither lm-eval's results"),
+        (
+            with_arguments("pretrained=./runs/mine/checkpoint-10,revision=step20"),
+            "its model_args name checkpoint-10 and revision step20, which are two steps; correct",
+        ),
+        (
+            with_arguments("pretrained=lab/model,revision=step20,subfolder=checkpoint-10"),
+            "its model_args name checkpoint-10 and revision step20, which are two steps; correct",
+        ),
         (changed(model_name="a\nb"), "is not one line of text that can be printed"),
     ],
 )

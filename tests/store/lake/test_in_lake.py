@@ -22,9 +22,10 @@ from embstore.store.mending.find_runs import Selection
 from embstore.store.mending.grouping import group_models
 from embstore.store.mending.merging import merge_stores
 from embstore.store.mending.removing import remove_runs
+from embstore.store.mending.removing_scores import remove_scores
 from embstore.store.mending.renaming import rename_model
 from embstore.store.mending.tagging import tag_run
-from embstore.store.scores import remove_scores, write_scores
+from embstore.store.scores import write_scores
 from embstore.store.verification.faults import find_faults
 from embstore.store.writing import write_run, write_runs
 from embstore.types import Score
@@ -32,7 +33,7 @@ from tests.asking.watching.trainings import steps_of
 from tests.processes import finish, start
 from tests.queries.small import N_RUNS, fill
 from tests.queries.test_every_question import BUILT_IN
-from tests.store.contents import contents, equal_answers
+from tests.store.contents import contents, counts, equal_answers
 from tests.stores import new_store
 from tests.synthetic import make_run
 
@@ -88,7 +89,8 @@ def test_report_and_comparison_are_the_same_as_of_a_file(filled: Database, file:
 def test_stores_merge_both_ways(filled: Database, address: str, path: Path, tmp_path: Path) -> None:
     # From a lake into a file that is not there yet …
     (merged,) = merge_stores(open_database(path, lazy=True), [address])
-    assert merged.sentence == f"{N_RUNS} runs new, 0 already there"
+    n_scores = counts(filled)["score"]
+    assert merged.sentence == f"{N_RUNS} runs new, 0 already there; {n_scores} scores new"
     assert merged.other == filled.place
     file = open_database(path)
     assert contents(file) == contents(filled)
