@@ -14,7 +14,12 @@ from typing import Literal
 
 from embstore.choices import WINDOW_SCOPES, Scope
 from embstore.common.workers import n_workers as usual_workers
-from embstore.measuring.layers_at_once import bytes_of_one, layers_at_once
+from embstore.measuring.layers_at_once import (
+    bytes_of_one,
+    bytes_to_take_in,
+    layers_at_once,
+    taken_in_at_once,
+)
 from embstore.models.description import ModelSize
 from embstore.models.hidden_states import windows_per_batch
 from embstore.models.lens import BLOCK_BYTES
@@ -120,7 +125,7 @@ def estimate(size: ModelSize, extent: Extent, *, n_workers: int | None = None) -
     Args:
         size: of the model.
         extent: of the run.
-        n_workers: layers taken in side by side, and measured if memory allows; None for what
+        n_workers: layers taken in and measured side by side if memory allows; None for what
             this machine gives.
     """
     d, n = size.hidden_size, extent.n_sample
@@ -149,8 +154,7 @@ def estimate(size: ModelSize, extent: Extent, *, n_workers: int | None = None) -
         windows = min(chosen, extent.n_windows)
         activations += maps * (windows * (4 + 2 * extent.itemsize) + 2 * 4)
     logits = _ARRAYS_OF_LOGITS * BLOCK_BYTES if extent.head else 0
-    # Of one layer or of two: copies in float32, centred ones in float64, and three sums.
-    taking_in = batch_tokens * d * (32 if extent.pairs else 16) + 3 * square
+    taking_in = bytes_to_take_in(d, batch_tokens, pairs=extent.pairs)
 
     nearest = _NEAREST_BYTES * n * extent.n_scopes if extent.search else 0
     # Each kind of one vector a window has sums and a sample of its own.
@@ -162,6 +166,6 @@ def estimate(size: ModelSize, extent: Extent, *, n_workers: int | None = None) -
         pairs=n_pairs * (square * (1 + kinds) + cross_special),
         sample=size.n_states * (sample + nearest + kinds * extent.n_window_sample * of_windows),
         # Logits are made once the model has run.
-        batch=max(activations, logits) + workers * taking_in,
+        batch=max(activations, logits) + taken_in_at_once(taking_in, workers) * taking_in,
         work=layers_at_once(need, workers) * need,
     )

@@ -6,6 +6,7 @@ sinks, the rest); each scope merges the groups it wants, nothing is ever subtrac
 asked, each window is one vector more, in a population of its own.
 """
 
+import contextlib
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -15,11 +16,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from embstore.choices import TOKEN_SCOPES, Scope
-from embstore.common.workers import n_workers, workers
+from embstore.common.workers import Workers, n_workers, workers
 from embstore.geometry.neighbors.search import nearest_neighbors
 from embstore.measuring.collect import LayerRecord, PairRecord
 from embstore.measuring.evaluate import LayerResult, measure_layer, measure_pair
-from embstore.measuring.layers_at_once import bytes_of_one, layers_at_once
+from embstore.measuring.layers_at_once import (
+    bytes_of_one,
+    bytes_to_take_in,
+    layers_at_once,
+    taken_in_at_once,
+)
 from embstore.measuring.parts import Part, StackParts
 from embstore.measuring.scopes import SINK_THRESHOLD
 from embstore.measuring.stack import StackRecord
@@ -83,8 +89,10 @@ def measure_batches(
     tokens = 0
     began = time.perf_counter()
     progress("forward", 0, 0)
-    with workers(choice.n_workers) as pool:
+    with contextlib.ExitStack() as entered:
+        pool: Workers | None = None
         for batch in batches:
+            pool = pool or entered.enter_context(_taking_in(batch, choice))
             forward_seconds += batch.seconds
             sampled, at = sampled_of(batch, positions)
             for stack in sorted({key.stack for key in batch.states}):
@@ -128,6 +136,15 @@ def measure_batches(
         geometry_seconds=time.perf_counter() - began - forward_seconds,
         distances=tuple(found for part in parts for found in part.distances),
     )
+
+
+def _taking_in(batch: HiddenBatch, choice: Choice) -> contextlib.AbstractContextManager[Workers]:
+    """Start as many workers as may take in layers of such batches side by side."""
+    cores = choice.n_workers or n_workers()
+    widest = max(state.shape[-1] for state in batch.states.values())
+    need = bytes_to_take_in(widest, batch.mask.size, pairs=bool(choice.selection.of_pair))
+    at_once = taken_in_at_once(need, cores)
+    return workers(at_once, threads=cores // at_once)
 
 
 def _measure(parts: list[Part], n_sample: int, choice: Choice, progress: Progress) -> None:

@@ -1,4 +1,4 @@
-"""How many layers are measured at once: one per core, if memory allows.
+"""How many layers are taken in, and measured, at once: one per core, if memory allows.
 
 In the comments d is the width, s = 8·d² the bytes of one (d, d) matrix in float64, and n the
 number of tokens whose vectors are kept.
@@ -41,6 +41,31 @@ def bytes_of_one(d: int, n_sample: int, n_scopes: int, *, pairs: bool, search: b
     layer = _LAYER_SQUARES * square + _LAYER_SAMPLES * sample + found
     pair = _PAIR_SQUARES * square + _PAIR_SAMPLES * sample + found
     return max(layer, pair) if pairs else layer
+
+
+def bytes_to_take_in(d: int, batch_tokens: int, *, pairs: bool) -> int:
+    """Return what one worker needs while it takes in a batch of a layer, or of two.
+
+    Copies in float32, centred ones in float64, and three sums.
+
+    Args:
+        d: the width.
+        batch_tokens: of the batch.
+        pairs: whether adjacent layers are compared.
+    """
+    return batch_tokens * d * (32 if pairs else 16) + 3 * 8 * d * d
+
+
+def taken_in_at_once(need: int, cores: int) -> int:
+    """Return how many layers to take in at once, at least one.
+
+    In half the memory that measuring may take: the next batch is made meanwhile.
+
+    Args:
+        need: bytes that each takes.
+        cores: that may be used.
+    """
+    return layers_at_once(2 * need, cores)
 
 
 def layers_at_once(need: int, cores: int) -> int:

@@ -3,7 +3,12 @@
 import pytest
 
 from embstore.measuring import layers_at_once as module
-from embstore.measuring.layers_at_once import bytes_of_one, layers_at_once
+from embstore.measuring.layers_at_once import (
+    bytes_of_one,
+    bytes_to_take_in,
+    layers_at_once,
+    taken_in_at_once,
+)
 
 GB = 10**9
 
@@ -27,6 +32,16 @@ def test_wide_layers_go_one_after_the_other_unless_there_is_much_memory(
     found = layers_at_once(need, 16)
     assert found == expected
     assert found == 1 or found * need <= max(3 * GB, memory / 8)
+
+
+@pytest.mark.parametrize(("d", "expected"), [(576, 16), (2048, 4), (4096, 1)])
+def test_wide_layers_are_taken_in_side_by_side_as_far_as_memory_goes(
+    d: int, expected: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "total_memory", lambda: 16 * GB)
+    need = bytes_to_take_in(d, 4096, pairs=True)
+    assert taken_in_at_once(need, 16) == expected
+    assert expected == 1 or expected * need <= 1.5 * GB
 
 
 def test_what_is_not_asked_for_takes_no_memory() -> None:
