@@ -1,12 +1,12 @@
 -- title: Maximum over the layers during training
 -- doc: One row per model, scope and training step: the peak, which is the highest value of any
 --   layer, and that layer. The seed study saw the peak of a decoder's anisotropy grow with
---   training. The embedding counts as layer 0, but not for estimates of dimension from
---   neighbours nor in the question phases; the state after the final norm does not count. The latest run of each
---   checkpoint and text; checkpoints without a step are left out. If duplicate_of names another
---   checkpoint, that one was stored before with the same weights: one of the two steps is not
---   what its name says. Models of one group of seeds are one series: each seed has its own peak,
---   and value is the median of the n_seeds peaks at this step, in the band from seed_low to
+--   training. The embedding counts as layer 0, but not for estimates of dimension from neighbours
+--   nor in the question phases; the state after the final norm does not count. The latest run of
+--   each checkpoint and text; checkpoints without a step are left out. If duplicate_of names
+--   another checkpoint, that one was stored before with the same weights: one of the two steps is
+--   not what its name says. Models of one group of seeds are one series: each seed has its own
+--   peak, and value is the median of the n_seeds peaks at this step, in the band from seed_low to
 --   seed_high; peak_layer is NULL where seeds peak at different layers.
 -- param metric VARCHAR = 'anisotropy' in metric.name: which metric
 -- param models VARCHAR[] = NULL in model.name, model_group.seed_group: only these models, or groups of seeds; NULL means all

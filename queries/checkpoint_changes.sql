@@ -1,12 +1,13 @@
 -- title: What changed between two checkpoints
--- doc: One row per metric and layer: its value at both checkpoints of a model, the change, and
---   the change in standard errors of the difference. Only checkpoints that were measured alike
---   are compared: over one text, with equal tokens, window_size, sample_size, seed and dtype.
---   Where both read the same tokens the error is paired: that of the differences window by
---   window, to be judged by Student's t with one degree of freedom less than there are windows.
---   Else the two errors are taken as independent, which makes changes look less certain than
---   they are. Column errors says which. Without before and after, the first and the last step of
---   each model are compared, untrained controls left out. The latest run of each; the state after the final norm is left out.
+-- doc: One row per metric and layer: its value at both checkpoints of a model, the change, and the
+--   change in standard errors of the difference. Only checkpoints that were measured alike are
+--   compared: over one text, with equal tokens, window_size, sample_size, seed and dtype. Where
+--   both read the same tokens the error is paired: that of the differences window by window, to be
+--   judged by Student's t with one degree of freedom less than there are windows. Else the two
+--   errors are taken as independent, which makes changes look less certain than they are. Column
+--   errors says which. Without before and after, the first and the last step of each model are
+--   compared, untrained controls left out. The latest run of each; the state after the final norm
+--   is left out.
 -- param metric VARCHAR = NULL in metric.name: only this metric; NULL means all
 -- param models VARCHAR[] = NULL in model.name: only these models; NULL means all
 -- param before VARCHAR = NULL in checkpoint.revision: the earlier revision

@@ -1,9 +1,9 @@
 -- title: Layer by training step
--- doc: One cell per layer and step of training, one panel per model. Each layer of a model has
---   a cell at each of its steps: one without a value was not measured, or is undefined and has
---   a reason. The latest run of each checkpoint and text; checkpoints without a step are left
---   out, and so is the state after the final norm. Models of one group of seeds are one panel:
---   a cell is the median over the n_seeds that have this step; seed_low and seed_high are their band.
+-- doc: One cell per layer and step of training, one panel per model. Each layer of a model has a
+--   cell at each of its steps: one without a value was not measured, or is undefined and has a
+--   reason. The latest run of each checkpoint and text; checkpoints without a step are left out,
+--   and so is the state after the final norm. Models of one group of seeds are one panel: a cell is
+--   the median over the n_seeds that have this step; seed_low and seed_high are their band.
 -- param metric VARCHAR = 'twonn' in metric.name: which metric
 -- param models VARCHAR[] = NULL in model.name, model_group.seed_group: only these models, or groups of seeds; NULL means all
 -- param layers INTEGER[] = NULL in 0..: only these layers; NULL means all

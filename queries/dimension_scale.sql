@@ -1,10 +1,12 @@
 -- title: Intrinsic dimension by scale
--- doc: A few layers, or those asked for, one line each: the dimension from the ratio of each token's distances to its
---   rank-th and (2·rank)-th neighbour (Gride), against the mean of the two distances, one panel
---   per model. Without layers, five blocks are shown: from the first to the last, evenly spaced. Rely on a dimension where its line is flat over a range of distances. Noise
---   raises it at the smallest distances, and estimates above about 20 are too low. The latest
---   run of each checkpoint and text. Models of one group of seeds are one panel: at each rank the median over n_seeds
---   of the dimension, in the band from seed_low to seed_high, and that of the mean distance.
+-- doc: A few layers, or those asked for, one line each: the dimension from the ratio of each
+--   token's distances to its rank-th and (2·rank)-th neighbour (Gride), against the mean of the two
+--   distances, one panel per model. Without layers, five blocks are shown: from the first to the
+--   last, evenly spaced. Rely on a dimension where its line is flat over a range of distances.
+--   Noise raises it at the smallest distances, and estimates above about 20 are too low. The latest
+--   run of each checkpoint and text. Models of one group of seeds are one panel: at each rank the
+--   median over n_seeds of the dimension, in the band from seed_low to seed_high, and that of the
+--   mean distance.
 -- param models VARCHAR[] = NULL in model.name, model_group.seed_group: only these models, or groups of seeds; NULL means all
 -- param layers INTEGER[] = NULL in 0..: only these layers; NULL means five blocks
 -- param all_layers BOOLEAN = false: every layer, instead of five blocks

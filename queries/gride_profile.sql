@@ -1,10 +1,11 @@
 -- title: Intrinsic dimension by layer, at one scale
 -- doc: One line per model over its depth, one panel per text: the dimension from the ratio of each
---   token's distances to its rank-th and (2·rank)-th neighbour (Gride). Cheng et al. 2025 draw it so
---   for the last token of short texts, beside the same texts shuffled; the question
+--   token's distances to its rank-th and (2·rank)-th neighbour (Gride). Cheng et al. 2025 draw it
+--   so for the last token of short texts, beside the same texts shuffled; the question
 --   dimension_scale shows at which ranks it is the same. The latest run of each checkpoint and
---   text, and of each way of shuffling it; the state after the final norm is left out. Models of one group of
---   seeds are one series: the median over n_seeds of them, in the band from seed_low to seed_high.
+--   text, and of each way of shuffling it; the state after the final norm is left out. Models of
+--   one group of seeds are one series: the median over n_seeds of them, in the band from seed_low
+--   to seed_high.
 -- param rank INTEGER = 2 in (1, 2, 4, 8, 16, 32): the nearer of the two neighbours
 -- param models VARCHAR[] = NULL in model.name, model_group.seed_group: only these models, or groups of seeds; NULL means all
 -- param revisions VARCHAR[] = NULL in checkpoint.revision: only these revisions

@@ -1,10 +1,10 @@
 -- title: Profile across layers
 -- doc: One row per model, scope and layer, one line per model and scope; the latest run of each
---   checkpoint and text. The state after the final norm is left out unless asked for; then it
---   is a series of its own, because the norm rescales each coordinate and so it is not
---   comparable with the blocks before it. A series is labelled with the revision, the text or
---   the run only if a model has more than one of them, an untrained control always. Runs of shuffled text (--shuffle) are
---   series of their own, labelled with what was shuffled. Models of one group of seeds are one
+--   checkpoint and text. The state after the final norm is left out unless asked for; then it is a
+--   series of its own, because the norm rescales each coordinate and so it is not comparable with
+--   the blocks before it. A series is labelled with the revision, the text or the run only if a
+--   model has more than one of them, an untrained control always. Runs of shuffled text (--shuffle)
+--   are series of their own, labelled with what was shuffled. Models of one group of seeds are one
 --   series: its value is the median over n_seeds of them, seed_low and seed_high are its band.
 -- param metric VARCHAR = 'anisotropy' in metric.name: which metric
 -- param models VARCHAR[] = NULL in model.name, model_group.seed_group: only these models, or groups of seeds; NULL means all

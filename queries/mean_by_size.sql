@@ -1,10 +1,11 @@
 -- title: Mean over the blocks against the model's size
 -- doc: One point per model, text and way of shuffling it, one panel per metric: the mean over the
---   blocks that have a value. Lee et al. 2025 draw TwoNN and the components for 99 % of the variance
---   so, of sentences and of the same words shuffled (metrics=twonn,pca_dim_99). Error and interval are the means of the blocks' own,
---   as if all erred alike, which is cautious. The latest run of each checkpoint and text; of a
---   training only the last step. The two stacks of an encoder-decoder are points of their own. Models of
---   one group of seeds are one point: the median of the n_seeds means at the last step of any, in the band from seed_low to seed_high.
+--   blocks that have a value. Lee et al. 2025 draw TwoNN and the components for 99 % of the
+--   variance so, of sentences and of the same words shuffled (metrics=twonn,pca_dim_99). Error and
+--   interval are the means of the blocks' own, as if all erred alike, which is cautious. The latest
+--   run of each checkpoint and text; of a training only the last step. The two stacks of an
+--   encoder-decoder are points of their own. Models of one group of seeds are one point: the median
+--   of the n_seeds means at the last step of any, in the band from seed_low to seed_high.
 -- param metrics VARCHAR[] = ['twonn', 'anisotropy'] in metric.name: which metrics
 -- param models VARCHAR[] = NULL in model.name, model_group.seed_group: only these models, or groups of seeds; NULL means all
 -- param corpora VARCHAR[] = NULL in corpus.name: only these texts

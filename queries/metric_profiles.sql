@@ -1,8 +1,8 @@
 -- title: Several metrics across layers, one below the other
--- doc: One panel per metric, with the same layers below each other, so that what happens at one layer
---   is seen in all. For the figure of Queipo-de-Llano et al. 2025 ask for
---   metrics=window_matrix_entropy,sink_rate,first_token_norm, of --attention. The latest run of each checkpoint and text; the
---   state after the final norm is left out. Models of one group of
+-- doc: One panel per metric, with the same layers below each other, so that what happens at one
+--   layer is seen in all. For the figure of Queipo-de-Llano et al. 2025 ask for
+--   metrics=window_matrix_entropy,sink_rate,first_token_norm, of --attention. The latest run of
+--   each checkpoint and text; the state after the final norm is left out. Models of one group of
 --   seeds are one series: the median over n_seeds of them, in the band from seed_low to seed_high.
 -- param metrics VARCHAR[] = ['anisotropy', 'twonn'] in metric.name: which metrics
 -- param models VARCHAR[] = NULL in model.name, model_group.seed_group: only these models, or groups of seeds; NULL means all

@@ -1,11 +1,10 @@
 -- title: Several metrics of one state during training
--- doc: One panel per metric and one line per model over the steps of training: of the state after the
---   final norm, of the last block, or of a layer. Li et al. 2025 draw RankMe and α-ReQ so, for the
---   last token of each text after the final norm: down while the learning rate warms up, then up,
---   then down. Ask for metrics=spectral_rank,alpha_req and scope=last: their RankMe is
---   spectral_rank here. The latest run of each checkpoint
---   and text; checkpoints without a step are left out. A model without a final norm has the last
---   block in its place. Models of one group of
+-- doc: One panel per metric and one line per model over the steps of training: of the state after
+--   the final norm, of the last block, or of a layer. Li et al. 2025 draw RankMe and α-ReQ so, for
+--   the last token of each text after the final norm: down while the learning rate warms up, then
+--   up, then down. Ask for metrics=spectral_rank,alpha_req and scope=last: their RankMe is
+--   spectral_rank here. The latest run of each checkpoint and text; checkpoints without a step are
+--   left out. A model without a final norm has the last block in its place. Models of one group of
 --   seeds are one series: the median over n_seeds of them, in the band from seed_low to seed_high.
 -- param metrics VARCHAR[] = ['anisotropy', 'twonn'] in metric.name: which metrics
 -- param state VARCHAR = 'final_norm' in ('final_norm', 'last_block'): which state, unless a layer is given

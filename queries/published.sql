@@ -1,11 +1,11 @@
 -- title: Beside published values
 -- doc: One row per model, metric and layer for which a paper gives a number and the store has one
---   that was measured alike: a model called like it behind the owner's name, with as many layers and
---   dimensions, at the same step; the same scope, whole texts where the
---   paper read whole texts, no shuffling. protocol says how the paper measured, here what was read
---   here; texts are rarely the same, so a few per cent are to be expected, and more where the paper
---   had weights in 8 bits. times_published is the number here over the published one. largest_activation is
---   the largest |x| of a layer's output. The latest run of each checkpoint and text.
+--   that was measured alike: a model called like it behind the owner's name, with as many layers
+--   and dimensions, at the same step; the same scope, whole texts where the paper read whole texts,
+--   no shuffling. protocol says how the paper measured, here what was read here; texts are rarely
+--   the same, so a few per cent are to be expected, and more where the paper had weights in 8 bits.
+--   times_published is the number here over the published one. largest_activation is the largest
+--   |x| of a layer's output. The latest run of each checkpoint and text.
 -- param metrics VARCHAR[] = NULL: only these metrics; NULL means all
 -- param models VARCHAR[] = NULL in model.name: only these models; NULL means all
 -- param missing BOOLEAN = false: also published values that the store has nothing to hold against

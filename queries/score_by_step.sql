@@ -1,10 +1,10 @@
 -- title: Over the steps of training, beside a score
--- doc: Above the metric, over the layers of each training, below a score from elsewhere, both over the
---   steps. The metric is its mean over the blocks, or the highest or lowest of them; a band around
---   the score is 1.96 of its standard errors to either side, where these are known. Embedding and
---   the state after the final norm do not count. The latest run of each checkpoint and text;
---   checkpoints without a step are left out, and scores of those that are not measured. How far
---   both go together tells the question score_correlation, with over=steps.
+-- doc: Above the metric, over the layers of each training, below a score from elsewhere, both over
+--   the steps. The metric is its mean over the blocks, or the highest or lowest of them; a band
+--   around the score is 1.96 of its standard errors to either side, where these are known.
+--   Embedding and the state after the final norm do not count. The latest run of each checkpoint
+--   and text; checkpoints without a step are left out, and scores of those that are not measured.
+--   How far both go together tells the question score_correlation, with over=steps.
 -- param metric VARCHAR = 'twonn' in metric.name: which metric
 -- param score VARCHAR = NULL in score.name: which score; NULL means the one of most checkpoints
 -- param models VARCHAR[] = NULL in model.name: only these models; NULL means all

@@ -3,11 +3,11 @@
 --   Spearman's correlation, layer by layer, with its interval of 95 % (Fisher's z with the error of
 --   Bonett and Wright 2000). Over models each gives its last scored checkpoint, and profiles are
 --   read off at the same relative depths, on straight lines between layers; encoders and decoders
---   stand apart. Over steps each training has a line, layer by layer. partial holds fixed what
---   both may only follow: over models how many layers (or parameters) a model has, over steps
---   the step. Steps of one training, sizes of one family and seeds of one group are not independent:
---   intervals over them are too narrow. Among many layers and scores some correlate by chance. Fewer
---   than 4 models or steps, or equal values, give NULL with the reason, and no line in the chart.
+--   stand apart. Over steps each training has a line, layer by layer. partial holds fixed what both
+--   may only follow: over models the number of layers (or parameters), over steps the step. Steps
+--   of one training, sizes of one family and seeds of one group are not independent: intervals over
+--   them are too narrow. Among many layers and scores some correlate by chance. Fewer than 4 models
+--   or steps, or equal values, give NULL with the reason, and no line in the chart.
 -- param metric VARCHAR = 'twonn' in metric.name: which metric
 -- param score VARCHAR = NULL in score.name: which score; NULL means the one of most checkpoints
 -- param over VARCHAR = 'models' in ('models', 'steps'): over what they are correlated

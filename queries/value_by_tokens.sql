@@ -1,9 +1,9 @@
 -- title: Value against the tokens read
 -- doc: One line per layer: a metric against the tokens that runs of one checkpoint read of one
---   text, one panel per checkpoint and settings. Measure again with other --tokens for more
---   points. A line that still rises or falls at its end is that of a number biased by too few
---   tokens. The latest run of each size; the state after the final norm is left out, and so are
---   runs of shuffled text. Models of one group of seeds are one panel: at each size the median over the
+--   text, one panel per checkpoint and settings. Measure again with other --tokens for more points.
+--   A line that still rises or falls at its end is that of a number biased by too few tokens. The
+--   latest run of each size; the state after the final norm is left out, and so are runs of
+--   shuffled text. Models of one group of seeds are one panel: at each size the median over the
 --   n_seeds that read the same tokens, in the band from seed_low to seed_high.
 -- param metric VARCHAR = 'anisotropy' in metric.name: which metric
 -- param models VARCHAR[] = NULL in model.name, model_group.seed_group: only these models, or groups of seeds; NULL means all
