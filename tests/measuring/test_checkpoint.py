@@ -25,7 +25,7 @@ KEYS = [
     LayerKey("decoder", 2, "block"),
     LayerKey("decoder", 2, "final_norm"),
 ]
-N_WINDOWS, WINDOW, D = 6, 20, 24
+N_WINDOWS, WINDOW, D = 6, 24, 24
 
 
 def token_ids(shape: tuple[int, ...]) -> np.ndarray:
@@ -119,12 +119,12 @@ def test_scope_no_sinks_leaves_out_sinks_at_every_layer() -> None:
 def test_counts_of_tokens_sinks_and_duplicates_are_kept() -> None:
     states = random_states()
     states[KEYS[2]][3, 7] *= 1000
-    states[KEYS[0]][1] = states[KEYS[0]][0]  # the same twenty embeddings twice
+    states[KEYS[0]][1] = states[KEYS[0]][0]  # the same embeddings twice
     states[KEYS[1]][5, 5] = 0
     layers = {layer.key: layer for layer in measure(states).layers}
     layer = layers[KEYS[0]]
-    assert (layer.n_tokens, layer.n_first, layer.n_sinks) == (120, 6, 1)
-    assert (layer.n_sample, layer.n_duplicates) == (120, 20)
+    assert (layer.n_tokens, layer.n_first, layer.n_sinks) == (144, 6, 1)
+    assert (layer.n_sample, layer.n_duplicates) == (144, WINDOW)
     assert layers[KEYS[1]].n_zero == 1
     assert [layers[key].depth for key in KEYS] == [0.0, 0.5, 1.0, 1.0]
 
@@ -194,7 +194,7 @@ def test_a_sample_moves_only_what_it_is_behind() -> None:
             continue
         expected = part[name] if from_sample else whole[name]
         assert found[KEYS[1], "all", name].value == pytest.approx(expected, rel=1e-10), name
-        assert found[KEYS[1], "all", name].n == (40 if from_sample else 120)
+        assert found[KEYS[1], "all", name].n == (48 if from_sample else 144)
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
@@ -206,7 +206,7 @@ def test_a_broken_layer_has_a_reason_and_the_others_stand(bad: float) -> None:
     for key, measurement in rows(found).items():
         if key[0] == KEYS[1] and key[2] in OF_VECTORS:
             assert measurement.value is None
-            assert measurement.reason == "1 of 120 tokens have NaN or infinite values"
+            assert measurement.reason == "1 of 144 tokens have NaN or infinite values"
         elif key[2] in PAIR_METRICS:
             assert measurement.value is None  # on both sides of the broken layer
             assert measurement.reason == "this layer or the next has NaN or infinite values"
@@ -340,11 +340,11 @@ def test_groups_of_tokens_too_few_for_sums_and_those_beyond_give_the_same() -> N
 
 def test_duplicates_in_one_layer_leave_the_overlap_of_the_distinct() -> None:
     states = random_states()
-    states[KEYS[0]][1] = states[KEYS[0]][0]  # the same twenty embeddings twice
+    states[KEYS[0]][1] = states[KEYS[0]][0]  # the same embeddings twice
     found = rows(measure(states))[KEYS[0], "all", "neighbor_overlap_next"]
-    distinct = np.delete(np.arange(120), np.arange(20, 40))
+    distinct = np.delete(np.arange(144), np.arange(WINDOW, 2 * WINDOW))
     flat = [states[key].reshape(-1, D)[distinct] for key in KEYS[:2]]
-    assert found.n == 100
+    assert found.n == 120
     expected = pair_numbers(flat[0], flat[1], WINDOWS.ravel()[distinct])["neighbor_overlap_next"]
     assert found.value == pytest.approx(expected)
 

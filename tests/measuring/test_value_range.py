@@ -19,7 +19,7 @@ from embstore.types import CurvePoint, LayerKey, Measurement
 from tests.metrics.clouds import OF_VECTORS
 
 X = np.random.default_rng(0).normal(size=(70, 24)) * np.geomspace(3, 0.2, 24) + 0.3
-WINDOWS = X.reshape(10, 7, 24)
+WINDOWS = np.random.default_rng(1).normal(size=(6, 24, 24)) * np.geomspace(3, 0.2, 24) + 0.3
 Y = X + 0.5 * np.random.default_rng(2).normal(size=X.shape)
 DEGREES = {name: metric.description.degree for name, metric in (OF_VECTORS | PAIR_METRICS).items()}
 
@@ -204,7 +204,7 @@ def test_a_coordinate_that_counts_the_rows_is_told_of_at_any_size() -> None:
 def layers(first: int, second: int) -> dict[tuple[int, Scope, str], Measurement]:
     """Two layers of 2**first and 2**second times the usual size, with one sink."""
     rng = np.random.default_rng(1)
-    states = rng.normal(size=(6, 20, 24)).astype(np.float32)
+    states = rng.normal(size=(6, 24, 24)).astype(np.float32)
     later = (states + 0.3 * rng.normal(size=states.shape)).astype(np.float32)
     states[2, 7] *= 10
     later[2, 7] *= 10
@@ -214,11 +214,11 @@ def layers(first: int, second: int) -> dict[tuple[int, Scope, str], Measurement]
             key: torch.from_numpy(np.ldexp(Z, k))
             for key, Z, k in zip(KEYS, (states, later), (first, second), strict=True)
         },
-        np.ones((6, 20), dtype=bool),
-        {"decoder": np.zeros((6, 20), dtype=np.int64)},
+        np.ones((6, 24), dtype=bool),
+        {"decoder": np.zeros((6, 24), dtype=np.int64)},
         0.0,
     )
-    found = measure_batches(iter([batch]), np.arange(120))
+    found = measure_batches(iter([batch]), np.arange(144))
     return {(m.key.layer, m.scope, m.metric): m for m in found.measurements}
 
 

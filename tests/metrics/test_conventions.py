@@ -30,4 +30,4 @@ def test_every_page_and_script_says_the_level_that_is_computed() -> None:
     ]
     said = {path: set(SAID.findall(path.read_text())) for path in places}
     assert set().union(*said.values()) == {LEVEL_IN_WORDS}, said
-    assert said[ROOT / "embstore/report/page/scripts/lib/lines.js"]
+    assert said[ROOT / "embstore/report/page/scripts/lib/bands.js"]
