@@ -19,12 +19,10 @@ from embstore.measuring.within_windows import WithinWindows
 from embstore.metrics.apart import ENOUGH
 from embstore.metrics.clusters import N_DEALT, Clusters
 from embstore.metrics.selection import Selection
-from embstore.types import LayerDistance
+from embstore.types import LayerDistance, LayerKey
 
 if TYPE_CHECKING:
     from torch import Tensor
-
-    from embstore.types import LayerKey
 
 # Share of the sample that vectors of a group with sums of its own may take in addition.
 MORE_KEPT = 0.25
@@ -132,7 +130,15 @@ class StackRecord:
             tokens=np.flatnonzero(mask) % mask.shape[1] + of_tokens * places,
         )
         self.read.add(numbers, ids, places)
-        self.take(lambda key: batch.of(states[key]), batch, of_tokens, pool)
+        # Of padded windows this is a copy: one for the layer and for both of its pairs.
+        taken: dict[LayerKey, Vectors] = {}
+
+        def vectors(key: LayerKey) -> Vectors:
+            if key not in taken:
+                taken[key] = batch.of(states[key])
+            return taken[key]
+
+        self.take(vectors, batch, of_tokens, pool)
         return in_place
 
     def take(

@@ -242,16 +242,16 @@ class Cloud:
 
     def _square_sums(self, total: float, directions: FloatArray, added: FloatArray) -> FloatArray:
         """Sum over each cell the squares of the centred units' projections plus a number each."""
-        sums = np.zeros((self.unit_clusters.counts.size, self.d))
-        if total > 0:
-            scale = total**-0.5
-            kept, (n_cells, _) = self._kept, sums.shape
-            projected = kept.times(self._centred_by(scale), directions, "projected")
-            # Along directions that are left out nothing that counts has any length.
-            sums[:, : directions.shape[1]] = kept.square_sums(
-                projected, added * scale, self.unit_clusters.cells, n_cells
-            )
-        return sums * total
+        n_cells, n_directions = self.unit_clusters.counts.size, directions.shape[1]
+        if not total > 0:
+            return np.zeros((n_cells, self.d))
+        scale = total**-0.5
+        projected = self._kept.times(self._centred_by(scale), directions, "projected")
+        found = self._kept.square_sums(projected, added * scale, self.unit_clusters.cells, n_cells)
+        found *= total
+        # Along directions that are left out nothing that counts has any length.
+        left_out = np.zeros((n_cells, self.d - n_directions))
+        return np.concatenate([found, left_out], axis=1) if n_directions < self.d else found
 
     @property
     def _kept(self) -> KeptArithmetic[Any, Any]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from embstore.geometry.neighbors.loops import centre, collect
+from embstore.geometry.neighbors.loops import centre, collect, mean_of
 from embstore.types import FloatArray
 
 _BLOCK = 512
@@ -20,10 +20,10 @@ _FILLER = np.int64(0x7FFFFFFFFFFFFFFF)
 
 @dataclass(frozen=True, eq=False)
 class Centred:
-    """Points as the products need them: around their mean, at most 1, and in float32.
+    """Points as the products need them: around their mean, or another place, and in float32.
 
     Attributes:
-        vectors: (n, d).
+        vectors: no coordinate beyond 1, (n, d).
         squares: their squared norms before rounding, (n,).
         halves: half of those, rounded, (n,).
         scale: what the points were divided by.
@@ -64,12 +64,23 @@ class Candidates:
     radius: FloatArray
 
 
-def centred(points: NDArray[np.floating], order: NDArray[np.int64]) -> Centred:
-    """Prepare distinct points, (n, d), for products, in the given order."""
+def centred(
+    points: NDArray[np.floating], order: NDArray[np.int64], origin: FloatArray | None = None
+) -> Centred:
+    """Prepare distinct points, (n, d), for products, in the given order.
+
+    Args:
+        points: (n, d).
+        order: the point of each vector, (n,).
+        origin: what they are moved to, (d,); None for their mean.
+    """
+    if origin is None:
+        origin = np.empty(points.shape[1])
+        mean_of(points, origin)
     vectors = np.empty(points.shape, dtype=np.float32)
     squares = np.empty(len(points))
     # Scaled so that squares neither overflow nor vanish in float32.
-    scale = centre(points, order, vectors, squares)
+    scale = centre(points, origin, order, vectors, squares)
     return Centred(vectors, squares, (squares / 2).astype(np.float32), scale, order)
 
 
@@ -105,10 +116,24 @@ def candidates(points: NDArray[np.floating], m: int, *, seed: int = 0) -> Candid
         nearest[part] = np.maximum((kept & 0xFFFFFFFF).astype(np.int32), 0)
         largest[part] = _values(kept[:, -1])
     again = np.flatnonzero(counts < m)
-    for start in range(0, len(again), _BLOCK):
-        some = again[start : start + _BLOCK]
-        nearest[some], largest[some] = _nearest_of(moved, some, m)
+    nearest[again], largest[again] = _nearest_of(moved, again, m)
     return proven(moved, nearest, largest)
+
+
+def candidates_about(points: NDArray[np.floating], rows: NDArray[np.int64], m: int) -> Candidates:
+    """Find ``m`` candidates for some of n > m distinct points, ranked as the first of them sees.
+
+    Points of a dense place far from the mean of all are alike to float32. About one of them, they
+    are as easily told apart as any others.
+
+    Args:
+        points: (n, d).
+        rows: which, (n_rows,).
+        m: candidates of each.
+    """
+    moved = centred(points, np.arange(len(points)), points[rows[0]].astype(np.float64))
+    nearest, largest = _nearest_of(moved, rows, m)
+    return Candidates(nearest, _radius(moved, rows, largest, m))
 
 
 def proven(moved: Centred, nearest: NDArray[np.int32], largest: NDArray[np.float32]) -> Candidates:
@@ -122,15 +147,24 @@ def proven(moved: Centred, nearest: NDArray[np.int32], largest: NDArray[np.float
     n, m = nearest.shape
     indices = np.empty((n, m), dtype=np.int32)
     indices[moved.order] = moved.order[nearest]
-    radius = np.full(n, np.inf)
-    if m < n - 1:
-        # Any other y has 2·value + |x|² >= t, and its squared distance differs from that
-        # by rounding that grows with |x| + |y|, where |y| <= |x| + its distance.
-        t = np.maximum(2.0 * largest.astype(np.float64) + moved.squares, 0.0)
-        reach = 2.0 * np.sqrt(moved.squares) + np.sqrt(t)
-        squared = t - 2.0 * (moved.rounding * reach**2 + moved.underflow)
-        radius[moved.order] = np.sqrt(np.maximum(squared, 0.0)) * moved.scale
+    radius = np.empty(n)
+    radius[moved.order] = _radius(moved, np.arange(n), largest, m)
     return Candidates(indices, radius)
+
+
+def _radius(
+    moved: Centred, rows: NDArray[np.int64], largest: NDArray[np.float32], m: int
+) -> FloatArray:
+    """Return how far the m candidates of some vectors are complete, (n_rows,)."""
+    if m >= len(moved.vectors) - 1:
+        return np.full(len(rows), np.inf)
+    # Any other y has 2·value + |x|² >= t, and its squared distance differs from that
+    # by rounding that grows with |x| + |y|, where |y| <= |x| + its distance.
+    squares = moved.squares[rows]
+    t = np.maximum(2.0 * largest.astype(np.float64) + squares, 0.0)
+    reach = 2.0 * np.sqrt(squares) + np.sqrt(t)
+    squared = t - 2.0 * (moved.rounding * reach**2 + moved.underflow)
+    return np.asarray(np.sqrt(np.maximum(squared, 0.0)) * moved.scale)
 
 
 def _sample_rank(n: int, m: int) -> tuple[int | None, int]:
@@ -176,7 +210,13 @@ def _nearest_of(
     moved: Centred, rows: NDArray[np.int64], m: int
 ) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
     """Find the ``m`` smallest values of some rows among all points."""
-    values = moved.halves - moved.vectors[rows] @ moved.vectors.T
-    values[np.arange(len(rows)), rows] = np.inf
-    nearest = np.argpartition(values, m - 1, axis=1)[:, :m]
-    return nearest.astype(np.int32), np.take_along_axis(values, nearest, axis=1).max(axis=1)
+    nearest = np.empty((len(rows), m), dtype=np.int32)
+    largest = np.empty(len(rows), dtype=np.float32)
+    for start in range(0, len(rows), _BLOCK):
+        some = rows[start : start + _BLOCK]
+        values = moved.halves - moved.vectors[some] @ moved.vectors.T
+        values[np.arange(len(some)), some] = np.inf
+        least = np.argpartition(values, m - 1, axis=1)[:, :m]
+        part = slice(start, start + len(some))
+        nearest[part], largest[part] = least, np.take_along_axis(values, least, axis=1).max(axis=1)
+    return nearest, largest

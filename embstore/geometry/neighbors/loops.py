@@ -13,16 +13,30 @@ LEAST_SQUARE, MOST_SQUARE = 1e-280, 1e300
 
 
 @compiled(fastmath=REORDERED)
+def mean_of(points: NDArray[np.floating], mean: NDArray[np.float64]) -> None:
+    """Fill ``mean``, (d,), with that of the points, (n, d)."""
+    n, d = points.shape
+    mean[:] = 0.0
+    for i in range(n):
+        for c in range(d):
+            mean[c] += points[i, c]
+    for c in range(d):
+        mean[c] /= n
+
+
+@compiled(fastmath=REORDERED)
 def centre(
     points: NDArray[np.floating],
+    mean: NDArray[np.float64],
     order: NDArray[np.int64],
     vectors: NDArray[np.float32],
     squares: NDArray[np.float64],
 ) -> float:
-    """Move the mean of the points to the origin, in another order, and make them small.
+    """Move their mean, or another place, to the origin, in another order, and make them small.
 
     Args:
         points: (n, d).
+        mean: what becomes the origin, (d,).
         order: the point of each vector, (n,).
         vectors: filled, the largest coordinate -1 or 1, (n, d).
         squares: filled, their squared norms before rounding to float32, (n,).
@@ -31,12 +45,6 @@ def centre(
         What the vectors were divided by; 1 if all are zero.
     """
     n, d = points.shape
-    mean = np.zeros(d)
-    for i in range(n):
-        for c in range(d):
-            mean[c] += points[i, c]
-    for c in range(d):
-        mean[c] /= n
     largest = 0.0
     for i in range(n):
         for c in range(d):
@@ -203,19 +211,23 @@ def distance_between(points: NDArray[np.floating], one: int, other: int) -> floa
 
 @compiled(fastmath=REORDERED)
 def exact_distances(
-    points: NDArray[np.floating], found: NDArray[np.int32], distances: NDArray[np.float64]
+    points: NDArray[np.floating],
+    around: NDArray[np.int64],
+    found: NDArray[np.int32],
+    distances: NDArray[np.float64],
 ) -> None:
     """Compute candidates' distances from float64 differences, and sort each row by them.
 
     Args:
         points: (n, d).
-        found: candidates of each point, (n, m), fastest if nearly sorted; reordered.
-        distances: filled, ascending along each row, (n, m).
+        around: from which of them, (n_rows,).
+        found: candidates of each of those, (n_rows, m), fastest if nearly sorted; reordered.
+        distances: filled, ascending along each row, (n_rows, m).
     """
-    n, m = found.shape
+    n_rows, m = found.shape
     last = m - 1
-    for i in range(n):
-        row = found[i]
+    for i in range(n_rows):
+        row, point = found[i], around[i]
         for start in range(0, m, 4):
             four = (
                 row[start],
@@ -223,10 +235,10 @@ def exact_distances(
                 row[min(start + 2, last)],
                 row[min(start + 3, last)],
             )
-            squares = _squares_to_four(points, i, four)
+            squares = _squares_to_four(points, point, four)
             for k in range(min(4, m - start)):
                 candidate = four[k]
-                distance = _root(points, i, candidate, squares[k])
+                distance = _root(points, point, candidate, squares[k])
                 place = start + k
                 while place > 0 and distances[i, place - 1] > distance:
                     distances[i, place] = distances[i, place - 1]

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from embstore.common.float64 import stays_on_host
 from embstore.geometry.neighbors.approximate import approximate_candidates, measured_recall
-from embstore.geometry.neighbors.candidates import candidates
+from embstore.geometry.neighbors.candidates import candidates, candidates_about
 from embstore.geometry.neighbors.duplicates import merge_duplicates
 from embstore.geometry.neighbors.loops import all_distances, exact_distances, keep_some
 from embstore.geometry.neighbors.on_accelerator import (
@@ -28,6 +28,9 @@ EXACT_LIMIT = 100_000
 # More candidates than the k wanted. float32 rounding swaps neighbours at nearly equal distance,
 # and a scope with fewer tokens loses some: the spare ones replace them without a new search.
 _SPARE = 12
+
+# So many points are searched by brute force in the time that preparing all for products takes.
+_FEW = 4
 
 
 @dataclass(frozen=True, eq=False)
@@ -118,14 +121,14 @@ def _search(
     n = len(points)
     m = max(min(k + _SPARE, n - 1), 0)
     used = _choose(method, n, m, device)
-    distances = np.empty((n, m))
+    each, distances = np.arange(n), np.empty((n, m))
     recall = 1.0
     if m == 0:
         indices = np.empty((n, m), dtype=np.int32)
         radius = np.full(n, np.inf)
     elif used == "pynndescent":
         indices = approximate_candidates(points, m, seed=seed)
-        exact_distances(points, indices, distances)
+        exact_distances(points, each, indices, distances)
         radius = distances[:, -1].copy()
         recall = measured_recall(points, distances[:, : min(k, m)], seed=seed)
     else:
@@ -135,13 +138,14 @@ def _search(
             found = candidates_torch(points, m, device)
         indices, radius = found.indices, found.radius
         if stays_on_host(device):
-            exact_distances(points, indices, distances)
+            exact_distances(points, each, indices, distances)
         else:
             exact_distances_torch(points, indices, distances, device)
-        for row in np.flatnonzero(distances[:, min(k, m) - 1] > radius).tolist():
+        unproven = np.flatnonzero(distances[:, min(k, m) - 1] > radius)
+        unproven = _rank_anew(points, unproven, k, (distances, indices, radius))
+        for row in unproven.tolist():
             distances[row], indices[row] = _brute_force(points, row, m)
             radius[row] = distances[row, -1]
-    each = np.arange(n)
     return Neighbors(distances, indices, points, each, each, radius, used, recall, device)
 
 
@@ -241,6 +245,40 @@ def _choose(
     if method == "auto" and (n <= EXACT_LIMIT or device != "cpu"):
         return "exact"
     return "pynndescent"
+
+
+def _rank_anew(
+    points: NDArray[np.floating],
+    rows: NDArray[np.int64],
+    k: int,
+    known: tuple[FloatArray, NDArray[np.int32], FloatArray],
+) -> NDArray[np.int64]:
+    """Prove the neighbours of points in dense places, seen from there, place after place.
+
+    Args:
+        points: (n, d).
+        rows: points whose neighbours are not proven, (n_rows,).
+        k: neighbours wanted.
+        known: distances, (n, m), indices, (n, m), and radius, (n,), of all points; those of
+            points that are proven now are overwritten.
+
+    Returns:
+        The points that are left.
+    """
+    distances, indices, radius = known
+    m = distances.shape[1]
+    while len(rows) >= _FEW:
+        found = candidates_about(points, rows, m)
+        near = np.empty(found.indices.shape)
+        exact_distances(points, rows, found.indices, near)
+        proven = near[:, min(k, m) - 1] <= found.radius
+        done = rows[proven]
+        distances[done], indices[done] = near[proven], found.indices[proven]
+        radius[done] = found.radius[proven]
+        rows = rows[~proven]
+        if len(done) < _FEW:
+            break
+    return rows
 
 
 def _brute_force(

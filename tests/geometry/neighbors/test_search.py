@@ -158,6 +158,26 @@ def test_restricting_is_exact_where_float32_cannot_rank(seed: int) -> None:
     assert_restricted_is_exact(X, keep, 20)
 
 
+def test_points_in_dense_places_far_from_the_mean_take_no_brute_force(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    searched = []
+    brute = search._brute_force
+
+    def counted(points: NDArray[np.floating], row: int, m: int) -> object:
+        searched.append(row)
+        return brute(points, row, m)
+
+    monkeypatch.setattr(search, "_brute_force", counted)
+    # So many points of five places are alike to float32 that none is proven at first.
+    X = far_clusters(1500, 0)
+    spread = noise(1500, 4) * np.float32(3000)
+    found = nearest_neighbors(np.concatenate([X, spread]), 20)
+    assert len(searched) < 20
+    near = brute_force(found.points, 20)
+    np.testing.assert_allclose(found.distances[:, :20], near, rtol=1e-13)
+
+
 def test_restricting_sixty_four_neighbors_is_exact() -> None:
     X = noise(1500, 24)
     keep = np.random.default_rng(0).random(len(X)) < 0.95
