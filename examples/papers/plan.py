@@ -104,7 +104,7 @@ PROTOCOLS = (
         "viswanathan2025-loss",
         (DECODER,),
         "excerpt",
-        8192,
+        16_384,
         (Figure("viswanathan2025-loss", "loss_correlation", {"by": "layer"}),),
         window=256,
     ),
