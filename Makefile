@@ -29,7 +29,7 @@ unexport PYTHONDONTWRITEBYTECODE
 help:
 	@echo "make demo   measure two real models, store and chart them under $(DEMO_OUT)/"
 	@echo "make training-series  train a small model, measured as it trains: 11 to 20 minutes"
-	@echo "make papers  protocols of papers on those models, after make training-series: 20 minutes"
+	@echo "make papers  protocols of papers on those models, after make training-series: 25 minutes"
 	@echo "make test   run all tests, in parallel"
 	@echo "make quick  run those that take no pretrained model, no browser and little time"
 	@echo "make docs   renew the pages under docs/ that are made from the code, names.py, head.sql"
