@@ -2,7 +2,10 @@
 
 The store has the two models that make demo measures, with every metric:
 
-    embstore ingest MODEL MODEL --corpus TEXT --metrics all --no-intervals --store STORE
+    embstore ingest DECODER --corpus TEXT --metrics all,head,attention --head --attention \
+      --no-intervals --store STORE
+    embstore ingest ENCODER --corpus TEXT --metrics all,attention --attention --no-intervals \
+      --store STORE
 
 Layers are ranked within one model and scope, so that neither a model's width nor its tokens count;
 the correlations (Spearman's) are averaged over these, weighted by the layers. It writes
