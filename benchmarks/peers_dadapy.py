@@ -8,18 +8,10 @@ from pathlib import Path
 
 from benchmarks.dadapy_environment import PEER, dadapy_python
 from benchmarks.pairs import Timed
-from benchmarks.quantities import (
-    HEADER,
-    Quantity,
-    compare,
-    lowest_ratio,
-    memory_layer,
-    memory_table,
-    warm_up,
-)
+from benchmarks.quantities import Quantity, against, warm_up
 from benchmarks.saved_states import Cloud, clouds, distinct
 from benchmarks.scale import Scale
-from benchmarks.sections import Bar, Section, Table
+from benchmarks.sections import Section
 from embstore.geometry.neighbors.search import nearest_neighbors
 from embstore.metrics.gride import gride
 from embstore.metrics.of_one_layer.twonn import twonn
@@ -62,21 +54,14 @@ def run(scale: Scale) -> Section:
     warm_up(QUANTITIES, scale.cache)
     # The peer keeps duplicates as neighbours at distance zero, so neither is given any.
     layers = [distinct(cloud) for cloud in clouds(scale)]
-    found = list(compare(QUANTITIES, layers, scale))
     text = (
         "DADApy needs NumPy 1 and brings jax, so it has a process of its own that loads each "
         "array once and times its own calls, in turns with embstore's. Both get the same float32 "
         "array of distinct tokens. Gride is the whole curve from rank 1 to 32; the answer "
         "compared is its last point. Overlap is between a layer and the next, k = 30."
     )
-    return Section(
-        f"Against {PEER}, one thread",
-        text,
-        (
-            Table(HEADER, tuple(row.row for row in found), n_names=3),
-            memory_table("benchmarks.peers_dadapy", QUANTITIES, memory_layer(layers)),
-        ),
-        (Bar("dadapy", lowest_ratio(found, "2NN")),),
+    return against(
+        PEER, text, "benchmarks.peers_dadapy", QUANTITIES, layers, scale, ("dadapy", "2NN")
     )
 
 

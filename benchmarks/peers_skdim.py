@@ -5,18 +5,10 @@ from importlib.metadata import version
 import numpy as np
 import skdim
 
-from benchmarks.quantities import (
-    HEADER,
-    Quantity,
-    compare,
-    lowest_ratio,
-    memory_layer,
-    memory_table,
-    warm_up,
-)
+from benchmarks.quantities import Quantity, against, warm_up
 from benchmarks.saved_states import Cloud, clouds, distinct
 from benchmarks.scale import Scale
-from benchmarks.sections import Bar, Section, Table
+from benchmarks.sections import Section
 from embstore.geometry.neighbors.search import nearest_neighbors
 from embstore.measuring.graphs import graph_of
 from embstore.metrics.neighbor_ratios import NEIGHBORS, local_dimensions
@@ -36,21 +28,20 @@ def run(scale: Scale) -> Section:
     warm_up(QUANTITIES, scale.cache)
     # The peer has no rule for duplicates, so neither contender is given any.
     layers = [distinct(cloud) for cloud in clouds(scale)]
-    found = list(compare(QUANTITIES, layers, scale))
     text = (
         "Both get the same float32 array of distinct tokens and start from it: embstore's times "
         f"are those of the search and the estimate. {BOTH} comes from one search in embstore; "
         "the answer compared is their sum. The peer takes distances from norms and products in "
         "float64 and keeps them in float32."
     )
-    return Section(
-        f"Against scikit-dimension {version('scikit-dimension')}, one thread",
+    return against(
+        f"scikit-dimension {version('scikit-dimension')}",
         text,
-        (
-            Table(HEADER, tuple(row.row for row in found), n_names=3),
-            memory_table("benchmarks.peers_skdim", QUANTITIES, memory_layer(layers)),
-        ),
-        (Bar("scikit-dimension", lowest_ratio(found, BOTH)),),
+        "benchmarks.peers_skdim",
+        QUANTITIES,
+        layers,
+        scale,
+        ("scikit-dimension", BOTH),
     )
 
 

@@ -14,18 +14,10 @@ from types import ModuleType
 import numpy as np
 import torch
 
-from benchmarks.quantities import (
-    HEADER,
-    Quantity,
-    compare,
-    lowest_ratio,
-    memory_layer,
-    memory_table,
-    warm_up,
-)
+from benchmarks.quantities import Quantity, against, warm_up
 from benchmarks.saved_states import Cloud, clouds, distinct
 from benchmarks.scale import Scale
-from benchmarks.sections import Bar, Section, Table
+from benchmarks.sections import Section
 from embstore.geometry.neighbors.search import nearest_neighbors
 from embstore.metrics.neighbor_ratios import NEIGHBORS, local_dimensions, log_ratios
 from embstore.metrics.of_one_layer.mada import mada
@@ -45,7 +37,6 @@ def run(scale: Scale) -> Section:
     warm_up(QUANTITIES, scale.cache)
     # The peer has no rule for duplicates, so neither contender is given any.
     layers = [distinct(cloud) for cloud in clouds(scale)]
-    found = list(compare(QUANTITIES, layers, scale))
     text = (
         "Both get the same float32 array of distinct tokens and start from it: embstore's times "
         f"are those of the search and the estimate. {BOTH} comes from one search in embstore; "
@@ -53,14 +44,8 @@ def run(scale: Scale) -> Section:
         "distances from faiss, in float32 from norms and products, which lose digits where "
         "vectors are long and near each other."
     )
-    return Section(
-        f"Against {PEER}, one thread",
-        text,
-        (
-            Table(HEADER, tuple(row.row for row in found), n_names=3),
-            memory_table("benchmarks.peers_torchid", QUANTITIES, memory_layer(layers)),
-        ),
-        (Bar("torchid", lowest_ratio(found, BOTH)),),
+    return against(
+        PEER, text, "benchmarks.peers_torchid", QUANTITIES, layers, scale, ("torchid", BOTH)
     )
 
 

@@ -16,7 +16,7 @@ from benchmarks.pairs import Pair, Timed, in_turns
 from benchmarks.peak import Peak
 from benchmarks.saved_states import BAR_LAYERS, Cloud
 from benchmarks.scale import Scale
-from benchmarks.sections import Table
+from benchmarks.sections import Bar, Section, Table
 
 HEADER = (
     *("layer", "n x d", "quantity", "embstore", "peer", "relative difference", "tolerance"),
@@ -152,6 +152,39 @@ def _small_cloud(folder: Path) -> Cloud:
     np.save(files[0], X)
     np.save(files[1], Y)
     return Cloud("warm-up", X, Y, files)
+
+
+def against(
+    peer: str,
+    text: str,
+    module: str,
+    quantities: Sequence[Quantity],
+    layers: Sequence[Cloud],
+    scale: Scale,
+    bar: tuple[str, str],
+) -> Section:
+    """Compare embstore with a peer, and return the section of that.
+
+    Args:
+        peer: its name and version.
+        text: what to know of the comparison.
+        module: where the quantities are.
+        quantities: what both compute.
+        layers: of what.
+        scale: how often.
+        bar: the name of a bar, and of the quantity that it is of.
+    """
+    found = list(compare(quantities, layers, scale))
+    name, quantity = bar
+    return Section(
+        f"Against {peer}, one thread",
+        text,
+        (
+            Table(HEADER, tuple(row.row for row in found), n_names=3),
+            memory_table(module, quantities, memory_layer(layers)),
+        ),
+        (Bar(name, lowest_ratio(found, quantity)),),
+    )
 
 
 def main() -> None:

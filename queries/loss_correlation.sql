@@ -7,7 +7,7 @@
 --   neighbours, whose means are ranked. A window that lacks either number does not count. Long
 --   windows are alike: what they say of single tokens cancels. The latest run of each checkpoint
 --   and text, and of each way of shuffling it; the state after the final norm is left out.
--- param metric VARCHAR = 'window_twonn_ml' in ('window_twonn_ml', 'window_entropy', 'window_matrix_entropy', 'window_cosine', 'curvature', 'lens_entropy', 'lens_kl', 'attention_entropy', 'first_token_norm'): which number of each window
+-- param metric VARCHAR = 'window_twonn_ml' in ('window_twonn_ml', 'window_entropy', 'window_matrix_entropy', 'window_cosine', 'curvature', 'lens_entropy', 'lens_kl', 'attention_entropy', 'sink_rate', 'first_token_norm'): which number of each window
 -- param models VARCHAR[] = NULL in model.name: only these models; NULL means all
 -- param revisions VARCHAR[] = NULL in checkpoint.revision: only these revisions
 -- param corpora VARCHAR[] = NULL in corpus.name: only these texts

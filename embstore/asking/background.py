@@ -109,3 +109,16 @@ def behind_rows(table: "pa.Table") -> set[str]:
         return set()
     names = [name for name in ("run_id", "run_ids") if name in table.column_names]
     return set(runs_of(table.select(names)))
+
+
+def measured_in(table: "pa.Table") -> tuple[set[str], set[str], list[str | None]] | None:
+    """Return the metrics, runs and scopes of an answer of measured numbers; None of any other.
+
+    Columns may be called like metrics, so their names are among the metrics.
+    """
+    names = set(table.column_names)
+    if "run_id" not in names or not names & MEASURED:
+        return None
+    metrics = names.union(table["metric"].unique().to_pylist() if "metric" in names else ())
+    scopes = table["scope"].unique().to_pylist() if "scope" in names else []
+    return metrics, behind_rows(table), scopes

@@ -8,9 +8,9 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from embstore.asking.background import MEASURED, behind_rows
-from embstore.asking.few_vectors import few_tokens_caveat
-from embstore.asking.short_windows import short_windows_caveat
+from embstore.asking.background import MEASURED, behind_rows, measured_in
+from embstore.asking.few_vectors import few_tokens_note
+from embstore.asking.short_windows import short_windows_note
 from embstore.metrics.conventions import BY_HOW_MUCH, DIMENSION_CEILING
 from embstore.metrics.names import MOVED_BY_FAR_POINTS, NEIGHBOR_ESTIMATES
 from embstore.store.empty_layers import empty_layers
@@ -149,9 +149,10 @@ def run_caveats(database: "Database", table: "pa.Table") -> tuple[str, ...]:
     Raises:
         StoreError: the store cannot be read.
     """
+    measured = measured_in(table)
     found = (
-        few_tokens_caveat(database, table),
-        short_windows_caveat(database, table),
+        few_tokens_note(database, *measured) if measured else None,
+        short_windows_note(database, *measured) if measured else None,
         unequal_caveat(database, table),
         hidden_caveat(database, table),
         empty_caveat(database, table),
@@ -169,10 +170,10 @@ def unequal_caveat(database: "Database", table: "pa.Table") -> str | None:
     Raises:
         StoreError: the store cannot be read.
     """
-    names = set(table.column_names)
-    if "run_id" not in names or not names & MEASURED:
+    measured = measured_in(table)
+    if measured is None:
         return None
-    runs = behind_rows(table)
+    _, runs, _ = measured
     if len(runs) < 2:
         return None
     chosen = quoted_ids(runs)

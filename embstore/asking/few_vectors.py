@@ -3,7 +3,6 @@
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from embstore.asking.background import MEASURED, behind_rows
 from embstore.choices import WINDOW_SCOPES
 from embstore.common.messages import listed
 from embstore.metrics.conventions import TOKENS_PER_DIMENSION
@@ -11,8 +10,6 @@ from embstore.metrics.names import NEED_MANY
 from embstore.store.quoting import quoted_ids
 
 if TYPE_CHECKING:
-    import pyarrow as pa
-
     from embstore.store.database import Database
 
 _N_SHOWN = 4
@@ -29,24 +26,6 @@ GROUP BY run.{vectors}
 ORDER BY run.{vectors}
 LIMIT 1
 """
-
-
-def few_tokens_caveat(database: "Database", table: "pa.Table") -> str | None:
-    """Return which numbers of an answer are biased for want of tokens or windows, or None.
-
-    Args:
-        database: the store that gave the answer.
-        table: the answer; without a column ``run_id`` nothing is known of its runs.
-
-    Raises:
-        StoreError: the store cannot be read.
-    """
-    names = set(table.column_names)
-    if "run_id" not in names or not names & MEASURED:
-        return None
-    shown = names.union(table["metric"].unique().to_pylist() if "metric" in names else ())
-    scopes = table["scope"].unique().to_pylist() if "scope" in names else ()
-    return few_tokens_note(database, shown, behind_rows(table), scopes)
 
 
 def few_tokens_note(

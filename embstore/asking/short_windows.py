@@ -3,13 +3,10 @@
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from embstore.asking.background import MEASURED, behind_rows
 from embstore.metrics.conventions import SINK_SHARE
 from embstore.store.quoting import quoted_ids
 
 if TYPE_CHECKING:
-    import pyarrow as pa
-
     from embstore.store.database import Database
 
 _SINK_RATE = "sink_rate"
@@ -23,24 +20,6 @@ WHERE run.run_id IN (SELECT unnest(string_split({runs}, ',')))
 GROUP BY ALL
 ORDER BY ALL
 """
-
-
-def short_windows_caveat(database: "Database", table: "pa.Table") -> str | None:
-    """Return that an answer's sink rates are those of windows too short for them, or None.
-
-    Args:
-        database: the store that gave the answer.
-        table: the answer; without a column ``run_id`` nothing is known of its runs.
-
-    Raises:
-        StoreError: the store cannot be read.
-    """
-    names = set(table.column_names)
-    if "run_id" not in names or not names & MEASURED:
-        return None
-    shown = names.union(table["metric"].unique().to_pylist() if "metric" in names else ())
-    scopes = table["scope"].unique().to_pylist() if "scope" in names else ()
-    return short_windows_note(database, shown, behind_rows(table), scopes)
 
 
 def short_windows_note(

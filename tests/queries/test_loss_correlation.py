@@ -9,7 +9,9 @@ import pytest
 from scipy import stats
 
 from embstore.api.store import Store
+from embstore.asking.ask import find_question
 from embstore.measuring.window_effects import window_effects
+from embstore.metrics.registry import METRICS
 from embstore.types import Run
 from tests.queries.asking import ask
 from tests.stores import new_store
@@ -91,6 +93,14 @@ def test_what_says_too_little_has_a_reason(
     rows = ask(database, "loss_correlation")
     assert {row["reason"] for row in rows} == {reason}
     assert all(row["ci_low"] is None for row in rows)
+
+
+def test_every_number_that_windows_have_alone_can_be_asked_for() -> None:
+    (metric,) = (p for p in find_question("loss_correlation").parameters if p.name == "metric")
+    families = {"within_windows", "head", "attention"}
+    of_windows = {name for name, one in METRICS.items() if one.family.name in families}
+    # The loss is what they are held against.
+    assert set(metric.choices) == of_windows - {"window_loss"}
 
 
 def test_without_a_loss_there_is_no_answer(tmp_path: Path) -> None:

@@ -29,8 +29,9 @@ EXACT_LIMIT = 100_000
 # and a scope with fewer tokens loses some: the spare ones replace them without a new search.
 _SPARE = 12
 
-# So many points are searched by brute force in the time that preparing all for products takes.
-_FEW = 4
+# So many points are searched by brute force in the time that preparing all for products takes; and
+# a product of one point with all takes this share of the time of its brute force.
+_FEW, _SHARE = 4, 1 / 32
 
 
 @dataclass(frozen=True, eq=False)
@@ -255,6 +256,8 @@ def _rank_anew(
 ) -> NDArray[np.int64]:
     """Prove the neighbours of points in dense places, seen from there, place after place.
 
+    Places of a few points each are left: products of all for a few take longer than brute force.
+
     Args:
         points: (n, d).
         rows: points whose neighbours are not proven, (n_rows,).
@@ -275,9 +278,9 @@ def _rank_anew(
         done = rows[proven]
         distances[done], indices[done] = near[proven], found.indices[proven]
         radius[done] = found.radius[proven]
+        if len(done) < max(_FEW, _SHARE * len(rows)):
+            return rows[~proven]
         rows = rows[~proven]
-        if len(done) < _FEW:
-            break
     return rows
 
 

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from scipy.spatial.distance import pdist, squareform
 
 from embstore.geometry.neighbors import search
+from embstore.geometry.neighbors.candidates import candidates_about
 from embstore.geometry.neighbors.duplicates import merge_duplicates
 from embstore.geometry.neighbors.search import (
     count_within,
@@ -176,6 +177,27 @@ def test_points_in_dense_places_far_from_the_mean_take_no_brute_force(
     assert len(searched) < 20
     near = brute_force(found.points, 20)
     np.testing.assert_allclose(found.distances[:, :20], near, rtol=1e-13)
+
+
+def test_places_of_a_few_points_each_are_left_to_brute_force(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Else every place would be seen from in turn, with a product of all points for thirty."""
+    seen = []
+
+    def counted(points: NDArray[np.floating], rows: NDArray[np.int64], m: int) -> object:
+        seen.append(len(rows))
+        return candidates_about(points, rows, m)
+
+    monkeypatch.setattr(search, "candidates_about", counted)
+    rng = np.random.default_rng(0)
+    places = np.repeat(rng.normal(size=(60, 4)) * 300, 30, axis=0)
+    X = (places + rng.normal(size=places.shape) * 0.01).astype(np.float32)
+    found = nearest_neighbors(X, 3)
+    # Of sixty places one or two, which happen to lie together, are tried.
+    assert 1 <= len(seen) <= 3
+    assert seen[0] > 1000
+    np.testing.assert_allclose(found.distances[:, :3], brute_force(found.points, 3), rtol=1e-13)
 
 
 def test_restricting_sixty_four_neighbors_is_exact() -> None:
