@@ -9,10 +9,14 @@ from embstore.cli.options import FormatOption, OutputOption, StoreOption
 from embstore.cli.terminal import TERMINAL
 
 if TYPE_CHECKING:
+    import pyarrow as pa
+
     from embstore.store.scores import ImportedScores
 
 # Of more a reader would not read.
 _MOST_NAMED = 5
+# Fewer have no correlation, and a single step is no line.
+_LEAST_MODELS, _LEAST_STEPS = 4, 2
 
 app = typer.Typer(
     help="Take in scores of evaluations elsewhere, to correlate metrics with them.",
@@ -120,11 +124,29 @@ def list_(
     answer = opened.query("scores")
     empty = f"{opened.place} holds no scores yet; take some in with embstore scores import"
     show_answer(answer.table, chosen, output, empty=empty, at_a_glance=answer.at_a_glance)
-    if chosen == "table" and answer["checkpoint"].null_count < answer.num_rows:
-        TERMINAL.say(
-            "next: embstore chart score_correlation -o correlation.svg, or over the steps of a "
-            "training embstore chart score_by_step -o steps.svg"
-        )
+    if chosen == "table" and (commands := _drawn_by(answer.table)):
+        TERMINAL.say(f"next: {', or '.join(commands)}")
+
+
+def _drawn_by(table: "pa.Table") -> list[str]:
+    """Return the commands that draw scores, of those for which there are enough.
+
+    Args:
+        table: the answer to the question ``scores``.
+    """
+    found = [row for row in table.to_pylist() if row["checkpoint"] is not None]
+    models: dict[str, set[str]] = {}
+    steps: dict[tuple[str, str], set[int]] = {}
+    for row in found:
+        models.setdefault(row["name"], set()).add(row["model"])
+        if row["step"] is not None:
+            steps.setdefault((row["name"], row["model"]), set()).add(row["step"])
+    commands = []
+    if max(map(len, models.values()), default=0) >= _LEAST_MODELS:
+        commands.append("embstore chart score_correlation -o correlation.svg")
+    if max(map(len, steps.values()), default=0) >= _LEAST_STEPS:
+        commands.append("embstore chart score_by_step -o steps.svg")
+    return commands
 
 
 @app.command(

@@ -68,19 +68,41 @@ def test_a_list_can_be_imported_again(store: Path, scores: Path, tmp_path: Path)
     assert "0 scores new, 2 already there" in done.stderr
 
 
-def test_a_list_for_people_says_where_scores_are_drawn(store: Path, scores: Path) -> None:
-    embstore("scores", "import", scores, "-s", store)
-    shown = embstore("scores", "ls", "-s", store, "-f", "table").stderr
-    assert shown.endswith(
-        "next: embstore chart score_correlation -o correlation.svg, or over the steps of a "
-        "training embstore chart score_by_step -o steps.svg\n"
-    )
+def told_next(store: Path) -> str:
+    """What a list for people says last; other lists say nothing."""
     assert embstore("scores", "ls", "-s", store, "-f", "csv").stderr == ""
-    # Where none is of a stored checkpoint there is nothing to draw.
-    embstore("scores", "rm", "--model", "lab/a", "--yes", "-s", store)
-    assert "next:" not in embstore("scores", "ls", "-s", store, "-f", "table").stderr
-    embstore("scores", "rm", "--model", "lab/b", "--yes", "-s", store)
-    assert "next:" not in embstore("scores", "ls", "-s", store, "-f", "table").stderr
+    return embstore("scores", "ls", "-s", store, "-f", "table").stderr
+
+
+@pytest.mark.parametrize(
+    ("of_models", "of_steps", "commands"),
+    [
+        (2, 1, []),
+        (4, 0, ["score_correlation -o correlation.svg"]),
+        (1, 2, ["score_by_step -o steps.svg"]),
+        (3, 2, ["score_correlation -o correlation.svg", "score_by_step -o steps.svg"]),
+    ],
+)
+def test_a_list_for_people_says_where_scores_are_drawn(
+    tmp_path: Path, of_models: int, of_steps: int, commands: list[str]
+) -> None:
+    """Only what there are enough for: what is said next works."""
+    runs = [make_run(name=f"lab/{n}", n_layers=n + 2) for n in range(of_models)]
+    runs += [make_run(name="lab/steps", revision=f"step{n}", step=n) for n in range(of_steps)]
+    store = new_store(tmp_path / "embstore.duckdb", runs).path
+    rows = [f"lab/{n},,acc,{0.1 * n}" for n in range(of_models)]
+    rows += [f"lab/steps,step{n},acc,{0.3 + n}" for n in range(of_steps)]
+    # Of no stored checkpoint, so of no use to a chart.
+    rows += [f"other/{n},,acc,0.5" for n in range(5)]
+    scores = tmp_path / "scores.csv"
+    scores.write_text("\n".join(["model,revision,name,value", *rows]))
+    assert embstore("scores", "import", scores, "-s", store).returncode == 0
+    wanted = [f"embstore chart {command}" for command in commands]
+    assert told_next(store) == (f"next: {', or '.join(wanted)}\n" if wanted else "")
+    for command in commands:
+        question, _, name = command.split()
+        done = embstore("chart", question, "-s", store, "-o", tmp_path / name)
+        assert done.returncode == 0, done.stderr
 
 
 def test_nothing_to_list_is_told(store: Path) -> None:
