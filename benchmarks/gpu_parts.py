@@ -23,8 +23,10 @@ from embstore.geometry.neighbors.on_accelerator import (
     count_products_torch,
     exact_distances_torch,
 )
+from embstore.geometry.row_loops import lengths
 from embstore.inputs.token_sample import sample_positions
 from embstore.measuring.checkpoint import Choice, measure_batches
+from embstore.metrics.local_shapes import WIDE
 from embstore.metrics.registry import N_NEIGHBORS
 from embstore.metrics.selection import PRESETS, Selection
 from embstore.models.hidden_states import HiddenBatch
@@ -152,6 +154,21 @@ def _parts(
     centred = kept.centred(there, mean, 1.0, "")
     yield "projections for errors, float32", lambda: kept.times(centred, scatter, "")
     yield "kept tokens to the device", lambda: placed(units, where)
+    of_windows = np.arange(len(units)).reshape(_WINDOWS, -1)
+    yield (
+        "products within windows, float64",
+        lambda: kept.group_products(there, of_windows, mean),
+    )
+    norms = lengths(units)
+    yield (
+        "products of directions, float64",
+        lambda: kept.gaussian_sums(there, norms, np.arange(len(units)), t=2.0),
+    )
+    yield "second moment of directions, float64", lambda: kept.squared_cosines(there, norms)
+    yield (
+        "distances for a tree, float64",
+        lambda: kept.pair_distances(there, np.arange(min(len(units), 2048))),
+    )
     m = N_NEIGHBORS + 12
     yield "candidates, float32", lambda: candidates_torch(units, m, where)
     found = candidates_torch(units, m, where).indices
@@ -161,6 +178,10 @@ def _parts(
         lambda: exact_distances_torch(units, found.copy(), distances, where),
     )
     exact_distances_torch(units, found, distances, where)
+    yield (
+        "products within neighbourhoods of 64, float64",
+        lambda: list(kept.inner_products(there, found[:, 0], found[:, :WIDE])),
+    )
     radii = np.median(distances[:, [9, 19]], axis=0)[None]
     every = np.full((1, len(units)), True)
     yield (

@@ -9,7 +9,7 @@ vectors themselves: from sums alone their products cannot be had.
 import numpy as np
 from numpy.typing import NDArray
 
-from embstore.geometry.arithmetic.choose import eigh, eigvalsh
+from embstore.geometry.arithmetic.choose import eigh, eigvalsh, matmul
 from embstore.geometry.moments import EPS, Moments, compilable
 from embstore.geometry.rank_one import add_outer_product
 from embstore.geometry.row_loops import centre_rows
@@ -31,7 +31,7 @@ def eigenvalues_of(X: NDArray[np.floating], moments: Moments, device: str = "cpu
     if scale == 0:
         return np.zeros(X.shape[1])
     centred = _centred(X, moments.mean, scale)
-    return _padded(eigvalsh(centred @ centred.T, device)[::-1], X.shape[1], moments)
+    return _padded(eigvalsh(matmul(centred, centred.T, device), device)[::-1], X.shape[1], moments)
 
 
 def eigen_of(
@@ -53,17 +53,17 @@ def eigen_of(
     if scale == 0:
         return np.zeros(d), np.zeros((d, 0))
     centred = _centred(X, moments.mean, scale)
-    found, combinations = eigh(centred @ centred.T, device)
+    found, combinations = eigh(matmul(centred, centred.T, device), device)
     values = _padded(found[::-1], d, moments)
     rank = int((values > 0).sum())
-    directions = centred.T @ combinations[:, ::-1][:, :rank]
+    directions = matmul(centred.T, combinations[:, ::-1][:, :rank], device)
     # Their lengths are the roots of the eigenvalues, and small ones of these are rounded.
     directions /= np.linalg.norm(directions, axis=0)
     return values, directions
 
 
 def add_mean(
-    values: FloatArray, directions: FloatArray, mean: FloatArray
+    values: FloatArray, directions: FloatArray, mean: FloatArray, device: str = "cpu"
 ) -> tuple[FloatArray, FloatArray]:
     """Return eigenvalues and directions of a matrix plus ``mean`` times itself.
 
@@ -71,6 +71,7 @@ def add_mean(
         values: of the matrix, largest first, (d,).
         directions: unit vectors of those that are not zero, as columns, (d, k), k < d.
         mean: (d,).
+        device: where directions are turned, if it has float64.
 
     Returns:
         As given, with up to k + 1 directions.
@@ -88,7 +89,7 @@ def add_mean(
     if length > d * EPS * float(np.linalg.norm(along)):
         directions = np.column_stack([directions, beyond / length])
         k += 1
-    found, directions = add_outer_product(values[:k], directions, mean)
+    found, directions = add_outer_product(values[:k], directions, mean, device)
     return np.concatenate([found, np.zeros(d - k)]), directions
 
 

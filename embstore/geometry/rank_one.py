@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from embstore.common.compiled import compiled
+from embstore.geometry.arithmetic.choose import matmul
 from embstore.types import FloatArray
 
 EPS = float(np.finfo(np.float64).eps)
@@ -17,7 +18,7 @@ _STEPS = 80
 
 
 def add_outer_product(
-    values: FloatArray, directions: FloatArray, vector: FloatArray
+    values: FloatArray, directions: FloatArray, vector: FloatArray, device: str = "cpu"
 ) -> tuple[FloatArray, FloatArray]:
     """Return the eigenvalues and directions of a matrix plus ``vector`` times itself.
 
@@ -25,6 +26,7 @@ def add_outer_product(
         values: eigenvalues of the matrix, none negative, largest first, (d,).
         directions: their eigenvectors, as columns, (d, d).
         vector: (d,).
+        device: where directions are turned, if it has float64.
 
     Returns:
         As given: eigenvalues, largest first, and their eigenvectors as columns.
@@ -41,7 +43,7 @@ def add_outer_product(
     if len(free):
         moved, turned = _roots(poles[free], z[free])
         found[free] = moved
-        basis[:, free] = basis[:, free] @ turned
+        basis[:, free] = matmul(basis[:, free], turned, device)
     order = np.argsort(found)[::-1]
     return found[order] * unit * unit, basis[:, order]
 

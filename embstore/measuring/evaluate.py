@@ -92,6 +92,8 @@ def measure_layer(
         missing = [m for scope in scopes for m in _undefined(stack, key, scope, names, reason)]
         return LayerResult(_layer(stack, record, None), missing, [], [], {}, {})
     keeps = {scope: np.isin(stack.sample_groups, GROUPS[scope]) for scope in scopes}
+    there = placed(record.units, device)
+    on_host = isinstance(there, np.ndarray)
     found: Neighbors | None = None
     graphs: dict[Scope, Graph] = {}
     nearest: dict[Scope, Nearest] = {}
@@ -101,16 +103,16 @@ def measure_layer(
         graphs, nearest = graphs_of(found, keeps, stack.sample_windows, pair_counts=pair_counts)
     products = None
     if selection.needs("window products") and scopes:
-        products = _products(stack, record, scopes)
-    there = placed(record.units, device)
+        products = _products(stack, record, scopes, there)
     measurements: list[Measurement] = []
     spectra: list[Spectrum] = []
     curves: list[CurvePoint] = []
     spread: dict[Scope, FloatArray] = {}
     for scope, keep in keeps.items():
+        sample = record.sample if keep.all() else record.sample[keep]
         cloud = Cloud(
             moments=record.merged(GROUPS[scope], stack.few),
-            sample=record.sample if keep.all() else record.sample[keep],
+            sample=sample,
             clusters=Clusters.of(stack.sample_windows[keep]),
             graph=graphs.get(scope, NO_GRAPH),
             units=record.units,
@@ -119,6 +121,7 @@ def measure_layer(
             eigen=selection.eigen,
             device=device,
             placed=there,
+            placed_sample=None if on_host else there[np.flatnonzero(keep)],
             by_window={**stack.within.of(key, scope), **stack.means.of(key, scope)},
             why_not=stack.means.why_not(key),
         )
@@ -170,11 +173,12 @@ def measure_pair(
     key = record.x.key
     measurements: list[Measurement] = []
     few = stack.few
+    there = _both_placed(record, device)
     x_products, y_products = (
-        _products(stack, layer, scopes) if selection.needs("window products") else None
-        for layer in (record.x, record.y)
+        _products(stack, layer, scopes, vectors) if selection.needs("window products") else None
+        for layer, vectors in zip((record.x, record.y), there, strict=True)
     )
-    core = partial(_core, record, few=few, device=device, there=_both_placed(record, device))
+    core = partial(_core, record, few=few, device=device, there=there)
     shared = core("shared", (REST,))
     for scope in scopes:
         reason = stack.why_nothing
@@ -217,7 +221,9 @@ def measure_pair(
     return measurements
 
 
-def _products(stack: StackRecord, record: LayerRecord, scopes: Sequence[Scope]) -> Products | None:
+def _products(
+    stack: StackRecord, record: LayerRecord, scopes: Sequence[Scope], there: Vectors
+) -> Products | None:
     """Multiply the units that any scope looks at with those of their window; None for no use."""
     windows = stack.unit_windows
     if record.n_bad or len(np.unique(windows)) < LEAST_WINDOWS:
@@ -228,7 +234,7 @@ def _products(stack: StackRecord, record: LayerRecord, scopes: Sequence[Scope]) 
         n = int(stack.counts[list(groups)].sum())
         looked_at |= UnitWindows.of(stack.clusters(groups), n).of_units >= 0
     chosen = np.where(looked_at, windows, -1)
-    return Products.of(record.units, chosen, record.moments[REST].mean)
+    return Products.of(record.units, chosen, record.moments[REST].mean, there)
 
 
 def _both_placed(record: PairRecord, device: str) -> tuple[Vectors, Vectors]:

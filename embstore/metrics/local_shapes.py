@@ -5,7 +5,6 @@ from typing import Literal
 
 import numpy as np
 
-from embstore.geometry.neighbors.neighborhoods import inner_products
 from embstore.metrics.one_layer import Cloud
 from embstore.types import FloatArray
 
@@ -33,6 +32,6 @@ def shapes(
     graph = cloud.graph
     neighbors = graph.rows[graph.indices[:, :k]]
     origins = graph.rows if seen_from == "point" else neighbors[:, 0]
-    seen = inner_products(cloud.sample, origins, neighbors)
+    seen = cloud.of_sample(lambda kept, X: kept.inner_products(X, origins, neighbors))
     found = [look(products, part) for part, products in seen]
     return tuple(np.concatenate(part) for part in zip(*found, strict=True))

@@ -95,6 +95,7 @@ class Cloud:
             function of the spectrum can be had; without values only the first is known.
         device: where it is decomposed.
         placed: the units where they are multiplied with its directions; None for where they are.
+        placed_sample: the sample where it is multiplied with itself; None for where it is.
         by_window: numbers of each window alone, NaN where they are undefined, (n_windows,).
         why_not: of numbers that no window has, the reason.
     """
@@ -109,6 +110,7 @@ class Cloud:
     eigen: Literal["directions", "values", "first"] = "directions"
     device: str = "cpu"
     placed: "Vectors | None" = None
+    placed_sample: "Vectors | None" = None
     by_window: Mapping[str, FloatArray] = field(default_factory=dict)
     why_not: Mapping[str, str] = field(default_factory=dict)
 
@@ -212,7 +214,7 @@ class Cloud:
         values, directions = self._eigen
         values = values * ((self.n - 1) / self.n) if self.n else values
         add = gram.add_mean if directions.shape[1] < self.d else add_outer_product
-        values, directions = add(values, directions, self.moments.mean)
+        values, directions = add(values, directions, self.moments.mean, self.device)
         # What is rounding has no direction of its own, and an error must not look along it.
         return np.where(values > values[0] * self.d * EPS, values, 0.0), directions
 
@@ -237,7 +239,7 @@ class Cloud:
         windows = UnitWindows.of(self.unit_clusters, self.n)
         if not total > 0 or windows.why_not is not None:
             return None
-        products = self.products or Products.of(self.units, windows.of_units, mean)
+        products = self.products or Products.of(self.units, windows.of_units, mean, self._placed)
         return own_windows(windows, (products, total**-0.5, mean, scatter))
 
     def _square_sums(self, total: float, directions: FloatArray, added: FloatArray) -> FloatArray:
@@ -252,6 +254,11 @@ class Cloud:
         # Along directions that are left out nothing that counts has any length.
         left_out = np.zeros((n_cells, self.d - n_directions))
         return np.concatenate([found, left_out], axis=1) if n_directions < self.d else found
+
+    def of_sample(self, work: "Callable[[KeptArithmetic[Any, Any], Vectors], Made]") -> "Made":
+        """Return what is made of the sample's vectors, (n_sample, d), where they are."""
+        there = self.sample if self.placed_sample is None else self.placed_sample
+        return work(kept_arithmetic_of(there), there)
 
     @property
     def _kept(self) -> KeptArithmetic[Any, Any]:

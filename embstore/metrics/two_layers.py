@@ -113,16 +113,17 @@ class Core:
     @property
     def kept(self) -> KeptArithmetic[Any, Any]:
         """What multiplies the units."""
-        return kept_arithmetic_of(self._placed[0])
+        return kept_arithmetic_of(self.there[0])
 
     @property
-    def _placed(self) -> tuple[Vectors, Vectors]:
+    def there(self) -> tuple[Vectors, Vectors]:
+        """Both layers' units where they are multiplied."""
         return (self.units_x, self.units_y) if self.placed is None else self.placed
 
     @cached_attribute
     def centred(self) -> tuple[Single, Single]:
         """Units of x and of what is left of y, about the core's means, scaled."""
-        X, Y = self._placed
+        X, Y = self.there
         cross = self.cross
         return (
             self.kept.centred(X, self.x.mean, self.factor_x, f"{self.name} x"),
@@ -264,8 +265,8 @@ class Pair:
         if not (x.scatter.any() and y.scatter.any()) or windows.why_not is not None:
             return None
         products = self.products or (
-            Products.of(core.units_x, windows.of_units, x.mean),
-            Products.of(core.units_y, windows.of_units, y.mean),
+            Products.of(core.units_x, windows.of_units, x.mean, core.there[0]),
+            Products.of(core.units_y, windows.of_units, y.mean, core.there[1]),
         )
         return own_windows(
             windows,

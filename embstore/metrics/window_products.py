@@ -1,12 +1,17 @@
 """Each unit multiplied with the others of its window, and what ``apart`` sums up of that."""
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
+from embstore.geometry.kept.choose import kept_arithmetic_of
 from embstore.metrics.apart import Own, Side, UnitWindows
 from embstore.types import FloatArray
+
+if TYPE_CHECKING:
+    from embstore.geometry.arithmetic.protocol import Vectors
 
 # Numbers held at once.
 _BLOCK = 1 << 22
@@ -31,9 +36,22 @@ class Products:
 
     @classmethod
     def of(
-        cls, units: NDArray[np.floating], windows: NDArray[np.int64], origin: FloatArray
+        cls,
+        units: NDArray[np.floating],
+        windows: NDArray[np.int64],
+        origin: FloatArray,
+        placed: "Vectors | None" = None,
     ) -> "Products":
-        """Multiply units, (n_units, d), whose windows are given, -1 for those to leave out."""
+        """Multiply units with those of their window.
+
+        Args:
+            units: (n_units, d).
+            windows: which each is from, -1 for those to leave out, (n_units,).
+            origin: what is subtracted from them, (d,).
+            placed: the units where they are multiplied; None for where they are.
+        """
+        there = units if placed is None else placed
+        kept = kept_arithmetic_of(there)
         order = np.argsort(windows, kind="stable")
         order = order[windows[order] >= 0]
         _, starts, sizes = np.unique(windows[order], return_index=True, return_counts=True)
@@ -44,8 +62,8 @@ class Products:
             widest = max(size, units.shape[1])
             for block in np.array_split(rows, max(1, rows.size * widest // _BLOCK)):
                 if len(block):
-                    Z = units[block] - origin
-                    blocks.append((block, Z @ Z.transpose(0, 2, 1)))
+                    products = kept.group_products(there, block, origin)
+                    blocks.append((block, products))
         return cls(units, origin, tuple(blocks))
 
 

@@ -18,6 +18,6 @@ def test_wide_models_are_timed_whole_and_part_by_part(tmp_path: Path) -> None:
     ]
     assert all(float(row[2]) > 0 for row in whole.rows)
     names = [row[0] for row in parts.rows]
-    assert len(names) == 2 * len(set(names)) == 20
+    assert len(names) == 2 * len(set(names)) == 30
     assert all(float(row[2].replace(",", "")) >= 0 for row in parts.rows)
     assert [bar.name for bar in bars] == ["gpu, core"]

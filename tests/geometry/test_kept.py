@@ -1,9 +1,12 @@
 """What torch makes of kept vectors, on the CPU here, against the compiled and against float64."""
 
+from typing import TYPE_CHECKING, Any
+
 import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
+from scipy.spatial.distance import cdist
 
 from embstore.geometry.arithmetic import tensors
 from embstore.geometry.arithmetic.factor import FactorOnHost, factor_of
@@ -11,7 +14,10 @@ from embstore.geometry.arithmetic.on_torch import FactorOnTorch
 from embstore.geometry.kept.choose import kept_arithmetic_of, placed
 from embstore.geometry.kept.on_host import KeptOnHost
 from embstore.geometry.kept.on_torch import KeptOnTorch
-from embstore.geometry.kept.protocol import PairShift
+from embstore.geometry.kept.protocol import KeptArithmetic, PairShift
+
+if TYPE_CHECKING:
+    from embstore.geometry.arithmetic.protocol import Vectors
 
 RNG = np.random.default_rng(0)
 N, D = 300, 12
@@ -138,6 +144,37 @@ def test_terms_of_a_pair(k: int) -> None:
     ):
         for one, other in zip(found.T, expected.T, strict=True):
             alike(one, other)
+
+
+def test_products_of_all_pairs_within_neighbourhoods_and_groups() -> None:
+    Z = (X.astype(np.float64) * np.arange(1, N + 1)[:, np.newaxis] ** 0.2).astype(np.float32)
+    Z[11], Z[13] = 0.0, Z[12]
+    there = torch.from_numpy(Z)
+    double = Z.astype(np.float64)
+    norms = np.linalg.norm(double, axis=1)
+    U = double / np.where(norms > 0, norms, 1.0)[:, np.newaxis]
+    windows = np.arange(N) // 7
+    near = np.exp(-2 * cdist(U, U, "sqeuclidean"))
+    near[windows[:, np.newaxis] == windows] = 0.0
+    near[11] = near[:, 11] = 0.0
+    rows = RNG.permutation(N)[:90]
+    origins, neighbors = RNG.integers(0, N, size=50), RNG.integers(0, N, size=(50, 6))
+    away = double[neighbors] - double[origins, np.newaxis]
+    away /= np.abs(away).max(axis=(1, 2), keepdims=True)
+    groups = RNG.integers(0, N, size=(9, 5))
+    from_mean = double[groups] - MEAN
+    places: tuple[tuple[KeptArithmetic[Any, Any], Vectors], ...] = ((HOST, Z), (DEVICE, there))
+    for kept, vectors in places:
+        alike(kept.squared_cosines(vectors, norms), np.square(U @ U.T).sum(axis=1), 1e-12)
+        few = kept.squared_cosines(vectors[:8], norms[:8])
+        alike(few, np.square(U[:8] @ U[:8].T).sum(axis=1), 1e-12)
+        sums = kept.gaussian_sums(vectors, norms, windows, t=2.0)
+        alike(sums, near.sum(axis=1), 1e-12)
+        alike(kept.pair_distances(vectors, rows), cdist(double[rows], double[rows]), 1e-13)
+        found = [products for _, products in kept.inner_products(vectors, origins, neighbors)]
+        alike(np.concatenate(found), away @ away.transpose(0, 2, 1), 1e-13)
+        products = kept.group_products(vectors, groups, MEAN)
+        alike(products, from_mean @ from_mean.transpose(0, 2, 1), 1e-13)
 
 
 @pytest.mark.parametrize("d", [1, 5, 200])

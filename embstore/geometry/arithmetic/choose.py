@@ -35,6 +35,21 @@ def _on_torch(where: "device") -> Arithmetic[Any]:
     return OnTorch(where)
 
 
+def matmul(left: FloatArray, right: FloatArray, device: str) -> FloatArray:
+    """Return the product of two matrices, (n, m) and (m, k).
+
+    Args:
+        left: (n, m).
+        right: (m, k).
+        device: where, if it has float64.
+    """
+    if stays_on_host(device):
+        return np.asarray(left @ right)
+    from embstore.geometry.arithmetic import on_torch
+
+    return on_torch.matmul(left, right, device)
+
+
 def eigh(matrix: FloatArray, device: str) -> tuple[FloatArray, FloatArray]:
     """Return a symmetric matrix's eigenvalues, ascending, and eigenvectors as columns.
 

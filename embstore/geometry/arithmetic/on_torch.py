@@ -263,6 +263,14 @@ class FactorOnTorch:
         return to_host(torch.linalg.solve_triangular(triangle, given, upper=upper))
 
 
+def matmul(left: FloatArray, right: FloatArray, device: str) -> FloatArray:
+    """Return the product of two matrices, as ``choose.matmul``."""
+    one, other = (
+        torch.from_numpy(np.ascontiguousarray(matrix)).to(device) for matrix in (left, right)
+    )
+    return to_host(one @ other)
+
+
 def eigh(matrix: FloatArray, device: str) -> tuple[FloatArray, FloatArray]:
     """Return a symmetric matrix's eigenvalues, ascending, and eigenvectors, from a device."""
     values, vectors = torch.linalg.eigh(torch.from_numpy(matrix).to(device))

@@ -1,11 +1,14 @@
 """On the CPU: NumPy's products and compiled loops."""
 
+from collections.abc import Iterator
+
 import numpy as np
 from numpy.typing import NDArray
 
 from embstore.common.scratch import scratch
-from embstore.geometry import pair_loops, row_loops
+from embstore.geometry import pair_loops, row_loops, spanning_trees, unit_pairs
 from embstore.geometry.kept.protocol import PairShift
+from embstore.geometry.neighbors import neighborhoods
 from embstore.types import FloatArray
 
 # Rows of a pair at once: a block of them stays in the processor's cache.
@@ -90,3 +93,33 @@ class KeptOnHost:
                 terms[block],
             )
         return terms
+
+    def squared_cosines(self, X: NDArray[np.floating], norms: FloatArray) -> FloatArray:
+        """As ``KeptArithmetic`` says."""
+        return unit_pairs.squared_cosines(X, norms)
+
+    def gaussian_sums(
+        self, X: NDArray[np.floating], norms: FloatArray, windows: NDArray[np.int64], *, t: float
+    ) -> FloatArray:
+        """As ``KeptArithmetic`` says."""
+        return unit_pairs.gaussian_sums(X, norms, windows, t=t)
+
+    def pair_distances(self, X: NDArray[np.floating], rows: NDArray[np.int64]) -> FloatArray:
+        """As ``KeptArithmetic`` says."""
+        return spanning_trees.pair_distances(X[rows])
+
+    def inner_products(
+        self,
+        X: NDArray[np.floating],
+        origins: NDArray[np.integer],
+        neighbors: NDArray[np.integer],
+    ) -> Iterator[tuple[slice, FloatArray]]:
+        """As ``KeptArithmetic`` says."""
+        return neighborhoods.inner_products(X, origins, neighbors)
+
+    def group_products(
+        self, X: NDArray[np.floating], groups: NDArray[np.int64], origin: FloatArray
+    ) -> FloatArray:
+        """As ``KeptArithmetic`` says."""
+        Z = X[groups] - origin
+        return np.asarray(Z @ Z.transpose(0, 2, 1))

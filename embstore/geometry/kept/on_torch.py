@@ -1,5 +1,7 @@
 """On a device that has float64: torch's products, and sums in float64 by blocks of rows."""
 
+from collections.abc import Iterator
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -8,7 +10,11 @@ from torch import Tensor
 from embstore.geometry.arithmetic.precision import all_of_float32
 from embstore.geometry.arithmetic.tensors import slices, to_host
 from embstore.geometry.kept.protocol import PairShift
+from embstore.geometry.neighbors.on_accelerator import distances_between
 from embstore.types import FloatArray
+
+# As if vectors were so wide: of 4,096 at a time all products take 128 MiB.
+_LEAST_WIDTH = 2**13
 
 
 class KeptOnTorch:
@@ -74,7 +80,7 @@ class KeptOnTorch:
     ) -> FloatArray:
         """As ``KeptArithmetic`` says."""
         more, each = self._vector(added), torch.arange(n_cells, device=self._device)
-        where = torch.from_numpy(cells).to(self._device)
+        where = self._index(cells)
         sums = self._sums(n_cells, rows.shape[1])
         for block in slices(*rows.shape):
             # A product with zeros and ones, whose sums have the same order each time.
@@ -105,6 +111,78 @@ class KeptOnTorch:
             terms[block, 3] = (left + (slopes - 1.0) * x).square().sum(dim=1)
         return to_host(terms)
 
+    def squared_cosines(self, X: Tensor, norms: FloatArray) -> FloatArray:
+        """As ``KeptArithmetic`` says."""
+        n, d = X.shape
+        lengths = self._vector(norms)
+        sums = self._sums(n)
+        if d <= n:
+            second = self._sums(d, d)
+            for block in slices(n, d):
+                U = _directions(X, lengths, block)
+                second.addmm_(U.T, U)
+            for block in slices(n, d):
+                U = _directions(X, lengths, block)
+                sums[block] = ((U @ second) * U).sum(dim=1)
+            return to_host(sums)
+        U = _directions(X, lengths, slice(None))
+        for block in slices(n, n):
+            sums[block] = (U[block] @ U.T).square().sum(dim=1)
+        return to_host(sums)
+
+    def gaussian_sums(
+        self, X: Tensor, norms: FloatArray, windows: NDArray[np.int64], *, t: float
+    ) -> FloatArray:
+        """As ``KeptArithmetic`` says."""
+        n, d = X.shape
+        lengths, places = self._vector(norms), self._index(windows)
+        sums = self._sums(n)
+        width = max(d, _LEAST_WIDTH)
+        for one in slices(n, width):
+            U = _directions(X, lengths, one)
+            for other in slices(n, width):
+                if other.start < one.start:
+                    continue
+                near = (2 * t * (U @ _directions(X, lengths, other).T - 1.0)).exp_()
+                near *= places[one, None] != places[other]
+                near *= (lengths[one, None] > 0) & (lengths[other] > 0)
+                sums[one] += near.sum(dim=1)
+                if other.start > one.start:
+                    sums[other] += near.sum(dim=0)
+        return to_host(sums)
+
+    def pair_distances(self, X: Tensor, rows: NDArray[np.int64]) -> FloatArray:
+        """As ``KeptArithmetic`` says."""
+        points, n = X[self._index(rows)], len(rows)
+        found = self._sums(n, n)
+        every = torch.arange(n, device=self._device)
+        for block in slices(n, n * X.shape[1]):
+            others = every[block.start :]
+            one = every[block][:, None].expand(-1, len(others))
+            distances = distances_between(points, one, others.expand_as(one))
+            found[block, block.start :] = distances
+            found[block.start :, block] = distances.T
+        return to_host(found)
+
+    def inner_products(
+        self, X: Tensor, origins: NDArray[np.integer], neighbors: NDArray[np.integer]
+    ) -> Iterator[tuple[slice, FloatArray]]:
+        """As ``KeptArithmetic`` says."""
+        around, others = self._index(origins), self._index(neighbors)
+        n, k = neighbors.shape
+        for block in slices(n, k * X.shape[1]):
+            away = X[others[block]].double() - X[around[block], None].double()
+            largest = away.abs().amax(dim=(1, 2), keepdim=True)
+            away /= torch.where(largest > 0, largest, 1.0)
+            yield block, to_host(away @ away.mT)
+
+    def group_products(
+        self, X: Tensor, groups: NDArray[np.int64], origin: FloatArray
+    ) -> FloatArray:
+        """As ``KeptArithmetic`` says."""
+        Z = X[self._index(groups)].double() - self._vector(origin)
+        return to_host(Z @ Z.mT)
+
     def _empty(self, shape: torch.Size) -> Tensor:
         return torch.empty(shape, dtype=torch.float32, device=self._device)
 
@@ -114,6 +192,15 @@ class KeptOnTorch:
     def _vector(self, values: FloatArray) -> Tensor:
         return torch.from_numpy(np.ascontiguousarray(values)).to(self._device)
 
+    def _index(self, values: NDArray[np.integer]) -> Tensor:
+        return torch.from_numpy(values.astype(np.int64, copy=False)).to(self._device)
+
     def _single(self, values: FloatArray) -> Tensor:
         # Rounded first: half as much travels.
         return torch.from_numpy(values.astype(np.float32, order="C")).to(self._device)
+
+
+def _directions(X: Tensor, lengths: Tensor, rows: slice) -> Tensor:
+    """Return some vectors scaled to length one; those of length zero stay zero, (b, d)."""
+    length = lengths[rows, None]
+    return X[rows].double() / torch.where(length > 0, length, 1.0)

@@ -1,9 +1,11 @@
-"""What errors make of the vectors that were kept of a layer, whoever does it.
+"""What is made of the vectors that were kept of a layer, whoever does it.
 
-Products are made in float32, of vectors about one long: an error needs no more digits. They stay
-where the vectors are, for between two layers they are as large; what comes back is small.
+For errors products are made in float32, of vectors about one long: an error needs no more digits.
+They stay where the vectors are, for between two layers they are as large; what comes back is
+small. What numbers are made of is multiplied in float64.
 """
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeAlias, TypeVar
 
 import numpy as np
@@ -102,4 +104,34 @@ class KeptArithmetic(Protocol[V_contra, Z]):
             mapped: x times the map of least squares, (n, d_y).
             turned: x times the joint covariance, (n, d_y).
             shift: what the scope's tokens add to all of these.
+        """
+
+    def squared_cosines(self, X: V_contra, norms: FloatArray) -> FloatArray:
+        """As ``unit_pairs.squared_cosines`` says."""
+
+    def gaussian_sums(
+        self, X: V_contra, norms: FloatArray, windows: NDArray[np.int64], *, t: float
+    ) -> FloatArray:
+        """As ``unit_pairs.gaussian_sums`` says."""
+
+    def pair_distances(self, X: V_contra, rows: NDArray[np.int64]) -> FloatArray:
+        """Return the distances of all pairs of some rows, from float64 differences, (k, k)."""
+
+    def inner_products(
+        self, X: V_contra, origins: NDArray[np.integer], neighbors: NDArray[np.integer]
+    ) -> Iterator[tuple[slice, FloatArray]]:
+        """As ``neighborhoods.inner_products`` says."""
+
+    def group_products(
+        self, X: V_contra, groups: NDArray[np.int64], origin: FloatArray
+    ) -> FloatArray:
+        """Return the inner products of the rows of each group with each other.
+
+        Args:
+            X: (n, d).
+            groups: the rows of each, (n_groups, k).
+            origin: what is subtracted from each row, (d,).
+
+        Returns:
+            In float64, (n_groups, k, k).
         """

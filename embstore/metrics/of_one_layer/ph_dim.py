@@ -1,12 +1,12 @@
 """Persistent homology dimension: how the shortest tree grows with the number of points."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 from numpy.typing import NDArray
 
 from embstore.geometry.row_loops import lengths
-from embstore.geometry.spanning_trees import pair_distances, tree_length
+from embstore.geometry.spanning_trees import tree_length
 from embstore.metrics.families.dimension import OWN_PASS, estimate
 from embstore.metrics.metric import Description
 from embstore.metrics.one_layer import Cloud
@@ -46,7 +46,9 @@ def ph_dim(totals: FloatArray) -> float:
     return 1.0 / (1.0 - slope) if slope < 1 else float("nan")
 
 
-def tree_lengths(points: NDArray[np.floating]) -> FloatArray:
+def tree_lengths(
+    points: NDArray[np.floating], distances_of: Callable[[NDArray[np.int64]], FloatArray]
+) -> FloatArray:
     """Build minimum spanning trees in the distinct points of a sample, and in parts of them.
 
     Sets of up to 2,048 points are drawn by seed, at least four; each is dealt into halves,
@@ -56,17 +58,18 @@ def tree_lengths(points: NDArray[np.floating]) -> FloatArray:
 
     Args:
         points: distinct, at least 320, (n, d).
+        distances_of: gives the distances of all pairs of some of them, (k, k).
 
     Returns:
         The mean length of a tree of each size, (4,).
     """
     n = len(points)
-    at_once = pair_distances(points) if n < _MOST + _PARTS[-1] else None
+    at_once = distances_of(np.arange(n)) if n < _MOST + _PARTS[-1] else None
     sets = list(_sets(points))
     totals = np.zeros(len(_PARTS))
     for chosen in sets:
         if at_once is None:
-            distances, members = pair_distances(points[chosen]), np.arange(len(chosen))
+            distances, members = distances_of(chosen), np.arange(len(chosen))
         else:
             distances, members = at_once, chosen
         for size, parts in enumerate(_PARTS):
@@ -95,7 +98,11 @@ def _number(cloud: Cloud) -> float:
     rows = cloud.graph.rows
     if len(rows) < LEAST_POINTS:
         return float("nan")
-    return ph_dim(tree_lengths(cloud.sample[rows]))
+
+    def distances_of(chosen: NDArray[np.int64]) -> FloatArray:
+        return cloud.of_sample(lambda kept, X: kept.pair_distances(X, rows[chosen]))
+
+    return ph_dim(tree_lengths(cloud.sample[rows], distances_of))
 
 
 def _why_undefined(_cloud: Cloud, n: int) -> str:

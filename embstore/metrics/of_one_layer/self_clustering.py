@@ -2,7 +2,6 @@
 
 import numpy as np
 
-from embstore.geometry.unit_pairs import squared_cosines
 from embstore.metrics.families.directional import directional_of_sample
 from embstore.metrics.metric import Description
 from embstore.metrics.one_layer import Cloud
@@ -37,7 +36,7 @@ def self_clustering(squares: float, n: int, d: int) -> float:
 
 def sums(cloud: Cloud) -> FloatArray:
     """Sum over the sample the squared cosines of each of its vectors with all, (n_sample,)."""
-    return squared_cosines(cloud.sample, cloud.sample_norms)
+    return cloud.of_sample(lambda kept, X: kept.squared_cosines(X, cloud.sample_norms))
 
 
 def _number(cloud: Cloud) -> float:

@@ -4,7 +4,6 @@ import math
 
 import numpy as np
 
-from embstore.geometry.unit_pairs import gaussian_sums
 from embstore.metrics.families.directional import directional_of_sample
 from embstore.metrics.metric import Description
 from embstore.metrics.one_layer import Cloud
@@ -45,7 +44,8 @@ def near_others(cloud: Cloud) -> tuple[FloatArray, FloatArray]:
     directed = norms > 0
     of_window = np.bincount(windows, directed, minlength=cloud.clusters.n_windows)
     counts = np.where(directed, directed.sum() - of_window[windows], 0.0)
-    return gaussian_sums(cloud.sample, norms, windows, t=_T), counts
+    sums = cloud.of_sample(lambda kept, X: kept.gaussian_sums(X, norms, windows, t=_T))
+    return sums, counts
 
 
 def _number(cloud: Cloud) -> float:

@@ -7,6 +7,7 @@ from scipy.sparse import csr_matrix
 from scipy.sparse.csgraph import minimum_spanning_tree
 from scipy.spatial.distance import pdist, squareform
 
+from embstore.geometry.spanning_trees import pair_distances
 from embstore.metrics.metric import MetricValue, evaluate
 from embstore.metrics.of_one_layer import ph_dim
 from embstore.metrics.of_one_layer.ph_dim import tree_lengths
@@ -26,7 +27,7 @@ def length(X: NDArray[np.float64]) -> float:
 
 def test_the_tree_of_all_is_the_peers_and_parts_have_those_of_random_parts() -> None:
     X = manifolds.gaussian(640, 6, 12)
-    lengths = tree_lengths(X)
+    lengths = tree_lengths(X, lambda rows: pair_distances(X[rows]))
     assert lengths[0] == pytest.approx(length(X), rel=1e-12)
     rng = np.random.default_rng(0)
     for found_length, size in zip(lengths[1:], (320, 160, 80), strict=True):
