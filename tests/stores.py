@@ -16,6 +16,9 @@ from embstore.store.locking import DEFAULT_TIMEOUT
 from embstore.store.writing import write_runs
 from embstore.types import Run
 
+# Of a DuckDB file; each has a checksum, so that a damage anywhere in it is a damage to all of it.
+_BLOCK = 262_144
+
 
 def new_store(path: Path, runs: Iterable[Run] = ()) -> Database:
     """Make a store at a path that is free, with these runs in it.
@@ -39,7 +42,7 @@ def file_database(path: Path, *, timeout: float = DEFAULT_TIMEOUT) -> Database:
 def spoil(path: Path) -> None:
     """Damage a store so that it opens, and some of its numbers cannot be read."""
     content = path.read_bytes()
-    for start in range(len(content) - 200_000, 0, -4096):
+    for start in range(len(content) - 200_000, 0, -_BLOCK):
         path.write_bytes(content[:start] + bytes(4096) + content[start + 4096 :])
         with contextlib.suppress(duckdb.Error), duckdb.connect(path, read_only=True) as connection:
             connection.execute("SELECT bit_xor(hash(r)) FROM run AS r").fetchall()
