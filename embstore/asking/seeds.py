@@ -31,6 +31,7 @@ _IN_ONE = {
 _MOST_NAMED = 3
 
 _RUNS = "run_id IN (SELECT unnest(string_split({runs}, ',')))"
+_HAS_GROUPS = "SELECT seed_group FROM model_group GROUP BY seed_group HAVING count(*) > 1"
 _LEFT_OUT = """
 SELECT model.name AS model, seed_run.seed_group, min(seed_run.differs) AS differs
 FROM seed_run
@@ -121,6 +122,9 @@ def seed_notes(
     spread = str(values.get("seeds"))
     drawn = {"model", "n_seeds"} <= set(table.column_names) and table.num_rows > 0
     if spread not in _SPREADS or values.get("runs") or not drawn:
+        return ()
+    # Most stores have no groups, and what follows takes longer than many a question.
+    if not database.select(_HAS_GROUPS).num_rows:
         return ()
     chosen = _RUNS.format(runs=quoted_ids(runs_of(table)))
     left_out, copies, apart, replaced = (
