@@ -11,6 +11,7 @@ from embstore.tables.brief import brief
 from embstore.tables.fitting import GAP, Column, fitted
 from embstore.tables.glance import Glance
 from embstore.tables.moments import moments
+from embstore.tables.scalars import texts
 from embstore.tables.shorten import width_of
 from embstore.tables.sparklines import ends_of, range_of, sparkline
 from embstore.tables.text import even
@@ -106,11 +107,11 @@ def _to_the_minute(table: "pa.Table") -> "pa.Table":
 
     for place, field in enumerate(table.schema):
         if pa.types.is_timestamp(field.type):
-            texts = pa.chunked_array(map(moments, table.column(place).chunks), pa.string())
+            found = pa.chunked_array(map(moments, table.column(place).chunks), pa.string())
             for zone, after in ((r"\+00:00", "Z"), ("", "")):
                 pattern = rf"^(\S+)T(\d\d:\d\d):\d\d(\.\d+)?{zone}$"
-                texts = pc.replace_substring_regex(texts, pattern, rf"\1 \2{after}")
-            table = table.set_column(place, field.name, texts)
+                found = pc.replace_substring_regex(found, pattern, rf"\1 \2{after}")
+            table = table.set_column(place, field.name, found)
     return table
 
 
@@ -141,8 +142,8 @@ def _drawn(table: "pa.Table") -> "tuple[pa.Table, list[str]]":
         lists = [numbers or [] for numbers in table.column(place).to_pylist()]
         if max(map(len, lists), default=0) > _SHORT_LIST:
             ends = ends_of(lists)
-            texts = [sparkline(numbers, _IN_A_CELL, ends) for numbers in lists]
-            table = table.set_column(place, field.name, pa.array(texts, pa.string()))
+            drawn = texts([sparkline(numbers, _IN_A_CELL, ends) for numbers in lists])
+            table = table.set_column(place, field.name, drawn)
             if ends:
                 scales.append(f"{field.name}: blocks from {range_of(ends)}")
     return table, scales

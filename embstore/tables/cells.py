@@ -9,7 +9,7 @@ import re
 from typing import TYPE_CHECKING
 
 from embstore.tables.moments import is_moment, moments
-from embstore.tables.scalars import text
+from embstore.tables.scalars import text, texts
 from embstore.tables.values import plain_values
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ def separated(array: "pa.Array", delimiter: str) -> "pa.Array":
     if is_moment(type_):
         return moments(array)
     if not kind.is_string(type_):
-        array = pa.array([_cell(value) for value in plain_values(array)], pa.string())
+        array = texts([_cell(value) for value in plain_values(array)])
     return _quoted(array, delimiter)
 
 
@@ -43,17 +43,17 @@ def in_json(array: "pa.Array") -> "pa.Array":
     kind = pa.types
     type_ = array.type
     if kind.is_floating(type_):
-        texts = pc.if_else(pc.is_finite(array), _floats(array), text(None))
+        written = pc.if_else(pc.is_finite(array), _floats(array), text(None))
     elif kind.is_null(type_) or kind.is_boolean(type_) or kind.is_integer(type_):
-        texts = array.cast(pa.string())
+        written = array.cast(pa.string())
     elif is_moment(type_):
-        texts = pc.binary_join_element_wise(text('"'), moments(array), text('"'), text(""))
+        written = pc.binary_join_element_wise(text('"'), moments(array), text('"'), text(""))
     elif kind.is_string(type_) and not _IN_JSON.search(_bytes_of(array)):
-        texts = pc.binary_join_element_wise(text('"'), array, text('"'), text(""))
+        written = pc.binary_join_element_wise(text('"'), array, text('"'), text(""))
     else:
-        values = [None if value is None else json_text(value) for value in plain_values(array)]
-        texts = pa.array(values, pa.string())
-    return pc.fill_null(texts, text("null"))
+        values = plain_values(array)
+        written = texts([None if value is None else json_text(value) for value in values])
+    return pc.fill_null(written, text("null"))
 
 
 def json_text(value: object) -> str:

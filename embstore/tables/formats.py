@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from embstore.common.names import distinct
 from embstore.tables.cells import in_json, joined, lines, separated
-from embstore.tables.scalars import text
+from embstore.tables.scalars import text, texts
 from embstore.tables.values import batches, plain_values
 
 if TYPE_CHECKING:
@@ -70,17 +70,14 @@ def write_parquet(table: "pa.Table", sink: BinaryIO) -> None:
     table = table.rename_columns(distinct(table.column_names))
     for place, field in enumerate(table.schema):
         if not _in_parquet(field.type):
-            texts = [separated_text(chunk) for chunk in table.column(place).chunks]
-            table = table.set_column(place, field.name, pa.chunked_array(texts, pa.string()))
+            written = [separated_text(chunk) for chunk in table.column(place).chunks]
+            table = table.set_column(place, field.name, pa.chunked_array(written, pa.string()))
     pq.write_table(table, sink, row_group_size=_ROW_GROUP)
 
 
 def separated_text(array: "pa.Array") -> "pa.Array":
     """Return a column as text that needs no quotes."""
-    import pyarrow as pa
-
-    texts = [None if v is None else str(v) for v in plain_values(array)]
-    return pa.array(texts, pa.string())
+    return texts([None if v is None else str(v) for v in plain_values(array)])
 
 
 def _not_empty(column: "pa.Array") -> "pa.Array":

@@ -7,7 +7,7 @@ the years 1 to 9999, and Arrow writes those up to 32767.
 from datetime import date
 from typing import TYPE_CHECKING
 
-from embstore.tables.scalars import text, whole
+from embstore.tables.scalars import text, texts, whole
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -58,8 +58,7 @@ def moments(array: "pa.Array") -> "pa.Array":
     type_ = array.type
     zone = type_.tz if pa.types.is_timestamp(type_) else None
     if zone is not None and zone not in _UTC_NAMES and not beyond_python(array):
-        values = [None if value is None else value.isoformat() for value in array.to_pylist()]
-        return pa.array(values, pa.string())
+        return texts([None if value is None else value.isoformat() for value in array.to_pylist()])
     # Each once: most come again and again.
     different = array.dictionary_encode()
     return _different_moments(different.dictionary).take(different.indices)
@@ -73,18 +72,18 @@ def _different_moments(array: "pa.Array") -> "pa.Array":
     local = array
     if pa.types.is_timestamp(array.type) and array.type.tz is not None:
         local, zone = array.view(pa.timestamp(array.type.unit)), "+00:00"
-    texts = pc.replace_substring(local.cast(pa.string()), " ", "T")
+    found = pc.replace_substring(local.cast(pa.string()), " ", "T")
     # As Python writes it: no fraction that is 0.
-    texts = pc.replace_substring_regex(texts, r"\.0+$", "")
+    found = pc.replace_substring_regex(found, r"\.0+$", "")
     if zone:
-        texts = pc.binary_join_element_wise(texts, text(zone), text(""))
+        found = pc.binary_join_element_wise(found, text(zone), text(""))
     outside = _outside(array)
     numbers = _whole_numbers(array).filter(outside).to_pylist()
     if not numbers:
-        return texts
+        return found
     known = _special(array.type)
     written = [known.get(number) or _far(number, array.type) + zone for number in numbers]
-    return pc.replace_with_mask(texts, outside, pa.array(written, pa.string()))
+    return pc.replace_with_mask(found, outside, texts(written))
 
 
 def _special(type_: "pa.DataType") -> dict[int, str]:

@@ -1,6 +1,9 @@
-"""Single values for Arrow to compute with; for a text of Python's it imports pandas, if it can."""
+"""Python's texts and numbers for Arrow, which would import pandas to look whether they are its."""
 
 import sys
+from array import array
+from collections.abc import Sequence
+from itertools import accumulate
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -9,14 +12,23 @@ if TYPE_CHECKING:
 
 def text(value: str | None) -> "pa.Scalar":
     """Return a text for Arrow to compute with."""
+    return texts([value])[0]
+
+
+def texts(values: Sequence[str | None]) -> "pa.Array":
+    """Return texts as an array, None as NULL."""
     import pyarrow as pa
 
-    if value is None:
-        return pa.nulls(1, pa.string())[0]
-    content = value.encode()
-    ends = b"".join(end.to_bytes(4, sys.byteorder) for end in (0, len(content)))
-    buffers = [None, pa.py_buffer(ends), pa.py_buffer(content)]
-    return pa.Array.from_buffers(pa.string(), 1, buffers)[0]
+    encoded = [b"" if value is None else value.encode() for value in values]
+    ends = array("q", accumulate(map(len, encoded), initial=0))
+    known = bytearray(-(-len(encoded) // 8))
+    for place, value in enumerate(values):
+        if value is not None:
+            known[place // 8] |= 1 << place % 8
+    parts = bytes(known), ends.tobytes(), b"".join(encoded)
+    buffers = [pa.py_buffer(part) for part in parts]
+    found = pa.Array.from_buffers(pa.large_string(), len(encoded), buffers)
+    return found.cast(pa.string())
 
 
 def whole(number: int, type_: "pa.DataType") -> "pa.Scalar":

@@ -443,8 +443,11 @@ class TestProcess:
             "store.query('peak_layer', models=['lab/decoder'])\n"
             "repr(store.query('runs'))\n"
             "import io\nfrom embstore.cli.output import render\n"
-            "for format_ in ('csv', 'json', 'md', 'table'):\n"
-            "    render(store.query('runs').table, format_, io.BytesIO())\n"
+            "for name in ('runs', 'layer_profile', 'models'):\n"
+            "    answer = store.query(name)\n"
+            "    answer.at_a_glance(80)\n"
+            "    for format_ in ('csv', 'json', 'md', 'table'):\n"
+            "        render(answer.table, format_, io.BytesIO())\n"
         )
         assert not {"pandas", "torch", "scipy", "altair"} & imported(code, store)
 
