@@ -19,7 +19,7 @@ from embstore.cli.compare import app as compare_app
 from embstore.cli.derive import app as derive_app
 from embstore.cli.ingest import app as ingest_app
 from embstore.cli.interrupts import INTERRUPTED, heed_signals
-from embstore.cli.light_imports import skip_grammar_of_addresses
+from embstore.cli.light_imports import skip_grammar_of_addresses, skip_pandas
 from embstore.cli.maintain import app as maintain_app
 from embstore.cli.measure import app as measure_app
 from embstore.cli.mend import app as mend_app
@@ -87,6 +87,7 @@ def main() -> None:
     open_missing_streams()
     show_notes()
     skip_grammar_of_addresses()
+    skip_pandas(sys.argv[1:])
     if isinstance(sys.stdout, io.TextIOWrapper):
         # Help has letters that not every terminal has. Data is written as UTF-8 in any case.
         sys.stdout.reconfigure(errors="backslashreplace")

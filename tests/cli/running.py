@@ -42,6 +42,8 @@ def embstore(
             patch.chdir(cwd)
         # It would listen to every signal from then on, and end the tests at a second Ctrl-C.
         patch.setattr("embstore.cli.main.heed_signals", lambda: None)
+        # What it would keep from its own process may be what other tests are about.
+        patch.setattr("embstore.cli.main.skip_pandas", lambda _words: None)
         # The command line ends at once where a thread still works; the tests go on.
         patch.setattr(os, "_exit", _exit)
         with _streams() as (out, err):

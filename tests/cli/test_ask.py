@@ -456,11 +456,14 @@ class TestProcess:
         assert done.stderr == ""
         assert done.stdout.startswith("model,")
 
-    def test_asking_imports_no_torch(self, store: Path, tmp_path: Path) -> None:
+    def test_asking_imports_no_torch_and_no_pandas(self, store: Path, tmp_path: Path) -> None:
         asked = [
             ["query", "layer_profile", "-p", "metric=twonn", "-s", str(store)],
             ["chart", "layer_profile", "-s", str(store), "-o", str(tmp_path / "x.svg")],
             ["ls", "metrics"],
+            ["info", "-s", str(store)],
+            ["-q", "compare", "lab/decoder", "lab/encoder", "-s", str(store)],
+            ["report", "-s", str(store), "-o", str(tmp_path / "report.html")],
         ]
         code = (
             "import sys\nfrom embstore.cli.main import main\n"
@@ -468,7 +471,7 @@ class TestProcess:
             "    sys.argv = ['embstore', *arguments]\n"
             "    try:\n        main()\n    except SystemExit as end:\n        assert not end.code\n"
         )
-        assert not {"torch", "transformers", "lark"} & imported(code)
+        assert not {"torch", "transformers", "lark", "pandas"} & imported(code)
 
 
 class TestLimits:
