@@ -14,8 +14,9 @@ if TYPE_CHECKING:
     from embstore.store.lake.address import LakeAddress
 
 _LONGEST = 400
-# What PostgreSQL and libpq say where another attempt, a little later, may succeed.
-_PASSING = re.compile(
+# What PostgreSQL and libpq say where another attempt, a little later, may succeed. Compiled when it
+# is needed: that takes as long as many a module.
+_PASSING = (
     r"connection refused|server closed the connection|terminating connection|could not connect"
     r"|connection (?:is|was|has been) (?:lost|closed|reset)|the connection is closed"
     r"|connection reset by peer|SSL connection has been closed|no connection to the server"
@@ -24,8 +25,7 @@ _PASSING = re.compile(
     # Where a connection breaks in the middle, DuckDB fails to end its transaction.
     r'|failed to execute query "(?:ROLLBACK|COMMIT|BEGIN)|current transaction is aborted'
     # DuckLake's own: another wrote in the same moment.
-    r"|transaction conflict|exceeded the maximum retry count",
-    re.IGNORECASE,
+    r"|transaction conflict|exceeded the maximum retry count"
 )
 _CONNECTING = re.compile(r'Unable to connect to Postgres at ".*": (.*)', re.DOTALL)
 _OTHER_PATH = re.compile(
@@ -41,7 +41,7 @@ def is_passing(error: BaseException) -> bool:
     """Say whether the reason for an error may be gone in a moment."""
     # DuckDB (1.5.5) also fails inside itself where a server is lost in the middle of an answer.
     inside = isinstance(error, duckdb.InternalException | duckdb.FatalException)
-    return inside or _PASSING.search(str(error)) is not None
+    return inside or re.search(_PASSING, str(error), re.IGNORECASE) is not None
 
 
 def not_reached(address: "LakeAddress", error: BaseException) -> StoreError:
