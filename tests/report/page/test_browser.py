@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 import axe_playwright_python
 import pytest
+from playwright.sync_api import expect
 
 from embstore.report.write import build_report
 from embstore.store.database import Database
@@ -79,8 +80,7 @@ def test_selectors_change_the_chart(hostile_page: Path, visit: Open) -> None:
     profiles.get_by_role("button", name="Choose none").click()
     assert profiles.locator("svg.plot").count() == 0
     assert profiles.locator(".empty").inner_text() == "No model is chosen."
-    page.wait_for_timeout(300)
-    assert page.locator("#live").inner_text() == "0 models chosen."
+    expect(page.locator("#live")).to_have_text("0 models chosen.")
 
 
 def test_missing_cells_are_hatched_and_named(hostile_page: Path, visit: Open) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import axe_playwright_python
 import pytest
+from playwright.sync_api import expect
 
 from embstore.report.write import build_report
 from embstore.store.database import Database
@@ -113,8 +114,7 @@ def test_layers_are_chosen_as_a_range(page_of_lines: Path, visit: Open) -> None:
         "decoder layer 4 after the final norm"
     )
     assert scales.locator("g.series").count() == 1
-    page.wait_for_timeout(300)
-    assert page.locator("#live").inner_text() == "1 layer chosen."
+    expect(page.locator("#live")).to_have_text("1 layer chosen.")
     slide(page, "scales", "From layer", 5)
     scales.get_by_label("Every", exact=True).select_option(label="layer")
     assert scales.locator("g.series").count() == 6
