@@ -34,7 +34,7 @@ help:
 	@echo "make quick  run those that take no pretrained model, no browser and little time"
 	@echo "make docs   renew the pages under docs/ that are made from the code, names.py, head.sql"
 	@echo "make tutorial  run docs/tutorial.ipynb and keep what it shows"
-	@echo "make bench  measure against the peers, write benchmarks/RESULTS.md (two hours)"
+	@echo "make bench  measure against the peers, write benchmarks/RESULTS.md (two and a half hours)"
 	@echo "make check  tests, lint, types and the wheel test"
 
 $(VENV)/base:

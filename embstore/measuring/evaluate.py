@@ -109,10 +109,9 @@ def measure_layer(
     curves: list[CurvePoint] = []
     spread: dict[Scope, FloatArray] = {}
     for scope, keep in keeps.items():
-        sample = record.sample if keep.all() else record.sample[keep]
         cloud = Cloud(
             moments=record.merged(GROUPS[scope], stack.few),
-            sample=sample,
+            sample=record.sample if keep.all() else record.sample[keep],
             clusters=Clusters.of(stack.sample_windows[keep]),
             graph=graphs.get(scope, NO_GRAPH),
             units=record.units,

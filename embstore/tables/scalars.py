@@ -20,15 +20,14 @@ def texts(values: Sequence[str | None]) -> "pa.Array":
     import pyarrow as pa
 
     encoded = [b"" if value is None else value.encode() for value in values]
-    ends = array("q", accumulate(map(len, encoded), initial=0))
+    ends = array("i", accumulate(map(len, encoded), initial=0))
     known = bytearray(-(-len(encoded) // 8))
     for place, value in enumerate(values):
         if value is not None:
             known[place // 8] |= 1 << place % 8
     parts = bytes(known), ends.tobytes(), b"".join(encoded)
     buffers = [pa.py_buffer(part) for part in parts]
-    found = pa.Array.from_buffers(pa.large_string(), len(encoded), buffers)
-    return found.cast(pa.string())
+    return pa.Array.from_buffers(pa.string(), len(encoded), buffers)
 
 
 def whole(number: int, type_: "pa.DataType") -> "pa.Scalar":

@@ -462,6 +462,7 @@ class TestProcess:
             ["chart", "layer_profile", "-s", str(store), "-o", str(tmp_path / "x.svg")],
             ["ls", "metrics"],
             ["info", "-s", str(store)],
+            ["sql", "SELECT $n AS n, now() AS t", "-p", "n=1", "-s", str(store)],
             ["-q", "compare", "lab/decoder", "lab/encoder", "-s", str(store)],
             ["report", "-s", str(store), "-o", str(tmp_path / "report.html")],
         ]

@@ -13,7 +13,8 @@ from embstore.geometry.kept.protocol import PairShift
 from embstore.geometry.neighbors.on_accelerator import distances_between
 from embstore.types import FloatArray
 
-# As if vectors were so wide: of 4,096 at a time all products take 128 MiB.
+# Where all pairs are looked at, vectors of fewer numbers count as having so many: then 4,096 are
+# taken at a time, and their products take 128 MiB.
 _LEAST_WIDTH = 2**13
 
 
