@@ -10,7 +10,6 @@ from torch import Tensor
 from embstore.geometry.arithmetic.precision import all_of_float32
 from embstore.geometry.arithmetic.tensors import slices, to_host
 from embstore.geometry.kept.protocol import PairShift
-from embstore.geometry.neighbors.on_accelerator import distances_between
 from embstore.types import FloatArray
 
 # Where all pairs are looked at, vectors of fewer numbers count as having so many: then 4,096 are
@@ -154,16 +153,13 @@ class KeptOnTorch:
 
     def pair_distances(self, X: Tensor, rows: NDArray[np.int64]) -> FloatArray:
         """As ``KeptArithmetic`` says."""
-        points, n = X[self._index(rows)], len(rows)
-        found = self._sums(n, n)
-        every = torch.arange(n, device=self._device)
-        for block in slices(n, n * X.shape[1]):
-            others = every[block.start :]
-            one = every[block][:, None].expand(-1, len(others))
-            distances = distances_between(points, one, others.expand_as(one))
-            found[block, block.start :] = distances
-            found[block.start :, block] = distances.T
-        return to_host(found)
+        points = X[self._index(rows)].double()
+        # By a power of two, which rounds nothing: squares stay within range.
+        scale = 2.0 ** float(torch.frexp(points.abs().max()).exponent)
+        points = points / scale
+        # Differences, not products: those lose near duplicates.
+        apart = torch.cdist(points, points, compute_mode="donot_use_mm_for_euclid_dist")
+        return to_host(apart * scale)
 
     def inner_products(
         self, X: Tensor, origins: NDArray[np.integer], neighbors: NDArray[np.integer]

@@ -71,7 +71,7 @@ def exact_distances_torch(
         for start in range(0, n, rows):
             part = slice(start, start + rows)
             here = torch.arange(start, min(start + rows, n), device=device)
-            lengths = distances_between(vectors, here[:, None].expand(-1, m), others[part])
+            lengths = _distances(vectors, here[:, None].expand(-1, m), others[part])
             ascending, order = lengths.sort(dim=1, stable=True)
             distances[part] = ascending.cpu().numpy()
             found[part] = others[part].gather(1, order).to("cpu", torch.int32).numpy()
@@ -149,7 +149,7 @@ def _within(points: "Tensor", around: "Tensor", unsure: "Tensor", radius: float)
     step = max(_BLOCK_DIFFERENCES // points.shape[1], 1)
     for start in range(0, len(places), step):
         part = slice(start, start + step)
-        near = distances_between(points, around[places[part]], others[part]) <= radius
+        near = _distances(points, around[places[part]], others[part]) <= radius
         total.index_add_(0, places[part], near.long())
     return total
 
@@ -175,7 +175,7 @@ def _roots(squares: "Tensor") -> "Tensor":
     return found
 
 
-def distances_between(points: "Tensor", one: "Tensor", other: "Tensor") -> "Tensor":
+def _distances(points: "Tensor", one: "Tensor", other: "Tensor") -> "Tensor":
     """Return the distances of pairs of points, from float64 differences, of any shape."""
     import torch
 
