@@ -128,8 +128,8 @@ def run_question(
             other parameters than it uses, or the SQL fails.
     """
     values = bind(question, params)
-    in_sql = values_in_sql(question, values)
     with database.held():
+        in_sql = values_in_sql(question, values, database.parameters_of(question.sql))
         _check_known(database, question, values)
         if question.built_in:
             # The values are written into the SQL: to bind one, DuckDB's client imports pandas
@@ -159,21 +159,19 @@ def bind(
 
 
 def values_in_sql(
-    question: Question, values: Mapping[str, ParameterValue]
+    question: Question, values: Mapping[str, ParameterValue], in_sql: frozenset[str]
 ) -> dict[str, ParameterValue]:
     """Return the values that a question's SQL uses; the chart line may use the others.
 
     Args:
         question: what to ask.
         values: of every declared parameter, as ``bind`` gives them.
+        in_sql: the names of the parameters in its SQL.
 
     Raises:
         QueryError: a parameter is used and not declared, or declared and not used.
     """
-    from embstore.store.statement import statement_parameters
-
     declared = {parameter.name for parameter in question.parameters}
-    in_sql = statement_parameters(question.sql)
     in_chart = question.encoding.parameters if question.encoding else frozenset()
     for place, used in (("SQL", in_sql), ("chart line", in_chart)):
         for name in sorted(used - declared):

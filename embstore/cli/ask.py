@@ -147,10 +147,13 @@ def query(
     params = assignments(param or ())
     if show:
         from embstore.asking.literal_sql import portable_sql
+        from embstore.store.statement import statement_parameters
 
         shown = question.sql
         if duckdb:
-            shown = portable_sql(question, values_in_sql(question, bind(question, params)))
+            in_sql = statement_parameters(shown)
+            values = values_in_sql(question, bind(question, params), in_sql)
+            shown = portable_sql(question, values)
         write_out(shown.encode(), output)
         return
     from embstore.api.store import open_store

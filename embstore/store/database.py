@@ -23,7 +23,12 @@ from embstore.store.patience import patiently
 from embstore.store.places import Place
 from embstore.store.reading import asking, holding, is_held
 from embstore.store.session import fetch
-from embstore.store.statement import check_parameters, check_untrusted, readable_plan
+from embstore.store.statement import (
+    check_parameters,
+    check_untrusted,
+    readable_plan,
+    statement_parameters,
+)
 from embstore.store.tampering import missing_parts
 
 if TYPE_CHECKING:
@@ -94,6 +99,15 @@ class Database:
             StoreError: the store cannot be opened or read.
         """
         return self._ask(lambda connection: self._fetch(connection, sql, {}))
+
+    def parameters_of(self, sql: str) -> frozenset[str]:
+        """Return the names of the ``$named`` parameters that one statement uses.
+
+        Raises:
+            QueryError: the text is not one statement.
+            StoreError: the store cannot be opened.
+        """
+        return self._ask(lambda connection: statement_parameters(sql, connection))
 
     def select_untrusted(
         self,
@@ -329,11 +343,11 @@ class Database:
     def _patience(self, *, long: bool) -> float:
         return self.timeout * (_PATIENCE if long else 1)
 
-    def _ask(self, question: Callable[[duckdb.DuckDBPyConnection], pa.Table]) -> pa.Table:
+    def _ask(self, question: Callable[[duckdb.DuckDBPyConnection], T]) -> T:
         """Open the store and ask; again, if a server was lost and no connection is held."""
         place = (self.home.key, self.home.connect)
 
-        def once() -> pa.Table:
+        def once() -> T:
             with asking(place[0], self.timeout, place[1]) as connection:
                 return question(connection)
 

@@ -1,6 +1,5 @@
 """Checks a SQL text before it runs: its parameters, and what untrusted SQL may do."""
 
-import functools
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -38,15 +37,25 @@ _FILE = re.compile(r"[./\\:]")
 _OF_A_PART = {"", "main", "memory", "temp", "system", "information_schema", "pg_catalog"}
 
 
-@functools.lru_cache(maxsize=64)
-def statement_parameters(sql: str) -> frozenset[str]:
+def statement_parameters(
+    sql: str, connection: duckdb.DuckDBPyConnection | None = None
+) -> frozenset[str]:
     """Return the names of the ``$named`` parameters that one statement uses.
+
+    Args:
+        sql: the statement.
+        connection: any that is open; else one is opened, which takes longer than to read SQL.
+
+    Raises:
+        QueryError: the text is not one statement.
 
     >>> sorted(statement_parameters("SELECT $a + $b + $a"))
     ['a', 'b']
     """
-    with duckdb.connect(config={"enable_external_access": "false"}) as connection:
-        return frozenset(_single(connection, sql).named_parameters)
+    if connection is None:
+        with duckdb.connect(config={"enable_external_access": "false"}) as opened:
+            return statement_parameters(sql, opened)
+    return frozenset(_single(connection, sql).named_parameters)
 
 
 def check_parameters(
@@ -58,7 +67,7 @@ def check_parameters(
         UsageError: naming them and those that the statement has.
         QueryError: the text is not one statement.
     """
-    names = set(_single(connection, sql).named_parameters)
+    names = statement_parameters(sql, connection)
     if any(name.isdigit() for name in names):
         raise UsageError("the SQL has unnamed parameters: write $name instead of ? or $1")
     missing, unknown = sorted(names - params.keys()), sorted(params.keys() - names)

@@ -10,6 +10,7 @@ from embstore.asking.literal_sql import literal, portable_sql
 from embstore.asking.parameters import ParameterValue
 from embstore.asking.question import parse_question
 from embstore.store.database import Database
+from embstore.store.statement import statement_parameters
 from tests.stores import new_store
 from tests.synthetic import ALL_METRICS, make_run
 
@@ -36,7 +37,7 @@ def test_every_question_runs_in_plain_duckdb(database: Database, name: str) -> N
     question = find_questions()[name]
     known = {parameter.name for parameter in question.parameters}
     asked = {"models": ["lab/it's"]} if "models" in known else {}
-    values = values_in_sql(question, bind(question, asked))
+    values = values_in_sql(question, bind(question, asked), statement_parameters(question.sql))
     # What they are when bound.
     answer = database.select(question.sql, values)
     with duckdb.connect(str(database.path), read_only=True) as plain:

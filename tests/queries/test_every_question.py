@@ -93,7 +93,7 @@ class TestEveryQuestion:
 
     def test_is_one_select(self, name: str, small: Database) -> None:
         question = find_question(name)
-        values = values_in_sql(question, bind(question))
+        values = values_in_sql(question, bind(question), statement_parameters(question.sql))
         assert small.select_untrusted(question.sql, values).num_rows > 0
 
     def test_is_short_enough_to_read(self, name: str) -> None:
