@@ -1,8 +1,10 @@
-"""What a reader does on a page: wait, choose, download."""
+"""What a reader does on a page: wait, choose, download; and what axe says of it."""
 
 import csv
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+import axe_playwright_python
 
 from tests.report.conftest import Visit
 
@@ -41,3 +43,25 @@ def downloaded(page: "Page", table: "Locator", folder: Path) -> list[dict[str, s
     arriving.value.save_as(file)
     with file.open(encoding="utf-8", newline="") as text:
         return list(csv.DictReader(text))
+
+
+# Of what is in order only the number of rules comes over, not every element with its path.
+_AXE = """
+async () => {
+  const found = await axe.run({ resultTypes: ["violations"], selectors: false });
+  return { violations: found.violations, passes: found.passes.length };
+}
+"""
+
+
+def serious_violations(page: "Page") -> tuple[list[tuple[str, str]], int]:
+    """Return what axe finds to be serious, as rules and elements, and how many rules are kept."""
+    source = Path(axe_playwright_python.__file__).with_name("axe.min.js")
+    page.evaluate(source.read_text(encoding="utf-8"))
+    found: dict[str, Any] = page.evaluate(_AXE)
+    serious = [
+        (violation["id"], violation["nodes"][0]["html"])
+        for violation in found["violations"]
+        if violation["impact"] in {"serious", "critical"}
+    ]
+    return serious, found["passes"]
