@@ -18,8 +18,8 @@ import typer.testing
 
 # `make quick` leaves out what is marked so; pyproject.toml says what each mark means.
 LONG = ("slow", "browser", "models")
-# Tests with these fixtures need no decorator.
-MARKED = {"browser": "browser", "demo": "models"}
+# Tests with these fixtures need no decorator; what a database server answers takes seconds.
+MARKED = {"browser": "browser", "demo": "models", "postgres": "slow"}
 
 
 def pytest_configure() -> None:
@@ -48,7 +48,7 @@ def pytest_collection() -> Generator[None, object, object]:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what takes a browser or the demo, and begin with the files that have long tests.
+    """Mark what takes a browser, the demo or a server, and begin with the files of long tests.
 
     Workers take file after file, so that what a file's tests share is made once; a long one
     that came last would leave the other workers without work.

@@ -43,7 +43,7 @@ def missing_parts(connection: duckdb.DuckDBPyConnection, place: str) -> list[str
     if revision_of(place, connection) != migration.HEAD:
         return []
     there = dict(connection.execute(_PARTS).fetchall())
-    gone = sorted(part for part in _as_made(_PARTS) if part not in there)
+    gone = sorted(part for part in _as_made()[_PARTS] if part not in there)
     tables = {part.partition(" ")[2] for part in gone if " " in part}
     # Not each column of what is gone as a whole.
     return [part for part in gone if part.partition(".")[0] not in tables]
@@ -61,11 +61,13 @@ def changed_views(database: "Database") -> list[str]:
 
 def _changed(database: "Database", sql: str) -> list[str]:
     found = {row["name"]: row["made"] for row in database.select(sql).to_pylist()}
-    return sorted(name for name, made in _as_made(sql).items() if found.get(name) != made)
+    return sorted(name for name, made in _as_made()[sql].items() if found.get(name) != made)
 
 
 @functools.cache
-def _as_made(sql: str) -> Mapping[str, str]:
+def _as_made() -> Mapping[str, Mapping[str, str]]:
+    """Return what a new store answers to each query; once, for making its tables takes longest."""
     with duckdb.connect(":memory:", config=dict(settings.IN_MEMORY)) as connection:
         connection.execute(migration.head_script())
-        return dict(connection.execute(sql).fetchall())
+        asked = (_PARTS, _TABLES, _VIEWS)
+        return {sql: dict(connection.execute(sql).fetchall()) for sql in asked}

@@ -85,6 +85,7 @@ def test_what_lm_eval_returns_is_read() -> None:
     ]
 
 
+@pytest.mark.slow
 def test_a_store_takes_them_in_and_removes_them(store: Store, tmp_path: Path) -> None:
     done = store.import_scores(pd.DataFrame(COLUMNS))
     assert (done.new, done.matched, done.n_unmatched) == (2, 1, 1)

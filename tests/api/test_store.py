@@ -57,6 +57,7 @@ def test_sql_reads_and_cannot_write(store: Store) -> None:
         store.sql(text)
 
 
+@pytest.mark.slow
 def test_chart_is_altairs_and_knows_the_metric(store: Store) -> None:
     chart = store.chart("layer_profile", metric="twonn", by="layer")
     assert isinstance(chart, alt.VConcatChart)
@@ -87,6 +88,7 @@ def test_a_notebook_shows_the_chart_and_the_store(store: Store, tmp_path: Path) 
     assert "2026-11-02 09:30 UTC" in shown
 
 
+@pytest.mark.slow
 def test_an_answer_draws_itself(store: Store) -> None:
     answer = store.query("layer_profile", metric="twonn", by="layer")
     drawn = store.chart("layer_profile", metric="twonn", by="layer", theme="dark")

@@ -160,6 +160,7 @@ class TestDimensions:
 class TestUnequalRuns:
     """Numbers side by side that were not measured alike."""
 
+    @pytest.mark.slow
     def test_runs_that_differ_in_more_than_model_and_text_are_told_of(self, store: Store) -> None:
         assert store.query("layer_profile", models=["a", "b"]).notes == ()
         (note,) = store.query("layer_profile", models=["a", "c"]).notes

@@ -16,6 +16,7 @@ def store(tmp_path: Path) -> Store:
     return open_store(tmp_path / "s.duckdb")
 
 
+@pytest.mark.slow
 def test_python_is_told_in_the_words_of_the_command_line(store: Store) -> None:
     why = f"{store.place} has no checkpoint with a training step"
     assert store.query("phases").why_empty == why

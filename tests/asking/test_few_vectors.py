@@ -17,6 +17,7 @@ def small(tmp_path: Path) -> Store:
     return Store(new_store(tmp_path / "s.duckdb", runs))
 
 
+@pytest.mark.slow
 def test_answers_and_charts_say_so_of_metrics_that_are_biased(small: Store) -> None:
     expected = "anisotropy is biased: 256 tokens are fewer than 10 for each of 40 dimensions."
     assert small.query("layer_profile").notes == (expected,)

@@ -32,6 +32,7 @@ def written(sql: str, types: str, values: Mapping[str, ParameterValue], name: st
     return portable_sql(question, values)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", list(find_questions()))
 def test_every_question_runs_in_plain_duckdb(database: Database, name: str) -> None:
     question = find_questions()[name]

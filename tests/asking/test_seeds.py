@@ -13,6 +13,8 @@ from tests.queries.asking import copy_of
 from tests.stores import file_database, new_store
 from tests.synthetic import make_run, make_scores
 
+pytestmark = pytest.mark.slow
+
 GROUP = {"seed_group": "lab/g"}
 
 

@@ -2,11 +2,14 @@
 
 from pathlib import Path
 
+import pytest
+
 from benchmarks import limit
 from benchmarks.bars import TARGETS
 from benchmarks.scale import Scale
 
 
+@pytest.mark.slow
 def test_a_smoke_run_has_every_bar_it_can_and_every_part(tmp_path: Path) -> None:
     section = limit.run(Scale(tmp_path, quick=True))
     totals, parts = section.tables

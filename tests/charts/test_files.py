@@ -23,6 +23,7 @@ def chart() -> AnyChart:
 
 
 class TestSave:
+    @pytest.mark.slow
     def test_svg_is_the_same_to_the_byte(self, chart: AnyChart, tmp_path: Path) -> None:
         digests = set()
         for name in ("a.svg", "b.svg"):
@@ -61,6 +62,7 @@ class TestSave:
         save_chart(build_chart(ask(), rows("a"), theme="dark"), tmp_path / "a.svg")
         assert f'fill="{DARK.background}"' in (tmp_path / "a.svg").read_text()
 
+    @pytest.mark.slow
     def test_fonts_are_inside_the_pdf(self, chart: AnyChart, tmp_path: Path) -> None:
         save_chart(chart, tmp_path / "a.pdf")
         content = (tmp_path / "a.pdf").read_bytes()
@@ -71,6 +73,7 @@ class TestSave:
         }
         assert len(re.findall(rb"/FontFile[23]? ", content)) == len(used)
 
+    @pytest.mark.slow
     def test_a_long_title_is_whole_in_the_page(self, tmp_path: Path) -> None:
         text = f"-- title: {'word ' * 20}\n-- chart: mark=line x=depth:Q y=value:Q\nSELECT 1"
         chart = build_chart(parse_question(text, Path("q.sql")), rows("a"))

@@ -26,6 +26,8 @@ from embstore.types import LayerKey
 from tests.stores import new_store
 from tests.synthetic import ALL_METRICS, Values, make_run, make_scores, with_windows
 
+pytestmark = pytest.mark.slow
+
 GOLDEN = Path(__file__).parent / "golden"
 RENEW = bool(os.environ.get("EMBSTORE_RENEW_GOLDEN"))
 CHARTED = sorted(name for name, question in find_questions().items() if question.encoding)

@@ -102,6 +102,7 @@ def test_changes_are_drawn_around_zero() -> None:
     assert color["title"] == "Change in standard errors (±10 and beyond look alike)"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("n", [9, 12, 13, 20, 26, 40, 41])
 @pytest.mark.parametrize("letters", [2, 7, 20])
 def test_legends_are_read_down_their_columns(n: int, letters: int, tmp_path: Path) -> None:

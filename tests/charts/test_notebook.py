@@ -35,6 +35,7 @@ def shown(chart: alt.TopLevelMixin) -> dict[str, Any]:
 
 
 class TestShowing:
+    @pytest.mark.slow
     def test_as_svg_with_its_description_and_no_network(self, chart: AnyChart) -> None:
         bundle = shown(chart)
         assert set(bundle) == {"image/svg+xml", "text/plain"}
@@ -44,6 +45,7 @@ class TestShowing:
         assert "http" not in svg.replace("http://www.w3.org/", "")
         assert bundle["text/plain"] == chart.to_dict()["description"]
 
+    @pytest.mark.slow
     @pytest.mark.parametrize(
         ("name", "kind"), [("html", "text/html"), ("png", "image/png"), ("svg", "image/svg+xml")]
     )
@@ -90,6 +92,7 @@ class TestStayingAltair:
         assert isinstance(drawn, alt.TopLevelMixin)
         assert shown(drawn)["image/svg+xml"].startswith("<svg")
 
+    @pytest.mark.slow
     def test_the_specification_is_that_of_altair(self, chart: AnyChart) -> None:
         spec = chart.to_dict()
         assert alt.VConcatChart.from_dict(spec).to_dict() == spec
@@ -113,6 +116,7 @@ class TestStayingAltair:
         assert param["bind"] == "scales"
         assert shown(moving)["image/svg+xml"].startswith("<svg")
 
+    @pytest.mark.slow
     def test_a_mark_may_be_laid_over_it(self, chart: AnyChart) -> None:
         rule = alt.Chart(alt.InlineData([{"y": 0.5}])).mark_rule().encode(y="y:Q")
         for one, footed in ((chart, True), (build_chart(ask(), rows("a")), False)):
@@ -148,6 +152,7 @@ class TestJoining:
             assert "What to know." in bundle["image/svg+xml"]
             assert bundle["text/plain"] == spec["description"]
 
+    @pytest.mark.slow
     def test_the_parts_stay_as_they_were(self, chart: AnyChart) -> None:
         before = chart.to_dict()
         assert len((chart | chart | chart).to_dict()["hconcat"]) == 2

@@ -93,6 +93,7 @@ def test_colours_mix() -> None:
     assert blended("#ff0000", "#0000ff", 0.25) == "#bf0040"
 
 
+@pytest.mark.slow
 def test_a_model_has_one_colour_in_all_charts_of_a_store(tmp_path: Path) -> None:
     day = datetime(2026, 11, 2, tzinfo=UTC)
     # Measured in this order, which is not that of the alphabet.

@@ -26,6 +26,8 @@ from tests.charts.specifications import (
 from tests.stores import new_store
 from tests.synthetic import ALL_METRICS, Values, make_run
 
+pytestmark = pytest.mark.slow
+
 
 def with_seeds(table: pa.Table, *names: str, half: float = 0.05) -> pa.Table:
     """Give the lines of these names a band over seeds, and no interval."""

@@ -207,6 +207,7 @@ class TestQuery:
             "with the same weights\n"
         )
 
+    @pytest.mark.slow
     def test_a_chart_says_why_it_is_empty_as_a_query_does(
         self, store: Path, tmp_path: Path
     ) -> None:
@@ -353,6 +354,7 @@ class TestChart:
         # Two models with two layers each.
         assert svg.count('aria-roledescription="line mark"') == 4
 
+    @pytest.mark.slow
     def test_themes(self, store: Path, tmp_path: Path) -> None:
         for theme in ("light", "dark"):
             chart = ["chart", "layer_profile", "-s", store, "--theme", theme]
@@ -603,6 +605,7 @@ def test_a_question_that_hides_a_built_in_one_is_told(
     assert "note" not in embstore(command, "other", *given).stderr
 
 
+@pytest.mark.slow
 def test_links_to_themselves_end_in_one_line(tmp_path: Path, store: Path) -> None:
     for name in ("a.csv", "a.sql", "a.svg"):
         (tmp_path / name).symlink_to(tmp_path / name)

@@ -34,6 +34,7 @@ def run(*arguments: object) -> Result:
     return CliRunner().invoke(app, ["chart", *map(str, arguments)])
 
 
+@pytest.mark.slow
 def test_several_files_are_written_from_one_drawing(
     store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -60,6 +61,7 @@ def test_nothing_is_written_if_one_suffix_is_wrong(store: Path, tmp_path: Path) 
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.slow
 def test_open_shows_a_page(store: Path, opened: list[str]) -> None:
     result = run("layer_profile", "-s", store, "--open")
     assert result.exception is None
@@ -74,6 +76,7 @@ def test_open_shows_a_page(store: Path, opened: list[str]) -> None:
         page.parent.rmdir()
 
 
+@pytest.mark.slow
 def test_open_shows_the_first_picture(store: Path, tmp_path: Path, opened: list[str]) -> None:
     files = (tmp_path / "a.json", tmp_path / "a.svg")
     result = run("layer_profile", "-s", store, "--open", *(p for f in files for p in ("-o", f)))

@@ -15,6 +15,7 @@ def store(tmp_path: Path) -> Path:
     return new_store(tmp_path / "embstore.duckdb", runs).path
 
 
+@pytest.mark.slow
 def test_it_says_what_was_derived_and_then_that_it_is_there(store: Path) -> None:
     done = embstore("derive", "stable_rank,isoscore", "--model", "lab/a", "-s", store)
     assert (done.returncode, done.stdout) == (0, "")

@@ -66,6 +66,7 @@ def test_a_page_is_written_again_for_every_newer_run(tmp_path: Path, then: list[
     assert [file.name for file in tmp_path.glob("page*")] == ["page.html"]
 
 
+@pytest.mark.slow
 def test_the_page_says_to_reload_it_and_asks_for_nothing(tmp_path: Path, then: list[Then]) -> None:
     store, page = new_store(tmp_path / "s.duckdb", steps_of()).path, tmp_path / "page.html"
     assert embstore("report", "--follow", "-s", store, "-o", page).returncode == 0
@@ -122,6 +123,7 @@ def test_a_page_that_cannot_be_written_later_is_tried_again(
     assert "(2 runs," in written
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("words", "code", "message"),
     [

@@ -27,6 +27,7 @@ def runs(store: Path) -> int:
     return count
 
 
+@pytest.mark.slow
 def test_ingest_query_and_again(tiny_llama: Path, text: Path, tmp_path: Path) -> None:
     arguments = ("ingest", tiny_llama, "--corpus", text, *SMALL, "--tag", "lab=a")
     first = embstore(*arguments, cwd=tmp_path)
@@ -47,6 +48,7 @@ def test_ingest_query_and_again(tiny_llama: Path, text: Path, tmp_path: Path) ->
     assert (quiet.returncode, quiet.stderr) == (0, "")
 
 
+@pytest.mark.slow
 def test_what_comes_next_names_the_store_and_can_be_typed(
     tiny_llama: Path, text: Path, tmp_path: Path
 ) -> None:

@@ -70,6 +70,7 @@ def test_a_run_that_cannot_be_stored_is_told_on_two_lines_and_by_the_exit_code(
     assert found[-1].startswith("next: embstore chart layer_profile -p models=tiny-llama ")
 
 
+@pytest.mark.slow
 def test_a_store_that_is_held_ends_an_ingest_and_a_dry_run_at_once(
     tiny_llama: Path, text: Path, store: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -28,6 +28,7 @@ def models(store: Path) -> list[str]:
     return embstore("sql", "SELECT name FROM model ORDER BY name", "-s", store).stdout.split()[1:]
 
 
+@pytest.mark.slow
 def test_rm_lists_and_removes_with_yes(store: Path) -> None:
     listed = embstore("rm", "--model", "lab/a", "-s", store)
     assert listed.returncode == 0
@@ -143,6 +144,7 @@ def test_tag_chooses_runs_in_whatever_is_asked(store: Path, tmp_path: Path) -> N
         assert says in found.stderr
 
 
+@pytest.mark.slow
 def test_group_and_ungroup_say_what_they_did(store: Path) -> None:
     told = embstore("group", "lab/g", "lab/a", "lab/b", "-s", store)
     assert (told.returncode, told.stdout) == (0, "")

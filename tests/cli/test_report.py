@@ -44,6 +44,7 @@ def test_a_dash_writes_to_standard_output(store: Path) -> None:
     assert "1 model, 1 checkpoint, 1 run, 1 text" in result.stdout
 
 
+@pytest.mark.slow
 def test_a_model_with_a_comma_in_its_name_is_one(tmp_path: Path) -> None:
     database = new_store(tmp_path / "s.duckdb", [make_run(name=name) for name in ("a,b", "c", "d")])
 

@@ -12,6 +12,8 @@ from tests.store.contents import contents
 from tests.stores import new_store
 from tests.synthetic import make_run
 
+pytestmark = pytest.mark.slow
+
 ROWS = "model,revision,name,value,stderr\nlab/a,main,acc,0.5,0.01\nlab/b,v2,acc,0.25,\n"
 
 

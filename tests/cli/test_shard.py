@@ -7,6 +7,8 @@ import pytest
 
 from tests.cli.running import embstore
 
+pytestmark = pytest.mark.slow
+
 SMALL = ("--tokens", "128", "--window", "32", "--sample", "64", "--device", "cpu")
 
 

@@ -24,6 +24,7 @@ def test_merge_says_in_one_line_what_came_in(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.slow
 def test_merge_and_import_say_how_many_scores_came_in(tmp_path: Path) -> None:
     one, two = (new_store(tmp_path / f"{n}.duckdb", [make_run()]) for n in (1, 2))
     write_scores(two, make_scores(make_run()))

@@ -32,6 +32,7 @@ def chosen(database: Database) -> list[tuple[int, bool]]:
     return [(len(run.measured), run.intervals) for run in (a, b)]
 
 
+@pytest.mark.slow
 def test_runs_with_more_metrics_go_before_runs_that_are_equal(database: Database) -> None:
     for name in ("a", "b"):
         write_run(database, run_of(name, 1, 1))

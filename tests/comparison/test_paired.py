@@ -122,6 +122,7 @@ def test_effects_that_four_bytes_cannot_hold_are_not_stored(tmp_path: Path, size
     assert found == [{"window_effects": held}]
 
 
+@pytest.mark.slow
 def test_the_macro_of_the_store_is_the_same_formula(tmp_path: Path) -> None:
     rng = np.random.default_rng(5)
     cases = []

@@ -19,6 +19,8 @@ from embstore.geometry.kept.protocol import KeptArithmetic, PairShift
 if TYPE_CHECKING:
     from embstore.geometry.arithmetic.protocol import Vectors
 
+pytestmark = pytest.mark.slow
+
 RNG = np.random.default_rng(0)
 N, D = 300, 12
 X = (RNG.normal(size=(N, D)) * np.arange(1, D + 1) ** -0.5 + 3.0).astype(np.float32)

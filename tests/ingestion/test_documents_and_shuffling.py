@@ -13,6 +13,8 @@ from embstore.store.ids import configuration_id
 from embstore.types import Configuration
 from tests.cli.running import embstore as run_command
 
+pytestmark = pytest.mark.slow
+
 SMALL: dict[str, Any] = {"tokens": 400, "window": 24, "sample": 200, "metrics": "core"}
 
 

@@ -21,6 +21,8 @@ from embstore.models.description import ModelSize
 from tests import tiny_images, tiny_models
 from tests.cli.running import embstore as run_command
 
+pytestmark = pytest.mark.slow
+
 SMALL: dict[str, Any] = {"tokens": 256, "window": 32, "sample": 100, "metrics": "norm_p50"}
 HEAD, ATTENTION = (set(choose_metrics([name])) for name in ("head", "attention"))
 

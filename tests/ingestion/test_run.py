@@ -33,6 +33,7 @@ def ingest(model: Path | list[Path], text: Path, store: Path, **options: object)
     return [outcome.status for outcome in outcomes]
 
 
+@pytest.mark.slow
 def test_every_metric_of_every_layer_and_scope_is_stored(
     tiny_llama: Path, text: Path, tmp_path: Path
 ) -> None:
@@ -259,6 +260,7 @@ def test_an_exact_search_finds_all_neighbours(tiny_llama: Path, text: Path, tmp_
     assert (first.least_recall, second.least_recall) == (1.0, None)
 
 
+@pytest.mark.slow
 def test_tokens_are_rounded_down_to_whole_windows(
     tiny_llama: Path, text: Path, tmp_path: Path
 ) -> None:

@@ -71,6 +71,7 @@ def test_what_gathers_while_one_writes_goes_into_one_transaction(
     assert counted == {"n": 5}
 
 
+@pytest.mark.slow
 def test_one_that_cannot_be_stored_is_kept_and_the_others_are_stored(
     writer: Writer, tmp_path: Path
 ) -> None:

@@ -12,6 +12,8 @@ from embstore.ingestion.dry_run import preview
 from embstore.ingestion.request import build_models, build_request, build_settings
 from tests.cli.running import embstore as run_command
 
+pytestmark = pytest.mark.slow
+
 # 70 windows of 8 tokens, and 8 of 32.
 ENOUGH: dict[str, Any] = {"tokens": 560, "window": 8, "sample": 200, "metrics": "core"}
 FEW: dict[str, Any] = {"tokens": 256, "window": 32, "sample": 200, "metrics": "core"}

@@ -121,6 +121,7 @@ def test_half_precision(images: ImageFolder, models: dict[str, Path]) -> None:
     assert {state.dtype for state in batch.states.values()} == {torch.bfloat16}
 
 
+@pytest.mark.slow
 def test_states_of_images_are_measured(images: ImageFolder, models: dict[str, Path]) -> None:
     windows = drawn(images, models["vit"])
     batches = hidden_batches(tiny_models.load(models["vit"]), windows, batch_size=2)

@@ -19,6 +19,8 @@ from embstore.types import LayerKey, Measured, Measurement
 from tests.metrics.clouds import LEAST_POINTS, OF_VECTORS, SINGLE, cloud_of, numbers_of
 from tests.metrics.pairs import numbers_of_pair
 
+pytestmark = pytest.mark.slow
+
 KEYS = [
     LayerKey("decoder", 0, "embedding"),
     LayerKey("decoder", 1, "block"),
@@ -394,7 +396,6 @@ def errors(found: Measured, names: list[str]) -> dict[str, float]:
     }
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(("n_windows", "window"), [(10, 40), (60, 12)])
 def test_a_smaller_sample_does_not_widen_the_errors_of_what_all_tokens_are_behind(
     n_windows: int, window: int

@@ -134,6 +134,7 @@ def least_squares(X: Vectors, Y: Vectors) -> dict[str, float]:
 
 # Below D/2 windows their first tokens are added to what all scopes share; from there on every
 # scope is computed from sums of its own.
+@pytest.mark.slow
 @pytest.mark.parametrize("n_windows", [6, 12])
 @pytest.mark.parametrize("case", CASES)
 def test_two_layers_are_those_of_float64(case: str, n_windows: int) -> None:

@@ -31,6 +31,8 @@ from tests.measuring.test_checkpoint import (
 from tests.measuring.test_window_vectors import mask, states
 from tests.measuring.test_window_vectors import measure as measure_windows
 
+pytestmark = pytest.mark.slow
+
 # Fixtures.
 __all__ = ["mask", "states"]
 

@@ -54,6 +54,7 @@ def assert_equal(found: Measurement, expected: Measurement, *, intervals: bool =
         assert found.window_effects == pytest.approx(expected.window_effects, rel=0, abs=reach)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("intervals", [True, False])
 @pytest.mark.parametrize("name", [*PRESETS["all"], *PRESETS])
 def test_a_number_is_the_same_whatever_is_measured_with_it(
@@ -78,6 +79,7 @@ _WATCHED: dict[str, tuple[Any, str, Callable[[Selection], bool]]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "selection",
     [

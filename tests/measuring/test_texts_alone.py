@@ -18,6 +18,8 @@ from embstore.models.loaded import LoadedModel
 from embstore.types import LayerKey, Measured, Measurement
 from tests import tiny_models
 
+pytestmark = pytest.mark.slow
+
 N_TEXTS = 60
 
 
@@ -63,7 +65,6 @@ def numbers_of(found: Measured, key: LayerKey) -> dict[str, Measurement]:
 
 # Decoders with rotary and learned positions, encoders with both, and one whose decoder reads
 # shifted ids; of some only a part of the tokens is kept.
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("family", "stack", "sample"),
     [

@@ -18,6 +18,8 @@ from embstore.models.hidden_states import HiddenBatch
 from embstore.types import CurvePoint, LayerKey, Measurement
 from tests.metrics.clouds import OF_VECTORS
 
+pytestmark = pytest.mark.slow
+
 X = np.random.default_rng(0).normal(size=(70, 24)) * np.geomspace(3, 0.2, 24) + 0.3
 WINDOWS = np.random.default_rng(1).normal(size=(6, 24, 24)) * np.geomspace(3, 0.2, 24) + 0.3
 Y = X + 0.5 * np.random.default_rng(2).normal(size=X.shape)
@@ -71,14 +73,12 @@ def assert_scaled(after: VectorsMeasured, before: VectorsMeasured, k: int) -> No
 
 # The largest coordinate is below 2^4 and a norm below 2^6; the least one is above 2^-17, and
 # has all its 53 bits down to 2^-1022.
-@pytest.mark.slow
 @settings(max_examples=15, deadline=None)
 @given(k=st.integers(-1000, 1016))
 def test_a_power_of_two_changes_no_digit(k: int) -> None:
     assert_scaled(measure_vectors(np.ldexp(WINDOWS, k)), measure_vectors(WINDOWS), k)
 
 
-@pytest.mark.slow
 @settings(max_examples=15, deadline=None)
 @given(k=st.integers(-100, 120))
 def test_so_it_is_in_float32(k: int) -> None:
@@ -86,7 +86,6 @@ def test_so_it_is_in_float32(k: int) -> None:
     assert_scaled(measure_vectors(np.ldexp(single, k)), measure_vectors(single), k)
 
 
-@pytest.mark.slow
 @settings(max_examples=15, deadline=None)
 @given(k=st.integers(-1000, 1016))
 def test_two_layers_of_one_size_change_no_digit(k: int) -> None:

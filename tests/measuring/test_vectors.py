@@ -62,6 +62,7 @@ def test_every_metric_is_that_of_the_whole_array() -> None:
     assert "directions with variance" in (found["spectral_slope"].reason or "")
 
 
+@pytest.mark.slow
 def test_the_dimension_of_a_known_manifold() -> None:
     found = embstore.measure(manifolds.gaussian(4000, 10, 40))
     assert found["twonn"].value == pytest.approx(9.8, rel=0.03)
@@ -117,6 +118,7 @@ def test_wrong_settings() -> None:
         embstore.measure_pair(X, X, seed=-1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "labels",
     [
@@ -166,6 +168,7 @@ def statistics(Z: NDArray[np.float64]) -> dict[str, float]:
     }
 
 
+@pytest.mark.slow
 def test_intervals_with_windows_are_those_of_resampled_windows() -> None:
     Z, labels = in_windows()
     rng = np.random.default_rng(4)
@@ -207,6 +210,7 @@ def test_layers_of_unequal_width() -> None:
     assert found["update_ratio"].reason
 
 
+@pytest.mark.slow
 def test_the_curve_is_that_of_gride() -> None:
     found = embstore.measure(manifolds.gaussian(2000, 5, 20)).curve
     assert found.column_names[:2] == ["rank", "dimension"]

@@ -45,6 +45,7 @@ def numbers(found: Measured) -> dict[str, Measurement]:
     return {m.metric: m for m in found.measurements if (m.key, m.scope) == (KEYS[0], "all")}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("share", [1.0, 0.5])
 def test_every_number_with_an_error_says_which_window_moves_it(share: float) -> None:
     layers = random_layers(0)
@@ -67,6 +68,7 @@ def test_every_number_with_an_error_says_which_window_moves_it(share: float) -> 
     assert checked > 150
 
 
+@pytest.mark.slow
 def test_a_window_without_points_of_its_own_has_its_place() -> None:
     layers = random_layers(1)
     for X in layers:
@@ -89,6 +91,7 @@ def test_of_many_windows_neighbouring_ones_are_added_up(n_windows: int) -> None:
     assert {len(part) for part in parts} <= {n_windows // 64, n_windows // 64 + 1}
 
 
+@pytest.mark.slow
 def test_the_error_of_a_difference_is_that_of_a_paired_t_test() -> None:
     """Of the mean update, a mean over tokens, in two runs over the same windows."""
     X, Y = random_layers(3)

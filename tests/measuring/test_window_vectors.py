@@ -15,6 +15,8 @@ from embstore.measuring.window_vectors import LEAST_VECTORS
 from embstore.models.hidden_states import HiddenBatch
 from embstore.types import LayerKey, Measured, Measurement
 
+pytestmark = pytest.mark.slow
+
 KEYS = [
     LayerKey("decoder", 0, "embedding"),
     LayerKey("decoder", 1, "block"),

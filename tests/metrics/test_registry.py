@@ -114,6 +114,7 @@ def changed(X: Vectors, change: str, seed: int) -> Vectors:
     return np.concatenate([X, X]) if change == "duplication" else X * SCALE
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("change", ["shift", "rotation", "duplication", "scale"])
 def test_each_metric_is_unchanged_by_what_it_says_and_by_nothing_else(change: str) -> None:
     metrics = OF_VECTORS | PAIR_METRICS

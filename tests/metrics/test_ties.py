@@ -97,6 +97,7 @@ def test_points_all_equally_far_have_no_dimension(
             assert found.reason == "neighbours lie at equal distances"
 
 
+@pytest.mark.slow
 @settings(max_examples=12, deadline=None)
 @given(**MOVES)
 @pytest.mark.parametrize("name", REGULAR)
@@ -148,6 +149,7 @@ def test_vectors_rounded_to_float32_before_are_known_by_it(dtype: str) -> None:
     assert all(found.value is None for found in dimensions(X).values())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("n", "tied"), [(4000, 70), (400, 170)])
 def test_a_few_tied_points_are_left_out_and_many_decide(n: int, tied: int) -> None:
     """A cloud of dimension 6, and far from it points that are all equally far apart."""

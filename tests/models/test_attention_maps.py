@@ -19,6 +19,7 @@ WITHOUT = {"mamba", "rwkv"}
 ATOL = 1e-6
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("family", sorted(tiny_models.FAMILIES.keys() - WITHOUT - {"big_bird"}))
 def test_it_is_what_the_model_returns(family: str, tmp_path: Path) -> None:
     folder = tiny_models.build_headed(family, tmp_path / family)
@@ -49,6 +50,7 @@ def test_it_is_what_the_model_returns(family: str, tmp_path: Path) -> None:
     assert np.ptp(entropy) > 0.01
 
 
+@pytest.mark.slow
 def test_states_are_those_of_the_other_kernel(tmp_path: Path) -> None:
     for family in ("llama", "deberta", "t5"):
         folder = tiny_models.build_headed(family, tmp_path / family)

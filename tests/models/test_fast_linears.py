@@ -63,6 +63,7 @@ def packed_layers(model: LoadedModel) -> list[PackedLinear]:
     return [layer for layer in model.module.modules() if isinstance(layer, PackedLinear)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("family", tiny_models.FAMILIES)
 def test_hidden_states_are_those_of_torch(
     family: str, build: Callable[[str], Path], packing: None

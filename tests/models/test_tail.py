@@ -24,6 +24,8 @@ from embstore.models.shared_copy import copy_sharing
 from tests import tiny_models
 from tests.models.headed import batches_of, by_transformers, log_shares, made_of, token_ids
 
+pytestmark = pytest.mark.slow
+
 HEAD = Beside(head=True)
 SPECIAL: dict[str, dict[str, Any]] = {
     # Logits are multiplied, divided, or capped.

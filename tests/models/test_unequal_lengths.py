@@ -15,6 +15,8 @@ from embstore.models.loaded import LoadedModel
 from embstore.types import LayerKey
 from tests import tiny_models
 
+pytestmark = pytest.mark.slow
+
 # Of big_bird some are longer and some shorter than what its sparse attention takes.
 LENGTHS = (9, 21, 5, 9, 8, 30, 20, 2, 17, 8)
 

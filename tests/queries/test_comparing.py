@@ -188,6 +188,7 @@ class TestNearestModels:
         assert {row["rank"] for row in rows} == {1}
         assert {row["model"]: row["neighbor"] for row in rows}["lab/straight-3"] == "lab/straight-8"
 
+    @pytest.mark.slow
     def test_the_last_checkpoint_stands_for_its_model(self, tmp_path: Path) -> None:
         database = new_store(
             tmp_path / "steps.duckdb",
@@ -330,6 +331,7 @@ class TestMeasuredUnlike:
         assert row["unequal"] == field
 
 
+@pytest.mark.slow
 def test_two_models_have_no_nearest_for_query_and_chart(tmp_path: Path) -> None:
     store = Store(new_store(tmp_path / "s.duckdb", [make_run(name=name) for name in "abc"]))
     for asked in (store.query, store.chart):

@@ -48,6 +48,7 @@ class TestEveryQuestion:
             by = {f"${p.name}" for p in question.parameters}
             assert drawn - by <= set(table.column_names)
 
+    @pytest.mark.slow
     def test_answers_on_a_small_store_without_decimals(self, name: str, small: Database) -> None:
         table = run_question(small, find_question(name))
         assert table.num_rows > 0
@@ -74,6 +75,7 @@ class TestEveryQuestion:
         assert not hidden_drawn
         assert shown.num_rows == answer.num_rows
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("width", [80, 100, 120])
     def test_tells_rows_apart_at_any_width(
         self, name: str, width: int, nearly_alike: Database

@@ -44,6 +44,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
 
 
 class TestMetricProfiles:
+    @pytest.mark.slow
     def test_metrics_stand_in_the_order_asked_for(self, store: Store) -> None:
         for metrics in (["twonn", "anisotropy"], ["anisotropy", "twonn"]):
             rows = store.query("metric_profiles", metrics=metrics).table.to_pylist()
@@ -53,6 +54,7 @@ class TestMetricProfiles:
                 "Intrinsic dimension (TwoNN)",
             }
 
+    @pytest.mark.slow
     def test_each_panel_is_the_profile_of_its_metric(self, store: Store) -> None:
         columns = ["model", "revision", "corpus", "scope", "layer", "value", "run_id"]
         several = store.query("metric_profiles", metrics=["twonn", "mean_cosine"]).table
@@ -65,6 +67,7 @@ class TestMetricProfiles:
                 columns
             ).to_pylist()
 
+    @pytest.mark.slow
     def test_panels_are_below_each_other_each_with_its_axis(self, store: Store) -> None:
         answer = store.query("metric_profiles", models=["lab/training"])
         views = answer.plot().to_dict()["vconcat"][0]["vconcat"]
@@ -74,6 +77,7 @@ class TestMetricProfiles:
 
 
 class TestMetricsByStep:
+    @pytest.mark.slow
     def test_a_point_per_step_of_the_state_asked_for(self, store: Store, tmp_path: Path) -> None:
         profile = {
             (row["step"], row["layer"], row["site"], row["metric"]): row["value"]
@@ -106,6 +110,7 @@ class TestMetricsByStep:
 
 
 class TestMeanBySize:
+    @pytest.mark.slow
     def test_a_point_is_the_mean_over_the_blocks(self, store: Store) -> None:
         rows = store.query("mean_by_size", models=["lab/size-8", "lab/size-16"]).table.to_pylist()
         assert len(rows) == 2 * 2 * 2 * 2

@@ -309,6 +309,7 @@ class TestPhases:
         assert column(rows, "least_errors") == pytest.approx([threshold(30)] * 60)
         assert threshold(30) == pytest.approx(4.02, abs=0.005)
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("n_steps", [5, 20, 50, 154])
     def test_the_rate_of_false_moves_is_that_of_one_comparison(self, n_steps: int) -> None:
         draws = np.random.default_rng(9).normal(size=(20_000, n_steps))

@@ -141,6 +141,7 @@ class TestDimensionScale:
         every = run_question(database, find_question("dimension_scale"), {"all_layers": True})
         assert len(set(every["layer"].to_pylist())) == 31
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("by", ["mean_distance", "rank"])
     def test_chart_has_a_panel_per_model_and_a_line_per_layer(
         self, small: Database, by: str

@@ -130,6 +130,7 @@ def store(models: Models, tmp_path_factory: pytest.TempPathFactory) -> Database:
     return database
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("bins", [5, 20])
 def test_over_models_it_is_scipy_s_at_each_depth(
     store: Database, models: Models, bins: int
@@ -174,6 +175,7 @@ def test_encoders_stand_apart_and_are_too_few(store: Database) -> None:
     }
 
 
+@pytest.mark.slow
 def test_models_revisions_and_scores_are_chosen(store: Database) -> None:
     chosen = ask(store, "score_correlation", models=[f"lab/{n}" for n in (4, 5, 6, 7, 8)])
     assert set(column(chosen, "n")) == {5}
@@ -351,6 +353,7 @@ def test_a_metric_and_a_score_stand_beside_each_other(
     assert one["value"] == known.layers[3, 3]
 
 
+@pytest.mark.slow
 def test_scores_are_listed_with_what_they_are_of(store: Database) -> None:
     write_scores(store, [Score(model="lab/absent", name="acc", value=1.0, source="t.csv")])
     rows = ask(store, "scores", models=["lab/absent", "lab/0"], names=["acc"])

@@ -15,6 +15,8 @@ from tests.queries.asking import ask
 from tests.queries.of_seeds import NAMES, SPREADS, drawn, in_band, run, spread, store
 from tests.synthetic import ALL_METRICS, make_run
 
+pytestmark = pytest.mark.slow
+
 PROFILES = {
     "layer_profile": "value",
     "dimension_profile": "value",

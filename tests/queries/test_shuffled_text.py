@@ -16,6 +16,8 @@ from embstore.types import LayerKey, Measurement, Run
 from tests.stores import new_store
 from tests.synthetic import ALL_METRICS, bell, make_run, make_scores, with_effects
 
+pytestmark = pytest.mark.slow
+
 EARLY = datetime(2026, 11, 2, tzinfo=UTC)
 # So far from the numbers of a model that any mean or peak would show it.
 FAR = 1000.0

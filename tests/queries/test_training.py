@@ -174,6 +174,7 @@ class TestHeatMap:
         assert found[1, 2]["reason"] == "undefined in this example"
         assert found[2, 1]["reason"] is None
 
+    @pytest.mark.slow
     def test_cells_without_a_value_are_crossed_out(self, sparse: Database) -> None:
         spec = Store(sparse).chart("dimension_heatmap").to_dict()
         (both,) = spec["vconcat"]
@@ -210,6 +211,7 @@ def twins(tmp_path_factory: pytest.TempPathFactory) -> Database:
 
 
 class TestTwoModelsWithOneName:
+    @pytest.mark.slow
     @pytest.mark.parametrize(
         "question",
         [
@@ -225,6 +227,7 @@ class TestTwoModelsWithOneName:
         for name, model_id in names.items():
             assert name.startswith(f"lab/ckpt {str(model_id)[:8]}")
 
+    @pytest.mark.slow
     def test_no_value_is_dropped_or_mixed(self, twins: Database) -> None:
         rows = ask(twins, "dimension_by_step")
         assert len(rows) == 5 * (3 + 5)
@@ -275,6 +278,7 @@ class TestCeiling:
         reached = {row["model"]: row["highest_possible"] for row in rows}
         assert reached["lab/80"] == pytest.approx(80 + 1.96 * 4, rel=1e-3)
 
+    @pytest.mark.slow
     def test_the_ceiling_may_be_another(self, high: Database) -> None:
         rows = ask(high, "dimension_ceiling", scopes=["all"], ceiling=10)
         assert {row["exceeds"] for row in rows} == {"yes"}

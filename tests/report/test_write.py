@@ -69,6 +69,7 @@ def test_a_budget_keeps_the_last_checkpoints_of_every_metric(
     assert chosen.shortened == ()
 
 
+@pytest.mark.slow
 def test_a_store_with_faults_is_refused_where_no_page_can_be_made(tmp_path: Path) -> None:
     database = new_store(tmp_path / "s.duckdb", [make_run()])
     with database.begin() as connection:

@@ -95,6 +95,7 @@ def test_later_tags_count(tmp_path: Path) -> None:
         counts(part(database, lr="0.7", lab="a"))
 
 
+@pytest.mark.slow
 def test_tags_that_no_run_has_are_refused(whole: Database, tmp_path: Path) -> None:
     says = r"no run has the tag lr=0\.2 \(did you mean .*\); the tags in this store are lab=a, lr="
     with pytest.raises(QueryError, match=says):
@@ -136,6 +137,7 @@ def test_ad_hoc_sql_sees_the_part_and_nothing_else(whole: Database, tmp_path: Pa
     assert rows(whole, "SELECT count(*) AS n FROM run") == [{"n": 5}]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "sql",
     [

@@ -72,6 +72,7 @@ def test_an_older_store_is_checked_before_it_is_migrated(tmp_path: Path) -> None
         open_database(path)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "sql",
     [
@@ -94,6 +95,7 @@ def test_views_of_ones_own_stay(tmp_path: Path, sql: str) -> None:
         open_database(database.path)
 
 
+@pytest.mark.slow
 def test_what_others_change_is_checked_again_and_writing_does_not_hide_it(tmp_path: Path) -> None:
     path = tmp_path / "store.duckdb"
     database = open_database(path)

@@ -144,6 +144,7 @@ MENDING: dict[str, Callable[[Database], object]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("what", MENDING)
 def test_only_what_was_measured_waits_longer_than_a_question(database: Database, what: str) -> None:
     write_run(database, make_run())

@@ -18,6 +18,8 @@ from tests.processes import finish, start
 from tests.store.old_stores import unpack
 from tests.synthetic import make_run
 
+pytestmark = pytest.mark.slow
+
 # Of schema 0003 and later.
 LATER_TABLES = {
     *("angular_distance", "derivation", "dimension_curve", "failure", "tag_change", "score"),
@@ -178,7 +180,6 @@ def test_an_older_store_is_migrated_when_opened_and_keeps_its_runs(
     assert opened.select("SELECT count(*) AS n FROM massive_activation")["n"].to_pylist() == [0]
 
 
-@pytest.mark.slow
 def test_schema_0002_keeps_its_rows_and_says_how_they_were_made(
     path: Path, database: Database, tmp_path: Path
 ) -> None:

@@ -37,6 +37,7 @@ def test_a_course_is_what_stands_before_the_step(
     assert one(database, f"is_untrained('{revision}')") is (course == "random-init-1")
 
 
+@pytest.mark.slow
 def test_two_models_of_one_name_are_told_apart(database: Database) -> None:
     for n_layers in (2, 4):
         run = make_run(name="lab/twin", n_layers=n_layers)
@@ -88,6 +89,7 @@ def test_of_two_checkpoints_at_one_step_the_one_measured_last(database: Database
     assert everything.num_rows == 4
 
 
+@pytest.mark.slow
 def test_steps_with_the_same_weights_are_known(database: Database) -> None:
     run = make_run(revision="step1", step=1)
     for revision, step in (("step1", 1), ("step2", 2), ("main", None)):

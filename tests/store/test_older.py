@@ -238,6 +238,7 @@ def test_a_store_that_changes_is_asked_anew(
         database.select(COUNT)
 
 
+@pytest.mark.slow
 def test_questions_that_belong_together_share_a_copy(
     path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -253,6 +254,7 @@ def test_questions_that_belong_together_share_a_copy(
     assert len(caplog.records) == 2
 
 
+@pytest.mark.slow
 def test_a_store_that_a_notebook_holds_is_asked_all_the_same(path: Path) -> None:
     before = unpack("0001", path).read_bytes()
     with held(path, "reads") as holder:

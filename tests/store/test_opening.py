@@ -140,6 +140,7 @@ def test_device_files_question_marks_and_missing_folders(tmp_path: Path) -> None
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_an_empty_duckdb_file_becomes_a_store_only_when_creating(path: Path) -> None:
     duckdb.connect(path).close()
     with pytest.raises(StoreError, match="has no tables: fill it with `embstore ingest`"):

@@ -27,6 +27,7 @@ def test_writing_again_changes_nothing(database: Database) -> None:
     ]
 
 
+@pytest.mark.slow
 def test_repeats_are_runs_of_their_own(database: Database) -> None:
     work = ids.configuration_id_of(make_run())
     assert all_repeats(database) == {}
@@ -110,6 +111,7 @@ def test_a_copy_is_marked_with_the_checkpoint_that_was_stored_first(database: Da
     ]
 
 
+@pytest.mark.slow
 def test_a_failure_is_resolved_by_a_later_run(database: Database) -> None:
     failure = Failure(
         model="example/decoder-small",

@@ -26,6 +26,8 @@ from tests.store.contents import contents, counts, rows
 from tests.stores import new_store
 from tests.synthetic import make_run, make_scores
 
+pytestmark = pytest.mark.slow
+
 EARLY, LATE = (datetime(year, 1, 1, tzinfo=UTC) for year in (2024, 2025))
 COUNTS = "SELECT model, revision, step, name, value, std_error FROM latest_score ORDER BY ALL"
 FOUND = """

@@ -458,6 +458,7 @@ def test_a_killed_process_leaves_no_half_file(path: Path, database: Database) ->
     spool.take_in_waiting(database)
 
 
+@pytest.mark.slow
 def test_two_processes_take_in_the_same_files(path: Path, database: Database) -> None:
     for seed in range(4):
         spool.keep(file_database(path), make_run(seed=seed), StoreError("locked"))

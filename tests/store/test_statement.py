@@ -292,6 +292,7 @@ except KeyboardInterrupt:
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seconds", [0.05, 0.3])
 def test_ctrl_c_stops_a_long_query(filled: Database, seconds: float) -> None:
     process = start(INTERRUPTED, filled.path)

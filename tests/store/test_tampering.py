@@ -28,6 +28,7 @@ def change(path: Path, sql: str) -> None:
         connection.execute(sql)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("sql", "lacks"),
     [

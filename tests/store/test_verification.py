@@ -27,6 +27,8 @@ from tests.store.old_stores import SCHEMAS, unpack
 from tests.stores import new_store
 from tests.synthetic import ALL_METRICS, make_run, with_effects
 
+pytestmark = pytest.mark.slow
+
 # The one of 6 blocks: their states, the embedding and the final norm.
 RUN = "(SELECT run_id FROM layer GROUP BY run_id HAVING count(*) = 8)"
 FAULTS = {
@@ -210,7 +212,6 @@ def test_a_sound_store_has_no_faults(database: Database) -> None:
     assert find_faults(open_database(export, create=False)) == []
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("sql", FAULTS)
 def test_a_fault_is_found_and_named(database: Database, sql: str) -> None:
     with duckdb.connect(str(database.path)) as connection:
@@ -223,7 +224,6 @@ def test_a_fault_is_found_and_named(database: Database, sql: str) -> None:
     assert found[fault, table].advice
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("sql", "fault", "name", "rows"),
     [
@@ -247,7 +247,6 @@ def test_tables_and_views_are_those_of_embstore(
     assert (found.table, found.rows) == (name, rows)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     "sql",
     [
@@ -290,7 +289,6 @@ def test_what_is_advised_mends_it(database: Database, sql: str, tmp_path: Path) 
     assert [row["n"] for row in rows(database, "SELECT count(*) AS n FROM latest_run")] == [2]
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("schema", SCHEMAS)
 def test_runs_of_an_older_embstore_lack_nothing(schema: str, path: Path) -> None:
     database = open_database(unpack(schema, path), create=False)
@@ -298,7 +296,6 @@ def test_runs_of_an_older_embstore_lack_nothing(schema: str, path: Path) -> None
     assert {fault.fault for fault in find_faults(database)} == {"beyond the metric's bounds"}
 
 
-@pytest.mark.slow
 def test_what_is_really_measured_has_no_faults(
     build: Callable[[str], Path], text: Path, tmp_path: Path
 ) -> None:

@@ -1,5 +1,7 @@
 """Which columns a line has room for, and how wide they are."""
 
+import pytest
+
 from embstore.tables.text import aligned
 
 NAMES = ["series", "layer", "value", "site", "depth"]
@@ -56,6 +58,7 @@ def test_a_number_is_never_cut() -> None:
     assert "12345678901234567890" in shown or "…" in shown.splitlines()[2].split()[0]
 
 
+@pytest.mark.slow
 def test_a_text_longer_than_any_line_is_cut_at_once() -> None:
     rows = [["x" * 20_000 + str(i) + "y" * 20_000 + str(i % 7), i] for i in range(300)]
     shown, hidden = aligned(["text", "n"], rows, width=60, keep=("text", "n"))

@@ -60,6 +60,7 @@ def test_what_duckdb_has_keeps_its_value(sql: str, plain: object) -> None:
     assert type(found) is type(plain)
 
 
+@pytest.mark.slow
 @settings(deadline=None)
 @given(days=strategies.integers(2 - 2**31, 2**31 - 2))
 def test_any_date_is_written_as_duckdb_writes_it(days: int) -> None:
@@ -72,6 +73,7 @@ def test_any_date_is_written_as_duckdb_writes_it(days: int) -> None:
 
 
 # All that a TIMESTAMP holds but the first and last day, which DuckDB does not read with a zone.
+@pytest.mark.slow
 @settings(deadline=None)
 @given(moment=strategies.integers(-9223372022300000000, 2**63 - 90_000_000_000))
 def test_any_moment_is_written_so_that_duckdb_reads_it(moment: int) -> None:

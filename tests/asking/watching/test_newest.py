@@ -39,6 +39,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return questions
 
 
+@pytest.mark.slow
 def test_a_file_is_opened_only_where_it_has_changed(path: Path, asked: list[str]) -> None:
     runs = steps_of()
     database = new_store(path, runs[:1])
@@ -55,6 +56,7 @@ def test_a_file_is_opened_only_where_it_has_changed(path: Path, asked: list[str]
     assert newest.moment()[1] == Moment(0, None)
 
 
+@pytest.mark.slow
 def test_an_export_is_asked_again_once_its_manifest_has_changed(
     path: Path, asked: list[str]
 ) -> None:

@@ -15,6 +15,8 @@ from tests.asking.watching.trainings import BEGAN, growing, steps_of
 from tests.stores import new_store
 from tests.synthetic import METRICS, make_run
 
+pytestmark = pytest.mark.slow
+
 LATER = BEGAN + timedelta(hours=1)
 
 

@@ -25,6 +25,7 @@ def shown(view: View) -> tuple[int, str]:
     return len(view.training.steps) if view.training else 0, view.trouble
 
 
+@pytest.mark.slow
 def test_it_waits_for_a_store_for_a_run_and_for_a_step(path: Path) -> None:
     view = View(opener(path), Wanted())
     assert shown(view) == (
@@ -41,6 +42,7 @@ def test_it_waits_for_a_store_for_a_run_and_for_a_step(path: Path) -> None:
     assert shown(view) == (1, "")
 
 
+@pytest.mark.slow
 def test_a_model_or_a_tag_that_is_not_there_yet_is_waited_for(path: Path) -> None:
     database = new_store(path, steps_of("run-6"))
     view = View(opener(path), Wanted("run-7"))
@@ -49,6 +51,7 @@ def test_a_model_or_a_tag_that_is_not_there_yet_is_waited_for(path: Path) -> Non
     assert shown(view) == (1, "")
 
 
+@pytest.mark.slow
 def test_a_locked_store_keeps_what_was_read(path: Path) -> None:
     first, second, _ = steps_of()
     database = new_store(path, [first])
@@ -62,6 +65,7 @@ def test_a_locked_store_keeps_what_was_read(path: Path) -> None:
     assert shown(view) == (2, "")
 
 
+@pytest.mark.slow
 def test_what_was_read_outlasts_the_store(path: Path) -> None:
     database = new_store(path, steps_of())
     view = View(opener(path), Wanted())
@@ -83,6 +87,7 @@ def test_what_will_not_pass_ends_it_before_anything_was_read(path: Path) -> None
         View(opener(path), Wanted()).look()
 
 
+@pytest.mark.slow
 def test_numbers_are_read_only_for_other_runs(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     database = new_store(path, steps_of())
     view = View(opener(path), Wanted())

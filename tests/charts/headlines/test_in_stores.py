@@ -16,6 +16,8 @@ from embstore.types import LayerKey, Run
 from tests.stores import new_store
 from tests.synthetic import ALL_METRICS, make_run
 
+pytestmark = pytest.mark.slow
+
 STEPS = (0, 1, 10, 100, 1000, 10_000)
 ERRORS = {"twonn": 0.01, "anisotropy": 0.01}
 

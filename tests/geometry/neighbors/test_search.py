@@ -56,6 +56,7 @@ EXAMPLES = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("k", [1, 20, 64])
 @pytest.mark.parametrize("name", EXAMPLES)
 def test_distances_equal_brute_force(name: str, k: int) -> None:

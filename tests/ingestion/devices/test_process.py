@@ -11,6 +11,8 @@ from embstore.ingestion.devices.process import DeviceProcess
 from embstore.ingestion.one_checkpoint import Job
 from embstore.ingestion.stopped import Stopped
 
+pytestmark = pytest.mark.slow
+
 # In place of what loads torch and measures.
 SCRIPT = """
 import os, signal, sys, time

@@ -154,6 +154,7 @@ def test_dtypes_are_those_that_models_load_with() -> None:
         assert str(choose_dtype(dtype)) == f"torch.{dtype.replace('auto', 'float32')}"
 
 
+@pytest.mark.slow
 def test_reading_a_study_imports_nothing_heavy() -> None:
     code = "from embstore.ingestion.studies.study import read_study; read_study('tiny')"
     assert not {"torch", "transformers", "pyarrow", "embstore.ingestion.plan"} & imported(code)

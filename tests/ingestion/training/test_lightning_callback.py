@@ -18,7 +18,7 @@ from tests.ingestion.training.plain_models import GPT
 from tests.ingestion.training.trainings import examples
 
 # What Lightning says of small data, few cores and a machine without accelerator.
-pytestmark = pytest.mark.filterwarnings("ignore")
+pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")

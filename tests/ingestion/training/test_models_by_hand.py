@@ -16,6 +16,8 @@ from embstore.errors import ModelError
 from tests.ingestion.training.plain_models import VOCAB, WIDTH, Block
 from tests.ingestion.training.test_recorder import words
 
+pytestmark = pytest.mark.slow
+
 
 class Usual(nn.Module):
     """An embedding, three blocks and a norm; one and the same model in every shape."""

@@ -18,7 +18,7 @@ from tests.holding import held
 from tests.ingestion.training.trainings import measured, steps_of
 
 # The Trainer saves its random states in a way that it says it will change.
-pytestmark = pytest.mark.filterwarnings("ignore::FutureWarning")
+pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore::FutureWarning")]
 
 
 def test_cost_is_capped(

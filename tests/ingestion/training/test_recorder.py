@@ -47,6 +47,7 @@ def gpt() -> GPT:
         return GPT()
 
 
+@pytest.mark.slow
 def test_a_plain_model_has_its_blocks_and_its_last_norm(
     gpt: GPT, record: Callable[..., Recorder], store: Path
 ) -> None:
@@ -113,6 +114,7 @@ def test_any_encoder_will_do(gpt: GPT, record: Callable[..., Recorder], store: P
     assert all(row["token"] == f"w{row['token_id']}" for row in tokens.to_pylist())
 
 
+@pytest.mark.slow
 def test_weights_that_change_have_another_run(gpt: GPT, record: Callable[..., Recorder]) -> None:
     with record(gpt, words) as recorder:
         first, same = recorder.measure(0), recorder.measure(0)
@@ -213,6 +215,7 @@ def _deterministic() -> Iterator[None]:
         torch.use_deterministic_algorithms(False)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "context",
     [
@@ -309,6 +312,7 @@ with Recorder(model, words, corpus=text, name=name, store=store, say=print, **ho
 """
 
 
+@pytest.mark.slow
 def test_two_trainings_at_once_one_of_which_is_killed(store: Path, text: Path) -> None:
     killed = start(_TRAIN, store, text, "killed", "killed")
     other = start(_TRAIN, store, text, "other", "whole")

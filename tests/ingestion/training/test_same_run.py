@@ -22,6 +22,8 @@ from embstore.errors import ModelError
 from embstore.ingestion.training.how import How
 from tests import remote_code
 
+pytestmark = pytest.mark.slow
+
 Pairs = list[tuple[float | None, float | None]]
 
 NUMBERS = "SELECT stack, layer, site, scope, metric, value FROM profile ORDER BY ALL"

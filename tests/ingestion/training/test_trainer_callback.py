@@ -16,7 +16,7 @@ from embstore.ingestion.training.how import How
 from tests.ingestion.training.trainings import examples, measured, steps_of, trainer
 
 # The Trainer saves its random states in a way that it says it will change.
-pytestmark = pytest.mark.filterwarnings("ignore::FutureWarning")
+pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore::FutureWarning")]
 
 
 def _saved(folder: Path) -> dict[str, object]:

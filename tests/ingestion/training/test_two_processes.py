@@ -12,6 +12,8 @@ from safetensors.torch import load_file
 
 import embstore
 
+pytestmark = pytest.mark.slow
+
 _ROOT = Path(__file__).parents[3]
 
 

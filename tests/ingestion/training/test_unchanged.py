@@ -13,6 +13,8 @@ import embstore
 from embstore.models import live
 from tests.ingestion.training.plain_models import GPT
 
+pytestmark = pytest.mark.slow
+
 Loss = Callable[[nn.Module, Tensor], Tensor]
 
 

@@ -29,6 +29,7 @@ def test_it_equals_scikit_dimension(shift: float) -> None:
     assert len(set(counts)) > 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("d", [1, 2, 5, 10])
 def test_a_flat_space_has_its_dimension(d: int) -> None:
     # At the border of a cloud a neighbourhood is narrower across it than along it.

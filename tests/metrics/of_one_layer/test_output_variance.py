@@ -13,6 +13,7 @@ def test_it_is_the_mean_over_coordinates_of_their_variance(stretched: NDArray[np
     assert number_of(stretched, "output_variance") == pytest.approx(expected, rel=1e-12)
 
 
+@pytest.mark.slow
 def test_it_has_no_bias_of_few_tokens() -> None:
     found = [
         numbers_of(3 * np.random.default_rng(seed).normal(size=(30, 64)))["output_variance"]

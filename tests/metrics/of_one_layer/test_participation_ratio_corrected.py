@@ -40,6 +40,7 @@ def test_of_vectors_of_their_own_it_is_the_estimate_of_its_authors(
     assert value(stretched) == pytest.approx(expected, rel=1e-9)
 
 
+@pytest.mark.slow
 def test_as_many_isotropic_vectors_as_dimensions_read_the_dimension() -> None:
     X = np.random.default_rng(0).normal(size=(256, 256))
     cloud = cloud_of(X)
@@ -162,6 +163,7 @@ def test_too_few_windows_and_lone_tokens_give_a_reason() -> None:
     assert (found.value, found.reason) == (None, "all vectors are equal")
 
 
+@pytest.mark.slow
 def test_a_part_of_many_kept_tokens_tells_as_much_as_all() -> None:
     """Products are made of a quarter of them: against those of all, in the same vectors."""
     rng = np.random.default_rng(0)

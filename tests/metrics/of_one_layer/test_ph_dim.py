@@ -25,6 +25,7 @@ def length(X: NDArray[np.float64]) -> float:
     return float(minimum_spanning_tree(csr_matrix(squareform(pdist(X)))).sum())
 
 
+@pytest.mark.slow
 def test_the_tree_of_all_is_the_peers_and_parts_have_those_of_random_parts() -> None:
     X = manifolds.gaussian(640, 6, 12)
     lengths = tree_lengths(X, lambda rows: pair_distances(X[rows]))

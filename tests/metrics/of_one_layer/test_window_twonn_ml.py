@@ -10,6 +10,8 @@ from embstore.geometry.neighbors.in_groups import two_nearest
 from tests.geometry.neighbors.test_rounded import rounded
 from tests.metrics.of_one_layer.windows import number
 
+pytestmark = pytest.mark.slow
+
 NAME = "window_twonn_ml"
 
 

@@ -173,6 +173,7 @@ def test_layers_without_a_number_warn(database: Database) -> None:
     assert "dtype bfloat16 or float32" in found.detail
 
 
+@pytest.mark.slow
 def test_seeds_are_told_of(database: Database) -> None:
     write_runs(
         database, [make_run(name=f"lab/{i}", tags={"seed_group": "lab/g"}) for i in range(3)]

@@ -102,6 +102,7 @@ def test_steps_sampled_unequally_are_named_and_open() -> None:
     assert found.text.endswith("for m: the steps differ in tokens and window.")
 
 
+@pytest.mark.slow
 def test_a_metric_without_values_is_open_and_not_left_out(database: Database) -> None:
     write_runs(
         database,

@@ -104,6 +104,7 @@ def test_dimensions_by_scale_keep_intervals_and_what_is_undefined(database: Data
                 assert number == pytest.approx(row[name], rel=5e-4)
 
 
+@pytest.mark.slow
 def test_a_store_without_them_has_none(database: Database, tmp_path: Path) -> None:
     empty = read_contents(database)
     assert pack_spectra(database, empty).content == b""

@@ -68,6 +68,7 @@ def stored(runs: list[Run], metric: str, state: State, scope: str) -> list[float
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("budget", "every"), [(10**6, (True, True)), (0, (True, False))])
 def test_packed_numbers_are_medians_and_ends_of_the_seeds(
     database: Database,
@@ -125,6 +126,7 @@ def test_moments_are_counted_on_from_the_runs(
     ]
 
 
+@pytest.mark.slow
 def test_without_groups_there_is_nothing(tmp_path: Path) -> None:
     alone = new_store(tmp_path / "s.duckdb", [run(NAMES[0], tags={}), run(NAMES[1], tags={})])
     contents = read_contents(alone)

@@ -99,6 +99,7 @@ def test_two_models_of_one_name_are_told_apart(database: Database) -> None:
     assert len(models) == 2
 
 
+@pytest.mark.slow
 def test_only_what_still_fails_is_a_failure(database: Database) -> None:
     failed_at = datetime(2026, 10, 1, tzinfo=UTC)
     for revision in ("main", "broken"):
@@ -113,6 +114,7 @@ def test_only_what_still_fails_is_a_failure(database: Database) -> None:
     assert (row["revision"], row["attempts"], row["reason"]) == ("broken", 2, "no memory")
 
 
+@pytest.mark.slow
 def test_a_report_of_some_models_has_those_and_knows_the_others(database: Database) -> None:
     write_runs(
         database,

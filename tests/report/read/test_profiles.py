@@ -28,6 +28,7 @@ def test_profiles_are_those_of_the_last_trained_checkpoints(database: Database) 
     }
 
 
+@pytest.mark.slow
 def test_a_revision_that_cannot_be_shown_is_asked_for_as_it_is(database: Database) -> None:
     write_run(
         database, make_run(name="a\u202eb", revision="x\u202ey", errors={"anisotropy": 0.005})

@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import pytest
+
 from embstore.report.read.contents import read_contents
 from embstore.report.read.seeds import cells_at_most, read_members, read_seed_groups
 from embstore.store.database import Database
@@ -10,6 +12,7 @@ from tests.queries.of_seeds import NAMES, run, store
 from tests.synthetic import make_run
 
 
+@pytest.mark.slow
 def test_seeds_that_differ_are_in_no_moment(tmp_path: Path) -> None:
     database = store(tmp_path, *map(run, NAMES[:3]), run(NAMES[3], seed=5))
     contents = read_contents(database)
@@ -22,6 +25,7 @@ def test_seeds_that_differ_are_in_no_moment(tmp_path: Path) -> None:
     assert {number.n for number in group.numbers} == {3}
 
 
+@pytest.mark.slow
 def test_of_a_page_of_some_models_only_these_are_taken_together(tmp_path: Path) -> None:
     database = store(tmp_path, *map(run, NAMES))
     two = read_contents(database, NAMES[1:3])
@@ -31,6 +35,7 @@ def test_of_a_page_of_some_models_only_these_are_taken_together(tmp_path: Path) 
     assert read_members(database, read_contents(database, NAMES[:1])) == {}
 
 
+@pytest.mark.slow
 def test_the_newest_moment_is_the_last_that_most_seeds_have(tmp_path: Path) -> None:
     steps = {NAMES[0]: (1, 10, 100), NAMES[1]: (1, 10), NAMES[2]: (1, 10)}
     runs = [run(name, step) for name, its in steps.items() for step in its]
@@ -52,6 +57,7 @@ def test_the_newest_moment_is_the_last_that_most_seeds_have(tmp_path: Path) -> N
     ]
 
 
+@pytest.mark.slow
 def test_room_is_kept_for_every_moment_that_several_seeds_have(database: Database) -> None:
     write_runs(database, [run(name, step) for name in NAMES[:2] for step in (0, 1)])
     write_runs(database, [run(NAMES[0], 2), make_run(name="lab/other")])

@@ -23,6 +23,8 @@ from tests.store.contents import contents, counts
 from tests.stores import new_store
 from tests.synthetic import make_run
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def store(tmp_path_factory: pytest.TempPathFactory) -> Database:
@@ -52,7 +54,6 @@ def at(served: Served, name: str = "geometry") -> str:
     return f"{served.address}/{name}"
 
 
-@pytest.mark.slow
 def test_it_holds_what_the_store_holds(store: Database, served: Served) -> None:
     assert contents(open_database(at(served), create=False)) == contents(store)
 
@@ -116,7 +117,6 @@ def test_tags_choose_runs(served: Served) -> None:
     assert len(runs) == 1
 
 
-@pytest.mark.slow
 def test_the_command_line_takes_an_address(store: Database, served: Served) -> None:
     for command in ("ls models", "query layer_profile -p models=lab/a", "compare lab/a lab/b"):
         answers = [embstore(*command.split(), "-s", place) for place in (store.path, at(served))]
@@ -168,7 +168,6 @@ def test_a_file_that_is_gone_is_told(site: Path, tmp_path: Path) -> None:
         assert "\n" not in str(caught.value)
 
 
-@pytest.mark.slow
 def test_a_certificate_that_nobody_vouches_for_is_refused(site: Path, tmp_path: Path) -> None:
     if shutil.which("openssl") is None:
         pytest.skip("makes its certificate with openssl")

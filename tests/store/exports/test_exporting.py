@@ -37,6 +37,8 @@ from tests.store.contents import contents, counts, rows
 from tests.stores import file_database, new_store
 from tests.synthetic import ALL_METRICS, make_failure, make_run, make_scores
 
+pytestmark = pytest.mark.slow
+
 NAMES = ("lab/m", "组织/模型 'x' \"y\"")
 RUNS = [
     *(make_run(name=NAMES[0], revision=f"step{i}", step=i, metrics=ALL_METRICS) for i in (1, 2)),
@@ -75,7 +77,6 @@ def files_of(folder: Path) -> dict[str, tuple[int, int]]:
     }
 
 
-@pytest.mark.slow
 def test_imported_again_it_is_the_same_store(
     store: Database, exported: Path, database: Database
 ) -> None:
@@ -89,7 +90,6 @@ def test_imported_again_it_is_the_same_store(
     assert contents(database) == contents(store)
 
 
-@pytest.mark.slow
 def test_every_question_is_answered_in_place_as_in_the_store(
     store: Database, exported: Path
 ) -> None:
@@ -106,7 +106,6 @@ def test_every_question_is_answered_in_place_as_in_the_store(
             assert answers[0] == answers[1], question.name
 
 
-@pytest.mark.slow
 def test_in_place_only_the_files_of_the_export_can_be_read(
     exported: Path, store: Database, tmp_path: Path
 ) -> None:
@@ -148,7 +147,6 @@ def test_tags_choose_runs_of_an_export_too(exported: Path) -> None:
     assert counts(chosen)["model"] == 1
 
 
-@pytest.mark.slow
 def test_again_it_adds_only_what_is_new(store: Database, tmp_path: Path) -> None:
     copy = open_database(shutil.copy(store.path, tmp_path / "copy.duckdb"))
     first = export_store(copy, tmp_path / "ex")
@@ -170,7 +168,6 @@ def test_again_it_adds_only_what_is_new(store: Database, tmp_path: Path) -> None
     assert counts(open_database(tmp_path / "ex", create=False)) == counts(copy)
 
 
-@pytest.mark.slow
 def test_what_changed_in_the_store_changes_in_the_export(store: Database, tmp_path: Path) -> None:
     copy = open_database(shutil.copy(store.path, tmp_path / "copy.duckdb"))
     export_store(copy, tmp_path / "ex")
@@ -182,7 +179,6 @@ def test_what_changed_in_the_store_changes_in_the_export(store: Database, tmp_pa
     assert contents(place) == contents(copy)
 
 
-@pytest.mark.slow
 def test_runs_of_other_stores_and_removed_ones_stay(store: Database, tmp_path: Path) -> None:
     copy = open_database(shutil.copy(store.path, tmp_path / "copy.duckdb"))
     other = new_store(tmp_path / "other.duckdb", [RUNS[0], make_run(name="lab/else")])
@@ -194,7 +190,6 @@ def test_runs_of_other_stores_and_removed_ones_stay(store: Database, tmp_path: P
     assert contents(open_database(tmp_path / "ex", create=False)) == contents(copy)
 
 
-@pytest.mark.slow
 def test_a_run_keeps_the_numbers_it_was_exported_with(tmp_path: Path) -> None:
     mine, theirs = (
         new_store(
@@ -235,7 +230,6 @@ exporting.export_store(open_database(sys.argv[1]), sys.argv[2])
 """
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(("step", "runs"), [(1, 0), (4, 0), (8, 0), (16, 1), (21, 1), (32, 2)])
 def test_a_killed_export_is_a_readable_one_and_the_next_completes_it(
     store: Database, tmp_path: Path, step: int, runs: int
@@ -268,14 +262,12 @@ except StoreError as error:
 """
 
 
-@pytest.mark.slow
 def test_without_room_for_anything_no_folder_is_left(store: Database, tmp_path: Path) -> None:
     said = finish(start(FULL, store.path, tmp_path / "ex", "10"))
     assert said.startswith(f"{tmp_path / 'ex'} cannot be written: ")
     assert not (tmp_path / "ex").exists()
 
 
-@pytest.mark.slow
 def test_a_full_disk_is_told_and_leaves_a_readable_export(store: Database, tmp_path: Path) -> None:
     said = finish(start(FULL, store.path, tmp_path / "ex", "3000"))
     assert said.startswith(f"{tmp_path / 'ex'} could not be written")
@@ -358,7 +350,6 @@ MENDED: dict[str, tuple[Spoil, int]] = {
 }
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("what", MENDED)
 def test_exporting_again_mends_what_is_damaged(
     store: Database, export: Path, exported: Path, what: str
@@ -373,7 +364,6 @@ def test_exporting_again_mends_what_is_damaged(
     assert export_store(store, export).mended == 0
 
 
-@pytest.mark.slow
 def test_damaged_runs_of_other_stores_stay_and_are_told(
     store: Database, export: Path, tmp_path: Path
 ) -> None:
@@ -396,7 +386,6 @@ def test_damaged_runs_of_other_stores_stay_and_are_told(
         export_store(store, export)
 
 
-@pytest.mark.slow
 def test_a_mended_run_has_the_facts_of_its_new_numbers(tmp_path: Path) -> None:
     one, two = (
         new_store(
@@ -416,7 +405,6 @@ def test_a_mended_run_has_the_facts_of_its_new_numbers(tmp_path: Path) -> None:
     assert contents(open_database(folder, create=False)) == contents(two)
 
 
-@pytest.mark.slow
 def test_what_others_put_into_the_folder_stays(store: Database, tmp_path: Path) -> None:
     copy = open_database(shutil.copy(store.path, tmp_path / "copy.duckdb"))
     folder = export_store(copy, tmp_path / "ex").folder
@@ -487,7 +475,6 @@ def test_verifying_an_export_compares_the_checksums(export: Path, address: bool)
     assert "embstore rm" not in fault.advice
 
 
-@pytest.mark.slow
 def test_faults_of_an_export_are_mended_in_a_store(store: Database, tmp_path: Path) -> None:
     copy = open_database(shutil.copy(store.path, tmp_path / "copy.duckdb"))
     with copy.begin() as connection:
@@ -589,7 +576,6 @@ def test_only_a_folder_of_its_own_is_taken(store: Database, tmp_path: Path) -> N
     assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "full"]
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("name", ["it's", "x=1", "two words", "日本", "100%", "a;b", 'a"b'])
 def test_any_other_name_of_a_folder_will_do(store: Database, tmp_path: Path, name: str) -> None:
     (tmp_path / name).mkdir()
@@ -629,7 +615,6 @@ def test_a_card_withstands_the_names_of_strangers() -> None:
     assert "\n# heading" not in card
 
 
-@pytest.mark.slow
 def test_the_hubs_own_library_reads_it(
     exported: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -644,7 +629,6 @@ def test_the_hubs_own_library_reads_it(
         assert found.num_rows == counts(place)[table]
 
 
-@pytest.mark.slow
 def test_croissant_describes_every_column(exported: Path) -> None:
     said = json.loads((exported / "croissant.json").read_text())
     assert said["conformsTo"] == "http://mlcommons.org/croissant/1.0"
@@ -680,7 +664,6 @@ SOME = st.lists(
 )
 
 
-@pytest.mark.slow
 @settings(max_examples=8, deadline=None)
 @given(SOME, SOME)
 def test_there_and_back_is_the_same(

@@ -10,7 +10,7 @@ from tests.servers import PASSWORD, Server, running_server
 
 
 @pytest.fixture(scope="session")
-def server() -> Iterator[Server]:
+def postgres() -> Iterator[Server]:
     with running_server() as started, pytest.MonkeyPatch.context() as patch:
         # Where PostgreSQL's own programs look, too.
         file = started.folder / "pgpass"
@@ -24,12 +24,12 @@ _numbers = count()
 
 
 @pytest.fixture
-def make_lake(server: Server, tmp_path: Path) -> Callable[[], str]:
+def make_lake(postgres: Server, tmp_path: Path) -> Callable[[], str]:
     """Give the addresses of new databases, each with a folder for a lake's files."""
 
     def make() -> str:
         name = f"lake_{next(_numbers)}"
-        return f"{server.make_database(name)}?data_path={tmp_path / name}"
+        return f"{postgres.make_database(name)}?data_path={tmp_path / name}"
 
     return make
 

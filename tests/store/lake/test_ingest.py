@@ -49,7 +49,7 @@ def test_what_is_measured_while_the_server_is_away_is_kept_and_taken_in(
     tiny_llama: Path,
     text: Path,
     address: str,
-    server: Server,
+    postgres: Server,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -59,7 +59,7 @@ def test_what_is_measured_while_the_server_is_away_is_kept_and_taken_in(
 
     def then_stop(*arguments: object, **options: object) -> object:
         measured = measure_job(*arguments, **options)  # type: ignore[arg-type]
-        server.stop()
+        postgres.stop()
         return measured
 
     try:
@@ -67,7 +67,7 @@ def test_what_is_measured_while_the_server_is_away_is_kept_and_taken_in(
             patch.setattr("embstore.ingestion.run.measure_job", then_stop)
             done = embstore("ingest", tiny_llama, "--corpus", text, *SMALL, "-s", address)
     finally:
-        server.start()
+        postgres.start()
     assert done.returncode == 3
     assert "measured on 128 tokens" in done.stderr
     assert "kept in" in done.stderr
@@ -80,6 +80,7 @@ def test_what_is_measured_while_the_server_is_away_is_kept_and_taken_in(
     assert waiting(database) == []
 
 
+@pytest.mark.slow
 def test_merge_and_maintain_say_what_they_did(address: str, path: Path) -> None:
     new_store(path, [make_run()])
     place = str(LakeAddress.parse(address))

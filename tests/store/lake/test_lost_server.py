@@ -21,13 +21,13 @@ pytestmark = pytest.mark.slow
 
 
 @pytest.fixture
-def start_later(server: Server) -> Iterator[Callable[[], None]]:
+def start_later(postgres: Server) -> Iterator[Callable[[], None]]:
     """Stop the server, and start it again while the test waits for it."""
     starting: list[threading.Thread] = []
 
     def stop() -> None:
-        server.stop()
-        starting.append(threading.Timer(0.5, server.start))
+        postgres.stop()
+        starting.append(threading.Timer(0.5, postgres.start))
         starting[-1].start()
 
     yield stop

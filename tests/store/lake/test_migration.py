@@ -82,7 +82,7 @@ def test_an_older_lake_is_merged_from_a_copy(older: str, path: Path) -> None:
     assert open_database(older, create=False).schema() == OLDER
 
 
-def test_two_who_migrate_at_once_do_it_once(older: str, server: Server) -> None:
+def test_two_who_migrate_at_once_do_it_once(older: str, postgres: Server) -> None:
     code = (
         "import sys\n"
         "from embstore.store.connection import open_database\n"
@@ -94,7 +94,7 @@ def test_two_who_migrate_at_once_do_it_once(older: str, server: Server) -> None:
     assert database.schema() == HEAD
     assert counts(database)["run"] == 1
     # Once, not once each: a column more, and in every row.
-    columns = server.ask(
+    columns = postgres.ask(
         LakeAddress.parse(older).name,
         "SELECT count(*) FROM ducklake_column WHERE column_name = 'intervals' "
         "AND end_snapshot IS NULL",

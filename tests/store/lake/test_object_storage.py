@@ -29,9 +29,9 @@ def objects(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, bytes]]:
 
 
 def test_files_go_to_object_storage_and_are_read_from_there(
-    objects: dict[str, bytes], server: Server, path: Path
+    objects: dict[str, bytes], postgres: Server, path: Path
 ) -> None:
-    without = server.make_database("objects")
+    without = postgres.make_database("objects")
     runs = [make_run(seed=seed, n_layers=12) for seed in range(2)]
     database = open_database(f"{without}?data_path=s3://lab/geometry")
     for one in runs:
@@ -51,9 +51,9 @@ def test_files_go_to_object_storage_and_are_read_from_there(
 
 
 def test_storage_that_does_not_answer_is_named(
-    objects: dict[str, bytes], server: Server, monkeypatch: pytest.MonkeyPatch
+    objects: dict[str, bytes], postgres: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    address = f"{server.make_database('away')}?data_path=s3://lab/geometry"
+    address = f"{postgres.make_database('away')}?data_path=s3://lab/geometry"
     write_run(open_database(address), make_run(n_layers=12))
     monkeypatch.setenv("DUCKDB_S3_ENDPOINT", "127.0.0.1:1")
     database = open_database(address, create=False, timeout=0.1)
@@ -61,9 +61,9 @@ def test_storage_that_does_not_answer_is_named(
         database.select("SELECT sum(value) FROM measurement")
 
 
-def test_a_lake_is_made_where_no_objects_are(objects: dict[str, bytes], server: Server) -> None:
+def test_a_lake_is_made_where_no_objects_are(objects: dict[str, bytes], postgres: Server) -> None:
     objects["/lab/mine/thesis.parquet"] = b"of somebody else"
-    address = f"{server.make_database('taken')}?data_path=s3://lab/mine"
+    address = f"{postgres.make_database('taken')}?data_path=s3://lab/mine"
     with pytest.raises(StoreError, match=r"files s3://lab/mine/ is not empty"):
         open_database(address)
     assert set(objects) == {"/lab/mine/thesis.parquet"}

@@ -85,9 +85,9 @@ def test_no_lake_is_made_where_another_has_its_files(
 
 
 @pytest.mark.parametrize("name", ["lake", "temp", "a/b", "who?", "it's 50% ünï"])
-def test_a_database_may_have_any_name(name: str, server: Server, tmp_path: Path) -> None:
-    server.run("createdb", "--maintenance-db", "postgres", name)
-    words = make_conninfo(dbname=name, host="127.0.0.1", port=server.port, user=USER)
+def test_a_database_may_have_any_name(name: str, postgres: Server, tmp_path: Path) -> None:
+    postgres.run("createdb", "--maintenance-db", "postgres", name)
+    words = make_conninfo(dbname=name, host="127.0.0.1", port=postgres.port, user=USER)
     database = open_database(f"ducklake:postgres:{words}?data_path={tmp_path / 'lake'}")
     write_run(database, make_run())
     assert database.select_untrusted("SELECT count(*) AS n FROM run")["n"].to_pylist() == [1]
@@ -95,7 +95,7 @@ def test_a_database_may_have_any_name(name: str, server: Server, tmp_path: Path)
     assert spool.parent.name == "spool"
 
 
-def test_what_is_no_store_is_left_alone(address: str, server: Server, tmp_path: Path) -> None:
+def test_what_is_no_store_is_left_alone(address: str, postgres: Server, tmp_path: Path) -> None:
     lake = LakeAddress.parse(address)
     with lake_connection(lake, read_only=False, make=True) as connection:
         connection.execute("SELECT 1")
@@ -171,12 +171,13 @@ def test_an_address_that_lacks_its_beginning_is_told_without_its_password(given:
     assert "is not supported" in _says(given)
 
 
-def test_a_server_that_does_not_answer_may_do_so_later(server: Server) -> None:
+def test_a_server_that_does_not_answer_may_do_so_later(postgres: Server) -> None:
     address = f"ducklake:postgres:dbname=x host=127.0.0.1 port=1 user={USER}"
     with pytest.raises(StoreUnreachableError, match=r"does not answer .*refused"):
         open_database(address, create=False, timeout=0.1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("create", [True, False])
 def test_a_server_that_says_nothing_is_given_up(
     create: bool, monkeypatch: pytest.MonkeyPatch
@@ -188,21 +189,21 @@ def test_a_server_that_says_nothing_is_given_up(
             open_database(address, create=create, timeout=0.1)
 
 
-def test_one_who_may_not_write_is_told_before_measuring(address: str, server: Server) -> None:
+def test_one_who_may_not_write_is_told_before_measuring(address: str, postgres: Server) -> None:
     open_database(address)
     name = LakeAddress.parse(address).name
     reader = f"reader_{name}"
-    server.ask(name, f"CREATE ROLE {reader} LOGIN PASSWORD '{PASSWORD}'")
-    server.ask(name, f"GRANT pg_read_all_data TO {reader}")
+    postgres.ask(name, f"CREATE ROLE {reader} LOGIN PASSWORD '{PASSWORD}'")
+    postgres.ask(name, f"GRANT pg_read_all_data TO {reader}")
     theirs = address.replace(f"user={USER}", f"user={reader}")
     assert counts(open_database(theirs, create=False))["run"] == 0
     with pytest.raises(StoreError, match="its user may not create tables in the schema 'public'"):
         open_database(theirs, lazy=True).check_writable()
 
 
-def test_a_folder_that_takes_no_files_is_told_before_measuring(server: Server) -> None:
+def test_a_folder_that_takes_no_files_is_told_before_measuring(postgres: Server) -> None:
     # Nobody can make files there.
-    database = open_database(f"{server.make_database('nowhere')}?data_path=/proc/lake", lazy=True)
+    database = open_database(f"{postgres.make_database('nowhere')}?data_path=/proc/lake", lazy=True)
     with pytest.raises(StoreError, match=r"the folder for its files /proc takes no new files"):
         database.check_writable()
     with pytest.raises(StoreError, match=r"the folder for its files /proc/lake/ cannot be made"):

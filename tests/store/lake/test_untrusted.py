@@ -13,10 +13,10 @@ from tests.synthetic import make_run
 
 
 @pytest.fixture(scope="module")
-def filled(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Database:
+def filled(postgres: Server, tmp_path_factory: pytest.TempPathFactory) -> Database:
     """A lake with one run; what is refused changes nothing, as the tests show."""
     folder = tmp_path_factory.mktemp("untrusted")
-    database = open_database(f"{server.make_database('untrusted')}?data_path={folder / 'lake'}")
+    database = open_database(f"{postgres.make_database('untrusted')}?data_path={folder / 'lake'}")
     write_run(database, make_run(name="lab/a"))
     return database
 

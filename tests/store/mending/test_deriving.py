@@ -30,6 +30,8 @@ from tests.store.contents import contents, counts, rows
 from tests.store.old_stores import SCHEMAS, unpack
 from tests.stores import new_store
 
+pytestmark = pytest.mark.slow
+
 # Of as many dimensions the made-up anisotropies are within their bounds.
 D, SCOPES, STATES = 32, 3, 6
 make_run = partial(synthetic.make_run, hidden_size=D)
@@ -200,7 +202,6 @@ def test_what_another_process_derived_meanwhile_is_left(
     assert len(rows(database, ALL_NUMBERS)) == 2
 
 
-@pytest.mark.slow
 def test_a_later_run_of_the_checkpoint_has_them_too(database: Database, run: str) -> None:
     derive_numbers(database, ["stable_rank", "spectral_rank"])
     moments = iter(START + timedelta(days=day) for day in range(1, 9))
@@ -226,7 +227,6 @@ def test_a_later_run_of_the_checkpoint_has_them_too(database: Database, run: str
     assert find_faults(database) == []
 
 
-@pytest.mark.slow
 def test_they_are_merged(tmp_path: Path) -> None:
     one, two = (new_store(tmp_path / name, [make_run(), make_run(seed=1)]) for name in "ab")
     derive_numbers(one, ["stable_rank"])
@@ -243,7 +243,6 @@ def test_they_are_merged(tmp_path: Path) -> None:
     assert find_faults(one) == []
 
 
-@pytest.mark.slow
 def test_of_a_run_that_was_measured_twice_none_are_merged(tmp_path: Path) -> None:
     """The other store's numbers may differ in their last digits, and so what follows from them."""
     one, two = (
@@ -258,7 +257,6 @@ def test_of_a_run_that_was_measured_twice_none_are_merged(tmp_path: Path) -> Non
     assert contents(one) | {"metric": before["metric"]} == before
 
 
-@pytest.mark.slow
 def test_a_later_run_that_is_merged_does_not_hide_them(tmp_path: Path) -> None:
     later = make_run(seed=1, created_at=START + timedelta(days=9))
     one, two = new_store(tmp_path / "a", [make_run()]), new_store(tmp_path / "b", [later])
@@ -274,7 +272,6 @@ def test_a_later_run_that_is_merged_does_not_hide_them(tmp_path: Path) -> None:
         assert find_faults(database) == []
 
 
-@pytest.mark.slow
 def test_they_go_with_their_run(database: Database, run: str) -> None:
     write_run(database, make_run(name="lab/kept"))
     before = contents(database)
@@ -286,7 +283,6 @@ def test_they_go_with_their_run(database: Database, run: str) -> None:
     assert find_faults(database) == []
 
 
-@pytest.mark.slow
 def test_an_export_gets_them_under_another_name(
     database: Database, run: str, tmp_path: Path
 ) -> None:
@@ -324,7 +320,6 @@ def test_an_export_gets_them_under_another_name(
     assert len(list(folder.glob(f"runs/{run}/measurement*"))) == 1
 
 
-@pytest.mark.slow
 def test_an_export_keeps_what_another_store_derived(tmp_path: Path) -> None:
     one, two = (new_store(tmp_path / name, [make_run()]) for name in "ab")
     derive_numbers(one, ["stable_rank"])
@@ -344,7 +339,6 @@ def test_an_export_keeps_what_another_store_derived(tmp_path: Path) -> None:
         derive_numbers(open_database(folder, create=False), ["isoscore"])
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("sql", "fault", "n"),
     [
@@ -398,7 +392,6 @@ def test_verifying_compares_them_with_their_spectra(
     assert found[fault] == n
 
 
-@pytest.mark.slow
 def test_questions_and_comparisons_know_them(database: Database, run: str) -> None:
     write_run(database, make_run(name="lab/other", values=lambda *_: 0.5))
     derive_numbers(database, ["stable_rank"])
@@ -417,7 +410,6 @@ def test_questions_and_comparisons_know_them(database: Database, run: str) -> No
     assert profile.num_rows > 0
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("schema", [schema for schema in SCHEMAS if schema < migration.HEAD])
 def test_an_older_store_is_migrated_where_there_is_something_to_derive(
     schema: str, path: Path
@@ -435,7 +427,6 @@ def test_an_older_store_is_migrated_where_there_is_something_to_derive(
     assert database.schema() == migration.HEAD
 
 
-@pytest.mark.slow
 def test_a_later_run_without_spectra_hides_them_and_answers_say_so(
     database: Database, run: str
 ) -> None:

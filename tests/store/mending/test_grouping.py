@@ -25,6 +25,8 @@ from tests.store.old_stores import SCHEMAS, unpack
 from tests.stores import new_store
 from tests.synthetic import make_run
 
+pytestmark = pytest.mark.slow
+
 GROUPS = (
     "SELECT model.name, model_group.seed_group FROM model_group JOIN model USING (model_id) "
     "ORDER BY ALL"
@@ -154,7 +156,6 @@ def test_among_runs_with_a_tag_groups_are_those_of_these_runs(tmp_path: Path) ->
 
 
 @pytest.mark.parametrize("schema", [SCHEMAS[0], "0006", "0012"])
-@pytest.mark.slow
 def test_an_old_store_is_migrated_to_be_told_and_asked_without(schema: str, path: Path) -> None:
     unpack(schema, path)
     before = path.read_bytes()

@@ -31,6 +31,8 @@ from tests.store.contents import contents, counts, rows
 from tests.stores import file_database, new_store, spoil
 from tests.synthetic import METRICS, make_failure, make_run
 
+pytestmark = pytest.mark.slow
+
 START = datetime(2026, 11, 1, tzinfo=UTC)
 
 
@@ -48,7 +50,6 @@ def other(tmp_path: Path) -> Database:
     return database
 
 
-@pytest.mark.slow
 def test_what_is_lacking_is_taken_in_and_nothing_twice(database: Database, other: Database) -> None:
     write_run(database, make_run())
     (merged,) = merge_stores(database, [other.path])
@@ -72,7 +73,6 @@ def test_views_answer_over_both(database: Database, other: Database) -> None:
     assert {row["run_id"]: row["n"] for row in rows(database, PROFILES)} == both
 
 
-@pytest.mark.slow
 def test_into_a_store_that_is_not_there(tmp_path: Path, other: Database) -> None:
     made = open_database(tmp_path / "made.duckdb", lazy=True)
     assert runs_of(merge_stores(made, [other.path], dry_run=True)[0]) == (3, 0, 0)
@@ -92,7 +92,6 @@ def test_with_itself_under_any_name_nothing_happens(tmp_path: Path, other: Datab
     assert (other.path.read_bytes(), contents(other)) == before
 
 
-@pytest.mark.slow
 def test_several_at_once_count_in_turn(database: Database, other: Database, tmp_path: Path) -> None:
     third = new_store(tmp_path / "third.duckdb", [make_run(), make_run(seed=7)])
     paths = [other.path, third.path, other.path]
@@ -213,7 +212,6 @@ def copies(database: Database) -> dict[object, object]:
     return {row["revision"]: row["original"] for row in found}
 
 
-@pytest.mark.slow
 def test_copies_are_of_the_checkpoint_that_was_measured_first(tmp_path: Path) -> None:
     pieces = [[at(2, "step2"), at(3, "step3")], [at(1, "step1"), at(4, "other", "others")]]
     for number, order in enumerate((pieces, pieces[::-1])):
@@ -250,7 +248,6 @@ def older_store(path: Path, runs: Iterable[Run], revision: str) -> Path:
     return path
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("revision", ["0001", "0003", "0005"])
 def test_an_older_store_is_read_from_a_copy(
     database: Database, tmp_path: Path, revision: str
@@ -269,7 +266,6 @@ def test_an_older_store_is_read_from_a_copy(
     assert counts(database)["measurement"] == 2 * len(runs[0].measured.measurements)
 
 
-@pytest.mark.slow
 def test_what_is_no_store_is_refused_and_nothing_is_taken_in(
     database: Database, other: Database, tmp_path: Path
 ) -> None:
@@ -306,7 +302,6 @@ def test_an_address_can_only_be_asked(database: Database) -> None:
             export_store(database, Path(address))
 
 
-@pytest.mark.slow
 def test_a_damaged_store_is_named_and_no_empty_one_is_left(tmp_path: Path, other: Database) -> None:
     damaged = new_store(tmp_path / "damaged.duckdb", [make_run(n_layers=500)]).path
     spoil(damaged)
@@ -322,7 +317,6 @@ def test_a_damaged_store_is_named_and_no_empty_one_is_left(tmp_path: Path, other
         open_database(damaged).select("SELECT bit_xor(hash(m)) FROM measurement AS m")
 
 
-@pytest.mark.slow
 def test_one_that_is_held_is_named_with_its_holder(database: Database, other: Database) -> None:
     with (
         held(other.path) as holder,
@@ -332,7 +326,6 @@ def test_one_that_is_held_is_named_with_its_holder(database: Database, other: Da
     assert runs_of(merge_stores(database, [other.path])[0]) == (3, 0, 0)
 
 
-@pytest.mark.slow
 def test_a_failure_in_the_last_store_takes_back_the_first(
     database: Database, other: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -351,7 +344,6 @@ def test_a_failure_in_the_last_store_takes_back_the_first(
     assert set(counts(database).values()) == {0}
 
 
-@pytest.mark.slow
 def test_failures_are_taken_in_once(database: Database, other: Database) -> None:
     write_failure(database, make_failure(study="tiny"))
     for _ in range(2):
@@ -359,7 +351,6 @@ def test_failures_are_taken_in_once(database: Database, other: Database) -> None
         assert counts(database)["failure"] == 2
 
 
-@pytest.mark.slow
 def test_tags_of_both_stores_hold_and_the_last_counts(tmp_path: Path) -> None:
     one, two = (new_store(tmp_path / name, [make_run(tags={"lab": "a"})]) for name in "ab")
     (run_id,) = [row["run_id"] for row in rows(one, "SELECT run_id FROM run")]
@@ -391,7 +382,6 @@ RUNS = [
 SOME = st.lists(st.sampled_from(range(len(RUNS))), max_size=5)
 
 
-@pytest.mark.slow
 @settings(max_examples=8, deadline=None)
 @given(SOME, SOME, SOME)
 def test_merging_is_a_union(

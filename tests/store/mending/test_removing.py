@@ -108,6 +108,7 @@ def test_of_one_checkpoint_a_run_goes_and_the_rest_stays(database: Database) -> 
     assert rows(database, "SELECT DISTINCT run_id FROM profile") == [{"run_id": second}]
 
 
+@pytest.mark.slow
 def test_a_model_of_which_there_are_only_failures_goes_too(database: Database) -> None:
     write_run(database, KEPT[0])
     write_failure(database, FAILURE)
@@ -127,6 +128,7 @@ def copy(day: int, revision: str) -> Run:
     )
 
 
+@pytest.mark.slow
 def test_copies_of_a_removed_checkpoint_are_copies_of_the_next(database: Database) -> None:
     write_runs(database, [copy(1, "step1"), copy(2, "step2"), copy(3, "step3")])
     remove_runs(database, Selection(revisions=["step1"]))

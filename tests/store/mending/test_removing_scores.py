@@ -18,6 +18,7 @@ def score(
     return Score(model=model, name=name, value=value, source=source)
 
 
+@pytest.mark.slow
 def test_they_are_removed_by_what_names_them(database: Database) -> None:
     write_scores(database, [score(name=name, source=name) for name in ("acc", "f1")])
     write_scores(database, [score(value=1.0), score("lab/b")])

@@ -45,6 +45,7 @@ def test_merging_with_the_first_name_doubles_nothing(database: Database, tmp_pat
     assert contents(database) == before
 
 
+@pytest.mark.slow
 def test_a_name_that_is_taken_or_none_is_refused(database: Database) -> None:
     write_runs(database, [*STEPS, make_run(name="other")])
     write_failure(database, make_failure("failed"))

@@ -37,6 +37,7 @@ def test_a_tag_is_given_changed_and_taken_away(database: Database, run: str) -> 
     assert rows(database, "SELECT key, value FROM run_tag") == [{"key": "other", "value": "run"}]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("view", ["profile", "profile_latest", "curve_profile"])
 def test_views_show_the_tags_that_hold_now(database: Database, run: str, view: str) -> None:
     tag_run(database, run, {"lab": "b", "note": None})
