@@ -116,7 +116,7 @@ def test_stopping_cancels_what_runs_and_keeps_what_is_stored(
     assert not ray.is_initialized()
     stored = {row["revision"] for row in rows(store, "SELECT revision FROM profile")}
     assert 1 <= len(stored) <= 3
-    # Here, which knows what machines have stored.
+    # Without machines: what they measured is known all the same.
     again = embstore.ingest(
         series, corpus=text, store=store, metrics="anisotropy", device="cpu", **SMALL
     )
