@@ -1,8 +1,10 @@
 import os
 import shutil
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
+import duckdb
 import pytest
 
 from embstore.asking.ask import (
@@ -199,6 +201,24 @@ def test_a_question_with_a_chart_is_one_file(small: Database, tmp_path: Path) ->
 
 
 @pytest.mark.slow
+def test_a_question_opens_the_store_once(
+    small: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "mine.sql").write_text("-- title: t\n-- param n INTEGER = 1: x\nSELECT $n AS n")
+    opened = []
+
+    def connect(*arguments: object, **more: object) -> duckdb.DuckDBPyConnection:
+        opened.append(arguments)
+        return real(*arguments, **more)
+
+    real: Callable[..., duckdb.DuckDBPyConnection] = duckdb.connect
+    monkeypatch.setattr(duckdb, "connect", connect)
+    for question in (find_question("runs"), find_question("mine", [tmp_path])):
+        opened.clear()
+        assert run_question(small, question).num_rows == 1
+        assert opened == [(str(small.path),)]
+
+
 def test_asking_never_imports_torch(small: Database, tmp_path: Path) -> None:
     store = shutil.copy(small.path, tmp_path / "copy.duckdb")
     code = (

@@ -173,8 +173,9 @@ def test_products_of_all_pairs_within_neighbourhoods_and_groups() -> None:
         sums = kept.gaussian_sums(vectors, norms, windows, t=2.0)
         alike(sums, near.sum(axis=1), 1e-12)
         alike(kept.pair_distances(vectors, rows), cdist(double[rows], double[rows]), 1e-13)
-        far = vectors * 1e30
-        alike(kept.pair_distances(far, rows), cdist(double[rows], double[rows]) * 1e30, 1e-6)
+        # By a power of two, which rounds nothing; their squares leave float32's range.
+        far = vectors * 2.0**100
+        alike(kept.pair_distances(far, rows), cdist(double[rows], double[rows]) * 2.0**100, 1e-13)
         found = [products for _, products in kept.inner_products(vectors, origins, neighbors)]
         alike(np.concatenate(found), away @ away.transpose(0, 2, 1), 1e-13)
         products = kept.group_products(vectors, groups, MEAN)
