@@ -8,7 +8,7 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from embstore.geometry.arithmetic import choose, on_torch, tensors
+from embstore.geometry.arithmetic import choose, matrices_on_torch, tensors
 from embstore.geometry.arithmetic.choose import HOST, arithmetic_of, vectors_of
 from embstore.geometry.arithmetic.on_torch import OnTorch
 from embstore.geometry.arithmetic.precision import all_of_float32
@@ -240,18 +240,18 @@ def test_the_largest_coordinates_are_the_same_wherever_vectors_are() -> None:
 
 def test_a_covariance_is_decomposed_alike() -> None:
     matrix = np.cov(ORDINARY.T)
-    values, vectors = on_torch.eigh(matrix, "cpu")
+    values, vectors = matrices_on_torch.eigh(matrix, "cpu")
     alike(values, np.linalg.eigvalsh(matrix))
     alike(vectors @ np.diag(values) @ vectors.T, matrix)
-    alike(on_torch.eigvalsh(matrix, "cpu"), np.linalg.eigvalsh(matrix))
+    alike(matrices_on_torch.eigvalsh(matrix, "cpu"), np.linalg.eigvalsh(matrix))
 
 
 @pytest.mark.parametrize("device", ["cpu", "mps", "mps:0"])
 def test_a_device_without_float64_leaves_the_decomposition_to_the_cpu(
     device: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(on_torch, "eigh", None)
-    monkeypatch.setattr(on_torch, "eigvalsh", None)
+    monkeypatch.setattr(matrices_on_torch, "eigh", None)
+    monkeypatch.setattr(matrices_on_torch, "eigvalsh", None)
     matrix = np.cov(ORDINARY.T)
     assert (choose.eigh(matrix, device)[0] == np.linalg.eigh(matrix)[0]).all()
     assert (choose.eigvalsh(matrix, device) == np.linalg.eigvalsh(matrix)).all()

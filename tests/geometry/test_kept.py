@@ -10,7 +10,7 @@ from scipy.spatial.distance import cdist
 
 from embstore.geometry.arithmetic import tensors
 from embstore.geometry.arithmetic.factor import FactorOnHost, factor_of
-from embstore.geometry.arithmetic.on_torch import FactorOnTorch
+from embstore.geometry.arithmetic.matrices_on_torch import FactorOnTorch
 from embstore.geometry.kept.choose import kept_arithmetic_of, placed
 from embstore.geometry.kept.on_host import KeptOnHost
 from embstore.geometry.kept.on_torch import KeptOnTorch

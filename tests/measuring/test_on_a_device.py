@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from embstore.choices import TOKEN_SCOPES
 from embstore.geometry import rank_one
-from embstore.geometry.arithmetic.on_torch import FactorOnTorch, OnTorch
+from embstore.geometry.arithmetic.matrices_on_torch import FactorOnTorch
+from embstore.geometry.arithmetic.on_torch import OnTorch
 from embstore.geometry.kept.on_torch import KeptOnTorch
 from embstore.geometry.neighbors import search
 from embstore.measuring import collect, scopes, window_vectors, within_windows

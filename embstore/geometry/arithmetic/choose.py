@@ -45,9 +45,9 @@ def matmul(left: FloatArray, right: FloatArray, device: str) -> FloatArray:
     """
     if stays_on_host(device):
         return np.asarray(left @ right)
-    from embstore.geometry.arithmetic import on_torch
+    from embstore.geometry.arithmetic import matrices_on_torch
 
-    return on_torch.matmul(left, right, device)
+    return matrices_on_torch.matmul(left, right, device)
 
 
 def eigh(matrix: FloatArray, device: str) -> tuple[FloatArray, FloatArray]:
@@ -60,15 +60,15 @@ def eigh(matrix: FloatArray, device: str) -> tuple[FloatArray, FloatArray]:
     if stays_on_host(device):
         values, vectors = np.linalg.eigh(matrix)
         return values, vectors
-    from embstore.geometry.arithmetic import on_torch
+    from embstore.geometry.arithmetic import matrices_on_torch
 
-    return on_torch.eigh(matrix, device)
+    return matrices_on_torch.eigh(matrix, device)
 
 
 def eigvalsh(matrix: FloatArray, device: str) -> FloatArray:
     """Return a symmetric matrix's eigenvalues, ascending, as ``eigh``."""
     if stays_on_host(device):
         return np.asarray(np.linalg.eigvalsh(matrix))
-    from embstore.geometry.arithmetic import on_torch
+    from embstore.geometry.arithmetic import matrices_on_torch
 
-    return on_torch.eigvalsh(matrix, device)
+    return matrices_on_torch.eigvalsh(matrix, device)

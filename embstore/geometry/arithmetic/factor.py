@@ -38,7 +38,7 @@ def factor_of(matrix: FloatArray, device: str = "cpu") -> Factor | None:
         except np.linalg.LinAlgError:
             return None
     # Imported late: who measures on a CPU needs no torch here.
-    from embstore.geometry.arithmetic.on_torch import FactorOnTorch
+    from embstore.geometry.arithmetic.matrices_on_torch import FactorOnTorch
 
     return FactorOnTorch.of(matrix, device)
 

@@ -1,0 +1,59 @@
+"""Matrices that lie on the host, multiplied, factored and decomposed on a device."""
+
+from typing import Self
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from embstore.geometry.arithmetic.tensors import to_host
+from embstore.types import FloatArray
+
+
+class FactorOnTorch:
+    """A lower triangle on a device, and torch's solvers."""
+
+    def __init__(self, lower: Tensor) -> None:
+        self._lower = lower
+
+    @classmethod
+    def of(cls, matrix: FloatArray, device: str) -> Self | None:
+        """As ``factor_of`` says."""
+        lower, failed = torch.linalg.cholesky_ex(torch.from_numpy(matrix).to(device))
+        return None if int(failed) else cls(lower)
+
+    @property
+    def least_pivot(self) -> float:
+        """As ``Factor`` says."""
+        return float(self._lower.diagonal().min())
+
+    def solve(self, right: FloatArray) -> FloatArray:
+        """As ``Factor`` says."""
+        return self._solve(self._lower, right, upper=False)
+
+    def solve_transposed(self, right: FloatArray) -> FloatArray:
+        """As ``Factor`` says."""
+        return self._solve(self._lower.T, right, upper=True)
+
+    def _solve(self, triangle: Tensor, right: FloatArray, *, upper: bool) -> FloatArray:
+        given = torch.from_numpy(np.ascontiguousarray(right)).to(triangle.device)
+        return to_host(torch.linalg.solve_triangular(triangle, given, upper=upper))
+
+
+def matmul(left: FloatArray, right: FloatArray, device: str) -> FloatArray:
+    """Return the product of two matrices, as ``choose.matmul``."""
+    one, other = (
+        torch.from_numpy(np.ascontiguousarray(matrix)).to(device) for matrix in (left, right)
+    )
+    return to_host(one @ other)
+
+
+def eigh(matrix: FloatArray, device: str) -> tuple[FloatArray, FloatArray]:
+    """Return a symmetric matrix's eigenvalues, ascending, and eigenvectors, from a device."""
+    values, vectors = torch.linalg.eigh(torch.from_numpy(matrix).to(device))
+    return to_host(values), to_host(vectors)
+
+
+def eigvalsh(matrix: FloatArray, device: str) -> FloatArray:
+    """Return a symmetric matrix's eigenvalues, ascending, from a device."""
+    return to_host(torch.linalg.eigvalsh(torch.from_numpy(matrix).to(device)))
