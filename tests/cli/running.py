@@ -18,9 +18,11 @@ from pathlib import Path
 from typing import NoReturn, TextIO
 
 import pytest
+from typer.testing import CliRunner, Result
 
-from embstore.cli.main import main
+from embstore.cli.main import app, main
 from embstore.cli.terminal import TERMINAL, Terminal
+from embstore.errors import EmbstoreError
 
 
 def embstore(
@@ -49,6 +51,27 @@ def embstore(
         with _streams() as (out, err):
             code = _run()
     return subprocess.CompletedProcess(words, code, _text(out), _text(err))
+
+
+def run(*arguments: object, stdin: str | None = None) -> Result:
+    """Run ``embstore`` in this process, and return what it said and raised."""
+    return CliRunner().invoke(app, [str(argument) for argument in arguments], input=stdin)
+
+
+def ok(*arguments: object, stdin: str | None = None) -> str:
+    """Run ``embstore``, which must succeed, and return what it wrote."""
+    result = run(*arguments, stdin=stdin)
+    assert result.exception is None, result.exception
+    return result.stdout
+
+
+def refused(*arguments: object) -> EmbstoreError:
+    """Run ``embstore``, which must write nothing and fail, and return its one-line error."""
+    result = run(*arguments)
+    assert isinstance(result.exception, EmbstoreError)
+    assert "\n" not in str(result.exception)
+    assert result.stdout == ""
+    return result.exception
 
 
 def command(*arguments: str | Path) -> list[str]:
