@@ -342,6 +342,11 @@ def make_failure(model: str = "m", revision: str = "r", *, study: str | None = N
     return Failure(model, revision, "load", "why", "text", when, "0.1.0", study)
 
 
+def with_weights(run: Run, sha256: str) -> Run:
+    """Give its checkpoint weights of a certain fingerprint."""
+    return replace(run, checkpoint=replace(run.checkpoint, weights_sha256=sha256))
+
+
 def with_effects(run: Run, effects: Callable[[Measurement], Sequence[float]]) -> Run:
     """Say how much each window moves each number; its standard error follows from that."""
 

@@ -50,7 +50,7 @@ class Plan:
         metrics: what is measured.
         task: what of it is measured, and what the store has already.
         work: identifies all of this.
-        n_stored: how many times it is stored already.
+        repeat: as which doing of it a run is stored, above all that are stored.
         seconds: what planning took.
     """
 
@@ -62,7 +62,7 @@ class Plan:
     metrics: tuple[MetricInfo, ...]
     task: Task
     work: str
-    n_stored: int
+    repeat: int
     seconds: float
 
     def stored_run(self, settings: Settings) -> str | None:
@@ -72,7 +72,7 @@ class Plan:
         if self.task.stored:
             return self.task.stored.run_id if self.task.done else None
         # What is stored could be counted and not be read: somebody holds the store.
-        return ids.run_id(self.work, self.n_stored - 1) if self.n_stored else None
+        return ids.run_id(self.work, self.repeat - 1) if self.repeat else None
 
 
 def plan(
@@ -140,7 +140,7 @@ def plan(
         metrics=metrics,
         task=task,
         work=work,
-        n_stored=resources.stored.repeats(work),
+        repeat=resources.stored.next_repeat(work),
         seconds=time.perf_counter() - began,
     )
 

@@ -20,7 +20,6 @@ from embstore.ingestion.resources import Resources
 from embstore.ingestion.storing import Storing
 from embstore.measuring.checkpoint import ACCUMULATION_DTYPE, Choice, Progress
 from embstore.metrics.selection import Selection
-from embstore.store import ids
 from embstore.store.empty_layers import empty_layers_of, empty_scopes_of
 from embstore.store.spool import Kept
 from embstore.types import Measured, Run
@@ -44,13 +43,14 @@ class MeasuredRun:
     run: Run
     seconds: float
 
-    def outcome(self, kept: Kept | None, *, storing_seconds: float) -> Outcome:
+    def outcome(self, stored: str | Kept, *, storing_seconds: float) -> Outcome:
         """Say what became of it.
 
         Args:
-            kept: where it is, if it could not be stored.
+            stored: its id in the store, or where it is if it could not be stored.
             storing_seconds: what storing it took.
         """
+        kept = stored if isinstance(stored, Kept) else None
         empty = empty_layers_of(self.run)
         known = (layer.neighbor_recall for layer in self.run.measured.layers)
         return Outcome(
@@ -58,7 +58,7 @@ class MeasuredRun:
             revision=self.located.checkpoint.revision,
             status="kept" if kept else "measured",
             shuffle=self.planned.configuration.shuffle,
-            run_id=None if kept else ids.run_id_of(self.run),
+            run_id=None if isinstance(stored, Kept) else stored,
             n_tokens=self.planned.windows.n_tokens,
             texts=self.planned.windows.texts,
             seconds=self.seconds + storing_seconds,
@@ -96,9 +96,9 @@ def measure_and_store(
     )
     began = time.perf_counter()
     progress("store", 0, 1)
-    kept = storing.store(done.run, wait=partial(progress, "wait", 0, 1))
+    stored = storing.store(done.run, wait=partial(progress, "wait", 0, 1))
     progress("store", 1, 1)
-    return done.located, done.outcome(kept, storing_seconds=time.perf_counter() - began)
+    return done.located, done.outcome(stored, storing_seconds=time.perf_counter() - began)
 
 
 def measure_planned(
@@ -158,7 +158,7 @@ def measure_planned(
         provenance=provenance,
         measured=measured,
         metrics=planned.metrics,
-        repeat=planned.n_stored,
+        repeat=planned.repeat,
         tags=settings.tags,
         study=settings.study,
     )

@@ -15,24 +15,24 @@ from embstore.store.stored_numbers import (
     numbers_of_run,
     runs_by_sample,
 )
-from embstore.store.writing import all_repeats
+from embstore.store.writing import next_repeats
 
 _LOG = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class _Runs:
-    """The runs of a store: how often each piece of work is done, and those of each sample."""
+    """The runs of a store: as which the next of each piece of work is stored; those by sample."""
 
-    repeats: Mapping[str, int]
+    next_repeats: Mapping[str, int]
     by_sample: Mapping[Sample, list[SampleRun]]
 
 
 class StoredWork:
-    """How often each piece of work is stored.
+    """What work is stored, and which number a repeat of it gets.
 
     A series goes on while its store cannot be read: what it measures is kept in files. For
-    that while it counts what was stored before.
+    that while it knows what was stored before.
     """
 
     def __init__(self, database: Database, *, even_unread: bool = False) -> None:
@@ -57,13 +57,13 @@ class StoredWork:
             self._database.make_ready()
             self._is_ready = True
 
-    def repeats(self, work: str) -> int:
-        """Return how many runs of a piece of work are stored.
+    def next_repeat(self, work: str) -> int:
+        """Return the number that the next run of a piece of work gets, 0 for the first.
 
         Raises:
             StoreError: the store cannot be read, and could not be before.
         """
-        return self._known().repeats.get(work, 0)
+        return self._known().next_repeats.get(work, 0)
 
     def of_sample(self, sample: Sample) -> list[SampleRun]:
         """Return the runs of a sample, the newest first.
@@ -97,4 +97,4 @@ class StoredWork:
         with contextlib.ExitStack() as opened:
             if self._database.exists():
                 opened.enter_context(self._database.held())
-            return _Runs(all_repeats(self._database), runs_by_sample(self._database))
+            return _Runs(next_repeats(self._database), runs_by_sample(self._database))

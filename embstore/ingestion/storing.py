@@ -19,10 +19,10 @@ from embstore.types import Run
 
 @dataclass(frozen=True, eq=False)
 class _Waiting:
-    """A run to store, and whether that was done."""
+    """A run to store, and its id once it is; None if that failed."""
 
     run: Run
-    stored: "Future[bool]" = field(default_factory=Future)
+    stored: "Future[str | None]" = field(default_factory=Future)
 
 
 class Storing:
@@ -37,7 +37,7 @@ class Storing:
         self._changing = threading.Lock()
         self._waiting: list[_Waiting] = []
 
-    def store(self, run: Run, *, wait: Callable[[], None] = lambda: None) -> Kept | None:
+    def store(self, run: Run, *, wait: Callable[[], None] = lambda: None) -> str | Kept:
         """Store a run, together with those of other threads; if that fails, keep it in a file.
 
         Args:
@@ -45,18 +45,19 @@ class Storing:
             wait: called before waiting long for a locked store.
 
         Returns:
-            Where it is kept; None if it is stored.
+            Its id in the store, or where it is kept.
 
         Raises:
             StoreError: it could be neither stored nor kept.
         """
         # Ctrl-C, which reaches the main thread only, must not lose what others have brought.
-        if threading.current_thread() is not threading.main_thread() and self._with_others(run):
-            return None
+        is_main = threading.current_thread() is threading.main_thread()
+        if not is_main and (run_id := self._with_others(run)):
+            return run_id
         return store_or_keep(self._database, run, wait=wait)
 
-    def _with_others(self, run: Run) -> bool:
-        """Tell whether a run could be stored at once."""
+    def _with_others(self, run: Run) -> str | None:
+        """Store a run with those of other threads, and return its id; None if that failed."""
         mine = _Waiting(run)
         with self._changing:
             self._waiting.append(mine)
@@ -68,13 +69,12 @@ class Storing:
             together, self._waiting = self._waiting, []
         if together:
             stored = self._write([one.run for one in together])
-            for one in together:
-                one.stored.set_result(stored)
+            for one, run_id in zip(together, stored, strict=True):
+                one.stored.set_result(run_id)
 
-    def _write(self, runs: Sequence[Run]) -> bool:
+    def _write(self, runs: Sequence[Run]) -> Sequence[str | None]:
         """Write all or none. Each then has its own try, in which what is wrong is dealt with."""
         try:
-            write_runs(self._at_once, runs, patient=False)
+            return write_runs(self._at_once, runs, patient=False)
         except Exception:
-            return False
-        return True
+            return [None] * len(runs)

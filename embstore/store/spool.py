@@ -71,7 +71,7 @@ def store_or_keep(
     *,
     wait: Callable[[], None] = lambda: None,
     patient: bool = True,
-) -> Kept | None:
+) -> str | Kept:
     """Store a run; if that fails, for whatever reason, keep it in a file.
 
     While the store is locked the run is in a file, so that it outlasts an end of this process.
@@ -83,13 +83,13 @@ def store_or_keep(
         patient: wait long for it, and not only as long as a question would.
 
     Returns:
-        Where it is kept; None if it is stored.
+        Its id in the store, or where it is kept.
 
     Raises:
         StoreError: it could be neither stored nor kept.
     """
     try:
-        write_run(database, run, patient=False)
+        return write_run(database, run, patient=False)
     except Exception as error:
         kept = Kept(keep(database, run, error), reason_of(error))
         may_pass = isinstance(error, StoreLockedError | StoreUnreachableError)
@@ -99,23 +99,21 @@ def store_or_keep(
         # Ctrl-C: the numbers are there, only storing them is stopped.
         _tell_kept(run, keep(database, run, error))
         raise
-    else:
-        return None
     return _wait(database, run, kept, wait)
 
 
-def _wait(database: "Database", run: Run, kept: Kept, wait: Callable[[], None]) -> Kept | None:
+def _wait(database: "Database", run: Run, kept: Kept, wait: Callable[[], None]) -> str | Kept:
     """Wait for a locked store longer than a question would."""
     try:
         wait()
-        write_run(database, run)
+        run_id = write_run(database, run)
     except Exception as error:
         return replace(kept, reason=reason_of(error))
     except BaseException:
         _tell_kept(run, kept.file)
         raise
     _forget(kept.file)
-    return None
+    return run_id
 
 
 def _tell_kept(run: Run, file: Path) -> None:

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
@@ -22,8 +22,9 @@ if TYPE_CHECKING:
 
 Row = dict[str, object]
 
+# A model that was given another name is still found by its id.
 _ALIKE = """
-SELECT m.name, c.weights_sha256, c.revision
+SELECT m.name, m.model_id, c.weights_sha256, c.revision
 FROM checkpoint AS c JOIN model AS m ON m.model_id = c.model_id
 WHERE list_contains(:weights, c.weights_sha256)
 """
@@ -47,7 +48,8 @@ def write_run(database: "Database", run: Run, *, patient: bool = True) -> str:
     """Store a run with all its numbers and return its id.
 
     All of it is written in one transaction. A run that is stored already, perhaps by a
-    process killed before it could report it, is left as it is.
+    process killed before it could report it, is left as it is. A repeat gets another number, and
+    so another id, if one that was measured at another moment has taken its number meanwhile.
 
     Args:
         database: the store.
@@ -67,10 +69,14 @@ def write_runs(database: "Database", runs: Iterable[Run], *, patient: bool = Tru
     Raises:
         StoreError: the store is locked, newer, or cannot be written.
     """
+    several = list(runs)
     # Built before the file is locked.
-    built = [_rows(run) for run in runs]
+    built = [_rows(run) for run in several]
 
     def store(connection: sa.Connection) -> None:
+        for place, run in enumerate(several):
+            if run.repeat and (repeat := _free_repeat(connection, run)) != run.repeat:
+                built[place] = _rows(replace(run, repeat=repeat))
         stored = insert_absent(connection, schema.run, [rows.run for rows in built])
         _insert(connection, [rows for rows in built if any(rows.run is row for row in stored)])
         if stored and connection.exec_driver_sql(_IS_DERIVED).first():
@@ -136,12 +142,13 @@ def _insert_checkpoints(connection: sa.Connection, new: Sequence[_Rows]) -> None
     stored = insert_absent(connection, schema.checkpoint, [rows.checkpoint for rows in new])
     weights = {sha256 for rows in new for sha256 in rows.weights}
     revisions: dict[tuple[str, str], set[str]] = {}
-    for name, sha256, revision in connection.execute(sa.text(_ALIKE), {"weights": list(weights)}):
-        revisions.setdefault((name, sha256), set()).add(revision)
+    for *names, sha256, revision in connection.execute(sa.text(_ALIKE), {"weights": list(weights)}):
+        for name in names:
+            revisions.setdefault((name, sha256), set()).add(revision)
     copies = [
         (str(rows.checkpoint["checkpoint_id"]), duplicates.weights_of(name, sha256))
         for rows in new
-        for name in [str(rows.model["name"])]
+        for name in (str(rows.model["name"]), str(rows.model["model_id"]))
         for sha256 in rows.weights
         if revisions.get((name, sha256), set()) - {rows.checkpoint["revision"]}
     ]
@@ -150,11 +157,14 @@ def _insert_checkpoints(connection: sa.Connection, new: Sequence[_Rows]) -> None
         duplicates.mark(connection, copies, latest)
 
 
-def all_repeats(database: "Database") -> dict[str, int]:
-    """Return how many runs of each piece of work are stored."""
+def next_repeats(database: "Database") -> dict[str, int]:
+    """Return the number that the next repeat of each stored piece of work gets.
+
+    It is above all that are there: of those between, some may have been removed.
+    """
     if not database.exists():
         return {}
-    found = database.select("SELECT configuration_id, count(*) AS n FROM run GROUP BY ALL")
+    found = database.select("SELECT configuration_id, max(repeat) + 1 AS n FROM run GROUP BY ALL")
     return dict(zip(found["configuration_id"].to_pylist(), found["n"].to_pylist(), strict=True))
 
 
@@ -166,11 +176,27 @@ def repeat_of(database: "Database", run: Run) -> int | None:
     if not database.exists():
         return 0
     found = database.select(
-        "SELECT created_at FROM run WHERE configuration_id = $id",
+        "SELECT created_at, repeat FROM run WHERE configuration_id = $id",
         {"id": ids.configuration_id_of(run)},
     )
-    moments = found["created_at"].to_pylist()
-    return None if run.provenance.created_at in moments else len(moments)
+    if run.provenance.created_at in found["created_at"].to_pylist():
+        return None
+    return max(found["repeat"].to_pylist(), default=-1) + 1
+
+
+def _free_repeat(connection: sa.Connection, run: Run) -> int:
+    """Return a repeat's own number, or the next one if another moment's run has that."""
+    columns = schema.run.c
+    found = connection.execute(
+        sa.select(columns.repeat, columns.created_at == run.provenance.created_at).where(
+            columns.configuration_id == ids.configuration_id_of(run)
+        )
+    ).all()
+    is_same = {int(repeat): bool(same) for repeat, same in found}
+    if run.repeat not in is_same or is_same[run.repeat]:
+        return run.repeat
+    # It may be there under another number: from an attempt whose answer was lost.
+    return next((repeat for repeat, same in is_same.items() if same), max(is_same) + 1)
 
 
 def write_failure(database: "Database", failure: Failure) -> None:

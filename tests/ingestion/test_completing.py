@@ -14,6 +14,8 @@ from embstore.measuring.checkpoint import Choice, measure_batches
 from embstore.metrics.registry import METRICS
 from embstore.metrics.selection import PRESETS, Selection, choose_metrics
 from embstore.store.connection import open_database
+from embstore.store.mending.find_runs import Selection as Chosen
+from embstore.store.mending.removing import remove_runs
 from embstore.store.stored_numbers import SampleRun, StoredNumbers
 from embstore.store.verification.faults import find_faults
 from tests.metrics.clouds import SINGLE
@@ -242,3 +244,22 @@ def test_while_the_store_cannot_be_read_all_is_measured(
     assert outcome.added == ()
     names = embstore.open(store).sql("SELECT DISTINCT metric FROM profile_latest")
     assert set(names["metric"].to_pylist()) == set(choose_metrics(["core", "length"]))
+
+
+@pytest.mark.slow
+def test_forced_after_a_removal_it_is_a_run_of_its_own(
+    tiny_llama: Path, text: Path, tmp_path: Path
+) -> None:
+    store = tmp_path / "s.duckdb"
+    options = {"corpus": text, "store": store, "metrics": "length", **SMALL}
+    (first,) = embstore.ingest(tiny_llama, **options)
+    (second,) = embstore.ingest(tiny_llama, force=True, **options)
+    assert first.run_id is not None
+    remove_runs(open_database(store), Chosen(runs=[first.run_id]))
+    # What is left is known, and a further one takes the place of none.
+    (known,) = embstore.ingest(tiny_llama, **options)
+    assert (known.status, known.run_id) == ("stored", second.run_id)
+    (third,) = embstore.ingest(tiny_llama, force=True, **options)
+    runs = embstore.open(store).sql("SELECT run_id FROM run")["run_id"].to_pylist()
+    assert len(runs) == 2
+    assert set(runs) == {second.run_id, third.run_id}

@@ -13,6 +13,7 @@ import pytest
 import embstore
 from embstore.ingestion import storing
 from embstore.ingestion.storing import Storing
+from embstore.store import ids
 from embstore.store.database import Database
 from embstore.store.spool import Kept
 from embstore.store.writing import write_runs
@@ -34,7 +35,7 @@ class Writer:
         assert self.gathered.wait(60)
         return write_runs(database, runs, patient=patient)
 
-    def store(self, store: Storing, runs: Sequence[Run]) -> list[Kept | None]:
+    def store(self, store: Storing, runs: Sequence[Run]) -> list[str | Kept]:
         """Store runs in threads: the first, and while it is written all others."""
         with ThreadPoolExecutor(len(runs)) as pool:
             futures = [pool.submit(store.store, runs[0])]
@@ -63,7 +64,8 @@ def test_what_gathers_while_one_writes_goes_into_one_transaction(
     writer: Writer, tmp_path: Path
 ) -> None:
     database = new_store(tmp_path / "s.duckdb")
-    assert writer.store(Storing(database), runs_of(5)) == [None] * 5
+    stored = writer.store(Storing(database), runs_of(5))
+    assert stored == [ids.run_id_of(run) for run in runs_of(5)]
     assert writer.sizes == [1, 4]
     (counted,) = (
         embstore.open(tmp_path / "s.duckdb").sql("SELECT count(*) AS n FROM run").to_pylist()
@@ -80,8 +82,8 @@ def test_one_that_cannot_be_stored_is_kept_and_the_others_are_stored(
     broken = replace(third, model=replace(third.model, n_parameters=2**70))
     kept = writer.store(Storing(database), [first, second, broken, *rest])
     assert writer.sizes == [1, 4]
-    assert [found is not None for found in kept] == [False, False, True, False, False]
-    assert kept[2] is not None
+    assert [isinstance(found, Kept) for found in kept] == [False, False, True, False, False]
+    assert isinstance(kept[2], Kept)
     assert kept[2].file.exists()
     (counted,) = (
         embstore.open(tmp_path / "s.duckdb").sql("SELECT count(*) AS n FROM run").to_pylist()
@@ -106,5 +108,5 @@ def test_while_another_process_holds_the_store_each_run_is_in_a_file_before_it_w
         ThreadPoolExecutor(1) as pool,
     ):
         kept = pool.submit(store.store, runs_of(1)[0], wait=wait).result()
-    assert kept is not None
+    assert isinstance(kept, Kept)
     assert waited == [1]

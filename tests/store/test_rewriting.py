@@ -9,18 +9,27 @@ import pytest
 from embstore.common.paths import resource_folder
 from embstore.store import ids
 from embstore.store.database import Database
+from embstore.store.mending.find_runs import Selection
+from embstore.store.mending.removing import remove_runs
 from embstore.store.stored_checkpoints import stored_checkpoints
-from embstore.store.writing import all_repeats, write_failure, write_run
-from embstore.types import Failure, Run
+from embstore.store.writing import (
+    next_repeats,
+    repeat_of,
+    write_failure,
+    write_run,
+    write_runs,
+)
+from embstore.types import Failure
 from tests.store.contents import counts, rows
-from tests.synthetic import METRICS, make_run
+from tests.synthetic import METRICS, make_run, with_weights
+
+LATER = datetime(2027, 1, 1, tzinfo=UTC)
 
 
 def test_writing_again_changes_nothing(database: Database) -> None:
     first = write_run(database, make_run())
     before = counts(database)
-    other_time = make_run(created_at=datetime(2027, 1, 1, tzinfo=UTC))
-    assert write_run(database, other_time) == first
+    assert write_run(database, make_run(created_at=LATER)) == first
     assert counts(database) == before
     assert rows(database, "SELECT created_at FROM run") == [
         {"created_at": make_run().provenance.created_at}
@@ -30,11 +39,32 @@ def test_writing_again_changes_nothing(database: Database) -> None:
 @pytest.mark.slow
 def test_repeats_are_runs_of_their_own(database: Database) -> None:
     work = ids.configuration_id_of(make_run())
-    assert all_repeats(database) == {}
+    assert next_repeats(database) == {}
     written = [write_run(database, make_run(repeat=repeat)) for repeat in range(3)]
     assert len(set(written)) == 3
-    assert all_repeats(database) == {work: 3}
+    assert next_repeats(database) == {work: 3}
     assert counts(database)["model"] == 1
+    # The number of one that is gone is not given to another while later ones are there.
+    remove_runs(database, Selection(runs=written[:1]))
+    assert next_repeats(database) == {work: 3}
+    assert repeat_of(database, make_run(created_at=LATER)) == 3
+
+
+@pytest.mark.slow
+def test_a_repeat_whose_number_is_taken_gets_the_next(database: Database) -> None:
+    first, theirs = write_runs(database, [make_run(), make_run(repeat=1)])
+    ours = make_run(repeat=1, created_at=LATER)
+    stored = write_run(database, ours)
+    assert stored not in {first, theirs}
+    # That it is written once more, as after a lost answer, changes nothing.
+    assert write_run(database, ours) == stored
+    assert rows(database, "SELECT repeat, created_at FROM run ORDER BY repeat") == [
+        {"repeat": repeat, "created_at": run.provenance.created_at}
+        for repeat, run in enumerate((make_run(), make_run(), ours))
+    ]
+    found = rows(database, "SELECT run_id, count(*) AS n FROM measurement GROUP BY ALL")
+    assert {row["run_id"] for row in found} == {first, theirs, stored}
+    assert len({row["n"] for row in found}) == 1
 
 
 @pytest.mark.slow
@@ -59,12 +89,6 @@ def test_metric_versions_are_canonical_json(database: Database) -> None:
     assert write_run(database, backwards) == write_run(database, make_run())
     (row,) = rows(database, "SELECT metric_versions FROM run")
     assert json.loads(str(row["metric_versions"])) == {m.name: 1 for m in METRICS}
-
-
-def with_weights(run: Run, sha256: str) -> Run:
-    return dataclasses.replace(
-        run, checkpoint=dataclasses.replace(run.checkpoint, weights_sha256=sha256)
-    )
 
 
 @pytest.mark.slow

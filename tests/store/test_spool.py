@@ -296,13 +296,13 @@ def test_a_run_is_kept_while_a_notebook_holds_the_store(how: str, path: Path) ->
     with held(path, how) as holder:
         waits: list[None] = []
         kept = spool.store_or_keep(database, make_run(), wait=lambda: waits.append(None))
-        assert kept is not None
+        assert isinstance(kept, spool.Kept)
         assert kept.file.parent == spool_folders.beside(path)
         assert kept.reason.startswith(f"{path} is locked by process {holder.pid} (waited 0.6 s)")
         assert bits(read_run(kept.file)) == bits(make_run())
         # It waited long for the first one, and only shortly for those that follow.
         again = spool.store_or_keep(database, make_run(seed=1), wait=lambda: waits.append(None))
-        assert again is not None
+        assert isinstance(again, spool.Kept)
         assert "waited 0.02 s" in again.reason
         assert len(waits) == 1
         # Taking in waits no longer than a question: the file stays.
@@ -325,7 +325,7 @@ def test_a_store_that_is_released_in_time_leaves_no_file(path: Path) -> None:
         files.append(spool.waiting(file_database(path)))
         releasing.start()
 
-    assert spool.store_or_keep(database, make_run(), wait=release) is None
+    assert spool.store_or_keep(database, make_run(), wait=release) == ids.run_id_of(make_run())
     releasing.join()
     assert [len(found) for found in files] == [1]
     assert spool.waiting(file_database(path)) == []
@@ -376,7 +376,7 @@ def test_an_error_that_nobody_thought_of_loses_nothing(
 
     monkeypatch.setattr(spool, "write_run", fail)
     kept = spool.store_or_keep(database, make_run())
-    assert kept is not None
+    assert isinstance(kept, spool.Kept)
     assert kept.reason == "unexpected MemoryError: no room"
     assert spool.waiting(file_database(path)) == [kept.file]
 
@@ -387,7 +387,7 @@ def test_without_the_folder_a_run_is_kept_in_the_cache(tmp_path: Path, cache: Pa
     database = open_database(home / "s.duckdb", lazy=True)
     home.rmdir()
     kept = spool.store_or_keep(database, make_run())
-    assert kept is not None
+    assert isinstance(kept, spool.Kept)
     assert kept.file.is_relative_to(cache / "spool")
     assert kept.file.parent.name.startswith("s.duckdb-")
     # Nothing is made where the folder was, which may be a disk that is not mounted.

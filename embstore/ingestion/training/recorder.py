@@ -222,12 +222,13 @@ class Recorder:
             place = Place(self._subject.device, self._subject.measure)
             done = measure_planned(planned, self._resources, self._settings, place, _unwatched)
         database = self._resources.database
-        kept = store_or_keep(database, done.run, patient=False)
+        stored = store_or_keep(database, done.run, patient=False)
         self._resources.stored.look_again()
-        if kept is None:
-            with contextlib.suppress(StoreError):
-                take_in_waiting(database)
-        return done, done.outcome(kept, storing_seconds=0.0).run_id, kept
+        if isinstance(stored, Kept):
+            return done, None, stored
+        with contextlib.suppress(StoreError):
+            take_in_waiting(database)
+        return done, stored, None
 
 
 def _count(name: str, value: int) -> int:

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 # SQLSTATE: waited for a lock in vain.
 _LOCK_NOT_AVAILABLE = "55P03"
+# Milliseconds that PostgreSQL waits at most, three weeks.
+_LONGEST = 2**31 - 1
 # Seconds until a server that takes the connection, and then says nothing, is given up.
 _ANSWER = {"connect_timeout": "10"}
 # A connection that only holds the lock may stand behind a firewall that forgets silent ones.
@@ -94,7 +96,8 @@ def turn_to_write(address: "LakeAddress", timeout: float) -> Iterator[Turn]:
     key = _lock_key(address)
     with _connected(address) as connection:
         try:
-            connection.execute(f"SET lock_timeout = {max(1, round(timeout * 1000))}")
+            milliseconds = min(max(1, round(timeout * 1000)), _LONGEST)
+            connection.execute(f"SET lock_timeout = {milliseconds}")
             connection.execute("SELECT pg_advisory_lock(%(key)s)", {"key": key})
         except psycopg.Error as error:
             if error.sqlstate != _LOCK_NOT_AVAILABLE:

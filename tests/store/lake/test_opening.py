@@ -189,6 +189,12 @@ def test_a_server_that_says_nothing_is_given_up(
             open_database(address, create=create, timeout=0.1)
 
 
+def test_whoever_waits_for_weeks_may(address: str) -> None:
+    # Longer than PostgreSQL can be told to.
+    database = open_database(address, timeout=1e7)
+    assert counts(database)["run"] == 0
+
+
 def test_one_who_may_not_write_is_told_before_measuring(address: str, postgres: Server) -> None:
     open_database(address)
     name = LakeAddress.parse(address).name

@@ -29,7 +29,7 @@ from embstore.types import Run
 from tests.holding import held
 from tests.store.contents import contents, counts, rows
 from tests.stores import file_database, new_store, spoil
-from tests.synthetic import METRICS, make_failure, make_run
+from tests.synthetic import METRICS, make_failure, make_run, with_weights
 
 pytestmark = pytest.mark.slow
 
@@ -189,12 +189,6 @@ def test_facts_of_a_model_that_differ_make_no_orphans(database: Database, tmp_pa
     found = counts(database)
     assert (found["run"], found["checkpoint"], found["model"]) == (2, 1, 1)
     assert rows(database, "SELECT count(DISTINCT run_id) AS n FROM profile") == [{"n": 2}]
-
-
-def with_weights(run: Run, sha256: str) -> Run:
-    return dataclasses.replace(
-        run, checkpoint=dataclasses.replace(run.checkpoint, weights_sha256=sha256)
-    )
 
 
 def at(day: int, revision: str, weights: str = "same") -> Run:

@@ -7,10 +7,10 @@ from embstore.store import ids
 from embstore.store.database import Database
 from embstore.store.mending.merging import merge_stores
 from embstore.store.mending.renaming import rename_model
-from embstore.store.writing import all_repeats, write_failure, write_run, write_runs
+from embstore.store.writing import next_repeats, write_failure, write_run, write_runs
 from tests.store.contents import contents, counts, rows
 from tests.stores import new_store
-from tests.synthetic import make_failure, make_run
+from tests.synthetic import make_failure, make_run, with_weights
 
 STEPS = [make_run(name="old", revision=f"step{step}", step=step) for step in (1, 2)]
 
@@ -28,11 +28,22 @@ def test_a_model_has_the_new_name_everywhere(database: Database) -> None:
 def test_what_is_measured_is_still_recognised(database: Database) -> None:
     write_runs(database, STEPS)
     rename_model(database, "old", "new")
-    assert all_repeats(database)[ids.configuration_id_of(STEPS[0])] == 1
+    assert next_repeats(database)[ids.configuration_id_of(STEPS[0])] == 1
     # The next checkpoint of the series joins the model.
     write_run(database, make_run(name="old", revision="step3", step=3))
     assert counts(database)["model"] == 1
     assert rows(database, "SELECT DISTINCT model FROM profile") == [{"model": "new"}]
+
+
+def test_a_copy_of_its_weights_is_still_marked(database: Database) -> None:
+    first, copy = (with_weights(run, "same") for run in STEPS)
+    write_run(database, first)
+    rename_model(database, "old", "new")
+    write_run(database, copy)
+    assert rows(database, "SELECT revision, duplicate_of FROM checkpoint ORDER BY revision") == [
+        {"revision": "step1", "duplicate_of": None},
+        {"revision": "step2", "duplicate_of": ids.checkpoint_id("old", first.checkpoint)},
+    ]
 
 
 @pytest.mark.slow
