@@ -239,6 +239,7 @@ def _facts(
         "runs": columns(runs),
         "failures": list(contents.failures),
         "undefined": list(evidence.counts.undefined),
+        "undefined_kinds": evidence.counts.undefined_kinds,
         "chunks": columns([vars(chunk) for chunk in packed.chunks]),
     }
 
