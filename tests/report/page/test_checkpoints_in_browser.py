@@ -66,6 +66,15 @@ def test_a_control_is_no_step_of_the_training(trained_page: Path, visit: Open) -
     assert CONTROL not in highest
 
 
+def test_steps_between_two_round_numbers_are_labelled(trained_page: Path, visit: Open) -> None:
+    page = ready(visit(trained_page))
+    course = page.locator("#training-view figure").nth(1)
+    labels = course.locator("text").all_text_contents()
+    assert [words for words in labels if words in {"200", "400", "600", "800"}] == [
+        *("200", "400", "600", "800")
+    ]
+
+
 def test_the_first_of_each_model_is_trained(trained_page: Path, visit: Open) -> None:
     page = ready(visit(trained_page))
     view = page.locator("#profiles-view")
