@@ -92,7 +92,8 @@ def sinks(rows: Sequence[Row], metric: MetricInfo | None) -> str | None:
 
 def _larger(row: Row) -> float:
     """Return the larger of a peak's two values."""
-    return max(abs(row["at_peak"]), abs(row["at_peak_no_sinks"]))
+    larger: float = max(abs(row["at_peak"]), abs(row["at_peak_no_sinks"]))
+    return larger
 
 
 def _comparable(rows: Sequence[Row]) -> list[Row]:

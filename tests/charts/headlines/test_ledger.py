@@ -1,4 +1,4 @@
-"""What the titles say of single coordinates."""
+"""What the titles say of single coordinates, and of what is missing."""
 
 from typing import Any
 

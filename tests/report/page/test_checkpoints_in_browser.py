@@ -1,4 +1,4 @@
-"""The views of checkpoints: what was not measured, what cannot be played, and what is no training."""
+"""Views of checkpoints: what was not measured, cannot be played, or is no training."""
 
 from pathlib import Path
 
