@@ -1,6 +1,7 @@
 -- title: Checkpoints with the same weights
--- doc: One row per checkpoint that has the same weights as another one of its model. Two steps
---   of one training cannot have the same weights, so one of them is not what its name says.
+-- doc: One row per checkpoint that has the same weights as another one of its model, as main has
+--   those of the last step. Training changes the weights from step to step: where two steps have
+--   the same, perhaps one of them is not what its name says.
 --   duplicate_of names the one that was stored first; it is empty for that one.
 -- param models VARCHAR[] = NULL in model.name: only these models; NULL means all
 -- table: model revision step duplicate_of weights_sha256

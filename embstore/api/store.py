@@ -538,6 +538,12 @@ class Store:
             QueryError: as for ``query``; also if the question has no chart, or no rows.
             UsageError: as for ``query``; also if there is no such theme, or so many columns.
         """
+        return self.draw(name, params, theme=theme, columns=columns)
+
+    def draw(
+        self, name: str, params: Mapping[str, object], *, theme: str = "light", columns: int = 3
+    ) -> "AnyChart":
+        """Draw a question's answer as ``chart`` does, whatever its parameters are called."""
         question = ask.find_question(name, self._queries)
         values = ask.bind(question, params)
         with self._database.held():

@@ -22,6 +22,8 @@ _CORRELATIONS = {"correlation"}
 _LABELS = 24
 # Of so many whole numbers in a row each has a tick.
 _FEW_NUMBERS = 8
+# An axis with fewer ticks has no scale to read; of steps that take their place, a few are enough.
+_LEAST_TICKS, _FEW_TICKS = 2, 5
 # 1000 as 1k, label by label: Vega's format would use one prefix for all, and write 1 as 0k.
 _SHORT = "format(datum.value, '~s')"
 
@@ -188,5 +190,21 @@ def _decades(numbers: list[float]) -> list[float]:
     low, high = math.floor(math.log10(least)), math.ceil(math.log10(most))
     leads = (1,) if high - low > 3 else (1, 2, 5)
     ticks = [lead * 10.0**power for power in range(low, high + 1) for lead in leads]
+    inside = [tick for tick in ticks if least <= tick <= most]
+    if len(inside) < _LEAST_TICKS:
+        # So near each other that no round number is between them, or one.
+        inside = _some(sorted({number for number in numbers if number > 0}))
     zero = [0.0] if min(numbers) <= 0 else []
-    return zero + [tick for tick in ticks if least <= tick <= most]
+    return zero + inside
+
+
+def _some(numbers: list[float]) -> list[float]:
+    """Return a few of many numbers, among them the first and the last.
+
+    >>> _some([600, 700, 800, 900]), _some(list(range(100, 201)))
+    ([600, 700, 800, 900], [100, 125, 150, 175, 200])
+    """
+    if len(numbers) <= _FEW_TICKS:
+        return numbers
+    last = len(numbers) - 1
+    return [numbers[round(i * last / (_FEW_TICKS - 1))] for i in range(_FEW_TICKS)]

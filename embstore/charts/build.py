@@ -34,6 +34,7 @@ from embstore.charts.theme import PANELS_ABREAST, config_of, find_theme
 from embstore.charts.views import view_of, width_of
 from embstore.charts.words import (
     caption_below,
+    counted_tokens,
     describe,
     far_pairs,
     footer,
@@ -125,7 +126,9 @@ def build_chart(
     if crowded := crowding(data):
         warnings.warn(crowded, stacklevel=3)
     found = finding(question, answer, metric)
-    below = " ".join(filter(None, [note, without, far_pairs(data, answer), caption])) or None
+    tokens = counted_tokens(data, answer, (params or {}).get("scope"))
+    said = [tokens, note, without, far_pairs(data, answer), caption]
+    below = " ".join(filter(None, said)) or None
     return _chart(data, headline(question.title, metric), found, below)
 
 

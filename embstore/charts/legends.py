@@ -9,9 +9,9 @@ import altair as alt
 from embstore.asking.question import Channel
 from embstore.charts.axes import field_of
 from embstore.charts.chart_data import ChartData
+from embstore.charts.scope_looks import FILLS, by_scope
 from embstore.charts.theme import CHARACTER_WIDTH, DASHES, SHAPES, WIDTH
 from embstore.charts.words import filling, in_lines, title_of
-from embstore.choices import SCOPE_WORDS
 
 # Numbers around a middle of 0, with the size beyond which all have the same colour.
 _DIVERGING = {"change_in_errors": 10.0}
@@ -22,11 +22,6 @@ _MANY = 8
 # Of more categories that are in order, a legend shows so many.
 _SHOWN_OF_ORDERED = 5
 
-# Which tokens are counted looks alike in every chart: a dash for lines, and how much of a marker's
-# colour shows.
-_IN_ORDER = ("all", "no_sinks", "no_first", "last", "mean")
-_SCOPES = {SCOPE_WORDS[name]: i for i, name in enumerate(_IN_ORDER)}
-_FILLS = (1.0, 0.0, 0.4, 0.7, 0.2)
 _FILLED_AREA, _HOLLOW_AREA = 80, 220
 # Letters in a line of a legend.
 _LETTERS = 52
@@ -111,7 +106,7 @@ def fills_of(data: ChartData) -> list[alt.FillOpacity]:
     if channel is None or channel.type == "Q":
         return []
     # Vega has no legend of fills. That of dashes, or the footer, has the words.
-    values = _by_scope(channel, data, _FILLS)
+    values = by_scope(data.names(channel), FILLS)
     return [alt.FillOpacity(**field_of(channel), scale=_scale(channel, data, values), legend=None)]
 
 
@@ -120,7 +115,8 @@ def sizes_of(data: ChartData) -> list[alt.Size]:
     channel = data.channels.get("fill")
     if channel is None:
         return []
-    areas = [_FILLED_AREA if fill else _HOLLOW_AREA for fill in _by_scope(channel, data, _FILLS)]
+    names = data.names(channel)
+    areas = [_FILLED_AREA if fill else _HOLLOW_AREA for fill in by_scope(names, FILLS)]
     return [alt.Size(**field_of(channel), scale=_scale(channel, data, areas), legend=None)]
 
 
@@ -140,7 +136,7 @@ def dashes_of(data: ChartData) -> list[alt.StrokeDash]:
             # Vega has no legend of fills.
             fills = {name: f"{name} ({look})" for name, look in filling(names).items()}
             looks["labelExpr"] = f"({json.dumps(fills)})[datum.label]"
-        return [_apart(alt.StrokeDash, dashed, data, _by_scope(dashed, data, DASHES), **looks)]
+        return [_apart(alt.StrokeDash, dashed, data, by_scope(data.names(dashed), DASHES), **looks)]
     channel = data.channels.get("color")
     if channel is None or channel.type == "Q":
         return []
@@ -149,13 +145,6 @@ def dashes_of(data: ChartData) -> list[alt.StrokeDash]:
     if not any(before):
         return []
     return [_apart(alt.StrokeDash, channel, data, [DASHES[n % len(DASHES)] for n in before])]
-
-
-def _by_scope(channel: Channel, data: ChartData, values: Sequence[Any]) -> list[Any]:
-    """Give each scope the look it has in every chart; other names take them one by one."""
-    names = data.names(channel)
-    places = [_SCOPES.get(name, i) for i, name in enumerate(names)]
-    return [values[place % len(values)] for place in places]
 
 
 def _apart(

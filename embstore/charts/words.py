@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, TypeAlias
 import altair as alt
 
 from embstore.charts.chart_data import ChartData, is_value
+from embstore.charts.scope_looks import FILL_WORDS, by_scope
 from embstore.charts.theme import (
     CHARACTER_WIDTH,
     PANEL_SIZES,
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
 Title: TypeAlias = str | list[str] | None
 
-_DUMBBELL = "Filled: all tokens; hollow: without attention sinks, in the same layer."
+_OF_SINKS = "Filled: all tokens; hollow: without attention sinks, in the same layer."
 _TURNS = "Rings: where a course begins, turns and ends. The errors of its moves are in the table."
 NO_VALUE = "× marks a cell without a value."
 
@@ -70,6 +71,8 @@ _WHICH = {
     "at_peak": "at the peak",
     "at_peak_no_sinks": "there without attention sinks",
 }
+# Channels whose legend is left out where it would have one name.
+_UNNAMED = {"dash", "fill", "shape", "detail"}
 # Shorter, for panels side by side.
 _SHORT_TITLES = {"depth": "Relative depth"}
 _MARKS = {"rect": "Heat map"}
@@ -202,18 +205,38 @@ def _lines(words: str, width: int, character: float) -> str | list[str]:
 
 
 def filling(names: Sequence[str]) -> dict[str, str]:
-    """Say which markers are filled and which are not."""
-    looks = dict(
-        zip(SCOPE_WORDS.values(), ("filled", "light", "hollow", "dark", "pale"), strict=True)
-    )
-    if not set(names) <= looks.keys():
-        return {name: "hollow" if i else "filled" for i, name in enumerate(names)}
-    return {name: looks[name] for name in names}
+    """Say of each name how its markers are filled, as they are drawn."""
+    return dict(zip(names, by_scope(names, FILL_WORDS), strict=True))
 
 
 def _filled(names: list[str]) -> str:
     told = "; ".join(f"{look}: {name}" for name, look in filling(names).items())
     return f"{told[:1].upper()}{told[1:]}."
+
+
+def _dumbbell(data: ChartData) -> str:
+    """Say what the two ends of a dumbbell are."""
+    columns = [data.channels[key].column for key in ("x", "x2")]
+    if columns == ["at_peak", "at_peak_no_sinks"]:
+        return _OF_SINKS
+    filled, hollow = (title_of(column, data.metric) for column in columns)
+    return f"Filled: {filled}; hollow: {hollow}."
+
+
+def counted_tokens(data: ChartData, answer: "pa.Table", asked: object = None) -> str | None:
+    """Say which tokens count, where all rows have one scope that nothing in the chart names.
+
+    Of one scope there is no legend, and a reader takes it for all tokens. Where the answer has
+    no such column, it is the scope that was asked for.
+    """
+    named = {channel.column for key, channel in data.channels.items() if key not in _UNNAMED}
+    if "scope" in named:
+        return None
+    found = answer["scope"].to_pylist() if "scope" in answer.column_names else [asked]
+    (scope, *others) = {str(scope) for scope in found}
+    if others or scope == "all" or scope not in SCOPE_WORDS:
+        return None
+    return f"{_TITLES['scope']}: {SCOPE_WORDS[scope]}."
 
 
 def footer(data: ChartData, caption: str | None) -> str | None:
@@ -231,7 +254,7 @@ def footer(data: ChartData, caption: str | None) -> str | None:
     if numbers is not None and any(row[numbers.column] is None for row in data.rows):
         parts.append(NO_VALUE)
     if data.mark == "dumbbell":
-        parts.append(_DUMBBELL)
+        parts.append(_dumbbell(data))
     if "fill" in data.channels and len(names := data.names(data.channels["fill"])) > 1:
         parts.append(_filled(names))
     label = data.channels.get("label")

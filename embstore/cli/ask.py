@@ -67,6 +67,8 @@ def list_(
         )
     if tag and what in {"metrics", "queries"}:
         raise UsageError(f"--tag chooses runs, and {what} are not of runs; leave it out")
+    if queries and what != "queries":
+        raise UsageError(f"--queries adds questions, and {what} are none; leave it out")
     chosen = choose_format(format_, output)
     if what == "metrics":
         metrics = _metrics()
@@ -138,6 +140,8 @@ def query(
 
     if duckdb and not show:
         raise UsageError("--duckdb changes what --show prints; give both")
+    if show and param and not duckdb:
+        raise UsageError("--show prints the file as it is; with --duckdb it has the values of -p")
     if show and (tag or reasons or format_ != "auto"):
         raise UsageError("--show prints the SQL, to which --tag, --reasons and --format do nothing")
     chosen = "" if show else choose_format(format_, output)

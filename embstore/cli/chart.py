@@ -75,7 +75,7 @@ def chart(
         TERMINAL.say(f"note: {shadow}")
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", UserWarning)
-        drawn = opened.chart(name, theme=theme, columns=columns, **params)
+        drawn = opened.draw(name, params, theme=theme, columns=columns)
     for warning in caught:
         TERMINAL.say(f"warning: {warning.message}")
     from embstore.charts.build import save_chart

@@ -5,6 +5,8 @@ import logging
 import sys
 from dataclasses import dataclass
 
+from embstore.common.messages import visible
+
 
 @dataclass
 class Terminal:
@@ -42,9 +44,11 @@ TERMINAL = Terminal()
 
 
 def _print(message: str) -> None:
+    # A store or model of somebody else's may have names that would drive the terminal.
+    shown = "\n".join(visible(line) for line in message.split("\n"))
     # What cannot be told, as on a full disk, must not end the work that it is about.
     with contextlib.suppress(OSError):
-        print(message, file=sys.stderr)  # noqa: T201 - the one place that may
+        print(shown, file=sys.stderr)  # noqa: T201 - the one place that may
 
 
 class _Notes(logging.Handler):

@@ -91,6 +91,8 @@ def watch(
     if place is not None and given(context, ["store"]):
         raise UsageError(f"two stores are named, {place} and {store}; name one")
     seconds = pause(every)
+    if once and every is not None:
+        raise UsageError("--once looks once, so --every does nothing; leave it out")
     known = next((one for one in SCOPES if one == scope), None)
     if known is None:
         raise UsageError(unknown("scope", scope, SCOPES))

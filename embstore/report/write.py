@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 # Numbers on one page: 16 bits each before packing, so a page of some megabytes.
 BUDGET = 2_000_000
 
-_OMITTED = ("untrained", "model_id", "corpus_id", "model", "corpus", "corpus_sha256")
+_OMITTED = ("model_id", "corpus_id", "model", "corpus", "corpus_sha256")
 
 
 @dataclass(frozen=True)
@@ -215,6 +215,8 @@ def _facts(
         stored, undefined = evidence.counts.of_run.get(place, (0, 0))
         runs.append(
             {key: value for key, value in run.items() if key not in _OMITTED}
+            # A control is no step of the training, though the store has it as step 0.
+            | {"step": None if run["untrained"] else run["step"]}
             | {"corpus": corpora[run["corpus_id"]], "stored": stored, "undefined": undefined}
         )
     return {
@@ -237,6 +239,7 @@ def _facts(
         "runs": columns(runs),
         "failures": list(contents.failures),
         "undefined": list(evidence.counts.undefined),
+        "undefined_kinds": evidence.counts.undefined_kinds,
         "chunks": columns([vars(chunk) for chunk in packed.chunks]),
     }
 

@@ -97,6 +97,15 @@ class TestSteps:
         # Linear up to the first step: no empty decades between 0 and 1000.
         assert x["scale"]["constant"] == 1000
 
+    @pytest.mark.parametrize("zero", [(), (0,)])
+    def test_between_two_round_numbers_ticks_are_the_steps(self, zero: tuple[int, ...]) -> None:
+        near = (600, 700, 800, 900)
+        assert x_axis(self.CHART, steps(*zero, *near))["axis"]["values"] == [*zero, *near]
+        # One round number is no scale either; of many steps a few are enough.
+        many = range(1000, 1900, 9)
+        values = x_axis(self.CHART, steps(*zero, *many))["axis"]["values"]
+        assert values == [*zero, 1000, 1225, 1450, 1666, 1891]
+
     def test_labels_are_short_and_each_by_itself(self, tmp_path: Path) -> None:
         chart = build_chart(ask(self.CHART), steps(0, 1, 10, 1000, 100_000))
         save_chart(chart, tmp_path / "a.svg")

@@ -4,22 +4,23 @@ import re
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 
 from embstore.charts.build import build_chart, save_chart
 from embstore.errors import UsageError
-from tests.charts.specifications import SHARE, ask, channels, find, marks, parts, spec_of
+from tests.charts.specifications import SHARE, ask, channels, find, marks, parts, rows, spec_of
 
 
 def training(*sites: str) -> pa.Table:
     """Two steps of an embedding at 68 and of a block at 5."""
-    rows = [
+    found = [
         {"site": site, "step": step, "layer": layer, "value": value, "series": "m", "state": site}
         for site, layer, value in (("embedding", 0, 68.0), ("block", 1, 5.0))
         for step in (1, 10)
         if site in sites
     ]
-    return pa.Table.from_pylist(rows)
+    return pa.Table.from_pylist(found)
 
 
 HEAT = "mark=rect x=step:O y=layer:O color=value:Q facet=series:N apart=site:N"
@@ -78,6 +79,30 @@ SCOPES = pa.table(
 )
 
 
+def said_below(spec: dict[str, object]) -> str:
+    """What stands below a chart, its lines joined."""
+    lines = spec["title"]["text"]  # type: ignore[index]
+    return " ".join(lines)
+
+
+@pytest.mark.parametrize("mark", ["line", "curve"])
+def test_one_scope_other_than_all_tokens_is_said_below(mark: str) -> None:
+    question = ask(f"mark={mark} x=depth:Q y=value:Q color=series:N dash=scope:N")
+    both = rows("a", "b")
+    by_scope = {scope: both.filter(pc.equal(both["scope"], scope)) for scope in ("all", "no_sinks")}
+    said = "Tokens counted: without attention sinks."
+    assert said in str(spec_of(build_chart(question, by_scope["no_sinks"]))["title"])
+    for table in (by_scope["all"], both):
+        assert "Tokens counted:" not in str(spec_of(build_chart(question, table))["title"])
+    bare = by_scope["all"].drop_columns("scope")
+    plain = ask(f"mark={mark} x=depth:Q y=value:Q color=series:N")
+    asked = build_chart(plain, bare, params={"scope": "no_sinks"})
+    assert said in str(spec_of(asked)["title"])
+    # Where something names it there is no need to.
+    named = ask(f"mark={mark} x=depth:Q y=value:Q color=series:N facet=scope:N")
+    assert "Tokens counted:" not in str(spec_of(build_chart(named, by_scope["no_sinks"]))["title"])
+
+
 class TestMarkers:
     def test_all_is_filled_and_no_sinks_a_larger_ring(self) -> None:
         chart = ask("mark=point x=value:Q y=series:N color=series:N fill=scope:N")
@@ -114,6 +139,22 @@ class TestMarkers:
         assert marks(spec) == ["rule", "point", "point"]
         assert {str(x["scale"]) for x in channels(spec, "x")} == {"{'domain': [0, 1]}"}
         assert "Filled: all tokens; hollow: without attention sinks" in str(spec["title"])
+
+    def test_the_ends_of_another_dumbbell_are_named_by_their_columns(self) -> None:
+        table = pa.table({"series": ["a"], "before_tuning": [2.0], "after_tuning": [3.0]})
+        chart = ask("mark=dumbbell x=after_tuning:Q x2=before_tuning:Q y=series:N color=series:N")
+        said = str(spec_of(build_chart(chart, table))["title"])
+        assert "Filled: After tuning; hollow: Before tuning." in said
+        assert "sinks" not in said
+
+    def test_the_words_of_fillings_are_what_is_drawn(self) -> None:
+        names = ["one", "two", "three", "four"]
+        table = pa.table({"series": ["a"] * 4, "kind": names, "value": [1.0, 2.0, 3.0, 4.0]})
+        chart = ask("mark=point x=value:Q y=series:N color=series:N fill=kind:N")
+        spec = spec_of(build_chart(chart, table))
+        (channel,) = (c for c in find(spec, "fillOpacity") if isinstance(c, dict))
+        assert channel["scale"]["range"] == [1.0, 0.0, 0.4, 0.7]
+        assert "Filled: one; hollow: two; light: three; dark: four." in said_below(spec)
 
     def test_a_curve_has_no_markers(self) -> None:
         table = pa.table({"depth": [0.0, 0.5, 1.0], "value": [1.0, 2.0, 1.0]})

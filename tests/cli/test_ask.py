@@ -37,6 +37,13 @@ class TestLs:
         assert queries["layer_profile"]["parameters"].startswith("metric=anisotropy models=NULL")
         assert not list(tmp_path.iterdir())
 
+    @pytest.mark.parametrize("what", ["models", "metrics"])
+    def test_queries_refuses_a_folder_of_what_is_not_listed(
+        self, what: str, tmp_path: Path
+    ) -> None:
+        says = f"--queries adds questions, and {what} are none; leave it out"
+        assert str(refused("ls", what, "--queries", tmp_path)) == says
+
     def test_a_broken_query_does_not_hide_the_others(self, tmp_path: Path) -> None:
         (tmp_path / "good.sql").write_text("-- title: mine\nSELECT 1")
         (tmp_path / "broken.sql").write_text("-- title: x\n\n-- titel: y\nSELECT 1")
@@ -129,6 +136,10 @@ class TestQuery:
     def test_show_refuses_what_it_would_drop(self, option: tuple[str, ...]) -> None:
         says = "--show prints the SQL, to which --tag, --reasons and --format do nothing"
         assert str(refused("query", "runs", "--show", *option)) == says
+
+    def test_show_refuses_values_that_the_file_does_not_have(self) -> None:
+        says = "--show prints the file as it is; with --duckdb it has the values of -p"
+        assert str(refused("query", "layer_profile", "--show", "-p", "metric=twonn")) == says
 
     def test_reasons_on_request(self, store: Path) -> None:
         head = ok("query", "layer_profile", "-s", store, "--reasons").splitlines()[0]

@@ -108,6 +108,24 @@ def test_a_misspelt_question_is_told_before_the_missing_file() -> None:
     assert "did you mean layer_profile" in str(result.exception)
 
 
+@pytest.mark.parametrize("name", ["columns", "theme"])
+def test_a_parameter_that_is_called_as_an_option_is_one_as_any(
+    name: str, store: Path, tmp_path: Path
+) -> None:
+    file = tmp_path / "a.json"
+    result = run("layer_profile", "-s", store, "-p", f"{name}=1", "-o", file)
+    assert isinstance(result.exception, UsageError)
+    assert f"no parameter '{name}'" in str(result.exception)
+    (tmp_path / "mine.sql").write_text(
+        f"-- title: Mine\n-- param {name} VARCHAR: which\n-- chart: mark=point x=a:Q y=b:Q\n"
+        f"SELECT 1 AS a, length(${name}) AS b"
+    )
+    mine = ("mine", "-s", store, "--queries", tmp_path, "-o", file)
+    result = run(*mine, "-p", f"{name}=four", "--columns", "2", "--theme", "dark")
+    assert result.exception is None
+    assert file.exists()
+
+
 @pytest.mark.parametrize(
     ("code", "there"), [("exit 3", False), ("exit 0", True), ("exec sleep 2", True)]
 )

@@ -63,6 +63,7 @@ def test_metrics_and_scope_are_those_that_are_named(store: Path) -> None:
         (("--metric", ","), 2, "--metric is empty; name at least one, or leave --metric out"),
         (("--model", "run-8"), 1, "no model 'run-8' in this store (did you mean run-7?)"),
         (("--every", "0"), 2, "--every is 0 seconds: give between 0.1 and 86400"),
+        (("--once", "--every", "5"), 2, "--once looks once, so --every does nothing"),
         (("--every", "nan"), 2, "--every is nan seconds: give between 0.1 and 86400"),
         (("--tag", "lr"), 2, "tag 'lr' has no value; write it as KEY=VALUE"),
         (("--tag", "lr=1"), 1, "no run has the tag lr=1"),

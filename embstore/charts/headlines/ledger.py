@@ -55,4 +55,7 @@ def coverage(rows: Sequence[Row]) -> str | None:
     missing = [f"{n} {status}" for status, n in counts.most_common() if status != "measured"]
     if not missing:
         return "Everything is measured"
+    if not counts["measured"]:
+        # Asked for what is missing only: these rows are not all there are.
+        return f"Layers of checkpoints: {', '.join(missing)}"
     return f"Of {len(rows):,} layers of checkpoints: {', '.join(missing)}"

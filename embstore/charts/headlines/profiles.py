@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from embstore.charts.headlines.wording import (
+    SHARE,
     WITHOUT_SINKS,
     Row,
     at_depth,
@@ -76,7 +77,8 @@ def sinks(rows: Sequence[Row], metric: MetricInfo | None) -> str | None:
     ]
     raised = [row for row in changed if row["effect"] > 0]
     if not raised:
-        if changed:
+        if any(abs(row["effect"]) > SHARE * _larger(row) for row in known):
+            # Clear falls, or errors so large that a change would not show.
             return None
         return capital(f"{WITHOUT_SINKS}, no peak of {what} changes by more than a tenth")
     most = max(raised, key=lambda row: row["effect"])
@@ -86,6 +88,12 @@ def sinks(rows: Sequence[Row], metric: MetricInfo | None) -> str | None:
         return f"Attention sinks raise {what} in {name} {change} {where}, its peak"
     many = of_all(len(raised), len(known), "profile")
     return f"Attention sinks raise {what} at the peaks of {many}, most in {name}: {change} {where}"
+
+
+def _larger(row: Row) -> float:
+    """Return the larger of a peak's two values."""
+    larger: float = max(abs(row["at_peak"]), abs(row["at_peak_no_sinks"]))
+    return larger
 
 
 def _comparable(rows: Sequence[Row]) -> list[Row]:

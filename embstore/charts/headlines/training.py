@@ -103,9 +103,11 @@ def ceiling(rows: Sequence[Row]) -> str | None:
     if not known:
         return None
     limit, names = f"{known[0]['ceiling']:g}", short_names(rows)
-    top = max(known, key=lambda row: row["value"])
+    exceeding = [row for row in known if row["exceeds"] == "yes"]
+    # The highest of those that are told: a higher value may be a less certain one.
+    top = max(exceeding or known, key=lambda row: row["value"])
     where = f"{names[str(top['series'])]}, layer {top['layer']}"
-    if any(row["exceeds"] == "yes" for row in known):
+    if exceeding:
         return f"The dimension exceeds {limit}: {number(top['value'])} ({where})"
     if any(row["exceeds"] == "perhaps" for row in known):
         return f"It is open whether a dimension exceeds {limit}: the highest is " + (

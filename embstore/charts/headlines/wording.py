@@ -11,10 +11,12 @@ from embstore.types import MetricInfo
 Row: TypeAlias = Mapping[str, Any]
 
 # A difference counts where it exceeds this many standard errors, and this share of all the values.
-ERRORS, _SHARE = 3.0, 0.1
+ERRORS, SHARE = 3.0, 0.1
 # From here on numbers are mostly zeros.
 _HUGE = 1e9
 _LONGEST_NAME = 48
+# What a series has behind its model: its text, stack or layer, or a revision.
+_BEHIND_A_MODEL = re.compile(" · |@")
 WITHOUT_SINKS = "without attention sinks"
 
 
@@ -121,16 +123,29 @@ def _lower(title: str) -> str:
 
 
 def short_names(rows: Iterable[Row], column: str = "series") -> dict[str, str]:
-    """Shorten names to what follows the last slash, without the middle of long ones.
+    """Shorten names: models to what follows their last slash, and long ones by their middle.
 
     Each as far as the names can still be told apart.
+
+    >>> short_names([{"series": "lab/a@refs/pr/1"}, {"series": "lab/b · hf:org/text"}])
+    {'lab/a@refs/pr/1': 'a@refs/pr/1', 'lab/b · hf:org/text': 'b · hf:org/text'}
     """
     names = list(dict.fromkeys(str(row[column]) for row in rows))
     short = names
-    for shorter in (lambda name: name.rsplit("/", 1)[-1] or name, _without_middle):
+    for shorter in (_without_owner, _without_middle):
         found = list(map(shorter, short))
         short = found if len(set(found)) == len(names) else short
     return dict(zip(names, short, strict=True))
+
+
+def _without_owner(name: str) -> str:
+    """Leave out what is before a model's last slash; a text or revision behind it stays whole.
+
+    >>> _without_owner("lab/model · hf:org/text:test"), _without_owner("models/")
+    ('model · hf:org/text:test', 'models/')
+    """
+    model = _BEHIND_A_MODEL.split(name, maxsplit=1)[0]
+    return (model.rsplit("/", 1)[-1] or model) + name[len(model) :]
 
 
 def _without_middle(name: str) -> str:
@@ -157,7 +172,7 @@ def differ(one: Row, other: Row, values: Iterable[float]) -> bool:
     gap: float = abs(one["value"] - other["value"])
     errors = [row.get("std_error") for row in (one, other)]
     error = math.hypot(*(error for error in errors if error is not None))
-    least: float = _SHARE * (max(everything) - min(0.0, *everything))
+    least: float = SHARE * (max(everything) - min(0.0, *everything))
     return gap > max(ERRORS * error, least)
 
 
@@ -168,7 +183,7 @@ def moves(before: float, after: float, *errors: float | None) -> bool:
     (True, False, False)
     """
     error = math.hypot(*(each for each in errors if each is not None))
-    return abs(before - after) > max(ERRORS * error, _SHARE * max(abs(before), abs(after)))
+    return abs(before - after) > max(ERRORS * error, SHARE * max(abs(before), abs(after)))
 
 
 def only_blocks(metric: object) -> bool:

@@ -6,6 +6,7 @@ from embstore.asking.out_of_sight import Lost
 from embstore.common.messages import listed
 from embstore.metrics.conventions import GOOD_RECALL, TOKENS_PER_DIMENSION
 from embstore.report.findings.sentences import NAMED, Finding, counted, named, shortened
+from embstore.report.read.counts import Counts
 from embstore.report.read.seeds import SeedGroup
 from embstore.report.records import Contents, Row
 from embstore.store.empty_layers import EmptyLayers
@@ -15,24 +16,40 @@ def same_weights(checkpoints: Sequence[Row], contents: Contents) -> Finding | No
     """Warn of checkpoints of one model that have the same weights."""
     if not checkpoints:
         return None
-    groups: dict[tuple[str, str], list[str]] = {}
+    groups: dict[tuple[str, str], list[Row]] = {}
     for row in checkpoints:
         key = (str(row["model"]), str(row["weights_sha256"]))
-        groups.setdefault(key, []).append(str(row["revision"]))
-    examples = [f"{model}: {named(revisions)}" for (model, _), revisions in groups.items()]
+        groups.setdefault(key, []).append(row)
+    examples = [f"{model}: {_revisions(rows)}" for (model, _), rows in groups.items()]
+    # A branch such as main is the last step, and of a step that is unknown nothing can be said.
+    at_steps = {
+        key: [row for row in rows if row["step"] is not None] for key, rows in groups.items()
+    }
+    doubted = [
+        f"{model}: {_revisions(rows)}"
+        for (model, _), rows in at_steps.items()
+        if len({row["step"] for row in rows}) > 1
+    ]
+    doubt = (
+        " Training changes the weights from step to step, so perhaps one of two steps is not what "
+        f"its name says ({named(doubted)})."
+    )
     n = len(checkpoints) - len(groups)
     return Finding(
         "Same weights",
         f"{counted(n, 'checkpoint')} {'has' if n == 1 else 'have'} the weights of another "
-        f"revision of the same model, so one of the two is not what its name says "
-        f"({named(examples)}).",
+        f"revision of the same model ({named(examples)}).{doubt if doubted else ''}",
         tuple(
             place
             for place, run in enumerate(contents.runs)
             if (run["model"], run["weights_sha256"]) in groups
         ),
-        "warning",
+        "warning" if doubted else "finding",
     )
+
+
+def _revisions(rows: Sequence[Row]) -> str:
+    return named([str(row["revision"]) for row in rows])
 
 
 def seeds(groups: Sequence[SeedGroup]) -> Finding | None:
@@ -88,16 +105,16 @@ def incomplete(stored: dict[int, tuple[int, int]], contents: Contents) -> Findin
     )
 
 
-def undefined(rows: Sequence[Row]) -> Finding | None:
+def undefined(counts: Counts) -> Finding | None:
     """Warn of numbers that are undefined, and name the commonest reason."""
-    if not rows:
+    if not counts.undefined:
         return None
-    n = sum(int(str(row["numbers"])) for row in rows)
-    metrics = {str(row["metric"]) for row in rows}
+    n = sum(undefined for _, undefined in counts.of_run.values())
+    metrics = {one.metric for one in counts.of_metric if one.undefined}
     return Finding(
         "Undefined values",
         f"{counted(n, 'number')} of {named(metrics)} {'is' if n == 1 else 'are'} undefined, "
-        f"most often because: {rows[0]['reason']}.",
+        f"most often because: {counts.commonest_reason}.",
         (),
         "warning",
         detail="The section Coverage lists them.",

@@ -41,7 +41,7 @@ def find_all(
         cautions.failed(contents.failures),
         cautions.incomplete(evidence.counts.of_run, contents),
         cautions.empty(evidence.empty, contents),
-        cautions.undefined(evidence.counts.undefined),
+        cautions.undefined(evidence.counts),
         cautions.larger_hidden(evidence.larger, contents.runs),
         cautions.out_of_sight(evidence.lost, contents),
         cautions.unequal_samples(contents.runs),

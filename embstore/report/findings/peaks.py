@@ -48,8 +48,9 @@ def _peaks_of(profiles: Sequence[AnisotropyProfile], stack: str) -> str:
     bare = [profile for profile in profiles if profile.scope == "no_sinks"]
     shown = full or bare or [p for p in profiles if p.scope == profiles[0].scope]
     words = "" if full else f" ({SCOPE_WORDS[shown[0].scope]})"
-    if len({profile.model for profile in profiles}) > 1:
-        words = f" in the median{words},"
+    several = len({profile.model for profile in profiles}) > 1
+    if several or len(shown) > 1:
+        words = f" in the median{'' if several else f' of {len(shown)} texts'}{words},"
     text = f"at {number(median(_heights(shown)))}{words} {_place(shown, stack)}"
     if not (full and bare):
         return text
@@ -59,7 +60,7 @@ def _peaks_of(profiles: Sequence[AnisotropyProfile], stack: str) -> str:
 
 
 def _place(profiles: Sequence[AnisotropyProfile], stack: str) -> str:
-    """Say where: the layer of a model, the median depth of several."""
+    """Say where: the layer of a model over one text, the median depth of several."""
     if len(profiles) == 1:
         return in_layer(profiles[0].peak_layer, stack, depth=profiles[0].peak_depth)
     depth = median(_per_model(profiles, lambda profile: profile.peak_depth))

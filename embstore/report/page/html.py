@@ -152,7 +152,9 @@ def _summary(text: PageText, contents: Contents) -> str:
     ]
     older = ""
     if contents.older_runs:
-        replaced = "a later one replaces it" if contents.older_runs == 1 else "later ones replace"
+        replaced = (
+            "a later one replaces it" if contents.older_runs == 1 else "later ones replace them"
+        )
         older = f" {counted(contents.older_runs, 'older run')} left out: {replaced}."
     return html.escape(f"{', '.join(parts)}, measured {days}.{older}{again}")
 

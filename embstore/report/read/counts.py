@@ -33,7 +33,8 @@ SELECT
     count(*) AS numbers,
     count(DISTINCT run_id) AS runs,
     min(measurement.layer) AS first_layer,
-    max(measurement.layer) AS last_layer
+    max(measurement.layer) AS last_layer,
+    count(*) OVER () AS kinds
 FROM measurement
 JOIN (SELECT unnest($runs::VARCHAR[]) AS run_id) AS chosen USING (run_id)
 JOIN run USING (run_id)
@@ -45,6 +46,17 @@ ORDER BY numbers DESC, model.name, metric, measurement.scope, measurement.reason
 LIMIT 500
 """
 
+# Over all models, metrics and scopes: the largest of the groups above may be of a rarer reason.
+_COMMONEST = """
+SELECT reason
+FROM measurement
+JOIN (SELECT unnest($runs::VARCHAR[]) AS run_id) AS chosen USING (run_id)
+WHERE value IS NULL
+GROUP BY reason
+ORDER BY count(*) DESC, reason
+LIMIT 1
+"""
+
 
 @dataclass(frozen=True)
 class MetricCount:
@@ -53,11 +65,13 @@ class MetricCount:
     Attributes:
         metric: its name.
         stored: numbers over all runs of the report.
+        undefined: how many of them are undefined.
         bounded: some of them have an interval.
     """
 
     metric: str
     stored: int
+    undefined: int
     bounded: bool
 
 
@@ -68,19 +82,25 @@ class Counts:
     Attributes:
         of_run: numbers per run, by place; and how many of them are undefined.
         of_metric: numbers per metric, by name.
-        undefined: per model, metric, scope and reason: how many and where, most first.
+        undefined: per model, metric, scope and reason: how many and where, most first; the
+            first 500 of these groups.
+        undefined_kinds: how many groups there are.
+        commonest_reason: why most numbers are undefined; empty if none is.
     """
 
     of_run: dict[int, tuple[int, int]]
     of_metric: tuple[MetricCount, ...]
     undefined: tuple[Row, ...]
+    undefined_kinds: int
+    commonest_reason: str
 
 
 def read_counts(database: "Database", contents: Contents) -> Counts:
     """Count what is stored of the runs of a report."""
     runs = {"runs": contents.run_ids}
     rows = database.select(_COUNTS, runs).to_pylist()
-    undefined = database.select(_UNDEFINED, runs).to_pylist()
+    undefined = readable(database.select(_UNDEFINED, runs).to_pylist())
+    commonest = readable(database.select(_COMMONEST, runs).to_pylist()) if undefined else []
     return Counts(
         of_run={
             contents.place_of[row["run_id"]]: (row["stored"], row["undefined"])
@@ -88,9 +108,13 @@ def read_counts(database: "Database", contents: Contents) -> Counts:
             if row["run_id"] is not None
         },
         of_metric=tuple(
-            MetricCount(row["metric"], row["stored"], row["bounded"])
+            MetricCount(row["metric"], row["stored"], row["undefined"], row["bounded"])
             for row in rows
             if row["metric"] is not None
         ),
-        undefined=tuple(readable(undefined)),
+        undefined=tuple(
+            {key: value for key, value in row.items() if key != "kinds"} for row in undefined
+        ),
+        undefined_kinds=undefined[0]["kinds"] if undefined else 0,
+        commonest_reason=str(commonest[0]["reason"]) if commonest else "",
     )

@@ -264,6 +264,24 @@ def test_a_peak_that_sinks_lower_is_not_called_unchanged() -> None:
     assert sinks([row | {"at_peak_no_sinks": None}], SHARE) is None
 
 
+def test_a_peak_of_large_errors_is_not_called_unchanged() -> None:
+    row = {
+        "series": "a",
+        "metric": "anisotropy",
+        "peak_layer": 3,
+        "at_peak": 0.5,
+        "at_peak_error": 0.1,
+        "at_peak_no_sinks": 0.3,
+        "at_peak_no_sinks_error": 0.1,
+        "effect": 0.2,
+    }
+    level = row | {"series": "b", "at_peak_no_sinks": 0.48, "effect": 0.02}
+    assert sinks([row, level], SHARE) is None
+    found = sinks([level], SHARE)
+    assert found is not None
+    assert "changes by more than a tenth" in found
+
+
 @pytest.mark.parametrize(
     ("title", "said"),
     [

@@ -1,6 +1,6 @@
 """What several courses of training are said to show."""
 
-from embstore.charts.headlines.training import maxima
+from embstore.charts.headlines.training import ceiling, maxima
 
 
 def said(*courses: dict[int, float]) -> str | None:
@@ -33,3 +33,12 @@ def test_where_one_only_rises_ends_are_compared_with_starts() -> None:
             "The maximum of anisotropy is higher at the end of training than at its start "
             "in both courses"
         )
+
+
+def test_the_dimension_above_the_ceiling_is_one_that_clearly_exceeds_it() -> None:
+    clear = {"series": "a", "layer": 3, "value": 62.0, "ceiling": 60.0, "exceeds": "yes"}
+    higher = clear | {"series": "b", "value": 75.0, "exceeds": "perhaps"}
+    assert ceiling([clear, higher]) == "The dimension exceeds 60: 62.0 (a, layer 3)"
+    assert ceiling([higher]) == (
+        "It is open whether a dimension exceeds 60: the highest is 75.0 (b, layer 3)"
+    )

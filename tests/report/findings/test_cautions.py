@@ -20,8 +20,28 @@ def test_same_weights_warn(database: Database) -> None:
     found = told(database, "Same weights")
     assert found is not None
     assert "1 checkpoint has the weights of another revision" in found.text
-    assert "a: step2, step3" in found.text
-    assert found.runs == (1, 2)
+    assert "(a: step2, step3). Training changes" in found.text
+    assert "perhaps one of two steps is not what its name says (a: step2, step3)." in found.text
+    assert (found.runs, found.tone) == ((1, 2), "warning")
+
+
+@pytest.mark.slow
+def test_a_branch_beside_the_step_it_is_of_is_not_accused(database: Database) -> None:
+    write_runs(
+        database,
+        [
+            make_run(name="a", revision="step1", step=1),
+            make_run(name="a"),
+            make_run(name="b", revision="early", step=None),
+            make_run(name="b", revision="late", step=None),
+        ],
+    )
+    changed(database, "checkpoint", "weights_sha256 = 'same'")
+    found = told(database, "Same weights")
+    assert found is not None
+    assert found.text.startswith("2 checkpoints have the weights of another revision of the same ")
+    assert found.text.endswith("of the same model (a: step1, main, b: early, late).")
+    assert found.tone == "finding"
 
 
 @pytest.mark.slow
@@ -82,6 +102,36 @@ def test_gaps_and_undefined_numbers_warn(database: Database) -> None:
     gaps = told(database, "Gaps")
     assert gaps is not None
     assert gaps.runs == (1,)
+
+
+@pytest.mark.slow
+def test_the_commonest_reason_is_that_of_most_numbers(database: Database) -> None:
+    names = [f"m{i}" for i in range(3)]
+    write_runs(
+        database,
+        [
+            make_run(
+                name=name,
+                values=lambda metric, key, scope, depth: None if metric == "twonn" else 0.5,
+            )
+            for name in names
+        ],
+    )
+    # Two models have one reason for all their numbers but one; the third has more of its own.
+    changed(database, "measurement", "reason = 'widespread' WHERE value IS NULL")
+    changed(
+        database,
+        "measurement",
+        "reason = 'in one place' WHERE value IS NULL AND run_id = (SELECT min(run_id) FROM run)",
+    )
+    changed(
+        database,
+        "measurement",
+        "reason = 'elsewhere' WHERE reason = 'widespread' AND layer = 0",
+    )
+    found = told(database, "Undefined values")
+    assert found is not None
+    assert found.text == ("54 numbers of twonn are undefined, most often because: widespread.")
 
 
 @pytest.mark.slow

@@ -45,6 +45,13 @@ def test_several_models_give_a_median_and_a_range() -> None:
     assert found.detail.endswith("count. All tokens: 0.5 to 0.9, at depths 0.5 to 0.5.")
 
 
+def test_one_model_over_several_texts_is_told_by_its_median() -> None:
+    found = peak(profile(value=0.4, depth=0.25, layer=3), profile(value=0.8, depth=0.75, layer=9))
+    assert found.text == (
+        "In a decoder, anisotropy peaks at 0.6 in the median of 2 texts, at depth 0.5."
+    )
+
+
 def test_a_model_counts_once() -> None:
     # Three texts of one model weigh no more than one of another.
     unequal = peak(*[profile(value=0.1, model="a")] * 3, profile(value=0.9, model="b"))

@@ -1,6 +1,7 @@
 import base64
 import hashlib
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -90,3 +91,14 @@ def test_an_empty_store_says_how_to_fill_it() -> None:
     assert "Nothing has been measured yet" in html
     assert "embstore ingest MODEL" in html
     assert 'id="facts"' not in html
+
+
+@pytest.mark.parametrize(
+    ("n", "said"),
+    [
+        (1, " 1 older run left out: a later one replaces it."),
+        (2, " 2 older runs left out: later ones replace them."),
+    ],
+)
+def test_runs_that_were_replaced_are_told(n: int, said: str, contents: Contents) -> None:
+    assert said in written(replace(contents, older_runs=n))

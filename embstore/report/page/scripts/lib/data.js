@@ -13,7 +13,8 @@
  *   low: number, step: number, offset: number, runs: number[], size: number,
  *   numbers?: Float64Array}} Chunk
  * @typedef {{models: Model[], metrics: Metric[], scopes: string[], scope_words: string[], runs: object[],
- *   corpora: object[], failures: object[], undefined: object[], groups: Group[],
+ *   corpora: object[], failures: object[], undefined: object[],
+ *   undefined_kinds: number, groups: Group[],
  *   moments: {corpus: number, step: number | null, revision: string, seeds: number[]}[],
  *   lines: (Model | Group)[], chunks: Map<string, Chunk>,
  *   bytes: Uint8Array, modelOf: number[], spectra: Bundle, scales: Bundle,

@@ -17,7 +17,7 @@ function player({ label, last, at, words, go, rest }) {
     at = place;
     go(at);
   });
-  const play = button("Play", () => (playing ? stop() : start()));
+  const play = button("Play", () => (playing ? stop() : start()), { disabled: last < 1 });
 
   function move(place) {
     at = place;
@@ -26,12 +26,12 @@ function player({ label, last, at, words, go, rest }) {
   }
 
   function start() {
-    if (at === last) move(0);
+    if (at >= last) move(0);
     play.textContent = "Pause";
     const pace = Math.max(SHORTEST, Math.min(LONGEST, PLAYED_IN / Math.max(last, 1)));
     playing = setInterval(() => {
       move(at + 1);
-      if (at === last) stop();
+      if (at >= last) stop();
     }, pace);
   }
 

@@ -48,6 +48,9 @@ function fewTicks(low, high) {
   return ticks.length > 1 ? ticks : [low, high];
 }
 
+/** Pixels for the label of a step. */
+const STEP_LABEL = 45;
+
 /** Steps of training: even in log(1 + step), so that the early ones are seen. */
 function stepScale(steps, [start, end]) {
   const last = Math.log1p(Math.max(...steps, 1));
@@ -55,11 +58,19 @@ function stepScale(steps, [start, end]) {
   const inside = [0, 1, 10, 100, 1e3, 1e4, 1e5, 1e6, 1e7].filter(
     (tick) => Math.log1p(tick) >= first - 1e-9 && Math.log1p(tick) <= last + 1e-9,
   );
-  // Between neighbouring powers of ten there is room for one label, or not.
-  const skip = every(inside.length, (end - start) / 45);
-  const ticks = inside.filter((_, place) => place % skip === 0);
   const at = (value) => start + ((Math.log1p(value) - first) / (last - first || 1)) * (end - start);
+  // Between neighbouring powers of ten there is room for one label, or not.
+  const skip = every(inside.length, (end - start) / STEP_LABEL);
+  const round = inside.filter((_, place) => place % skip === 0);
+  const ticks = inside.length > 1 ? round : apart([...new Set(steps)].sort((a, b) => a - b), at);
   return { at, ticks, format: stepWords, domain: [Math.min(...steps), Math.max(...steps)] };
+}
+
+/** The steps whose labels do not touch, from the first on: where no two round numbers are among them. */
+function apart(steps, at) {
+  const kept = [];
+  for (const step of steps) if (!kept.length || at(step) - at(kept.at(-1)) >= STEP_LABEL) kept.push(step);
+  return kept;
 }
 
 /** A number that fits beside an axis. */

@@ -51,6 +51,9 @@ function checkpointsView(data, host) {
     stop();
     if (view.at >= runs().length) view.at = Infinity;
     corpora.replaceChildren(selectAmong("Text", corpusChoices(data), view.corpus, set("corpus", Number)) ?? "");
+    stop = () => {};
+    played.replaceChildren();
+    if (!runs().length) return;
     const { elements, ...made } = player({
       label: "Checkpoint",
       last: runs().length - 1,
@@ -70,6 +73,7 @@ function checkpointsView(data, host) {
     const counted = overlaidChoices(data).find((choice) => choice.value === view.scope).label;
     const { title, name: key } = data.metrics[view.metric];
     const text = corpusChoices(data)[view.corpus].label;
+    if (!runs().length) return `${data.lines[view.model].label} was not measured over ${text}.`;
     const which = `${runName(data, runs()[at()])}, among ${plural(runs().length, "checkpoint")}`;
     return `${which}: ${title} (${key}), ${counted}, over ${text}.`;
   }
@@ -78,6 +82,12 @@ function checkpointsView(data, host) {
     save();
     const every = runs();
     notes.textContent = [metricNote(data, view.metric), seedsNote(data, every)].join(" ").trim();
+    if (!every.length) {
+      headline(NOTHING_MEASURED);
+      canvas.replaceChildren(el("p", { class: "empty" }, NOTHING_MEASURED));
+      table.replaceChildren();
+      return;
+    }
     const [scope] = scopesOf(data, view.scope);
     const shares = every.map((run) => shareOfTraining(data, run));
     const options = { metric: view.metric, axis: "layer", after: false };

@@ -11,6 +11,9 @@ function scopeChoices(data) {
 
 const BOTH = "both";
 
+/** Said in the place of a chart. */
+const NOTHING_MEASURED = "Nothing was measured for this choice of model, text and metric.";
+
 /** The same, and first all tokens with and without sinks in one chart, where both were measured. */
 function overlaidChoices(data) {
   const both = data.runs.some(({ scopes }) => ["all", "no_sinks"].every((scope) => (scopes ?? "").split(",").includes(scope)));
@@ -116,7 +119,8 @@ function checkpointChoices(data, corpus) {
   const choices = [{ value: "last", label: "Last of each model" }];
   if (runs.length > data.models.length) choices.push({ value: "first", label: "First of each model" });
   choices.push(...steps.map((step) => ({ value: `step ${step}`, label: `Step ${count(step)}` })));
-  if (revisions.length > 1) {
+  // One revision beside the steps is the last of its model; a control has no other name.
+  if (revisions.length > 1 || runs.some((run) => run.untrained)) {
     choices.push(...revisions.map((revision) => ({ value: `revision ${revision}`, label: `Revision ${revision}` })));
   }
   return choices;
@@ -126,7 +130,7 @@ function checkpointChoices(data, corpus) {
 function chosenRun(data, place, corpus, choice) {
   const runs = runsOf(data, place, corpus);
   if (choice === "last") return runs.find((run) => data.lines[place].newest.includes(run)) ?? runs.at(-1);
-  if (choice === "first") return runs[0];
+  if (choice === "first") return runs.find((run) => !runOf(data, run).untrained) ?? runs[0];
   return runs.find((run) => {
     const { step, revision } = runOf(data, run);
     return choice === `step ${step}` || (step === null && choice === `revision ${revision}`);

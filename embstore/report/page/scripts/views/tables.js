@@ -39,7 +39,7 @@ function coverageView(data, host) {
       empty: "No checkpoint has failed.",
     }),
     makeTable({
-      caption: "Numbers that are undefined, and why",
+      caption: `Numbers that are undefined, and why${undefinedLeftOut(data)}`,
       columns: [
         { key: "model", label: "Model", name: true },
         { key: "metric", label: "Metric" },
@@ -55,6 +55,11 @@ function coverageView(data, host) {
       empty: "No number is undefined.",
     }),
   );
+}
+
+/** Says that the table has the largest groups only, where there are more. */
+function undefinedLeftOut({ undefined: rows, undefined_kinds: kinds }) {
+  return rows.length < kinds ? `; the ${count(rows.length)} largest of ${count(kinds)} groups` : "";
 }
 
 /** What is missing is counted against the model's most complete run. */

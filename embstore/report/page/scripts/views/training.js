@@ -48,7 +48,7 @@ function trainingView(data, host) {
       runs.length === 1 ? "Only one checkpoint of this model was measured over this text." : "",
     ].join(" ").trim();
     if (!runs.length || !states.length) {
-      canvas.replaceChildren(el("p", { class: "empty" }, "Nothing was measured for this choice of model, text and metric."));
+      canvas.replaceChildren(el("p", { class: "empty" }, NOTHING_MEASURED));
       course.replaceChildren();
       table.replaceChildren();
       return;
@@ -187,10 +187,11 @@ function courseOfBlocks(data, { runs, cells, steps, stepped, blocks, model: plac
   }));
 }
 
-/** Where a heat map is highest, the embedding and the state after the final norm left out. */
+/** Where a heat map is highest, in the blocks of the trained checkpoints. */
 function highestCell(data, metric, { runs, states, cells }) {
   let top = null;
   cells.forEach((row, place) => row.forEach((cell, column) => {
+    if (runOf(data, runs[column]).untrained) return;
     const model = data.lines[data.modelOf[runs[column]]];
     if (model.states[states[place]].site !== "block" || cell.status !== "value") return;
     if (top && cell.value <= top.cell.value) return;
