@@ -24,7 +24,9 @@ WITH runs AS (
         {
             'windows': coalesce(run.windows, 'tokens'), 'n_windows': run.n_windows,
             'sample_size': run.sample_size, 'seed': run.seed, 'dtype': run.dtype,
-            'tokenizer': run.tokenizer_sha256
+            'tokenizer': run.tokenizer_sha256,
+            'window_size': CASE WHEN coalesce(run.windows, 'tokens') = 'tokens'
+                THEN run.window_size END
         } AS settings
     FROM run
     JOIN (SELECT * FROM latest_run UNION ALL BY NAME SELECT * FROM latest_control) AS latest
