@@ -42,7 +42,7 @@ later AS (
 SELECT
     series(
         earlier.display_name || ' · ' || earlier.revision || ' to ' || later.revision,
-        corpus := earlier.corpus, kind := earlier.kind, stack := one.stack
+        corpus := earlier.corpus, run_id := earlier.run_id, kind := earlier.kind, stack := one.stack
     ) AS series,
     one.metric, one.scope, one.layer, layer.depth,
     one.value AS before_value,

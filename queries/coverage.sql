@@ -21,26 +21,30 @@ WITH failures AS (
     GROUP BY ALL
 ),
 stored AS (
-    SELECT model_id, model, revision, max(step) AS step FROM named_checkpoint GROUP BY ALL
+    SELECT checkpoint_id, model_id, model, revision, step FROM named_checkpoint
 ),
 checkpoints AS (
     SELECT * FROM stored
     UNION
     -- Where several models share a name, it is not known which of them failed.
-    SELECT namesake.model_id, failures.model, failures.revision, NULL
+    SELECT NULL, namesake.model_id, failures.model, failures.revision, NULL
     FROM failures
     LEFT JOIN display_name AS namesake ON namesake.display_name = failures.model
     ANTI JOIN stored
         ON stored.model = failures.model AND stored.revision = failures.revision
 ),
+of_model AS (SELECT DISTINCT model_id, corpus_id, corpus FROM named_run),
 texts AS (
-    SELECT c.model_id, c.model, c.revision, of_model.corpus
+    SELECT c.checkpoint_id, c.model_id, c.model, c.revision, of_model.corpus_id, of_model.corpus
     FROM checkpoints AS c
-    JOIN (SELECT DISTINCT model_id, corpus FROM named_run) AS of_model USING (model_id)
-    UNION
-    SELECT c.model_id, model, revision, failures.corpus
+    JOIN of_model USING (model_id)
+    UNION ALL
+    -- Of its text a failure knows the name alone.
+    SELECT c.checkpoint_id, c.model_id, model, revision, NULL, failures.corpus
     FROM checkpoints AS c
     JOIN failures USING (model, revision)
+    ANTI JOIN of_model
+        ON of_model.model_id = c.model_id AND of_model.corpus = failures.corpus
 ),
 states AS (
     SELECT checkpoint.model_id, layer.stack, layer.layer, layer.site, min(layer.depth) AS depth
@@ -55,21 +59,25 @@ states AS (
 ),
 found AS (
     SELECT
-        model_id, revision, corpus, stack, layer, site,
-        count(value) > 0 AS measured,
-        first(named_profile.reason ORDER BY created_at DESC, run_id) AS reason
-    FROM named_profile
-    WHERE metric = $metric AND scope = $scope
-    GROUP BY ALL
+        run.checkpoint_id, run.corpus_id, m.stack, m.layer, m.site,
+        m.value IS NOT NULL AS measured, m.reason
+    FROM measurement AS m
+    JOIN run ON run.run_id = m.run_id
+    WHERE m.metric = $metric AND m.scope = $scope
+        AND m.run_id IN (SELECT latest_run.run_id FROM latest_run)
 ),
 expected AS (
     SELECT
         coalesce(display_name.display_name, c.model)
         || CASE WHEN min(texts.corpus) OVER of_model < max(texts.corpus) OVER of_model
             THEN ' · ' || texts.corpus ELSE '' END
+        || CASE WHEN min(texts.corpus_id) OVER of_text < max(texts.corpus_id) OVER of_text
+            THEN ' · text ' || left(texts.corpus_id, 8) ELSE '' END
         || CASE WHEN min(states.stack) OVER of_model < max(states.stack) OVER of_model
             THEN ' · ' || states.stack ELSE '' END AS series,
-        c.revision AS checkpoint,
+        c.revision
+        || CASE WHEN min(c.checkpoint_id) OVER of_revision < max(c.checkpoint_id) OVER of_revision
+            THEN ' ' || left(c.checkpoint_id, 8) ELSE '' END AS checkpoint,
         texts.corpus, states.stack, states.layer, states.site, states.depth,
         CASE
             WHEN found.measured THEN 'measured'
@@ -82,18 +90,22 @@ expected AS (
     FROM checkpoints AS c
     LEFT JOIN display_name ON display_name.model_id = c.model_id
     LEFT JOIN texts
-        ON texts.model_id IS NOT DISTINCT FROM c.model_id
+        ON texts.checkpoint_id IS NOT DISTINCT FROM c.checkpoint_id
+        AND texts.model_id IS NOT DISTINCT FROM c.model_id
         AND texts.model = c.model AND texts.revision = c.revision
     LEFT JOIN states ON states.model_id = c.model_id
     LEFT JOIN found
-        ON found.model_id = c.model_id AND found.revision = c.revision
-        AND found.corpus = texts.corpus AND found.stack = states.stack
+        ON found.checkpoint_id = c.checkpoint_id AND found.corpus_id = texts.corpus_id
+        AND found.stack = states.stack
         AND found.layer = states.layer AND found.site = states.site
     LEFT JOIN failures
         ON failures.model = c.model AND failures.revision = c.revision
-        AND (failures.corpus = texts.corpus OR failures.corpus IS NULL)
+        AND failures.corpus = texts.corpus
     WHERE $models::VARCHAR[] IS NULL OR list_contains($models::VARCHAR[], c.model)
-    WINDOW of_model AS (PARTITION BY c.model_id, c.model)
+    WINDOW
+        of_model AS (PARTITION BY c.model_id, c.model),
+        of_text AS (PARTITION BY c.model_id, c.model, texts.corpus),
+        of_revision AS (PARTITION BY c.model_id, c.model, c.revision)
 )
 SELECT *
 FROM expected

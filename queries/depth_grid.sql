@@ -56,6 +56,8 @@ lines AS (
 )
 SELECT
     series(model, revision, corpus, run_id, kind, stack)
+    || CASE WHEN min(shown.corpus_id) OVER of_text < max(shown.corpus_id) OVER of_text
+        THEN coalesce(' · text ' || left(shown.corpus_id, 8), '') ELSE '' END
     || seeds_in_words(shown, max(len(line.run_ids)) OVER (PARTITION BY shown, revision)) AS series,
     scope, depth, metric, line.value, line.ci_low, line.ci_high,
     list_count(line.seed_values) AS n_seeds,
@@ -63,4 +65,5 @@ SELECT
     seed_high($seeds, line.seed_values) AS seed_high,
     layer_below, layer_above, model, kind, revision, step, corpus, stack, run_id, line.run_ids
 FROM lines
+WINDOW of_text AS (PARTITION BY model, revision, corpus)
 ORDER BY model, corpus, step NULLS LAST, revision, run_id, stack, scope, depth

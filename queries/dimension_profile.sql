@@ -51,6 +51,8 @@ lines AS (
 )
 SELECT
     series(model, revision, corpus, run_id, kind, stack, shuffle)
+    || CASE WHEN min(shown.corpus_id) OVER of_text < max(shown.corpus_id) OVER of_text
+        THEN coalesce(' · text ' || left(shown.corpus_id, 8), '') ELSE '' END
     || seeds_in_words(shown, max(len(line.run_ids)) OVER (PARTITION BY shown, revision)) AS series,
     scope, layer, depth, site, metric, line.value, line.ci_low, line.ci_high,
     list_count(line.seed_values) AS n_seeds,
@@ -59,6 +61,7 @@ SELECT
     lid_p25, lid_p75, line.std_error, n, reason, model, kind, revision, step, corpus, stack, run_id,
     line.run_ids, shuffle
 FROM lines
+WINDOW of_text AS (PARTITION BY model, revision, corpus)
 ORDER BY
     model, corpus, step NULLS LAST, revision, shuffle <> 'none', shuffle, run_id, stack, scope,
     layer

@@ -52,6 +52,8 @@ lines AS (
 )
 SELECT
     series(model, revision, corpus, run_id, kind, stack)
+    || CASE WHEN min(shown.corpus_id) OVER of_text < max(shown.corpus_id) OVER of_text
+        THEN coalesce(' · text ' || left(shown.corpus_id, 8), '') ELSE '' END
     || seeds_in_words(shown, max(len(line.run_ids)) OVER (PARTITION BY shown, revision)) AS series,
     'layer ' || layer
     || CASE WHEN site = 'final_norm' THEN ' after final norm' ELSE '' END AS state,
@@ -62,5 +64,6 @@ SELECT
     seed_high($seeds, line.seed_values) AS seed_high,
     n, model, kind, revision, step, corpus, stack, run_id, line.run_ids
 FROM lines
+WINDOW of_text AS (PARTITION BY model, revision, corpus)
 ORDER BY
     model, corpus, step NULLS LAST, revision, run_id, stack, scope, layer, site, rank

@@ -18,9 +18,10 @@
 -- table: series panel text layer dimension
 WITH asked AS (
     SELECT
-        c.*, seed_run.seed_group, seed_run.band_revision,
+        c.*, run.checkpoint_id, run.corpus_id, seed_run.seed_group, seed_run.band_revision,
         shown_band($seeds, seed_run.band, seed_run.model_id) AS shown
     FROM curve_profile AS c
+    JOIN run ON run.run_id = c.run_id
     LEFT JOIN seed_run ON seed_run.run_id = c.run_id
     WHERE c.rank = $rank
         AND c.scope = $scope
@@ -37,7 +38,8 @@ lines AS (
         coalesce(shown.seed_group, model) AS model,
         CASE WHEN shown IS NULL THEN revision ELSE band_revision END AS revision,
         CASE WHEN shown IS NULL THEN run_id END AS run_id,
-        kind, step, corpus, stack, shuffle, scope, layer, depth, rank, shown,
+        CASE WHEN shown IS NULL THEN checkpoint_id END AS checkpoint_id,
+        kind, step, corpus, corpus_id, stack, shuffle, scope, layer, depth, rank, shown,
         seed_line(shown, dimension, ci_low, ci_high, std_error, run_id) AS line,
         agreed(list(n)) AS n
     FROM asked
@@ -45,6 +47,10 @@ lines AS (
 )
 SELECT
     series(model, revision, kind := kind, stack := stack)
+    || CASE WHEN min(checkpoint_id) OVER of_model < max(checkpoint_id) OVER of_model
+        THEN coalesce(' · checkpoint ' || left(checkpoint_id, 8), '') ELSE '' END
+    || CASE WHEN min(corpus_id) OVER of_text < max(corpus_id) OVER of_text
+        THEN ' · text ' || left(corpus_id, 8) ELSE '' END
     || seeds_in_words(shown, max(len(line.run_ids)) OVER (PARTITION BY shown, revision)) AS series,
     CASE shuffle WHEN 'none' THEN 'as it is' ELSE shuffle_in_words(shuffle) END AS text,
     corpus || ' · neighbours ' || rank || ' and ' || 2 * rank AS panel,
@@ -54,5 +60,8 @@ SELECT
     seed_high($seeds, line.seed_values) AS seed_high,
     line.std_error, n, model, kind, revision, step, corpus, stack, run_id, line.run_ids, shuffle
 FROM lines
+WINDOW
+    of_model AS (PARTITION BY model, revision),
+    of_text AS (PARTITION BY model, revision, corpus)
 ORDER BY
     corpus, model, step NULLS LAST, revision, shuffle <> 'none', shuffle, run_id, stack, layer

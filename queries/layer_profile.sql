@@ -49,6 +49,8 @@ lines AS (
 )
 SELECT
     series(model, revision, corpus, run_id, kind, stack, shuffle)
+    || CASE WHEN min(shown.corpus_id) OVER of_text < max(shown.corpus_id) OVER of_text
+        THEN coalesce(' · text ' || left(shown.corpus_id, 8), '') ELSE '' END
     || seeds_in_words(shown, max(len(line.run_ids)) OVER (PARTITION BY shown, revision))
     || CASE WHEN site = 'final_norm' THEN ' · after final norm' ELSE '' END AS series,
     scope, layer, depth, site, metric, line.value, line.ci_low, line.ci_high,
@@ -58,6 +60,7 @@ SELECT
     n, reason, model, kind, revision, step, corpus, stack, run_id, line.run_ids, line.std_error,
     shuffle
 FROM lines
+WINDOW of_text AS (PARTITION BY model, revision, corpus)
 ORDER BY
     model, corpus, step NULLS LAST, revision, shuffle <> 'none', shuffle, run_id, stack, scope,
     layer, site

@@ -36,6 +36,8 @@ lines AS (
 )
 SELECT
     series(model, revision, corpus, run_id, kind, stack)
+    || CASE WHEN min(shown.corpus_id) OVER of_text < max(shown.corpus_id) OVER of_text
+        THEN coalesce(' · text ' || left(shown.corpus_id, 8), '') ELSE '' END
     || seeds_in_words(shown, max(len(line.run_ids)) OVER (PARTITION BY shown, revision)) AS series,
     latest_metric.title AS measure,
     scope, layer, depth, site, metric,
@@ -47,4 +49,5 @@ SELECT
     line.std_error, n, reason, model, kind, revision, step, corpus, stack, run_id, line.run_ids
 FROM lines
 JOIN latest_metric ON latest_metric.name = metric
+WINDOW of_text AS (PARTITION BY model, revision, corpus)
 ORDER BY model, corpus, step NULLS LAST, revision, run_id, stack, metric, scope, layer

@@ -18,21 +18,23 @@
 -- table: series text corpus layer correlation ci_low ci_high n_windows reason
 -- needs: run with this metric and the loss of each window (--head)
 WITH runs AS (
-    SELECT run_id, model, kind, revision, step, corpus, 'none' AS shuffle FROM latest_run
+    SELECT run_id, model, kind, revision, step, corpus, corpus_id, 'none' AS shuffle FROM latest_run
     UNION ALL BY NAME
-    SELECT run_id, model, kind, revision, step, corpus, shuffle
+    SELECT run_id, model, kind, revision, step, corpus, corpus_id, shuffle
     FROM latest_control
     WHERE $controls::BOOLEAN
 ),
 asked AS (
     SELECT
-        r.*, m.stack, m.layer, layer.depth, m.scope, m.metric, m.window_effects AS effects,
+        r.*, run.checkpoint_id, m.stack, m.layer, layer.depth, m.scope, m.metric,
+        m.window_effects AS effects,
         -- The last layer of a stack has the model's own loss.
         last_value(loss.window_effects) OVER (
             PARTITION BY m.run_id, m.stack ORDER BY m.layer
             ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING
         ) AS losses
     FROM runs AS r
+    JOIN run ON run.run_id = r.run_id
     JOIN measurement AS m ON m.run_id = r.run_id
     JOIN layer
         ON layer.run_id = m.run_id AND layer.stack = m.stack
@@ -75,7 +77,11 @@ found AS (
     GROUP BY ALL
 )
 SELECT
-    series(model, revision, kind := kind, stack := stack) AS series,
+    series(model, revision, kind := kind, stack := stack)
+    || CASE WHEN min(checkpoint_id) OVER of_model < max(checkpoint_id) OVER of_model
+        THEN ' · checkpoint ' || left(checkpoint_id, 8) ELSE '' END
+    || CASE WHEN min(corpus_id) OVER of_text < max(corpus_id) OVER of_text
+        THEN ' · text ' || left(corpus_id, 8) ELSE '' END AS series,
     CASE shuffle WHEN 'none' THEN 'as it is' ELSE shuffle_in_words(shuffle) END AS text,
     scope, layer, depth, metric, correlation,
     rank_correlation_bound(correlation, n_windows, -1.959963984540054) AS ci_low,
@@ -87,5 +93,8 @@ SELECT
     END AS reason,
     model, kind, revision, step, corpus, stack, run_id, shuffle
 FROM found
+WINDOW
+    of_model AS (PARTITION BY model, revision),
+    of_text AS (PARTITION BY model, revision, corpus)
 ORDER BY
     corpus, model, step NULLS LAST, revision, shuffle <> 'none', shuffle, run_id, stack, layer

@@ -25,9 +25,11 @@ WITH runs AS (
 ),
 asked AS (
     SELECT
-        r.*, seed_run.band_revision,
+        r.*, checkpoint.model_id, seed_run.band_revision,
         shown_band($seeds, seed_run.band, seed_run.model_id) AS shown
     FROM runs AS r
+    JOIN run ON run.run_id = r.run_id
+    JOIN checkpoint ON checkpoint.checkpoint_id = run.checkpoint_id
     LEFT JOIN seed_run ON seed_run.run_id = r.run_id
     WHERE NOT is_untrained(r.revision)
         AND is_chosen($models::VARCHAR[], r.model, seed_run.seed_group)
@@ -37,7 +39,7 @@ last_steps AS (
     SELECT *
     FROM asked
     QUALIFY dense_rank() OVER (
-        PARTITION BY shown IS NULL, coalesce(shown.seed_group, model), corpus_id, shuffle
+        PARTITION BY shown IS NULL, coalesce(shown.seed_group, model_id), corpus_id, shuffle
         -- A checkpoint without a step is the finished model.
         ORDER BY step DESC NULLS FIRST
     ) = 1
@@ -76,6 +78,8 @@ points AS (
 SELECT
     latest_metric.title AS quantity,
     series(model, revision, corpus, run_id, kind, stack, shuffle)
+    || CASE WHEN min(shown.corpus_id) OVER of_text < max(shown.corpus_id) OVER of_text
+        THEN coalesce(' · text ' || left(shown.corpus_id, 8), '') ELSE '' END
     || seeds_in_words(shown, len(line.run_ids)) AS series,
     model || CASE kind WHEN 'encoder-decoder' THEN ' · ' || stack ELSE '' END
     || seeds_in_words(
@@ -90,6 +94,7 @@ SELECT
     n_blocks, model, kind, revision, step, corpus, stack, run_id, line.run_ids, shuffle
 FROM points
 JOIN latest_metric ON latest_metric.name = metric
+WINDOW of_text AS (PARTITION BY model, revision, corpus)
 ORDER BY
     list_position($metrics::VARCHAR[], metric), hidden_size, model, corpus, revision,
     shuffle <> 'none', shuffle, run_id, stack

@@ -36,6 +36,8 @@ lines AS (
 )
 SELECT
     series(model, revision, corpus, run_id, kind, stack)
+    || CASE WHEN min(shown.corpus_id) OVER of_text < max(shown.corpus_id) OVER of_text
+        THEN coalesce(' · text ' || left(shown.corpus_id, 8), '') ELSE '' END
     || seeds_in_words(shown, max(len(line.run_ids)) OVER (PARTITION BY shown, revision)) AS series,
     latest_metric.title AS quantity,
     scope, layer, depth, site, metric, line.value, line.ci_low, line.ci_high,
@@ -45,6 +47,7 @@ SELECT
     line.std_error, n, reason, model, kind, revision, step, corpus, stack, run_id, line.run_ids
 FROM lines
 JOIN latest_metric ON latest_metric.name = metric
+WINDOW of_text AS (PARTITION BY model, revision, corpus)
 ORDER BY
     list_position($metrics::VARCHAR[], metric), model, corpus, step NULLS LAST, revision, run_id,
     stack, scope, layer

@@ -4,8 +4,9 @@
 --   the last token of each text after the final norm: down while the learning rate warms up, then
 --   up, then down. Ask for metrics=spectral_rank,alpha_req and scope=last: their RankMe is
 --   spectral_rank here. The latest run of each checkpoint and text; checkpoints without a step are
---   left out. A model without a final norm has the last block in its place. Models of one group of
---   seeds are one series: the median over n_seeds of them, in the band from seed_low to seed_high.
+--   left out. A model without a final norm has the last block in its place, and a metric of a layer
+--   and the next is of the last two blocks. Models of one group of seeds are one series: the median
+--   over n_seeds of them, in the band from seed_low to seed_high.
 -- param metrics VARCHAR[] = ['anisotropy', 'twonn'] in metric.name: which metrics
 -- param state VARCHAR = 'final_norm' in ('final_norm', 'last_block'): which state, unless a layer is given
 -- param layer INTEGER = NULL in 0..: this layer; NULL means the state above
@@ -58,7 +59,9 @@ SELECT
     || seeds_in_words(shown, max(len(line.run_ids)) OVER (PARTITION BY shown)) AS series,
     latest_metric.title || ', ' || CASE
         WHEN site = 'final_norm' THEN 'after the final norm'
-        WHEN $layer::INTEGER IS NULL THEN 'last block'
+        WHEN $layer::INTEGER IS NULL AND depth = 1 THEN 'last block'
+        -- A metric of a layer and the next ends one before.
+        WHEN $layer::INTEGER IS NULL THEN 'last two blocks'
         WHEN layer = 0 THEN 'embedding' ELSE 'layer ' || layer END AS quantity,
     scope, step, tokens_seen, layer, depth, site, metric, line.value, line.ci_low, line.ci_high,
     list_count(line.seed_values) AS n_seeds,

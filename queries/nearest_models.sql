@@ -86,7 +86,7 @@ nearest AS (
     JOIN cut AS other
         ON other.corpus_id = one.corpus_id AND other.settings = one.settings
         AND other.depths = one.other_depths AND other.other_depths = one.depths
-        AND other.place <> one.place
+        AND other.run_id <> one.run_id
     WHERE len(one.both_have) > 0 AND ($model::VARCHAR IS NULL OR one.model = $model)
     GROUP BY one.place
 ),

@@ -24,7 +24,9 @@ WITH runs AS (
         {
             'windows': coalesce(run.windows, 'tokens'), 'n_windows': run.n_windows,
             'sample_size': run.sample_size, 'seed': run.seed, 'dtype': run.dtype,
-            'tokenizer': run.tokenizer_sha256
+            'tokenizer': run.tokenizer_sha256,
+            'window_size': CASE WHEN coalesce(run.windows, 'tokens') = 'tokens'
+                THEN run.window_size END
         } AS settings
     FROM run
     JOIN (SELECT * FROM latest_run UNION ALL BY NAME SELECT * FROM latest_control) AS latest
@@ -96,6 +98,8 @@ lines AS (
 )
 SELECT
     series(model, revision, corpus, plain_run_id, kind, stack)
+    || CASE WHEN min(together.corpus_id) OVER of_text < max(together.corpus_id) OVER of_text
+        THEN coalesce(' · text ' || left(together.corpus_id, 8), '') ELSE '' END
     -- The same number for all of a panel's lines.
     || seeds_in_words(together, max(len(run_ids)) OVER (
         PARTITION BY together.seed_group, together.corpus_id, together.course, revision
@@ -108,6 +112,7 @@ SELECT
     n, reason, difference, errors, difference_error, model, kind, revision, step, corpus, stack,
     run_id, run_ids, plain_run_id
 FROM lines
+WINDOW of_text AS (PARTITION BY model, revision, corpus)
 ORDER BY
     model, corpus, step NULLS LAST, revision, plain_run_id, stack, shuffle <> 'none',
     -- From the longest blocks, which change least.

@@ -13,7 +13,7 @@
 -- chart: mark=line x=tokens:Q y=value:Q color=depth:Q facet=series:N detail=state:N
 WITH of_each_size AS (
     SELECT
-        p.*, checkpoint.model_id, model_group.seed_group,
+        p.*, run.checkpoint_id, run.corpus_id, checkpoint.model_id, model_group.seed_group,
         concat_ws(
             ', ', CASE p.windows WHEN 'documents' THEN p.windows ELSE 'window ' || p.window_size END,
             'seed ' || p.seed, p.dtype
@@ -37,7 +37,8 @@ WITH of_each_size AS (
         AND is_chosen($models::VARCHAR[], p.model, model_group.seed_group)
         AND ($layers::INTEGER[] IS NULL OR list_contains($layers::INTEGER[], p.layer))
     QUALIFY row_number() OVER (
-        PARTITION BY p.model, p.revision, p.corpus, settings, p.tokens, p.stack, p.layer, p.site
+        PARTITION BY
+            run.checkpoint_id, run.corpus_id, settings, p.tokens, p.stack, p.layer, p.site
         ORDER BY p.created_at DESC, p.repeat DESC, p.run_id
     ) = 1
 ),
@@ -65,8 +66,9 @@ lines AS (
         coalesce(shown.seed_group, model) AS model,
         CASE WHEN shown IS NULL THEN revision ELSE band_revision END AS revision,
         CASE WHEN shown IS NULL THEN run_id END AS run_id,
-        kind, step, corpus, stack, settings, scope, layer, depth, tokens, window_size, seed, dtype,
-        metric, shown,
+        CASE WHEN shown IS NULL THEN checkpoint_id END AS checkpoint_id,
+        kind, step, corpus, corpus_id, stack, settings, scope, layer, depth, tokens, window_size,
+        seed, dtype, metric, shown,
         seed_line(shown, value, ci_low, ci_high, std_error, run_id) AS line,
         agreed(list(n)) AS n,
         agreed(list(reason)) AS reason
@@ -75,6 +77,10 @@ lines AS (
 )
 SELECT
     series(model, revision, corpus, kind := kind, stack := stack)
+    || CASE WHEN min(checkpoint_id) OVER of_model < max(checkpoint_id) OVER of_model
+        THEN coalesce(' · checkpoint ' || left(checkpoint_id, 8), '') ELSE '' END
+    || CASE WHEN min(corpus_id) OVER of_model < max(corpus_id) OVER of_model
+        THEN ' · text ' || left(corpus_id, 8) ELSE '' END
     || seeds_in_words(shown, max(len(line.run_ids)) OVER (PARTITION BY shown, revision))
     || CASE WHEN min(settings) OVER of_model <> max(settings) OVER of_model
         THEN ' · ' || settings ELSE '' END AS series,
@@ -87,4 +93,6 @@ SELECT
     line.run_ids, line.std_error
 FROM lines
 WINDOW of_model AS (PARTITION BY model, revision, corpus)
-ORDER BY model, corpus, step NULLS LAST, revision, settings, stack, layer, tokens, run_id
+ORDER BY
+    model, corpus, step NULLS LAST, revision, corpus_id, checkpoint_id, settings, stack, layer,
+    tokens, run_id

@@ -255,13 +255,17 @@ def make_run(
     errors: Mapping[str, float] = ERRORS,
     windows: str = "tokens",
     shuffle: str = "none",
+    weights: str = "",
+    text: str = "",
 ) -> Run:
     """Make a run whose numbers are known in advance.
 
     ``values(metric, key, scope, depth)`` gives each number, by default a bell for
     decoders and a flat line for encoders; ``errors`` gives their standard errors, as
     shares of the values. Equal arguments make equal runs; each
-    model name, revision and corpus name has a fingerprint of its own.
+    model name, revision and corpus name has a fingerprint of its own, and ``weights`` and
+    ``text`` make another of the same name. Models of one name need other ``weights`` and, say,
+    another ``hidden_size``.
     """
     chosen = values or (flat if kind == "encoder" else bell)
     stacks = 2 if kind == "encoder-decoder" else 1
@@ -280,7 +284,7 @@ def make_run(
         ),
         checkpoint=Checkpoint(
             revision=revision,
-            weights_sha256=f"weights of {name} at {revision}",
+            weights_sha256=f"weights of {name} at {revision}" + f", {weights}" * bool(weights),
             weights_bytes=48 * stacks * n_layers * hidden_size**2,
             step=step,
             tokens_seen=tokens_seen,
@@ -288,7 +292,7 @@ def make_run(
         corpus=Corpus(
             name=corpus,
             source=f"{corpus}.txt",
-            sha256=f"text of {corpus}",
+            sha256=f"text of {corpus}" + f", {text}" * bool(text),
             n_documents=3,
             n_chars=9000,
             n_bytes=9100,
@@ -305,7 +309,9 @@ def make_run(
             n_special_tokens=0,
             tokenizer_sha256=f"tokenizer of {name}",
             # As of runs over the text as it is, unless another is said.
-            token_ids_sha256=f"tokens of {corpus}" + f", {shuffle}" * (shuffle != "none"),
+            token_ids_sha256=f"tokens of {corpus}"
+            + f", {text}" * bool(text)
+            + f", {shuffle}" * (shuffle != "none"),
             windows=windows,
             shuffle=shuffle,
         ),

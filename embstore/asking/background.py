@@ -99,16 +99,8 @@ def runs_of(table: "pa.Table") -> list[str]:
         if name in {"run_id", "run_ids"} or name.endswith("_run_id"):
             for value in table[name].to_pylist():
                 each = value if isinstance(value, list) else [value]
-                found.update(dict.fromkeys(run for run in each if run is not None))
+                found.update(dict.fromkeys(str(run) for run in each if run is not None))
     return list(found)
-
-
-def behind_rows(table: "pa.Table") -> set[str]:
-    """Return the runs of a column ``run_id``, and beside it of ``run_ids``, the seeds of a row."""
-    if "run_id" not in table.column_names:
-        return set()
-    names = [name for name in ("run_id", "run_ids") if name in table.column_names]
-    return set(runs_of(table.select(names)))
 
 
 def measured_in(table: "pa.Table") -> tuple[set[str], set[str], list[str | None]] | None:
@@ -117,8 +109,9 @@ def measured_in(table: "pa.Table") -> tuple[set[str], set[str], list[str | None]
     Columns may be called like metrics, so their names are among the metrics.
     """
     names = set(table.column_names)
-    if "run_id" not in names or not names & MEASURED:
+    runs = set(runs_of(table))
+    if not runs or not names & MEASURED:
         return None
     metrics = names.union(table["metric"].unique().to_pylist() if "metric" in names else ())
     scopes = table["scope"].unique().to_pylist() if "scope" in names else []
-    return metrics, behind_rows(table), scopes
+    return metrics, runs, scopes

@@ -8,7 +8,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from embstore.asking.background import MEASURED, behind_rows, measured_in
+from embstore.asking.background import MEASURED, measured_in, runs_of
 from embstore.asking.few_vectors import few_tokens_note
 from embstore.asking.short_windows import short_windows_note
 from embstore.metrics.conventions import BY_HOW_MUCH, DIMENSION_CEILING
@@ -162,7 +162,8 @@ def unequal_caveat(database: "Database", table: "pa.Table") -> str | None:
 
     Args:
         database: the store that gave the answer.
-        table: the answer; without a column ``run_id`` nothing is known of its runs.
+        table: the answer; without a column of runs nothing is known of them, and one with a
+            column ``unequal`` that is not empty says it itself.
 
     Raises:
         StoreError: the store cannot be read.
@@ -171,7 +172,7 @@ def unequal_caveat(database: "Database", table: "pa.Table") -> str | None:
     if measured is None:
         return None
     _, runs, _ = measured
-    if len(runs) < 2:
+    if len(runs) < 2 or _says_what_is_unequal(table):
         return None
     chosen = quoted_ids(runs)
     found = database.select(_DISTINCT.format(runs=chosen))
@@ -184,6 +185,10 @@ def unequal_caveat(database: "Database", table: "pa.Table") -> str | None:
     if not unlike:
         return None
     return f"These runs differ in {', '.join(unlike)}: their numbers differ for that reason too."
+
+
+def _says_what_is_unequal(table: "pa.Table") -> bool:
+    return "unequal" in table.column_names and any(table["unequal"].unique().to_pylist())
 
 
 @dataclass(frozen=True)
@@ -261,11 +266,9 @@ def empty_caveat(database: "Database", table: "pa.Table") -> str | None:
 def _runs_of(table: "pa.Table") -> set[str]:
     """Return the runs that an answer has numbers of; none for a list of runs."""
     names = set(table.column_names)
-    columns = [name for name in names if name.endswith("_run_id")]
     if "latest" in names or not names & MEASURED:
         return set()
-    shown = {run for name in columns for run in table[name].unique().to_pylist()}
-    return {str(run) for run in shown if run is not None} | behind_rows(table)
+    return set(runs_of(table))
 
 
 def describe_hidden(runs: list[HiddenRun]) -> str:

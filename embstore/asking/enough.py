@@ -35,11 +35,14 @@ def check_enough(
 
 
 def _too_few_models(values: Mapping[str, ParameterValue], table: "pa.Table") -> str:
+    # An encoder-decoder has two series; of all checkpoints each is one to choose.
+    who = "run_id" if values["checkpoints"] == "all" else "model_id"
+    found = {each for name in (who, f"neighbor_{who}") for each in table.column(name).to_pylist()}
+    # Where one neighbour of each was asked for, there may be more.
+    if len(found) >= _LEAST_MODELS or max(table.column("rank").to_pylist()) == values["nearest"]:
+        return ""
     pairs = [table.column(name).to_pylist() for name in ("series", "neighbor")]
     names = list(dict.fromkeys(name for column in pairs for name in column))
-    # Where one neighbour of each was asked for, there may be more.
-    if len(names) >= _LEAST_MODELS or max(table.column("rank").to_pylist()) == values["nearest"]:
-        return ""
     return (
         f"fewer than {_LEAST_MODELS} models were measured alike ({listed(names)}), so that there "
         "is nothing to choose from; see how two differ: embstore compare A B"

@@ -20,9 +20,10 @@ from embstore.asking.caveats import (
 )
 from embstore.store.connection import open_database
 from embstore.store.database import Database
+from embstore.store.scores import write_scores
 from embstore.store.writing import write_run
 from tests.stores import new_store
-from tests.synthetic import ALL_METRICS, make_run
+from tests.synthetic import ALL_METRICS, make_run, make_scores
 
 LATER = datetime(2026, 11, 3, tzinfo=UTC)
 
@@ -66,6 +67,27 @@ def filled(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ],
     )
     return database.path
+
+
+@pytest.fixture(scope="module")
+def listed(tmp_path_factory: pytest.TempPathFactory) -> Store:
+    """Model a and the last step of lab/steps hide larger runs; b read more tokens than a."""
+    larger = [
+        make_run(name="a", tokens=1024, metrics=ALL_METRICS),
+        make_run(name="lab/steps", revision="step3", step=3, tokens=1024),
+    ]
+    models = [
+        make_run(name="a", created_at=LATER),
+        *(make_run(name=name, tokens=512) for name in "bcde"),
+    ]
+    steps = [
+        make_run(name="lab/steps", revision=f"step{step}", step=step, created_at=LATER)
+        for step in (1, 2, 3)
+    ]
+    folder = tmp_path_factory.mktemp("listed")
+    database = new_store(folder / "s.duckdb", [*larger, *models, *steps])
+    write_scores(database, make_scores(*models))
+    return Store(database)
 
 
 @pytest.fixture
@@ -233,6 +255,61 @@ class TestHiddenRuns:
         # Over another text, the same checkpoint.
         again = replace(runs[0], corpus="u", run_id="x")
         assert "(m0, main): see" in describe_hidden([runs[0], again])
+
+
+@pytest.mark.slow
+class TestRunsThatAreListedOrInPairs:
+    """Answers that name their runs in lists, or as before and after, are looked at like others."""
+
+    def test_a_correlation_of_runs_measured_differently_says_so(self, listed: Store) -> None:
+        notes = listed.query("score_correlation").notes
+        (unlike,) = (note for note in notes if note.startswith("These runs differ"))
+        assert "tokens (256, 512)" in unlike
+
+    @pytest.mark.parametrize("name", ["score_correlation", "phases", "checkpoint_changes"])
+    def test_too_few_tokens_are_told(self, name: str, tmp_path: Path) -> None:
+        runs = [
+            make_run(name=model, revision=f"step{step}", step=step, hidden_size=64)
+            for model in "abcd"
+            for step in (1, 2, 3)
+        ]
+        database = new_store(tmp_path / "s.duckdb", runs)
+        write_scores(database, make_scores(*runs))
+        (note,) = Store(database).query(name, metric="anisotropy").notes
+        assert note.startswith("anisotropy is biased: 256 tokens are fewer than 10")
+
+    @pytest.mark.parametrize("name", ["score_correlation", "phases", "checkpoint_changes"])
+    def test_a_larger_run_that_is_hidden_is_told(self, listed: Store, name: str) -> None:
+        params = {} if name == "score_correlation" else {"models": "lab/steps"}
+        assert any("hides one of 1,024" in note for note in listed.query(name, **params).notes)
+
+    def test_a_course_whose_steps_were_measured_differently_says_it_once(
+        self, tmp_path: Path
+    ) -> None:
+        runs = [
+            make_run(revision=f"step{step}", step=step, tokens=512 if step == 2 else 256)
+            for step in (1, 2, 3)
+        ]
+        answer = Store(new_store(tmp_path / "s.duckdb", runs)).query("phases", least_steps=3)
+        assert answer["unequal"].to_pylist() == ["tokens, sample_size"]
+        assert answer.notes == ()
+
+    def test_courses_measured_each_in_its_own_way_are_told_apart(self, tmp_path: Path) -> None:
+        runs = [
+            make_run(name=name, revision=f"step{step}", step=step, tokens=tokens)
+            for name, tokens in (("a", 256), ("b", 512))
+            for step in (1, 2, 3)
+        ]
+        answer = Store(new_store(tmp_path / "s.duckdb", runs)).query("phases", least_steps=3)
+        (note,) = answer.notes
+        assert note.startswith("These runs differ in tokens (256, 512)")
+
+    def test_ids_of_any_type_are_ids(self, tmp_path: Path) -> None:
+        (tmp_path / "numbered.sql").write_text(
+            "-- title: Numbered\nSELECT 1 AS run_id, [2, NULL] AS run_ids, 3 AS value\n"
+        )
+        store = Store(new_store(tmp_path / "s.duckdb"), queries=[tmp_path])
+        assert store.query("numbered").notes == ()
 
 
 class TestErrorsThatAreMissing:

@@ -342,6 +342,25 @@ def test_two_models_have_no_nearest_for_query_and_chart(tmp_path: Path) -> None:
     assert store.query("nearest_models", model="a", nearest=1).num_rows == 1
 
 
+@pytest.mark.slow
+def test_the_other_stack_of_a_model_is_no_neighbour(tmp_path: Path) -> None:
+    runs = [make_run(name=f"lab/{name}", kind="encoder-decoder") for name in "abc"]
+    store = Store(new_store(tmp_path / "s.duckdb", runs))
+    rows = store.query("nearest_models").to_pylist()
+    assert len(rows) == 6 * 4
+    assert all(row["model"] != row["neighbor_model"] for row in rows)
+    # Two models have four series, which are no four models.
+    with pytest.raises(QueryError, match="fewer than 3 models"):
+        store.query("nearest_models", models=["lab/a", "lab/b"])
+
+
+@pytest.mark.slow
+def test_checkpoints_of_one_model_are_enough_to_choose_from(tmp_path: Path) -> None:
+    runs = [make_run(revision=f"step{step}", step=step) for step in (1, 2, 3)]
+    store = Store(new_store(tmp_path / "s.duckdb", runs))
+    assert store.query("nearest_models", checkpoints="all").num_rows == 6
+
+
 def test_every_layer_is_compared_with_those_further_on(tmp_path: Path) -> None:
     runs = [make_run(name="lab/a", n_layers=3), make_run(name="lab/b", kind="encoder", n_layers=2)]
     store = new_store(tmp_path / "store.duckdb", runs)

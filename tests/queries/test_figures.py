@@ -108,6 +108,15 @@ class TestMetricsByStep:
         (row,) = Store(database).query("metrics_by_step", metrics=["twonn"]).table.to_pylist()
         assert (row["layer"], row["site"]) == (4, "block")
 
+    def test_the_block_before_the_last_is_not_called_the_last(self, store: Store) -> None:
+        rows = store.query(
+            "metrics_by_step", metrics=["cka_next", "twonn"], state="last_block"
+        ).table.to_pylist()
+        assert {(row["metric"], row["layer"], row["quantity"].split(", ")[-1]) for row in rows} == {
+            ("cka_next", 3, "last two blocks"),
+            ("twonn", 4, "last block"),
+        }
+
 
 class TestMeanBySize:
     @pytest.mark.slow

@@ -196,6 +196,18 @@ def test_shuffled_text_without_its_like_is_not_compared(tmp_path: Path) -> None:
     assert "no run of shuffled text (--shuffle) beside one of the text as it is" in str(answer)
 
 
+@pytest.mark.parametrize(("windows", "n_rows"), [("tokens", 0), ("documents", 2 * 5)])
+def test_shuffled_text_in_windows_of_another_size_is_not_compared(
+    tmp_path: Path, windows: str, n_rows: int
+) -> None:
+    """Of documents the size is only the most that one may have."""
+    runs = [make_run(windows=windows), make_run(windows=windows, shuffle="words")]
+    shorter = replace(runs[1].configuration, window_size=32)
+    runs[1] = replace(runs[1], configuration=shorter)
+    store = embstore.open(new_store(tmp_path / "store.duckdb", runs).place)
+    assert store.query("shuffled_text", metric="twonn").num_rows == n_rows
+
+
 def test_comparing_by_name_takes_no_control(stores: tuple[Store, Store]) -> None:
     def compared(path: str, a: str, b: str) -> Comparison:
         return compare_stored(open_database(path, create=False), a, b)

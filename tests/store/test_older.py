@@ -41,8 +41,12 @@ CHANGED_DEFAULTS: dict[str, tuple[str, dict[str, object]]] = {
     "dimension_ceiling": ("0007", {"embedding": True}),
     "dimension_scale": ("0007", {"all_layers": True}),
 }
-# What is no answer any more: these stores have runs of one size.
-NO_ANSWERS = {"value_by_tokens": "measured with one number of tokens"}
+# What is no answer any more: these stores have runs of one size, and two models, of which one has
+# two stacks.
+NO_ANSWERS = {
+    "value_by_tokens": "measured with one number of tokens",
+    "nearest_models": "fewer than 3 models were measured alike",
+}
 RENAMED = {("peak_layer", "contrast")}
 
 
