@@ -286,6 +286,7 @@ class StackRecord:
             np.concatenate([sampled, np.zeros_like(kept)]),
             tokens - by_window[:, whole].sum(axis=1),
             n_windows=n_windows,
+            whole=by_window[:, whole].sum(axis=1),
         )
 
     def _all_kept(self, counted: NDArray[np.bool_], n_windows: int) -> Clusters:
