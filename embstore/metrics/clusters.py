@@ -255,18 +255,12 @@ def _of_strata(
     Returns:
         The totals, and for how many tokens all these stand.
     """
-    shares = seen.whole_seen, seen.drawn_seen
-    n = sum(float(of_kind.sum()) / share for of_kind, share in zip(tokens, shares, strict=True))
-    mean = (
-        sum(float(of_kind.sum()) / share for of_kind, share in zip(sums, shares, strict=True)) / n
-    )
-    centred = sum(
-        (
-            (total - mean * of_kind) / (n * math.sqrt(share))
-            for total, of_kind, share in zip(sums, tokens, shares, strict=True)
-        ),
-        np.zeros(len(windows)),
-    )
+    (alone, others), (n_alone, n_others) = sums, tokens
+    a, b = seen.whole_seen, seen.drawn_seen
+    n = float(n_alone.sum()) / a + float(n_others.sum()) / b
+    mean = (float(alone.sum()) / a + float(others.sum()) / b) / n
+    centred = (alone - mean * n_alone) / math.sqrt(a) + (others - mean * n_others) / math.sqrt(b)
+    centred /= n
     found = Totals.of(centred, windows)
     if found is None or not found.error > 0:
         return found, n
