@@ -14,6 +14,7 @@ from embstore.metrics.of_two_layers.cka import linear_cka
 from embstore.metrics.of_two_layers.linearity import linearity_of
 from embstore.metrics.registry import PAIR_METRICS
 from embstore.metrics.selection import Selection
+from embstore.metrics.two_layers import Overlap
 from embstore.models.hidden_states import HiddenBatch
 from embstore.types import LayerKey, Measured, Measurement
 from tests.metrics.clouds import LEAST_POINTS, OF_VECTORS, SINGLE, cloud_of, numbers_of
@@ -364,6 +365,21 @@ def test_only_what_was_chosen_is_measured() -> None:
                 # Matrices of another shape are summed in another order: last digits may differ.
                 expected = pytest.approx(expected, rel=1e-12)
             assert getattr(measurement, name) == expected
+
+
+def test_neighbours_are_compared_only_for_what_looks_at_that(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def unasked(*_: object) -> Overlap:
+        raise AssertionError("nobody asked for it")
+
+    monkeypatch.setattr("embstore.measuring.graphs.overlap", unasked)
+    choice = Choice(("all",), Selection(("twonn", "adjacent_cosine")))
+    assert {m.metric for m in measure(random_states(), choice=choice).measurements} == {
+        *choice.selection.names
+    }
+    with pytest.raises(AssertionError, match="nobody asked"):
+        measure(random_states(), choice=Choice(("all",), Selection(("neighbor_overlap_next",))))
 
 
 def test_every_number_that_can_has_an_interval_around_it() -> None:
