@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from embstore.errors import MeasurementError
 from embstore.inputs.sampling import check_seed
@@ -107,7 +108,7 @@ def measure_convergence(
         found = [
             measure_vectors(
                 array[rows],
-                windows=numbers[rows] if known else None,
+                windows=_labels(numbers[rows]) if known else None,
                 metrics=names,
                 sample=sample,
                 seed=seed,
@@ -123,6 +124,11 @@ def measure_convergence(
             f"{2 * _LEAST_WINDOWS} windows and {2 * _LEAST_VECTORS} vectors"
         )
     return [level for name in names for level in levels[name]]
+
+
+def _labels(windows: NDArray[np.int64]) -> NDArray[np.int64] | None:
+    """Return the windows of a part's rows, (n,); None if each row is one, which needs no label."""
+    return windows if len(np.unique(windows)) < len(windows) else None
 
 
 def verdicts(levels: Iterable[Level]) -> Iterator[Verdict]:

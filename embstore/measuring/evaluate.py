@@ -168,6 +168,7 @@ def measure_pair(
     """
     selection = selection or Selection()
     joint = selection.needs("joint covariance")
+    overlaps = any("neighbors" in metric.needs for metric in selection.of_pair)
     none = np.zeros(0)
     key = record.x.key
     measurements: list[Measurement] = []
@@ -206,7 +207,11 @@ def measure_pair(
             spread_x=x.spread.get(scope, none),
             spread_y=y.spread.get(scope, none),
             overlap=overlap_of(
-                stack.sample_windows, record, x.nearest.get(scope), y.nearest.get(scope), device
+                stack.sample_windows,
+                record,
+                x.nearest.get(scope) if overlaps else None,
+                y.nearest.get(scope) if overlaps else None,
+                device,
             ),
             steps=record.merged_steps(groups),
             products=(x_products, y_products) if x_products and y_products else None,

@@ -63,6 +63,8 @@ class LayerDistances:
             return
         places = [i for i, key in enumerate(self._layers) if key in vectors]
         layers = [vectors[self._layers[i]] for i in places]
+        if not layers:
+            return
         windows = [np.flatnonzero(row) + i * mask.shape[1] for i, row in enumerate(mask)]
         angles = pool.map(partial(_angles, layers), windows)
         for rows, found in zip(windows, angles, strict=True):

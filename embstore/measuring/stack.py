@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 # Share of the sample that vectors of a group with sums of its own may take in addition.
 MORE_KEPT = 0.25
+# Fewer windows of such a group tell no error.
+_LEAST_KEPT = 8
 
 
 class StackRecord:
@@ -199,9 +201,12 @@ class StackRecord:
         return kept
 
     def _is_full(self) -> bool:
-        """Tell whether what counts of the vectors beside the sample is as much as it may be."""
+        """Tell whether what counts of the vectors beside the sample is as much as it may be.
+
+        Those of a group without sums stand in the place of one, and have to be kept.
+        """
         n = 0
-        for group in (SINK, FIRST):
+        for group in self._settled:
             of_group = self.kept_windows[self.kept_groups == group]
             n += int((of_group < self.kept_until.get(group, np.inf)).sum())
         return n > MORE_KEPT * len(self.sample_groups)
@@ -220,7 +225,9 @@ class StackRecord:
         # They come in another order, such as by length. Which were drawn first is chance, so half
         # of them, those of lower numbers, are like the others.
         known = self.kept_windows[self.kept_windows < self.kept_until.get(group, np.inf)]
-        self.kept_until[group] = int(np.median(known))
+        below = np.unique(known)
+        if len(below) >= 2 * _LEAST_KEPT:
+            self.kept_until[group] = max(int(np.median(known)), int(below[_LEAST_KEPT]))
 
     def _settle(self, group: int) -> None:
         if group in self._settled:
@@ -286,6 +293,7 @@ class StackRecord:
             np.concatenate([sampled, np.zeros_like(kept)]),
             tokens - by_window[:, whole].sum(axis=1),
             n_windows=n_windows,
+            whole=by_window[:, whole].sum(axis=1),
         )
 
     def _all_kept(self, counted: NDArray[np.bool_], n_windows: int) -> Clusters:

@@ -22,6 +22,8 @@ For windows of one token it is the estimate of Himeno & Yamada 2014 (doi
 Of a window some tokens may be kept only: those that stand for N tokens of which k were kept
 count N/k times alone and N(N − 1)/(k(k − 1)) times in pairs, each taken over all windows; with
 tokens that stand for themselves, such as sinks, only the first. So sums over pairs have no bias.
+Where windows with such a token are all seen, and others only if a token of them was drawn, each of
+the two kinds of windows stands for those of its kind alone.
 Those over three and four tokens, which are smaller by the number of windows, are made of sums
 over pairs. Where many tokens were kept, a part of them is looked at.
 """
@@ -32,7 +34,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from embstore.common.cached_attribute import cached_attribute
-from embstore.metrics.clusters import Clusters
+from embstore.metrics.clusters import Clusters, Population
 from embstore.types import FloatArray
 
 # Products of tokens of four different windows are compared.
@@ -66,24 +68,61 @@ class UnitWindows:
     def _sizes(self) -> NDArray[np.int64]:
         return np.asarray(self.clusters.counts[:, 0] + self.clusters.tokens)
 
+    @cached_attribute
+    def _apart(self) -> tuple[Population, NDArray[np.bool_]] | None:
+        """All windows, and which of those seen have a unit alone; None if all or none have."""
+        alone = self.clusters.counts[:, 0] > 0
+        population = self.clusters.population
+        return None if population is None or alone.all() else (population, alone)
+
     @property
     def weight(self) -> float:
-        """Tokens for each drawn unit."""
-        return float(self.clusters.tokens.sum() / max(int(self._drawn.sum()), 1))
+        """Tokens for each drawn unit, in windows without a unit that stands for itself."""
+        drawn = max(int(self._drawn.sum()), 1)
+        if self._apart is not None:
+            return self._apart[0].others / drawn / self.unseen
+        return float(self.clusters.tokens.sum() / drawn)
 
     @property
     def pair_weight(self) -> float:
-        """Pairs of tokens of one window for each pair of drawn units; NaN for none."""
+        """Pairs of tokens of one window for each pair of drawn units, there; NaN for none."""
         tokens, drawn = self.clusters.tokens.astype(np.float64), self._drawn.astype(np.float64)
         pairs, kept = (tokens * (tokens - 1)).sum(), (drawn * (drawn - 1)).sum()
+        if self._apart is not None:
+            pairs = self._apart[0].pairs / self.unseen
         if pairs <= 0:
             return 0.0
         return float(pairs / kept) if kept > 0 else float("nan")
 
-    @property
+    @cached_attribute
     def unseen(self) -> float:
-        """All tokens over those of windows that any unit is from: the others are like them."""
-        return self.n / max(int(self._sizes.sum()), 1)
+        """All tokens over those of windows that any unit is from: the others are like them.
+
+        Where only some windows have a unit that stands for itself, of the other windows.
+        """
+        if self._apart is None:
+            return self.n / max(int(self._sizes.sum()), 1)
+        population, alone = self._apart
+        return (self.n - population.with_whole) / max(int(self._sizes[~alone].sum()), 1)
+
+    @cached_attribute
+    def more_alone(self) -> float:
+        """``unseen`` of windows with a unit that stands for itself, over that of the others."""
+        if self._apart is None:
+            return 1.0
+        population, alone = self._apart
+        return population.with_whole / int(self._sizes[alone].sum()) / self.unseen
+
+    @cached_attribute
+    def relative(self) -> FloatArray:
+        """For how many windows each stands, over ``unseen``, (n_windows,)."""
+        alone = self.clusters.counts[:, 0] > 0
+        return np.where(alone, self.more_alone, 1.0)
+
+    @cached_attribute
+    def weight_in(self) -> FloatArray:
+        """Tokens of each window for each unit drawn of it, (n_windows,)."""
+        return np.asarray(self.weight / self.relative)
 
     @property
     def single(self) -> bool:
@@ -94,7 +133,9 @@ class UnitWindows:
     def tuples(self) -> tuple[float, float, float]:
         """How many pairs, triples and fours of tokens of different windows there are."""
         sizes = self._sizes.astype(np.float64)
-        p1, p2, p3, p4 = (self.unseen * float((sizes**k).sum()) for k in (1, 2, 3, 4))
+        p1, p2, p3, p4 = (
+            self.unseen * float((self.relative * sizes**k).sum()) for k in (1, 2, 3, 4)
+        )
         return (
             p1**2 - p2,
             p1**3 - 3 * p1 * p2 + 2 * p3,
@@ -124,8 +165,9 @@ class UnitWindows:
 
     @cached_attribute
     def weights(self) -> FloatArray:
-        """For how many tokens each unit stands, (n_units,)."""
-        return np.where(self.drawn, self.weight, np.where(self.of_units >= 0, 1.0, 0.0))
+        """For how many tokens of its window each unit stands, (n_units,)."""
+        weights = self.weight_in[self.of_units]
+        return np.where(self.drawn, weights, np.where(self.of_units >= 0, 1.0, 0.0))
 
     def sums(self, values: FloatArray) -> FloatArray:
         """Sum units' values, (n_units,), over each window, (n_windows,)."""
@@ -136,7 +178,16 @@ class UnitWindows:
 
     def over_windows(self, values: FloatArray) -> float:
         """Sum up what each unit adds, for all tokens of all windows."""
-        return self.unseen * float(self.weights @ values)
+        return self.unseen * float((self.weights * self.relative[self.of_units]) @ values)
+
+    def products(self, values: FloatArray, others: FloatArray) -> float:
+        """Sum up products of two numbers of each window, (n_windows,), for all windows."""
+        return self.unseen * float((self.relative * values) @ others)
+
+    def squared_norm(self, totals: FloatArray, others: FloatArray) -> float:
+        """Square the sum of both layers' totals' products, (n_windows, d), of all windows."""
+        summed = (totals * self.relative[:, np.newaxis]).T @ others
+        return self.unseen**2 * float(np.square(summed).sum())
 
 
 @dataclass(frozen=True, eq=False)
@@ -162,7 +213,7 @@ class Side:
     @property
     def totals(self) -> FloatArray:
         """Sum over each window of all its tokens, as far as the units tell, (n_windows, d)."""
-        return self.windows.weight * self.drawn + self.others
+        return self.windows.weight_in[:, np.newaxis] * self.drawn + self.others
 
     @cached_attribute
     def own(self) -> FloatArray:
@@ -228,12 +279,12 @@ class Own:
         pairs, triples, fours = windows.tuples
         whole = float(np.vdot(scatter, scatter))
         apart = windows.over_windows(x.to_window * y.to_window)
-        own = windows.unseen * float(x.own @ y.own)
+        own = windows.products(x.own, y.own)
         if windows.single:
             means = sums = whole
         else:
             sums = whole + windows.unseen * _between(windows, x, y, scatter, along)
-            means = windows.unseen**2 * float(np.square(x.totals.T @ y.totals).sum())
+            means = windows.squared_norm(x.totals, y.totals)
         return (
             (whole - windows.over_windows(within)) / pairs
             + 2 * (sums - 2 * apart) / triples
@@ -251,16 +302,16 @@ class Own:
         by_pairs = (
             windows.pair_weight * (np.square(drawn).sum() - fourth[windows.drawn].sum())
             + 2 * windows.weight * (drawn @ others)
-            + np.square(others).sum()
-            - windows.sums(np.where(windows.drawn, 0.0, fourth)).sum()
+            + windows.more_alone * np.square(others).sum()
+            - windows.more_alone * windows.sums(np.where(windows.drawn, 0.0, fourth)).sum()
         )
         within = windows.unseen * float(by_pairs) + windows.over_windows(fourth)
-        mixed = windows.unseen * float((windows.weight * drawn + others) @ x.own)
-        own = windows.unseen * float(x.own @ x.own)
+        mixed = windows.products(windows.weight_in * drawn + others, x.own)
+        own = windows.products(x.own, x.own)
         if windows.single:
             means = float(np.vdot(x.scatter, x.scatter))
         else:
-            means = windows.unseen**2 * float(np.square(x.totals.T @ x.totals).sum())
+            means = windows.squared_norm(x.totals, x.totals)
         return (
             (trace**2 - within) / pairs
             + 2 * (trace * x.all_own - 2 * mixed) / triples
@@ -273,7 +324,7 @@ def _between(
 ) -> float:
     """Sum xᵀA y₂ over all pairs of two different tokens of one window that was seen."""
     by_cell = along.reshape(windows.clusters.counts.shape)
-    alone = by_cell[:, 0].sum()
+    alone = windows.more_alone * by_cell[:, 0].sum()
     if windows.clusters.n_parts == 1:
         # Of all tokens it is known, and more exactly.
         alone = np.vdot(scatter, scatter) / windows.unseen
@@ -282,6 +333,6 @@ def _between(
     return float(
         windows.pair_weight * (np.vdot(drawn, y.drawn) - each)
         + windows.weight * (np.vdot(drawn, y.others) + np.vdot(others, y.drawn))
-        + np.vdot(others, y.others)
+        + windows.more_alone * np.vdot(others, y.others)
         - alone
     )

@@ -3,7 +3,9 @@
 Tokens of one window are correlated, so the window is the unit. A window's total is the sum
 of its tokens' influences; where only some of its tokens were kept, those stand for the
 others, and the part of the totals' spread that comes from which were kept is taken off
-again (two-stage sampling: Cochran 1977, Sampling Techniques, ch. 10).
+again (two-stage sampling: Cochran 1977, Sampling Techniques, ch. 10). Tokens that are kept
+whole, such as sinks, may be known of more windows than those that are drawn: they are two
+strata, each with the windows that it stands for.
 """
 
 import math
@@ -57,6 +59,25 @@ class Totals:
         return cls(centred, numbers, math.sqrt(float(centred @ centred) * n / (n - 1)))
 
 
+@dataclass(frozen=True)
+class Population:
+    """All windows, of which tokens that are kept whole are seen more, or less, than others.
+
+    Attributes:
+        whole_seen: share that is seen of the windows with tokens that are kept whole.
+        drawn_seen: share that any token was drawn of, of the windows with other tokens.
+        with_whole: tokens of the windows with tokens that are kept whole, of both kinds.
+        others: tokens that are not kept whole.
+        pairs: of two such tokens of one window, in order.
+    """
+
+    whole_seen: float
+    drawn_seen: float
+    with_whole: int
+    others: int
+    pairs: float
+
+
 @dataclass(frozen=True, eq=False)
 class Clusters:
     """Which window each unit (token or distinct point) is from, and what it stands for.
@@ -71,6 +92,8 @@ class Clusters:
             (n_windows,); 0 where there are none.
         windows: their numbers, ascending, (n_windows,).
         coverage: share of all windows that these are; the others are taken to be like them.
+        population: all windows, where some units stand for themselves and some for others, and
+            it is known how many tokens of either kind each window has.
     """
 
     cells: NDArray[np.int64]
@@ -79,6 +102,7 @@ class Clusters:
     tokens: NDArray[np.int64]
     windows: NDArray[np.int64]
     coverage: float = 1.0
+    population: Population | None = None
 
     @classmethod
     def of(cls, windows: NDArray[np.int64]) -> "Clusters":
@@ -97,6 +121,7 @@ class Clusters:
         tokens: NDArray[np.int64],
         *,
         n_windows: int,
+        whole: NDArray[np.int64] | None = None,
     ) -> "Clusters":
         """Number the windows of units of which some stand for tokens that were not kept.
 
@@ -106,6 +131,8 @@ class Clusters:
             sampled: which stand for others of their window as well, (n,).
             tokens: how many tokens those stand for, by window, (all windows,).
             n_windows: how many there are, with those that no unit is from.
+            whole: how many tokens each window has of those kept whole, seen or not, (all
+                windows,); None where both kinds are known of the same windows.
         """
         counted = alone | sampled
         occurring, index = np.unique(windows[counted], return_inverse=True)
@@ -119,7 +146,10 @@ class Clusters:
         size = len(occurring) * n_parts
         counts = np.bincount(cells[counted], minlength=size).reshape(-1, n_parts)
         coverage = len(occurring) / max(n_windows, 1)
-        return cls(cells, n_parts, counts, tokens[occurring], occurring, coverage)
+        population = None
+        if whole is not None and alone.any() and len(drawn):
+            population = _population(counts, whole, tokens)
+        return cls(cells, n_parts, counts, tokens[occurring], occurring, coverage, population)
 
     def thinned(self, least: int) -> "Clusters":
         """Leave only one part of the sampled units, where all windows have so many in it."""
@@ -156,19 +186,27 @@ class Clusters:
         by_part = sums.reshape(self.counts.shape)
         drawn = self.counts[:, 1:].sum(axis=1)
         weights = self.tokens / np.maximum(drawn, 1)
-        totals = by_part[:, 0] + weights * by_part[:, 1:].sum(axis=1)
-        n_tokens = self.counts[:, 0] + weights * drawn
-        n = float(n_tokens.sum())
-        centred = (totals - n_tokens * (totals.sum() / n)) / n
-        # A mean over more windows than were seen varies less.
-        found = Totals.of(centred * math.sqrt(self.coverage), self.windows)
+        alone, others = by_part[:, 0], weights * by_part[:, 1:].sum(axis=1)
+        n_alone, n_others = self.counts[:, 0], weights * drawn
+        seen = self.population
+        if seen is None or seen.whole_seen == seen.drawn_seen:
+            coverage = self.coverage if seen is None else seen.drawn_seen
+            totals, n_tokens = alone + others, n_alone + n_others
+            n = float(n_tokens.sum())
+            centred = (totals - n_tokens * (totals.sum() / n)) / n
+            # A mean over more windows than were seen varies less.
+            found = Totals.of(centred * math.sqrt(coverage), self.windows)
+            n /= math.sqrt(coverage)
+        else:
+            found, n = _of_strata((alone, others), (n_alone, n_others), seen, self.windows)
+            n *= math.sqrt(seen.drawn_seen)
         if found is None or self.n_parts == 1:
             return found
         within = self._variance_within(by_part[:, 1:])
-        n /= math.sqrt(self.coverage)
-        chance = float((self.tokens * np.maximum(weights - 1, 0) * within).sum()) / n**2
+        tokens = np.where(drawn > 0, self.tokens, 0)
+        chance = float((tokens * np.maximum(weights - 1, 0) * within).sum()) / n**2
         # Tokens of a window hardly repel each other: independent ones set the least error.
-        least = float((self.tokens * within).sum()) / n**2
+        least = float((tokens * within).sum()) / n**2
         kept = max(found.error**2 - chance, min(least, found.error**2))
         if not found.error > 0:
             return found
@@ -184,3 +222,49 @@ class Clusters:
         total = squares.sum(axis=1)
         usual = total.sum() / max(int(degrees.sum()), 1)
         return np.asarray(np.where(degrees > 0, total / np.maximum(degrees, 1), usual))
+
+
+def _population(
+    counts: NDArray[np.int64], whole: NDArray[np.int64], others: NDArray[np.int64]
+) -> Population:
+    """Compare the units of each window, by part, with the tokens of all windows, by kind."""
+    n_others = others.astype(np.float64)
+    return Population(
+        whole_seen=int((counts[:, 0] > 0).sum()) / max(int((whole > 0).sum()), 1),
+        drawn_seen=int((counts[:, 1:] > 0).any(axis=1).sum()) / max(int((others > 0).sum()), 1),
+        with_whole=int((whole + others)[whole > 0].sum()),
+        others=int(others.sum()),
+        pairs=float((n_others * (n_others - 1)).sum()),
+    )
+
+
+def _of_strata(
+    sums: tuple[FloatArray, FloatArray],
+    tokens: tuple[NDArray[np.int64], FloatArray],
+    seen: Population,
+    windows: NDArray[np.int64],
+) -> tuple[Totals | None, float]:
+    """Return totals of what is kept whole and of the rest, each for its own windows.
+
+    Args:
+        sums: influences of either kind, summed over each window, (n_windows,) each.
+        tokens: how many tokens of the window these are, (n_windows,) each.
+        seen: all windows.
+        windows: their numbers, (n_windows,).
+
+    Returns:
+        The totals, and for how many tokens all these stand.
+    """
+    (alone, others), (n_alone, n_others) = sums, tokens
+    a, b = seen.whole_seen, seen.drawn_seen
+    n = float(n_alone.sum()) / a + float(n_others.sum()) / b
+    mean = (float(alone.sum()) / a + float(others.sum()) / b) / n
+    centred = (alone - mean * n_alone) / math.sqrt(a) + (others - mean * n_others) / math.sqrt(b)
+    centred /= n
+    found = Totals.of(centred, windows)
+    if found is None or not found.error > 0:
+        return found, n
+    # It is over all windows, and not over those seen, that they sum up to nothing.
+    size = len(windows)
+    error = math.sqrt(float(centred @ centred) * size / (size - 1))
+    return found.scaled(error / found.error), n

@@ -294,15 +294,20 @@ class Cloud:
 
     @cached_attribute
     def to_mean(self) -> FloatArray:
-        """Product of each unit's direction with the mean direction, 0 without one, (n_units,)."""
+        """Product of each unit's direction with the mean direction, (n_units,).
+
+        Without a direction, what all have on average: so it moves no mean.
+        """
         mean = self.moments.unit_sum / max(self.n_unit, 1)
         cosines: FloatArray = cosines_to(self.units, mean)
+        if self.moments.n_zero:
+            cosines[lengths(self.units) == 0] = mean @ mean
         return cosines
 
     def directions_at(self, coordinate: int) -> FloatArray:
-        """One coordinate of each unit's direction, 0 without a direction, (n_units,)."""
+        """One coordinate of each unit's direction, the mean one's without one, (n_units,)."""
         norms: FloatArray = lengths(self.units)
-        directed = np.zeros(len(norms))
+        directed = np.full(len(norms), self.moments.unit_sum[coordinate] / max(self.n_unit, 1))
         np.divide(self.units[:, coordinate], norms, out=directed, where=norms > 0)
         return directed
 

@@ -114,11 +114,12 @@ def own_windows(
 def _between_units(windows: UnitWindows, rows: NDArray[np.int64]) -> FloatArray:
     """How often the second unit counts beside the first, (windows, k, k)."""
     drawn = windows.drawn[rows]
+    weight = windows.weight_in[windows.of_units[rows].max(axis=1)][:, np.newaxis, np.newaxis]
     both = windows.pair_weight / (windows.weight or 1.0)
     between = np.where(
         drawn[:, :, np.newaxis],
         np.where(drawn[:, np.newaxis], both, 1.0),
-        np.where(drawn[:, np.newaxis], windows.weight, 1.0),
+        np.where(drawn[:, np.newaxis], weight, 1.0),
     )
     each = np.arange(rows.shape[1])
     between[:, each, each] = 1.0

@@ -7,6 +7,7 @@ import pytest
 import torch
 from numpy.typing import NDArray
 from scipy.spatial.distance import cdist
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from embstore.geometry.arithmetic import tensors
 from embstore.geometry.arithmetic.factor import FactorOnHost, factor_of
@@ -110,6 +111,31 @@ def test_squares_are_summed_by_cell(added: float) -> None:
     here, there = both(X)
     alike(HOST.square_sums(here, more, CELLS, 8), expected)
     alike(DEVICE.square_sums(there, more, CELLS, 8), expected, 1e-14)
+
+
+class Largest(TorchDispatchMode):  # type: ignore[no-untyped-call]
+    """Notes how many values the largest tensor has that is made."""
+
+    n = 0
+
+    def __torch_dispatch__(
+        self, func: Any, types: Any, args: Any = (), kwargs: Any = None
+    ) -> object:
+        found = func(*args, **(kwargs or {}))
+        if isinstance(found, torch.Tensor):
+            self.n = max(self.n, found.numel())
+        return found
+
+
+def test_many_cells_take_no_more_room_than_the_vectors() -> None:
+    """As where windows are short texts, of which there are more than dimensions."""
+    cells, n_cells = np.arange(N) % 200, 200
+    expected = np.zeros((n_cells, D))
+    np.add.at(expected, cells, X.astype(np.float64) ** 2)
+    with Largest() as largest:  # type: ignore[no-untyped-call]
+        found = DEVICE.square_sums(torch.from_numpy(X), np.zeros(D), cells, n_cells)
+    alike(found, expected, 1e-14)
+    assert largest.n <= N * D
 
 
 @pytest.mark.parametrize("k", [0, 3])

@@ -14,6 +14,7 @@ from embstore.metrics.of_two_layers.cka import linear_cka
 from embstore.metrics.of_two_layers.linearity import linearity_of
 from embstore.metrics.registry import PAIR_METRICS
 from embstore.metrics.selection import Selection
+from embstore.metrics.two_layers import Overlap
 from embstore.models.hidden_states import HiddenBatch
 from embstore.types import LayerKey, Measured, Measurement
 from tests.metrics.clouds import LEAST_POINTS, OF_VECTORS, SINGLE, cloud_of, numbers_of
@@ -366,6 +367,21 @@ def test_only_what_was_chosen_is_measured() -> None:
             assert getattr(measurement, name) == expected
 
 
+def test_neighbours_are_compared_only_for_what_looks_at_that(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def unasked(*_: object) -> Overlap:
+        raise AssertionError("nobody asked for it")
+
+    monkeypatch.setattr("embstore.measuring.graphs.overlap", unasked)
+    choice = Choice(("all",), Selection(("twonn", "adjacent_cosine")))
+    assert {m.metric for m in measure(random_states(), choice=choice).measurements} == {
+        *choice.selection.names
+    }
+    with pytest.raises(AssertionError, match="nobody asked"):
+        measure(random_states(), choice=Choice(("all",), Selection(("neighbor_overlap_next",))))
+
+
 def test_every_number_that_can_has_an_interval_around_it() -> None:
     for measurement in measure(random_states()).measurements:
         if measurement.std_error is None:
@@ -430,6 +446,35 @@ def test_first_tokens_beyond_a_quarter_of_the_sample_are_kept_no_longer() -> Non
         for kept in (None, positions)
     )
     assert part["mean_cosine"] == pytest.approx(whole["mean_cosine"], rel=0.5)
+
+
+def test_a_group_is_not_given_up_for_another_that_is_too_small_for_sums() -> None:
+    """First tokens have sums and twenty sinks have none, in windows that come in any order."""
+    rng = np.random.default_rng(0)
+    n_windows, window, d = 200, 8, 64
+    X = rng.normal(size=(n_windows, window, d)).astype(np.float32)
+    X[:, 0] *= 3
+    X[::10, 4] *= 300
+    order = rng.permutation(n_windows)
+    batches = [
+        HiddenBatch(
+            start=0,
+            states={KEYS[1]: torch.from_numpy(X[some])},
+            mask=np.ones((2, window), dtype=bool),
+            ids={"decoder": np.zeros((2, window), dtype=np.int64)},
+            seconds=0.0,
+            numbers=some,
+        )
+        for some in order.reshape(-1, 2)
+    ]
+    positions = np.arange(0, n_windows * window, n_windows * window // 40)
+    choice = Choice(("all",), Selection(("anisotropy", "mean_cosine")))
+    found = measure_batches(batches, positions, choice)
+    cloud = cloud_of(X.reshape(-1, d))
+    assert len(found.measurements) == 2
+    for m in found.measurements:
+        assert m.value == pytest.approx(OF_VECTORS[m.metric].compute(cloud), rel=1e-6)
+        assert m.std_error is not None
 
 
 def test_the_curve_has_a_point_for_every_scale() -> None:

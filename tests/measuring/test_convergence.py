@@ -65,3 +65,19 @@ def test_what_cannot_be_measured_is_said() -> None:
         measure_convergence(X, metrics=["twon"])
     with pytest.raises(UsageError, match=r"^sink_rate takes the model that the vectors are of"):
         measure_convergence(X, metrics=["sink_rate"])
+
+
+def test_rows_that_are_windows_are_measured_in_parts_too() -> None:
+    """As if no windows were given: each row is one."""
+    X = np.random.default_rng(0).normal(size=(1000, 8)) + 1
+    expected = embstore.convergence(X, metrics="mean_cosine").to_pylist()
+    assert embstore.convergence(X[:, np.newaxis], metrics="mean_cosine").to_pylist() == expected
+    # Two rows share a window, so in most parts none do.
+    labels = np.arange(1000)
+    labels[1] = 0
+    found = embstore.convergence(X, windows=labels, metrics="mean_cosine").to_pylist()
+    assert [row["parts"] for row in found] == [8, 4, 2, 1]
+    whole = embstore.measure(X, windows=labels)["mean_cosine"]
+    assert (found[-1]["value"], found[-1]["std_error"]) == (whole.value, whole.std_error)
+    for row in found[:-1]:
+        assert row["value"] == pytest.approx(whole.value, rel=0.1)

@@ -138,3 +138,18 @@ def test_few_windows_have_none() -> None:
     )
     assert by_pair(found, "all")
     assert not by_pair(found, "last")
+
+
+@pytest.mark.parametrize("selection", [SELECTION, Selection(("angular_distance_next", "twonn"))])
+def test_a_stack_of_broken_layers_has_a_reason(selection: Selection) -> None:
+    """As a NaN in the embedding goes through all layers; here in a last, ordinary token."""
+    layers = states()
+    for state in layers.values():
+        state[20, -1, 1] = np.nan
+    found = measure(layers, selection)
+    assert not found.distances
+    assert {m.scope for m in found.measurements} == set(SCOPES)
+    for m in found.measurements:
+        assert m.value is None
+        assert m.reason is not None
+        assert "NaN or infinite values" in m.reason

@@ -354,3 +354,26 @@ def test_a_sample_leaves_errors_as_they_are_also_with_sinks(sample: int) -> None
             # the least error often stands for what is left after the sample's own chance.
             slope = name in ("alpha_req", "spectral_slope")
             assert 0.8 < ratio < (1.6 if slope else 1.3), (name, ratio)
+
+
+def test_a_sample_beside_long_rows_says_what_all_rows_say() -> None:
+    """Long rows are all kept, of others a fifth is drawn: against a sample of all rows."""
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(8000, 16))
+    X[::100] *= 20
+    Y = X + 0.5 * np.abs(X[:, :1]) * rng.normal(size=X.shape)
+    names = ["participation_ratio_corrected", "anisotropy", "participation_ratio"]
+    part, whole = (embstore.measure(X, metrics=names, sample=size) for size in (1600, 8000))
+    # An estimate without bias of isotropic vectors: their dimension. The rows that decide are in
+    # both, and what a fifth of the others tells is a hundredth of the rest.
+    assert whole["participation_ratio_corrected"].value == pytest.approx(16, rel=0.1)
+    for name in names:
+        assert part[name].value == pytest.approx(whole[name].value, rel=0.01)
+        assert part[name].std_error == pytest.approx(whole[name].std_error, rel=0.05)
+    part, whole = (
+        embstore.measure_pair(X, Y, metrics=["cka_debiased_next"], sample=size)
+        for size in (1600, 8000)
+    )
+    found, expected = part["cka_debiased_next"], whole["cka_debiased_next"]
+    assert found.value == pytest.approx(expected.value, rel=0.01)
+    assert found.std_error == pytest.approx(expected.std_error, rel=0.05)

@@ -61,7 +61,10 @@ def pair_of(
         spread_x=spreads[0],
         spread_y=spreads[1],
         overlap=overlap(listed[0], listed[1], Clusters.of(windows[found[0].first])),
-        steps=Steps(ratios, cosines, ratios.mean(), cosines.mean(), n, n),
+        steps=Steps(
+            *(ratios, cosines, float(np.nanmean(ratios)), float(np.nanmean(cosines))),
+            *(int(np.isfinite(found).sum()) for found in (ratios, cosines)),
+        ),
         distance=distances.of("all")[0],
     )
 

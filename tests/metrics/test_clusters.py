@@ -106,3 +106,62 @@ def test_windows_that_were_not_seen_are_like_the_others() -> None:
     totals = clusters.totals(clusters.sums(x[rows]))
     assert totals is not None
     assert totals.error == pytest.approx(x[rows].std(ddof=1) / np.sqrt(200), rel=1e-12)
+
+
+@pytest.mark.parametrize("shared", [False, True])
+def test_what_is_kept_whole_and_what_is_drawn_stand_for_their_own_windows(shared: bool) -> None:
+    """Against the true variance of a mean over 400 windows, of a quarter of which tokens are drawn.
+
+    Windows have four ordinary tokens. A long one, that is kept, is in each of them, or in every
+    tenth, and then alone.
+    """
+    rng = np.random.default_rng(0)
+    n_windows, ordinary = 400, 4
+    long = np.ones(n_windows, bool) if shared else np.arange(n_windows) % 10 == 0
+    others = np.full(n_windows, ordinary) if shared else np.where(long, 0, ordinary)
+    tokens = np.repeat(np.arange(n_windows), others)
+    windows = np.concatenate([np.flatnonzero(long), tokens])
+    n = len(windows)
+    found, means = [], []
+    for _ in range(200):
+        x = rng.normal(size=n)
+        x[: long.sum()] *= 5
+        # Two of the tokens are drawn, where any are.
+        some = rng.permutation(np.unique(tokens))[: n_windows // 4]
+        alone = np.arange(n) < long.sum()
+        place = np.concatenate([np.full(long.sum(), ordinary), np.arange(len(tokens)) % ordinary])
+        drawn = np.isin(windows, some) & (place < 2)
+        clusters = Clusters.of_sample(
+            windows, alone, drawn, others, n_windows=n_windows, whole=long.astype(np.int64)
+        )
+        totals = clusters.totals(clusters.sums(x))
+        assert totals is not None
+        assert totals.windows.sum() == pytest.approx(0, abs=1e-12)
+        found.append(totals.error**2)
+        means.append(x.mean())
+    true = (25 * long.sum() + len(tokens)) / n**2
+    # 200 samples tell a variance to 10 %; twice that.
+    assert np.var(means) == pytest.approx(true, rel=0.2)
+    # One sample's error is told by 40 long tokens to a quarter, the mean of 200 to 2 %. Of what is
+    # drawn, pairs tell too much rather than too little.
+    assert 0.94 < np.mean(found) / true < 1.15
+
+
+def test_as_many_of_both_kinds_seen_is_as_if_there_were_one() -> None:
+    """Windows up to some number: bit for bit, since either share is the same."""
+    rng = np.random.default_rng(0)
+    alone = np.arange(len(WINDOWS)) % WINDOW == 0
+    drawn = ~alone & (np.arange(len(WINDOWS)) % 3 == 0)
+    alone, drawn = alone & (WINDOWS < 15), drawn & (WINDOWS < 15)
+    others, whole = np.full(N_WINDOWS, WINDOW - 1), np.ones(N_WINDOWS, dtype=np.int64)
+    x = rng.normal(size=len(WINDOWS))
+    found = []
+    for known in (None, whole):
+        clusters = Clusters.of_sample(
+            WINDOWS, alone, drawn, others, n_windows=N_WINDOWS, whole=known
+        )
+        totals = clusters.totals(clusters.sums(x))
+        assert totals is not None
+        found.append(totals)
+    assert found[0].error == found[1].error
+    np.testing.assert_array_equal(found[0].windows, found[1].windows)

@@ -345,3 +345,39 @@ def test_the_interval_of_a_high_quantile_reaches_beyond_the_largest_value() -> N
         within.append(found.low <= true <= values.max())
     assert 0.9 < np.mean(held) < 0.99
     assert np.mean(within) < 0.8
+
+
+def beside_zeros(X: NDArray[np.float64]) -> NDArray[np.float64]:
+    """As many rows again, all zero, each behind one that is not."""
+    return np.stack([X, np.zeros_like(X)], axis=1).reshape(-1, X.shape[1])
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["mean_cosine", "top_cosine_share", "normalized_std", "self_clustering", "uniformity"],
+)
+def test_zero_vectors_do_not_change_the_error_of_what_leaves_them_out(name: str) -> None:
+    """A mean over the vectors with a direction has the error that it has without the others."""
+    X = 0.1 * np.random.default_rng(0).normal(size=(500, 8)) + np.eye(8)[0]
+    found, expected = (evaluate(OF_VECTORS[name], cloud_of(Z)) for Z in (beside_zeros(X), X))
+    assert found.n == expected.n == 500
+    assert found.interval is not None
+    assert expected.interval is not None
+    # The number of windows, twice as many, is in it by one in a thousand.
+    assert found.interval.std_error == pytest.approx(expected.interval.std_error, rel=2e-3)
+
+
+@pytest.mark.parametrize("name", ["update_ratio", "adjacent_cosine"])
+def test_zero_vectors_do_not_change_the_error_of_steps(name: str) -> None:
+    """Against the textbook error of a mean of independent numbers."""
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(500, 8)) + 1
+    Y = X + 0.5 * rng.normal(size=X.shape)
+    found = evaluate(PAIR_METRICS[name], pair_of(beside_zeros(X), beside_zeros(Y)))
+    x, y = (np.linalg.norm(Z, axis=1) for Z in (X, Y))
+    steps = np.linalg.norm(Y - X, axis=1) / x if "ratio" in name else (X * Y).sum(axis=1) / (x * y)
+    assert found.value == pytest.approx(steps.mean(), rel=1e-12)
+    assert found.interval is not None
+    expected = steps.std(ddof=1) / np.sqrt(500)
+    # As above.
+    assert found.interval.std_error == pytest.approx(expected, rel=2e-3)

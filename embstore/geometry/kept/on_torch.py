@@ -82,7 +82,7 @@ class KeptOnTorch:
         more, each = self._vector(added), torch.arange(n_cells, device=self._device)
         where = self._index(cells)
         sums = self._sums(n_cells, rows.shape[1])
-        for block in slices(*rows.shape):
+        for block in slices(len(rows), max(rows.shape[1], n_cells)):
             # A product with zeros and ones, whose sums have the same order each time.
             member = (where[block] == each[:, None]).double()
             sums.addmm_(member, (rows[block].double() + more).square())

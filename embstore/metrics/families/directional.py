@@ -32,12 +32,14 @@ def directional(
     Args:
         description: what it means.
         compute: its value.
-        influence: how much each unit of the cloud moves that value, (n_units,).
+        influence: how much each unit of the cloud moves that value, as a mean over the vectors
+            with a direction, (n_units,); of one without, what all have on average.
         transform: where its interval is symmetric.
     """
 
     def interval(cloud: Cloud, number: float) -> Interval | None:
-        moved = influence(cloud, number)
+        # Errors are those of a mean over all vectors.
+        moved = influence(cloud, number) * (cloud.n / cloud.n_unit)
         return clustered(number, moved, cloud.unit_clusters, transform=transform)
 
     return Metric(

@@ -62,6 +62,8 @@ def extreme(description: Description, compute: Callable[[Cloud], float]) -> Metr
 def _why_undefined(cloud: Cloud, n: int) -> str:
     if n < 1:
         return f"{n} tokens"
+    if not len(cloud.sample):
+        return f"none of the {n:,} tokens is in the sample"
     if cloud.sample_abs_median > 0:
         return TOO_LARGE
     return "more than half of all coordinates are zero"

@@ -84,8 +84,9 @@ def mean_of_steps(
 
     def totals(pair: Pair, mean: float) -> Totals | None:
         found = values(pair)
-        # Tokens without a value do not move the mean.
-        return pair.totals(np.where(np.isnan(found), mean, found))
+        # Tokens without a value do not move the mean, which is over fewer than all.
+        more = pair.n / max(count(pair), 1)
+        return pair.totals(np.where(np.isnan(found), mean, found) * more)
 
     def why(pair: Pair, n: int) -> str:
         return f"{n} tokens with a direction" if pair.steps else "the two layers differ in width"

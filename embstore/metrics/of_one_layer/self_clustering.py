@@ -53,7 +53,8 @@ def influence(cloud: Cloud, _value: float) -> FloatArray:
     n, d = int(directed.sum()), cloud.d
     # Vectors without a direction do not move it.
     each = np.where(directed, found, found[directed].mean())
-    return np.asarray(2 * d / (d - 1) * each / n)
+    # Errors are those of a mean over all vectors, also those without a direction.
+    return np.asarray(2 * d / (d - 1) * each / n) * (len(each) / n)
 
 
 METRICS = [

@@ -52,9 +52,7 @@ def mean_square(pair: Pair, total: float) -> float:
 
 
 def why_undefined(pair: Pair, n: int) -> str:
-    """Say why there is no fit."""
-    if pair.x.scatter.shape != pair.y.scatter.shape:
-        return "the two layers differ in width"
+    """Say why there is no fit; layers of other widths have one."""
     if n - 1 <= pair.fit.rank:
         return f"{n} tokens for rank {pair.fit.rank}: every map fits"
     return "the next layer does not vary, or adds nothing"

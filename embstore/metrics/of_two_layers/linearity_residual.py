@@ -32,6 +32,12 @@ def totals(pair: Pair, value: float) -> Totals | None:
     return pair.totals(moved / mean_square(pair, pair.change))
 
 
+def _why_undefined(pair: Pair, n: int) -> str:
+    if len(pair.x.mean) != len(pair.y.mean):
+        return "the two layers differ in width"
+    return why_undefined(pair, n)
+
+
 METRICS = [
     of_next_layer(
         Description(
@@ -50,7 +56,7 @@ METRICS = [
         lambda pair: linearity_residual(pair.fit, pair.change, pair.n),
         totals,
         transform="logit",
-        why=why_undefined,
+        why=_why_undefined,
         needs_many=True,
     )
 ]

@@ -148,6 +148,31 @@ def test_it_is_right_on_average_over_correlated_tokens_of_which_half_are_kept(si
     assert 0.8 < np.median(error) / spread < 1.3
 
 
+@pytest.mark.slow
+def test_it_is_right_on_average_where_only_some_windows_have_a_sink_or_a_drawn_token() -> None:
+    """Every other window has a sink, which is kept; of half of all windows a token is drawn."""
+    rng = np.random.default_rng(0)
+    windows = np.repeat(np.arange(N_WINDOWS), WINDOW)
+    alone = (np.arange(len(windows)) % WINDOW == 0) & (windows % 2 == 0)
+    whole = np.bincount(windows[alone], minlength=N_WINDOWS)
+    others = np.bincount(windows[~alone], minlength=N_WINDOWS)
+    found = []
+    for _ in range(100):
+        X = autoregressive(rng)
+        X[alone] = 2.0 + 4 * (X[alone] - 2.0)
+        some = rng.permutation(N_WINDOWS)[: N_WINDOWS // 2]
+        drawn = ~alone & np.isin(windows, some) & (rng.random(len(windows)) < 0.5)
+        rows = np.flatnonzero(drawn | alone)
+        clusters = Clusters.of_sample(
+            windows[rows], alone[rows], drawn[rows], others, n_windows=N_WINDOWS, whole=whole
+        )
+        found.append((METRIC.compute(of_units(X, rows, clusters)), value(X, windows)))
+    part, every = np.array(found).T
+    # Twice the error of a mean of 100; a ratio of two unbiased numbers is off by a few hundredths.
+    bound = 2 * (part - every).std(ddof=1) / 10 + 0.03 * TRUE
+    assert part.mean() == pytest.approx(every.mean(), abs=bound)
+
+
 def test_too_few_windows_and_lone_tokens_give_a_reason() -> None:
     X = np.random.default_rng(0).normal(size=(60, 4))
     for n in (1, 3):

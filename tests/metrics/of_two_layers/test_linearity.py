@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+import embstore
 from embstore.metrics.of_two_layers.linearity import linearity, linearity_of
 from tests.metrics.pairs import D, N, numbers_of_pair, pair_of, two_layers
 
@@ -53,3 +54,20 @@ def test_a_fit_that_cannot_fail_is_undefined() -> None:
     assert np.isnan(linearity_of(X[: D + 1], Y[: D + 1]))
     assert not np.isnan(linearity_of(X[: D + 2], Y[: D + 2]))
     assert np.isnan(linearity_of(X, np.ones((N, D))))
+
+
+@pytest.mark.parametrize(("wide", "narrow"), [(60, 30), (60, 80)])
+def test_layers_of_other_widths_lack_vectors_and_not_a_map(wide: int, narrow: int) -> None:
+    rng = np.random.default_rng(0)
+    names = ["linearity_next", "linearity_residual_next"]
+    few, more = (
+        embstore.measure_pair(
+            rng.normal(size=(n, wide)), rng.normal(size=(n, narrow)), metrics=names
+        )
+        for n in (50, 200)
+    )
+    assert few["linearity_next"].reason == "50 tokens for rank 49: every map fits"
+    assert more["linearity_next"].value is not None
+    # What is added to a layer of another width is undefined however many vectors there are.
+    for found in (few, more):
+        assert found["linearity_residual_next"].reason == "the two layers differ in width"
