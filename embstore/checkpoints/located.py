@@ -30,6 +30,7 @@ class Located:
         tokenizer_folder: holds the tokenizer, where that is not the folder itself.
         other_tokenizer: the user has asked for that tokenizer, of another model.
         base: the model that an adapter changes; None for a whole model.
+        adapter_settings_sha256: fingerprint of an adapter's settings; empty for a whole model.
         pickled: the weights are pickled, and the user has allowed to load such.
         remote_code: the user has allowed to run Python code that comes with the model.
         init_seed: weights are drawn by this seed instead of read; None to read them.
@@ -47,6 +48,7 @@ class Located:
     tokenizer_folder: Path | None = None
     other_tokenizer: bool = False
     base: "Located | None" = None
+    adapter_settings_sha256: str = ""
     pickled: bool = False
     remote_code: bool = False
     init_seed: int | None = None

@@ -123,6 +123,9 @@ def test_an_adapter_is_measured_on_its_base(tiny_llama: Path, text: Path, tmp_pa
     }
     assert values["tuned"] == pytest.approx(values["merged"], rel=1e-5)  # float32 weights
     assert values["tuned"] != pytest.approx(values["tiny-llama"], rel=1e-3)
+    (folder / "adapter_config.json").write_text(json.dumps(config | {"lora_alpha": 32}))
+    (again,) = embstore.ingest(folder, corpus=text, store=store, **SMALL)
+    assert again.status == "measured"
 
 
 @pytest.mark.parametrize("kind", ["txt", "txt.gz", "zip", "jsonl", "parquet", "hf"])
