@@ -199,7 +199,9 @@ def _with_weights(located: Located, present: Collection[str], permissions: Permi
     if located.snapshot is None:
         _check_weights(located)
     # Before the digests: where the Hub states none, the file is fetched to compute it.
-    download = located.snapshot.missing_bytes(chosen.names) if located.snapshot else 0
+    snapshot = located.snapshot
+    missing = snapshot.missing(chosen.names) if snapshot else ()
+    download = sum(snapshot.files[name].size for name in missing) if snapshot else 0
     digests, n_bytes = _digests(located)
     files = dict(zip(chosen.names, digests, strict=True))
     tokenizer_folder = located.tokenizer_folder
@@ -216,6 +218,7 @@ def _with_weights(located: Located, present: Collection[str], permissions: Permi
         located,
         checkpoint=checkpoint,
         tokenizer_folder=tokenizer_folder,
+        downloads=missing,
         download_bytes=download,
         file_sha256=files,
     )

@@ -36,7 +36,8 @@ class Located:
         init_seed: weights are drawn by this seed instead of read; None to read them.
         snapshot: where on the Hub it is from; None for what is on disk.
         weights: the names of the files with its weights.
-        download_bytes: what ``fetch_weights`` will download.
+        downloads: those of them that ``fetch_weights`` will download.
+        download_bytes: how much that is, with the base of an adapter.
         file_sha256: fingerprint of each file with weights, by its name.
     """
 
@@ -54,6 +55,7 @@ class Located:
     init_seed: int | None = None
     snapshot: hub.Snapshot | None = field(default=None, repr=False)
     weights: tuple[str, ...] = ()
+    downloads: tuple[str, ...] = ()
     download_bytes: int = 0
     file_sha256: Mapping[str, str] = field(default_factory=dict, repr=False)
 

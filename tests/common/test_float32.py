@@ -2,12 +2,15 @@
 
 import contextlib
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 import torch
-from torch import backends
 
 from embstore.common.float32 import _parts, all_of_float32
+
+# Its newer names are unknown to some releases.
+backends: Any = torch.backends
 
 
 def setting(part: object, name: str, value: object) -> Callable[[], None]:
