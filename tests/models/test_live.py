@@ -95,10 +95,11 @@ def test_quantised_weights_beneath_an_adapter_are_named(
 ) -> None:
     model.peft_config = {"default": type("Adapter", (), {"peft_type": "LORA"})}  # type: ignore[assignment]
     live = LiveModel(model.to(torch.bfloat16), "m", remote_code=False)
-    assert live.packed_beneath is None
+    found = [live.packed_beneath]
     part = model.layers[1].self_attn.q_proj  # type: ignore[index,union-attr]
     part.weight = packed
-    assert live.packed_beneath == "layers.1.self_attn.q_proj.weight"
+    found.append(live.packed_beneath)
     # A quantised model alone is saved as it is, and its checkpoint measured so.
     del model.peft_config
-    assert live.packed_beneath is None
+    found.append(live.packed_beneath)
+    assert found == [None, "layers.1.self_attn.q_proj.weight", None]
