@@ -10,11 +10,12 @@ import random
 import re
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
 
 from huggingface_hub import (
+    CachedRepoInfo,
     HfApi,
     constants,
     scan_cache_dir,
@@ -30,6 +31,7 @@ from huggingface_hub.errors import (
     RepositoryNotFoundError,
     RevisionNotFoundError,
 )
+from huggingface_hub.file_download import repo_folder_name
 
 from embstore.checkpoints.silence import quiet
 from embstore.common.messages import one_line
@@ -57,16 +59,25 @@ class HubFile:
 
 @dataclass(frozen=True)
 class Snapshot:
-    """A repository at a revision. ``files`` are by name; folders in it are left out."""
+    """A repository at a revision.
+
+    Attributes:
+        repository: its id.
+        revision: the name that it was asked for by.
+        commit: which commit that is.
+        files: by name; folders in it are left out.
+        was_here: some of it was in the cache of this machine when it was looked up.
+    """
 
     repository: str
     revision: str
     commit: str
     files: Mapping[str, HubFile]
+    was_here: bool = False
 
-    def missing_bytes(self, names: Collection[str]) -> int:
-        """Count what is still to be downloaded of these files."""
-        return sum(self.files[name].size for name in names if not self._is_cached(name))
+    def missing(self, names: Collection[str]) -> tuple[str, ...]:
+        """Return which of these files are still to be downloaded."""
+        return tuple(name for name in names if not self._is_cached(name))
 
     def _is_cached(self, name: str) -> bool:
         found = try_to_load_from_cache(self.repository, name, revision=self.commit)
@@ -113,7 +124,8 @@ def look_up(repository: str, revision: str) -> Snapshot:
         for file in info.siblings or []
         if "/" not in file.rfilename
     }
-    return Snapshot(repository, revision, info.sha or revision, files)
+    commit = info.sha or revision
+    return Snapshot(repository, revision, commit, files, _is_here(repository, commit))
 
 
 def fetch(snapshot: Snapshot, names: Collection[str]) -> Path:
@@ -140,12 +152,43 @@ def fetch(snapshot: Snapshot, names: Collection[str]) -> Path:
     return folder
 
 
-def evict(repository: str, commit: str) -> int:
-    """Delete a revision from the Hub's cache here, and return the bytes that freed."""
-    strategy = scan_cache_dir(constants.HF_HUB_CACHE).delete_revisions(commit)
-    strategy.execute()
-    freed: int = strategy.expected_freed_size
-    _LOG.info("%s: %s bytes freed", repository, freed)
+def evict(snapshot: Snapshot, downloaded: Collection[str]) -> int:
+    """Delete downloads from the Hub's cache here, and return the bytes that freed.
+
+    Args:
+        snapshot: of which repository and commit; if nothing of it was here when it was looked up,
+            all of it goes.
+        downloaded: else only these of its files go, and what was here before stays.
+    """
+    cache = scan_cache_dir(constants.HF_HUB_CACHE)
+    # A repository that was renamed has the same commits in a folder of its older name.
+    repos = frozenset(repo for repo in cache.repos if _is_model(repo, snapshot.repository))
+    if not snapshot.was_here:
+        strategy = replace(cache, repos=repos).delete_revisions(snapshot.commit)
+        strategy.execute()
+        freed: int = strategy.expected_freed_size
+    else:
+        freed = sum(_delete_files(repo, snapshot.commit, downloaded) for repo in repos)
+    _LOG.info("%s: %s bytes freed", snapshot.repository, freed)
+    return freed
+
+
+def _delete_files(repo: CachedRepoInfo, commit: str, names: Collection[str]) -> int:
+    """Delete some files of one revision; those that another one has, too, only there."""
+    freed = 0
+    of_others = {
+        file.blob_path
+        for revision in repo.revisions
+        if revision.commit_hash != commit
+        for file in revision.files
+    }
+    for revision in repo.revisions:
+        for file in revision.files if revision.commit_hash == commit else ():
+            if file.file_path.parent == revision.snapshot_path and file.file_name in names:
+                file.file_path.unlink(missing_ok=True)
+                if file.blob_path not in of_others:
+                    file.blob_path.unlink(missing_ok=True)
+                    freed += file.size_on_disk
     return freed
 
 
@@ -226,6 +269,17 @@ def _not_here(repository: str, revision: str | None) -> str:
     )
 
 
+def _is_model(repo: CachedRepoInfo, repository: str) -> bool:
+    return repo.repo_id == repository and repo.repo_type == "model"
+
+
+def _is_here(repository: str, commit: str) -> bool:
+    """Tell whether the cache here has anything of a commit."""
+    home = repo_folder_name(repo_id=repository, repo_type="model")
+    snapshot = Path(constants.HF_HUB_CACHE) / home / "snapshots" / commit
+    return snapshot.is_dir() and any(snapshot.iterdir())
+
+
 def _cached_refs(repository: str) -> set[str]:
     try:
         cache = scan_cache_dir(constants.HF_HUB_CACHE)
@@ -234,7 +288,7 @@ def _cached_refs(repository: str) -> set[str]:
     return {
         ref
         for repo in cache.repos
-        if repo.repo_id == repository and repo.repo_type == "model"
+        if _is_model(repo, repository)
         for revision in repo.revisions
         for ref in revision.refs
     }
@@ -246,7 +300,7 @@ def _cached_snapshot(repository: str, revision: str) -> Snapshot | None:
         if isinstance(found, str):
             folder = Path(found).parent
             files = {file.name: _cached_file(file) for file in folder.iterdir() if file.is_file()}
-            return Snapshot(repository, revision, folder.name, files)
+            return Snapshot(repository, revision, folder.name, files, was_here=True)
     return None
 
 

@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from embstore.checkpoints import hub
+from embstore.checkpoints.adapter_settings import settings_digest
 from embstore.checkpoints.find import ADAPTER_CONFIG, CONFIG, Candidate, find
 from embstore.checkpoints.located import Located, Permissions
 from embstore.checkpoints.tokenizer_files import (
@@ -127,7 +128,9 @@ def fingerprinted(located: Located) -> Located:
         return replace(located, base=base)
     sha256 = tensors_fingerprint(files)
     if base is not None:
-        sha256 = fingerprint([sha256, base.checkpoint.weights_sha256])
+        sha256 = fingerprint(
+            [sha256, located.adapter_settings_sha256, base.checkpoint.weights_sha256]
+        )
     checkpoint = replace(
         located.checkpoint, weights_sha256=sha256, files_sha256=located.checkpoint.weights_sha256
     )
@@ -183,7 +186,7 @@ def _with_weights(located: Located, present: Collection[str], permissions: Permi
     adapter = ADAPTER_CONFIG in present and not any(
         name.startswith(("model.safetensors", "pytorch_model.bin")) for name in present
     )
-    base = _base_of(located, permissions) if adapter else None
+    base, settings = _base_of(located, permissions) if adapter else (None, "")
     chosen = choose_weights(
         located.folder,
         present,
@@ -192,15 +195,18 @@ def _with_weights(located: Located, present: Collection[str], permissions: Permi
         allow_pickle=permissions.pickle,
     )
     located = replace(located, pickled=chosen.pickled, weights=chosen.names, base=base)
+    located = replace(located, adapter_settings_sha256=settings)
     if located.snapshot is None:
         _check_weights(located)
     # Before the digests: where the Hub states none, the file is fetched to compute it.
-    download = located.snapshot.missing_bytes(chosen.names) if located.snapshot else 0
+    snapshot = located.snapshot
+    missing = snapshot.missing(chosen.names) if snapshot else ()
+    download = sum(snapshot.files[name].size for name in missing) if snapshot else 0
     digests, n_bytes = _digests(located)
     files = dict(zip(chosen.names, digests, strict=True))
     tokenizer_folder = located.tokenizer_folder
     if base is not None:
-        digests.append(base.checkpoint.weights_sha256)
+        digests += [settings, base.checkpoint.weights_sha256]
         n_bytes += base.checkpoint.weights_bytes
         download += base.download_bytes
         if tokenizer_folder is None and not TOKENIZER_FILES.intersection(present):
@@ -212,13 +218,14 @@ def _with_weights(located: Located, present: Collection[str], permissions: Permi
         located,
         checkpoint=checkpoint,
         tokenizer_folder=tokenizer_folder,
+        downloads=missing,
         download_bytes=download,
         file_sha256=files,
     )
 
 
-def _base_of(located: Located, permissions: Permissions) -> Located:
-    """Locate the model that an adapter's configuration names."""
+def _base_of(located: Located, permissions: Permissions) -> tuple[Located, str]:
+    """Locate the model that an adapter's configuration names; digest its other settings."""
     path = located.folder / ADAPTER_CONFIG
     try:
         config = json.loads(path.read_text(encoding="utf-8"))
@@ -236,7 +243,7 @@ def _base_of(located: Located, permissions: Permissions) -> Located:
         base = locate_files(find(spec)[-1], permissions, as_base=True)
     except ModelError as error:
         raise ModelError(f"{located.name} is an adapter; its base: {error}") from error
-    return base
+    return base, settings_digest(config)
 
 
 def _digests(located: Located) -> tuple[list[str], int]:

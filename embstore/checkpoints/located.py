@@ -30,12 +30,14 @@ class Located:
         tokenizer_folder: holds the tokenizer, where that is not the folder itself.
         other_tokenizer: the user has asked for that tokenizer, of another model.
         base: the model that an adapter changes; None for a whole model.
+        adapter_settings_sha256: fingerprint of an adapter's settings; empty for a whole model.
         pickled: the weights are pickled, and the user has allowed to load such.
         remote_code: the user has allowed to run Python code that comes with the model.
         init_seed: weights are drawn by this seed instead of read; None to read them.
         snapshot: where on the Hub it is from; None for what is on disk.
         weights: the names of the files with its weights.
-        download_bytes: what ``fetch_weights`` will download.
+        downloads: those of them that ``fetch_weights`` will download.
+        download_bytes: how much that is, with the base of an adapter.
         file_sha256: fingerprint of each file with weights, by its name.
     """
 
@@ -47,11 +49,13 @@ class Located:
     tokenizer_folder: Path | None = None
     other_tokenizer: bool = False
     base: "Located | None" = None
+    adapter_settings_sha256: str = ""
     pickled: bool = False
     remote_code: bool = False
     init_seed: int | None = None
     snapshot: hub.Snapshot | None = field(default=None, repr=False)
     weights: tuple[str, ...] = ()
+    downloads: tuple[str, ...] = ()
     download_bytes: int = 0
     file_sha256: Mapping[str, str] = field(default_factory=dict, repr=False)
 

@@ -68,9 +68,12 @@ def choose_weights(
 
 
 def _listed(folder: Path, single: str, present: Collection[str], name: str) -> tuple[str, ...]:
-    """Return the one file, or the shards that the index beside it names."""
+    """Return the one file, or the shards that an index names.
+
+    As transformers does: saving a model anew in one file may leave an older index beside it.
+    """
     index = f"{single}.index.json"
-    if index not in present:
+    if single in present or index not in present:
         return (single,) if single in present else ()
     try:
         shards = sorted(

@@ -77,9 +77,9 @@ class Preparation:
         self._fetches = settings.ray is None
         self._reads_weights = self._fetches and len(resources.devices) == 1
         # Touched by the thread only: how many prepared checkpoints use a commit of a
-        # repository, and which commits were downloaded and are measured.
+        # repository, and of which measured ones what was downloaded.
         self._users: Counter[_Commit] = Counter()
-        self._measured: set[_Commit] = set()
+        self._measured: dict[_Commit, Located] = {}
         self._released: SimpleQueue[tuple[Located, bool]] = SimpleQueue()
 
     def one_ahead(self, announce: Callable[[int], None]) -> Generator[Prepared, None, None]:
@@ -119,7 +119,7 @@ class Preparation:
         try:
             self._delete_downloads()
             located = locate_files(candidate, self._resources.permissions)
-            self._users.update(_commits(located))
+            self._users.update(_parts(located).keys())
             stage = "plan"
             planned = plan(located, self._resources, self._settings.of(candidate))
             if planned.stored_run(self._settings):
@@ -169,22 +169,23 @@ class Preparation:
         """Delete downloads of measured checkpoints that no other prepared checkpoint uses."""
         while not self._released.empty():
             located, measured = self._released.get()
-            commits = _commits(located)
-            self._users.subtract(commits)
-            evicts = self._settings.evict and self._fetches
-            if measured and evicts and located.download_bytes:
-                self._measured.update(commits)
-        for repository, commit in [c for c in self._measured if self._users[c] < 1]:
-            self._measured.discard((repository, commit))
+            parts = _parts(located)
+            self._users.subtract(parts.keys())
+            if measured and self._settings.evict and self._fetches:
+                # An adapter or its base may have been here before, and stays.
+                self._measured |= {key: part for key, part in parts.items() if part.downloads}
+        for commit in [c for c in self._measured if self._users[c] < 1]:
+            part = self._measured.pop(commit)
             # Not worth failing for: the files stay in the Hub's cache.
             with contextlib.suppress(Exception):
-                hub.evict(repository, commit)
+                if part.snapshot is not None:
+                    hub.evict(part.snapshot, part.downloads)
 
 
-def _commits(located: Located) -> list[_Commit]:
+def _parts(located: Located) -> dict[_Commit, Located]:
     """Return what of the Hub a checkpoint is made of: itself, and an adapter's base."""
     parts = [located, *([located.base] if located.base else [])]
-    return [(p.snapshot.repository, p.snapshot.commit) for p in parts if p.snapshot]
+    return {(p.snapshot.repository, p.snapshot.commit): p for p in parts if p.snapshot}
 
 
 def _in_thread(work: Callable[[], Result]) -> "Future[Result]":

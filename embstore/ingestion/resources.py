@@ -2,25 +2,31 @@
 
 import contextlib
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
 import torch
 
 from embstore.checkpoints.find import Candidate, find, label
+from embstore.checkpoints.locate import locate_files
 from embstore.checkpoints.located import Permissions
 from embstore.checkpoints.package_files import is_packaged, packaged_path
 from embstore.common.float64 import has_float64
 from embstore.common.messages import counted, listed
-from embstore.errors import CorpusError, UsageError
+from embstore.errors import CorpusError, EmbstoreError, UsageError
 from embstore.ingestion.division import share_of
 from embstore.ingestion.drawn_windows import DrawnWindows
 from embstore.ingestion.request import ModelSpec, Request, Settings
 from embstore.ingestion.stored_work import StoredWork
 from embstore.inputs.corpus import CorpusText, open_corpus
+from embstore.inputs.formats import is_known
 from embstore.inputs.images import ImageFolder, has_images, open_images
+from embstore.inputs.several_files import visible_in
+from embstore.models.description import modality_of
 from embstore.models.devices import choose_devices, choose_dtype
+from embstore.models.loaded import load_config
 from embstore.store.connection import open_database
 from embstore.store.database import Database
 
@@ -78,7 +84,8 @@ def open_resources(request: Request, store: str | Path | None) -> Iterator[Resou
     _check_names(found)
     groups = _groups(by_model)
     database = open_database(store, lazy=True)
-    with open_text(request.corpus, settings.text_field) as text:
+    reads_images = partial(_reads_images, found, permissions)
+    with open_text(request.corpus, settings.text_field, reads_images) as text:
         # Each once, however often it is named.
         every = tuple(dict.fromkeys(found))
         candidates = _share(every, settings, permissions)
@@ -136,8 +143,15 @@ def _say_what_they_lack(devices: Sequence[torch.device]) -> None:
             )
 
 
-def open_text(corpus: str, text_field: str | None) -> CorpusText | ImageFolder:
+def open_text(
+    corpus: str, text_field: str | None, reads_images: Callable[[], bool]
+) -> CorpusText | ImageFolder:
     """Open a text, or a folder of images.
+
+    Args:
+        corpus: what.
+        text_field: of its records, where one is named.
+        reads_images: asked what the model reads where a folder has texts and images.
 
     Raises:
         CorpusError: it cannot be read.
@@ -146,12 +160,31 @@ def open_text(corpus: str, text_field: str | None) -> CorpusText | ImageFolder:
     path = packaged_path(corpus, error=CorpusError) if is_packaged(corpus) else corpus
     if not Path(path).is_dir() or not has_images(path):
         return open_corpus(path, text_field=text_field)
+    has_texts = any(is_known(file) for file in visible_in(Path(path)))
+    # A picture may lie beside texts, and labels beside images.
+    if has_texts and (text_field is not None or not reads_images()):
+        return open_corpus(path, text_field=text_field)
     if text_field is not None:
         raise UsageError(
             f"corpus {corpus} is a folder of images and has no field {text_field!r}; leave out the "
             "text field"
         )
     return open_images(path)
+
+
+def _reads_images(candidates: Sequence[Candidate], permissions: Permissions) -> bool:
+    """Tell whether the first model that is asked for reads images; if that is not known, no."""
+    first = candidates[0]
+    if first.source == "gguf":
+        return False
+    # First as if its weights were drawn: those that it has need not be read to tell. An adapter
+    # cannot be found so.
+    for candidate in (replace(first, init_seed=0), first):
+        # What is wrong with it is said where it is measured.
+        with contextlib.suppress(EmbstoreError):
+            located = locate_files(candidate, permissions)
+            return modality_of(located, load_config(located)) == "vision"
+    return False
 
 
 def _check_names(found: Sequence[Candidate]) -> None:

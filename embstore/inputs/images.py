@@ -8,6 +8,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from embstore.errors import CorpusError, ModelError
+from embstore.inputs.several_files import visible_in
 from embstore.types import Corpus
 
 if TYPE_CHECKING:
@@ -17,15 +18,19 @@ SUFFIXES = frozenset((".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", 
 
 
 def has_images(folder: str | Path) -> bool:
-    """Tell whether an image is in a folder, or in the folders in it."""
-    return any(file.suffix.lower() in SUFFIXES for file in Path(folder).rglob("*"))
+    """Tell whether an image is in a folder, or in the folders in it; hidden ones do not count."""
+    return any(_is_image(file) for file in visible_in(Path(folder)))
+
+
+def _is_image(file: Path) -> bool:
+    return file.suffix.lower() in SUFFIXES
 
 
 def open_images(folder: str | Path) -> "ImageFolder":
     """Find every image in a folder and the folders in it, and fingerprint them.
 
-    An image is a file with one of ``SUFFIXES``; other files are left aside. The order is
-    that of the paths below the folder, and the fingerprint is over these paths and the
+    An image is a file with one of ``SUFFIXES``; others and hidden files are left aside. The order
+    is that of the paths below the folder, and the fingerprint is over these paths and the
     SHA-256 of each file: the same on any machine.
 
     Args:
@@ -37,7 +42,7 @@ def open_images(folder: str | Path) -> "ImageFolder":
     path = Path(folder)
     if not path.is_dir():
         raise CorpusError(f"corpus {folder}: no such folder of images; check the path")
-    files = [file for file in path.rglob("*") if file.suffix.lower() in SUFFIXES and file.is_file()]
+    files = [file for file in visible_in(path) if _is_image(file)]
     if not files:
         raise CorpusError(
             f"corpus {folder}: no image in it; give a folder with files of the kinds "

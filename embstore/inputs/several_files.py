@@ -1,7 +1,7 @@
 """Texts that lie in several files: those of a folder, or those whose paths fit a pattern."""
 
 import glob
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from embstore.errors import CorpusError
@@ -12,6 +12,14 @@ def has_wildcards(spec: str) -> bool:
     return glob.has_magic(spec)
 
 
+def visible_in(folder: Path) -> Iterator[Path]:
+    """Yield the files of a folder and of the folders in it, without hidden ones."""
+    for file in folder.rglob("*"):
+        hidden = any(part.startswith(".") for part in file.relative_to(folder).parts)
+        if not hidden and file.is_file():
+            yield file
+
+
 def files_in(folder: Path, is_known: Callable[[Path], bool]) -> list[Path]:
     """Return the files of a folder and of the folders in it, in the order of their paths.
 
@@ -20,12 +28,7 @@ def files_in(folder: Path, is_known: Callable[[Path], bool]) -> list[Path]:
     Raises:
         CorpusError: there is none.
     """
-    inside = (
-        file
-        for file in folder.rglob("*")
-        if not any(part.startswith(".") for part in file.relative_to(folder).parts)
-    )
-    found = _sorted(inside, is_known)
+    found = _sorted(visible_in(folder), is_known)
     if not found:
         raise CorpusError(
             "a folder without a text that is known by its suffix, and without images; give a "

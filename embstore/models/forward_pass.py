@@ -7,6 +7,7 @@ from typing import Protocol
 import torch
 from torch import Tensor, nn
 
+from embstore.common.float32 import all_of_float32
 from embstore.errors import ModelError
 
 # Long enough for state-space convolutions, short enough to cost nothing.
@@ -69,6 +70,7 @@ class Output:
     last: Tensor | None
 
 
+@all_of_float32()
 def forward(module: nn.Module, inputs: Mapping[str, Tensor], *, attentions: bool = False) -> Output:
     """Run the model for its hidden states.
 

@@ -9,6 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from embstore.common.float32 import all_of_float32
 from embstore.common.float64 import has_float64
 from embstore.models.tail import Tail
 from embstore.types import FloatArray, LayerKey, Stack, TokenNumber
@@ -36,6 +37,7 @@ class Lens:
         """The stack that the head reads."""
         return self._tail.layout.stack
 
+    @all_of_float32()
     def numbers(
         self,
         states: Mapping[LayerKey, Tensor],

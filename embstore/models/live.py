@@ -23,6 +23,8 @@ from embstore.models.weight_changes import changes_of
 
 # They change their weights as soon as they run, so theirs must not be shared.
 _CHANGING = {"rwkv"}
+# Whose tensors stand for weights that they have packed.
+_QUANTISERS = {"bitsandbytes", "hqq", "optimum", "quanto", "torchao"}
 _ADVICE = "save the model without its head, and measure that"
 
 
@@ -70,6 +72,17 @@ class LiveModel:
                     f"{name} has an adapter of kind {kind}, which cannot be merged into it; "
                     f"embstore measures adapters of the kinds {', '.join(MERGING)}"
                 )
+
+    @property
+    def packed_beneath(self) -> str | None:
+        """Name a weight that is quantised beneath an adapter, as QLoRA trains; None if none is.
+
+        Its checkpoints are of the adapter alone, and are read with a base that is not quantised.
+        """
+        if not getattr(self.saved, "peft_config", None):
+            return None
+        named = self.saved.named_parameters()
+        return next((name for name, weight in named if _is_packed(weight)), None)
 
     @property
     def config(self) -> transformers.PretrainedConfig:
@@ -237,6 +250,20 @@ def _is_dequantised(model: nn.Module) -> bool:
     Transformers would not write them, although nothing of them is packed any more.
     """
     return all(type(w) is nn.Parameter and w.is_floating_point() for w in model.parameters())
+
+
+def _is_packed(weight: torch.Tensor) -> bool:
+    """Tell whether a weight's numbers are not those that the model computes with."""
+    packages = {
+        kind.__module__.partition(".")[0]
+        for it in (weight, weight.data)
+        for kind in type(it).__mro__
+    }
+    if packages & _QUANTISERS:
+        return True
+    numbers = weight.is_floating_point() or weight.is_complex()
+    # Those of one byte go with scales.
+    return not numbers or weight.dtype.itemsize < 2
 
 
 def _has_narrow_buffers(body: nn.Module, dtype: torch.dtype) -> bool:

@@ -13,6 +13,7 @@ from torch import nn
 
 from embstore.checkpoints.located import Located
 from embstore.checkpoints.silence import quiet
+from embstore.common.float32 import all_of_float32
 from embstore.common.messages import one_line
 from embstore.errors import ModelError
 from embstore.models import gguf_files
@@ -94,7 +95,8 @@ def read_weights(
         ModelError: weights that cannot be read, that do not fit the configuration, that
             lack some of the model, or that are not finite; or a head is wanted, and there is none.
     """
-    with refusing(located, "load"), BUILDING:
+    # An adapter is merged by a product.
+    with refusing(located, "load"), BUILDING, all_of_float32():
         kernel = "eager" if beside.attention else "sdpa"
         try:
             weights = _make(located, config, dtype, kernel, beside)

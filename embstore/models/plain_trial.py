@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor, nn
 
+from embstore.common.float32 import all_of_float32
 from embstore.common.messages import one_line
 from embstore.errors import ModelError
 from embstore.models.trial import Call, keep_runs
@@ -103,6 +104,7 @@ def run_trial(module: nn.Module, ids: Tensor, it: str) -> Seen:
     return seen
 
 
+@all_of_float32()
 def call(module: nn.Module, ids: Tensor) -> None:
     """Run a model on token ids, by the name that Trainers give them where it has that."""
     if "input_ids" in inspect.signature(module.forward).parameters:

@@ -4,6 +4,7 @@ Names and model types are not trusted: a fine-tuned checkpoint may be a decoder
 made bidirectional, and every family calls its blocks and its last norm differently.
 """
 
+import contextlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -16,6 +17,13 @@ from embstore.models.layout import StackLayout, find_layout
 from embstore.models.randomness import same_randomness
 from embstore.models.trial import Records, Trial
 from embstore.types import Kind, Stack
+
+# By how much earlier tokens change with the last one, of their length. A causal model repeats
+# itself, or differs by rounding (1e-7); an encoder with untrained weights already moves the third
+# digit. In between, and up to what rounding to bfloat16 does, numbers of more digits decide.
+_CAUSAL, _ROUNDED = 2e-6, 1e-2
+# Where those cannot be had: beyond any rounding of float32, and short of any encoder.
+_ROUNDED_SINGLE = 1e-4
 
 
 @dataclass(frozen=True)
@@ -79,13 +87,12 @@ def _try_wider(
 ) -> tuple[Trial, dict[str, Tensor], Output, Records]:
     """Try again with numbers of more range: NaN cannot be told from NaN."""
     narrow = next(module.parameters()).dtype
-    for dtype in (torch.float32, torch.float64):
-        if torch.finfo(dtype).bits > torch.finfo(narrow).bits:
-            trial = Trial(module, dtype)
-            wide = {k: v.to(dtype) if v.is_floating_point() else v for k, v in inputs.items()}
-            found, records = trial.record(wide)
-            if _is_finite(found):
-                return trial, wide, found, records
+    for dtype in _wider_than(narrow):
+        trial = _trial_in(dtype, module)
+        wide = {k: v.to(dtype) if v.is_floating_point() else v for k, v in inputs.items()}
+        found, records = trial.record(wide)
+        if _is_finite(found):
+            return trial, wide, found, records
     raise ModelError(
         f"{name_of(module)} returns hidden states of NaN or infinity for any text, also in "
         "numbers of more range; its training has diverged, or its file is damaged"
@@ -125,11 +132,46 @@ def _sees_ahead(trial: Trial, inputs: Mapping[str, Tensor], state: Tensor) -> bo
     changed[0, -1] = ids[0, 0]
     if changed[0, -1] == ids[0, -1]:
         changed[0, -1] = ids[0, 1]
-    other = trial.run({"input_ids": changed}).states["hidden_states"][-1]
+    narrow = next(trial.module.parameters()).dtype
+    change = _change_before(state, _last_state(trial, changed))
+    # Another token may go to another expert, and rows of a product of another size are rounded
+    # another way: in bfloat16 that looks as if earlier tokens had seen it.
+    for dtype in _wider_than(narrow):
+        if not _CAUSAL < change <= _ROUNDED:
+            break
+        try:
+            wider = _trial_in(dtype, trial.module)
+            change = _change_before(_last_state(wider, ids), _last_state(wider, changed))
+        except (RuntimeError, TypeError):
+            # No memory for such a copy, or no such numbers on this device or in this model.
+            return change > max(torch.finfo(narrow).eps, _ROUNDED_SINGLE)
+    return change > _CAUSAL
+
+
+def _last_state(trial: Trial, ids: Tensor) -> Tensor:
+    return trial.run({"input_ids": ids}).states["hidden_states"][-1]
+
+
+def _change_before(state: Tensor, other: Tensor) -> float:
+    """Return by how much all tokens but the last differ, of their length."""
     before, after = _numbers(state[0, :-1]), _numbers(other[0, :-1])
-    # A causal model repeats itself, or differs by rounding (1e-7); an encoder with untrained
-    # weights already moves the third digit.
-    return bool((after - before).norm() > 2e-6 * before.norm())
+    return float((after - before).norm() / before.norm())
+
+
+def _wider_than(narrow: torch.dtype) -> list[torch.dtype]:
+    bits = torch.finfo(narrow).bits
+    return [it for it in (torch.float32, torch.float64) if torch.finfo(it).bits > bits]
+
+
+def _trial_in(dtype: torch.dtype, module: nn.Module) -> Trial:
+    """Return a copy of a model to try, in numbers of more range and more digits."""
+    trial = Trial(module, dtype)
+    switch = getattr(trial.module, "set_experts_implementation", None)
+    if dtype == torch.float64 and switch is not None:
+        # Products of all experts at once know no float64. Not every family has such.
+        with contextlib.suppress(ValueError, RuntimeError, AttributeError):
+            switch("eager")
+    return trial
 
 
 def _numbers(state: Tensor) -> Tensor:

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from embstore.checkpoints.silence import quiet
+from embstore.common.float32 import all_of_float32
 from embstore.common.messages import one_line
 from embstore.errors import ModelError
 from embstore.models.forward_pass import Config, block_input, block_output, name_of, trial_inputs
@@ -80,6 +81,7 @@ class Tail:
         return logits[:, 0].float()
 
 
+@all_of_float32()
 def find_tail(
     headed: nn.Module,
     body: nn.Module,

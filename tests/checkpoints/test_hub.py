@@ -1,6 +1,7 @@
 """The Hub, as a server on this machine and as its cache alone."""
 
 import hashlib
+import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -43,10 +44,12 @@ def test_files_are_known_before_they_are_fetched(server: FakeHub, model: Path) -
     assert found.files["model.safetensors"] == hub.HubFile(5000, digest)
     assert found.files["config.json"] == hub.HubFile(2, None)
     names = ["config.json", "model.safetensors"]
-    assert found.missing_bytes(names) == 5002
+    assert found.missing(names) == ("config.json", "model.safetensors")
+    assert not found.was_here
     folder = hub.fetch(found, ["config.json"])
     assert [file.name for file in folder.iterdir()] == ["config.json"]
-    assert found.missing_bytes(names) == 5000
+    assert found.missing(names) == ("model.safetensors",)
+    assert hub.look_up("lab/tiny", "step1").was_here
 
 
 def test_names_are_no_patterns(server: FakeHub, model: Path) -> None:
@@ -66,7 +69,8 @@ def test_what_was_fetched_is_there_without_the_hub(
     found = hub.look_up("lab/tiny", "step1")
     assert found.commit == online.commit
     assert found.files["model.safetensors"] == online.files["model.safetensors"]
-    assert found.missing_bytes(["config.json", "model.safetensors"]) == 0
+    assert found.missing(["config.json", "model.safetensors"]) == ()
+    assert found.was_here
     assert (hub.fetch(found, ["model.safetensors"]) / "model.safetensors").stat().st_size == 5000
 
 
@@ -132,11 +136,44 @@ def test_no_connection_falls_back_to_the_cache(
         hub.look_up("lab/other", "main")
 
 
+def snapshot_of(repository: str, revision: str, *, was_here: bool = False) -> hub.Snapshot:
+    return hub.Snapshot(repository, revision, commit_of(revision), {}, was_here)
+
+
+def test_eviction_leaves_what_was_here_before(hub_cache: Path, model: Path) -> None:
+    shared = add_revision(hub_cache, "lab/tiny", "step1", model)
+    (model / "other.safetensors").write_bytes(b"o" * 4000)
+    here = add_revision(hub_cache, "lab/tiny", "step2", model)
+    snapshot = snapshot_of("lab/tiny", "step2", was_here=True)
+    # The first is a file of another revision, too.
+    assert hub.evict(snapshot, ["model.safetensors", "other.safetensors"]) == 4000
+    assert {f.name for f in here.iterdir()} == {f.name for f in model.iterdir()} - {
+        "model.safetensors",
+        "other.safetensors",
+    }
+    assert (shared / "model.safetensors").stat().st_size == 5000
+    assert not any(blob.stat().st_size == 4000 for blob in hub_cache.rglob("blobs/*"))
+
+
+def test_eviction_leaves_the_same_commit_of_another_repository(
+    hub_cache: Path, model: Path
+) -> None:
+    others = [add_revision(hub_cache, f"lab/{name}", "step1", model) for name in ("a", "z")]
+    gone = add_revision(hub_cache, "lab/tiny", "step1", model)
+    data = hub_cache / "datasets--lab--tiny"
+    shutil.copytree(hub_cache / "models--lab--tiny", data, symlinks=True)
+    hub.evict(snapshot_of("lab/tiny", "step1"), ["model.safetensors"])
+    assert not gone.exists()
+    assert all((folder / "model.safetensors").exists() for folder in others)
+    assert (data / "snapshots" / commit_of("step1") / "model.safetensors").exists()
+    assert hub.evict(snapshot_of("lab/tiny", "step1"), ["model.safetensors"]) == 0
+
+
 def test_eviction_leaves_what_another_revision_shares(hub_cache: Path, model: Path) -> None:
     add_revision(hub_cache, "lab/tiny", "step1", model)
     (model / "model.safetensors").write_bytes(b"v" * 6000)
     kept = add_revision(hub_cache, "lab/tiny", "step2", model)
-    assert hub.evict("lab/tiny", commit_of("step1")) == 5000
+    assert hub.evict(snapshot_of("lab/tiny", "step1"), ["model.safetensors"]) == 5000
     assert hub.list_revisions("lab/tiny") == ["step2"]
     assert (kept / "config.json").read_text() == "{}"
     assert (kept / "model.safetensors").stat().st_size == 6000

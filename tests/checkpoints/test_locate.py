@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from safetensors.torch import load_file, save_file
 
+from embstore.checkpoints.adapter_settings import settings_digest
 from embstore.checkpoints.find import find
 from embstore.checkpoints.locate import fetch_weights, fingerprinted, locate, locate_files
 from embstore.checkpoints.located import Located, Permissions
@@ -105,6 +106,7 @@ def test_weights_are_missing(tiny_llama: Path, tmp_path: Path) -> None:
 
 def test_a_broken_list_of_shards(tiny_llama: Path, tmp_path: Path) -> None:
     folder = Path(shutil.copytree(tiny_llama, tmp_path / "model"))
+    (folder / "model.safetensors").rename(folder / "model-00001-of-00001.safetensors")
     (folder / "model.safetensors.index.json").write_text("{}")
     with pytest.raises(ModelError, match=r"index\.json that lists no weights"):
         locate(str(folder))
@@ -259,9 +261,25 @@ def test_an_adapter_stands_on_its_base(adapter: Path, tiny_llama: Path) -> None:
     assert found.base is not None
     assert found.base.folder == tiny_llama
     assert found.tokenizer_folder == tiny_llama
-    digests = (sha256(adapter / "adapter_model.safetensors"), found.base.checkpoint.weights_sha256)
+    digests = (
+        sha256(adapter / "adapter_model.safetensors"),
+        settings_digest({"peft_type": "LORA"}),
+        found.base.checkpoint.weights_sha256,
+    )
     joined = "".join(f"{digest}\n" for digest in digests)
     assert found.checkpoint.weights_sha256 == hashlib.sha256(joined.encode()).hexdigest()
+
+
+def test_adapters_of_equal_tensors_and_other_settings_are_no_copies(adapter: Path) -> None:
+    config = json.loads((adapter / "adapter_config.json").read_text())
+    found = []
+    for settings in ({"lora_alpha": 4}, {"lora_alpha": 32}, {"lora_alpha": 4, "lora_dropout": 0.1}):
+        (adapter / "adapter_config.json").write_text(json.dumps(config | settings))
+        located = files_of(adapter)
+        found.append((located.checkpoint, fingerprinted(located).checkpoint))
+    for one, other, same in zip(*found, strict=True):
+        assert one.weights_sha256 != other.weights_sha256
+        assert one.weights_sha256 == same.weights_sha256
 
 
 @pytest.mark.parametrize(

@@ -46,6 +46,18 @@ def test_shards_are_those_of_the_index(tmp_path: Path) -> None:
         choose(tmp_path)
 
 
+@pytest.mark.parametrize("single", ["model.safetensors", "pytorch_model.bin"])
+@pytest.mark.parametrize("complete", [True, False])
+def test_one_file_goes_before_shards_of_an_earlier_saving(
+    single: str, complete: bool, tmp_path: Path
+) -> None:
+    """As transformers chooses; it leaves the index of what it had saved before in place."""
+    index(tmp_path, f"{single}.index.json", "shard-1", "shard-2")
+    for name in (single, *(("shard-1", "shard-2") if complete else ())):
+        (tmp_path / name).touch()
+    assert choose(tmp_path, allow_pickle=True).names == (single,)
+
+
 @pytest.mark.parametrize(
     "content", ["[]", "{", '{"weight_map": {}}', '{"weight_map": {"x": "../x.safetensors"}}']
 )

@@ -8,10 +8,10 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
+from embstore.common.float32 import all_of_float32
 from embstore.geometry.arithmetic import choose, matrices_on_torch, tensors
 from embstore.geometry.arithmetic.choose import HOST, arithmetic_of, vectors_of
 from embstore.geometry.arithmetic.on_torch import OnTorch
-from embstore.geometry.arithmetic.precision import all_of_float32
 from embstore.geometry.arithmetic.protocol import Within
 from embstore.geometry.cross_moments import CrossMoments, slopes_between
 from embstore.geometry.largest_coordinates import LargestCoordinates

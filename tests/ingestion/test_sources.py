@@ -87,6 +87,28 @@ def test_models_and_corpora_of_different_kinds_do_not_go_together(
     assert [(o.status, o.stage) for o in outcomes] == [("measured", None), ("failed", "plan")]
 
 
+def test_of_texts_and_images_in_one_folder_a_model_reads_what_it_can(
+    tiny_llama: Path, text: Path, tmp_path: Path
+) -> None:
+    vision = tiny_images.build("vit", tmp_path / "tiny-vit")
+    folder = tiny_images.write_images(tmp_path / "both", 9)
+    texts = tmp_path / "texts"
+    texts.mkdir()
+    for place in (folder, texts):
+        (place / "a.txt").write_bytes(text.read_bytes())
+    (alone,) = embstore.ingest(tiny_llama, corpus=texts, store=tmp_path / "a.duckdb", **SMALL)
+    store = tmp_path / "s.duckdb"
+    (beside,) = embstore.ingest(tiny_llama, corpus=folder, store=store, **SMALL)
+    assert (alone.status, beside.status) == ("measured", "measured")
+    sources = [
+        stored(path, "SELECT sha256, n_documents FROM corpus")
+        for path in (tmp_path / "a.duckdb", store)
+    ]
+    assert sources[0] == sources[1]
+    (seen,) = embstore.ingest(vision, corpus=folder, store=store, tokens=8 * 17, sample=100)
+    assert seen.status == "measured"
+
+
 @pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing`:FutureWarning")
 def test_an_adapter_is_measured_on_its_base(tiny_llama: Path, text: Path, tmp_path: Path) -> None:
     pytest.importorskip("peft")
@@ -123,6 +145,9 @@ def test_an_adapter_is_measured_on_its_base(tiny_llama: Path, text: Path, tmp_pa
     }
     assert values["tuned"] == pytest.approx(values["merged"], rel=1e-5)  # float32 weights
     assert values["tuned"] != pytest.approx(values["tiny-llama"], rel=1e-3)
+    (folder / "adapter_config.json").write_text(json.dumps(config | {"lora_alpha": 32}))
+    (again,) = embstore.ingest(folder, corpus=text, store=store, **SMALL)
+    assert again.status == "measured"
 
 
 @pytest.mark.parametrize("kind", ["txt", "txt.gz", "zip", "jsonl", "parquet", "hf"])

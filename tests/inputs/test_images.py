@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from embstore.errors import CorpusError, ModelError
-from embstore.inputs.images import open_images
+from embstore.inputs.images import has_images, open_images
 from tests.tiny_images import write_images
 
 Image = pytest.importorskip("PIL.Image")
@@ -19,6 +19,9 @@ def test_images_are_found_in_the_order_of_their_paths(tmp_path: Path) -> None:
     folder = write_images(tmp_path / "photos", 3)
     write_images(folder / "a", 1, suffix=".JPG")
     (folder / "labels.csv").write_text("0,cat")
+    # As a file manager and a Mac leave them.
+    write_images(folder / ".thumbnails", 1)
+    (folder / "._000.png").write_bytes(b"no image")
     with open_images(folder) as images:
         assert images.names == ("000.png", "001.png", "002.png", "a/000.JPG")
         corpus = images.corpus
@@ -28,6 +31,13 @@ def test_images_are_found_in_the_order_of_their_paths(tmp_path: Path) -> None:
     assert (corpus.name, corpus.source) == ("photos", "photos")
     assert (corpus.n_documents, corpus.n_chars) == (4, 0)
     assert corpus.n_bytes == sum((folder / name).stat().st_size for name in images.names)
+
+
+def test_hidden_images_make_no_folder_of_images(tmp_path: Path) -> None:
+    write_images(tmp_path / ".thumbnails", 1)
+    assert not has_images(tmp_path)
+    write_images(tmp_path / "a", 1)
+    assert has_images(tmp_path)
 
 
 def test_the_fingerprint_tells_names_and_contents_but_not_places(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """Kind, layers, sites and padding, for every family, on random weights."""
 
+import contextlib
 import functools
 import weakref
 from collections.abc import Callable, Iterator
@@ -246,3 +247,31 @@ def test_a_model_that_fails_on_its_input_says_what_to_try(load: Load) -> None:
         ModelError, match=r"cannot run on 1 windows of 129 tokens .*batch size or window"
     ):
         states_of(load("gpt2"), ids, np.ones(ids.shape, dtype=bool))
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_the_forward_pass_is_float32_also_where_training_allows_less(
+    build: Callable[[str], Path], fails: bool
+) -> None:
+    model = tiny_models.load(build("gpt2"))
+    seen = []
+
+    def look(*_: object) -> None:
+        seen.append((torch.get_float32_matmul_precision(), torch.backends.cudnn.allow_tf32))
+        if fails:
+            raise RuntimeError("out of memory")
+
+    part = next(module for name, module in model.module.named_modules() if name.endswith("mlp"))
+    hook = part.register_forward_hook(look)
+    ids = token_ids()
+    torch.set_float32_matmul_precision("high")
+    try:
+        refused = pytest.raises(ModelError, match="out of memory")
+        with refused if fails else contextlib.nullcontext():
+            states_of(model, ids, np.ones_like(ids, bool))
+        assert seen == [("highest", False)]
+        assert torch.get_float32_matmul_precision() == "high"
+        assert torch.backends.cudnn.allow_tf32
+    finally:
+        hook.remove()
+        torch.set_float32_matmul_precision("highest")

@@ -72,3 +72,34 @@ def test_weights_that_are_spread_are_recognised(model: nn.Module) -> None:
     assert spread_by(model) == "DeepSpeed ZeRO-3"
     sharded = type("FullyShardedDataParallel", (nn.Module,), {})
     assert spread_by(nn.Sequential(sharded())) == "FSDP"
+
+
+class Params4bit(nn.Parameter):
+    """What a quantiser makes of a weight, by where it is from."""
+
+
+Params4bit.__module__ = "bitsandbytes.nn.modules"
+
+
+@pytest.mark.parametrize(
+    "packed",
+    [
+        nn.Parameter(torch.zeros(8, 1, dtype=torch.uint8), requires_grad=False),
+        nn.Parameter(torch.zeros(2, 2, dtype=torch.float8_e4m3fn), requires_grad=False),
+        Params4bit(torch.zeros(2, 2)),
+    ],
+    ids=["bytes", "float8", "of a quantiser"],
+)
+def test_quantised_weights_beneath_an_adapter_are_named(
+    model: nn.Module, packed: nn.Parameter
+) -> None:
+    model.peft_config = {"default": type("Adapter", (), {"peft_type": "LORA"})}  # type: ignore[assignment]
+    live = LiveModel(model.to(torch.bfloat16), "m", remote_code=False)
+    found = [live.packed_beneath]
+    part = model.layers[1].self_attn.q_proj  # type: ignore[index,union-attr]
+    part.weight = packed
+    found.append(live.packed_beneath)
+    # A quantised model alone is saved as it is, and its checkpoint measured so.
+    del model.peft_config
+    found.append(live.packed_beneath)
+    assert found == [None, "layers.1.self_attn.q_proj.weight", None]

@@ -213,3 +213,71 @@ def test_text_models_whose_states_are_random_are_refused(build: Callable[[str], 
     model.encoder.layer[1].output.dropout = nn.Dropout(0.5).train()
     with pytest.raises(ModelError, match="whose output is random cannot be measured"):
         probed(model)
+
+
+class Rounding(nn.Module):
+    """A block whose first token is moved a little by what the last one is, by dtype."""
+
+    def __init__(self, block: nn.Module, by: dict[torch.dtype, float]) -> None:
+        super().__init__()
+        self.block = block
+        self.by = by
+
+    def forward(self, states: torch.Tensor, *args: Any, **kwargs: Any) -> object:
+        made = self.block(states, *args, **kwargs)
+        move = self.by.get(states.dtype, 0.0) * states[:, -1, 0].sign()
+        made[:, 0, 1] += move * made[:, 0].norm()
+        return made
+
+
+def moving(folder: Path, dtype: torch.dtype, by: dict[torch.dtype, float]) -> Any:
+    model: Any = AutoModel.from_pretrained(folder).eval().to(dtype)
+    rows = model.embed_tokens.weight.data
+    # A sign by which the two last tokens of the trial, 106 and 44, differ.
+    rows[:75, 0], rows[75:, 0] = 1.0, -1.0
+    model.layers[-1] = Rounding(model.layers[-1], by)
+    return model
+
+
+_HALF, _SINGLE, _DOUBLE = torch.bfloat16, torch.float32, torch.float64
+
+
+@pytest.mark.parametrize("family", ["llama", "mixtral"])
+@pytest.mark.parametrize(
+    ("dtype", "moved", "kind"),
+    [
+        (_HALF, {_HALF: 0.01}, "decoder"),
+        # The product of all experts at once rounds float32 another way, too, and knows no float64.
+        (_HALF, {_HALF: 0.01, _SINGLE: 1e-4}, "decoder"),
+        (_SINGLE, {_SINGLE: 1e-4}, "decoder"),
+        (_HALF, {_HALF: 0.01, _SINGLE: 0.01, _DOUBLE: 0.01}, "encoder"),
+        (_SINGLE, {_SINGLE: 0.01, _DOUBLE: 0.01}, "encoder"),
+    ],
+)
+def test_rounding_of_another_size_makes_no_encoder(
+    family: str,
+    dtype: torch.dtype,
+    moved: dict[torch.dtype, float],
+    kind: str,
+    build: Callable[[str], Path],
+) -> None:
+    """As of grouped products of experts, whose sizes change with where the last token goes."""
+    model = moving(build(family), dtype, moved)
+    before = model.config.to_dict()
+    assert probed(model).kind == kind
+    assert model.config.to_dict() == before
+    assert next(model.parameters()).dtype == dtype
+
+
+def test_where_no_wider_copy_can_be_made_rounding_of_the_dtype_is_allowed(
+    build: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_memory(_dtype: torch.dtype, _module: nn.Module) -> Trial:
+        raise torch.OutOfMemoryError("out of memory")
+
+    monkeypatch.setattr("embstore.models.structure._trial_in", no_memory)
+    kinds = [
+        probed(moving(build("llama"), torch.float16, {torch.float16: by})).kind
+        for by in (0.001, 0.005)
+    ]
+    assert kinds == ["decoder", "encoder"]

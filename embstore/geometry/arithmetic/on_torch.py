@@ -7,8 +7,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from embstore.common.float32 import all_of_float32
 from embstore.geometry import entropies, group_loops
-from embstore.geometry.arithmetic.precision import all_of_float32
 from embstore.geometry.arithmetic.protocol import Description, Rows, Sums, Within
 from embstore.geometry.arithmetic.tensors import slices, to_host
 from embstore.geometry.arithmetic.widths import by_width

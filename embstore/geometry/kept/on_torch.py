@@ -7,7 +7,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from embstore.geometry.arithmetic.precision import all_of_float32
+from embstore.common.float32 import all_of_float32
 from embstore.geometry.arithmetic.tensors import slices, to_host
 from embstore.geometry.kept.protocol import PairShift
 from embstore.types import FloatArray

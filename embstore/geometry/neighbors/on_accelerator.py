@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from embstore.common.float32 import all_of_float32
 from embstore.geometry.arithmetic.choose import arithmetic_of
-from embstore.geometry.arithmetic.precision import all_of_float32
 from embstore.geometry.neighbors.bounds import bounds_of
 from embstore.geometry.neighbors.candidates import Candidates, centred, proven
 from embstore.geometry.neighbors.loops import LEAST_SQUARE, MOST_SQUARE

@@ -95,7 +95,7 @@ def _brought(errand: Errand) -> Located:
 
 def _evict(located: Located) -> None:
     """Delete what was downloaded; the base of an adapter may be another one's, too."""
-    if located.snapshot is not None and located.download_bytes:
+    if located.snapshot is not None and located.downloads:
         # Not worth failing for: the files stay in the Hub's cache.
         with contextlib.suppress(Exception):
-            hub.evict(located.snapshot.repository, located.snapshot.commit)
+            hub.evict(located.snapshot, located.downloads)

@@ -56,4 +56,10 @@ def find_subject(model: nn.Module, tokenizer: object, name: str, settings: Setti
     processor = checked(tokenizer)
     if spread_by(model):
         return OfSaved(live, processor, permissions=permissions)
+    if packed := live.packed_beneath:
+        raise ModelError(
+            f"{name} is an adapter on a quantised model ({packed}), and its checkpoints are read "
+            "with the model in full precision, so they give other numbers: measure the saved "
+            "checkpoints with embstore ingest instead"
+        )
     return OfTransformers(live, processor, permissions=permissions)

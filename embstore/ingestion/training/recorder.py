@@ -191,7 +191,8 @@ class Recorder:
     def _open(self, corpus: str | Path, store: str | Path | None) -> Resources:
         settings = self._settings
         database = open_database(store, lazy=True, even_locked=True, timeout=_PATIENCE)
-        text = open_text(str(corpus), settings.text_field)
+        reads_images = self._subject.description.image_processor is not None
+        text = open_text(str(corpus), settings.text_field, lambda: reads_images)
         self._opened.callback(text.close)
         return Resources(
             candidates=(),

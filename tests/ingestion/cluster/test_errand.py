@@ -13,7 +13,7 @@ from embstore.checkpoints import hub
 from embstore.checkpoints.find import find
 from embstore.checkpoints.locate import fingerprinted, locate_files
 from embstore.checkpoints.located import Permissions
-from embstore.ingestion.cluster.errand import Errand, run_errand
+from embstore.ingestion.cluster.errand import Errand, _evict, run_errand
 from embstore.ingestion.devices.messages import Failed
 from embstore.ingestion.one_checkpoint import Job, Result, measure_job
 from embstore.ingestion.provenance import versions
@@ -104,6 +104,19 @@ def test_a_model_of_the_hub_is_fetched_and_deleted_where_it_is_measured(
     assert found.checkpoint is not None
     assert found.checkpoint.files_sha256 == located.checkpoint.weights_sha256
     assert bool(list(hub_cache.rglob("model.safetensors"))) is not evict
+
+
+@pytest.mark.parametrize("downloads", [(), ("adapter_model.safetensors",)])
+def test_of_an_adapter_only_what_is_its_own_download_is_deleted(
+    downloads: tuple[str, ...], job: Job, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    snapshot = hub.Snapshot("lab/tuned", "main", "0" * 40, {})
+    # Its base is downloaded in any case.
+    located = replace(job.located, snapshot=snapshot, downloads=downloads, download_bytes=100)
+    deleted = []
+    monkeypatch.setattr(hub, "evict", lambda *given: deleted.append(given))
+    _evict(located)
+    assert deleted == ([(snapshot, downloads)] if downloads else [])
 
 
 def test_what_was_there_before_is_not_deleted(

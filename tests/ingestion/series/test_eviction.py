@@ -1,20 +1,84 @@
 """Downloads that are deleted once they are measured."""
 
+import json
+import shutil
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import torch
+from safetensors.torch import save_file
 
 import embstore
+from embstore.checkpoints.locate import locate
+from embstore.checkpoints.located import Located
 from embstore.errors import NothingMeasuredError
+from embstore.ingestion.prefetch import Preparation
 from tests import tiny_models
 from tests.fake_hub import FakeHub
 from tests.hub_cache import add_revision, commit_of
 from tests.ingestion.series.ingests import SMALL, statuses
 
-pytestmark = pytest.mark.slow
+
+def evict(located: Located) -> None:
+    resources: Any = SimpleNamespace(devices=("cpu",))
+    settings: Any = SimpleNamespace(ray=None, evict=True)
+    preparation = Preparation(resources, settings)
+    preparation.release(located, measured=True)
+    preparation.finish()
 
 
+WEIGHTS = {"base": "model.safetensors", "adapter": "adapter_model.safetensors"}
+
+
+def weights_in(cache: Path) -> list[Path]:
+    return [path for path in cache.glob("*/snapshots/*/*.safetensors") if path.exists()]
+
+
+@pytest.fixture
+def adapter(tmp_path: Path) -> Path:
+    """An adapter whose base is the tiny model of the Hub."""
+    folder = tmp_path / "adapter"
+    folder.mkdir()
+    config = {"peft_type": "LORA", "base_model_name_or_path": "lab/tiny", "revision": "step10"}
+    (folder / "adapter_config.json").write_text(json.dumps(config))
+    save_file({"lora": torch.ones(2)}, folder / "adapter_model.safetensors")
+    return folder
+
+
+@pytest.mark.parametrize("before", [(), ("base",), ("adapter",), ("base", "adapter")])
+def test_of_an_adapter_and_its_base_only_the_download_is_evicted(
+    before: tuple[str, ...], server: FakeHub, hub_cache: Path, trained: list[Path], adapter: Path
+) -> None:
+    server.revisions["lab/tuned", "main"] = adapter
+    if "base" in before:
+        add_revision(hub_cache, "lab/tiny", "step10", trained[0])
+    if "adapter" in before:
+        add_revision(hub_cache, "lab/tuned", "main", adapter)
+    located = locate("lab/tuned")
+    assert {path.name for path in weights_in(hub_cache)} == set(WEIGHTS.values())
+    evict(located)
+    assert {path.name for path in weights_in(hub_cache)} == {WEIGHTS[part] for part in before}
+
+
+def test_files_that_were_here_before_the_weights_stay(
+    server: FakeHub, hub_cache: Path, trained: list[Path], tmp_path: Path
+) -> None:
+    """As those of a dry run, and what other programs have downloaded of the same commit."""
+    few = tmp_path / "few"
+    few.mkdir()
+    shutil.copy(trained[0] / "config.json", few)
+    (few / "pytorch_model.bin").write_bytes(b"pickled")
+    here = add_revision(hub_cache, "lab/tiny", "step10", few)
+    located = locate("lab/tiny@step10")
+    assert (here / "model.safetensors").exists()
+    evict(located)
+    assert not (here / "model.safetensors").exists()
+    assert all((here / name).exists() for name in ("config.json", "pytorch_model.bin"))
+
+
+@pytest.mark.slow
 def test_downloads_are_evicted_and_what_was_there_before_stays(
     server: FakeHub, hub_cache: Path, trained: list[Path], text: Path, tmp_path: Path
 ) -> None:
@@ -34,6 +98,7 @@ def test_downloads_are_evicted_and_what_was_there_before_stays(
     assert (snapshots / commit_of("step10") / "model.safetensors").exists()
 
 
+@pytest.mark.slow
 def test_a_commit_with_two_names_is_evicted_after_both(
     server: FakeHub, hub_cache: Path, text: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -63,6 +128,7 @@ def test_a_commit_with_two_names_is_evicted_after_both(
     assert not list((hub_cache / "models--lab--tiny").glob("snapshots/*"))
 
 
+@pytest.mark.slow
 def test_what_is_not_measured_is_not_evicted(
     server: FakeHub, hub_cache: Path, text: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

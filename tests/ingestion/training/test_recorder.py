@@ -4,6 +4,8 @@ import contextlib
 import logging
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import torch
@@ -140,6 +142,19 @@ def test_what_cannot_be_measured_is_refused(
 ) -> None:
     with pytest.raises(ModelError, match=message):
         record(model, tokenizer)
+
+
+def test_an_adapter_on_a_quantised_model_is_refused(
+    make_model: Callable[..., nn.Module], record: Callable[..., Recorder]
+) -> None:
+    """As QLoRA trains: its checkpoints have another base than it has run with."""
+    model: Any = make_model()
+    model.peft_config = {"default": SimpleNamespace(peft_type="LORA")}
+    packed = nn.Parameter(torch.zeros(8, 1, dtype=torch.uint8), requires_grad=False)
+    model.transformer.h[0].mlp.c_fc.weight = packed
+    refused = pytest.raises(ModelError, match=r"c_fc\.weight\), .* with embstore ingest")
+    with refused, record(model):
+        pass
 
 
 @pytest.mark.parametrize(
