@@ -16,6 +16,8 @@ from embstore.common.messages import one_line
 from embstore.errors import UsageError
 
 LOCAL = "local"
+# How often a task is begun again, elsewhere, when its worker or its machine is lost.
+RETRIES = 3
 # How long a head may take to answer.
 _ANSWER_SECONDS = 10.0
 
@@ -43,6 +45,8 @@ def joined(address: str) -> Iterator[None]:
 
 def _join(address: str) -> None:
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    # Of a task that is killed for memory Ray counts by itself, and would begin again for ever.
+    os.environ.setdefault("RAY_task_oom_retries", str(RETRIES))
     options: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR"}
     if address == LOCAL:
         options["include_dashboard"] = False

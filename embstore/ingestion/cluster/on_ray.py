@@ -16,7 +16,7 @@ from embstore.common.messages import one_line
 from embstore.errors import MeasurementError
 from embstore.ingestion.cluster.answer import packed, unpacked
 from embstore.ingestion.cluster.errand import Errand, run_errand
-from embstore.ingestion.cluster.joined import joined
+from embstore.ingestion.cluster.joined import RETRIES, joined
 from embstore.ingestion.cluster.places import ClusterPlace, Need, places
 from embstore.ingestion.cluster.slots import slots_of
 from embstore.ingestion.devices.messages import Failed
@@ -25,8 +25,6 @@ from embstore.ingestion.request import Settings
 
 _Report = tuple[str, int, int]
 
-# How often a task is begun again, elsewhere, when its worker or its machine is lost.
-_RETRIES = 3
 # Between two reports of a task, and between two looks at those of all.
 _REPORT_SECONDS, _READ_SECONDS = 0.1, 0.2
 
@@ -69,7 +67,7 @@ class _RayTask:
             num_cpus=need.cores,
             num_gpus=1 if need.device == "cuda" else 0,
             memory=need.memory,
-            max_retries=_RETRIES,
+            max_retries=RETRIES,
             name=need.name,
         ).remote(errand, reports.board, self._key)
 
@@ -175,4 +173,4 @@ def _explained(error: exceptions.RayError) -> str:
     why = next((text for kind, text in kinds.items() if isinstance(error, kind)), None)
     if why is None:
         return f"the task on the cluster failed: {one_line(error)}"
-    return f"the task on the cluster was begun {_RETRIES + 1} times and {why} each time"
+    return f"the task on the cluster was begun {RETRIES + 1} times and {why} each time"

@@ -15,11 +15,13 @@ from ray.cluster_utils import Cluster
 import embstore
 from embstore.choices import Sampling
 from embstore.errors import IngestError, UsageError
+from embstore.ingestion.cluster.joined import RETRIES
 from embstore.ingestion.outcome import Outcome
 from embstore.ingestion.request import ModelSpec, Request, Settings
 from embstore.ingestion.run import Watch, ingest, unwatched
 from embstore.metrics.selection import choose_metrics
 from tests.ingestion.series.ingests import SMALL, damage, rows, statuses
+from tests.processes import finish, start
 
 pytestmark = [
     pytest.mark.slow,
@@ -129,3 +131,38 @@ def test_no_cluster_is_told_in_one_line(series: Path, text: Path, tmp_path: Path
         embstore.ingest(
             series, corpus=text, store=tmp_path / "store.duckdb", ray="localhost:1", **SMALL
         )
+
+
+def test_a_task_that_is_killed_for_memory_is_not_begun_again_for_ever(tmp_path: Path) -> None:
+    # Ray takes a machine for full at a thousandth of its memory here, and kills what it runs.
+    code = """
+import sys, time, warnings
+warnings.simplefilter("ignore")
+import ray
+from embstore.ingestion.cluster.joined import RETRIES, joined
+
+@ray.remote(max_retries=RETRIES)
+def begun(log):
+    with open(log, "a") as file:
+        file.write("begun ")
+    time.sleep(60)
+
+with joined("local"):
+    try:
+        ray.get(begun.remote(sys.argv[1]), timeout=90)
+    except ray.exceptions.RayError as error:
+        # Ray prints on its own what it kills.
+        print(f"\\nended by {type(error).__name__}")
+"""
+    process = start(
+        code,
+        tmp_path / "log",
+        RAY_memory_usage_threshold="0.001",
+        RAY_memory_monitor_refresh_ms="100",
+        RAY_task_oom_retry_delay_base_ms="100",
+    )
+    assert "ended by OutOfMemoryError" in finish(process).splitlines()
+    # One may be killed before it has written.
+    log = tmp_path / "log"
+    n_begun = len(log.read_text().split()) if log.exists() else 0
+    assert n_begun <= RETRIES + 1
