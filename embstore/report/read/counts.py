@@ -25,24 +25,27 @@ ORDER BY run_id, metric
 """
 
 _UNDEFINED = """
-SELECT
-    model.name AS model,
-    metric,
-    measurement.scope,
-    measurement.reason,
-    count(*) AS numbers,
-    count(DISTINCT run_id) AS runs,
-    min(measurement.layer) AS first_layer,
-    max(measurement.layer) AS last_layer,
-    count(*) OVER () AS kinds
-FROM measurement
-JOIN (SELECT unnest($runs::VARCHAR[]) AS run_id) AS chosen USING (run_id)
-JOIN run USING (run_id)
-JOIN checkpoint USING (checkpoint_id)
-JOIN model USING (model_id)
-WHERE measurement.value IS NULL
-GROUP BY ALL
-ORDER BY numbers DESC, model.name, metric, measurement.scope, measurement.reason
+WITH kinds AS MATERIALIZED (
+    SELECT
+        model.name AS model,
+        metric,
+        measurement.scope,
+        measurement.reason,
+        count(*) AS numbers,
+        count(DISTINCT run_id) AS runs,
+        min(measurement.layer) AS first_layer,
+        max(measurement.layer) AS last_layer
+    FROM measurement
+    JOIN (SELECT unnest($runs::VARCHAR[]) AS run_id) AS chosen USING (run_id)
+    JOIN run USING (run_id)
+    JOIN checkpoint USING (checkpoint_id)
+    JOIN model USING (model_id)
+    WHERE measurement.value IS NULL
+    GROUP BY ALL
+)
+SELECT *, (SELECT count(*) FROM kinds) AS kinds
+FROM kinds
+ORDER BY numbers DESC, model, metric, scope, reason
 LIMIT 500
 """
 
