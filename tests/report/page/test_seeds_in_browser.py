@@ -109,7 +109,7 @@ def test_each_seed_is_reached_by_itself(path: Path, visit: Open) -> None:
     expect(page.locator("#overview svg.plot .edge")).to_have_count(0)
     expect(page.locator("#overview").get_by_text("Seeds of a group are")).to_have_count(0)
     # A link shows the same.
-    page.wait_for_url(lambda url: "s3" in url)
+    page.wait_for_url(lambda url: "s3" in url.partition("#")[2])
     again = ready(visit(path, fragment=page.url.split("#")[1]))
     expect(again.locator("#overview svg.plot .series")).to_have_count(4)
 
