@@ -80,9 +80,16 @@ def _physical_memory() -> int:
 
 
 def _cpu_model() -> str:
+    """Name the processor; a virtual machine may have its family's name only, so also by number."""
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
     except OSError:
         lines = []
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.processor() or platform.machine()
+    said = [(name.strip(), value.strip()) for name, _, value in (x.partition(":") for x in lines)]
+    # Of the first of all processors.
+    known = dict(reversed(said))
+    if "model name" not in known:
+        return platform.processor() or platform.machine()
+    if not {"cpu family", "model"} <= known.keys():
+        return known["model name"]
+    return f"{known['model name']} (family {known['cpu family']}, model {known['model']})"

@@ -1,6 +1,8 @@
 """Writes RESULTS.md from what the parts of the suite saved."""
 
+from collections import Counter
 from collections.abc import Sequence
+from dataclasses import asdict
 
 from benchmarks.bars import TARGETS
 from benchmarks.sections import Bar, Circumstances, Section, Table
@@ -16,24 +18,19 @@ _QUICK = "**A smoke check: everything is tiny and the numbers mean nothing.**\n"
 
 def markdown(parts: Sequence[tuple[Section, Circumstances]], *, quick: bool) -> str:
     """Return the whole report: circumstances, bars, then every part."""
-    shared = _shared([circumstances for _, circumstances in parts])
+    usual = _usual([circumstances for _, circumstances in parts])
     pieces = ["# Benchmark results\n", _HOW]
     if quick:
         pieces.append(_QUICK)
-    pieces.append("".join(f"- {name}: {value}\n" for name, value in shared.items()))
+    pieces.append("".join(f"- {name}: {value}\n" for name, value in usual.items()))
+    pieces.append("Where a part differs in one of these, it says so.\n")
     bars = [bar for section, _ in parts for bar in section.bars]
     if bars:
         pieces += ["## Bars\n", _bars(bars)]
     for section, circumstances in parts:
-        own = {
-            "date": circumstances.date,
-            "commit": circumstances.commit,
-            "machine": circumstances.machine,
-            "threads": circumstances.threads,
-            "versions": circumstances.versions,
-        }
-        differing = [value for name, value in own.items() if name not in shared]
-        differing.append(f"took {circumstances.seconds:,.0f} s")
+        own = asdict(circumstances)
+        differing = [own[name] for name in usual if own[name] != usual[name]]
+        differing += [circumstances.threads, f"took {circumstances.seconds:,.0f} s"]
         pieces += [f"## {section.title}\n", f"{'; '.join(differing)}.\n", f"{section.text}\n"]
         for table in section.tables:
             if table.title:
@@ -42,14 +39,10 @@ def markdown(parts: Sequence[tuple[Section, Circumstances]], *, quick: bool) -> 
     return "\n".join(pieces)
 
 
-def _shared(found: Sequence[Circumstances]) -> dict[str, str]:
-    """What is the same for every part is said once."""
-    shared = {}
-    for name in ("date", "commit", "machine", "versions"):
-        values = {getattr(circumstances, name) for circumstances in found}
-        if len(values) == 1:
-            shared[name] = values.pop()
-    return shared
+def _usual(found: Sequence[Circumstances]) -> dict[str, str]:
+    """What is the same for most parts is said once."""
+    names = ("date", "commit", "machine", "versions")
+    return {name: Counter(getattr(one, name) for one in found).most_common(1)[0][0] for name in names}
 
 
 def _bars(bars: Sequence[Bar]) -> str:

@@ -23,12 +23,17 @@ WITH runs AS (
     FROM named_run AS r
     JOIN run ON run.run_id = r.run_id
     JOIN model ON model.model_id = r.model_id
+    SEMI JOIN published_value AS p
+        ON lower(split_part(p.model, '/', -1)) = lower(split_part(r.model, '/', -1))
     WHERE NOT r.untrained
         AND ($models::VARCHAR[] IS NULL OR list_contains($models::VARCHAR[], r.model))
 ),
 numbers AS (
     SELECT run_id, stack, layer, site, scope, metric, value, std_error, ci_low, ci_high
     FROM measurement
+    -- Of very many numbers few are published.
+    SEMI JOIN runs USING (run_id)
+    SEMI JOIN published_value USING (metric, scope, layer)
     -- Papers take the last state as transformers gives it: after the final norm.
     QUALIFY row_number() OVER (
         PARTITION BY run_id, stack, layer, scope, metric ORDER BY site = 'final_norm' DESC
@@ -45,7 +50,6 @@ measured AS (
     SELECT runs.*, numbers.* EXCLUDE (run_id)
     FROM runs
     JOIN numbers ON numbers.run_id = runs.run_id
-    WHERE numbers.metric IN (SELECT metric FROM published_value)
 )
 SELECT
     coalesce(m.model, p.model) AS model,

@@ -10,6 +10,7 @@ import altair as alt
 
 from embstore.asking.parameters import ParameterValue
 from embstore.asking.question import Question
+from embstore.charts.below import caption_below, counted_tokens, far_pairs, footer
 from embstore.charts.chart_data import ChartData
 from embstore.charts.files import check_suffix, render
 from embstore.charts.fitting import check_letters
@@ -32,15 +33,7 @@ from embstore.charts.rows import (
 )
 from embstore.charts.theme import PANELS_ABREAST, config_of, find_theme
 from embstore.charts.views import view_of, width_of
-from embstore.charts.words import (
-    caption_below,
-    counted_tokens,
-    describe,
-    far_pairs,
-    footer,
-    headline,
-    titled,
-)
+from embstore.charts.words import describe, headline, titled
 from embstore.common.files import write_atomically
 from embstore.errors import QueryError, UsageError
 from embstore.types import MetricInfo

@@ -8,10 +8,11 @@ import altair as alt
 
 from embstore.asking.question import Channel
 from embstore.charts.axes import field_of
+from embstore.charts.below import filling
 from embstore.charts.chart_data import ChartData
 from embstore.charts.scope_looks import FILLS, by_scope
 from embstore.charts.theme import CHARACTER_WIDTH, DASHES, SHAPES, WIDTH
-from embstore.charts.words import filling, in_lines, title_of
+from embstore.charts.words import in_lines, title_of
 
 # Numbers around a middle of 0, with the size beyond which all have the same colour.
 _DIVERGING = {"change_in_errors": 10.0}

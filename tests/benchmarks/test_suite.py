@@ -1,6 +1,7 @@
 """The suite's own arithmetic: ratios in turns, bars met or missed, findings kept for later."""
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -51,6 +52,20 @@ def test_the_report_says_why_a_bar_is_missed() -> None:
     (row,) = [line for line in page.splitlines() if line.endswith(f"{TARGETS[name].when_missed} |")]
     assert "| >= 200 x | 90.00 x | **no** |" in row
     assert "| layer | ms |\n| --- | ---: |\n| first | 1.0 |" in page
+
+
+def test_what_most_parts_have_in_common_is_said_once() -> None:
+    other = replace(CIRCUMSTANCES, commit="def", machine="another machine")
+    parts = [(section(), one) for one in (CIRCUMSTANCES, other, CIRCUMSTANCES)]
+    lines = markdown(parts, quick=False).splitlines()
+    assert [line for line in lines if line.endswith("took 2 s.")] == [
+        "threads: 1; took 2 s.",
+        "def; another machine; threads: 1; took 2 s.",
+        "threads: 1; took 2 s.",
+    ]
+    assert [line for line in lines if line.startswith("- ")] == [
+        *("- date: 2026-11-01", "- commit: abc", "- machine: a machine", "- versions: Python 3.11")
+    ]
 
 
 def test_findings_survive_on_disk(tmp_path: Path) -> None:
