@@ -41,8 +41,10 @@ def markdown(parts: Sequence[tuple[Section, Circumstances]], *, quick: bool) -> 
 
 def _usual(found: Sequence[Circumstances]) -> dict[str, str]:
     """What is the same for most parts is said once."""
-    names = ("date", "commit", "machine", "versions")
-    return {name: Counter(getattr(one, name) for one in found).most_common(1)[0][0] for name in names}
+    usual = {}
+    for name in ("date", "commit", "machine", "versions"):
+        ((usual[name], _),) = Counter(getattr(one, name) for one in found).most_common(1)
+    return usual
 
 
 def _bars(bars: Sequence[Bar]) -> str:
