@@ -543,7 +543,18 @@ class Store:
     def draw(
         self, name: str, params: Mapping[str, object], *, theme: str = "light", columns: int = 3
     ) -> "AnyChart":
-        """Draw a question's answer as ``chart`` does, whatever its parameters are called."""
+        """Draw a question's answer as ``chart`` does, whatever its parameters are called.
+
+        Args:
+            name: as for ``query``.
+            params: as for ``query``, by name; ``theme`` and ``columns`` may be among them.
+            theme: as for ``chart``.
+            columns: as for ``chart``.
+
+        Raises:
+            QueryError: as for ``chart``.
+            UsageError: as for ``chart``.
+        """
         question = ask.find_question(name, self._queries)
         values = ask.bind(question, params)
         with self._database.held():

@@ -9,19 +9,6 @@ from tests.stores import new_store
 from tests.synthetic import make_run
 
 
-@pytest.fixture(scope="module")
-def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("report") / "embstore.duckdb"
-    new_store(
-        path,
-        [
-            make_run(name="lab/decoder"),
-            make_run(name="lab/encoder", kind="encoder"),
-        ],
-    )
-    return path
-
-
 def run(*arguments: object) -> Result:
     return CliRunner().invoke(report.app, [str(argument) for argument in arguments])
 
