@@ -9,7 +9,7 @@ from functools import partial
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy.linalg.blas import ssyrk
+from scipy.linalg.blas import dsyrk, ssyrk
 from scipy.sparse.linalg import eigsh
 
 from benchmarks.scale import Scale
@@ -131,7 +131,11 @@ def _parts(layers: list[NDArray[np.float32]], sample: int) -> list[Part]:
     covariance = scatter / len(x)
     layer_wise = {"core": n_layers, "default": n_layers}
     return [
-        Part("moments, float64, half", layer_wise, partial(np.dot, double.T, double, out=scatter)),
+        Part(
+            "moments, float64, half",
+            layer_wise,
+            partial(dsyrk, 1.0, double.T, c=scatter.T, lower=1, overwrite_c=1),
+        ),
         Part(
             "all pairs of the sample, float32, half",
             layer_wise,

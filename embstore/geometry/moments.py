@@ -75,7 +75,7 @@ class Moments:
         found = arithmetic.describe(X, rows)
         product = self.scatter
         if self.has_scatter:
-            product = arithmetic.product(X, rows, found.mean)
+            product = arithmetic.product(X, rows, found.mean, half=self.scatter.ndim == 1)
         self.take_in(Moments(len(rows), found.mean, product, *found[1:]))
 
     @property

@@ -1,4 +1,7 @@
-"""Symmetric sums, of which only one triangle is kept: row after row, d (d + 1)/2 numbers."""
+"""Symmetric sums, of which only one triangle is kept: each row from its diagonal on.
+
+A (d, d) matrix has d (d + 1)/2 numbers there.
+"""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,13 +26,17 @@ def add_scatter(
     step: NDArray[np.float64],
     weight: float,
 ) -> None:
-    """Add ``unit`` times a symmetric product, (d, d), and ``weight`` · step stepᵀ."""
+    """Add ``unit`` times a symmetric product, (d, d), and ``weight`` · step stepᵀ.
+
+    What the product has below its diagonal is not read.
+    """
+    d = len(step)
     place = 0
-    for i in range(len(step)):
+    for i in range(d):
         factor = weight * step[i]
-        for j in range(i + 1):
-            triangle[place + j] += product[i, j] * unit + factor * step[j]
-        place += i + 1
+        for j in range(d - i):
+            triangle[place + j] += product[i, i + j] * unit + factor * step[i + j]
+        place += d - i
 
 
 @compiled()
@@ -38,11 +45,18 @@ def fill(triangle: NDArray[np.float64], matrix: NDArray[np.float64]) -> None:
     d = len(matrix)
     place = 0
     for i in range(d):
-        for j in range(i + 1):
-            matrix[i, j] = triangle[place + j]
-        place += i + 1
+        for j in range(d - i):
+            matrix[i, i + j] = triangle[place + j]
+        place += d - i
+    mirror(matrix)
+
+
+@compiled()
+def mirror(matrix: NDArray[np.float64]) -> None:
+    """Write what a matrix, (d, d), has above its diagonal below it too."""
+    d = len(matrix)
     for first in range(0, d, _TILE):
         for second in range(0, first + 1, _TILE):
             for i in range(first, min(first + _TILE, d)):
                 for j in range(second, min(second + _TILE, i)):
-                    matrix[j, i] = matrix[i, j]
+                    matrix[i, j] = matrix[j, i]

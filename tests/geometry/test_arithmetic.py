@@ -238,6 +238,22 @@ def test_the_largest_coordinates_are_the_same_wherever_vectors_are() -> None:
         assert (getattr(here, name) == getattr(there, name)).all()
 
 
+@pytest.mark.parametrize("name", [name for name in CLOUDS if name != "huge"])
+def test_half_of_a_product_is_what_the_whole_has(name: str) -> None:
+    X = CLOUDS[name]
+    rows = rows_of(X)
+    mean = X[rows].mean(axis=0, dtype=np.float64)
+    centred = X[rows].astype(np.longdouble) - mean
+    expected = (centred.T @ centred).astype(np.float64)
+    whole = HOST.product(X, rows, mean).copy()
+    alike(whole, expected)
+    assert (whole == whole.T).all()
+    T = torch.from_numpy(X)
+    alike(DEVICE.product(T, rows, mean), expected)
+    for half in (HOST.product(X, rows, mean, half=True), DEVICE.product(T, rows, mean, half=True)):
+        alike(np.triu(half), np.triu(expected))
+
+
 def test_a_covariance_is_decomposed_alike() -> None:
     matrix = np.cov(ORDINARY.T)
     values, vectors = matrices_on_torch.eigh(matrix, "cpu")

@@ -111,7 +111,14 @@ class OnTorch:
             mean, found[2], found[3], int(counted[0]), float(counted[1]), float(counted[2])
         )
 
-    def product(self, X: Tensor, rows: Rows, mean: FloatArray) -> Tensor:
+    def product(
+        self,
+        X: Tensor,
+        rows: Rows,
+        mean: FloatArray,
+        *,
+        half: bool = False,  # noqa: ARG002
+    ) -> Tensor:
         """As ``Arithmetic`` says."""
         centre = self._vector(mean)
         total = self._zeros((X.shape[1], X.shape[1]))

@@ -101,8 +101,11 @@ class Arithmetic(Protocol[V_contra]):
     def describe(self, X: V_contra, rows: Rows) -> Description:
         """Sum up some rows, at least one."""
 
-    def product(self, X: V_contra, rows: Rows, mean: FloatArray) -> Sums:
-        """Return the sum over some rows of (x − mean)(x − mean)ᵀ, (d, d), beside the vectors."""
+    def product(self, X: V_contra, rows: Rows, mean: FloatArray, *, half: bool = False) -> Sums:
+        """Return the sum over some rows of (x − mean)(x − mean)ᵀ, (d, d), beside the vectors.
+
+        Of half of it, what is below the diagonal may be anything.
+        """
 
     def compare(self, X: V_contra, Y: V_contra, rows: Rows) -> tuple[FloatArray, FloatArray]:
         """Return ‖y − x‖/‖x‖ and cos(x, y) of some rows, (n_rows,), NaN where undefined."""
