@@ -66,7 +66,7 @@ PARTS = {
     "scheduler": Part("scheduler", threads=None, minutes=15),
     "live": Part("live", threads=2, minutes=6),
     "lake": Part("lake", threads=None, minutes=4),
-    "gpu": Part("gpu", threads=None),
+    "gpu": Part("gpu", threads=None, minutes=5),
 }
 GROUPS = {
     "peers": ["llm-microscope", "llm-microscope-plain", "scikit-dimension", "torchid", "dadapy"]
