@@ -88,8 +88,10 @@ class Moments:
         if not isinstance(self.scatter, np.ndarray):
             # Once: every scope asks for it. As a triangle it takes half the room.
             product, none = HOST.matrix(self.scatter), np.zeros(len(self.mean))
-            self.scatter = triangles.empty(len(self.mean))
-            triangles.add_scatter(self.scatter, product, 1.0, none, 0.0)
+            triangle = triangles.empty(len(self.mean))
+            triangles.add_scatter(triangle, product, 1.0, none, 0.0)
+            # Only now: another thread may ask for the same sums.
+            self.scatter = triangle
         if self.has_scatter and self.scatter.ndim == 1:
             scatter = np.empty((len(self.mean), len(self.mean)))
             triangles.fill(self.scatter, scatter)
