@@ -225,8 +225,7 @@ def replicate(
     measurements, curves = measured(design, seed, names)
     numbers = {m.metric: _found(m.value, m.std_error, m.ci_low, m.ci_high) for m in measurements}
     return numbers | {
-        f"gride_{2 * c.rank}": _found(c.dimension, c.std_error, c.ci_low, c.ci_high)
-        for c in curves
+        f"gride_{2 * c.rank}": _found(c.dimension, c.std_error, c.ci_low, c.ci_high) for c in curves
     }
 
 

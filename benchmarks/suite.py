@@ -53,7 +53,7 @@ PARTS = {
     "torchid": Part("peers_torchid", minutes=5),
     "dadapy": Part("peers_dadapy", minutes=4),
     "accuracy": Part("accuracy", threads=2, minutes=10),
-    "coverage": Part("coverage", threads=None, minutes=30),
+    "coverage": Part("coverage", threads=None, minutes=60),
     "forward": Part("forward", threads=2, minutes=6),
     "documents": Part("documents", threads=2, minutes=5),
     "limit": Part("limit", minutes=6),

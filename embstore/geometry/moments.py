@@ -1,7 +1,7 @@
 """Streamed, mergeable moments of one layer's vectors: bounded memory, float64."""
 
 from dataclasses import dataclass, replace
-from typing import Self
+from typing import Self, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -85,9 +85,10 @@ class Moments:
 
     def whole(self) -> "Moments":
         """Return an independent copy, its scatter a matrix on the host."""
-        if not isinstance(self.scatter, np.ndarray):
+        sums = cast("Sums", self.scatter)
+        if not isinstance(sums, np.ndarray):
             # Once: every scope asks for it. As a triangle it takes half the room.
-            product, none = HOST.matrix(self.scatter), np.zeros(len(self.mean))
+            product, none = HOST.matrix(sums), np.zeros(len(self.mean))
             triangle = triangles.empty(len(self.mean))
             triangles.add_scatter(triangle, product, 1.0, none, 0.0)
             # Only now: another thread may ask for the same sums.

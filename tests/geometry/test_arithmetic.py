@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
+from torch.linalg import LinAlgError  # type: ignore[attr-defined]
 
 from embstore.common.float32 import all_of_float32
 from embstore.geometry.arithmetic import choose, matrices_on_torch, tensors
@@ -249,8 +250,8 @@ def test_sums_follow_to_where_their_vectors_are() -> None:
     cross.add(X, Y, first)
     cross.add(torch.from_numpy(X), torch.from_numpy(Y), later)
     expected.add(X, Y)
-    there = cross.scatter
-    assert isinstance(there, torch.Tensor)
+    joint: object = cross.scatter
+    assert isinstance(joint, torch.Tensor)
     alike(cross.on_host().scatter, expected.scatter)
 
 
@@ -268,7 +269,7 @@ def test_what_a_devices_solver_gives_up_is_decomposed_on_the_host(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     def give_up(_matrix: object) -> None:
-        raise torch.linalg.LinAlgError("failed to converge")
+        raise LinAlgError("failed to converge")
 
     for name in ("eigh", "eigvalsh"):
         monkeypatch.setattr(torch.linalg, name, give_up)

@@ -114,9 +114,7 @@ def test_what_no_hidden_state_depends_on_may_change(model: Path, ingest: Ingest)
     assert ingest(metrics="anisotropy,twonn") == "measured"
 
 
-def test_runs_that_do_not_say_it_are_not_compared(
-    model: Path, store: Path, ingest: Ingest
-) -> None:
+def test_runs_that_do_not_say_it_are_not_compared(model: Path, store: Path, ingest: Ingest) -> None:
     ingest()
     with duckdb.connect(store) as connection:
         connection.execute("UPDATE run SET model_config = NULL")

@@ -34,7 +34,7 @@ def test_wide_layers_go_one_after_the_other_unless_there_is_much_memory(
     assert found == 1 or found * need <= max(3 * GB, memory / 8)
 
 
-@pytest.mark.parametrize(("free", "expected"), [(80 * GB, 7), (20 * GB, 3), (GB, 1)])
+@pytest.mark.parametrize(("free", "expected"), [(80 * GB, 7), (20 * GB, 4), (GB, 1)])
 def test_a_devices_memory_bounds_them_too(
     free: int, expected: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:

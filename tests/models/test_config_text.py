@@ -92,7 +92,7 @@ def test_what_is_no_configuration_says_nothing(before: str) -> None:
 
 
 def test_a_class_that_takes_no_older_settings_is_compared_as_it_was_written() -> None:
-    class Strict(PretrainedConfig):
+    class Strict(PretrainedConfig):  # type: ignore[misc]
         def __init__(self, width: int = 1, **settings: Any) -> None:
             if settings.get("model_type") or settings.get("return_dict"):
                 raise TypeError("unexpected")

@@ -84,7 +84,11 @@ def test_too_little_memory_is_told_with_what_helps() -> None:
 
 @pytest.mark.parametrize(
     ("free", "batch", "logits"),
-    [(100 * 2**30, 2**31, 2**30), (8 * 2**30, 2**29, 2**28), (2**20, BATCH_BYTES, lens.BLOCK_BYTES)],
+    [
+        (100 * 2**30, 2**31, 2**30),
+        (8 * 2**30, 2**29, 2**28),
+        (2**20, BATCH_BYTES, lens.BLOCK_BYTES),
+    ],
 )
 def test_batches_are_as_large_as_a_card_has_room_for(
     free: int, batch: int, logits: int, monkeypatch: pytest.MonkeyPatch

@@ -187,5 +187,7 @@ def test_the_newest_run_that_says_it_tells_a_checkpoints_configuration(
         for revision, day, config in facts
     ]
     write_runs(database, runs)
-    first, second = (ids.checkpoint_id(run.model.name, run.checkpoint) for run in (runs[0], runs[4]))
+    first, second = (
+        ids.checkpoint_id(run.model.name, run.checkpoint) for run in (runs[0], runs[4])
+    )
     assert configs_of_checkpoints(database) == {first: "new", second: "new"}

@@ -6,6 +6,7 @@ from typing import Self
 import numpy as np
 import torch
 from torch import Tensor
+from torch.linalg import LinAlgError  # type: ignore[attr-defined]
 
 from embstore.geometry.arithmetic.tensors import to_host
 from embstore.types import FloatArray
@@ -68,7 +69,7 @@ def eigh(matrix: FloatArray, device: str) -> tuple[FloatArray, FloatArray]:
     """Return a symmetric matrix's eigenvalues, ascending, and eigenvectors, from a device."""
     try:
         values, vectors = torch.linalg.eigh(torch.from_numpy(matrix).to(device))
-    except torch.linalg.LinAlgError:
+    except LinAlgError:
         # A GPU's solver may not converge where eigenvalues are nearly equal; LAPACK's does.
         return np.linalg.eigh(matrix)
     return to_host(values), to_host(vectors)
@@ -78,5 +79,5 @@ def eigvalsh(matrix: FloatArray, device: str) -> FloatArray:
     """Return a symmetric matrix's eigenvalues, ascending, from a device."""
     try:
         return to_host(torch.linalg.eigvalsh(torch.from_numpy(matrix).to(device)))
-    except torch.linalg.LinAlgError:
+    except LinAlgError:
         return np.asarray(np.linalg.eigvalsh(matrix))

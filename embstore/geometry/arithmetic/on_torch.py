@@ -286,7 +286,7 @@ def _matrix_entropy(X: Tensor) -> float:
 def _entropy_of_rows(X: Tensor) -> float:
     gram = X @ X.T if len(X) <= X.shape[1] else X.T @ X
     # So small a matrix takes a GPU as long as a core, and there are many cores.
-    return entropies.entropy_of_values(np.linalg.eigvalsh(to_host(gram)))
+    return entropies.entropy_of_values(np.asarray(np.linalg.eigvalsh(to_host(gram)), np.float64))
 
 
 def _curvature(X: Tensor, follow: Tensor) -> float:

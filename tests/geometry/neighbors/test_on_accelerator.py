@@ -6,7 +6,7 @@ import torch
 from numpy.typing import NDArray
 
 from embstore.geometry.neighbors import on_accelerator, search
-from embstore.geometry.neighbors.on_accelerator import candidates_torch
+from embstore.geometry.neighbors.on_accelerator import candidates_torch, exact_distances_torch
 from embstore.geometry.neighbors.search import count_within, nearest_neighbors
 from tests.geometry.neighbors.test_search import EXAMPLES, pairs_within
 
