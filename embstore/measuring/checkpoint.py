@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from embstore.choices import TOKEN_SCOPES, Scope
+from embstore.common.allocator import release_freed_memory
 from embstore.common.gpu_memory import free_bytes
 from embstore.common.workers import Workers, n_workers, workers
 from embstore.geometry.arithmetic.choose import make_ready
@@ -37,6 +38,9 @@ from embstore.models.hidden_states import HiddenBatch
 from embstore.types import MassiveActivation, Measured, Measurement, Stack
 
 ACCUMULATION_DTYPE = "float64"
+
+# From so many dimensions on what a batch took is given back before layers are measured.
+_WIDE = 2048
 
 Progress = Callable[[str, int, int], None]
 
@@ -168,6 +172,9 @@ def _measure(parts: list[Part], n_sample: int, choice: Choice, progress: Progres
     # Wide layers go one after the other, each with more of the cores.
     cores = choice.n_workers or n_workers()
     widest = max((record.d for _, record in layers), default=0)
+    if widest >= _WIDE:
+        # Layers need arrays of other sizes than batches did, for which kept memory has no room.
+        release_freed_memory()
     at_once = layers_at_once(
         _bytes_of_one(widest, n_sample, choice), cores, free_bytes(choice.device)
     )
