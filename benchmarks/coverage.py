@@ -7,17 +7,19 @@ biased estimate can hold, and the value of the whole population, bias included.
 
 import dataclasses
 import functools
-import itertools
+import json
 import math
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from benchmarks import machine
 from benchmarks.populations import POPULATIONS, next_layer
 from benchmarks.scale import Scale
 from benchmarks.sections import Section, Table
@@ -26,7 +28,7 @@ from embstore.measuring.checkpoint import Choice, measure_batches
 from embstore.metrics.registry import METRICS, PAIR_METRICS
 from embstore.metrics.selection import PRESETS, Selection
 from embstore.models.hidden_states import HiddenBatch
-from embstore.types import LayerKey, Measured
+from embstore.types import CurvePoint, LayerKey, Measurement
 
 FIRST, SECOND = LayerKey("decoder", 0, "embedding"), LayerKey("decoder", 1, "block")
 
@@ -105,15 +107,23 @@ def run(scale: Scale) -> Section:
     """Measure the coverage of every metric over all populations."""
     replications = 3 if scale.quick else _REPLICATIONS
     shapes = _SHAPES[:1] if scale.quick else _SHAPES
-    whole = [Design(name, *shape) for shape in shapes for name in POPULATIONS]
-    part = [Design(name, *_PART_OF, kept) for kept in _KEPT for name in POPULATIONS]
-    found = list(simulate(whole, replications))
     more = 0 if scale.quick else _MORE
-    found = list(looked_at_again(found, range(replications, replications + more)))
+    seeds = range(replications), range(replications, replications + more)
+    folder = _folder(scale)
+    found = [
+        outcome
+        for shape in shapes
+        for name in POPULATIONS
+        for outcome in _once(Design(name, *shape), *seeds, folder)
+    ]
     tables = [_table(f"{name}, all tokens kept", found, name) for name in POPULATIONS]
     if not scale.quick:
-        found = list(simulate(part, replications))
-        found = list(looked_at_again(found, range(replications, replications + more)))
+        found = [
+            outcome
+            for kept in _KEPT
+            for name in POPULATIONS
+            for outcome in _once(Design(name, *_PART_OF, kept), *seeds, folder)
+        ]
         tables += [
             _table(f"{name}, a half and a quarter kept", found, name) for name in POPULATIONS
         ]
@@ -147,52 +157,61 @@ def _extent(numbers: list[float]) -> str:
     return f"{min(known):.2f} to {max(known):.2f}" if known else ""
 
 
-def simulate(
-    designs: Iterable[Design], replications: int, workers: int | None = None
-) -> Iterator[Outcome]:
-    """Run every design, its replications side by side."""
-    for design in designs:
-        yield from _outcomes_of(design, range(replications), None, workers)
+def _folder(scale: Scale) -> Path | None:
+    """Return where what is found of each design is kept; None where no commit says of what."""
+    commit = machine.commit()
+    known = commit != "unknown" and not commit.endswith("changes")
+    return scale.cache / "coverage" / commit if known and not scale.quick else None
 
 
-def _outcomes_of(
-    design: Design, seeds: range, names: frozenset[str] | None, workers: int | None
-) -> Iterator[Outcome]:
-    with ProcessPoolExecutor(workers or os.cpu_count(), initializer=_alone) as pool:
+def _once(design: Design, seeds: range, more: range, folder: Path | None) -> list[Outcome]:
+    """Run a design and look again at what is doubtful, or read what this commit has found of it.
+
+    All designs take an hour: a run that was stopped goes on.
+    """
+    name = "-".join(str(value) for value in dataclasses.astuple(design))
+    file = folder / f"{name}.json" if folder else None
+    if file and file.exists():
+        rows = json.loads(file.read_text())
+        return [Outcome(**{**row, "design": design}) for row in rows]
+    found = _looked_at_again(_outcomes_of(design, seeds, None), more)
+    if file:
+        print(f"coverage: {name}", flush=True)
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(json.dumps([dataclasses.asdict(outcome) for outcome in found]))
+    return found
+
+
+def _outcomes_of(design: Design, seeds: range, names: frozenset[str] | None) -> list[Outcome]:
+    with ProcessPoolExecutor(os.cpu_count(), initializer=_alone) as pool:
         one = functools.partial(replicate, design, names=names)
         runs = list(pool.map(one, seeds, chunksize=5))
-    yield from outcomes(design, runs)
+    return list(outcomes(design, runs))
 
 
-def looked_at_again(
-    found: Iterable[Outcome], seeds: range, workers: int | None = None
-) -> Iterator[Outcome]:
+def _looked_at_again(found: list[Outcome], seeds: range) -> list[Outcome]:
     """Replace what seems to hold too seldom or too often by what other replications say.
 
     Args:
-        found: of the first replications.
+        found: of the first replications of one design.
         seeds: of the others; with none all stays.
-        workers: processes.
     """
-    for design, group in itertools.groupby(found, key=lambda outcome: outcome.design):
-        of_design = list(group)
-        doubtful = {
-            outcome.metric
-            for outcome in of_design
-            if seeds
-            and not outcome.metric.startswith("pca_dim")
-            and not _LOWEST <= outcome.covered_mean <= _HIGHEST
-        }
-        again = {}
-        if doubtful:
-            # The curve comes with any estimate of dimension.
-            names = {"mle" if name.startswith("gride") else name for name in doubtful}
-            measured_again = _outcomes_of(design, seeds, frozenset(names), workers)
-            again = {outcome.metric: outcome for outcome in measured_again}
-        yield from (
-            again.get(outcome.metric, outcome) if outcome.metric in doubtful else outcome
-            for outcome in of_design
-        )
+    doubtful = {
+        outcome.metric
+        for outcome in found
+        if seeds
+        and not outcome.metric.startswith("pca_dim")
+        and not _LOWEST <= outcome.covered_mean <= _HIGHEST
+    }
+    if not doubtful:
+        return found
+    # The curve comes with any estimate of dimension.
+    names = frozenset("mle" if name.startswith("gride") else name for name in doubtful)
+    again = {outcome.metric: outcome for outcome in _outcomes_of(found[0].design, seeds, names)}
+    return [
+        again.get(outcome.metric, outcome) if outcome.metric in doubtful else outcome
+        for outcome in found
+    ]
 
 
 def _alone() -> None:
@@ -203,16 +222,10 @@ def replicate(
     design: Design, seed: int, *, names: frozenset[str] | None = None
 ) -> dict[str, Found]:
     """Return every number of one replication with its interval, or those of some metrics."""
-    found = measured(design, seed, names)
-    numbers = {
-        m.metric: _found(m.value, m.std_error, m.ci_low, m.ci_high)
-        for m in found.measurements
-        if m.key == FIRST
-    }
+    measurements, curves = measured(design, seed, names)
+    numbers = {m.metric: _found(m.value, m.std_error, m.ci_low, m.ci_high) for m in measurements}
     return numbers | {
-        f"gride_{2 * c.rank}": _found(c.dimension, c.std_error, c.ci_low, c.ci_high)
-        for c in found.curves
-        if c.key == FIRST
+        f"gride_{2 * c.rank}": _found(c.dimension, c.std_error, c.ci_low, c.ci_high) for c in curves
     }
 
 
@@ -220,8 +233,10 @@ def _found(*numbers: float | None) -> Found:
     return Found(*(math.nan if x is None else x for x in numbers))
 
 
-def measured(design: Design, seed: int, names: frozenset[str] | None = None) -> Measured:
-    """Draw the windows of one replication and measure them."""
+def measured(
+    design: Design, seed: int, names: frozenset[str] | None = None
+) -> tuple[list[Measurement], list[CurvePoint]]:
+    """Draw the windows of one replication and measure a layer, and it with the next one."""
     rng = np.random.default_rng(seed)
     window = design.n // design.n_windows
     X = POPULATIONS[design.population](rng, (design.n_windows, window, design.d))
@@ -232,10 +247,22 @@ def measured(design: Design, seed: int, names: frozenset[str] | None = None) -> 
     }
     mask = np.ones((design.n_windows, window), dtype=bool)
     ids = np.zeros(mask.shape, dtype=np.int64)
-    batch = HiddenBatch(0, states, mask, {"decoder": ids}, 0.0)
     positions = sample_positions(design.n_windows, window, round(design.n * design.kept), seed)
-    chosen = Selection(tuple(n for n in _WITH_INTERVALS if names is None or n in names))
-    return measure_batches([batch], positions, Choice(scopes=("all",), selection=chosen))
+    chosen = [name for name in _WITH_INTERVALS if names is None or name in names]
+    measurements: list[Measurement] = []
+    curves: list[CurvePoint] = []
+    # Of the next layer alone nobody asks anything.
+    for layers, of in (((FIRST,), METRICS), ((FIRST, SECOND), PAIR_METRICS)):
+        if some := tuple(name for name in chosen if name in of):
+            batch = HiddenBatch(
+                0, {key: states[key] for key in layers}, mask, {"decoder": ids}, 0.0
+            )
+            choice = Choice(scopes=("all",), selection=Selection(some))
+            found = measure_batches([batch], positions, choice)
+            measurements += [m for m in found.measurements if m.key == FIRST]
+            if of is METRICS:
+                curves = list(found.curves)
+    return measurements, curves
 
 
 def population_values(design: Design) -> dict[str, float]:
@@ -243,9 +270,9 @@ def population_values(design: Design) -> dict[str, float]:
     window = design.n // design.n_windows
     n = _MANY_WINDOWS * window
     many = Design(design.population, n, design.d, _MANY_WINDOWS, _MANY_WINDOWS / n)
-    numbers = measured(many, seed=10**6).measurements
+    numbers, _ = measured(many, seed=10**6)
     # What the sample is behind stands for its own size only.
-    return {m.metric: m.value for m in numbers if m.key == FIRST and m.n == n and m.value}
+    return {m.metric: m.value for m in numbers if m.n == n and m.value}
 
 
 def outcomes(design: Design, runs: Sequence[Mapping[str, Found]]) -> Iterator[Outcome]:

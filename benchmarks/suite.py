@@ -53,7 +53,7 @@ PARTS = {
     "torchid": Part("peers_torchid", minutes=5),
     "dadapy": Part("peers_dadapy", minutes=4),
     "accuracy": Part("accuracy", threads=2, minutes=10),
-    "coverage": Part("coverage", threads=None, minutes=30),
+    "coverage": Part("coverage", threads=None, minutes=60),
     "forward": Part("forward", threads=2, minutes=6),
     "documents": Part("documents", threads=2, minutes=5),
     "limit": Part("limit", minutes=6),
@@ -66,7 +66,7 @@ PARTS = {
     "scheduler": Part("scheduler", threads=None, minutes=15),
     "live": Part("live", threads=2, minutes=6),
     "lake": Part("lake", threads=None, minutes=4),
-    "gpu": Part("gpu", threads=None),
+    "gpu": Part("gpu", threads=None, minutes=5),
 }
 GROUPS = {
     "peers": ["llm-microscope", "llm-microscope-plain", "scikit-dimension", "torchid", "dadapy"]

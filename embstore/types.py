@@ -370,7 +370,8 @@ class Score:
 class Run:
     """One checkpoint measured over one sample of one corpus, ready to be stored.
 
-    ``repeat`` counts forced re-measurements of the same work, from 0.
+    ``repeat`` counts forced re-measurements of the same work, from 0. ``model_config`` is the
+    model's configuration as JSON, as transformers read it; None where that is not known.
     """
 
     model: Model
@@ -383,3 +384,4 @@ class Run:
     repeat: int = 0
     tags: Mapping[str, str] = field(default_factory=dict)
     study: StudyMark | None = None
+    model_config: str | None = None

@@ -5,7 +5,7 @@ CREATE TABLE alembic_version (
 	CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num)
 );
 
-INSERT INTO alembic_version VALUES ('0015');
+INSERT INTO alembic_version VALUES ('0016');
 
 CREATE TABLE corpus (
 	corpus_id VARCHAR NOT NULL,
@@ -125,6 +125,7 @@ CREATE TABLE run (
 	intervals BOOLEAN,
 	windows VARCHAR,
 	shuffle VARCHAR,
+	model_config VARCHAR,
 	PRIMARY KEY (run_id)
 );
 

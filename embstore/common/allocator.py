@@ -24,3 +24,12 @@ def keep_freed_memory() -> bool:
     settings = ((_MMAP_THRESHOLD, 1 << 30), (_TRIM_THRESHOLD, (1 << 31) - 1), (_TOP_PAD, 1 << 26))
     accepted = [mallopt(parameter, value) for parameter, value in settings]
     return accepted == [1] * len(settings)
+
+
+def release_freed_memory() -> bool:
+    """Return to the system what is kept of freed memory; tell whether the C library can do so."""
+    try:
+        ctypes.CDLL(None).malloc_trim(0)
+    except (AttributeError, OSError, TypeError):
+        return False
+    return True

@@ -144,8 +144,7 @@ class CrossMoments:
         n = self.n + m
         step_x, step_rest = mean_x - self.mean_x, mean_rest - self.mean_rest
         weight = self.n * (m / n)
-        if self.n == 0:
-            self.scatter = room_beside(product, self.scatter)
+        self.scatter = room_beside(product, self.scatter)
         arithmetic = arithmetic_of(self.scatter)
         steps = step_x, step_rest
         arithmetic.add_scatter(self.scatter, arithmetic.matrix(product), unit, steps, weight)

@@ -1,7 +1,7 @@
 """Streamed, mergeable moments of one layer's vectors: bounded memory, float64."""
 
 from dataclasses import dataclass, replace
-from typing import Self
+from typing import Self, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -85,12 +85,19 @@ class Moments:
 
     def whole(self) -> "Moments":
         """Return an independent copy, its scatter a matrix on the host."""
-        scatter = HOST.matrix(self.scatter)
-        if self.has_scatter and scatter.ndim == 1:
+        sums = cast("Sums", self.scatter)
+        if not isinstance(sums, np.ndarray):
+            # Once: every scope asks for it. As a triangle it takes half the room.
+            product, none = HOST.matrix(sums), np.zeros(len(self.mean))
+            triangle = triangles.empty(len(self.mean))
+            triangles.add_scatter(triangle, product, 1.0, none, 0.0)
+            # Only now: another thread may ask for the same sums.
+            self.scatter = triangle
+        if self.has_scatter and self.scatter.ndim == 1:
             scatter = np.empty((len(self.mean), len(self.mean)))
             triangles.fill(self.scatter, scatter)
         else:
-            scatter = scatter.copy()
+            scatter = self.scatter.copy()
         return replace(
             self,
             mean=self.mean.copy(),
@@ -106,8 +113,7 @@ class Moments:
         n = self.n + other.n
         step = other.mean - self.mean
         if self.has_scatter:
-            if self.n == 0:
-                self.scatter = room_beside(other.scatter, self.scatter)
+            self.scatter = room_beside(other.scatter, self.scatter)
             arithmetic = arithmetic_of(self.scatter)
             product = arithmetic.matrix(other.scatter)
             arithmetic.add_scatter(self.scatter, product, 1.0, (step, step), self.n * (other.n / n))
@@ -210,11 +216,25 @@ class Moments:
         return np.asarray(values * (self.scale / (self.n - 1)))
 
 
-def room_beside(product: Sums, sums: FloatArray) -> Sums:
-    """Return zeros on the device of a product to add it to, or the host's sums without one."""
-    shape = tuple(product.shape)
-    beside = arithmetic_of(product).room_for(shape)
-    return sums if beside is None else beside
+def room_beside(product: Sums, sums: Sums) -> Sums:
+    """Return sums where a product is that is to be added, or where they are, without room there.
+
+    Else every product would come to the host.
+
+    Args:
+        product: (d_x, d_y).
+        sums: the same, or a triangle of it, which is on the host.
+    """
+    if not isinstance(sums, np.ndarray) or isinstance(product, np.ndarray):
+        return sums
+    beside = arithmetic_of(product).room_for((product.shape[0], product.shape[1]))
+    if beside is None or not sums.any():
+        return sums if beside is None else beside
+    whole = sums
+    if sums.ndim == 1:
+        whole = np.empty((product.shape[0], product.shape[1]))
+        triangles.fill(sums, whole)
+    return arithmetic_of(product).matrix(whole)
 
 
 def compilable(X: Vectors) -> Vectors:

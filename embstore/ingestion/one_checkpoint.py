@@ -21,7 +21,7 @@ from embstore.inputs.windows import Windows
 from embstore.measuring.checkpoint import Choice, Progress, measure_batches
 from embstore.metrics.selection import Selection
 from embstore.models.description import ModelDescription
-from embstore.models.devices import choose_device, choose_dtype
+from embstore.models.devices import choose_device, choose_dtype, telling_of_memory
 from embstore.models.hidden_states import HiddenBatch, default_batch_size, hidden_batches
 from embstore.models.load import Beside, Weights, read_weights
 from embstore.models.loaded import LoadedModel, examine, load_config
@@ -123,7 +123,10 @@ def measure_job(
     model = examine(weights, job.located, config, context=job.context, attention=beside.attention)
     unequal = not job.windows.attention_mask.all()
     batch_size = job.batch_size or default_batch_size(model, job.windows.window, unequal=unequal)
-    with _batches(model, job.windows, batch_size) as batches:
+    with (
+        telling_of_memory(model.facts.name, job.choice.device),
+        _batches(model, job.windows, batch_size) as batches,
+    ):
         measured = measure_batches(
             *(batches, job.positions, job.choice),
             windows=sample_windows(job.windows.n_windows, len(job.positions), job.choice.seed),

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from embstore.checkpoints.located import Located
 from embstore.choices import DEFAULT_WINDOW, Sampling
+from embstore.common.messages import listed
 from embstore.errors import ModelError, UsageError
 from embstore.ingestion.completing import Task, find_task
 from embstore.ingestion.memory_estimate import Extent, scope_counts
@@ -24,6 +25,7 @@ from embstore.inputs.token_sample import sample_places
 from embstore.inputs.windows import Windows
 from embstore.measuring.scopes import SINK_THRESHOLD
 from embstore.metrics.selection import Selection
+from embstore.models.config_text import config_changes, config_text
 from embstore.models.description import ModelDescription, describe
 from embstore.models.heads import headed_class
 from embstore.models.image_reader import ModelImageReader
@@ -51,6 +53,7 @@ class Plan:
         task: what of it is measured, and what the store has already.
         work: identifies all of this.
         repeat: as which doing of it a run is stored, above all that are stored.
+        model_config: the model's configuration as text.
         seconds: what planning took.
     """
 
@@ -63,6 +66,7 @@ class Plan:
     task: Task
     work: str
     repeat: int
+    model_config: str
     seconds: float
 
     def stored_run(self, settings: Settings) -> str | None:
@@ -91,7 +95,8 @@ def plan(
         known: what its files say of the model; None to read them.
 
     Raises:
-        EmbstoreError: model and text, or model and options, do not fit together.
+        EmbstoreError: model and text, or model and options, do not fit together; or the store
+            has the weights under another configuration.
     """
     began = time.perf_counter()
     sampling = settings.sampling
@@ -117,6 +122,8 @@ def plan(
         shuffle=sampling.shuffle,
     )
     checkpoint = ids.checkpoint_id(located.name, located.checkpoint)
+    if not settings.force:
+        _check_same_model(model, resources.stored.config_of(checkpoint))
     corpus = ids.corpus_id(resources.text.corpus)
     sample = Sample.of(checkpoint, corpus, configuration)
     stored = [] if settings.force else resources.stored.of_sample(sample)
@@ -141,6 +148,7 @@ def plan(
         task=task,
         work=work,
         repeat=resources.stored.next_repeat(work),
+        model_config=config_text(model.config),
         seconds=time.perf_counter() - began,
     )
 
@@ -190,6 +198,27 @@ def _check_can_be_asked(model: ModelDescription, asked: Selection) -> None:
         )
     if asked.needs("head"):
         headed_class(model.config, name)
+
+
+def _check_same_model(model: ModelDescription, before: str | None) -> None:
+    """Refuse weights that are stored already, but under a configuration that makes another model.
+
+    What is stored, and what is added to it, would be numbers of two models under one name.
+
+    Args:
+        model: as it is now.
+        before: the configuration with which its weights were measured last, if known.
+
+    Raises:
+        ModelError: it says something else.
+    """
+    changes = config_changes(model.config, before) if before is not None else []
+    if changes:
+        raise ModelError(
+            f"{model.located.name} is stored with the same weights and another configuration: "
+            f"{listed(changes)}; give it another name, or measure it anew with force, which is "
+            "then what counts"
+        )
 
 
 def _check_blocks(windows: Windows, shuffle: str, name: str) -> None:

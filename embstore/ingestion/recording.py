@@ -161,6 +161,7 @@ def measure_planned(
         repeat=planned.repeat,
         tags=settings.tags,
         study=settings.study,
+        model_config=planned.model_config,
     )
     return MeasuredRun(located, planned, task, run, seconds)
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from embstore.errors import StoreError
 from embstore.ingestion.recently import Recently
 from embstore.store.database import Database
+from embstore.store.stored_checkpoints import configs_of_checkpoints
 from embstore.store.stored_numbers import (
     Sample,
     SampleRun,
@@ -22,10 +23,17 @@ _LOG = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class _Runs:
-    """The runs of a store: as which the next of each piece of work is stored; those by sample."""
+    """The runs of a store.
+
+    Attributes:
+        next_repeats: as which the next of each piece of work is stored.
+        by_sample: those of each sample.
+        configs: the model configuration of each checkpoint's newest one.
+    """
 
     next_repeats: Mapping[str, int]
     by_sample: Mapping[Sample, list[SampleRun]]
+    configs: Mapping[str, str]
 
 
 class StoredWork:
@@ -73,6 +81,14 @@ class StoredWork:
         """
         return self._known().by_sample.get(sample, [])
 
+    def config_of(self, checkpoint_id: str) -> str | None:
+        """Return the model configuration that a checkpoint was measured with last, if known.
+
+        Raises:
+            StoreError: the store cannot be read, and could not be before.
+        """
+        return self._known().configs.get(checkpoint_id)
+
     def look_again(self) -> None:
         """Ask the store next time, because a run was stored."""
         self._runs.grow_old()
@@ -91,10 +107,14 @@ class StoredWork:
         except StoreError:
             if not self._even_unread:
                 raise
-            return _Runs({}, {})
+            return _Runs({}, {}, {})
 
     def _read(self) -> _Runs:
         with contextlib.ExitStack() as opened:
             if self._database.exists():
                 opened.enter_context(self._database.held())
-            return _Runs(next_repeats(self._database), runs_by_sample(self._database))
+            return _Runs(
+                next_repeats(self._database),
+                runs_by_sample(self._database),
+                configs_of_checkpoints(self._database),
+            )

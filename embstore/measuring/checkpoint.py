@@ -16,7 +16,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from embstore.choices import TOKEN_SCOPES, Scope
+from embstore.common.allocator import release_freed_memory
+from embstore.common.gpu_memory import free_bytes
 from embstore.common.workers import Workers, n_workers, workers
+from embstore.geometry.arithmetic.choose import make_ready
 from embstore.geometry.neighbors.search import nearest_neighbors
 from embstore.measuring.collect import LayerRecord, PairRecord
 from embstore.measuring.evaluate import LayerResult, measure_layer, measure_pair
@@ -35,6 +38,9 @@ from embstore.models.hidden_states import HiddenBatch
 from embstore.types import MassiveActivation, Measured, Measurement, Stack
 
 ACCUMULATION_DTYPE = "float64"
+
+# From so many dimensions on what a batch took is given back before layers are measured.
+_WIDE = 2048
 
 Progress = Callable[[str, int, int], None]
 
@@ -87,6 +93,7 @@ def measure_batches(
     stacks: dict[Stack, StackParts] = {}
     forward_seconds = 0.0
     tokens = 0
+    make_ready(choice.device)
     began = time.perf_counter()
     progress("forward", 0, 0)
     with contextlib.ExitStack() as entered:
@@ -143,7 +150,7 @@ def _taking_in(batch: HiddenBatch, choice: Choice) -> contextlib.AbstractContext
     cores = choice.n_workers or n_workers()
     widest = max(state.shape[-1] for state in batch.states.values())
     need = bytes_to_take_in(widest, batch.mask.size, pairs=bool(choice.selection.of_pair))
-    at_once = taken_in_at_once(need, cores)
+    at_once = taken_in_at_once(need, cores, free_bytes(choice.device))
     return workers(at_once, threads=cores // at_once)
 
 
@@ -165,7 +172,12 @@ def _measure(parts: list[Part], n_sample: int, choice: Choice, progress: Progres
     # Wide layers go one after the other, each with more of the cores.
     cores = choice.n_workers or n_workers()
     widest = max((record.d for _, record in layers), default=0)
-    at_once = layers_at_once(_bytes_of_one(widest, n_sample, choice), cores)
+    if widest >= _WIDE:
+        # Layers need arrays of other sizes than batches did, for which kept memory has no room.
+        release_freed_memory()
+    at_once = layers_at_once(
+        _bytes_of_one(widest, n_sample, choice), cores, free_bytes(choice.device)
+    )
     total = len(layers) + len(pairs)
     done = 0
     with workers(at_once, threads=cores // at_once) as pool:

@@ -4,6 +4,8 @@ In the comments d is the width, s = 8·d² the bytes of one (d, d) matrix in flo
 number of tokens whose vectors are kept.
 """
 
+import math
+
 from embstore.common.memory import total_memory
 
 # What one worker holds at once: "squares" of s bytes, and "samples" of 4·d·n bytes.
@@ -24,6 +26,8 @@ _SCOPE_BYTES = 2 * 64 * 12
 
 # All workers together take no more than this, or than that share of the machine's memory.
 _ENOUGH_BYTES, _ENOUGH_SHARE = 3e9, 1 / 8
+# Nor more than that share of what is free on another device, where they hold about as much.
+_ENOUGH_THERE = 1 / 2
 
 
 def bytes_of_one(d: int, n_sample: int, n_scopes: int, *, pairs: bool, search: bool) -> int:
@@ -56,7 +60,7 @@ def bytes_to_take_in(d: int, batch_tokens: int, *, pairs: bool) -> int:
     return batch_tokens * d * (32 if pairs else 16) + 3 * 8 * d * d
 
 
-def taken_in_at_once(need: int, cores: int) -> int:
+def taken_in_at_once(need: int, cores: int, free_there: float = math.inf) -> int:
     """Return how many layers to take in at once, at least one.
 
     In half the memory that measuring may take: the next batch is made meanwhile.
@@ -64,11 +68,12 @@ def taken_in_at_once(need: int, cores: int) -> int:
     Args:
         need: bytes that each takes.
         cores: that may be used.
+        free_there: bytes that are free on the device that computes, if it is not the CPU.
     """
-    return layers_at_once(2 * need, cores)
+    return layers_at_once(2 * need, cores, free_there)
 
 
-def layers_at_once(need: int, cores: int) -> int:
+def layers_at_once(need: int, cores: int, free_there: float = math.inf) -> int:
     """Return how many layers to measure at once, at least one.
 
     Wide layers go one after the other, with more cores to each product and decomposition.
@@ -76,6 +81,8 @@ def layers_at_once(need: int, cores: int) -> int:
     Args:
         need: bytes that each takes.
         cores: that may be used.
+        free_there: bytes that are free on the device that computes, if it is not the CPU.
     """
     enough = max(_ENOUGH_BYTES, total_memory() * _ENOUGH_SHARE)
+    enough = min(enough, free_there * _ENOUGH_THERE)
     return max(1, min(cores, int(enough // max(need, 1))))

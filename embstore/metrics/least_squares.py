@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from embstore.geometry.arithmetic.choose import eigh
+from embstore.geometry.arithmetic.choose import eigh, matmul
 from embstore.geometry.arithmetic.factor import Factor, factor_of
 from embstore.geometry.moments import EPS
 from embstore.types import FloatArray
@@ -140,7 +140,7 @@ def _by_eigenvalues(
     values, vectors = eigh(correlation, device)
     kept = values > RANK_CUTOFF * values[-1]
     vectors, values = vectors[:, kept], values[kept]
-    projected = vectors.T @ scaled
-    weights = vectors @ (projected / values[:, np.newaxis])
+    projected = matmul(vectors.T, scaled, device)
+    weights = matmul(vectors, projected / values[:, np.newaxis], device)
     explained = float(np.sum(np.square(projected).sum(axis=1) / values))
     return weights, explained, int(kept.sum())

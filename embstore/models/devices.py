@@ -1,11 +1,12 @@
 """Where models run: the devices that are there, and their numbers."""
 
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Iterator, Sequence
 
 import torch
 
 from embstore.common.messages import counted, one_line
-from embstore.errors import UsageError
+from embstore.errors import ModelError, UsageError
 
 _DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 _CHOICES = "choose from auto, cpu, cuda, cuda:1, mps"
@@ -72,6 +73,26 @@ def _problem(device: torch.device) -> str | None:
 def choose_dtype(wanted: str) -> torch.dtype:
     """Turn one of ``DTYPES`` into torch's; ``auto`` is float32: bfloat16 shifts metrics by 5 %."""
     return _DTYPES["float32" if wanted == "auto" else wanted]
+
+
+@contextlib.contextmanager
+def telling_of_memory(name: str, device: str) -> Iterator[None]:
+    """Say what helps where a GPU has too little memory for what is computed there.
+
+    Args:
+        name: the model's.
+        device: where it runs.
+
+    Raises:
+        ModelError: it has too little.
+    """
+    try:
+        yield
+    except torch.cuda.OutOfMemoryError as error:
+        raise ModelError(
+            f"{name} leaves too little memory on {device} to measure it ({one_line(error)}); try "
+            "a smaller batch size or sample, fewer metrics, dtype bfloat16, or device cpu"
+        ) from error
 
 
 def share_cores(sharing: int) -> None:

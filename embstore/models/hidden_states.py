@@ -14,6 +14,7 @@ from torch.utils.hooks import RemovableHandle
 from embstore.checkpoints.silence import quiet
 from embstore.choices import DEFAULT_WINDOW
 from embstore.common.float64 import has_float64
+from embstore.common.gpu_memory import free_bytes
 from embstore.common.messages import one_line
 from embstore.errors import ModelError
 from embstore.models.feeding import longest_first, n_together
@@ -25,6 +26,9 @@ from embstore.types import FloatArray, LayerKey, Stack, TokenNumber
 # Hidden states of one batch, all layers together, stay below this size by default. Larger
 # batches are no faster on a CPU and make progress coarse.
 BATCH_BYTES = 80 * 2**20
+# A GPU is asked for some ten thousand small things a batch, whatever its size: there batches are
+# larger, up to this size and that share of what is free.
+_GPU_BATCH_BYTES, _GPU_SHARE = 2**31, 1 / 16
 _MOST_WINDOWS = 32
 # Of sequences of unequal lengths as many tokens as those windows mostly have.
 _MOST_TOKENS = _MOST_WINDOWS * DEFAULT_WINDOW
@@ -76,17 +80,26 @@ class HiddenBatch:
         return self.width or self.mask.shape[1]
 
 
-def windows_per_batch(n_states: int, hidden_size: int, window: int) -> int:
-    """Choose how many windows go in at once so that their hidden states fit a fixed size.
+def windows_per_batch(
+    n_states: int, hidden_size: int, window: int, batch_bytes: int = BATCH_BYTES
+) -> int:
+    """Choose how many windows go in at once so that their hidden states fit some bytes.
 
     >>> windows_per_batch(32, 576, 512)
     2
     """
-    return max(1, min(_MOST_WINDOWS, BATCH_BYTES // (n_states * window * hidden_size * 4)))
+    return max(1, min(_MOST_WINDOWS, batch_bytes // (n_states * window * hidden_size * 4)))
+
+
+def batch_bytes_on(device: torch.device) -> int:
+    """Return how large the hidden states of one batch may be, all layers together."""
+    if device.type != "cuda":
+        return BATCH_BYTES
+    return int(max(BATCH_BYTES, min(_GPU_BATCH_BYTES, free_bytes(str(device)) * _GPU_SHARE)))
 
 
 def default_batch_size(model: LoadedModel, window: int, *, unequal: bool = False) -> int:
-    """Choose how many windows go in at once so that their hidden states fit a fixed size.
+    """Choose how many windows go in at once so that their hidden states are of a bounded size.
 
     Args:
         model: the loaded model.
@@ -96,7 +109,7 @@ def default_batch_size(model: LoadedModel, window: int, *, unequal: bool = False
     """
     states = sum(len(layout.keys) for layout in model.stacks)
     most = max(_MOST_TOKENS // window, 1) if unequal else _MOST_WINDOWS
-    fitting = BATCH_BYTES // (states * window * model.facts.hidden_size * 4)
+    fitting = batch_bytes_on(model.device) // (states * window * model.facts.hidden_size * 4)
     return max(1, min(most, fitting))
 
 
@@ -221,6 +234,9 @@ def _forward_batch(
         with torch.inference_mode(), quiet():
             asks = model.maps is not None and model.maps.on_request
             outputs = forward(model.module, inputs, attentions=asks).states
+        if model.device.type == "cuda":
+            # What was only queued would count as time of the geometry, and its errors come late.
+            torch.cuda.synchronize(model.device)
     except (RuntimeError, IndexError) as error:
         # Such as too little memory, or a table of positions shorter than the window.
         n_windows, window = ids.shape
@@ -233,9 +249,6 @@ def _forward_batch(
         found = _by_key(layout, outputs[layout.output]) | captured
         states |= {key: found[key] for key in layout.keys}
     captured.clear()
-    if model.device.type == "cuda":
-        # What was only queued would count as time of the geometry.
-        torch.cuda.synchronize(model.device)
     if isinstance(rows, np.ndarray):
         # Sparse attention pads what is no whole number of its blocks, and texts are of any length.
         states = {key: state[:, :longest] for key, state in states.items()}

@@ -11,11 +11,14 @@ from torch import Tensor
 
 from embstore.common.float32 import all_of_float32
 from embstore.common.float64 import has_float64
+from embstore.common.gpu_memory import free_bytes
 from embstore.models.tail import Tail
 from embstore.types import FloatArray, LayerKey, Stack, TokenNumber
 
 # The logits of one block of tokens stay below this size; half a dozen arrays of it are alive.
 BLOCK_BYTES = 32 * 2**20
+# On a GPU, which has to be asked for each block and layer anew.
+_GPU_BLOCK_BYTES, _GPU_SHARE = 2**30, 1 / 32
 _SINGLE = 4
 
 OfLayer = Mapping[TokenNumber, FloatArray | str]
@@ -30,7 +33,6 @@ class Lens:
         self._keys = [key for key in keys if key.site != "final_norm"]
         self._normed = [key for key in keys if key.site == "final_norm"]
         self._tail = tail
-        self._n_together = max(1, BLOCK_BYTES // (_SINGLE * tail.vocab_size))
 
     @property
     def stack(self) -> Stack:
@@ -73,9 +75,10 @@ class Lens:
             for key in self._keys
             if states[key].shape[-1] == width
         }
+        n_together = max(1, _block_bytes(last.device) // (_SINGLE * self._tail.vocab_size))
         with torch.inference_mode():
-            for start in range(0, len(places), self._n_together):
-                block = places[start : start + self._n_together]
+            for start in range(0, len(places), n_together):
+                block = places[start : start + n_together]
                 rows = torch.from_numpy(block).to(last.device)
                 final = _Shares.of(self._logits(last, rows))
                 for key, of_layer in numbers.items():
@@ -104,6 +107,12 @@ class Lens:
         """Return the logits of some tokens, (n, vocabulary)."""
         flat = states.reshape(-1, states.shape[-1])
         return self._tail.logits(flat[rows])
+
+
+def _block_bytes(device: torch.device) -> int:
+    if device.type != "cuda":
+        return BLOCK_BYTES
+    return int(max(BLOCK_BYTES, min(_GPU_BLOCK_BYTES, free_bytes(str(device)) * _GPU_SHARE)))
 
 
 @dataclass(frozen=True, eq=False)

@@ -131,6 +131,7 @@ run = Table(
     Column("intervals", Boolean),
     Column("windows", String),
     Column("shuffle", String),
+    Column("model_config", String),
     _refers("checkpoint_id", "checkpoint.checkpoint_id"),
     _refers("corpus_id", "corpus.corpus_id"),
 )

@@ -19,6 +19,15 @@ LEFT JOIN run AS r ON r.checkpoint_id = c.checkpoint_id
 GROUP BY ALL
 ORDER BY min(r.created_at), c.checkpoint_id
 """
+# Checkpoints of a training mostly have the same one.
+_CONFIGS = """
+SELECT model_config, list(checkpoint_id) AS checkpoints
+FROM (
+    SELECT checkpoint_id, arg_max(model_config, (created_at, run_id)) AS model_config
+    FROM run WHERE model_config IS NOT NULL GROUP BY checkpoint_id
+)
+GROUP BY model_config
+"""
 
 
 @dataclass(frozen=True)
@@ -68,3 +77,15 @@ def stored_checkpoints(database: "Database") -> StoredCheckpoints:
     return StoredCheckpoints(
         {row["checkpoint_id"]: row["weights_sha256"] for row in rows}, originals
     )
+
+
+def configs_of_checkpoints(database: "Database") -> dict[str, str]:
+    """Return the configuration that each checkpoint's newest run was made with, by its id.
+
+    Checkpoints whose runs do not say it are left out.
+
+    Raises:
+        StoreError: the store cannot be read.
+    """
+    rows = database.select(_CONFIGS).to_pylist() if database.exists() else []
+    return {each: row["model_config"] for row in rows for each in row["checkpoints"]}

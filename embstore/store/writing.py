@@ -108,6 +108,7 @@ def _rows(run: Run) -> _Rows:
         "tags": _canonical(run.tags),
         "study": run.study.name if run.study else None,
         "study_sha256": run.study.sha256 if run.study else None,
+        "model_config": run.model_config,
     }
     # The fingerprint of the files is in the id, and nowhere else.
     facts = {key: fact for key, fact in vars(run.checkpoint).items() if key != "files_sha256"}

@@ -13,8 +13,7 @@ depends_on = None
 
 
 def upgrade() -> None:
-    # Migration 0010 fills it: after an UPDATE the table could not be altered any more in the same
-    # transaction.
+    # Migration 0016 fills it.
     op.add_column("run", sa.Column("intervals", sa.Boolean()))
 
 

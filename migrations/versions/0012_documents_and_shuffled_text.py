@@ -13,11 +13,6 @@ branch_labels = None
 depends_on = None
 
 COLUMNS = ("windows", "shuffle")
-# What older runs did; of intervals what migration 0009 adds. DuckDB alters no table that was
-# updated in the same transaction: whatever alters this one later has to do this in its place.
-FILL = """
-UPDATE run SET intervals = coalesce(intervals, true), windows = 'tokens', shuffle = 'none'
-"""
 
 NEW_MACROS = {
     # Of text that is not shuffled nothing.
@@ -318,9 +313,9 @@ VIEWS = (
 
 
 def upgrade() -> None:
+    # Migration 0016 fills them.
     for name in COLUMNS:
         op.add_column("run", sa.Column(name, sa.String))
-    _execute(FILL)
     for name, definition in NEW_MACROS.items():
         _execute(f"CREATE MACRO {name}{definition}")
     for name, (_before, now) in CHANGED_MACROS.items():

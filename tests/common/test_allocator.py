@@ -29,8 +29,32 @@ print(plain, use())
 """
 
 
-@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="glibc's own switch")
+RESIDENT = """
+from embstore.common.allocator import keep_freed_memory, release_freed_memory
+
+def resident():
+    with open("/proc/self/status") as status:
+        return next(int(line.split()[1]) for line in status if line.startswith("VmRSS"))
+
+assert keep_freed_memory()
+arrays = [bytearray(3_000_000) for _ in range(40)]
+del arrays
+before = resident()
+assert release_freed_memory()
+print(before, resident())
+"""
+GLIBC = pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="glibc's own switch")
+
+
+@GLIBC
 def test_freed_memory_is_used_again() -> None:
     plain, kept = map(int, finish(start(FAULTS)).split())
     # 20 arrays of 732 pages each, some of which glibc keeps by itself.
     assert kept < 100 < plain
+
+
+@GLIBC
+def test_what_is_kept_can_be_given_back() -> None:
+    kept, after = map(int, finish(start(RESIDENT)).split())
+    # 120 MB, in kB.
+    assert kept - after > 100_000

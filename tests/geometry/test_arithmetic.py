@@ -1,16 +1,21 @@
 """torch's arithmetic, on the CPU here, against the compiled one and against closed forms."""
 
 import contextlib
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
+from torch.linalg import LinAlgError  # type: ignore[attr-defined]
 
 from embstore.common.float32 import all_of_float32
 from embstore.geometry.arithmetic import choose, matrices_on_torch, tensors
-from embstore.geometry.arithmetic.choose import HOST, arithmetic_of, vectors_of
+from embstore.geometry.arithmetic.choose import HOST, arithmetic_of, make_ready, vectors_of
+from embstore.geometry.arithmetic.on_host import OnHost
 from embstore.geometry.arithmetic.on_torch import OnTorch
 from embstore.geometry.arithmetic.protocol import Within
 from embstore.geometry.cross_moments import CrossMoments, slopes_between
@@ -227,6 +232,69 @@ def test_sums_that_find_no_room_beside_the_vectors_are_made_on_the_host(
     assert type(there.scatter) is np.ndarray
     alike(there.scatter, here.scatter)
     alike(cross_there.scatter, cross_here.scatter)
+
+
+def test_sums_follow_to_where_their_vectors_are() -> None:
+    """As those of vectors that were kept on the host until they were many."""
+    X = CLOUDS["float64"]
+    Y = next_of(X)
+    first, later = np.arange(100), np.arange(100, 300)
+    for packed in (False, True):
+        moments = Moments.empty(12, packed=packed)
+        moments.add(X, first)
+        moments.add(torch.from_numpy(X), later)
+        there: object = moments.scatter
+        assert isinstance(there, torch.Tensor)
+        alike(moments.whole().scatter, Moments.of(X).scatter)
+    cross, expected = CrossMoments.empty(12, 12), CrossMoments.empty(12, 12)
+    cross.add(X, Y, first)
+    cross.add(torch.from_numpy(X), torch.from_numpy(Y), later)
+    expected.add(X, Y)
+    joint: object = cross.scatter
+    assert isinstance(joint, torch.Tensor)
+    alike(cross.on_host().scatter, expected.scatter)
+
+
+def test_sums_are_fetched_from_a_device_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    moments = Moments.empty(12, packed=True)
+    moments.add(torch.from_numpy(ORDINARY))
+    first = moments.whole()
+    monkeypatch.setattr(OnHost, "matrix", None)
+    again = moments.whole()
+    assert (again.scatter == first.scatter).all()
+    assert again.scatter is not first.scatter
+
+
+def test_what_a_devices_solver_gives_up_is_decomposed_on_the_host(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def give_up(_matrix: object) -> None:
+        raise LinAlgError("failed to converge")
+
+    for name in ("eigh", "eigvalsh"):
+        monkeypatch.setattr(torch.linalg, name, give_up)
+    matrix = np.cov(ORDINARY.T)
+    values, vectors = matrices_on_torch.eigh(matrix, "cpu")
+    alike(vectors * values @ vectors.T, matrix)
+    alike(matrices_on_torch.eigvalsh(matrix, "cpu"), values)
+
+
+def test_solvers_are_loaded_by_one_thread_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    calls: list[int] = []
+    inside = threading.Lock()
+
+    def eigh(matrix: torch.Tensor) -> None:
+        assert inside.acquire(blocking=False)
+        time.sleep(0.02)
+        calls.append(len(matrix))
+        inside.release()
+
+    monkeypatch.setattr(matrices_on_torch, "_loaded", set())
+    monkeypatch.setattr(torch.linalg, "eigh", eigh)
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(make_ready, ["cpu:0"] * 4))
+    make_ready("cpu")
+    assert calls == [2]
 
 
 def test_the_largest_coordinates_are_the_same_wherever_vectors_are() -> None:

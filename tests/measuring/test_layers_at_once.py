@@ -34,6 +34,18 @@ def test_wide_layers_go_one_after_the_other_unless_there_is_much_memory(
     assert found == 1 or found * need <= max(3 * GB, memory / 8)
 
 
+@pytest.mark.parametrize(("free", "expected"), [(80 * GB, 7), (20 * GB, 4), (GB, 1)])
+def test_a_devices_memory_bounds_them_too(
+    free: int, expected: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "total_memory", lambda: 128 * GB)
+    need = bytes_of_one(4096, 2048, 2, pairs=True, search=True)
+    found = layers_at_once(need, 16, free)
+    assert found == expected
+    assert found == 1 or found * need <= free / 2
+    assert taken_in_at_once(need, 16, free) <= max(found // 2, 1)
+
+
 @pytest.mark.parametrize(("d", "expected"), [(576, 16), (2048, 4), (4096, 1)])
 def test_wide_layers_are_taken_in_side_by_side_as_far_as_memory_goes(
     d: int, expected: int, monkeypatch: pytest.MonkeyPatch

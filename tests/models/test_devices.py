@@ -3,8 +3,16 @@
 import pytest
 import torch
 
-from embstore.errors import UsageError
-from embstore.models.devices import choose_device, choose_devices, choose_dtype, share_cores
+from embstore.errors import ModelError, UsageError
+from embstore.models import hidden_states, lens
+from embstore.models.devices import (
+    choose_device,
+    choose_devices,
+    choose_dtype,
+    share_cores,
+    telling_of_memory,
+)
+from embstore.models.hidden_states import BATCH_BYTES, batch_bytes_on
 
 
 def cards(monkeypatch: pytest.MonkeyPatch, n: int) -> None:
@@ -63,3 +71,31 @@ def test_processes_share_the_cores(threads: int, sharing: int, each: int) -> Non
         assert torch.get_num_threads() == each
     finally:
         torch.set_num_threads(before)
+
+
+def test_too_little_memory_is_told_with_what_helps() -> None:
+    why = (
+        r"^lab/a leaves too little memory on cuda:1 to measure it \(CUDA out of memory\); try a "
+        r"smaller batch size or sample, fewer metrics, dtype bfloat16, or device cpu$"
+    )
+    with pytest.raises(ModelError, match=why), telling_of_memory("lab/a", "cuda:1"):
+        raise torch.cuda.OutOfMemoryError("CUDA out of memory")
+
+
+@pytest.mark.parametrize(
+    ("free", "batch", "logits"),
+    [
+        (100 * 2**30, 2**31, 2**30),
+        (8 * 2**30, 2**29, 2**28),
+        (2**20, BATCH_BYTES, lens.BLOCK_BYTES),
+    ],
+)
+def test_batches_are_as_large_as_a_card_has_room_for(
+    free: int, batch: int, logits: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in (hidden_states, lens):
+        monkeypatch.setattr(module, "free_bytes", lambda _device: float(free))
+    assert batch_bytes_on(torch.device("cuda", 1)) == batch
+    assert batch_bytes_on(torch.device("cpu")) == batch_bytes_on(torch.device("mps")) == BATCH_BYTES
+    assert lens._block_bytes(torch.device("cuda")) == logits
+    assert lens._block_bytes(torch.device("cpu")) == lens.BLOCK_BYTES

@@ -101,6 +101,32 @@ def test_effects_of_windows_stay_what_they_were_to_four_bytes(path: Path) -> Non
     assert found == [([np.float32(0.1), None, np.float32(-2e-30)],)]
 
 
+@pytest.mark.parametrize("before", ["0001", "0008", "0009", "0012", "0015"])
+def test_what_older_runs_did_is_said_of_them_and_what_they_say_stays(
+    before: str, path: Path
+) -> None:
+    unpack(before, path)
+    later = {"intervals": True, "windows": "tokens", "shuffle": "none"}
+    with duckdb.connect(path) as connection:
+        there = [column[0] for column in connection.execute("DESCRIBE run").fetchall()]
+        (changed,) = connection.execute("SELECT min(run_id) FROM run").fetchone() or ()
+        said = {"intervals": False, "windows": "documents", "shuffle": "words"}
+        said = {name: value if name in there else later[name] for name, value in said.items()}
+        for name in set(said) & set(there):
+            connection.execute(
+                f"UPDATE run SET {name} = $1 WHERE run_id = $2", [said[name], changed]
+            )
+    with writing(path, 1) as connection:
+        migration.upgrade(connection)
+    with duckdb.connect(path) as connection:
+        found = connection.execute(
+            "SELECT run_id, intervals, windows, shuffle, model_config FROM run"
+        ).fetchall()
+    assert len(found) > 1
+    for run_id, *facts in found:
+        assert facts == [*(said if run_id == changed else later).values(), None]
+
+
 @pytest.mark.parametrize("table", schema.metadata.sorted_tables, ids=lambda table: table.name)
 def test_keys_and_column_order_agree_too(database: Database, table: Table) -> None:
     # Alembic compares neither.

@@ -11,7 +11,7 @@ from embstore.store import ids
 from embstore.store.database import Database
 from embstore.store.mending.find_runs import Selection
 from embstore.store.mending.removing import remove_runs
-from embstore.store.stored_checkpoints import stored_checkpoints
+from embstore.store.stored_checkpoints import configs_of_checkpoints, stored_checkpoints
 from embstore.store.writing import (
     next_repeats,
     repeat_of,
@@ -165,3 +165,29 @@ def test_a_failure_is_resolved_by_a_later_run(database: Database) -> None:
     # One of another model that has no runs at all stays.
     write_failure(database, dataclasses.replace(failure, model="nobody"))
     assert resolved() == [True, False]
+
+
+def test_the_newest_run_that_says_it_tells_a_checkpoints_configuration(
+    database: Database,
+) -> None:
+    assert configs_of_checkpoints(database) == {}
+    facts = (
+        ("step1", 1, "old"),
+        ("step1", 3, "new"),
+        ("step1", 2, "middle"),
+        ("step1", 4, None),
+        ("step2", 1, "new"),
+        ("step3", 1, None),
+    )
+    runs = [
+        dataclasses.replace(
+            make_run(revision=revision, seed=day, created_at=datetime(2026, 1, day, tzinfo=UTC)),
+            model_config=config,
+        )
+        for revision, day, config in facts
+    ]
+    write_runs(database, runs)
+    first, second = (
+        ids.checkpoint_id(run.model.name, run.checkpoint) for run in (runs[0], runs[4])
+    )
+    assert configs_of_checkpoints(database) == {first: "new", second: "new"}

@@ -74,6 +74,7 @@ def full_run() -> Run:
     return dataclasses.replace(
         run,
         study=StudyMark("tiny", "f" * 64),
+        model_config='{"hidden_act":"\\u00e4"}',
         checkpoint=dataclasses.replace(run.checkpoint, step=7, files_sha256="e" * 64),
         provenance=dataclasses.replace(
             run.provenance,

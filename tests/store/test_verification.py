@@ -104,6 +104,9 @@ FAULTS = {
     f"UPDATE run SET metric_versions = '{{' WHERE run_id = {RUN}": (
         "unreadable JSON", "run", 1, "run_id",
     ),
+    f"UPDATE run SET model_config = '[1]' WHERE run_id = {RUN}": (
+        "unreadable JSON", "run", 1, "run_id",
+    ),
     **{
         f"UPDATE {table} SET n = {n} WHERE run_id = {RUN} AND layer = 3 AND scope = 'all'": (
             "impossible counts", table, rows, f"vectors {n}",

@@ -33,6 +33,7 @@ def test_every_fact_comes_back(database: Database) -> None:
         "metric_versions": '{"anisotropy":1,"mean_cosine":1,"twonn":1}',
         "study": None,
         "study_sha256": None,
+        "model_config": None,
         "tags": '{"a":"\\u00e9","b":"2"}',
     }
     assert stored == expected

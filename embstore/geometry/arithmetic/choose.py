@@ -35,6 +35,14 @@ def _on_torch(where: "device") -> Arithmetic[Any]:
     return OnTorch(where)
 
 
+def make_ready(device: str) -> None:
+    """Load what a device needs, before several threads ask for it at once."""
+    if not stays_on_host(device):
+        from embstore.geometry.arithmetic import matrices_on_torch
+
+        matrices_on_torch.load_solvers(device)
+
+
 def matmul(left: FloatArray, right: FloatArray, device: str) -> FloatArray:
     """Return the product of two matrices, (n, m) and (m, k).
 

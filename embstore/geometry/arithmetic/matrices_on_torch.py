@@ -1,13 +1,30 @@
 """Matrices that lie on the host, multiplied, factored and decomposed on a device."""
 
+import threading
 from typing import Self
 
 import numpy as np
 import torch
 from torch import Tensor
+from torch.linalg import LinAlgError  # type: ignore[attr-defined]
 
 from embstore.geometry.arithmetic.tensors import to_host
 from embstore.types import FloatArray
+
+_loading = threading.Lock()
+_loaded: set[str] = set()
+
+
+def load_solvers(device: str) -> None:
+    """Load what decomposes matrices on a device, unless that is done.
+
+    On a GPU torch loads it at the first decomposition, and where two threads begin with one at
+    the same time it raises a RuntimeError (pytorch issue 90613).
+    """
+    with _loading:
+        if device not in _loaded:
+            torch.linalg.eigh(torch.eye(2, dtype=torch.float64, device=device))
+            _loaded.add(device)
 
 
 class FactorOnTorch:
@@ -50,10 +67,17 @@ def matmul(left: FloatArray, right: FloatArray, device: str) -> FloatArray:
 
 def eigh(matrix: FloatArray, device: str) -> tuple[FloatArray, FloatArray]:
     """Return a symmetric matrix's eigenvalues, ascending, and eigenvectors, from a device."""
-    values, vectors = torch.linalg.eigh(torch.from_numpy(matrix).to(device))
+    try:
+        values, vectors = torch.linalg.eigh(torch.from_numpy(matrix).to(device))
+    except LinAlgError:
+        # A GPU's solver may not converge where eigenvalues are nearly equal; LAPACK's does.
+        return np.linalg.eigh(matrix)
     return to_host(values), to_host(vectors)
 
 
 def eigvalsh(matrix: FloatArray, device: str) -> FloatArray:
     """Return a symmetric matrix's eigenvalues, ascending, from a device."""
-    return to_host(torch.linalg.eigvalsh(torch.from_numpy(matrix).to(device)))
+    try:
+        return to_host(torch.linalg.eigvalsh(torch.from_numpy(matrix).to(device)))
+    except LinAlgError:
+        return np.asarray(np.linalg.eigvalsh(matrix))

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from embstore.common.float32 import all_of_float32
+from embstore.common.gpu_memory import free_bytes
 from embstore.geometry import entropies, group_loops
 from embstore.geometry.arithmetic.protocol import Description, Rows, Sums, Within
 from embstore.geometry.arithmetic.tensors import slices, to_host
@@ -210,8 +211,8 @@ class OnTorch:
     def room_for(self, shape: tuple[int, int]) -> Tensor | None:
         """As ``Arithmetic`` says."""
         if self._device.type == "cuda":
-            free, _ = torch.cuda.mem_get_info(self._device)
-            if free < _LEFT_FREE + 8 * shape[0] * shape[1]:
+            need = 8 * shape[0] * shape[1]
+            if free_bytes(str(self._device)) < _LEFT_FREE + need:
                 return None
         return self._zeros(shape)
 
@@ -284,7 +285,8 @@ def _matrix_entropy(X: Tensor) -> float:
 
 def _entropy_of_rows(X: Tensor) -> float:
     gram = X @ X.T if len(X) <= X.shape[1] else X.T @ X
-    return entropies.entropy_of_values(to_host(torch.linalg.eigvalsh(gram)))
+    # So small a matrix takes a GPU as long as a core, and there are many cores.
+    return entropies.entropy_of_values(np.asarray(np.linalg.eigvalsh(to_host(gram)), np.float64))
 
 
 def _curvature(X: Tensor, follow: Tensor) -> float:

@@ -67,7 +67,8 @@ def exact_distances_torch(
     rows = max(_BLOCK_DIFFERENCES // (m * points.shape[1]), 1)
     with _one_at_a_time:
         vectors = torch.from_numpy(points).to(device)
-        others = torch.from_numpy(found).to(device).long()
+        # By their number: which of equally near ones comes first is then the same in every run.
+        others = torch.from_numpy(found).to(device).long().sort(dim=1).values
         for start in range(0, n, rows):
             part = slice(start, start + rows)
             here = torch.arange(start, min(start + rows, n), device=device)

@@ -130,8 +130,9 @@ GROUP BY ALL
 UNREADABLE = """
 SELECT run_id, 1 AS n
 FROM run
-WHERE NOT json_valid(metric_versions) OR NOT json_valid(tags)
+WHERE NOT json_valid(metric_versions) OR NOT json_valid(tags) OR NOT json_valid(model_config)
     OR json_type(metric_versions) <> 'OBJECT' OR json_type(tags) <> 'OBJECT'
+    OR json_type(model_config) <> 'OBJECT'
 """
 # Those of every state that has its numbers, but where they were too large for float64.
 MISSING_SPECTRA = f"""

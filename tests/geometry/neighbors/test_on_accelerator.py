@@ -6,7 +6,7 @@ import torch
 from numpy.typing import NDArray
 
 from embstore.geometry.neighbors import on_accelerator, search
-from embstore.geometry.neighbors.on_accelerator import candidates_torch
+from embstore.geometry.neighbors.on_accelerator import candidates_torch, exact_distances_torch
 from embstore.geometry.neighbors.search import count_within, nearest_neighbors
 from tests.geometry.neighbors.test_search import EXAMPLES, pairs_within
 
@@ -57,6 +57,17 @@ def test_a_point_at_the_radius_counts(squared: int) -> None:
     counts = count_within(found, radii, member)
     np.testing.assert_array_equal(counts, pairs_within(found.points, radii, member))
     assert (counts[..., 0] > counts[..., 1]).any()
+
+
+def test_of_equally_near_points_the_first_come_first() -> None:
+    X = EXAMPLES["grid"].astype(np.float64)
+    candidates = np.tile(np.arange(1, 41, dtype=np.int32), (len(X), 1))
+    shuffled = np.random.default_rng(0).permuted(candidates, axis=1)
+    found, again = candidates.copy(), shuffled.copy()
+    for each in (found, again):
+        exact_distances_torch(X, each, np.empty(each.shape), "cpu")
+    assert (shuffled != candidates).any()
+    np.testing.assert_array_equal(again, found)
 
 
 def test_a_device_without_float64_leaves_distances_and_counts_to_the_cpu(

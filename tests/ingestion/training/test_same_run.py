@@ -70,6 +70,8 @@ def pairs_of(
         stores = [embstore.open(path) for path in (store, other_store)]
         facts = [each.sql("SELECT * FROM model").to_pylist() for each in stores]
         assert facts[0] == facts[1]
+        configs = [each.sql("SELECT model_config FROM run").to_pylist() for each in stores]
+        assert configs[0] == configs[1] != [{"model_config": None}]
         answers = [each.sql(NUMBERS).to_pylist() for each in stores]
         assert [list(row.values())[:-1] for row in answers[0]] == [
             list(row.values())[:-1] for row in answers[1]
