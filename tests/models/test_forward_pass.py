@@ -25,6 +25,18 @@ def test_trial_tokens_are_plain_words_of_the_vocabulary(tiny_llama: Path) -> Non
     assert 10 <= inputs["input_ids"].min() <= inputs["input_ids"].max() < 200
 
 
+@pytest.mark.parametrize("vocab_size", [2, 3, 9, 11, 12, 200])
+def test_the_last_token_of_a_trial_is_another_than_the_first(
+    tiny_llama: Path, vocab_size: int
+) -> None:
+    config = AutoConfig.from_pretrained(tiny_llama)
+    config.vocab_size, config.pad_token_id = vocab_size, vocab_size // 2 if vocab_size > 2 else None
+    ids = trial_inputs(built(tiny_llama), config, rows=40)["input_ids"]
+    assert (ids[:, 0] != ids[:, -1]).all()
+    assert config.pad_token_id is None or (ids != config.pad_token_id).all()
+    assert ids.max() < vocab_size
+
+
 def test_two_stacks_are_tried_on_different_tokens(tmp_path: Path) -> None:
     module = built(tiny_models.build("t5", tmp_path))
     inputs = trial_inputs(module, AutoConfig.from_pretrained(tmp_path), rows=2)
