@@ -13,7 +13,7 @@ from embstore.inputs.text_windows import draw_windows
 from embstore.inputs.windows import Windows
 
 # What a tokenizer does with a text beyond its compiled rules.
-_BESIDE = ("truncation_side", "split_special_tokens")
+_BESIDE = ("split_special_tokens",)
 
 
 class DrawnWindows:
