@@ -39,7 +39,7 @@ def find_subject(model: nn.Module, tokenizer: object, name: str, settings: Setti
             f"{name} has weights that hold no numbers, {bare[0]} first: they are offloaded, or not "
             "made yet; give the model once it is whole in memory"
         )
-    permissions = Permissions(remote_code=settings.allow_remote_code)
+    permissions = Permissions(settings.allow_pickle, settings.allow_remote_code)
     if not holds_transformers(model):
         if kind := spread_by(model):
             raise UsageError(
