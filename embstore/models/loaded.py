@@ -40,6 +40,7 @@ _PADDED_POSITIONS = {
 class LoadedModel:
     """A model in evaluation mode without its language-model head, and what is known of it.
 
+    ``decoder_start_token_id`` is None for a decoder that begins with the last token of a window.
     ``lens`` is its head, and ``maps`` where its attention can be had, where they are wanted.
     """
 
