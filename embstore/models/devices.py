@@ -1,6 +1,7 @@
 """Where models run: the devices that are there, and their numbers."""
 
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Iterator, Sequence
 
 import torch
 
@@ -72,6 +73,20 @@ def _problem(device: torch.device) -> str | None:
 def choose_dtype(wanted: str) -> torch.dtype:
     """Turn one of ``DTYPES`` into torch's; ``auto`` is float32: bfloat16 shifts metrics by 5 %."""
     return _DTYPES["float32" if wanted == "auto" else wanted]
+
+
+@contextlib.contextmanager
+def current(device: torch.device) -> Iterator[None]:
+    """Make a graphics card the current one: kernels of Triton run there, whatever they are given.
+
+    Args:
+        device: where a model is; on any other kind nothing is done.
+    """
+    if device.type != "cuda":
+        yield
+        return
+    with torch.cuda.device(device):
+        yield
 
 
 def share_cores(sharing: int) -> None:

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from embstore.common.float32 import all_of_float32
 from embstore.common.messages import counted
 from embstore.errors import ModelError
+from embstore.models.devices import current
 
 # Long enough for state-space convolutions, short enough to cost nothing.
 _TRIAL_LENGTH = 12
@@ -118,7 +119,8 @@ def forward(module: nn.Module, inputs: Mapping[str, Tensor], *, attentions: bool
     options = {} if "pixel_values" in inputs else {"use_cache": False}
     if attentions:
         options["output_attentions"] = True
-    output = module(**inputs, output_hidden_states=True, return_dict=True, **options)
+    with current(next(iter(inputs.values())).device):
+        output = module(**inputs, output_hidden_states=True, return_dict=True, **options)
     names = ("hidden_states", "encoder_hidden_states", "decoder_hidden_states")
     states = {name: output[name] for name in names if output.get(name) is not None}
     if not states:

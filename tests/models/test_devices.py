@@ -1,10 +1,19 @@
 """Names of devices and dtypes; what is not there is refused by name."""
 
+import contextlib
+from collections.abc import Iterator
+
 import pytest
 import torch
 
 from embstore.errors import UsageError
-from embstore.models.devices import choose_device, choose_devices, choose_dtype, share_cores
+from embstore.models.devices import (
+    choose_device,
+    choose_devices,
+    choose_dtype,
+    current,
+    share_cores,
+)
 
 
 def cards(monkeypatch: pytest.MonkeyPatch, n: int) -> None:
@@ -63,3 +72,19 @@ def test_processes_share_the_cores(threads: int, sharing: int, each: int) -> Non
         assert torch.get_num_threads() == each
     finally:
         torch.set_num_threads(before)
+
+
+def test_a_model_runs_while_its_card_is_the_current_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    entered: list[torch.device] = []
+
+    @contextlib.contextmanager
+    def note(device: torch.device) -> Iterator[None]:
+        entered.append(device)
+        yield
+
+    monkeypatch.setattr(torch.cuda, "device", note)
+    with current(torch.device("cpu")):
+        pass
+    assert entered == []
+    with current(torch.device("cuda:1")):
+        assert entered == [torch.device("cuda:1")]
