@@ -174,6 +174,27 @@ def test_an_adapter_on_a_quantised_model_is_refused(
         pass
 
 
+class Elsewhere(nn.Parameter):
+    """A weight on a card that this machine need not have."""
+
+    device = torch.device("cuda:1")
+
+
+@pytest.mark.parametrize("family", ["gpt2", None])
+def test_a_model_that_is_split_over_devices_is_refused(
+    family: str | None,
+    gpt: GPT,
+    make_model: Callable[..., nn.Module],
+    record: Callable[..., Recorder],
+) -> None:
+    model: Any = make_model(family) if family else gpt
+    last = model.transformer.h[-1]
+    part = next(part for part in last.modules() if isinstance(part, nn.LayerNorm))
+    part.weight = Elsewhere(part.weight.detach())
+    with pytest.raises(ModelError, match=r"split over several devices \(cpu, cuda:1\), .*put all"):
+        record(model, *([] if family else [words]))
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
