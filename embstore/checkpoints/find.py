@@ -3,7 +3,7 @@
 import json
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
@@ -142,7 +142,7 @@ def _find_in_folder(folder: Path, name: str | None, revisions: str | None) -> It
             revision = _of_trainer(folder, real.name)
             yield Candidate(name or real.parent.name, "folder", str(place), revision)
         else:
-            yield Candidate(name or real.name, "folder", str(place), Revision("local"))
+            yield Candidate(name or real.name, "folder", str(place), _of_trainer(folder, "local"))
         return
     # A link beside them, as "last", would be the same checkpoint once more.
     modules = _module_folders(folder)
@@ -210,12 +210,25 @@ def _of_trainer(folder: Path, label: str) -> Revision:
     if not isinstance(state, dict):
         return revision
     step, tokens = (_count(state.get(key)) for key in ("global_step", "num_input_tokens_seen"))
+    if revision.step is None and _may_be_earlier(state, step):
+        return revision
     return replace(
         revision,
         step=revision.step if step is None else step,
         # The Trainer writes 0 where it does not count.
         tokens_seen=tokens or revision.tokens_seen,
     )
+
+
+def _may_be_earlier(state: Mapping[str, object], last: int | None) -> bool:
+    """Tell whether the weights at the end may be those of the best step, and not of the last.
+
+    With ``load_best_model_at_end`` they are; the notes name the best step without it, too.
+    """
+    named, best = state.get("best_model_checkpoint"), _count(state.get("best_global_step"))
+    if best is None and isinstance(named, str):
+        best = parse_revision(Path(named).name).step
+    return best != last if best is not None else isinstance(named, str)
 
 
 def _count(noted: object) -> int | None:

@@ -230,9 +230,9 @@ def _base_of(located: Located, permissions: Permissions) -> tuple[Located, str]:
     try:
         config = json.loads(path.read_text(encoding="utf-8"))
         spec, revision = config["base_model_name_or_path"], config.get("revision")
-    except (OSError, ValueError, KeyError, AttributeError) as error:
+    except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
         raise ModelError(f"{located.name} has an {path.name} that names no base model") from error
-    if not isinstance(spec, str):
+    if not isinstance(spec, str) or not spec.strip():
         raise ModelError(f"{located.name} has an {path.name} that names no base model")
     beside = located.folder / spec
     if not Path(spec).exists() and beside.is_dir():

@@ -11,11 +11,18 @@ from embstore.errors import ModelError, UsageError
 
 # No number has so many digits, and Python refuses to read thousands of them.
 _DIGITS = r"\d{1,40}"
+# Ends a number. Behind few digits a separator with more of them leaves open where it ends.
+_END, _NO_MORE = r"(?![a-z0-9]|[.,]\d)", r"(?!_\d)"
+# With thousands set apart, with a unit, or plain.
+_COUNT = (
+    rf"(?P<number>\d{{1,3}}(?:(?:_\d{{3}})+|(?:,\d{{3}})+){_END}{_NO_MORE}"
+    rf"|{_DIGITS}(?:\.{_DIGITS})?(?=[km](?![a-z0-9]))"
+    rf"|\d{{1,3}}{_END}{_NO_MORE}|\d{{4,40}}{_END})(?P<unit>[km])?"
+)
 # As published: step1000 (Pythia), global_step1000 (BLOOM), checkpoint-1000 (Trainer),
 # stage1-step1000-tokens5B (OLMo), step-50K-105b (TinyLlama), iter_0001000 (Megatron).
 _STEP = re.compile(
-    r"(?:^|[^a-z])(?:global_?)?(?:step|checkpoint|ckpt|iter(?:ation)?)[-_]?"
-    rf"(?P<number>{_DIGITS})(?P<unit>k|m)?(?![a-z0-9])",
+    rf"(?:^|[^a-z])(?:global_?)?(?:step|checkpoint|ckpt|iter(?:ation)?)[-_]?{_COUNT}",
     re.IGNORECASE,
 )
 _TOKENS = re.compile(
@@ -130,9 +137,6 @@ def _number(pattern: re.Pattern[str], name: str) -> int | None:
         return None
     groups = match.groupdict()
     unit = _UNITS.get((groups.get("unit") or "").lower(), 1)
+    number = match["number"].replace("_", "").replace(",", "")
     # Rounded: 1.1 x 10^9 is no whole number in binary.
-    return (
-        round(float(groups["number"]) * unit)
-        if "." in match["number"]
-        else (int(match["number"]) * unit)
-    )
+    return round(float(number) * unit) if "." in number else int(number) * unit

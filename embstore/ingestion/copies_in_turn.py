@@ -7,7 +7,9 @@ of the series, not in that of who is done first.
 import threading
 
 from embstore.checkpoints.located import Located
-from embstore.ingestion.stopped import Stopped
+
+# For a run that is being stored: an ingest that ends waits no longer than three times this.
+_ENDING_SECONDS = 5.0
 
 
 class CopiesInTurn:
@@ -33,16 +35,14 @@ class CopiesInTurn:
     def wait(self, index: int) -> None:
         """Wait for earlier checkpoints with the same weights.
 
-        Raises:
-            Stopped: the ingest ends.
+        Where the ingest ends, these end with it, or are being stored; then nobody waits longer.
         """
         with self._changed:
             self._changed.wait_for(lambda: self._stopped or not self._has_earlier(index))
-            if self._has_earlier(index):
-                raise Stopped
+            self._changed.wait_for(lambda: not self._has_earlier(index), _ENDING_SECONDS)
 
     def stop(self) -> None:
-        """Keep nobody waiting."""
+        """Keep nobody waiting for long: what is measured is to be stored."""
         with self._changed:
             self._stopped = True
             self._changed.notify_all()

@@ -4,7 +4,11 @@ To tokenize a sample takes as long as the rest of planning, or longer the larger
 process plans for all machines of a cluster.
 """
 
+import logging
+from collections import Counter
+
 from embstore.choices import Sampling
+from embstore.common.messages import counted, listed
 from embstore.inputs.corpus import CorpusText
 from embstore.inputs.encoding import Tokenizer
 from embstore.inputs.shuffling import Shuffle
@@ -12,8 +16,10 @@ from embstore.inputs.text_documents import draw_documents
 from embstore.inputs.text_windows import draw_windows
 from embstore.inputs.windows import Windows
 
+_LOG = logging.getLogger(__name__)
+
 # What a tokenizer does with a text beyond its compiled rules.
-_BESIDE = ("truncation_side", "split_special_tokens")
+_BESIDE = ("split_special_tokens",)
 
 
 class DrawnWindows:
@@ -21,6 +27,7 @@ class DrawnWindows:
 
     def __init__(self) -> None:
         self._last: tuple[tuple[object, ...], Tokenizer, Windows] | None = None
+        self._told: set[tuple[str, str]] = set()
 
     def draw(
         self,
@@ -60,5 +67,34 @@ class DrawnWindows:
             seed=sampling.seed,
             shuffle=Shuffle.of(sampling.shuffle, sampling.seed),
         )
+        self._tell_of_special_tokens((text.corpus.sha256, sha256), tokenizer, windows)
         self._last = (key, tokenizer, windows)
         return windows
+
+    def _tell_of_special_tokens(
+        self, read: tuple[str, str], tokenizer: Tokenizer, windows: Windows
+    ) -> None:
+        """Warn where a text has what its tokenizer takes for special tokens, once of each."""
+        spelled = _special_in_text(tokenizer, windows)
+        if spelled and read not in self._told:
+            self._told.add(read)
+            _LOG.warning(
+                "%s in the windows, as %s, are spelled in the text and read as special tokens, "
+                "not as words; take them out of the text if that is not meant",
+                counted(sum(spelled.values()), "token"),
+                listed(spelled, most=3),
+            )
+
+
+def _special_in_text(tokenizer: Tokenizer, windows: Windows) -> dict[str, int]:
+    """Count the special tokens in windows that the tokenizer has not added itself, by name."""
+    known = getattr(tokenizer, "added_tokens_decoder", {})
+    # A word that is not known stands for itself.
+    unknown = getattr(tokenizer, "unk_token_id", None)
+    names = {i: str(token) for i, token in known.items() if token.special and i != unknown}
+    added = Counter(
+        tokenizer("", add_special_tokens=True, truncation=True, max_length=16)["input_ids"]
+    )
+    there = Counter(windows.ids[windows.attention_mask].tolist()) if names else Counter()
+    beyond = {names[i]: there[i] - windows.n_windows * added[i] for i in names}
+    return {name: n for name, n in beyond.items() if n > 0}

@@ -1,5 +1,6 @@
 """A tokenizer at work: text to the ids of one window, also of shuffled text."""
 
+import copy
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol, Self
@@ -25,7 +26,7 @@ class Encoder:
     """A tokenizer that fills windows of one length.
 
     Attributes:
-        tokenizer: turns text into ids.
+        tokenizer: turns text into ids, and cuts what is too much behind the end.
         window: the most tokens of a window, with special ones.
         special: the ids that it adds to each.
     """
@@ -47,6 +48,7 @@ class Encoder:
             UsageError: the window has no room for two tokens of text, or exceeds ``tokens``.
         """
         check_window(window, tokens)
+        tokenizer = _cutting_behind(tokenizer)
         empty = tokenizer("", add_special_tokens=True, truncation=True, max_length=max(window, 16))
         special = tuple(empty["input_ids"])
         least = len(special) + 2
@@ -104,3 +106,16 @@ class Encoder:
             else:
                 fewest = middle + 1
         return ends[most - 1] if ends else 0
+
+
+def _cutting_behind(tokenizer: Tokenizer) -> Tokenizer:
+    """Return a tokenizer that keeps the beginning of a text that is too long.
+
+    Some are set to keep the end, for prompts: of each window that would be a passage which depends
+    on how much was read. The user's own stays as it is.
+    """
+    if getattr(tokenizer, "truncation_side", None) != "left":
+        return tokenizer
+    other = copy.copy(tokenizer)
+    other.truncation_side = "right"  # type: ignore[attr-defined]
+    return other

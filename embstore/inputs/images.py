@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 SUFFIXES = frozenset((".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff"))
+# Pillow's modes of more than 8 bits, which it cuts off where it makes 8 of them; beside I;16.
+_WIDE = ("I", "F")
 
 
 def has_images(folder: str | Path) -> bool:
@@ -37,7 +39,8 @@ def open_images(folder: str | Path) -> "ImageFolder":
         folder: where the images are.
 
     Raises:
-        CorpusError: no such folder, no image in it, or one that cannot be read.
+        CorpusError: no such folder, no image in it, or one that cannot be read or has more than 8
+            bits.
     """
     path = Path(folder)
     if not path.is_dir():
@@ -143,4 +146,9 @@ def _decode(raw: bytes, path: Path, *, whole: bool) -> "Image":
             f"corpus {path.parent}: {path.name} cannot be read as an image ({error}); fetch "
             "it again or take it out"
         ) from error
+    if image.mode in _WIDE or image.mode.startswith("I;"):
+        raise CorpusError(
+            f"corpus {path.parent}: {path.name} has numbers of more than 8 bits (mode "
+            f"{image.mode}), of which most would be cut off at white; convert such images to 8 bits"
+        )
     return image

@@ -95,6 +95,20 @@ def telling_of_memory(name: str, device: str) -> Iterator[None]:
         ) from error
 
 
+@contextlib.contextmanager
+def current(device: torch.device) -> Iterator[None]:
+    """Make a graphics card the current one: kernels of Triton run there, whatever they are given.
+
+    Args:
+        device: where a model is; on any other kind nothing is done.
+    """
+    if device.type != "cuda":
+        yield
+        return
+    with torch.cuda.device(device):
+        yield
+
+
 def share_cores(sharing: int) -> None:
     """Let this process's models use their part of the cores, where several processes run models.
 

@@ -8,10 +8,16 @@ import torch
 from torch import Tensor, nn
 
 from embstore.common.float32 import all_of_float32
+from embstore.common.messages import counted
 from embstore.errors import ModelError
+from embstore.models.devices import current
 
 # Long enough for state-space convolutions, short enough to cost nothing.
 _TRIAL_LENGTH = 12
+# Low ids usually are special; of a small vocabulary no more than half of them.
+_MOSTLY_SPECIAL = 10
+# What a model may mask, or make other embeddings of.
+_TREATED_APART = ("pad_token_id", "mask_token_id")
 
 
 class Config(Protocol):
@@ -38,6 +44,9 @@ def trial_inputs(module: nn.Module, config: Config, *, rows: int) -> dict[str, T
         module: the model.
         config: its configuration.
         rows: number of sequences; of images there is one, which is as long as many.
+
+    Raises:
+        ModelError: its vocabulary has no two tokens to try it on.
     """
     weight = next(module.parameters())
     # On the CPU, also where another device is torch's default.
@@ -51,15 +60,39 @@ def trial_inputs(module: nn.Module, config: Config, *, rows: int) -> dict[str, T
             (1, channels, height, width), generator=generator, dtype=torch.float32, device="cpu"
         )
         return {"pixel_values": noise.to(weight.device, weight.dtype)}
-    # An end-of-text or padding id among them could be masked; low ids usually are special.
-    low = min(10, config.vocab_size - 1)
-    shape = (rows, _TRIAL_LENGTH)
-    ids = torch.randint(low, config.vocab_size, shape, generator=generator, device="cpu")
-    ids = ids.to(weight.device)
+    ids = _trial_ids(module, config, rows, generator).to(weight.device)
     if not config.is_encoder_decoder:
         return {"input_ids": ids}
     # Another input than the encoder's: shared embeddings would make the stacks look alike.
     return {"input_ids": ids, "decoder_input_ids": ids.flip(1)}
+
+
+def _trial_ids(module: nn.Module, config: Config, rows: int, generator: torch.Generator) -> Tensor:
+    """Draw the ids of a trial; the last of each row is another than its first.
+
+    So the row backwards is another row, and the last id can be exchanged for one that differs.
+    """
+    usable = _usable_ids(config)
+    if len(usable) <= 1:
+        raise ModelError(
+            f"the vocabulary of {name_of(module)} has {len(usable)} of "
+            f"{counted(config.vocab_size, 'token')} that can stand in a text, and two are needed "
+            "to find out what it is; it cannot be measured"
+        )
+    drawn = torch.randint(len(usable), (rows, _TRIAL_LENGTH), generator=generator, device="cpu")
+    alike = drawn[:, -1] == drawn[:, 0]
+    drawn[alike, -1] = (drawn[alike, -1] + 1) % len(usable)
+    return usable[drawn]
+
+
+def _usable_ids(config: Config) -> Tensor:
+    """Return the ids that most likely are plain tokens; of very few all that may be read."""
+    named = (getattr(config, name, None) for name in _TREATED_APART)
+    apart = torch.tensor([i for i in named if isinstance(i, int)], dtype=torch.int64, device="cpu")
+    every = torch.arange(config.vocab_size, device="cpu")
+    every = every[~torch.isin(every, apart)]
+    plain = every[every >= min(_MOSTLY_SPECIAL, config.vocab_size // 2)]
+    return plain if len(plain) > 1 else every
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,7 +119,8 @@ def forward(module: nn.Module, inputs: Mapping[str, Tensor], *, attentions: bool
     options = {} if "pixel_values" in inputs else {"use_cache": False}
     if attentions:
         options["output_attentions"] = True
-    output = module(**inputs, output_hidden_states=True, return_dict=True, **options)
+    with current(next(iter(inputs.values())).device):
+        output = module(**inputs, output_hidden_states=True, return_dict=True, **options)
     names = ("hidden_states", "encoder_hidden_states", "decoder_hidden_states")
     states = {name: output[name] for name in names if output.get(name) is not None}
     if not states:

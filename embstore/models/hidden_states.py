@@ -138,8 +138,9 @@ def hidden_batches(
 ) -> Iterator[HiddenBatch]:
     """Yield the hidden states of all windows, ``batch_size`` windows at a time.
 
-    The decoder of an encoder-decoder reads the same window shifted right by its
-    start token, as in training. Nothing of a batch is kept once the next is asked for.
+    The decoder of an encoder-decoder reads the same window shifted right by its start token, or
+    where the family has none by its last, as in training. Nothing of a batch is kept once the next
+    is asked for.
 
     Windows of unequal lengths come the longest first, each batch cut behind its longest: what is
     fed costs as much as its tokens. Padding is fed only where it reaches no token.
@@ -223,8 +224,9 @@ def _forward_batch(
     read: dict[Stack, NDArray[np.int64]] = {layout.stack: ids for layout in model.stacks}
     inputs = {name: _on_device(array, model) for name, array in windows.inputs(rows).items()}
     if model.facts.kind == "encoder-decoder":
-        shifted = inputs["input_ids"].roll(1, dims=1)
-        shifted[:, 0] = model.decoder_start_token_id or 0
+        shifted = _shifted(
+            inputs["input_ids"], inputs["attention_mask"], model.decoder_start_token_id
+        )
         read["decoder"] = shifted.cpu().numpy()
         inputs |= {
             "decoder_input_ids": shifted,
@@ -265,6 +267,14 @@ def _forward_batch(
         return HiddenBatch(rows.start, states, mask, read, seconds, token_numbers=made)
     width = windows.ids.shape[1]
     return HiddenBatch(int(rows.min()), states, mask, read, seconds, rows, width, made)
+
+
+def _shifted(ids: Tensor, mask: Tensor, start: int | None) -> Tensor:
+    """Return windows as a decoder reads them, one token later; without a start their last first."""
+    shifted = ids.roll(1, dims=1)
+    last = mask.sum(dim=1, keepdim=True) - 1
+    shifted[:, 0] = ids.gather(1, last)[:, 0] if start is None else start
+    return shifted
 
 
 def _token_numbers(

@@ -12,11 +12,13 @@ import torch
 import transformers
 from torch import nn
 
+from embstore.checkpoints.located import Located
 from embstore.checkpoints.silence import quiet
 from embstore.errors import ModelError
 from embstore.models.adapters import MERGING
+from embstore.models.base_on_disk import is_as_on_disk
 from embstore.models.heads import headed_class, no_head, without_head
-from embstore.models.load import NOTHING, Beside, Weights
+from embstore.models.load import NOTHING, Beside, Weights, refusing
 from embstore.models.shared_copy import shared_copy
 from embstore.models.stacks import reading_config, text_stack
 from embstore.models.weight_changes import changes_of
@@ -79,10 +81,34 @@ class LiveModel:
 
         Its checkpoints are of the adapter alone, and are read with a base that is not quantised.
         """
-        if not getattr(self.saved, "peft_config", None):
+        if not self.is_adapted:
             return None
         named = self.saved.named_parameters()
         return next((name for name, weight in named if _is_packed(weight)), None)
+
+    @property
+    def is_adapted(self) -> bool:
+        """Whether its checkpoints are those of an adapter, without the model beneath."""
+        return bool(getattr(self.saved, "peft_config", None))
+
+    def has_base(self, base: Located) -> bool:
+        """Tell whether the model beneath its adapter is that of some files, number for number.
+
+        Args:
+            base: the files that its checkpoints are read with.
+
+        Returns:
+            False where it has the same numbers with fewer digits, or that cannot be told.
+
+        Raises:
+            ModelError: it is another model.
+        """
+        adapters = getattr(self.saved, "peft_config", {}).values()
+        begun = [getattr(adapter, "init_lora_weights", None) for adapter in adapters]
+        # As PiSSA and OLoRA, which leave less in the weights that they adapt.
+        reworked = any(isinstance(how, str) and how != "gaussian" for how in begun)
+        with refusing(base, "read the weights of"):
+            return is_as_on_disk(self._whole, base, name=self.name, reworked=reworked)
 
     @property
     def config(self) -> transformers.PretrainedConfig:

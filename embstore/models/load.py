@@ -34,6 +34,8 @@ from embstore.models.stacks import auto_class, is_encoder_alone, named_class, te
 BUILDING = threading.Lock()
 
 _WITHOUT = "leave the head out"
+# Of which there is none.
+_NO_FOLDER = "no-adapter"
 
 
 @dataclass(frozen=True)
@@ -104,12 +106,14 @@ def read_weights(
             if "scaled_dot_product_attention" not in str(error):
                 raise
             weights = _make(located, config, dtype, "eager", beside)
-    _check_finite(weights.headed or weights.module, located.name)
+    with refusing(located, "check the weights of"):
+        _check_finite(weights.headed or weights.module, located.name)
     try:
         if weights.headed is not None:
             weights.headed.to(device).eval()
         weights.module.to(device).eval()
-    except RuntimeError as error:
+    except Exception as error:
+        # Also a quantiser may refuse it, with an error of any kind.
         raise ModelError(
             f"{located.name} cannot be moved to {device}: {one_line(error)}; try another device"
         ) from error
@@ -251,7 +255,7 @@ def _read(
 def _whole(located: Located) -> Located:
     """Return the model that is read: of an adapter its base."""
     whole = located.base or located
-    if (whole.folder / "adapter_config.json").is_file():
+    if not whole.gguf_file and (whole.folder / "adapter_config.json").is_file():
         # Transformers would load the adapter, with whatever base it names, in its place.
         raise ModelError(
             f"{whole.name} has an adapter_config.json beside its own weights, so that it is not "
@@ -269,7 +273,10 @@ def _options(
         "dtype": dtype,
         "attn_implementation": attention,
     }
-    if not whole.gguf_file:
+    if whole.gguf_file:
+        # Else transformers would load an adapter that lies beside the file in its place.
+        options["adapter_kwargs"] = {"subfolder": _NO_FOLDER}
+    else:
         # Unless told, transformers takes pickled weights where it finds no others.
         options["use_safetensors"] = not whole.pickled
     if is_encoder_alone(config):
@@ -297,8 +304,12 @@ def _from_pretrained(
 
 def _check_finite(module: nn.Module, name: str) -> None:
     for key, weight in module.named_parameters():
+        numbers = weight.detach()
+        if numbers.is_floating_point() and numbers.dtype.itemsize == 1:
+            # Those of one byte have no sum on most devices.
+            numbers = numbers.float()
         # A sum takes no memory, but may overflow.
-        if not torch.isfinite(weight.detach().sum()) and not torch.isfinite(weight).all():
+        if not torch.isfinite(numbers.sum()) and not torch.isfinite(numbers).all():
             raise ModelError(
                 f"{name} holds weights that are not finite, {key} first; its file is damaged or "
                 "its training diverged; get another checkpoint"

@@ -21,9 +21,10 @@ from embstore.models.attention_maps import AttentionMaps, find_attention
 from embstore.models.fast_linears import LinearKernel, speed_up_linears
 from embstore.models.forward_pass import takes_images
 from embstore.models.gguf_files import read_once
+from embstore.models.heads import bare_model
 from embstore.models.layout import StackLayout
 from embstore.models.lens import Lens
-from embstore.models.load import NOTHING, Beside, Weights, read_weights, refusing
+from embstore.models.load import BUILDING, NOTHING, Beside, Weights, read_weights, refusing
 from embstore.models.stacks import decoder_start, hidden_size, longest, reading_config
 from embstore.models.structure import probe
 from embstore.models.tail import find_tail
@@ -40,6 +41,7 @@ _PADDED_POSITIONS = {
 class LoadedModel:
     """A model in evaluation mode without its language-model head, and what is known of it.
 
+    ``decoder_start_token_id`` is None for a decoder that begins with the last token of a window.
     ``lens`` is its head, and ``maps`` where its attention can be had, where they are wanted.
     """
 
@@ -172,7 +174,7 @@ def examine(
         architecture=config.model_type,
         n_layers=sum(stack.n_layers for stack in found.stacks),
         hidden_size=hidden_size(config),
-        n_parameters=weights.n_parameters or sum(p.numel() for p in module.parameters()),
+        n_parameters=weights.n_parameters or _n_parameters(module, located, config),
         # Images have no vocabulary.
         vocab_size=None if takes_images(module) else config.vocab_size,
         context_length=context,
@@ -195,6 +197,18 @@ def examine(
         lens=lens,
         maps=maps,
     )
+
+
+def _n_parameters(
+    module: torch.nn.Module, located: Located, config: transformers.PretrainedConfig
+) -> int:
+    """Count the weights of a model, quantised ones as what they stand for."""
+    if getattr(config, "quantization_config", None) is not None:
+        # Two may be packed into one byte, or all of them kept in buffers.
+        with refusing(located, "build"), BUILDING:
+            remote_code = (located.base or located).remote_code
+            module = bare_model(config, remote_code=remote_code)
+    return sum(weight.numel() for weight in module.parameters())
 
 
 def _restore(

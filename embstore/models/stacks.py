@@ -8,6 +8,9 @@ from transformers import AutoModel, AutoModelForTextEncoding
 
 from embstore.errors import ModelError
 
+# Trained with the last token of a text, which names its language, in front of it.
+_BEGINNING_WITH_THE_LAST = {"mbart", "plbart"}
+
 
 def reading_config(
     whole: transformers.PretrainedConfig, name: str
@@ -110,14 +113,21 @@ def longest(config: transformers.PretrainedConfig, key: str) -> list[int]:
 
 
 def decoder_start(config: transformers.PretrainedConfig) -> int | None:
-    """Return the token that a decoder begins with; None for a model without one."""
+    """Return the token that a decoder begins with.
+
+    Returns:
+        None for a model without a decoder, and where that begins with the last token of what is
+        read.
+    """
     if not config.is_encoder_decoder:
         return None
     candidates = [getattr(config, "decoder_start_token_id", None)]
+    if candidates[0] is None and config.model_type in _BEGINNING_WITH_THE_LAST:
+        return None
     # T5Gemma begins with its decoder's first token.
     candidates += [stack.bos_token_id for stack in _stacks(config)[1:]]
     candidates.append(getattr(config, "pad_token_id", None))
-    return next((token for token in candidates if isinstance(token, int)), None)
+    return next((token for token in candidates if isinstance(token, int)), 0)
 
 
 def _stacks(config: transformers.PretrainedConfig) -> tuple[transformers.PretrainedConfig, ...]:

@@ -16,6 +16,7 @@ from embstore.checkpoints.silence import quiet
 from embstore.common.float32 import all_of_float32
 from embstore.common.messages import one_line
 from embstore.errors import ModelError
+from embstore.models.devices import current
 from embstore.models.forward_pass import Config, block_input, block_output, name_of, trial_inputs
 from embstore.models.layout import Capture, StackLayout
 from embstore.models.shared_copy import copy_sharing
@@ -137,7 +138,8 @@ def _refused(headed: nn.Module, why: str) -> ModelError:
 
 
 def _logits_of(module: nn.Module, inputs: Mapping[str, Tensor]) -> Tensor:
-    output = module(**inputs, use_cache=False, return_dict=True)
+    with current(inputs["input_ids"].device):
+        output = module(**inputs, use_cache=False, return_dict=True)
     logits = output.get("logits")
     if not isinstance(logits, Tensor):
         raise ModelError(f"{name_of(module)} returns no logits; leave the head out")
@@ -167,7 +169,8 @@ def _run(
     for capture in layout.captured:
         block = base.get_submodule(paths[capture.block])
         block.register_forward_hook(_keep(captured, capture), with_kwargs=True)
-    output = alone(**inputs, output_hidden_states=True, return_dict=True, use_cache=False)
+    with current(inputs["input_ids"].device):
+        output = alone(**inputs, output_hidden_states=True, return_dict=True, use_cache=False)
     returned = zip(layout.returned, output[layout.output], strict=True)
     states = {key: state for key, state in returned if key is not None} | captured
     return output["logits"], states[LayerKey(layout.stack, layout.n_layers, "block")], forms

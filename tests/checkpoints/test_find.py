@@ -85,6 +85,35 @@ def test_the_trainers_count_goes_before_the_folders_name(output: Path) -> None:
         assert find(str(output))[1].revision == Revision("checkpoint-500", 500, None)
 
 
+@pytest.mark.parametrize(
+    ("best", "step"),
+    [
+        ({}, 1000),
+        ({"best_model_checkpoint": None, "best_global_step": None}, 1000),
+        ({"best_model_checkpoint": "output/checkpoint-1000"}, 1000),
+        ({"best_model_checkpoint": "output/checkpoint-500"}, None),
+        ({"best_model_checkpoint": "output/elsewhere"}, None),
+        ({"best_model_checkpoint": "output/checkpoint-500", "best_global_step": 500}, None),
+        ({"best_model_checkpoint": "output/checkpoint-1000", "best_global_step": 1000}, 1000),
+    ],
+)
+def test_the_model_above_its_checkpoints_has_the_last_step_unless_it_may_be_the_best(
+    output: Path, tiny_llama: Path, best: dict[str, object], step: int | None
+) -> None:
+    for file in tiny_llama.iterdir():
+        shutil.copy(file, output / file.name)
+    state = json.dumps({"global_step": 1000, "num_input_tokens_seen": 512_000, **best})
+    for folder in (output, output / "checkpoint-1000"):
+        (folder / "trainer_state.json").write_text(state)
+    tokens = step and 512_000
+    (alone,) = find(str(output))
+    assert alone.revision == Revision("local", step, tokens)
+    found = {c.revision.name: c.revision for c in find(str(output), revisions="all")}
+    assert found["final"] == Revision("final", step, tokens)
+    # A checkpoint has the weights of its own step, whichever was the best until then.
+    assert found["checkpoint-1000"] == Revision("checkpoint-1000", 1000, 512_000)
+
+
 def test_a_folder_without_models(tmp_path: Path) -> None:
     (tmp_path / "checkpoint-1").mkdir()
     with pytest.raises(ModelError, match=r"holds no config\.json.*or one of checkpoint folders"):

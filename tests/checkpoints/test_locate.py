@@ -287,6 +287,10 @@ def test_adapters_of_equal_tensors_and_other_settings_are_no_copies(adapter: Pat
     [
         ("{}", "names no base model"),
         ('{"base_model_name_or_path": null}', "names no base model"),
+        ('{"base_model_name_or_path": ""}', "names no base model"),
+        ("[]", "names no base model"),
+        ("null", "names no base model"),
+        ('"base_model_name_or_path"', "names no base model"),
         ('{"base_model_name_or_path": "lab/nothing"}', "is an adapter; its base: no such model"),
     ],
 )

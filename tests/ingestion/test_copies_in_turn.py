@@ -8,8 +8,8 @@ import pytest
 
 from embstore.checkpoints.locate import locate
 from embstore.checkpoints.located import Located
+from embstore.ingestion import copies_in_turn
 from embstore.ingestion.copies_in_turn import CopiesInTurn
-from embstore.ingestion.stopped import Stopped
 
 
 @pytest.fixture
@@ -39,12 +39,26 @@ def test_only_an_earlier_one_with_the_same_weights_is_waited_for(located: Locate
     assert not last.is_alive()
 
 
-def test_nobody_is_kept_waiting_at_the_end(located: Located) -> None:
+def test_at_the_end_an_earlier_one_is_waited_for_until_it_ends(located: Located) -> None:
     copies = CopiesInTurn()
     for index in range(2):
         copies.begin(index, located)
     copies.stop()
-    # This one could be stored; the other one's original is not.
     copies.wait(0)
-    with pytest.raises(Stopped):
-        copies.wait(1)
+    # The first may be just being stored.
+    last = waits(copies, 1)
+    assert last.is_alive()
+    copies.end(0)
+    last.join(4)
+    assert not last.is_alive()
+
+
+def test_at_the_end_nobody_is_kept_waiting_for_long(
+    located: Located, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(copies_in_turn, "_ENDING_SECONDS", 0.01)
+    copies = CopiesInTurn()
+    for index in range(2):
+        copies.begin(index, located)
+    copies.stop()
+    copies.wait(1)

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tokenizers.processors import TemplateProcessing
 from transformers import PreTrainedTokenizerFast
 
 from embstore.choices import Sampling
@@ -69,10 +70,12 @@ def test_another_tokenizer_draws_anew_even_where_its_compiled_rules_are_equal(
 ) -> None:
     drawn = DrawnWindows()
     first = draw(drawn, corpus, tokenizer())
-    # Cuts a text that is too long at its beginning.
-    other = draw(drawn, corpus, tokenizer(truncation_side="left"))
+    # Spells special tokens out that a text has, of which this one has none.
+    other = draw(drawn, corpus, tokenizer(split_special_tokens=True))
     assert other is not first
-    assert other.sha256 != first.sha256
+    # Which end of a text it keeps elsewhere is all one.
+    left = tokenizer(split_special_tokens=True, truncation_side="left")
+    assert draw(drawn, corpus, left) is other
 
 
 def test_a_tokenizer_that_is_not_compiled_draws_each_time(corpus: CorpusText) -> None:
@@ -83,3 +86,32 @@ def test_a_tokenizer_that_is_not_compiled_draws_each_time(corpus: CorpusText) ->
     drawn = DrawnWindows()
     found = [drawn.draw(corpus, Slow(), "same", Sampling(**ASKED), 32) for _ in range(2)]
     assert found[0] is not found[1]
+
+
+def test_special_tokens_that_the_text_spells_are_told_once(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = tmp_path / "text.txt"
+    path.write_text(" ".join(f"w{10 + i % 150} <|end|> unknown" for i in range(300)))
+    drawn = DrawnWindows()
+    with open_corpus(path) as text:
+        windows = [
+            draw(drawn, text, tokenizer(eos_token="<|end|>"), seed=seed).ids for seed in (0, 1)
+        ]
+        assert draw(drawn, text, tokenizer()).ids.max() < tiny_models.VOCAB
+    (record,) = caplog.records
+    n = int((windows[0] == tiny_models.VOCAB).sum())
+    assert 15 < n < 30
+    assert record.message.startswith(f"{n} tokens in the windows, as <|end|>, are spelled in the")
+
+
+def test_special_tokens_that_the_tokenizer_adds_are_no_matter(
+    corpus: CorpusText, caplog: pytest.LogCaptureFixture
+) -> None:
+    by = tokenizer(eos_token="<|end|>")
+    by.backend_tokenizer.post_processor = TemplateProcessing(
+        single="$A <|end|>", special_tokens=[("<|end|>", tiny_models.VOCAB)]
+    )
+    windows = draw(DrawnWindows(), corpus, by)
+    assert (windows.ids[:, -1] == tiny_models.VOCAB).all()
+    assert not caplog.records

@@ -60,6 +60,14 @@ def test_an_image_has_the_channels_asked_for(tmp_path: Path) -> None:
     assert np.asarray(images.read(0, mode="L")).shape == (5, 7)
 
 
+@pytest.mark.parametrize(("dtype", "suffix"), [("<u2", ".png"), ("<i4", ".tif"), ("<f4", ".tif")])
+def test_an_image_of_more_than_8_bits_is_refused(tmp_path: Path, dtype: str, suffix: str) -> None:
+    write_images(tmp_path, 1)
+    Image.fromarray(np.full((5, 7), 300, dtype=dtype)).save(tmp_path / f"wide{suffix}")
+    with pytest.raises(CorpusError, match=rf"wide\{suffix} has numbers .* convert such images"):
+        open_images(tmp_path)
+
+
 def test_no_folder_or_no_image(tmp_path: Path) -> None:
     with pytest.raises(CorpusError, match="no such folder of images; check the path"):
         open_images(tmp_path / "nowhere")

@@ -167,3 +167,26 @@ def test_shuffled_tokens_are_those_of_the_window(tmp_path: Path) -> None:
 def test_what_cannot_be_shuffled_is_refused(shuffle: str, said: str) -> None:
     with pytest.raises(UsageError, match=said):
         Shuffle.of(shuffle, 0)
+
+
+@pytest.mark.parametrize("shuffle", ["none", "words", "tokens"])
+def test_a_tokenizer_that_keeps_the_end_of_a_text_reads_the_same_passages(
+    tmp_path: Path, shuffle: str
+) -> None:
+    path = tmp_path / "text.txt"
+    path.write_text(" ".join(f"w{10 + i % 150}" for i in range(3000)))
+    right, left = (
+        PreTrainedTokenizerFast(
+            tokenizer_object=tiny_models.words(), unk_token="w3", truncation_side=side
+        )
+        for side in ("right", "left")
+    )
+    with open_corpus(path) as text:
+        found = [
+            draw_windows(text, it, tokens=320, window=32, seed=2, shuffle=Shuffle.of(shuffle, 2))
+            for it in (right, left)
+        ]
+    assert found[0].ids.tolist() == found[1].ids.tolist()
+    # The tokenizer itself still does what its owner has set.
+    assert left.truncation_side == "left"
+    assert left("w10 w11 w12", truncation=True, max_length=2)["input_ids"] == [11, 12]

@@ -95,6 +95,16 @@ def test_long_texts_are_cut_and_special_tokens_count(corpus: CorpusText) -> None
     assert (ends == 2).all()
 
 
+def test_a_long_text_is_cut_behind_also_where_the_tokenizer_keeps_the_end(
+    corpus: CorpusText,
+) -> None:
+    left = PreTrainedTokenizerFast(
+        tokenizer_object=tiny_models.words(), unk_token="w3", truncation_side="left"
+    )
+    windows = draw_documents(corpus, left, tokens=8192, window=4, seed=0)
+    assert sorted(texts_of(windows)) == sorted(" ".join(t.split()[:4]) for t in SENTENCES)
+
+
 def test_padding_is_behind_each_text_and_masked() -> None:
     windows = padded([[5, 6], [7, 8, 9]], 0, n_texts=4)
     assert windows.ids.tolist() == [[5, 6, 0], [7, 8, 9]]

@@ -1,5 +1,8 @@
 """Names of devices and dtypes; what is not there is refused by name."""
 
+import contextlib
+from collections.abc import Iterator
+
 import pytest
 import torch
 
@@ -9,6 +12,7 @@ from embstore.models.devices import (
     choose_device,
     choose_devices,
     choose_dtype,
+    current,
     share_cores,
     telling_of_memory,
 )
@@ -99,3 +103,19 @@ def test_batches_are_as_large_as_a_card_has_room_for(
     assert batch_bytes_on(torch.device("cpu")) == batch_bytes_on(torch.device("mps")) == BATCH_BYTES
     assert lens._block_bytes(torch.device("cuda")) == logits
     assert lens._block_bytes(torch.device("cpu")) == lens.BLOCK_BYTES
+
+
+def test_a_model_runs_while_its_card_is_the_current_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    entered: list[torch.device] = []
+
+    @contextlib.contextmanager
+    def note(device: torch.device) -> Iterator[None]:
+        entered.append(device)
+        yield
+
+    monkeypatch.setattr(torch.cuda, "device", note)
+    with current(torch.device("cpu")):
+        pass
+    assert entered == []
+    with current(torch.device("cuda:1")):
+        assert entered == [torch.device("cuda:1")]

@@ -1,5 +1,6 @@
 """A GGUF file gives the model that was written into it, or one drawn by a seed."""
 
+import json
 import os
 import shutil
 import struct
@@ -116,6 +117,15 @@ def test_the_file_is_read_once_for_configuration_and_weights(
     read(located)
     assert len(opened) == 2
     assert (gguf.GGUFReader, gguf.get_tensor_name_map) == (plain, names)
+
+
+def test_an_adapter_beside_the_file_is_none_of_it(located: Located, tiny_llama: Path) -> None:
+    settings = {"peft_type": "LORA", "base_model_name_or_path": str(tiny_llama), "r": 2}
+    (located.folder / "adapter_config.json").write_text(json.dumps(settings))
+    found = read(located)
+    expected = dict(AutoModel.from_pretrained(tiny_llama).named_parameters())
+    assert found.keys() == expected.keys()
+    assert all(torch.equal(found[key], weight) for key, weight in expected.items())
 
 
 def test_a_file_that_changed_is_read_anew(located: Located) -> None:

@@ -10,11 +10,13 @@ from pathlib import Path
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
-from transformers import LlamaConfig, LlamaForCausalLM
+from torch import nn
+from transformers import LlamaConfig, LlamaForCausalLM, LlamaModel
 
 from embstore.checkpoints.locate import locate
 from embstore.checkpoints.located import Located
 from embstore.errors import ModelError
+from embstore.models import load
 from embstore.models.description import describe, model_size
 from embstore.models.load import Weights, read_weights
 from embstore.models.loaded import load_config, load_model, load_tokenizer
@@ -99,6 +101,29 @@ def test_weights_whose_sum_overflows_are_finite(tiny_llama: Path, tmp_path: Path
     save_file(state, folder / "model.safetensors", metadata={"format": "pt"})
     found = weights_of(read(folder_of(folder), torch.float16))
     assert not torch.isfinite(found["layers.1.mlp.up_proj.weight"].sum())
+
+
+def test_numbers_of_one_byte_are_looked_at() -> None:
+    """They have no sum of their own on most devices."""
+    weights = torch.ones(3, dtype=torch.float8_e4m3fn)
+    module = nn.ParameterDict({"w": nn.Parameter(weights, requires_grad=False)})
+    load._check_finite(module, "model")
+    module["w"].data = torch.tensor([1.0, float("nan")]).to(torch.float8_e4m3fn)
+    with pytest.raises(ModelError, match="model holds weights that are not finite, w first"):
+        load._check_finite(module, "model")
+
+
+def test_a_model_that_refuses_to_be_moved(
+    tiny_llama: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As of bitsandbytes, whose error is none of torch."""
+
+    def refuse(*_: object) -> None:
+        raise ValueError("`.to` is not supported for `8-bit` models\nand more")
+
+    monkeypatch.setattr(LlamaModel, "to", refuse)
+    with pytest.raises(ModelError, match=r"cannot be moved to cpu: `\.to` .* and more; try anoth"):
+        read(folder_of(tiny_llama))
 
 
 def test_weights_that_leave_layers_random_are_refused(tiny_llama: Path, tmp_path: Path) -> None:

@@ -2,9 +2,11 @@
 
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
+from torch import nn
 from transformers import AutoTokenizer
 
 from embstore.checkpoints.locate import locate
@@ -97,3 +99,29 @@ def test_positions_behind_the_padding_index_are_not_for_text() -> None:
     located = RobertaConfig(max_position_embeddings=514, pad_token_id=1)
     unlimited = PreTrainedTokenizerFast(tokenizer_object=tiny_models.words())
     assert context_length(located, unlimited) == 512
+
+
+class Packed(nn.Module):
+    """A linear layer that keeps its numbers as quantisers do, where no parameters are."""
+
+    def __init__(self, linear: nn.Linear) -> None:
+        super().__init__()
+        self.register_buffer("packed", linear.weight.detach())
+
+    def forward(self, states: torch.Tensor) -> torch.Tensor:
+        return nn.functional.linear(states, self.get_buffer("packed"))
+
+
+def test_the_weights_of_a_quantised_model_are_counted_as_what_they_stand_for(
+    tiny_llama: Path,
+) -> None:
+    located = locate(str(tiny_llama))
+    config = load_config(located)
+    weights = read_weights(located, config, device=torch.device("cpu"), dtype=torch.float32)
+    module: Any = weights.module
+    n_parameters = sum(weight.numel() for weight in module.parameters())
+    for layer in module.layers:
+        layer.mlp.up_proj = Packed(layer.mlp.up_proj)
+    config.quantization_config = {"quant_method": "gptq", "bits": 4}
+    facts = examine(weights, located, config, fast_linears=False).facts
+    assert facts.n_parameters == n_parameters

@@ -16,7 +16,10 @@ from transformers import (
     Gemma3Config,
     LlamaConfig,
     LlamaForCausalLM,
+    MBartConfig,
     MusicgenConfig,
+    PLBartConfig,
+    PretrainedConfig,
     PreTrainedModel,
     T5Config,
     T5EncoderModel,
@@ -25,7 +28,7 @@ from transformers import (
 
 from embstore.checkpoints.locate import locate
 from embstore.errors import ModelError
-from embstore.inputs.windows import Windows
+from embstore.inputs.windows import Windows, padded
 from embstore.models.description import describe, model_size
 from embstore.models.hidden_states import hidden_batches
 from embstore.models.loaded import LoadedModel
@@ -98,6 +101,31 @@ def test_the_text_stack_of_a_model_of_pairs(tiny_llama: Path, tmp_path: Path) ->
     with torch.inference_mode():
         expected = whole.text_model(input_ids=torch.from_numpy(IDS)).last_hidden_state
     torch.testing.assert_close(states_of(loaded)[LayerKey("decoder", 3, "final_norm")], expected)
+
+
+@pytest.mark.parametrize("kind", [MBartConfig, PLBartConfig])
+def test_a_decoder_that_begins_with_the_last_token_of_a_text(
+    kind: type[PretrainedConfig], tiny_llama: Path, tmp_path: Path
+) -> None:
+    """As these are trained: the last token names the language; they shift by themselves here."""
+    torch.manual_seed(0)
+    sizes = {f"{stack}_{key}": n for stack in ("encoder", "decoder")
+             for key, n in (("layers", 3), ("attention_heads", 2), ("ffn_dim", 64))}  # fmt: skip
+    config = kind(d_model=32, vocab_size=200, max_position_embeddings=128, **sizes)
+    whole = AutoModel.from_config(config).eval()
+    loaded = tiny_models.load(save(whole, tmp_path / "whole", tiny_llama))
+    assert loaded.decoder_start_token_id is None
+    rows = [IDS[0].tolist(), IDS[1, :6].tolist()]
+    (batch,) = hidden_batches(loaded, padded(rows, 0), batch_size=2)
+    assert batch.ids["decoder"][:, 0].tolist() == [rows[0][-1], rows[1][-1]]
+    for row in range(2):
+        with torch.inference_mode():
+            expected = whole(input_ids=torch.tensor([rows[row]]), output_hidden_states=True)
+        found = batch.states[LayerKey("decoder", 1, "block")][row, : len(rows[row])]
+        # Padding makes products of other shapes, which round another way.
+        torch.testing.assert_close(
+            found, expected.decoder_hidden_states[1][0], rtol=1e-4, atol=1e-5
+        )
 
 
 def test_an_encoder_and_a_decoder_with_a_configuration_each(

@@ -281,3 +281,19 @@ def test_where_no_wider_copy_can_be_made_rounding_of_the_dtype_is_allowed(
         for by in (0.001, 0.005)
     ]
     assert kinds == ["decoder", "encoder"]
+
+
+@pytest.mark.parametrize("vocab_size", [3, 9, 11])
+@pytest.mark.parametrize(("family", "kind"), [("bert", "encoder"), ("llama", "decoder")])
+def test_few_tokens_are_enough_to_tell_an_encoder(family: str, kind: str, vocab_size: int) -> None:
+    torch.manual_seed(0)
+    settings: dict[str, Any] = {"num_hidden_layers": 2, "num_attention_heads": 2}
+    settings |= {"hidden_size": 32, "intermediate_size": 64, "vocab_size": vocab_size}
+    config = AutoConfig.for_model(family, **settings, pad_token_id=0)
+    assert probed(AutoModel.from_config(config).eval()).kind == kind
+
+
+def test_a_vocabulary_of_one_token_tells_nothing() -> None:
+    config = AutoConfig.for_model("gpt2", n_layer=2, n_head=2, n_embd=32, vocab_size=1)
+    with pytest.raises(ModelError, match="GPT2Model has 1 of 1 token that can stand in a text"):
+        probed(AutoModel.from_config(config).eval())

@@ -15,7 +15,8 @@ def serve(descriptor: int, sharing: int) -> None:
     """Measure what comes through a pipe, and send back how far it is and what it gave.
 
     The process ends when its other end is closed, at once and whatever it is doing: the ingest
-    has ended, perhaps because it was killed.
+    has ended, perhaps because it was killed. It also ends after an error of CUDA, which leaves
+    the device unusable for it.
 
     Args:
         descriptor: of the pipe.
@@ -26,7 +27,11 @@ def serve(descriptor: int, sharing: int) -> None:
     jobs: SimpleQueue[Job | Exception] = SimpleQueue()
     threading.Thread(target=_receive, args=(pipe, jobs), name="jobs", daemon=True).start()
     while True:
-        pipe.send(_answer(jobs.get(), pipe))
+        answer = _answer(jobs.get(), pipe)
+        pipe.send(answer)
+        if isinstance(answer, Failed) and answer.ends:
+            # At once: what would be tidied up on the device cannot be reached.
+            os._exit(1)
 
 
 def _receive(pipe: "Connection[Answer, Job]", jobs: "SimpleQueue[Job | Exception]") -> None:
@@ -47,4 +52,13 @@ def _answer(job: Job | Exception, pipe: "Connection[Answer, Job]") -> Answer:
         return measure_job(job, lambda *report: pipe.send(Progressed(report)))
     except Exception as error:
         # The error itself may hold what cannot be sent.
-        return Failed(reason_of(error))
+        return Failed(reason_of(error), ends=_has_lost_device(error))
+
+
+def _has_lost_device(error: BaseException | None) -> bool:
+    """Tell whether CUDA has failed, after which nothing runs in this process any more."""
+    while error is not None:
+        if type(error).__name__ == "AcceleratorError" or "CUDA error" in str(error):
+            return True
+        error = error.__cause__ or error.__context__
+    return False

@@ -14,9 +14,10 @@ class Progressed:
 
 @dataclass(frozen=True)
 class Failed:
-    """Why a job could not be done, one line."""
+    """Why a job could not be done, one line, and whether the process ends with it."""
 
     reason: str
+    ends: bool = False
 
 
 Answer = Progressed | Failed | Result

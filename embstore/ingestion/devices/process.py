@@ -83,6 +83,10 @@ class DeviceProcess:
                 "ran out, use fewer devices at once or a smaller batch size"
             ) from error
         if isinstance(answer, Failed):
+            if answer.ends:
+                pipe.close()
+                self._running = None
+                process.wait()
             raise MeasurementError(answer.reason)
         return answer
 

@@ -4,7 +4,7 @@ import tempfile
 from pathlib import Path
 
 from embstore.checkpoints.find import Candidate
-from embstore.checkpoints.locate import fingerprinted, locate_files
+from embstore.checkpoints.locate import fetch_weights, fingerprinted, locate_files
 from embstore.checkpoints.located import Located, Permissions
 from embstore.checkpoints.revisions import Revision
 from embstore.checkpoints.tokenizer_files import requested_tokenizer
@@ -28,6 +28,27 @@ def located_in(name: str, folder: Path, revision: Revision, permissions: Permiss
     """
     candidate = Candidate(name, "folder", str(folder), revision)
     return fingerprinted(locate_files(candidate, permissions))
+
+
+def base_of(name: str, folder: Path, permissions: Permissions) -> Located | None:
+    """Find the model beneath an adapter that was just written, with its weights.
+
+    Args:
+        name: what the store calls the whole.
+        folder: where the adapter is.
+        permissions: what of its files may run code.
+
+    Returns:
+        The model; None if it is no adapter that is there.
+
+    Raises:
+        ModelError: it cannot be found, or not be read.
+    """
+    candidate = Candidate(name, "folder", str(folder), Revision("live"))
+    base = locate_files(candidate, permissions).base
+    if base is not None:
+        fetch_weights(base)
+    return base
 
 
 def describe_live(

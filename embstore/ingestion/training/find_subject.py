@@ -4,6 +4,7 @@ from torch import nn
 from torch.nn.parameter import is_lazy
 
 from embstore.checkpoints.located import Permissions
+from embstore.common.messages import listed
 from embstore.errors import ModelError, UsageError
 from embstore.ingestion.one_checkpoint import wanted_beside
 from embstore.ingestion.request import Settings
@@ -39,7 +40,7 @@ def find_subject(model: nn.Module, tokenizer: object, name: str, settings: Setti
             f"{name} has weights that hold no numbers, {bare[0]} first: they are offloaded, or not "
             "made yet; give the model once it is whole in memory"
         )
-    permissions = Permissions(remote_code=settings.allow_remote_code)
+    permissions = Permissions(settings.allow_pickle, settings.allow_remote_code)
     if not holds_transformers(model):
         if kind := spread_by(model):
             raise UsageError(
@@ -51,6 +52,7 @@ def find_subject(model: nn.Module, tokenizer: object, name: str, settings: Setti
                 f"{name} is a model of plain torch, of which embstore knows neither the head nor "
                 "the attention; leave out head and attention"
             )
+        _check_one_device(model, name)
         return OfPlainTorch(model, name, tokenizer)
     live = LiveModel(model, name, remote_code=settings.allow_remote_code)
     processor = checked(tokenizer)
@@ -62,4 +64,15 @@ def find_subject(model: nn.Module, tokenizer: object, name: str, settings: Setti
             "with the model in full precision, so they give other numbers: measure the saved "
             "checkpoints with embstore ingest instead"
         )
+    _check_one_device(live.saved, name)
     return OfTransformers(live, processor, permissions=permissions)
+
+
+def _check_one_device(module: nn.Module, name: str) -> None:
+    devices = sorted({str(weight.device) for weight in module.parameters()})
+    if len(devices) > 1:
+        raise ModelError(
+            f"{name} is split over several devices ({listed(devices)}), as by a device_map, and a "
+            "model in training is measured on one: put all of it there, or measure the saved "
+            "checkpoints with embstore ingest"
+        )

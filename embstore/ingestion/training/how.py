@@ -29,6 +29,7 @@ class How(TypedDict, total=False):
         attention: whether to measure where attention goes, with the eager kernel.
         tags: stored with the runs.
         text_field: which field or column of the corpus holds its text.
+        allow_pickle: load pickled weights, which can run code, of the base of an adapter.
         allow_remote_code: run Python code that comes with the model.
     """
 
@@ -48,6 +49,7 @@ class How(TypedDict, total=False):
     attention: bool
     tags: Mapping[str, str]
     text_field: str | None
+    allow_pickle: bool
     allow_remote_code: bool
 
 
@@ -83,5 +85,6 @@ def settings_of(**how: Unpack[How]) -> Settings:
     return replace(
         settings,
         batch_size=None if batch_size is None else whole_number("batch size", batch_size, least=1),
+        allow_pickle=how.get("allow_pickle", False),
         allow_remote_code=how.get("allow_remote_code", False),
     )

@@ -13,7 +13,7 @@ from embstore.checkpoints.revisions import Revision
 from embstore.common.messages import one_line
 from embstore.errors import EmbstoreError, ModelError
 from embstore.ingestion.one_checkpoint import Job, Result, measure_job, wanted_beside
-from embstore.ingestion.training.checkpoints import describe_live, located_in
+from embstore.ingestion.training.checkpoints import base_of, describe_live, located_in
 from embstore.ingestion.training.processors import Processor
 from embstore.measuring.checkpoint import Progress
 from embstore.models.description import build_without_numbers
@@ -41,13 +41,14 @@ class OfTransformers:
             permissions: what of a model's files may run code.
 
         Raises:
-            EmbstoreError: there is no tokenizer, or it does not fit.
+            EmbstoreError: there is no tokenizer, or it does not fit; or the model beneath an
+                adapter cannot be found where its checkpoints look for it, or is another.
         """
         self._live = live
         self._permissions = permissions
-        self._shares = True
         self.device = str(live.device)
         self.description = describe_live(live, processor, permissions)
+        self._shares = not live.is_adapted or self._has_base_of_checkpoints()
 
     @contextlib.contextmanager
     def locate(self, revision: Revision, folder: Path | None) -> Iterator[Located]:
@@ -113,6 +114,21 @@ class OfTransformers:
         self._live.restore(
             read_weights(job.located, config, device=choose_device("cpu"), dtype=for_training)
         )
+
+    def _has_base_of_checkpoints(self) -> bool:
+        """Tell whether a checkpoint of the adapter would be read with the model that trains."""
+        with tempfile.TemporaryDirectory(prefix="embstore-") as temporary:
+            folder = Path(temporary)
+            self._save(folder)
+            place = self._live.place_in(folder)
+            base = base_of(self._live.name, place, self._permissions)
+        same = base is None or self._live.has_base(base)
+        if not same:
+            _LOG.info(
+                "%s trains on a base that is not as it is saved: its checkpoint is read instead",
+                self._live.name,
+            )
+        return same
 
     def _save(self, folder: Path) -> None:
         try:

@@ -1,6 +1,7 @@
 """The tokenizers and image processors that a training has at hand."""
 
-from collections.abc import Mapping
+import inspect
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
@@ -71,6 +72,8 @@ class PlainTokenizer:
         if not callable(found):
             raise _no_encoder(encoder)
         self._encode = found
+        # Else a special one at the end of a text would be cut off, as what is too much.
+        self._options = {"add_special_tokens": False} if _asks_for_special(found) else {}
         try:
             self("Any text gives tokens.", add_special_tokens=False, truncation=True, max_length=4)
         except Exception as error:
@@ -81,7 +84,7 @@ class PlainTokenizer:
     ) -> Mapping[str, list[int]]:
         """Return ``input_ids``, of at most ``max_length``; there are no special tokens."""
         del add_special_tokens
-        encoded = self._encode(text)
+        encoded = self._encode(text, **self._options)
         ids = [int(token) for token in getattr(encoded, "ids", encoded)]
         return {"input_ids": ids[:max_length] if truncation else ids}
 
@@ -94,6 +97,15 @@ class PlainTokenizer:
         """Return what is known of it; its token ids are fingerprinted as they are."""
         kind = type(self._encoder)
         return {"kind": f"{kind.__module__}.{kind.__qualname__}", "name": _name(self._encoder)}
+
+
+def _asks_for_special(encode: Callable[..., object]) -> bool:
+    """Tell whether a function can be told to add no special tokens, as that of ``tokenizers``."""
+    try:
+        return "add_special_tokens" in inspect.signature(encode).parameters
+    except (TypeError, ValueError):
+        # Compiled, and nothing is known of what it takes.
+        return False
 
 
 def _name(encoder: object) -> str:

@@ -203,7 +203,7 @@ class Recorder:
             stored=StoredWork(database, even_unread=True),
             devices=(torch.device(self._subject.device),),
             dtype=choose_dtype(settings.dtype),
-            permissions=Permissions(remote_code=settings.allow_remote_code),
+            permissions=Permissions(settings.allow_pickle, settings.allow_remote_code),
         )
 
     def _check_sample(self) -> None:

@@ -65,8 +65,8 @@ class EmbstoreCallback(transformers.TrainerCallback):  # type: ignore[misc]
             say: called with one line for each measurement; None for standard error.
             how: ``tokens``, ``window``, ``sample``, ``seed``, ``windows``, ``shuffle``,
                 ``batch_size``, ``dtype``, ``scopes``, ``metrics``, ``pairs``, ``intervals``,
-                ``head``, ``attention``, ``tags``, ``text_field`` and ``allow_remote_code``, each
-                as in ``embstore.ingest``.
+                ``head``, ``attention``, ``tags``, ``text_field``, ``allow_pickle`` and
+                ``allow_remote_code``, each as in ``embstore.ingest``.
 
         Raises:
             UsageError: a value will not do; says which and why.

@@ -1,5 +1,6 @@
 """MediaWiki export XML (Wikipedia dumps, enwik8) to the plain text of its articles."""
 
+import logging
 import re
 
 # Expat itself rather than ElementTree's iterparse on top of it: no tree has to be
@@ -12,7 +13,11 @@ from typing import IO
 from embstore.errors import CorpusError
 from embstore.inputs.wikipedia.markup import MarkupError, plain_text
 
+_LOG = logging.getLogger(__name__)
+
 _CHUNK_BYTES = 1 << 16
+# enwik8 and enwik9: so many bytes of a dump, wherever that is.
+_CUT_BY_DESIGN = (10**8, 10**9)
 _MIN_CHARS = 100
 
 _MEDIA, _FILE, _CATEGORY = "-2", "6", "14"
@@ -42,9 +47,10 @@ def read_articles(stream: IO[bytes]) -> Iterator[str]:
     articles of fewer than 100 characters are left out. Memory holds a few pages at a
     time, however long the dump.
 
-    A dump that ends early after at least one whole page, as enwik8 does, yields every
-    whole page and ends without an error: the page it breaks off in is not used. A
-    compressed file cut short is another matter, and its decompressor's error passes.
+    A dump that ends early after at least one whole page yields every whole page and
+    ends with a warning: the page it breaks off in is not used. Of enwik8 and enwik9,
+    which are cut by design, nothing is said. A compressed file cut short is another
+    matter, and its decompressor's error passes.
 
     Args:
         stream: uncompressed XML, read once from where it stands.
@@ -97,11 +103,12 @@ class _Dump:
 
     def pages(self, stream: IO[bytes]) -> Iterator[_Page]:
         """Yield every whole page of ``stream``."""
-        n_pages = 0
+        n_pages = n_bytes = 0
         final = False
         while not final:
             chunk = stream.read(_CHUNK_BYTES)
             final = not chunk
+            n_bytes += len(chunk)
             damage: expat.ExpatError | None = None
             try:
                 self._parser.Parse(chunk, final)
@@ -112,6 +119,12 @@ class _Dump:
             self._completed.clear()
             if damage is not None:
                 if n_pages and damage.code in _STOPPED_EARLY:
+                    if n_bytes not in _CUT_BY_DESIGN:
+                        _LOG.warning(
+                            "the dump ends early, after %d whole pages, which are read; if it "
+                            "should have more, fetch the file again",
+                            n_pages,
+                        )
                     return
                 raise _damaged(damage, n_pages) from damage
 

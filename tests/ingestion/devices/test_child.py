@@ -10,6 +10,8 @@ from typing import Any, NoReturn
 
 import pytest
 
+from embstore.errors import ModelError
+from embstore.ingestion.devices import child
 from embstore.ingestion.devices.child import _answer, _receive
 from embstore.ingestion.devices.messages import Failed, Progressed
 from embstore.ingestion.one_checkpoint import Job, Result, measure_job
@@ -65,3 +67,40 @@ def test_it_ends_with_who_asks(job: Job) -> None:
         _receive(theirs, jobs)
     assert isinstance(jobs.get(), Job)
     assert isinstance(jobs.get(), pickle.UnpicklingError)
+
+
+class AcceleratorError(RuntimeError):
+    """As torch calls it, where it is new enough."""
+
+
+@pytest.mark.parametrize(
+    ("error", "ends"),
+    [
+        (RuntimeError("CUDA error: an illegal memory access was encountered\nmore"), True),
+        (AcceleratorError("unspecified launch failure"), True),
+        (RuntimeError("CUDA out of memory. Tried to allocate 2 GiB"), False),
+        (ValueError("no such thing"), False),
+    ],
+)
+def test_the_process_ends_once_its_device_is_lost(
+    error: Exception, ends: bool, job: Job, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(*_: object) -> NoReturn:
+        raise ModelError("cannot run tiny-llama") from error
+
+    monkeypatch.setattr(child, "measure_job", fails)
+    answer = _answer(job, Pipe()[1])
+    assert answer == Failed("cannot run tiny-llama", ends=ends)
+    if ends:
+        here, there = Pipe()
+        here.send(job)
+        monkeypatch.setattr(os, "_exit", _end)
+        # The thread of its own would end the tests once this pipe is closed.
+        monkeypatch.setattr(child, "_receive", lambda pipe, jobs: jobs.put(pipe.recv()))
+        with pytest.raises(Ended):
+            child.serve(os.dup(there.fileno()), 1)
+        assert here.recv() == answer
+
+
+def _end(_code: int) -> NoReturn:
+    raise Ended

@@ -49,6 +49,23 @@ def test_one_that_ends_fails_its_job_and_the_next_gets_a_new_one(
     device.end()
 
 
+def test_one_that_ends_with_its_answer_is_followed_by_a_new_one(
+    job: Job, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    device = start(
+        "from embstore.ingestion.devices.messages import Failed\n"
+        "pipe.send(Failed('CUDA error in ' + str(os.getpid()), ends=True))",
+        monkeypatch,
+    )
+    said = []
+    for _ in range(2):
+        with pytest.raises(MeasurementError, match=r"^CUDA error in \d+$") as caught:
+            device.measure(None, job, lambda *_: None)
+        said.append(str(caught.value))
+    assert said[0] != said[1]
+    device.end()
+
+
 def test_one_that_is_ended_while_it_measures_tells_no_failure(
     job: Job, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -17,6 +17,7 @@ from embstore.ingestion.one_checkpoint import Job, Result, measure_job
 from embstore.ingestion.outcome import Outcome
 from embstore.ingestion.request import ModelSpec, Request, Settings
 from embstore.ingestion.run import Watch, ingest, unwatched
+from embstore.ingestion.stopped import Stopped
 from embstore.measuring.checkpoint import Progress
 from tests.fake_hub import FakeHub
 from tests.ingestion.series.ingests import SMALL, damage, rows, statuses
@@ -183,6 +184,31 @@ def test_a_copy_that_is_measured_first_waits_for_its_original(
     found = list(outcomes(series, text, store))
     assert [o.duplicate_of for o in found] == [None, None, "checkpoint-20"]
     assert rows(store, COPIES) == [{"revision": "checkpoint-30", "original": "checkpoint-20"}]
+
+
+def test_a_copy_that_waits_for_its_original_is_stored_when_the_ingest_ends(
+    here: type[Here], series: Path, text: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    copy_is_measured, is_ended = threading.Event(), threading.Event()
+
+    def end_with_the_ingest(revision: str) -> None:
+        if revision == "checkpoint-20":
+            assert is_ended.wait(60)
+            raise Stopped
+
+    def note(revision: str) -> None:
+        if revision == "checkpoint-30":
+            copy_is_measured.set()
+
+    here.before, here.after = staticmethod(end_with_the_ingest), staticmethod(note)
+    monkeypatch.setattr(here, "end", lambda _self: is_ended.set())
+    store = tmp_path / "s.duckdb"
+    found = outcomes(series, text, store)
+    assert next(found).revision == "checkpoint-10"
+    assert copy_is_measured.wait(60)
+    found.close()  # type: ignore[attr-defined]
+    stored = rows(store, "SELECT revision FROM checkpoint ORDER BY revision")
+    assert [row["revision"] for row in stored] == ["checkpoint-10", "checkpoint-30"]
 
 
 def test_an_interrupt_ends_the_processes_and_notes_no_failure(

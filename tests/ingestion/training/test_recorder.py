@@ -3,12 +3,14 @@
 import contextlib
 import logging
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import torch
+from tokenizers.processors import TemplateProcessing
 from torch import nn
 
 import embstore
@@ -18,6 +20,7 @@ from embstore.ingestion.training.budget import Budget
 from embstore.ingestion.training.processors import PlainTokenizer
 from embstore.inputs.corpus import open_corpus
 from embstore.inputs.text_windows import draw_windows
+from tests import tiny_models
 from tests.ingestion.training.plain_models import GPT, VOCAB
 from tests.processes import finish, finish_killed, start
 
@@ -109,6 +112,20 @@ def test_states_of_a_plain_model_are_what_its_blocks_put_out(
         assert found == pytest.approx(expected, rel=1e-5)
 
 
+def test_an_encoder_adds_no_special_tokens_which_cutting_would_take_off() -> None:
+    encoder = tiny_models.words()
+    encoder.post_processor = TemplateProcessing(
+        single="w1 $A w2", special_tokens=[("w1", 1), ("w2", 2)]
+    )
+    reader = PlainTokenizer(encoder)
+    read = partial(reader, add_special_tokens=True, truncation=True, max_length=3)
+    assert [read(text)["input_ids"] for text in ("", "w7 w8", "w7 w8 w9 w10")] == [
+        [],
+        [7, 8],
+        [7, 8, 9],
+    ]
+
+
 def test_any_encoder_will_do(gpt: GPT, record: Callable[..., Recorder], store: Path) -> None:
     with record(gpt, Encoder()) as recorder:
         assert recorder.measure(0).status == "measured"
@@ -155,6 +172,27 @@ def test_an_adapter_on_a_quantised_model_is_refused(
     refused = pytest.raises(ModelError, match=r"c_fc\.weight\), .* with embstore ingest")
     with refused, record(model):
         pass
+
+
+class Elsewhere(nn.Parameter):
+    """A weight on a card that this machine need not have."""
+
+    device = torch.device("cuda:1")
+
+
+@pytest.mark.parametrize("family", ["gpt2", None])
+def test_a_model_that_is_split_over_devices_is_refused(
+    family: str | None,
+    gpt: GPT,
+    make_model: Callable[..., nn.Module],
+    record: Callable[..., Recorder],
+) -> None:
+    model: Any = make_model(family) if family else gpt
+    last = model.transformer.h[-1]
+    part = next(part for part in last.modules() if isinstance(part, nn.LayerNorm))
+    part.weight = Elsewhere(part.weight.detach())
+    with pytest.raises(ModelError, match=r"split over several devices \(cpu, cuda:1\), .*put all"):
+        record(model, *([] if family else [words]))
 
 
 @pytest.mark.parametrize(

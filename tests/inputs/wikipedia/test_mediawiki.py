@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from embstore.errors import CorpusError
+from embstore.inputs.wikipedia import mediawiki
 from embstore.inputs.wikipedia.markup import plain_text
 from embstore.inputs.wikipedia.mediawiki import read_articles
 
@@ -141,6 +142,26 @@ def test_last_revision_counts_and_only_its_main_text() -> None:
 def test_truncated_dump_keeps_its_whole_pages(lost: int) -> None:
     xml = MODERN + page(SENTENCE * 3 + "first") + page("Größe, " + SENTENCE * 4)
     assert articles(xml[:-lost]) == [SENTENCE * 3 + "first"]
+
+
+@pytest.mark.parametrize(("cut_at", "n_told"), [(0, 1), (-12, 1), (None, 0)])
+def test_a_dump_that_ends_early_is_told(
+    cut_at: int | None, n_told: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    xml = MODERN + page(SENTENCE * 3) + page(SENTENCE * 4) + "</mediawiki>"
+    # Between two pages, behind the last, or whole.
+    cut = xml[: xml.index("</page>") + 7] if cut_at == 0 else xml[:cut_at]
+    articles(cut)
+    assert [r.message.partition(",")[0] for r in caplog.records] == n_told * ["the dump ends early"]
+
+
+def test_a_dump_that_is_cut_by_design_is_not(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    xml = MODERN + page(SENTENCE * 3) + "<page>"
+    monkeypatch.setattr(mediawiki, "_CUT_BY_DESIGN", (len(xml),))
+    assert len(articles(xml)) == 1
+    assert not caplog.records
 
 
 def test_truncation_within_a_character_keeps_whole_pages() -> None:
