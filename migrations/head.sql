@@ -300,14 +300,6 @@ list_transform(range(intervals::BIGINT + 1), lambda mark: {
 
 CREATE MACRO effects_of(point) AS (point::STRUCT(error DOUBLE, effects DOUBLE[])).effects;
 
-CREATE MACRO paired_error(one, other) AS
-CASE WHEN len(one) = len(other) AND len(one) > 1
-    THEN sqrt(len(one) / (len(one) - 1)) * greatest(
-        list_distance(one::DOUBLE[], other::DOUBLE[]),
-        0.001 * sqrt(list_inner_product(one::DOUBLE[], one::DOUBLE[])
-            + list_inner_product(other::DOUBLE[], other::DOUBLE[]))
-    ) END;
-
 CREATE VIEW display_name AS
 SELECT
     model_id,
@@ -321,6 +313,13 @@ sqrt(z * z + 2 * ln(greatest(1, n_steps * (n_steps - 1) / 2)));
 
 CREATE MACRO student_errors(errors, freedom) AS
 sqrt(freedom * (exp((errors * (8 * freedom + 3) / (8 * freedom + 1)) ** 2 / freedom) - 1));
+
+CREATE MACRO windows_counted(one, other) AS
+CASE WHEN list_contains(one, 0) AND list_contains(other, 0)
+    THEN coalesce(nullif(len(list_filter(
+        list_zip(one, other), lambda pair: pair[1] <> 0 OR pair[2] <> 0
+    )), 0), len(one))
+    ELSE len(one) END;
 
 CREATE VIEW failure_status AS
 SELECT
@@ -513,13 +512,21 @@ CASE WHEN seeds <> 'single'
     AND min(model_id) OVER (PARTITION BY band) < max(model_id) OVER (PARTITION BY band)
     THEN band END;
 
+CREATE MACRO training_stage(revision) AS
+coalesce(try_cast(regexp_extract(
+    lower(revision), '(?:^|[^a-z])stage[-_]?([0-9]{1,40})', 1
+) AS DOUBLE), 0);
+
 CREATE MACRO from_peak(points) AS points[list_position(points, highest(points)):];
 
 CREATE MACRO until_peak(points) AS points[:list_position(points, highest(points))];
 
-CREATE MACRO turns(points, walked) AS
-list_sort(list_distinct([points[1], points[-1]] || CASE WHEN walked.moves = ''
-    THEN [lowest(points), highest(points)] ELSE walked.turns[2:] END));
+CREATE OR REPLACE MACRO turns(points, walked) AS
+CASE walked.moves
+    WHEN '+' THEN [walked.turns[1], walked.high]
+    WHEN '-' THEN [walked.turns[1], walked.low]
+    ELSE list_sort(list_distinct([points[1], points[-1]] || CASE WHEN walked.moves = ''
+        THEN [lowest(points), highest(points)] ELSE walked.turns[2:] END)) END;
 
 CREATE VIEW current_tags AS
 SELECT
@@ -539,20 +546,25 @@ LEFT JOIN (
     GROUP BY run_tag.run_id
 ) AS changed ON changed.run_id = run.run_id;
 
-CREATE OR REPLACE MACRO difference_error(one, other) AS
-coalesce(
-    list_transform(
-        [{'one': effects_of(one), 'other': effects_of(other)}],
-        lambda effects: paired_error(effects.one, effects.other)
-    )[1],
-    sqrt(one.error * one.error + other.error * other.error)
-);
-
-CREATE MACRO errors_of_a_move(z, points) AS
+CREATE OR REPLACE MACRO errors_of_a_move(z, points) AS
 list_transform(
-    [least_errors(z, len(points))],
-    lambda least: coalesce(student_errors(least, len(effects_of(points[1])) - 1), least)
+    [{
+        'least': least_errors(z, len(points)),
+        'freedom': nullif(list_min(list_transform(
+            [effects_of(point) for point in points],
+            lambda effects: windows_counted(effects, effects)
+        )) - 1, 0)
+    }],
+    lambda known: coalesce(student_errors(known.least, known.freedom), known.least)
 )[1];
+
+CREATE OR REPLACE MACRO paired_error(one, other) AS
+CASE WHEN len(one) = len(other) AND len(one) > 1
+    THEN sqrt(1 + 1 / nullif(windows_counted(one, other) - 1, 0)) * greatest(
+        list_distance(one::DOUBLE[], other::DOUBLE[]),
+        0.001 * sqrt(list_inner_product(one::DOUBLE[], one::DOUBLE[])
+            + list_inner_product(other::DOUBLE[], other::DOUBLE[]))
+    ) END;
 
 CREATE MACRO training_course(revision) AS
 CASE WHEN is_untrained(revision) THEN revision
@@ -589,6 +601,10 @@ model
     < max(run_id) OVER (PARTITION BY model, revision, corpus, shuffle)
     THEN ' · run ' || left(run_id, 8) ELSE '' END
 || CASE WHEN kind = 'encoder-decoder' THEN ' · ' || stack ELSE '' END;
+
+CREATE MACRO training_order(revision, step) AS
+CASE WHEN step IS NULL THEN ['infinity'::DOUBLE]
+    ELSE [training_stage(revision), step::DOUBLE] END;
 
 CREATE OR REPLACE VIEW curve_profile AS
 SELECT
@@ -678,13 +694,14 @@ JOIN model ON model.model_id = checkpoint.model_id
 JOIN corpus ON corpus.corpus_id = run.corpus_id
 JOIN current_tags ON current_tags.run_id = m.run_id;
 
-CREATE MACRO next_move(course, point, least_errors) AS
-CASE
-    WHEN right(course.moves, 1) <> '+' AND point.value - course.low.value
-        > least_errors * difference_error(point, course.low) THEN '+'
-    WHEN right(course.moves, 1) <> '-' AND course.high.value - point.value
-        > least_errors * difference_error(point, course.high) THEN '-'
-    ELSE '' END;
+CREATE OR REPLACE MACRO difference_error(one, other) AS
+coalesce(
+    list_transform(
+        [{'one': effects_of(one), 'other': effects_of(other)}],
+        lambda effects: paired_error(effects.one, effects.other)
+    )[1],
+    sqrt(one.error * one.error + other.error * other.error)
+);
 
 CREATE VIEW named_checkpoint AS
 SELECT
@@ -831,22 +848,13 @@ LEFT JOIN compared ON compared.run_id = run.run_id;
 CREATE OR REPLACE VIEW profile_latest AS
 SELECT * FROM profile WHERE run_id IN (SELECT run_id FROM latest_run);
 
-CREATE MACRO walk(points, least_errors) AS
-list_reduce(
-    [{'moves': '', 'turns': points[:0], 'high': point, 'low': point} for point in points],
-    lambda course, next: list_transform(
-        [next_move(course, next.high, least_errors)],
-        lambda move: {
-            'moves': course.moves || move,
-            'turns': CASE move WHEN '+' THEN list_append(course.turns, course.low)
-                WHEN '-' THEN list_append(course.turns, course.high) ELSE course.turns END,
-            'high': CASE WHEN move = '' AND course.high.value >= next.high.value
-                THEN course.high ELSE next.high END,
-            'low': CASE WHEN move = '' AND course.low.value <= next.low.value
-                THEN course.low ELSE next.low END
-        }
-    )[1]
-);
+CREATE MACRO next_move(course, point, least_errors) AS
+CASE
+    WHEN right(course.moves, 1) <> '+' AND point.value - course.low.value
+        > least_errors * difference_error(point, course.low) THEN '+'
+    WHEN right(course.moves, 1) <> '-' AND course.high.value - point.value
+        > least_errors * difference_error(point, course.high) THEN '-'
+    ELSE '' END;
 
 CREATE OR REPLACE VIEW named_run AS
 SELECT
@@ -915,37 +923,22 @@ SELECT
 FROM profile
 LEFT JOIN seed_run ON seed_run.run_id = profile.run_id;
 
-CREATE OR REPLACE MACRO course_shape(points, z) AS
-list_transform(
-    [{'errors': errors_of_a_move(z, points), 'high': highest(points)}],
-    lambda found: list_transform(
-        [walk(points, found.errors)],
-        lambda walked: {
-            'n_steps': len(points),
-            'least_errors': found.errors,
-            'moves': walked.moves,
-            'first_step': points[1].step,
-            'peak_step': found.high.step,
-            'last_step': points[-1].step,
-            'first_value': points[1].value,
-            'peak_value': found.high.value,
-            'last_value': points[-1].value,
-            'rise': found.high.value - lowest(until_peak(points)).value,
-            'rise_error': difference_error(found.high, lowest(until_peak(points))),
-            'fall': found.high.value - lowest(from_peak(points)).value,
-            'fall_error': difference_error(found.high, lowest(from_peak(points))),
-            'share_down': list_avg([
-                CASE WHEN pair[2] < pair[1] THEN 1.0 ELSE 0.0 END
-                for pair in list_zip(
-                    [point.value for point in from_peak(points)],
-                    [point.value for point in from_peak(points)][2:], true
-                )
-            ]),
-            'turn_steps': [turn.step for turn in turns(points, walked)],
-            'turn_values': [turn.value for turn in turns(points, walked)]
+CREATE MACRO walk(points, least_errors) AS
+list_reduce(
+    [{'moves': '', 'turns': points[:0], 'high': point, 'low': point} for point in points],
+    lambda course, next: list_transform(
+        [next_move(course, next.high, least_errors)],
+        lambda move: {
+            'moves': course.moves || move,
+            'turns': CASE move WHEN '+' THEN list_append(course.turns, course.low)
+                WHEN '-' THEN list_append(course.turns, course.high) ELSE course.turns END,
+            'high': CASE WHEN move = '' AND course.high.value >= next.high.value
+                THEN course.high ELSE next.high END,
+            'low': CASE WHEN move = '' AND course.low.value <= next.low.value
+                THEN course.low ELSE next.low END
         }
     )[1]
-)[1];
+);
 
 CREATE OR REPLACE VIEW named_profile AS
 SELECT
@@ -983,6 +976,38 @@ FROM measurement AS m
 JOIN layer AS l
     ON l.run_id = m.run_id AND l.stack = m.stack AND l.layer = m.layer AND l.site = m.site
 JOIN named_run AS r ON r.run_id = m.run_id;
+
+CREATE OR REPLACE MACRO course_shape(points, z) AS
+list_transform(
+    [{'errors': errors_of_a_move(z, points), 'high': highest(points)}],
+    lambda found: list_transform(
+        [walk(points, found.errors)],
+        lambda walked: {
+            'n_steps': len(points),
+            'least_errors': found.errors,
+            'moves': walked.moves,
+            'first_step': points[1].step,
+            'peak_step': found.high.step,
+            'last_step': points[-1].step,
+            'first_value': points[1].value,
+            'peak_value': found.high.value,
+            'last_value': points[-1].value,
+            'rise': found.high.value - lowest(until_peak(points)).value,
+            'rise_error': difference_error(found.high, lowest(until_peak(points))),
+            'fall': found.high.value - lowest(from_peak(points)).value,
+            'fall_error': difference_error(found.high, lowest(from_peak(points))),
+            'share_down': list_avg([
+                CASE WHEN pair[2] < pair[1] THEN 1.0 ELSE 0.0 END
+                for pair in list_zip(
+                    [point.value for point in from_peak(points)],
+                    [point.value for point in from_peak(points)][2:], true
+                )
+            ]),
+            'turn_steps': [turn.step for turn in turns(points, walked)],
+            'turn_values': [turn.value for turn in turns(points, walked)]
+        }
+    )[1]
+)[1];
 
 CREATE OR REPLACE VIEW training_profile AS
 SELECT *

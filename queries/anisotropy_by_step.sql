@@ -3,11 +3,12 @@
 --   layer, and that layer. The seed study saw the peak of a decoder's anisotropy grow with
 --   training. The embedding counts as layer 0, but not for estimates of dimension from neighbours
 --   nor in the question phases; the state after the final norm does not count. The latest run of
---   each checkpoint and text; checkpoints without a step are left out. If duplicate_of names
---   another checkpoint, that one was stored before with the same weights: one of the two steps is
---   not what its name says. Models of one group of seeds are one series: each seed has its own
---   peak, and value is the median of the n_seeds peaks at this step, in the band from seed_low to
---   seed_high; peak_layer is NULL where seeds peak at different layers.
+--   each checkpoint and text; checkpoints without a step are left out. duplicate_of names a
+--   checkpoint that was stored before with the same weights, as main has those of the last step.
+--   Where duplicate_of names another step, perhaps one of the two is not what its name says. Models
+--   of one group of seeds are one series: each seed has its own peak, and value is the median of
+--   the n_seeds peaks at this step, in the band from seed_low to seed_high; peak_layer is NULL
+--   where seeds peak at different layers.
 -- param metric VARCHAR = 'anisotropy' in metric.name: which metric
 -- param models VARCHAR[] = NULL in model.name, model_group.seed_group: only these models, or groups of seeds; NULL means all
 -- param scopes VARCHAR[] = ['all', 'no_sinks'] in ('all', 'no_first', 'no_sinks', 'last', 'mean'): which tokens count
@@ -37,8 +38,8 @@ WITH peaks AS (
         AND site <> 'final_norm'
         -- What the embedding's vectors span is the vocabulary that was read, which no layer made.
         AND (site <> 'embedding' OR $metric NOT IN (
-            'corrint', 'lid_p05', 'lid_p25', 'lid_p50', 'lid_p75', 'lid_p95',
-            'mada', 'mle', 'mom', 'ph_dim', 'tle', 'twonn', 'twonn_low20', 'twonn_ml'))
+            'corrint', 'ess', 'lid_p05', 'lid_p25', 'lid_p50', 'lid_p75', 'lid_p95',
+            'local_pca', 'mada', 'mle', 'mom', 'ph_dim', 'tle', 'twonn', 'twonn_low20', 'twonn_ml'))
     GROUP BY ALL
 ),
 asked AS (SELECT *, shown_band($seeds, band, model_id) AS shown FROM peaks),

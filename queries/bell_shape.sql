@@ -5,7 +5,9 @@
 --   bell if the middle is above both ends, valley if it is below both, rising or falling if it
 --   is above one and below the other. shape is flat if it differs from neither, and the errors
 --   are small enough to tell: z standard errors of each difference are less than a quarter of
---   the middle's mean. Otherwise it is open. Layers share their tokens, so the error of a mean
+--   the middle's mean. Otherwise it is open. Of few windows it takes more errors: as many as are
+--   as rare in Student's t, of one degree of freedom less than there are windows, as z is in the
+--   normal; so it is with the interval of 95 %. Layers share their tokens, so the error of a mean
 --   over layers is the mean of their errors; it is missing if one of them has none. The
 --   embedding counts as layer 0, but not for estimates of dimension from neighbours, where the
 --   start is the first block at least; the state after the final norm does not count. The latest
@@ -26,6 +28,7 @@ WITH counted AS (
         -- Where the embedding does not count, the first block is the start.
         depth <= greatest($ends, min(depth) OVER (PARTITION BY run_id, stack)) AS at_start
     FROM profile_latest
+    JOIN (SELECT run_id, n_windows FROM run) USING (run_id)
     WHERE metric = $metric
         AND ($models::VARCHAR[] IS NULL OR list_contains($models::VARCHAR[], model))
         AND ($revisions::VARCHAR[] IS NULL OR list_contains($revisions::VARCHAR[], revision))
@@ -33,12 +36,14 @@ WITH counted AS (
         AND site <> 'final_norm'
         -- What the embedding's vectors span is the vocabulary that was read, which no layer made.
         AND (site <> 'embedding' OR $metric NOT IN (
-            'corrint', 'lid_p05', 'lid_p25', 'lid_p50', 'lid_p75', 'lid_p95',
-            'mada', 'mle', 'mom', 'ph_dim', 'tle', 'twonn', 'twonn_low20', 'twonn_ml'))
+            'corrint', 'ess', 'lid_p05', 'lid_p25', 'lid_p50', 'lid_p75', 'lid_p95',
+            'local_pca', 'mada', 'mle', 'mom', 'ph_dim', 'tle', 'twonn', 'twonn_low20', 'twonn_ml'))
 ),
 parts AS (
     SELECT
         run_id, model, kind, revision, step, corpus, stack, scope, metric,
+        -- One window leaves no freedom, and gives no errors.
+        nullif(n_windows - 1, 0) AS freedom,
         first(layer ORDER BY value DESC, layer) FILTER (WHERE value IS NOT NULL) AS peak_layer,
         first(depth ORDER BY value DESC, layer) FILTER (WHERE value IS NOT NULL) AS peak_depth,
         max(value) AS peak_value,
@@ -64,8 +69,9 @@ compared AS (
         *,
         middle_mean - start_mean AS over_start,
         middle_mean - end_mean AS over_end,
-        $z * sqrt(middle_error * middle_error + start_error * start_error) AS start_margin,
-        $z * sqrt(middle_error * middle_error + end_error * end_error) AS end_margin,
+        student_errors($z, freedom) AS reach,
+        reach * sqrt(middle_error * middle_error + start_error * start_error) AS start_margin,
+        reach * sqrt(middle_error * middle_error + end_error * end_error) AS end_margin,
         -- 1 where the middle is higher, -1 where it is lower, 0 where they do not differ.
         CASE WHEN abs(over_start) > start_margin AND abs(over_start) > $least_contrast
             THEN sign(over_start)
@@ -90,9 +96,8 @@ SELECT
     middle_mean - (start_mean + end_mean) / 2 AS contrast,
     sqrt(middle_error * middle_error + (start_error + end_error) * (start_error + end_error) / 4)
         AS std_error,
-    -- 1.96 errors make the 95 % interval of many windows; a test holds it to that of the metrics.
-    contrast - 1.96 * std_error AS ci_low,
-    contrast + 1.96 * std_error AS ci_high,
+    contrast - student_errors(1.959963984540054::DOUBLE, freedom) * std_error AS ci_low,
+    contrast + student_errors(1.959963984540054::DOUBLE, freedom) * std_error AS ci_high,
     start_mean, middle_mean, end_mean, peak_layer, peak_depth, peak_value, metric, n_missing,
     model, kind, revision, step, corpus, stack, run_id
 FROM compared

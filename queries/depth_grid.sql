@@ -1,6 +1,6 @@
 -- title: Profiles on a common grid of depth
--- doc: Models with different numbers of layers at the same depths. Each profile, and its
---   interval, is read off at equally spaced depths, on straight lines between the nearest
+-- doc: Models with different numbers of layers at the same depths. Each profile, with its
+--   interval and error, is read off at equally spaced depths, on straight lines between the nearest
 --   layers below and above. If one of these two layers has no value, there is no value between
 --   them; beyond the first and the last layer there is none either. The latest run of each
 --   checkpoint and text; the embedding counts as layer 0, the state after the final norm does
@@ -34,6 +34,7 @@ between AS (
         below.value + part * (above.value - below.value) AS value,
         below.ci_low + part * (above.ci_low - below.ci_low) AS ci_low,
         below.ci_high + part * (above.ci_high - below.ci_high) AS ci_high,
+        below.std_error + part * (above.std_error - below.std_error) AS std_error,
         below.layer AS layer_below,
         above.layer AS layer_above,
         below.band_revision,
@@ -50,7 +51,7 @@ lines AS (
         CASE WHEN shown IS NULL THEN revision ELSE band_revision END AS revision,
         CASE WHEN shown IS NULL THEN run_id END AS run_id,
         kind, step, corpus, stack, scope, depth, metric, layer_below, layer_above, shown,
-        seed_line(shown, value, ci_low, ci_high, NULL::DOUBLE, run_id) AS line
+        seed_line(shown, value, ci_low, ci_high, std_error, run_id) AS line
     FROM between
     GROUP BY ALL
 )
@@ -63,7 +64,8 @@ SELECT
     list_count(line.seed_values) AS n_seeds,
     seed_low($seeds, line.seed_values) AS seed_low,
     seed_high($seeds, line.seed_values) AS seed_high,
-    layer_below, layer_above, model, kind, revision, step, corpus, stack, run_id, line.run_ids
+    layer_below, layer_above, model, kind, revision, step, corpus, stack, run_id, line.run_ids,
+    line.std_error
 FROM lines
 WINDOW of_text AS (PARTITION BY model, revision, corpus)
 ORDER BY model, corpus, step NULLS LAST, revision, run_id, stack, scope, depth

@@ -4,9 +4,11 @@
 --   with the error of Bonett and Wright 2000). Viswanathan et al. 2025 draw it so for the
 --   dimension of prompts. The loss is the model's own, that of its last layer, over the tokens of
 --   the scope. Of runs with more than 64 windows the windows are taken together in 64 groups of
---   neighbours, whose means are ranked. A window that lacks either number does not count. Long
---   windows are alike: what they say of single tokens cancels. The latest run of each checkpoint
---   and text, and of each way of shuffling it; the state after the final norm is left out.
+--   neighbours, whose means are ranked. A window that lacks either number does not count; one whose
+--   effect on the mean of all is exactly 0 is taken for one that lacks it. A group counts if both
+--   are known of any of its windows. Long windows are alike: what they say of single tokens
+--   cancels. The latest run of each checkpoint and text, and of each way of shuffling it; the state
+--   after the final norm is left out.
 -- param metric VARCHAR = 'window_twonn_ml' in ('window_twonn_ml', 'window_entropy', 'window_matrix_entropy', 'window_cosine', 'curvature', 'lens_entropy', 'lens_kl', 'attention_entropy', 'sink_rate', 'first_token_norm'): which number of each window
 -- param models VARCHAR[] = NULL in model.name: only these models; NULL means all
 -- param revisions VARCHAR[] = NULL in checkpoint.revision: only these revisions
@@ -27,7 +29,7 @@ WITH runs AS (
 asked AS (
     SELECT
         r.*, run.checkpoint_id, m.stack, m.layer, layer.depth, m.scope, m.metric,
-        m.window_effects AS effects,
+        m.window_effects AS effects, greatest(run.n_windows, len(effects)) AS n,
         -- The last layer of a stack has the model's own loss.
         last_value(loss.window_effects) OVER (
             PARTITION BY m.run_id, m.stack ORDER BY m.layer
@@ -51,18 +53,29 @@ asked AS (
 ),
 places AS (
     SELECT
-        * EXCLUDE (effects, losses),
-        unnest(list_zip(effects, losses)) AS place, place[1] AS x, place[2] AS y
+        * EXCLUDE (effects, losses), len(effects) AS n_places,
+        unnest(list_zip(effects, losses, range(len(effects)))) AS place,
+        place[1] AS effect, place[2] AS loss, place[3] AS number
     FROM asked
     WHERE len(effects) = len(losses)
+),
+means AS (
+    -- Of n windows number w, from 0, counts in place w * n_places // n, where effects add up.
+    SELECT
+        * EXCLUDE (n, n_places, place, effect, loss, number),
+        ((number + 1) * n + n_places - 1) // n_places - (number * n + n_places - 1) // n_places
+        AS n_here,
+        effect::DOUBLE / n_here AS x,
+        loss::DOUBLE / n_here AS y
+    FROM places
 ),
 ranked AS (
     -- Equal numbers share the mean of their ranks. A window without a number has the effect 0.
     SELECT
-        * EXCLUDE (place, x, y),
+        * EXCLUDE (n_here, x, y),
         rank() OVER (of_layer ORDER BY x) + count(*) OVER (of_layer_x) / 2 AS x,
         rank() OVER (of_layer ORDER BY y) + count(*) OVER (of_layer_y) / 2 AS y
-    FROM places
+    FROM means
     WHERE x <> 0 AND y <> 0
     WINDOW
         of_layer AS (PARTITION BY run_id, stack, layer),
@@ -89,7 +102,7 @@ SELECT
     n_windows,
     CASE
         WHEN n_windows < 4 THEN 'fewer than 4 windows have both numbers'
-        WHEN ci_low IS NULL THEN 'all ranks agree, which has no interval'
+        WHEN ci_low IS NULL THEN 'all ranks agree or are opposite, which has no interval'
     END AS reason,
     model, kind, revision, step, corpus, stack, run_id, shuffle
 FROM found

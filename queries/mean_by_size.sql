@@ -3,9 +3,10 @@
 --   blocks that have a value. Lee et al. 2025 draw TwoNN and the components for 99 % of the
 --   variance so, of sentences and of the same words shuffled (metrics=twonn,pca_dim_99). Error and
 --   interval are the means of the blocks' own, as if all erred alike, which is cautious. The latest
---   run of each checkpoint and text; of a training only the last step. The two stacks of an
---   encoder-decoder are points of their own. Models of one group of seeds are one point: the median
---   of the n_seeds means at the last step of any, in the band from seed_low to seed_high.
+--   run of each text by the last checkpoint of a model; shuffled text is read by the same
+--   checkpoint. The two stacks of an encoder-decoder are points of their own. Models of one group
+--   of seeds are one point: the median of the n_seeds means at the last step of any, in the band
+--   from seed_low to seed_high.
 -- param metrics VARCHAR[] = ['twonn', 'anisotropy'] in metric.name: which metrics
 -- param models VARCHAR[] = NULL in model.name, model_group.seed_group: only these models, or groups of seeds; NULL means all
 -- param corpora VARCHAR[] = NULL in corpus.name: only these texts
@@ -17,15 +18,16 @@
 -- chart: mark=point x=$by:Q:$scale y=mean:Q color=model_stack:N shape=text:N apart=quantity:N
 -- table: quantity model_stack corpus text hidden_size mean
 WITH runs AS (
-    SELECT run_id, model, kind, revision, step, corpus, corpus_id, 'none' AS shuffle FROM latest_run
+    SELECT run_id, model, kind, revision, step, corpus, corpus_id, created_at, 'none' AS shuffle
+    FROM latest_run
     UNION ALL BY NAME
-    SELECT run_id, model, kind, revision, step, corpus, corpus_id, shuffle
+    SELECT run_id, model, kind, revision, step, corpus, corpus_id, created_at, shuffle
     FROM latest_control
     WHERE $controls::BOOLEAN
 ),
 asked AS (
     SELECT
-        r.*, checkpoint.model_id, seed_run.band_revision,
+        r.*, run.checkpoint_id, checkpoint.model_id, seed_run.band_revision,
         shown_band($seeds, seed_run.band, seed_run.model_id) AS shown
     FROM runs AS r
     JOIN run ON run.run_id = r.run_id
@@ -35,14 +37,30 @@ asked AS (
         AND is_chosen($models::VARCHAR[], r.model, seed_run.seed_group)
         AND ($corpora::VARCHAR[] IS NULL OR list_contains($corpora::VARCHAR[], r.corpus))
 ),
-last_steps AS (
-    SELECT *
+placed AS (
+    SELECT
+        *,
+        shown IS NULL AS alone,
+        coalesce(shown.seed_group, model_id) AS whose,
+        CASE WHEN shown IS NULL THEN checkpoint_id
+            ELSE concat_ws(' ', shown.course, coalesce('step ' || step, revision)) END AS moment,
+        bool_or(shuffle = 'none') OVER (PARTITION BY checkpoint_id, corpus_id) AS has_plain
     FROM asked
-    QUALIFY dense_rank() OVER (
-        PARTITION BY shown IS NULL, coalesce(shown.seed_group, model_id), corpus_id, shuffle
-        -- A checkpoint without a step is the finished model.
-        ORDER BY step DESC NULLS FIRST
+),
+last_moments AS (
+    SELECT alone, whose, corpus_id, moment
+    FROM placed
+    GROUP BY alone, whose, corpus_id, moment
+    QUALIFY row_number() OVER (
+        PARTITION BY alone, whose, corpus_id
+        ORDER BY
+            -- A control stands beside the text as it is, of the same checkpoint.
+            bool_or(has_plain) DESC, max(training_order(revision, step)) DESC,
+            max(created_at) FILTER (shuffle = 'none') DESC NULLS LAST, max(created_at) DESC, moment
     ) = 1
+),
+last_steps AS (
+    SELECT * FROM placed SEMI JOIN last_moments USING (alone, whose, corpus_id, moment)
 ),
 means AS (
     SELECT

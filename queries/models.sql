@@ -1,14 +1,18 @@
 -- title: The models in the store
 -- doc: One row per model, with the number of its checkpoints and runs. anisotropy is its profile
---   over the layers, in the latest run of text that is not shuffled; a terminal shows it as a
---   small picture. seed_group is what the seeds that a model is one of are together called.
+--   over the layers, in the latest run of text that is not shuffled, of an untrained control only
+--   where there is nothing else; a terminal shows it as a small picture. seed_group is what the
+--   seeds that a model is one of are together called.
 -- table: model kind anisotropy n_layers checkpoints runs seed_group
 WITH latest AS (
     SELECT model_id, run_id
     FROM run
     JOIN checkpoint USING (checkpoint_id)
     WHERE coalesce(run.shuffle, 'none') = 'none'
-    QUALIFY row_number() OVER (PARTITION BY model_id ORDER BY run.created_at DESC, run_id) = 1
+    QUALIFY row_number() OVER (
+        PARTITION BY model_id
+        ORDER BY is_untrained(checkpoint.revision), run.created_at DESC, run_id
+    ) = 1
 ),
 profiles AS (
     SELECT latest.model_id, list(value ORDER BY stack DESC, layer) AS anisotropy

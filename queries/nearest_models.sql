@@ -21,8 +21,8 @@ WITH chosen AS (
     FROM named_run
     WHERE NOT untrained OR $checkpoints = 'all'
     -- A revision without a step is the final one.
-    QUALIFY $checkpoints = 'all' OR row_number() OVER (
-        PARTITION BY model_id, corpus_id ORDER BY step DESC NULLS FIRST, created_at DESC, run_id
+    QUALIFY $checkpoints = 'all' OR row_number() OVER (PARTITION BY model_id, corpus_id
+        ORDER BY training_order(revision, step) DESC, created_at DESC, run_id
     ) = 1
 ),
 states AS (

@@ -32,8 +32,8 @@ WITH peaks AS (
         AND site <> 'final_norm'
         -- What the embedding's vectors span is the vocabulary that was read, which no layer made.
         AND (site <> 'embedding' OR $metric NOT IN (
-            'corrint', 'lid_p05', 'lid_p25', 'lid_p50', 'lid_p75', 'lid_p95',
-            'mada', 'mle', 'mom', 'ph_dim', 'tle', 'twonn', 'twonn_low20', 'twonn_ml'))
+            'corrint', 'ess', 'lid_p05', 'lid_p25', 'lid_p50', 'lid_p75', 'lid_p95',
+            'local_pca', 'mada', 'mle', 'mom', 'ph_dim', 'tle', 'twonn', 'twonn_low20', 'twonn_ml'))
     GROUP BY ALL
 )
 SELECT

@@ -11,10 +11,11 @@
 --   down), or rises, falls, rises again. It is left open, and reason says why, with fewer steps
 --   than least_steps, more moves, no standard errors, a missing value, or steps that differ in
 --   tokens, window, sample, seed or dtype. turn_steps and turn_values tell where the course
---   begins, turns and ends; of a flat one, also where it is highest and lowest. Mean and highest
---   are over the blocks that have a value at every step. The highest block's error is its own,
---   the mean's, if not paired, the mean of theirs. Left out are untrained controls, the
---   embedding, the final norm, and steps whose weights another step has too (n_left_out).
+--   begins, turns and ends; of one with a single move, where that begins and ends; of a flat one,
+--   also where it is highest and lowest. Mean and highest are over the blocks that have a value at
+--   every step. The highest block's error is its own, the mean's, if not paired, the mean of
+--   theirs. Left out are untrained controls, the embedding, the final norm, and steps whose
+--   weights another step has too (n_left_out).
 -- param metric VARCHAR = 'twonn' in metric.name: which metric
 -- param models VARCHAR[] = NULL in model.name: only these models; NULL means all
 -- param scopes VARCHAR[] = ['all'] in ('all', 'no_first', 'no_sinks', 'last', 'mean'): which tokens count

@@ -1,10 +1,11 @@
 -- title: Over the steps of training, beside a score
 -- doc: Above the metric, over the layers of each training, below a score from elsewhere, both over
---   the steps. The metric is its mean over the blocks, or the highest or lowest of them; a band
---   around the score is 1.96 of its standard errors to either side, where these are known.
---   Embedding and the state after the final norm do not count. The latest run of each checkpoint
---   and text; checkpoints without a step are left out, and scores of those that are not measured.
---   How far both go together tells the question score_correlation, with over=steps.
+--   the steps. The metric is its mean over the blocks that have a value at every step, or the
+--   highest or lowest of them; a band around the score is 1.96 of its standard errors to either
+--   side, where these are known. Embedding and the state after the final norm do not count. The
+--   latest run of each checkpoint and text; checkpoints without a step are left out, and scores of
+--   those that are not measured. How far both go together tells the question score_correlation,
+--   with over=steps.
 -- param metric VARCHAR = 'twonn' in metric.name: which metric
 -- param score VARCHAR = NULL in score.name: which score; NULL means the one of most checkpoints
 -- param models VARCHAR[] = NULL in model.name: only these models; NULL means all
@@ -23,19 +24,38 @@ WITH scored AS (
             SELECT name FROM checkpoint_score WHERE step IS NOT NULL
             GROUP BY name ORDER BY count(*) DESC, name LIMIT 1))
 ),
-measured AS (
-    SELECT
-        display_name, model, model_id, kind, revision, step, tokens_seen, course, corpus, corpus_id,
-        stack, scope, metric, run_id,
-        CASE $of
-            WHEN 'mean' THEN avg(value ORDER BY layer)
-            WHEN 'max' THEN max(value)
-            ELSE min(value) END AS value
+states AS (
+    SELECT *
     FROM training_profile
     WHERE metric = $metric AND scope = $scope AND site = 'block' AND NOT untrained
         AND ($models::VARCHAR[] IS NULL OR list_contains($models::VARCHAR[], model))
         AND ($layers::INTEGER[] IS NULL OR list_contains($layers::INTEGER[], layer))
         AND model_id IN (SELECT scored.model_id FROM scored)
+),
+steps_known AS (
+    SELECT model_id, course, corpus_id, stack, count(DISTINCT step) AS n_known
+    FROM states
+    WHERE value IS NOT NULL
+    GROUP BY ALL
+),
+-- A layer that comes and goes would move the mean by that alone.
+complete AS (
+    SELECT model_id, course, corpus_id, stack, layer, true AS is_complete
+    FROM states
+    JOIN steps_known USING (model_id, course, corpus_id, stack)
+    GROUP BY ALL
+    HAVING count(value) = max(n_known)
+),
+measured AS (
+    SELECT
+        display_name, model, model_id, kind, revision, step, tokens_seen, course, corpus, corpus_id,
+        stack, scope, metric, run_id,
+        CASE $of
+            WHEN 'mean' THEN avg(value ORDER BY layer) FILTER (is_complete)
+            WHEN 'max' THEN max(value) FILTER (is_complete)
+            ELSE min(value) FILTER (is_complete) END AS value
+    FROM states
+    LEFT JOIN complete USING (model_id, course, corpus_id, stack, layer)
     GROUP BY ALL
 ),
 named AS (

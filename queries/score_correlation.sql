@@ -42,7 +42,7 @@ scored_run AS (
         PARTITION BY
             r.model_id, r.corpus_id, n.stack,
             CASE WHEN $over = 'steps' THEN r.course END, CASE WHEN $over = 'steps' THEN r.step END
-        ORDER BY r.step DESC NULLS FIRST, r.created_at DESC, r.run_id DESC
+        ORDER BY training_order(r.revision, r.step) DESC, r.created_at DESC, r.run_id DESC
     ) = 1
 ),
 states AS (
@@ -113,7 +113,7 @@ SELECT
         WHEN NOT y_varies THEN 'the score is the same in all'
         WHEN statistic = 'partial' AND NOT z_varies THEN 'the ' || control || ' is the same in all'
         WHEN correlation IS NULL THEN 'metric or score has the order of the ' || control
-        WHEN ci_low IS NULL THEN 'all ranks agree, which has no interval'
+        WHEN ci_low IS NULL THEN 'all ranks agree or are opposite, which has no interval'
     END AS reason,
     run_ids
 FROM found

@@ -38,8 +38,8 @@ WHERE metric = $metric
     AND site <> 'final_norm'
     -- What the embedding's vectors span is the vocabulary that was read, which no layer made.
     AND (site <> 'embedding' OR $metric NOT IN (
-        'corrint', 'lid_p05', 'lid_p25', 'lid_p50', 'lid_p75', 'lid_p95',
-        'mada', 'mle', 'mom', 'ph_dim', 'tle', 'twonn', 'twonn_low20', 'twonn_ml'))
+        'corrint', 'ess', 'lid_p05', 'lid_p25', 'lid_p50', 'lid_p75', 'lid_p95',
+        'local_pca', 'mada', 'mle', 'mom', 'ph_dim', 'tle', 'twonn', 'twonn_low20', 'twonn_ml'))
     AND sinkless.scope = 'no_sinks'
 GROUP BY p.model, p.kind, p.revision, p.step, p.corpus, stack, metric, run_id
 ORDER BY p.model, p.corpus, p.step NULLS LAST, p.revision, run_id, stack

@@ -3,28 +3,25 @@
 --   text, one panel per checkpoint and settings. Measure again with other --tokens for more points.
 --   A line that still rises or falls at its end is that of a number biased by too few tokens. The
 --   latest run of each size; the state after the final norm is left out, and so are runs of
---   shuffled text. Models of one group of seeds are one panel: at each size the median over the
---   n_seeds that read the same tokens, in the band from seed_low to seed_high.
+--   shuffled text. Along a line as many tokens are kept, but for runs that keep all they read.
+--   Models of one group of seeds are one panel: at each size the median over the n_seeds that read
+--   the same tokens, in the band from seed_low to seed_high.
 -- param metric VARCHAR = 'anisotropy' in metric.name: which metric
 -- param models VARCHAR[] = NULL in model.name, model_group.seed_group: only these models, or groups of seeds; NULL means all
 -- param layers INTEGER[] = NULL in 0..: only these layers; NULL means all
 -- param scope VARCHAR = 'all' in ('all', 'no_first', 'no_sinks', 'last', 'mean'): which tokens count
 -- param seeds VARCHAR = 'band' in ('band', 'quartiles', 'single'): of a group of seeds its least and greatest, its quartiles, or each seed alone
 -- chart: mark=line x=tokens:Q y=value:Q color=depth:Q facet=series:N detail=state:N
-WITH of_each_size AS (
+WITH measured AS (
     SELECT
-        p.*, run.checkpoint_id, run.corpus_id, checkpoint.model_id, model_group.seed_group,
-        concat_ws(
-            ', ', CASE p.windows WHEN 'documents' THEN p.windows ELSE 'window ' || p.window_size END,
-            'seed ' || p.seed, p.dtype
-        ) AS settings,
-        coalesce('step ' || p.step, p.revision) AS moment,
-        CASE WHEN NOT is_untrained(p.revision) THEN {
-            'seed_group': model_group.seed_group, 'corpus_id': run.corpus_id,
-            'course': training_course(p.revision), 'kind': p.kind, 'architecture': p.architecture,
-            'n_layers': p.n_layers, 'hidden_size': model.hidden_size, 'settings': settings
-        } END AS band,
-        run.sample_size || ' of ' || run.token_ids_sha256 AS sample
+        p.*, run.checkpoint_id, run.corpus_id, run.token_ids_sha256, checkpoint.model_id,
+        model.hidden_size AS model_size, model_group.seed_group,
+        -- The samples asked for. One that keeps all tokens may have been asked to be larger.
+        list(p.sample_size) FILTER (p.sample_size < p.tokens) OVER (
+            PARTITION BY
+                coalesce(model_group.seed_group, run.checkpoint_id), run.corpus_id,
+                p.windows, p.window_size, p.seed, p.dtype, p.stack, p.layer, p.site
+        ) AS samples
     FROM profile AS p
     JOIN run ON run.run_id = p.run_id
     JOIN checkpoint ON checkpoint.checkpoint_id = run.checkpoint_id
@@ -36,10 +33,26 @@ WITH of_each_size AS (
         AND p.shuffle = 'none'
         AND is_chosen($models::VARCHAR[], p.model, model_group.seed_group)
         AND ($layers::INTEGER[] IS NULL OR list_contains($layers::INTEGER[], p.layer))
+),
+of_each_size AS (
+    SELECT
+        *,
+        concat_ws(
+            ', ', CASE windows WHEN 'documents' THEN windows ELSE 'window ' || window_size END,
+            'seed ' || seed, dtype, 'sample ' || CASE WHEN sample_size < tokens THEN sample_size
+                ELSE list_min(list_filter(samples, lambda size: size >= tokens)) END
+        ) AS settings,
+        coalesce('step ' || step, revision) AS moment,
+        CASE WHEN NOT is_untrained(revision) THEN {
+            'seed_group': seed_group, 'corpus_id': corpus_id, 'course': training_course(revision),
+            'kind': kind, 'architecture': architecture, 'n_layers': n_layers,
+            'hidden_size': model_size, 'settings': settings
+        } END AS band,
+        sample_size || ' of ' || token_ids_sha256 AS sample
+    FROM measured
     QUALIFY row_number() OVER (
-        PARTITION BY
-            run.checkpoint_id, run.corpus_id, settings, p.tokens, p.stack, p.layer, p.site
-        ORDER BY p.created_at DESC, p.repeat DESC, p.run_id
+        PARTITION BY checkpoint_id, corpus_id, settings, tokens, stack, layer, site
+        ORDER BY created_at DESC, repeat DESC, run_id
     ) = 1
 ),
 asked AS (

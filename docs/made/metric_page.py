@@ -87,6 +87,11 @@ def names_module() -> str:
     """Return the module of the metrics' names that asking needs."""
     metrics: list[Metric[Any]] = [*METRICS.values(), *PAIR_METRICS.values()]
     estimates = [metric.name for metric in metrics if metric.family == dimension.FAMILY]
+    of_neighbors = [
+        metric.name
+        for metric in metrics
+        if "neighbors" in metric.needs and metric.description.unit == "dimensions"
+    ]
     biased = [metric.name for metric in metrics if metric.needs_many]
     moved = [
         metric.name
@@ -107,6 +112,10 @@ def names_module() -> str:
             "",
             "# Estimates of dimension from the distances to neighbours.",
             *_set_of("NEIGHBOR_ESTIMATES", estimates),
+            "",
+            "# Dimensions of neighbourhoods: in the embedding those of the words that were read:",
+            "# peaks, and what is said of the layers, leave it out.",
+            *_set_of("PEAKS_WITHOUT_EMBEDDING", of_neighbors),
             "",
             "# Those that a few points far from all others may decide: then they have no interval.",
             *_set_of("MOVED_BY_FAR_POINTS", moved),

@@ -114,10 +114,10 @@ def no_error_caveat(table: "pa.Table") -> str | None:
 
     Args:
         table: an answer with columns ``metric``, ``value`` and ``std_error``; or the
-            ``dimension`` of curves with its ``std_error``, beside its ``rank``.
+            ``dimension`` of curves with its ``std_error``, beside its ``rank``. With columns
+            ``run_id`` and ``n_seeds`` each run is judged by itself, and groups of seeds are not.
     """
     columns = set(table.column_names)
-    # A run may have been measured without errors, or over one window: then none has any.
     if "std_error" not in columns or table["std_error"].null_count == table.num_rows:
         return None
     if {"metric", "value"} <= columns:
@@ -126,11 +126,15 @@ def no_error_caveat(table: "pa.Table") -> str | None:
         names, values = [_CURVE] * table.num_rows, table["dimension"].to_pylist()
     else:
         return None
-    errors = table["std_error"].to_pylist()
+    errors, runs, seeds = (_listed(table, name) for name in ("std_error", "run_id", "n_seeds"))
+    # A run may have been measured without errors, or over one window: then none has any.
+    with_errors = {run for run, error in zip(runs, errors, strict=True) if error is not None}
     without = {
         name
-        for name, value, error in zip(names, values, errors, strict=True)
+        for name, value, error, run, n in zip(names, values, errors, runs, seeds, strict=True)
         if name in {*MOVED_BY_FAR_POINTS, _CURVE} and value is not None and error is None
+        # What a group of seeds has instead is a band.
+        if run in with_errors and n is None
     }
     if not without:
         return None
@@ -138,6 +142,12 @@ def no_error_caveat(table: "pa.Table") -> str | None:
         "No error is given where a few points far from all others, such as attention sinks, decide "
         f"an estimate ({', '.join(sorted(without))})."
     )
+
+
+def _listed(table: "pa.Table", column: str) -> list[object]:
+    """Return the values of a column, which need not be there."""
+    there = column in table.column_names
+    return table[column].to_pylist() if there else [None] * table.num_rows
 
 
 def run_caveats(database: "Database", table: "pa.Table") -> tuple[str, ...]:

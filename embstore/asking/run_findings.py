@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
-from embstore.metrics.names import NEIGHBOR_ESTIMATES
+from embstore.metrics.names import PEAKS_WITHOUT_EMBEDDING
 from embstore.tables.looks import text_of
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ FROM measurement JOIN n_stack_layers USING (run_id, stack)
 WHERE list_contains($runs, run_id) AND list_contains($metrics, metric)
     AND value IS NOT NULL
     -- The dimension of an embedding is that of the vocabulary read, not of what layers make of it.
-    AND (site = 'block' OR site = 'embedding' AND NOT list_contains($estimates, metric))
+    AND (site = 'block' OR site = 'embedding' AND NOT list_contains($of_blocks, metric))
 GROUP BY ALL
 ORDER BY stack
 """
@@ -39,7 +39,11 @@ def run_findings(database: "Database", runs: Mapping[str, str]) -> list[str]:
     chosen = list(runs)
     if len(chosen) > _MOST_RUNS:
         chosen = [chosen[0], chosen[-1]]
-    params = {"runs": chosen, "metrics": list(_NAMED), "estimates": sorted(NEIGHBOR_ESTIMATES)}
+    params = {
+        "runs": chosen,
+        "metrics": list(_NAMED),
+        "of_blocks": sorted(PEAKS_WITHOUT_EMBEDDING),
+    }
     found: dict[tuple[str, str], list[Mapping[str, object]]] = {}
     for row in database.select(_PEAKS, params).to_pylist():
         found.setdefault((row["metric"], row["run_id"]), []).append(row)

@@ -16,7 +16,10 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 _OF_SINKS = "Filled: all tokens; hollow: without attention sinks, in the same layer."
-_TURNS = "Rings: where a course begins, turns and ends. The errors of its moves are in the table."
+_TURNS = (
+    "Rings: where a course or its only move begins, turns and ends. The errors of its moves are in "
+    "the table."
+)
 _NO_VALUE = "× marks a cell without a value."
 # Channels whose legend is left out where it would have one name.
 _UNNAMED = {"dash", "fill", "shape", "detail"}

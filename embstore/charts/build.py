@@ -118,7 +118,7 @@ def build_chart(
     data = replace(data, line_labels=line_labels(data))
     if crowded := crowding(data):
         warnings.warn(crowded, stacklevel=3)
-    found = finding(question, answer, metric)
+    found = finding(question, answer, metric, params or {})
     tokens = counted_tokens(data, answer, (params or {}).get("scope"))
     said = [tokens, note, without, far_pairs(data, answer), caption]
     below = " ".join(filter(None, said)) or None

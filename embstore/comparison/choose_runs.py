@@ -21,6 +21,7 @@ _RUNS = """
 SELECT
     run.run_id,
     model.name AS model,
+    display_name.display_name,
     checkpoint.revision,
     checkpoint.step,
     corpus.name AS corpus,
@@ -44,6 +45,7 @@ FROM run
 JOIN current_metrics ON current_metrics.run_id = run.run_id
 JOIN checkpoint ON checkpoint.checkpoint_id = run.checkpoint_id
 JOIN model ON model.model_id = checkpoint.model_id
+JOIN display_name ON display_name.model_id = model.model_id
 JOIN corpus ON corpus.corpus_id = run.corpus_id
 LEFT JOIN model_group ON model_group.model_id = model.model_id
 ORDER BY run.created_at DESC, run.run_id DESC
@@ -52,10 +54,14 @@ ORDER BY run.created_at DESC, run.run_id DESC
 
 @dataclass(frozen=True)
 class StoredRun:
-    """What decides whether a run's numbers compare with another's."""
+    """What decides whether a run's numbers compare with another's.
+
+    ``display_name`` is the model's name, with the beginning of its id where two have that name.
+    """
 
     run_id: str
     model: str
+    display_name: str
     revision: str
     step: int | None
     corpus: str
@@ -84,7 +90,8 @@ class StoredRun:
     def __str__(self) -> str:
         """Name the run as one would ask for it."""
         control = "" if self.shuffle == "none" else f", shuffle {self.shuffle}"
-        return f"{self.model}@{self.revision}, run {self.run_id[:8]} over {self.corpus}{control}"
+        run = f"{self.display_name}@{self.revision}, run {self.run_id[:8]}"
+        return f"{run} over {self.corpus}{control}"
 
 
 # In what else two runs may differ, as a reader is told; the most important first.
@@ -190,7 +197,7 @@ def _candidates(
             f"{asked} is a group of seeds, and two runs are compared: name one of its models, "
             f"{listed(seeds)}"
         )
-    models = dict.fromkeys(run.model for run in runs)
+    models = dict.fromkeys(run.display_name for run in runs)
     there = f"it has {listed(models)}" if models else "it holds no runs yet"
     raise QueryError(
         f"no model, MODEL@REVISION or run {asked!r} {where}{closest(asked, models)}; {there}"
@@ -198,17 +205,26 @@ def _candidates(
 
 
 def _of_model(runs: Sequence[StoredRun], asked: str) -> list[StoredRun]:
-    """Return a model's runs; its name may lack the part before the last /, as in charts."""
+    """Return a model's runs; its name may lack the part before the last /, as in charts.
+
+    Of two models of one name each is asked for with the beginning of its id.
+    """
+    if not asked:
+        return []
     # By its name a model is asked for as it is; a control is asked for by its run.
     runs = [run for run in runs if run.shuffle == "none"]
-    found = [run for run in runs if run.model == asked]
-    if found or not asked:
-        return found
-    found = [run for run in runs if run.model.endswith(f"/{asked}")]
-    models = list(dict.fromkeys(run.model for run in found))
-    if len(models) > 1:
-        raise QueryError(f"{asked!r} may be {listed(models, between=' or ')}; give the whole name")
-    return found
+    for found in (
+        [run for run in runs if run.display_name == asked],
+        [run for run in runs if run.model == asked],
+        [run for run in runs if run.model.endswith(f"/{asked}")],
+    ):
+        models = list(dict.fromkeys(run.display_name for run in found))
+        if len(models) > 1:
+            may_be = listed(models, between=" or ")
+            raise QueryError(f"{asked!r} may be {may_be}; give the whole name")
+        if found:
+            return found
+    return []
 
 
 def _last_revision(runs: Sequence[StoredRun], asked: str, notes: list[str]) -> Sequence[StoredRun]:

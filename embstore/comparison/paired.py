@@ -16,21 +16,24 @@ ROUNDING = 1e-3
 def paired_error(a: Sequence[float], b: Sequence[float]) -> tuple[float, int] | None:
     """Return the standard error of b − a, and its degrees of freedom.
 
-    √(G/(G−1) · Σ (b_w − a_w)²) over the G windows. The effects of each run are 0 in sum, so
-    their differences are centred as they are.
+    √(G/(G−1) · Σ (b_w − a_w)²) over the G windows that have the number: one that lacks it has the
+    effect 0 in both runs. Where all effects are 0, all count. The effects of each run are 0 in
+    sum, so their differences are centred as they are.
 
     Args:
         a: how much each window moves the one number.
         b: the same of the other, of the same windows.
 
     Returns:
-        None where the two are not of equally many windows, or of fewer than two.
+        None where the two are not of equally many windows, or fewer than two count.
 
-    >>> [round(number, 6) for number in paired_error([1.0, -1.0], [2.0, -2.0])]
+    >>> [round(number, 6) for number in paired_error([1.0, -1.0, 0.0], [2.0, -2.0, 0.0])]
     [2.0, 1]
     """
-    n = len(a)
-    if n != len(b) or n < 2:
+    if len(a) != len(b):
+        return None
+    n = sum(x != 0 or y != 0 for x, y in zip(a, b, strict=True)) or len(a)
+    if n < 2:
         return None
     spread = max(math.dist(a, b), ROUNDING * math.hypot(*a, *b))
     return math.sqrt(n / (n - 1)) * spread, n - 1

@@ -17,7 +17,7 @@ from embstore.comparison.profiles import Profile, read_profiles
 from embstore.comparison.verdict import verdict
 from embstore.errors import QueryError, UsageError
 from embstore.metrics.conventions import LEVEL, LEVEL_IN_WORDS
-from embstore.metrics.names import NEIGHBOR_ESTIMATES
+from embstore.metrics.names import PEAKS_WITHOUT_EMBEDDING
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -100,7 +100,7 @@ def compare_stored(
         rows += [
             {"metric": metric, "scope": scope, "stack": stack, **dataclasses.asdict(found)}
             for found in compare_profiles(
-                profile_a, profile_b, by=way, embedding=metric not in NEIGHBOR_ESTIMATES
+                profile_a, profile_b, by=way, embedding=metric not in PEAKS_WITHOUT_EMBEDDING
             )
         ]
     if not rows:

@@ -54,8 +54,8 @@ def _in_errors(row: Mapping[str, object]) -> float:
 
 def _names(a: StoredRun, b: StoredRun) -> tuple[str, str]:
     """Name two runs by no more than tells them apart."""
-    if a.model != b.model:
-        return a.model, b.model
+    if a.display_name != b.display_name:
+        return a.display_name, b.display_name
     if a.revision != b.revision:
-        return f"{a.model}@{a.revision}", f"{b.model}@{b.revision}"
+        return f"{a.display_name}@{a.revision}", f"{b.display_name}@{b.revision}"
     return f"run {a.run_id[:8]}", f"run {b.run_id[:8]}"

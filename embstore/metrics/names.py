@@ -23,6 +23,29 @@ NEIGHBOR_ESTIMATES = frozenset(
     }
 )
 
+# Dimensions of neighbourhoods: in the embedding those of the words that were read:
+# peaks, and what is said of the layers, leave it out.
+PEAKS_WITHOUT_EMBEDDING = frozenset(
+    {
+        "corrint",
+        "lid_p05",
+        "lid_p25",
+        "lid_p50",
+        "lid_p75",
+        "lid_p95",
+        "mada",
+        "mle",
+        "mom",
+        "ph_dim",
+        "tle",
+        "twonn",
+        "twonn_low20",
+        "twonn_ml",
+        "ess",
+        "local_pca",
+    }
+)
+
 # Those that a few points far from all others may decide: then they have no interval.
 MOVED_BY_FAR_POINTS = frozenset(
     {

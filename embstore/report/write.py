@@ -10,7 +10,7 @@ from embstore.choices import SCOPE_WORDS
 from embstore.common.messages import closest, listed
 from embstore.errors import QueryError, StoreError
 from embstore.metrics.conventions import SHORTFALL
-from embstore.metrics.names import NEIGHBOR_ESTIMATES
+from embstore.metrics.names import PEAKS_WITHOUT_EMBEDDING
 from embstore.report.findings.overview import find_all
 from embstore.report.findings.sentences import Finding
 from embstore.report.pack.curves import pack_scales, pack_spectra
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 # Numbers on one page: 16 bits each before packing, so a page of some megabytes.
 BUDGET = 2_000_000
 
-_OMITTED = ("model_id", "corpus_id", "model", "corpus", "corpus_sha256")
+_OMITTED = ("model_id", "corpus_id", "model", "corpus", "corpus_sha256", "windows")
 
 
 @dataclass(frozen=True)
@@ -249,5 +249,5 @@ def _metric(info: Row, selection: Selection) -> Row:
         **info,
         "every": selection.every,
         "intervals": selection.every_interval,
-        "neighbor": selection.metric in NEIGHBOR_ESTIMATES,
+        "neighbor": selection.metric in PEAKS_WITHOUT_EMBEDDING,
     }

@@ -338,5 +338,17 @@ class TestErrorsThatAreMissing:
     ) -> None:
         assert no_error_caveat(self.rows(["mle", "mada"], errors)) is None
 
+    def test_a_run_without_any_error_was_measured_so(self) -> None:
+        rows = {"metric": ["mle"] * 3, "value": [9.0] * 3, "std_error": [0.1, 0.2, None]}
+        assert no_error_caveat(pa.table({**rows, "run_id": ["a", "a", "b"]})) is None
+        assert "(mle)" in (no_error_caveat(pa.table({**rows, "run_id": ["a", "b", "b"]})) or "")
+
+    def test_a_group_of_seeds_has_a_band_instead(self) -> None:
+        rows = {"metric": ["mle"] * 2, "value": [9.0] * 2, "std_error": [0.1, None]}
+        of_seeds = pa.table({**rows, "run_id": ["a", None], "n_seeds": [None, 3]})
+        assert no_error_caveat(of_seeds) is None
+        assert no_error_caveat(of_seeds.drop_columns("run_id")) is None
+        assert no_error_caveat(of_seeds.select(list(rows))) is not None
+
     def test_answers_without_errors_say_nothing(self) -> None:
         assert no_error_caveat(pa.table({"metric": ["mle"], "value": [9.0]})) is None

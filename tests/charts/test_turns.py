@@ -49,5 +49,5 @@ def test_equal_words_at_one_place_stand_once_above_the_highest_ring() -> None:
 def test_rings_are_explained_and_lie_within_the_axes() -> None:
     rows = [{"course_steps": s, "value": 6.0, "course_turns": "", "state": "m"} for s in (0, 10)]
     spec = spec_of(build_chart(ask(CHART), pa.Table.from_pylist(rows)))
-    assert "Rings: where a course begins, turns and ends." in str(spec["title"])
+    assert "Rings: where a course or its only move begins, turns and ends." in str(spec["title"])
     assert all(x["scale"]["padding"] > 0 for x in channels(spec, "x"))

@@ -53,3 +53,18 @@ def test_a_group_of_seeds_is_no_run(database: Database) -> None:
     said = "lab/g is a group of seeds, and two runs are compared: name one of its models, lab/[12]"
     with pytest.raises(QueryError, match=said):
         choose_runs(stored_runs(database), "lab/g", "lab/1")
+
+
+def test_of_two_models_of_one_name_each_has_to_be_named(database: Database) -> None:
+    for size in (8, 16):
+        write_run(database, make_run(name="lab/twin", hidden_size=size, weights=str(size)))
+    write_run(database, make_run(name="lab/other"))
+    runs = stored_runs(database)
+    one, other = sorted({run.display_name for run in runs if run.model == "lab/twin"})
+    said = f"may be ({one} or {other}|{other} or {one}); give the whole name"
+    for asked in ("lab/twin", "twin", "lab/twin@main"):
+        with pytest.raises(QueryError, match=said):
+            choose_runs(runs, asked, "lab/other")
+    a, b, notes = choose_runs(runs, one, f"{other}@main")
+    assert (a.display_name, b.display_name) == (one, other)
+    assert notes == []

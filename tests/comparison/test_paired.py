@@ -99,10 +99,26 @@ def test_beside_a_number_that_does_not_vary_one_keeps_its_own_error() -> None:
     assert found[1] == 2
 
 
+def test_windows_that_lack_the_number_do_not_count() -> None:
+    x, y = drawn(np.random.default_rng(6), 1, own=0.1)[0]
+    known = np.arange(N_WINDOWS) % 4 > 0
+    effects = []
+    for means in (x[known], y[known]):
+        of_all = np.zeros(N_WINDOWS)
+        of_all[known] = (means - means.mean()) / len(means)
+        effects.append(of_all.tolist())
+    found = paired_error(*effects)
+    assert found is not None
+    assert found[0] == pytest.approx(stats.sem(y[known] - x[known]), rel=1e-12)
+    assert found[1] == known.sum() - 1
+
+
 def test_what_is_not_of_the_same_windows_is_not_paired() -> None:
     assert paired_error([1.0, -1.0], [1.0, 0.0, -1.0]) is None
     assert paired_error([1.0], [1.0]) is None
     assert paired_error([], []) is None
+    assert paired_error([0.0, 1.0], [0.0, 1.0]) is None
+    assert paired_error([0.0, 0.0], [0.0, 0.0]) == (0.0, 1)
 
 
 def test_rounding_is_no_difference() -> None:
@@ -129,9 +145,18 @@ def test_the_macro_of_the_store_is_the_same_formula(tmp_path: Path) -> None:
     for n in (0, 1, 2, 3, 16, 64):
         x, y = rng.normal(size=(2, n)).astype(np.float32).tolist()
         cases += [(x, y), (x, x), (x, [*y, 1.0]), ([0.0, *x], [0.0, *y])]
+        # Windows without the number, in both or in one; none that has it.
+        nothing = [0.0] * n
+        cases += [([0.0, *x, 0.0], [0.0, *y, 0.0]), ([0.0, *x], [*y, 0.0]), (x, nothing)]
+        cases += [(nothing, nothing), ([0.0, *x[:1], *nothing], [0.0, *y[:1], *nothing])]
     database = new_store(tmp_path / "embstore.duckdb")
     for x, y in cases:
-        sql = "SELECT paired_error($x::FLOAT[], $y::FLOAT[]) AS error"
+        sql = (
+            "SELECT paired_error($x::FLOAT[], $y::FLOAT[]) AS error, "
+            "windows_counted($x::FLOAT[], $y::FLOAT[]) - 1 AS freedom"
+        )
         (row,) = database.select(sql, {"x": x, "y": y}).to_pylist()
         expected = paired_error(x, y)
         assert row["error"] == (None if expected is None else pytest.approx(expected[0], rel=1e-12))
+        if expected is not None:
+            assert row["freedom"] == expected[1]

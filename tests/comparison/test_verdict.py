@@ -9,6 +9,7 @@ from embstore.comparison.verdict import verdict
 A = StoredRun(
     run_id="1f2e3d4c5b6a",
     model="gpt2",
+    display_name="gpt2",
     revision="main",
     step=None,
     corpus="prose",
@@ -25,7 +26,7 @@ A = StoredRun(
     metric_versions="{}",
     created_at=datetime(2026, 11, 2, tzinfo=UTC),
 )
-B = dataclasses.replace(A, model="opt-125m", run_id="aaaabbbbcccc")
+B = dataclasses.replace(A, model="opt-125m", display_name="opt-125m", run_id="aaaabbbbcccc")
 
 
 def row(

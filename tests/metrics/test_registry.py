@@ -14,7 +14,12 @@ from numpy.typing import NDArray
 from embstore.metrics.families import dimension, spectral, within_windows
 from embstore.metrics.from_spectra import DERIVABLE, from_spectrum
 from embstore.metrics.metric import evaluate
-from embstore.metrics.names import NEED_MANY, NEIGHBOR_ESTIMATES, OF_SPECTRUM
+from embstore.metrics.names import (
+    NEED_MANY,
+    NEIGHBOR_ESTIMATES,
+    OF_SPECTRUM,
+    PEAKS_WITHOUT_EMBEDDING,
+)
 from embstore.metrics.one_layer import Cloud
 from embstore.metrics.registry import METRICS, PAIR_METRICS, find_metrics, metric_infos
 from embstore.metrics.related import RELATED
@@ -65,6 +70,10 @@ def test_two_metrics_of_one_name_are_refused(
 
 def test_the_estimates_that_fall_short_are_those_from_neighbours() -> None:
     assert {n for n, m in METRICS.items() if m.family == dimension.FAMILY} == NEIGHBOR_ESTIMATES
+
+
+def test_of_a_dimension_of_neighbourhoods_no_peak_is_in_the_embedding() -> None:
+    assert NEIGHBOR_ESTIMATES | {"ess", "local_pca"} == PEAKS_WITHOUT_EMBEDDING
 
 
 def test_spectra_of_few_vectors_are_known_to_be_biased() -> None:

@@ -102,6 +102,7 @@ class TestDepthGrid:
         ]
         assert (row["layer_below"], row["layer_above"]) == (1, 2)
         assert row["ci_high"] == pytest.approx(0.5 * 1.098)
+        assert row["std_error"] == pytest.approx(0.5 * 0.05)
 
     def test_the_final_norm_does_not_count(self, tmp_path: Path) -> None:
         database = new_store(tmp_path / "norm.duckdb")
@@ -207,6 +208,15 @@ class TestNearestModels:
         (mine,) = ask(database, "nearest_models", model="lab/b")
         last = database.select("SELECT run_id FROM latest_run WHERE revision = 'step10'")
         assert mine["neighbor_run_id"] == last["run_id"][0].as_py()
+
+    def test_of_several_stages_the_last_step_of_the_last_one(self, tmp_path: Path) -> None:
+        stages = [
+            make_run(name="lab/a", revision=f"stage{n}-step{step}", step=step, values=straight)
+            for n, step in ((1, 900), (2, 5), (2, 60), (10, 3))
+        ]
+        runs = [*stages, *(make_run(name=f"lab/{name}", values=shifted) for name in "bc")]
+        rows = ask(new_store(tmp_path / "stages.duckdb", runs), "nearest_models")
+        assert {r["revision"] for r in rows if r["model"] == "lab/a"} == {"stage10-step3"}
 
 
 @pytest.fixture(scope="module")

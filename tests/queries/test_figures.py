@@ -1,6 +1,7 @@
 """Questions that draw figures of papers: several metrics, sizes, one scale, published values."""
 
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -144,6 +145,46 @@ class TestMeanBySize:
     def test_of_a_training_the_last_step_counts(self, store: Store) -> None:
         rows = store.query("mean_by_size", models=["lab/training"]).table.to_pylist()
         assert {row["step"] for row in rows} == {STEPS[-1]}
+
+    def test_of_several_stages_the_last_step_of_the_last_one(self, tmp_path: Path) -> None:
+        runs = [
+            make_run(revision=f"stage{n}-step{step}", step=step)
+            for n, step in ((1, 900), (2, 5), (2, 60))
+        ]
+        opened = Store(new_store(tmp_path / "s.duckdb", runs))
+        rows = opened.query("mean_by_size").table.to_pylist()
+        assert [row["revision"] for row in rows] == ["stage2-step60"] * 2
+
+    def test_shuffled_text_is_of_the_checkpoint_that_read_the_text_as_it_is(
+        self, tmp_path: Path
+    ) -> None:
+        later = datetime(2026, 11, 9, tzinfo=UTC)
+        runs = [
+            make_run(revision="step10", step=10),
+            make_run(revision="step10", step=10, shuffle="words"),
+            make_run(revision="step90", step=90, shuffle="words", created_at=later),
+            make_run(name="lab/controls", revision="step10", step=10, shuffle="words"),
+            make_run(name="lab/controls", revision="step90", step=90, shuffle="words"),
+        ]
+        opened = Store(new_store(tmp_path / "s.duckdb", runs))
+        rows = opened.query("mean_by_size", metrics="twonn").table.to_pylist()
+        assert [(row["model"], row["revision"], row["text"]) for row in rows] == [
+            ("example/decoder-small", "step10", "as it is"),
+            ("example/decoder-small", "step10", "words shuffled"),
+            # No text as it is to stand beside.
+            ("lab/controls", "step90", "words shuffled"),
+        ]
+
+    def test_of_several_checkpoints_without_a_step_the_one_measured_last(
+        self, tmp_path: Path
+    ) -> None:
+        runs = [
+            make_run(revision=revision, created_at=datetime(2026, 11, day, tzinfo=UTC))
+            for revision, day in (("final", 3), ("main", 5), ("other", 4))
+        ]
+        opened = Store(new_store(tmp_path / "s.duckdb", runs))
+        rows = opened.query("mean_by_size", metrics="twonn").table.to_pylist()
+        assert [row["revision"] for row in rows] == ["main"]
 
     def test_untrained_controls_are_left_out(self, tmp_path: Path) -> None:
         runs = [make_run(), make_run(revision="random-init-0", step=0)]

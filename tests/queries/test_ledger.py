@@ -1,6 +1,7 @@
 """Questions about the store itself: cost, coverage, copies, provenance."""
 
 import dataclasses
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -9,9 +10,28 @@ from embstore.asking.ask import find_question, run_question
 from embstore.store.database import Database
 from embstore.store.writing import write_failure, write_run, write_runs
 from embstore.types import Failure
-from tests.queries.asking import ask, column
+from tests.queries.asking import ask, by_layer, column
 from tests.stores import new_store
 from tests.synthetic import METRICS, make_run
+
+
+def test_the_profile_of_a_model_is_that_of_its_training(tmp_path: Path) -> None:
+    """The latest run of trained weights goes before a later one of random weights."""
+    days = {"step1": 1, "step2": 3, "step9": 2, "random-init-0": 4}
+    runs = [
+        make_run(
+            revision=revision,
+            step=1,
+            n_layers=1,
+            values=by_layer(day / 10, day / 10),
+            created_at=datetime(2026, 11, day, tzinfo=UTC),
+        )
+        for revision, day in days.items()
+    ]
+    (row,) = ask(new_store(tmp_path / "s.duckdb", runs), "models")
+    assert row["anisotropy"] == [0.3, 0.3]
+    (row,) = ask(new_store(tmp_path / "control.duckdb", runs[-1:]), "models")
+    assert row["anisotropy"] == [0.4, 0.4]
 
 
 def test_runs_tells_cost(small: Database) -> None:

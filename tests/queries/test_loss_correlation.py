@@ -78,11 +78,37 @@ def test_a_window_without_a_number_does_not_count(tmp_path: Path) -> None:
     assert row["correlation"] == pytest.approx(rho, abs=1e-9)
 
 
+def test_of_many_windows_the_means_of_groups_are_ranked(tmp_path: Path) -> None:
+    """Of 100 windows a place has one or two: sums of two lie further out than single numbers."""
+    n = 100
+    rng = np.random.default_rng(5)
+    numbers = {"window_loss": rng.normal(3, 1, n)}
+    numbers["window_twonn_ml"] = numbers["window_loss"] + rng.normal(size=n)
+    groups = np.arange(n) * 64 // n
+    means = {
+        name: np.bincount(groups, values) / np.bincount(groups) for name, values in numbers.items()
+    }
+    effects = {
+        name: list(window_effects((values - values.mean()) / n, np.arange(n), n))
+        for name, values in numbers.items()
+    }
+    run = run_with(DIMENSIONS, LOSSES.tolist())
+    run = replace(run, configuration=replace(run.configuration, n_windows=n))
+    database = new_store(tmp_path / "s.duckdb", [with_effects(run, effects)])
+    row = ask(database, "loss_correlation")[0]
+    rho = stats.spearmanr(means["window_twonn_ml"], means["window_loss"]).statistic
+    assert row["n_windows"] == 64
+    assert row["correlation"] == pytest.approx(rho, abs=1e-9)
+    sums = [np.bincount(groups, values - values.mean()) for values in numbers.values()]
+    assert stats.spearmanr(*sums).statistic != pytest.approx(rho, abs=1e-3)
+
+
 @pytest.mark.parametrize(
     ("dimensions", "reason"),
     [
         ([1.0, 2.0, 3.0], "fewer than 4 windows have both numbers"),
-        ([1.0, 2.0, 3.0, 4.0, 6.0], "all ranks agree, which has no interval"),
+        ([1.0, 2.0, 3.0, 4.0, 6.0], "all ranks agree or are opposite, which has no interval"),
+        ([6.0, 4.0, 3.0, 2.0, 1.0], "all ranks agree or are opposite, which has no interval"),
     ],
 )
 def test_what_says_too_little_has_a_reason(

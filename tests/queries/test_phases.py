@@ -175,6 +175,25 @@ class TestPairedErrors:
         (row,) = ask(new_store(tmp_path / "others.duckdb", runs), "phases")
         assert row["errors"] == "independent"
 
+    def test_windows_that_lack_the_number_lend_no_freedom(self, tmp_path: Path) -> None:
+        rng = np.random.default_rng(3)
+
+        def errors_of(n_without: int) -> float:
+            runs = []
+            for step in range(1, 6):
+                known = rng.normal(20, 1, 8)
+                effects = [*(known - known.mean()) / 8, *[0.0] * n_without]
+
+                def moved(_: Measurement, effects: list[float] = effects) -> list[float]:
+                    return effects
+
+                runs.append(with_effects(make_run(revision=f"step{step}", step=step), moved))
+            (row,) = ask(new_store(tmp_path / f"{n_without}.duckdb", runs), "phases")
+            assert row["errors"] == "paired"
+            return float(str(row["least_errors"]))
+
+        assert errors_of(4) == errors_of(0) > threshold(5)
+
     @pytest.mark.parametrize(("n_steps", "n_windows"), [(5, 4), (5, 16), (20, 16), (40, 64)])
     def test_noise_makes_a_move_no_more_often_than_one_comparison(
         self, tmp_path: Path, n_steps: int, n_windows: int
@@ -239,11 +258,24 @@ class TestPhases:
         assert found["up, down"]["turn_steps"] == [1, 8, 64]
         assert found["up, down"]["turn_values"] == [10, 20, 12]
         assert found["down, up, down"]["turn_values"] == [20, 10, 20, 10]
-        # It turns once: the values at the end fall within their errors.
-        assert found["up, hardly down"]["turn_values"] == [10, 19.5]
+        # It moves once: the values at the end fall within their errors.
+        assert found["up, hardly down"]["turn_values"] == [10, 20]
         # Of a flat one, the lowest and the highest between.
         assert found["still"]["turn_steps"] == [1, 4, 16, 64]
         assert found["still"]["turn_values"] == [10, 9.9, 10.2, 9.95]
+
+    def test_one_move_is_told_from_where_it_begins_to_where_it_ends(self, tmp_path: Path) -> None:
+        """From its first to its last point each goes the other way."""
+        database = new_store(tmp_path / "one.duckdb")
+        write_series(database, [[5, 3, 4.5, 6, 4], [4, 6, 4.5, 3, 5]])
+        for row in ask(database, "phases", by="layer", z=40):
+            # Forty errors of 1 %: 3 to 6 is a move, 3 to 5 and 4 to 6 are none.
+            up = row["layer"] == 1
+            assert row["verdict"] == ("rises only" if up else "falls only")
+            assert row["turn_values"] == ([3, 6] if up else [6, 3])
+            assert row["turn_steps"] == [2, 8]
+            rings = row["course_turns"]
+            assert rings == [None, "step 2", None, "step 8", None]
 
     def test_the_error_of_the_highest_block_is_its_own(self, courses: Database) -> None:
         (row,) = ask(courses, "phases", by="highest")

@@ -3,19 +3,23 @@ import re
 from pathlib import Path
 
 import pytest
+from scipy import stats
 
 from embstore.api.store import Store
 from embstore.asking.ask import find_question, run_question
 from embstore.common.paths import resource_folder
 from embstore.errors import QueryError
 from embstore.metrics.conventions import errors_of_an_interval
-from embstore.metrics.names import NEIGHBOR_ESTIMATES
+from embstore.metrics.names import PEAKS_WITHOUT_EMBEDDING
 from embstore.store.database import Database
 from embstore.store.writing import write_run
+from embstore.types import Run
 from tests.queries.asking import ask, by_layer, column
 from tests.stores import new_store
 from tests.synthetic import ALL_METRICS, make_run
 
+# Windows: so many that Student's t is the normal.
+MANY = 1_000_001
 # The values at depths 0, ½ and 1, and what shape that is at errors of 5 %.
 SHAPES = {
     (10, 20, 10): "bell",
@@ -284,17 +288,26 @@ def test_steps_stand_in_the_order_of_their_numbers(tmp_path: Path, question: str
     assert list(shown) == ["step9", "step10", "step100", "main"]
 
 
+def of_windows(run: Run, n: int = MANY) -> Run:
+    """Say that a run's errors are of so many windows."""
+    return dataclasses.replace(
+        run, configuration=dataclasses.replace(run.configuration, n_windows=n)
+    )
+
+
 @pytest.fixture(scope="module")
 def shapes(tmp_path_factory: pytest.TempPathFactory) -> Database:
     """Five models of three layers, called by the values at their depths 0, ½ and 1."""
     return new_store(
         tmp_path_factory.mktemp("shapes") / "shapes.duckdb",
         [
-            make_run(
-                name="lab/" + "-".join(map(str, values)),
-                n_layers=2,
-                values=by_layer(*values),
-                errors={"anisotropy": 0.05},
+            of_windows(
+                make_run(
+                    name="lab/" + "-".join(map(str, values)),
+                    n_layers=2,
+                    values=by_layer(*values),
+                    errors={"anisotropy": 0.05},
+                )
             )
             for values in SHAPES
         ],
@@ -334,10 +347,35 @@ class TestBellShape:
         (row,) = ask(shapes, "bell_shape", models=["lab/10-20-10"], scopes=["all"])
         # 5 % of 20 for the middle, 5 % of 10 for both ends, which share their tokens.
         assert row["std_error"] == pytest.approx((1.0**2 + 0.5**2) ** 0.5)
-        # As the metrics' own intervals, with so many windows that t is normal; SQL rounds it.
-        reach = round(errors_of_an_interval(1e9), 2)
-        assert row["ci_high"] == pytest.approx(10 + reach * 1.25**0.5)
-        assert row["ci_low"] == pytest.approx(10 - reach * 1.25**0.5)
+        # As the metrics' own intervals. Of a million windows Wallace's t is the normal.
+        reach = errors_of_an_interval(MANY - 1)
+        assert row["ci_high"] == pytest.approx(10 + reach * 1.25**0.5, rel=1e-5)
+        assert row["ci_low"] == pytest.approx(10 - reach * 1.25**0.5, rel=1e-5)
+
+    @pytest.mark.parametrize("n_windows", [8, 16, 64])
+    def test_of_few_windows_errors_reach_as_far_as_student_says(
+        self, tmp_path: Path, n_windows: int
+    ) -> None:
+        run = make_run(n_layers=2, values=by_layer(10, 20, 10), errors={"anisotropy": 0.05})
+        database = new_store(tmp_path / "few.duckdb", [of_windows(run, n_windows)])
+        (row,) = ask(database, "bell_shape", scopes=["all"])
+        reach = errors_of_an_interval(n_windows - 1) * 1.25**0.5
+        # Wallace's approximation is at most 4 % too large.
+        assert reach * (1 - 1e-3) < float(str(row["ci_high"])) - 10 < reach * 1.04
+        assert reach * (1 - 1e-3) < 10 - float(str(row["ci_low"])) < reach * 1.04
+        # The middle is 20 ± 1, an end 10 ± 0.5: nine errors apart. As rare as z = 7 are more.
+        apart = 10 / 1.25**0.5
+        level = stats.norm.sf(7.0)
+        shape = "bell" if stats.t.isf(level, n_windows - 1) < apart else "open"
+        (row,) = ask(database, "bell_shape", scopes=["all"], z=7.0)
+        assert row["shape"] == shape
+        assert shape == ("bell" if n_windows == 64 else "open")
+
+    def test_one_window_gives_no_interval(self, tmp_path: Path) -> None:
+        run = make_run(n_layers=2, values=by_layer(10, 20, 10), errors={"anisotropy": 0.05})
+        database = new_store(tmp_path / "one.duckdb", [of_windows(run, 1)])
+        (row,) = ask(database, "bell_shape", scopes=["all"])
+        assert (row["shape"], row["ci_low"], row["ci_high"]) == ("open", None, None)
 
     def test_a_layer_without_an_error_leaves_no_interval(self, tmp_path: Path) -> None:
         """Of the two layers in the middle third one has an error, and one has none."""
@@ -369,14 +407,16 @@ class TestBellShape:
     ) -> None:
         database = new_store(tmp_path / "flat.duckdb")
         errors = {"anisotropy": error}
-        write_run(database, make_run(n_layers=2, values=by_layer(*values), errors=errors))
+        run = make_run(n_layers=2, values=by_layer(*values), errors=errors)
+        write_run(database, of_windows(run))
         (row,) = ask(database, "bell_shape", scopes=["all"])
         assert row["shape"] == shape
 
     def test_the_least_contrast_is_a_parameter(self, tmp_path: Path) -> None:
         database = new_store(tmp_path / "least.duckdb")
         values = by_layer(0.09, 0.12, 0.09)
-        write_run(database, make_run(n_layers=2, values=values, errors={"anisotropy": 0.0005}))
+        run = make_run(n_layers=2, values=values, errors={"anisotropy": 0.0005})
+        write_run(database, of_windows(run))
         (row,) = ask(database, "bell_shape", scopes=["all"], least_contrast=0.02)
         assert row["shape"] == "bell"
 
@@ -398,7 +438,7 @@ class TestEstimatesOfDimension:
             if found := re.search(r"\$metric NOT IN \(([^)]*)\)", path.read_text()):
                 named[path.stem] = set(re.findall(r"'(\w+)'", found[1]))
         assert set(named) == {"anisotropy_by_step", "bell_shape", "peak_layer", "sink_effect"}
-        assert all(names == NEIGHBOR_ESTIMATES for names in named.values())
+        assert all(names == PEAKS_WITHOUT_EMBEDDING for names in named.values())
 
     @pytest.mark.parametrize("metric", ["twonn", "lid_p50", "lid_p75"])
     def test_the_peak_is_a_block(self, wide_embedding: Database, metric: str) -> None:

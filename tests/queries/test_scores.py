@@ -237,6 +237,25 @@ def test_over_steps_it_is_scipy_s_in_each_layer(training: Database) -> None:
     assert found["Spearman", 4]["reason"] == "the metric is the same in all"
 
 
+def test_the_last_checkpoint_is_that_of_the_last_stage(tmp_path: Path) -> None:
+    runs = [make_run(name=f"lab/{n}") for n in range(5)]
+    stages = [
+        make_run(name="lab/9", revision=f"stage{n}-step{step}", step=step)
+        for n, step in ((1, 900), (2, 5))
+    ]
+    store = new_store(tmp_path / "stages.duckdb", [*runs, *stages])
+    write_scores(store, [scored(run, float(n)) for n, run in enumerate([*runs, *stages])])
+    rows = ask(store, "score_correlation", statistics=["Spearman"])
+    (last,) = store.select("SELECT run_id FROM latest_run WHERE starts_with(revision, 'stage2')")[
+        "run_id"
+    ].to_pylist()
+    for row in rows:
+        assert row["n"] == 6
+        runs_behind = row["run_ids"]
+        assert isinstance(runs_behind, list)
+        assert last in runs_behind
+
+
 def test_trainings_have_a_line_each(tmp_path: Path) -> None:
     known = Training()
     runs = [*known.runs("lab/a"), *known.runs("lab/b")]
@@ -254,7 +273,10 @@ def test_trainings_have_a_line_each(tmp_path: Path) -> None:
 
 
 REASONS = {
-    "all ranks agree, which has no interval": ([1, 2, 3, 4, 5, 6, 7], [2, 3, 4, 5, 6, 7, 8]),
+    "all ranks agree or are opposite, which has no interval": (
+        [1, 2, 3, 4, 5, 6, 7],
+        [2, 3, 4, 5, 6, 7, 8],
+    ),
     "the score is the same in all": ([1, 2, 3, 4, 5, 6, 7], [5] * 7),
     "fewer than 4 steps": ([1, 2, 3], [1, 3, 2]),
 }
@@ -333,7 +355,7 @@ def test_bounds_are_none_where_there_is_no_interval(store: Database) -> None:
     assert (row["there"], row["free"]) == pytest.approx((0.5, 0.9))
 
 
-@pytest.mark.parametrize(("of", "reduced"), [("mean", np.nanmean), ("max", np.nanmax)])
+@pytest.mark.parametrize(("of", "reduced"), [("mean", np.mean), ("max", np.max)])
 def test_a_metric_and_a_score_stand_beside_each_other(
     training: Database, of: str, reduced: object
 ) -> None:
@@ -342,8 +364,8 @@ def test_a_metric_and_a_score_stand_beside_each_other(
     metric = [row for row in rows if row["score"] is None]
     score = [row for row in rows if row["score"] is not None]
     assert column(metric, "step") == column(score, "step") == list(STEPS)
-    # The embedding is no block.
-    expected = reduced(known.layers[:, 1:], axis=1)  # type: ignore[operator]
+    # The embedding is no block, and layer 2 has no value at one step.
+    expected = reduced(known.layers[:, [1, 3, 4]], axis=1)  # type: ignore[operator]
     assert column(metric, "value") == pytest.approx(list(expected))
     assert set(column(metric, "quantity")) == {f"{of} over layers"}
     assert column(score, "value") == list(known.scores)
@@ -351,6 +373,9 @@ def test_a_metric_and_a_score_stand_beside_each_other(
     assert set(column(score, "quantity")) == {"acc"}
     (one,) = [r for r in ask(training, "score_by_step", layers=[3]) if r["step"] == 100][:1]
     assert one["value"] == known.layers[3, 3]
+    # Steps at which no layer asked for has a value are no steps to have one at.
+    (gap,) = [r for r in ask(training, "score_by_step", layers=[2]) if r["step"] == 10][:1]
+    assert gap["value"] is None
 
 
 @pytest.mark.slow

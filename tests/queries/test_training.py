@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from embstore.api.store import Store
+from embstore.checkpoints.revisions import in_training_order, parse_revision
 from embstore.choices import Scope
 from embstore.store.database import Database
 from embstore.store.writing import write_run, write_runs
@@ -242,6 +243,21 @@ class TestTwoModelsWithOneName:
         assert len(near) == 2
 
 
+def test_the_macro_of_the_order_in_training_sorts_as_revisions_are(empty: Database) -> None:
+    names = [
+        *("stage2-step5", "stage1-step1000", "step7", "main", "Stage_10-step3", "step0"),
+        *("backstage4-step9", "stage2/step60", "stage-3-checkpoint-8", "stage9", "tokens5B"),
+    ]
+    revisions = [parse_revision(name) for name in names]
+    found = empty.select(
+        "SELECT name FROM ("
+        "SELECT unnest($names::VARCHAR[]) AS name, unnest($steps::BIGINT[]) AS step"
+        ") ORDER BY training_order(name, step), name",
+        {"names": names, "steps": [revision.step for revision in revisions]},
+    )
+    assert found["name"].to_pylist() == [one.name for one in in_training_order(revisions)]
+
+
 @pytest.fixture(scope="module")
 def high(tmp_path_factory: pytest.TempPathFactory) -> Database:
     """Three models of dimensions 20, 58 and 80 in their highest layer, 5 % errors."""
@@ -277,6 +293,36 @@ class TestCeiling:
         assert {row["model"]: row["n_above"] for row in rows}["lab/80"] == 1
         reached = {row["model"]: row["highest_possible"] for row in rows}
         assert reached["lab/80"] == pytest.approx(80 + 1.96 * 4, rel=1e-3)
+
+    def test_what_surely_exceeds_is_told_beside_the_highest(self, tmp_path: Path) -> None:
+        """Layer 1 is higher and less certain than layer 2."""
+        run = make_run(n_layers=2, values=by_layer(1.0, 90.0, 70.0))
+        wide = tuple(
+            dataclasses.replace(m, ci_low=50.0, ci_high=130.0) if m.key.layer == 1 else m
+            for m in run.measured.measurements
+        )
+        run = dataclasses.replace(
+            run, measured=dataclasses.replace(run.measured, measurements=wide)
+        )
+        database = new_store(tmp_path / "s.duckdb", [run])
+        (row,) = ask(database, "dimension_ceiling", scopes=["all"])
+        assert (row["exceeds"], row["value"], row["layer"]) == ("yes", 90.0, 1)
+        assert (row["surely_value"], row["surely_layer"]) == (70.0, 2)
+        (row,) = ask(database, "dimension_ceiling", scopes=["all"], ceiling=80)
+        assert (row["exceeds"], row["surely_value"]) == ("perhaps", None)
+
+    def test_texts_of_one_name_are_rows_of_their_own(self, tmp_path: Path) -> None:
+        runs = [
+            make_run(name="lab/a", n_layers=1, text=text, values=by_layer(1.0, value))
+            for text, value in (("", 10.0), ("edited", 20.0))
+        ]
+        database = new_store(tmp_path / "s.duckdb", runs)
+        rows = ask(database, "dimension_ceiling", scopes=["all"])
+        ids = database.select("SELECT corpus_id FROM corpus").to_pylist()
+        assert {str(row["series"]) for row in rows} == {
+            f"lab/a · text {found['corpus_id'][:8]}" for found in ids
+        }
+        assert {row["value"] for row in rows} == {10.0, 20.0}
 
     @pytest.mark.slow
     def test_the_ceiling_may_be_another(self, high: Database) -> None:

@@ -2,6 +2,7 @@
 
 import dataclasses
 from datetime import UTC, datetime
+from itertools import starmap
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from embstore.api.store import Store
 from embstore.errors import QueryError
 from embstore.store.database import Database
+from embstore.types import Run
 from tests.queries.asking import ask, by_layer, column
 from tests.stores import new_store
 from tests.synthetic import make_run
@@ -49,6 +51,26 @@ def test_runs_of_other_settings_are_lines_of_their_own(sizes: Database) -> None:
     rows = ask(sizes, "value_by_tokens", metric="twonn", models=["b"], layers=[1])
     assert len(set(column(rows, "series"))) == 2
     assert sum("window 128" in str(name) for name in column(rows, "series")) == 1
+
+
+def test_samples_of_two_sizes_are_two_lines(tmp_path: Path) -> None:
+    """A run that keeps all its tokens may have been asked for any larger sample."""
+
+    def kept(tokens: int, sample: int) -> Run:
+        run = make_run(name="a", tokens=tokens, n_layers=1)
+        return dataclasses.replace(
+            run, configuration=dataclasses.replace(run.configuration, sample_size=sample)
+        )
+
+    sizes = ((256, 256), (512, 512), (1024, 512), (2048, 512), (2048, 1024), (4096, 1024))
+    database = new_store(tmp_path / "s.duckdb", [*starmap(kept, sizes), kept(8192, 8192)])
+    rows = ask(database, "value_by_tokens", layers=[1])
+    assert {(str(row["series"]).partition(", float32")[2], row["tokens"]) for row in rows} == {
+        *((", sample 512", tokens) for tokens in (256, 512, 1024, 2048)),
+        *((", sample 1024", tokens) for tokens in (2048, 4096)),
+        # Of no sample that another run says was asked for.
+        ("", 8192),
+    }
 
 
 def test_one_size_only_is_refused_by_query_and_chart(tmp_path: Path) -> None:

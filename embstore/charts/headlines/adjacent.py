@@ -23,15 +23,17 @@ _TURNED = {
 
 
 def linearity(rows: Sequence[Row]) -> str | None:
-    """Say how much linear maps explain at least; of seeds one may have less than their median."""
+    """Say how much linear maps explain at least, where that is known of all layers.
+
+    Of seeds one may have less than their median.
+    """
     if any(row.get("n_seeds") for row in rows):
         return None
     found = {}
     for name in ("linearity_next", "linearity_residual_next"):
-        values = [
-            row["linearity"] for row in with_values(rows, "linearity") if row["metric"] == name
-        ]
-        if not values or min(values) < 0:
+        of_metric = [row for row in rows if row["metric"] == name]
+        values = [row["linearity"] for row in with_values(of_metric, "linearity")]
+        if not values or len(values) < len(of_metric) or min(values) < 0:
             return None
         found[name] = at_least(min(values))
     return (

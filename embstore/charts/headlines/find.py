@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from embstore.asking.parameters import ParameterValue
 from embstore.asking.question import Question
 from embstore.charts.headlines import adjacent, ledger, profiles, scores, shapes, training
 from embstore.charts.headlines.wording import ERRORS, Row
@@ -30,6 +31,8 @@ _OF_A_METRIC: Mapping[str, Callable[[Sequence[Row], MetricInfo | None], str | No
     "score_correlation": scores.correlations,
     "sink_effect": profiles.sinks,
 }
+# What these say is of the mean over the blocks.
+_OF_ALL_BLOCKS = frozenset({"dimension_by_step", "dimension_heatmap"})
 _OTHERS: Mapping[str, Callable[[Sequence[Row]], str | None]] = {
     "adjacent_similarity": adjacent.similarity,
     "angular_distance": adjacent.angles,
@@ -43,13 +46,20 @@ _OTHERS: Mapping[str, Callable[[Sequence[Row]], str | None]] = {
 }
 
 
-def finding(question: Question, table: "pa.Table", metric: MetricInfo | None) -> str | None:
+def finding(
+    question: Question,
+    table: "pa.Table",
+    metric: MetricInfo | None,
+    params: Mapping[str, ParameterValue],
+) -> str | None:
     """Say what the rows of a built-in question show, or None where that is not clear.
 
     Every sentence is about the rows alone: it is as true of a store in which what the seed study
-    saw does not hold.
+    saw does not hold. What was asked with, ``params``, says of what the rows are not all there is.
     """
     if not question.built_in:
+        return None
+    if question.name in _OF_ALL_BLOCKS and params.get("layers") is not None:
         return None
     # What a model shows is told of text as it is; a control stands beside it.
     rows = [row for row in table.to_pylist() if row.get("shuffle") in {None, "none"}]

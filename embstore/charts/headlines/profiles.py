@@ -22,6 +22,8 @@ from embstore.charts.headlines.wording import (
 from embstore.choices import WINDOW_SCOPES
 from embstore.types import MetricInfo
 
+# How the revision of an untrained control begins.
+_UNTRAINED = "random-init-"
 # Said where what is left out lies above what is told: the reader sees it on the same axis.
 _AFTER = "after the embedding"
 
@@ -45,8 +47,9 @@ def profile(rows: Sequence[Row], metric: MetricInfo | None) -> str | None:
 
 
 def kinds(rows: Sequence[Row], metric: MetricInfo | None) -> str | None:
-    """Say how high each kind of model reaches, with and without sinks."""
-    blocks = _comparable(rows)
+    """Say how high each kind of model reaches, with and without sinks; controls do not count."""
+    trained = [row for row in rows if not str(row.get("revision")).startswith(_UNTRAINED)]
+    blocks = _comparable(trained)
     found: dict[tuple[str, str], float] = {}
     for row in blocks:
         key = (str(row["kind"]), str(row["scope"]))
@@ -56,7 +59,7 @@ def kinds(rows: Sequence[Row], metric: MetricInfo | None) -> str | None:
         return profile(rows, metric)
     reached = [f"{number(found[kind, 'all'])} in {kind}s" for kind in each]
     what = subject(metric, rows)
-    sentence = f"{what} reaches{_after(rows, blocks)} {' and '.join(reached)}"
+    sentence = f"{what} reaches{_after(trained, blocks)} {' and '.join(reached)}"
     if all((kind, "no_sinks") in found for kind in each):
         rest = " and ".join(number(found[kind, "no_sinks"]) for kind in each)
         sentence += f"; {WITHOUT_SINKS} {rest}"

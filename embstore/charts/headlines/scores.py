@@ -21,7 +21,11 @@ _FEWEST_AGREEING = 5
 
 
 def correlations(rows: Sequence[Row], metric: MetricInfo | None) -> str | None:
-    """Say where a metric and a score rank most alike, or that no interval leaves out 0."""
+    """Say where a metric and a score rank most alike, or that no interval leaves out 0.
+
+    Each interval is of one depth alone, and the strongest of many is so by chance, too: it is said
+    of how many the interval leaves out 0.
+    """
     known = with_values(rows, "correlation")
     statistic = "Spearman" if any(row["statistic"] == "Spearman" for row in known) else "partial"
     of_it = [row for row in known if row["statistic"] == statistic]
@@ -34,6 +38,7 @@ def correlations(rows: Sequence[Row], metric: MetricInfo | None) -> str | None:
     most = max(clear, key=lambda row: abs(row["correlation"]))
     how = "most as" if most["correlation"] > 0 else "most against"
     over_models = most["layer"] is None
+    alike = [row for row in of_it if row["series"] == most["series"]]
     name = short_names(rows)[str(most["series"])]
     things = f"{most['n']} {name}" if over_models else f"{most['n']} steps of {name}"
     where = (
@@ -43,7 +48,8 @@ def correlations(rows: Sequence[Row], metric: MetricInfo | None) -> str | None:
     )
     fixed = _fixed(most) if statistic == "partial" else ""
     said = f"{what} ranks {things} {how} {score}{' does' if how == 'most as' else ''} {where}"
-    return f"{capital(said)}: ρ = {_interval(most)}{fixed}{_partial(most, known)}"
+    found = f"ρ = {_interval(most)}{fixed}{_how_often(alike)}{_partial(most, known)}"
+    return f"{capital(said)}: {found}"
 
 
 def courses(rows: Sequence[Row], metric: MetricInfo | None) -> str | None:
@@ -89,6 +95,15 @@ def _is_clear(row: Row) -> bool:
     if row["ci_low"] is None or row["ci_high"] is None:
         return bool(row["n"] >= _FEWEST_AGREEING)
     return bool(row["ci_low"] > 0 or row["ci_high"] < 0)
+
+
+def _how_often(rows: Sequence[Row]) -> str:
+    """Say at how many depths of a series, or in how many layers, a correlation is clear."""
+    if len(rows) == 1:
+        return ""
+    n = sum(map(_is_clear, rows))
+    many = of_all(n, len(rows), "depth" if rows[0]["layer"] is None else "layer")
+    return f", clearly other than 0 {'at' if rows[0]['layer'] is None else 'in'} {many}"
 
 
 def _interval(row: Row) -> str:

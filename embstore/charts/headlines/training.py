@@ -1,11 +1,13 @@
 """What courses of training show."""
 
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import TypeAlias
 
 from embstore.charts.headlines.wording import (
     Row,
     capital,
+    clear,
     number,
     of_all,
     only_blocks,
@@ -16,9 +18,12 @@ from embstore.charts.headlines.wording import (
 )
 from embstore.types import MetricInfo
 
+# Of each step the value, and its standard error where that is known.
+Course: TypeAlias = Mapping[int, tuple[float, float | None]]
+
 # Of so many courses each is told by itself.
 _FEW = 2
-# Of a course's range: how far a turn lies beyond both ends, to be told.
+# Of a course's range: how far a turn lies beyond both ends at least, to be told.
 _TURNS = 0.1
 # The verdicts of the question phases, as moves.
 _MOVES = {
@@ -43,7 +48,7 @@ def maxima(rows: Sequence[Row], metric: MetricInfo | None) -> str | None:
     names, what = short_names(rows), subject(metric, rows)
     if len(courses) == 1:
         ((name, course),) = courses.items()
-        return f"The maximum of {what} over the layers of {names[name]} {_told(_turns(course))}"
+        return f"The maximum of {what} over the layers of {names[name]} {_gone(course)}"
     tops = [top for top in map(_top, courses.values()) if top is not None]
     if len(tops) == len(courses):
         # Where each ends says little of what it did.
@@ -51,33 +56,31 @@ def maxima(rows: Sequence[Row], metric: MetricInfo | None) -> str | None:
         where = f"at {at.pop()}" if len(at) == 1 else f"between {step(min(tops))} and {max(tops):,}"
         many = of_all(len(tops), len(courses), "course")
         return f"The maximum of {what} rises, then falls in {many}, highest {where}"
-    higher = sum(course[max(course)] > course[min(course)] for course in courses.values())
-    many = of_all(higher, len(courses), "course")
-    return f"The maximum of {what} is higher at the end of training than at its start in {many}"
+    higher = of_all(sum(map(_ends_higher, courses.values())), len(courses), "course")
+    than = "at the end of training than at its start"
+    return f"The maximum of {what} is clearly higher {than} in {higher}"
 
 
 def blocks(rows: Sequence[Row], metric: MetricInfo | None) -> str | None:
     """Say from where to where the mean over the blocks goes; the embedding does not count."""
     known = [row for row in with_values(_first_scope(rows)) if row["layer"] > 0]
-    layers: dict[tuple[str, int], dict[int, float]] = defaultdict(dict)
+    layers: dict[tuple[str, int], dict[int, tuple[float, float | None]]] = defaultdict(dict)
     for row in known:
-        layers[str(row["series"]), row["layer"]][row["step"]] = row["value"]
-    courses: dict[str, dict[int, float]] = {}
+        layers[str(row["series"]), row["layer"]][row["step"]] = _point(row)
+    courses: dict[str, Course] = {}
     for series in dict.fromkeys(name for name, _layer in layers):
         each = [course for (name, _layer), course in layers.items() if name == series]
         # A mean over other layers at another step would move for that reason.
         shared = set.intersection(*map(set, each))
-        courses[series] = {at: sum(c[at] for c in each) / len(each) for at in sorted(shared)}
+        courses[series] = {at: _mean([course[at] for course in each]) for at in sorted(shared)}
     courses = {name: course for name, course in courses.items() if len(course) > 1}
     if not 0 < len(courses) <= _FEW:
         return None
     names, what = short_names(rows), subject(metric, rows)
     if len(courses) == 1:
         ((name, course),) = courses.items()
-        return f"The mean {what} over the blocks of {names[name]} {_told(_turns(course))}"
-    told = [
-        f"{names[name]} {_told(_turns(course), briefly=True)}" for name, course in courses.items()
-    ]
+        return f"The mean {what} over the blocks of {names[name]} {_gone(course)}"
+    told = [f"{names[name]} {_gone(course, briefly=True)}" for name, course in courses.items()]
     return f"The mean {what} over the blocks of {'; that of '.join(told)}"
 
 
@@ -103,12 +106,14 @@ def ceiling(rows: Sequence[Row]) -> str | None:
     if not known:
         return None
     limit, names = f"{known[0]['ceiling']:g}", short_names(rows)
-    exceeding = [row for row in known if row["exceeds"] == "yes"]
-    # The highest of those that are told: a higher value may be a less certain one.
-    top = max(exceeding or known, key=lambda row: row["value"])
-    where = f"{names[str(top['series'])]}, layer {top['layer']}"
+    # The highest of those that surely exceed it: a higher value may be a less certain one.
+    exceeding = with_values(known, "surely_value")
     if exceeding:
-        return f"The dimension exceeds {limit}: {number(top['value'])} ({where})"
+        top = max(exceeding, key=lambda row: row["surely_value"])
+        where = f"{names[str(top['series'])]}, layer {top['surely_layer']}"
+        return f"The dimension exceeds {limit}: {number(top['surely_value'])} ({where})"
+    top = max(known, key=lambda row: row["value"])
+    where = f"{names[str(top['series'])]}, layer {top['layer']}"
     if any(row["exceeds"] == "perhaps" for row in known):
         return f"It is open whether a dimension exceeds {limit}: the highest is " + (
             f"{number(top['value'])} ({where})"
@@ -144,12 +149,23 @@ def _first_scope(rows: Sequence[Row]) -> list[Row]:
     return [row for row in rows if row.get("scope") == rows[0].get("scope")]
 
 
-def _courses(rows: Sequence[Row]) -> dict[str, dict[int, float]]:
+def _courses(rows: Sequence[Row]) -> dict[str, Course]:
     """Return the values of each series by step, of those with more than one."""
-    found: dict[str, dict[int, float]] = defaultdict(dict)
+    found: dict[str, dict[int, tuple[float, float | None]]] = defaultdict(dict)
     for row in with_values(rows):
-        found[str(row["series"])][row["step"]] = row["value"]
+        found[str(row["series"])][row["step"]] = _point(row)
     return {name: course for name, course in found.items() if len(course) > 1}
+
+
+def _point(row: Row) -> tuple[float, float | None]:
+    return row["value"], row.get("std_error")
+
+
+def _mean(points: Sequence[tuple[float, float | None]]) -> tuple[float, float | None]:
+    """Average layers, which read the same tokens: the error is theirs as if they moved as one."""
+    errors = [error for _value, error in points if error is not None]
+    value = sum(value for value, _error in points) / len(points)
+    return value, sum(errors) / len(errors) if len(errors) == len(points) else None
 
 
 def _moved(row: Row, *, briefly: bool) -> str:
@@ -164,23 +180,52 @@ def _moved(row: Row, *, briefly: bool) -> str:
     return _told(points, briefly=briefly)
 
 
-def _turns(course: dict[int, float]) -> list[tuple[int, float]]:
+def _is_clear(course: Course, one: int, other: int) -> bool:
+    """Tell whether two steps differ clearly, and by more than a tenth of the course's range."""
+    values = [value for value, _error in course.values()]
+    (before, one_error), (after, other_error) = course[one], course[other]
+    least = _TURNS * (max(values) - min(values))
+    return clear(before, after, one_error, other_error, least=least)
+
+
+def _ends_higher(course: Course) -> bool:
+    first, last = min(course), max(course)
+    return course[last][0] > course[first][0] and _is_clear(course, first, last)
+
+
+def _turns(course: Course) -> list[tuple[int, float]]:
     """Return where a course begins and ends, and where it is clearly higher or lower between."""
     first, last = min(course), max(course)
-    spread = max(course.values()) - min(course.values())
     places = {first, last}
     for turn in (max, min):
-        at = turn(course, key=lambda at: course[at])
-        if min(abs(course[at] - course[end]) for end in (first, last)) > _TURNS * spread:
+        at = turn(course, key=lambda at: course[at][0])
+        if all(_is_clear(course, at, end) for end in (first, last)):
             places.add(at)
-    return [(at, course[at]) for at in sorted(places)]
+    return [(at, course[at][0]) for at in sorted(places)]
 
 
-def _top(course: dict[int, float]) -> int | None:
+def _top(course: Course) -> int | None:
     """Return where a course is highest, if that is clearly above both of its ends."""
-    at = max(course, key=lambda at: course[at])
+    at = max(course, key=lambda at: course[at][0])
     inner = [place for place, _value in _turns(course)][1:-1]
     return at if at in inner else None
+
+
+def _gone(course: Course, *, briefly: bool = False) -> str:
+    """Tell how a course goes from its first step to its last.
+
+    >>> _gone({0: (0.5, 0.001), 10: (0.6, 0.001)})
+    'rises from 0.50 at step 0 to 0.60 at step 10'
+    >>> _gone({0: (0.5, 0.1), 10: (0.6, 0.1)})
+    'does not clearly change (0.50 at step 0, 0.60 at step 10)'
+    """
+    points = _turns(course)
+    (first, start), (last, end) = points[0], points[-1]
+    moved = len(points) > 2 or _is_clear(course, first, last)
+    if moved or number(start) == number(end):
+        return _told(points, briefly=briefly)
+    values = f"{number(start)} at {step(first)}, {number(end)} at {step(last)}"
+    return f"does not clearly change ({values})"
 
 
 def _told(points: Sequence[tuple[int, float]], *, briefly: bool = False) -> str:

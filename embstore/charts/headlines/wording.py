@@ -5,13 +5,15 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TypeAlias
 
-from embstore.metrics.names import NEIGHBOR_ESTIMATES
+from embstore.metrics.names import PEAKS_WITHOUT_EMBEDDING
 from embstore.types import MetricInfo
 
 Row: TypeAlias = Mapping[str, Any]
 
 # A difference counts where it exceeds this many standard errors, and this share of all the values.
 ERRORS, SHARE = 3.0, 0.1
+# Where an error is not known, it counts where it exceeds this share of the larger value.
+UNKNOWN = 0.25
 # From here on numbers are mostly zeros.
 _HUGE = 1e9
 _LONGEST_NAME = 48
@@ -166,24 +168,41 @@ def with_values(rows: Iterable[Row], column: str = "value") -> list[Row]:
     return [row for row in found if math.isfinite(row[column])]
 
 
+def clear(before: float, after: float, *errors: float | None, least: float = 0.0) -> bool:
+    """Tell whether two values differ by more than a least distance, and more than by chance.
+
+    That is by three standard errors of their difference. Where one of the two errors is not known,
+    only a difference of more than a quarter of the larger value is clear.
+
+    >>> clear(1.0, 0.8, 0.05, 0.05), clear(1.0, 0.8, 0.01, 0.01)
+    (False, True)
+    >>> clear(1.0, 0.8), clear(1.0, 0.7, 0.01, None), clear(1.0, 0.7, 0.2, None)
+    (False, True, False)
+    """
+    known = [error for error in errors if error is not None]
+    chance = ERRORS * math.hypot(*known)
+    if len(known) < 2:
+        chance = max(chance, UNKNOWN * max(abs(before), abs(after)))
+    return abs(before - after) > max(chance, least)
+
+
 def differ(one: Row, other: Row, values: Iterable[float]) -> bool:
-    """Tell whether two values differ by more than their errors and a tenth of all values' range."""
+    """Tell whether two values differ clearly, and by more than a tenth of all values' range."""
     everything = list(values)
-    gap: float = abs(one["value"] - other["value"])
-    errors = [row.get("std_error") for row in (one, other)]
-    error = math.hypot(*(error for error in errors if error is not None))
     least: float = SHARE * (max(everything) - min(0.0, *everything))
-    return gap > max(ERRORS * error, least)
+    errors = (row.get("std_error") for row in (one, other))
+    return clear(one["value"], other["value"], *errors, least=least)
 
 
 def moves(before: float, after: float, *errors: float | None) -> bool:
-    """Tell whether one place's value changes by more than a tenth, and more than its errors.
+    """Tell whether one place's value changes clearly, and by more than a tenth.
 
     >>> moves(0.9, 0.1), moves(0.9, 0.89), moves(0.9, 0.1, 0.3, None)
     (True, False, False)
+    >>> moves(1.0, 0.8, None, None), moves(1.0, 0.8, 0.01, 0.01), moves(1.0, 0.95, 0.0, 0.0)
+    (False, True, False)
     """
-    error = math.hypot(*(each for each in errors if each is not None))
-    return abs(before - after) > max(ERRORS * error, SHARE * max(abs(before), abs(after)))
+    return clear(before, after, *errors, least=SHARE * max(abs(before), abs(after)))
 
 
 def only_blocks(metric: object) -> bool:
@@ -192,7 +211,7 @@ def only_blocks(metric: object) -> bool:
     Estimates of dimension from neighbours do: there they are about the vocabulary's vectors,
     and say nothing of what the model does with a text.
     """
-    return metric in NEIGHBOR_ESTIMATES
+    return metric in PEAKS_WITHOUT_EMBEDDING
 
 
 def of_all(n: int, all_of: int, what: str) -> str:

@@ -61,7 +61,8 @@ def kinds_compared(profiles: Sequence[AnisotropyProfile], kinds: Collection[str]
         detail.append(
             "Against the mean of both ends (a tenth of the depth each), anisotropy over the middle "
             f"third of the depth is {each} (all tokens, last checkpoints). A bell exceeds each end "
-            f"by more than {ERRORS:g} standard errors and by more than {LEAST_CONTRAST}."
+            f"by more than {ERRORS:g} standard errors (of few windows by what is as rare in "
+            f"Student's t) and by more than {LEAST_CONTRAST}."
         )
     detail += [
         f"No {kind} has values over the middle third of the depth and both ends."

@@ -11,6 +11,16 @@ from embstore.report.read.seeds import SeedGroup
 from embstore.report.records import Contents, Row
 from embstore.store.empty_layers import EmptyLayers
 
+# What runs must have in common to compare, and what it is called.
+_SETTINGS = {
+    "tokens": "tokens",
+    "window_size": "window",
+    "windows": "windows of",
+    "sample_size": "sample",
+    "seed": "seed",
+    "dtype": "dtype",
+}
+
 
 def same_weights(checkpoints: Sequence[Row], contents: Contents) -> Finding | None:
     """Warn of checkpoints of one model that have the same weights."""
@@ -178,9 +188,8 @@ def out_of_sight(lost: Sequence[Lost], contents: Contents) -> Finding | None:
 
 
 def unequal_samples(runs: Sequence[Row]) -> Finding | None:
-    """Warn where compared runs read different amounts of text, windows or precisions."""
-    names = {"tokens": "tokens", "window_size": "window", "sample_size": "sample", "dtype": "dtype"}
-    found = {word: {run[column] for run in runs} for column, word in names.items()}
+    """Warn where compared runs read different amounts of text, windows, samples or precisions."""
+    found = {word: {run[column] for run in runs} for column, word in _SETTINGS.items()}
     differing = [
         f"{word} {named(_in_order(values))}" for word, values in found.items() if len(values) > 1
     ]

@@ -40,8 +40,8 @@ def massive_activations(found: Sequence[Massive]) -> Finding | None:
     if more:
         sentences.append(f"{named(more)} {'has' if len(set(more)) == 1 else 'have'} some too.")
     others = [model for model in every if model != found[0].model]
-    also = f"; so do {named(others)}" if len(others) > 1 else ""
-    also = f"; so does {shortened(others[0], every)}" if len(others) == 1 else also
+    also = f"; {named(others)} have some too" if len(others) > 1 else ""
+    also = f"; {shortened(others[0], every)} has some too" if len(others) == 1 else also
     sentences.append(
         f"Massive means above {LEAST_VALUE} in absolute value and at least {LEAST_RATIO:,} times "
         f"the median of the layer; the store has the {STORED} largest of each layer."

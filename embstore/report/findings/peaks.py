@@ -44,19 +44,33 @@ def peak_by_kind(profiles: Sequence[AnisotropyProfile]) -> Iterator[Finding]:
 
 
 def _peaks_of(profiles: Sequence[AnisotropyProfile], stack: str) -> str:
-    full = [profile for profile in profiles if profile.scope == "all"]
-    bare = [profile for profile in profiles if profile.scope == "no_sinks"]
+    both = _with_and_without(profiles)
+    full = [profile for profile in both or profiles if profile.scope == "all"]
+    bare = [profile for profile in both or profiles if profile.scope == "no_sinks"]
     shown = full or bare or [p for p in profiles if p.scope == profiles[0].scope]
     words = "" if full else f" ({SCOPE_WORDS[shown[0].scope]})"
     several = len({profile.model for profile in profiles}) > 1
     if several or len(shown) > 1:
         words = f" in the median{'' if several else f' of {len(shown)} texts'}{words},"
     text = f"at {number(median(_heights(shown)))}{words} {_place(shown, stack)}"
-    if not (full and bare):
+    if not both:
         return text
     without = f"; without attention sinks the peak is {number(median(_heights(bare)))}"
     same = _place(bare, stack) == _place(shown, stack)
-    return f"{text}{without}{' there' if same else f', {_place(bare, stack)}'}"
+    n, of = len(set(map(_whose, both))), len(set(map(_whose, profiles)))
+    have = "has" if n == 1 else "have"
+    some = f" (of the {n} of {of} profiles that {have} both)" if n < of else ""
+    return f"{text}{without}{' there' if same else f', {_place(bare, stack)}'}{some}"
+
+
+def _whose(profile: AnisotropyProfile) -> tuple[str, str, str]:
+    return profile.model, profile.text, profile.stack
+
+
+def _with_and_without(profiles: Sequence[AnisotropyProfile]) -> Sequence[AnisotropyProfile]:
+    """Keep the profiles of a model over a text that is known over all tokens and without sinks."""
+    full, bare = ({_whose(p) for p in profiles if p.scope == s} for s in ("all", "no_sinks"))
+    return [profile for profile in profiles if _whose(profile) in full & bare]
 
 
 def _place(profiles: Sequence[AnisotropyProfile], stack: str) -> str:
@@ -70,8 +84,9 @@ def _place(profiles: Sequence[AnisotropyProfile], stack: str) -> str:
 def _ranges(profiles: Sequence[AnisotropyProfile]) -> str:
     """Say over what the medians of several models are."""
     text = ""
+    compared = _with_and_without(profiles) or profiles
     for scope in DEFAULT_SCOPES:
-        mine = [profile for profile in profiles if profile.scope == scope]
+        mine = [profile for profile in compared if profile.scope == scope]
         if mine:
             heights = _heights(mine)
             depths = _per_model(mine, lambda profile: profile.peak_depth)

@@ -34,6 +34,7 @@ SELECT
     run.tokens,
     run.window_size,
     run.n_windows,
+    coalesce(run.windows, 'tokens') AS windows,
     run.sample_size,
     run.seed,
     run.dtype,

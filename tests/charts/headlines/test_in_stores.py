@@ -157,6 +157,12 @@ def test_charts_agree_where_sinks_matter(metric: str, studied: Store) -> None:
     assert found == [found[0]] * 3
 
 
+@pytest.mark.parametrize("name", ["dimension_by_step", "dimension_heatmap"])
+def test_of_some_layers_no_mean_over_the_blocks_is_told(studied: Store, name: str) -> None:
+    assert title(studied, name).startswith("The mean intrinsic dimension (TwoNN) over the blocks")
+    assert title(studied, name, layers=[1, 2]).startswith("Intrinsic dimension (TwoNN): layer by")
+
+
 def test_a_change_without_errors_is_not_called_none(tmp_path: Path) -> None:
     known = {"name": "lab/m", "errors": {"twonn": 0.01}}
     runs = [run(as_in_the_study, step, **known) for step in (0, 10_000)]

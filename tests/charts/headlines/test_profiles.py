@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from embstore.charts.headlines.adjacent import angles, similarity
+from embstore.charts.headlines.adjacent import angles, linearity, similarity
 from embstore.charts.headlines.profiles import kinds, profile, sinks
 from embstore.charts.headlines.shapes import peaks, shapes
 from embstore.charts.headlines.training import verdicts
@@ -113,6 +113,9 @@ def test_kinds_are_told_side_by_side() -> None:
         "Anisotropy reaches 0.90 in decoders and 0.10 in encoders; without attention sinks 0.20 "
         "and 0.10"
     )
+    # Random weights are no model of a kind.
+    control = line("e@random-init-0", 0.1, 0.99, kind="encoder", revision="random-init-0")
+    assert kinds([*rows, *control], SHARE) == kinds(rows, SHARE)
     # Of one kind there is nothing to set beside it.
     found = kinds(rows[:4], SHARE)
     assert found is not None
@@ -224,6 +227,18 @@ def test_similarity_says_by_which_measure() -> None:
     assert similarity(rows[1:]) == (
         "By cosine, least alike are layers 0 and 1 of a (depth 0): 0.0014"
     )
+
+
+def test_a_step_between_layers_without_a_number_leaves_the_least_open() -> None:
+    rows = [
+        {"series": "a", "metric": metric, "layer": layer, "linearity": value}
+        for metric in ("linearity_next", "linearity_residual_next")
+        for layer, value in enumerate((0.9, 0.8))
+    ]
+    assert linearity(rows) == (
+        "A linear map explains 0.80 or more of every next layer, and 0.80 or more of what it adds"
+    )
+    assert linearity([*rows[:-1], {**rows[-1], "linearity": None}]) is None
 
 
 def course(state: str, verdict: str, *turns: tuple[int, float]) -> dict[str, Any]:

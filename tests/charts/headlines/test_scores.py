@@ -40,18 +40,29 @@ def partial(correlation: float | None, **given: object) -> Row:
         (
             [row(0.5, depth=0.0), row(0.8, depth=0.25), partial(0.3, depth=0.25)],
             "Intrinsic dimension ranks 12 decoders most as acc does at depth 0.25: ρ = "
-            "0.80 (0.70 to 0.90); 0.30 with the number of layers held fixed",
+            "0.80 (0.70 to 0.90), clearly other than 0 at both depths; 0.30 with the number of "
+            "layers held fixed",
         ),
         (
             [row(0.5), row(-0.8, depth=1.0)],
             "Intrinsic dimension ranks 12 decoders most against acc at depth 1: ρ = −0.80 "
-            "(−0.90 to −0.70)",
+            "(−0.90 to −0.70), clearly other than 0 at both depths",
         ),
         # A larger correlation whose interval has 0 in it does not count.
         (
             [row(0.9, 1.0), row(0.5, depth=0.75)],
             "Intrinsic dimension ranks 12 decoders most as acc does at depth 0.75: ρ = "
-            "0.50 (0.40 to 0.60)",
+            "0.50 (0.40 to 0.60), clearly other than 0 at 1 of 2 depths",
+        ),
+        # Of another series nothing is counted.
+        (
+            [
+                row(0.5, layer=1, series="a"),
+                row(0.8, layer=2, series="b"),
+                row(0.3, layer=3, series="b"),
+            ],
+            "Intrinsic dimension ranks 12 steps of b most as acc does in layer 2 (depth 0.5): "
+            "ρ = 0.80 (0.70 to 0.90), clearly other than 0 in both layers",
         ),
         (
             [row(0.5, 0.6), row(-0.5, 0.6), partial(0.9)],

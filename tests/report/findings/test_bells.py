@@ -18,7 +18,8 @@ def test_kinds_are_compared_by_the_middle_against_both_ends() -> None:
     )
     assert "0.5 higher (95 % interval 0.472 to 0.528) in decoders; it is" in found.detail
     assert "0.01 higher (95 % interval −0.01 to 0.03) in encoders (all tokens" in found.detail
-    assert "each end by more than 3 standard errors and by more than 0.1" in found.detail
+    assert "each end by more than 3 standard errors (of few windows by what is" in found.detail
+    assert "as rare in Student's t) and by more than 0.1" in found.detail
 
 
 def test_several_profiles_are_counted() -> None:

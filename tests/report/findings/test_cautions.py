@@ -200,6 +200,16 @@ def test_settings_that_differ_come_in_order(database: Database) -> None:
     assert "(tokens 512, 4,096, 65,536; sample 512, 4,096, 65,536)" in found.text
 
 
+def test_other_windows_and_another_seed_are_told(database: Database) -> None:
+    write_runs(
+        database,
+        [make_run(name="a"), make_run(name="b", windows="documents"), make_run(name="c", seed=7)],
+    )
+    found = told(database, "Unequal samples")
+    assert found is not None
+    assert "(windows of documents, tokens; seed 0, 7)" in found.text
+
+
 @pytest.mark.slow
 def test_layers_without_a_number_warn(database: Database) -> None:
     write_run(database, make_run(name="a"))

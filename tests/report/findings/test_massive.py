@@ -49,7 +49,8 @@ def test_gaps_between_layers_and_first_tokens_are_told(first: int, word: str) ->
 def test_long_names_stay_apart(one: str, other: str) -> None:
     found = massive_activations([massive(one), massive(other)])
     assert found is not None
-    first, second = found.text.split(" has a massive")[0], found.text.split("so does ")[1][:-1]
+    first, rest = found.text.split(" has a massive")[0], found.text.split("; ")[1]
+    second = rest.split(" has some")[0]
     assert first != second
     assert f"In {first}, coordinate" in found.detail
     assert f"In {second}, coordinate" in found.detail
@@ -61,7 +62,7 @@ def test_many_models_are_counted_and_texts_told_apart() -> None:
         + [massive("b", coordinate) for coordinate in (5, 6)]
     )
     assert found is not None
-    assert found.text.endswith("times the median of its layer; so do b, c, d.")
+    assert found.text.endswith("times the median of its layer; b, c, d have some too.")
     assert "In a over t, coordinate 3" in found.detail
     assert "In b, coordinate 3" in found.detail
     assert "so are coordinates 5, 6 in some layer" in found.detail

@@ -87,3 +87,23 @@ def test_the_final_norm_is_in_no_finding(database: Database) -> None:
     found = told(database, "Peak anisotropy of decoders")
     assert found is not None
     assert "peaks at 0.24 in layer 4" in found.text
+
+
+def test_with_and_without_sinks_are_the_peaks_of_the_same_profiles() -> None:
+    of_both = [
+        profile(model=model, scope=scope, value=value)
+        for model, values in (("a", (0.8, 0.3)), ("b", (0.6, 0.5)))
+        for scope, value in zip(("all", "no_sinks"), values, strict=True)
+    ]
+    alone = [profile(model="c", value=0.1), profile(model="d", scope="no_sinks", value=0.9)]
+    found = peak(*of_both, *alone)
+    assert found.text == (
+        "In 4 decoders, anisotropy peaks at 0.7 in the median, at depth 0.5; without attention "
+        "sinks the peak is 0.4 there (of the 2 of 4 profiles that have both)."
+    )
+    assert "All tokens: 0.6 to 0.8, at" in found.detail
+    assert "(of the" not in peak(*of_both).text
+    # No profile is known both ways: nothing can be compared.
+    assert peak(*alone).text == (
+        "In 2 decoders, anisotropy peaks at 0.1 in the median, in layer 12 (depth 0.5)."
+    )
