@@ -120,8 +120,13 @@ class LiveModel:
 
     def save_config(self, folder: Path) -> None:
         """Write the configuration of the whole model, of an adapter that of its base."""
+        config = copy.deepcopy(self._whole.config)
+        if not self.is_adapted:
+            # As saving the model notes them: it may be built of those of another.
+            config.architectures = [type(self._whole).__name__.removeprefix("FSDP")]
+            config.dtype = str(self._whole.dtype).removeprefix("torch.")
         with quiet():
-            self._whole.config.save_pretrained(folder)
+            config.save_pretrained(folder)
 
     def save(self, folder: Path) -> None:
         """Write a checkpoint, as the Trainer does; of several adapters only the active one."""
