@@ -28,6 +28,9 @@ SCOPE_WORDS: dict[str, str] = {
 # What the numbers of a model may be; auto is float32.
 DTYPES = ("auto", "float32", "bfloat16", "float16")
 
+# How the revision of weights that were drawn and never trained begins; the seed follows.
+UNTRAINED = "random-init-"
+
 # Where numbers go, and come from, if nobody says.
 DEFAULT_STORE = "embstore.duckdb"
 # For so many days a lake keeps its earlier states when it is maintained.

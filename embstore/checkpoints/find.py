@@ -16,6 +16,7 @@ from embstore.checkpoints.revisions import (
     parse_revision,
     select_revisions,
 )
+from embstore.choices import UNTRAINED
 from embstore.common.messages import one_line
 from embstore.common.paths import expanded
 from embstore.errors import ModelError, UsageError
@@ -59,7 +60,7 @@ class Candidate:
         """What the store calls the revision; drawn weights are of none."""
         if self.init_seed is None:
             return self.revision
-        return Revision(f"random-init-{self.init_seed}", step=0)
+        return Revision(f"{UNTRAINED}{self.init_seed}", step=0)
 
 
 def label(candidate: Candidate) -> str:

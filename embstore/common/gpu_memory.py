@@ -20,3 +20,19 @@ def free_bytes(device: str) -> float:
     free, _ = torch.cuda.mem_get_info(device)
     held = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
     return float(free + held)
+
+
+def share_of_free(device: str, share: float, *, least: int, most: int) -> int:
+    """Return a share of what is free on a GPU, within bounds; the least elsewhere.
+
+    >>> share_of_free("cpu", 1 / 16, least=80, most=2000)
+    80
+
+    Args:
+        device: its name.
+        share: of the bytes that are free.
+        least: bytes to take at least.
+        most: bytes to take at most.
+    """
+    free = free_bytes(device)
+    return least if math.isinf(free) else int(max(least, min(most, free * share)))

@@ -228,8 +228,10 @@ def room_beside(product: Sums, sums: Sums) -> Sums:
     if not isinstance(sums, np.ndarray) or isinstance(product, np.ndarray):
         return sums
     beside = arithmetic_of(product).room_for((product.shape[0], product.shape[1]))
-    if beside is None or not sums.any():
-        return sums if beside is None else beside
+    if beside is None:
+        return sums
+    if not sums.any():
+        return beside
     whole = sums
     if sums.ndim == 1:
         whole = np.empty((product.shape[0], product.shape[1]))

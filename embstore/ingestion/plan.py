@@ -216,8 +216,8 @@ def _check_same_model(model: ModelDescription, before: str | None) -> None:
     if changes:
         raise ModelError(
             f"{model.located.name} is stored with the same weights and another configuration: "
-            f"{listed(changes)}; give it another name, or measure it anew with force, which is "
-            "then what counts"
+            f"{listed(changes, between='; ')}. Give it another name, or measure it anew with "
+            "force, which is then what counts"
         )
 
 

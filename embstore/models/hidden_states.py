@@ -14,7 +14,7 @@ from torch.utils.hooks import RemovableHandle
 from embstore.checkpoints.silence import quiet
 from embstore.choices import DEFAULT_WINDOW
 from embstore.common.float64 import has_float64
-from embstore.common.gpu_memory import free_bytes
+from embstore.common.gpu_memory import share_of_free
 from embstore.common.messages import one_line
 from embstore.errors import ModelError
 from embstore.models.feeding import longest_first, n_together
@@ -93,9 +93,7 @@ def windows_per_batch(
 
 def batch_bytes_on(device: torch.device) -> int:
     """Return how large the hidden states of one batch may be, all layers together."""
-    if device.type != "cuda":
-        return BATCH_BYTES
-    return int(max(BATCH_BYTES, min(_GPU_BATCH_BYTES, free_bytes(str(device)) * _GPU_SHARE)))
+    return share_of_free(str(device), _GPU_SHARE, least=BATCH_BYTES, most=_GPU_BATCH_BYTES)
 
 
 def default_batch_size(model: LoadedModel, window: int, *, unequal: bool = False) -> int:

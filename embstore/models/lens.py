@@ -11,7 +11,7 @@ from torch import Tensor
 
 from embstore.common.float32 import all_of_float32
 from embstore.common.float64 import has_float64
-from embstore.common.gpu_memory import free_bytes
+from embstore.common.gpu_memory import share_of_free
 from embstore.models.tail import Tail
 from embstore.types import FloatArray, LayerKey, Stack, TokenNumber
 
@@ -75,7 +75,7 @@ class Lens:
             for key in self._keys
             if states[key].shape[-1] == width
         }
-        n_together = max(1, _block_bytes(last.device) // (_SINGLE * self._tail.vocab_size))
+        n_together = max(1, block_bytes_on(last.device) // (_SINGLE * self._tail.vocab_size))
         with torch.inference_mode():
             for start in range(0, len(places), n_together):
                 block = places[start : start + n_together]
@@ -109,10 +109,9 @@ class Lens:
         return self._tail.logits(flat[rows])
 
 
-def _block_bytes(device: torch.device) -> int:
-    if device.type != "cuda":
-        return BLOCK_BYTES
-    return int(max(BLOCK_BYTES, min(_GPU_BLOCK_BYTES, free_bytes(str(device)) * _GPU_SHARE)))
+def block_bytes_on(device: torch.device) -> int:
+    """Return how large the logits of one block of tokens may be."""
+    return share_of_free(str(device), _GPU_SHARE, least=BLOCK_BYTES, most=_GPU_BLOCK_BYTES)
 
 
 @dataclass(frozen=True, eq=False)

@@ -6,8 +6,9 @@ from collections.abc import Iterator
 import pytest
 import torch
 
+from embstore.common import gpu_memory
 from embstore.errors import ModelError, UsageError
-from embstore.models import hidden_states, lens
+from embstore.models import lens
 from embstore.models.devices import (
     choose_device,
     choose_devices,
@@ -97,12 +98,14 @@ def test_too_little_memory_is_told_with_what_helps() -> None:
 def test_batches_are_as_large_as_a_card_has_room_for(
     free: int, batch: int, logits: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for module in (hidden_states, lens):
-        monkeypatch.setattr(module, "free_bytes", lambda _device: float(free))
+    given = gpu_memory.free_bytes
+    monkeypatch.setattr(
+        gpu_memory, "free_bytes", lambda name: float(free) if "cuda" in name else given(name)
+    )
     assert batch_bytes_on(torch.device("cuda", 1)) == batch
     assert batch_bytes_on(torch.device("cpu")) == batch_bytes_on(torch.device("mps")) == BATCH_BYTES
-    assert lens._block_bytes(torch.device("cuda")) == logits
-    assert lens._block_bytes(torch.device("cpu")) == lens.BLOCK_BYTES
+    assert lens.block_bytes_on(torch.device("cuda")) == logits
+    assert lens.block_bytes_on(torch.device("cpu")) == lens.BLOCK_BYTES
 
 
 def test_a_model_runs_while_its_card_is_the_current_one(monkeypatch: pytest.MonkeyPatch) -> None:

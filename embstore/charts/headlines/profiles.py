@@ -19,11 +19,9 @@ from embstore.charts.headlines.wording import (
     subject,
     with_values,
 )
-from embstore.choices import WINDOW_SCOPES
+from embstore.choices import UNTRAINED, WINDOW_SCOPES
 from embstore.types import MetricInfo
 
-# How the revision of an untrained control begins.
-_UNTRAINED = "random-init-"
 # Said where what is left out lies above what is told: the reader sees it on the same axis.
 _AFTER = "after the embedding"
 
@@ -48,7 +46,7 @@ def profile(rows: Sequence[Row], metric: MetricInfo | None) -> str | None:
 
 def kinds(rows: Sequence[Row], metric: MetricInfo | None) -> str | None:
     """Say how high each kind of model reaches, with and without sinks; controls do not count."""
-    trained = [row for row in rows if not str(row.get("revision")).startswith(_UNTRAINED)]
+    trained = [row for row in rows if not str(row.get("revision")).startswith(UNTRAINED)]
     blocks = _comparable(trained)
     found: dict[tuple[str, str], float] = {}
     for row in blocks:

@@ -48,7 +48,7 @@ def maxima(rows: Sequence[Row], metric: MetricInfo | None) -> str | None:
     names, what = short_names(rows), subject(metric, rows)
     if len(courses) == 1:
         ((name, course),) = courses.items()
-        return f"The maximum of {what} over the layers of {names[name]} {_gone(course)}"
+        return f"The maximum of {what} over the layers of {names[name]} {_goes(course)}"
     tops = [top for top in map(_top, courses.values()) if top is not None]
     if len(tops) == len(courses):
         # Where each ends says little of what it did.
@@ -79,8 +79,8 @@ def blocks(rows: Sequence[Row], metric: MetricInfo | None) -> str | None:
     names, what = short_names(rows), subject(metric, rows)
     if len(courses) == 1:
         ((name, course),) = courses.items()
-        return f"The mean {what} over the blocks of {names[name]} {_gone(course)}"
-    told = [f"{names[name]} {_gone(course, briefly=True)}" for name, course in courses.items()]
+        return f"The mean {what} over the blocks of {names[name]} {_goes(course)}"
+    told = [f"{names[name]} {_goes(course, briefly=True)}" for name, course in courses.items()]
     return f"The mean {what} over the blocks of {'; that of '.join(told)}"
 
 
@@ -211,12 +211,12 @@ def _top(course: Course) -> int | None:
     return at if at in inner else None
 
 
-def _gone(course: Course, *, briefly: bool = False) -> str:
+def _goes(course: Course, *, briefly: bool = False) -> str:
     """Tell how a course goes from its first step to its last.
 
-    >>> _gone({0: (0.5, 0.001), 10: (0.6, 0.001)})
+    >>> _goes({0: (0.5, 0.001), 10: (0.6, 0.001)})
     'rises from 0.50 at step 0 to 0.60 at step 10'
-    >>> _gone({0: (0.5, 0.1), 10: (0.6, 0.1)})
+    >>> _goes({0: (0.5, 0.1), 10: (0.6, 0.1)})
     'does not clearly change (0.50 at step 0, 0.60 at step 10)'
     """
     points = _turns(course)

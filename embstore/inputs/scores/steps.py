@@ -3,12 +3,11 @@
 from dataclasses import replace
 
 from embstore.checkpoints.revisions import parse_revision
+from embstore.choices import UNTRAINED
 from embstore.errors import ScoreError
 from embstore.types import Score
 
 LARGEST_STEP = 2**63 - 1
-# Controls that were never trained, which an ingest stores as of step 0.
-_UNTRAINED = "random-init-"
 _SHOWN = 40
 
 
@@ -20,7 +19,8 @@ def with_step(score: Score) -> Score:
     """
     if score.revision is None:
         return score
-    step = 0 if score.revision.startswith(_UNTRAINED) else parse_revision(score.revision).step
+    # Controls that were never trained an ingest stores as of step 0.
+    step = 0 if score.revision.startswith(UNTRAINED) else parse_revision(score.revision).step
     check_step(score.revision, step, score.step)
     return score if step is None or step > LARGEST_STEP else replace(score, step=step)
 
