@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from embstore.checkpoints.located import Located
-from embstore.common.allocator import keep_freed_memory
+from embstore.common.allocator import keep_freed_memory, release_freed_memory
 from embstore.common.workers import ahead
 from embstore.ingestion.provenance import peak_memory_bytes
 from embstore.inputs.image_windows import ImageWindows
@@ -121,6 +121,8 @@ def measure_job(
         beside=beside,
     )
     model = examine(weights, job.located, config, context=job.context, attention=beside.attention)
+    # What reading and trying the model took was freed in pieces that are too small for sums.
+    release_freed_memory()
     unequal = not job.windows.attention_mask.all()
     batch_size = job.batch_size or default_batch_size(model, job.windows.window, unequal=unequal)
     with (

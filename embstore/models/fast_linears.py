@@ -6,6 +6,7 @@ to twice the speed. Nothing is assumed: the gain is timed, the hidden states are
 and without both the layers are put back as they were.
 """
 
+import gc
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -204,16 +205,24 @@ def _is_faster(new: Callable[[], Tensor], *, than: Callable[[], Tensor]) -> bool
 
 def _pack_alike(module: nn.Module, config: Config, linears: Sequence[_Linear]) -> bool:
     """Pack the layers a pass calls; tell whether the hidden states stay the same."""
-    called: set[nn.Module] = set()
-    before = Trial(module)
-    for part in before.module.modules():
-        part.register_forward_hook(lambda part, _args, _output: called.add(before.original(part)))
-    states = _hidden_states(before, config)
+    called, states = _called_in(module, config)
+    # The copies that were tried share all weights and refer to themselves: until they are
+    # collected, no dense weight would be freed, and the model would be in memory twice.
+    gc.collect()
     for linear in linears:
         # Mamba takes the weight of one layer for a product of its own.
         if linear.layer in called:
             _pack(linear)
     return _agree(states, _hidden_states(Trial(module), config))
+
+
+def _called_in(module: nn.Module, config: Config) -> tuple[set[nn.Module], list[Tensor]]:
+    """Return the parts of a model that a pass calls, and its hidden states."""
+    called: set[nn.Module] = set()
+    trial = Trial(module)
+    for part in trial.module.modules():
+        part.register_forward_hook(lambda part, _args, _output: called.add(trial.original(part)))
+    return called, _hidden_states(trial, config)
 
 
 def _pack(linear: _Linear) -> None:
