@@ -1,6 +1,9 @@
 """Freed memory is used again: counted in page faults, in a process of its own."""
 
 import platform
+import re
+import subprocess
+import sys
 
 import pytest
 
@@ -43,6 +46,18 @@ before = resident()
 assert release_freed_memory()
 print(before, resident())
 """
+POOLS = """
+import ctypes, threading
+from embstore.common.allocator import keep_freed_memory
+
+assert keep_freed_memory()
+held = []
+for _ in range(4):
+    thread = threading.Thread(target=lambda: held.append(bytearray(100_000)))
+    thread.start()
+    thread.join()
+ctypes.CDLL(None).malloc_stats()
+"""
 GLIBC = pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="glibc's own switch")
 
 
@@ -58,3 +73,9 @@ def test_what_is_kept_can_be_given_back() -> None:
     kept, after = map(int, finish(start(RESIDENT)).split())
     # 120 MB, in kB.
     assert kept - after > 100_000
+
+
+@GLIBC
+def test_threads_share_what_is_kept() -> None:
+    done = subprocess.run([sys.executable, "-c", POOLS], capture_output=True, check=True, text=True)
+    assert re.findall(r"^Arena (\d+):", done.stderr, re.MULTILINE) == ["0"]
